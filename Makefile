@@ -1,0 +1,59 @@
+# Everything a contributor types. `make help` lists it from the `##` comments.
+
+# The first Python of 3.11 or later: python3.11 itself, else python3 when it is new enough.
+PYTHON ?= $(shell for python in python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
+	done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+.PHONY: env
+env: $(STAMP) ## Make .venv with everything that was tested
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "tier1 needs Python 3.11 or later: install it, or name it with PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[sandbox,postgres,fleet,dev]'
+	@touch $@
+
+.PHONY: test
+test: env ## Run every test on SQLite and Postgres, with coverage (ARGS="-k name" for some)
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term $(ARGS)
+
+.PHONY: lint
+lint: env ## Check format, style, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: verify
+verify: env ## Check that migrations match the models and generated pages are current
+	$(BIN)/python scripts/verify.py
+
+.PHONY: demo
+demo: env ## Deploy, break, roll back, kill and resume on a local AWS
+	$(BIN)/python -m examples.demo
+
+.PHONY: format
+format: env ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## Remove what was made, the environment included
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache \
+		.mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
