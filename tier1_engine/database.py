@@ -1,0 +1,313 @@
+"""Opening the database: connections with the guarantees we rely on, and the schema at our revision.
+
+SQLite runs in WAL mode with `synchronous=FULL`, foreign keys on, a busy time-out and files of mode
+0600; Postgres with durable commits and time-outs below the lease. A private SQLite file is made at
+first use and upgraded then; a shared Postgres is changed only by `tier1 db upgrade`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from tier1_engine.errors import ConfigurationError, DatabaseUnavailable, DrivenByAnother, SchemaError
+from tier1_engine.models import SCHEMA_REVISION
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+BUSY_SECONDS = 5.0
+"""How long one statement waits for another writer before it is reported as busy."""
+
+
+def connect(url: str, *, lease_seconds: float = 60.0) -> Engine:
+    """An engine for `url`, not yet connected.
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql://...`.
+        lease_seconds: Postgres sessions give up waiting well before a lease of this length ends.
+
+    Raises:
+        ConfigurationError: the URL is not one of ours.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    return _postgres(parsed, lease_seconds)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError):
+        backend = ""
+    if backend not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            "TIER1_DATABASE_URL is no URL of ours: write sqlite:///FILE or postgresql://USER@HOST/NAME."
+        )
+    if backend == "sqlite" and not parsed.database:
+        raise ConfigurationError("TIER1_DATABASE_URL names no file: write sqlite:///FILE.")
+    return parsed
+
+
+def _sqlite(url: URL) -> Engine:
+    path = Path(url.database or "")
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+    )
+
+    opened: list[bool] = []
+
+    @event.listens_for(engine, "do_connect")
+    def make_private(*_: Any) -> None:
+        # Only the first connection may make the file: one that vanished later is not made anew, empty.
+        if opened and _file_id(path) is None:
+            raise DatabaseUnavailable(_vanished(path))
+        _make_private_file(path)
+        opened.append(True)
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["file"] = _file_id(path)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    # The driver's own transaction handling is off (isolation_level None): a transaction that writes
+    # must take the lock at once, or two of them could both read and then one fail to write.
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A file that was deleted or replaced would take every write and keep none of them.
+        if connection.info["file"] != _file_id(path):
+            connection.invalidate()
+            raise DatabaseUnavailable(_vanished(path))
+        reads = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _vanished(path: Path) -> str:
+    return (
+        f"The database file {path} was deleted or replaced while it was in use: put it back, "
+        "then run the command again."
+    )
+
+
+def _make_private_file(path: Path) -> None:
+    """SQLite gives `-wal` and `-shm` the mode of the file itself, so it must be private from the start."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"The database file {path} cannot be written ({error.strerror}): "
+            "make its folder writable or name another with TIER1_DATABASE_URL."
+        ) from error
+
+
+def _postgres(url: URL, lease_seconds: float) -> Engine:
+    milliseconds = max(int(lease_seconds * 1000 / 3), 100)
+    options = f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}"
+    try:
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={"options": options, "connect_timeout": 10, "application_name": "tier1"},
+        )
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "Postgres needs the driver: install it with `pip install 'tier1-engine[postgres]'`."
+        ) from error
+
+    @event.listens_for(engine, "connect")
+    def refuse_lossy(connection: Any, _: Any) -> None:
+        with connection.cursor() as cursor:
+            setting = cursor.execute("SHOW synchronous_commit").fetchone()[0]
+        connection.rollback()
+        if setting == "off":
+            raise ConfigurationError(
+                "This Postgres has synchronous_commit=off and could lose what was committed: "
+                "set it to on for this database or user."
+            )
+
+    return engine
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turn a driver's errors into `DatabaseUnavailable`; broken constraints stay what they are."""
+    try:
+        yield
+    except OperationalError as error:
+        raise DatabaseUnavailable(_sentence(engine, error)) from error
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_no_database(error):
+            raise DatabaseUnavailable(_sentence(engine, error)) from error
+        raise
+
+
+def _is_no_database(error: DBAPIError) -> bool:
+    return isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(
+        error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError
+    )
+
+
+def _sentence(engine: Engine, error: DBAPIError) -> str:
+    where = describe(engine)
+    cause = str(error.orig).strip().splitlines()[0] if error.orig else "no reason given"
+    if engine.dialect.name == "sqlite":
+        code = getattr(error.orig, "sqlite_errorname", "")
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return (
+                f"{where} is locked by another process for more than {BUSY_SECONDS:g} s: "
+                f"end the one that holds it ({_openers(engine)}), then run the command again."
+            )
+        if code == "SQLITE_NOTADB":
+            return f"{where} is no SQLite database: name another file with TIER1_DATABASE_URL."
+        return f"{where} cannot be read or written ({cause}): mend it, then run the command again."
+    return f"{where} cannot be reached ({cause}): check TIER1_DATABASE_URL and the server, then run it again."
+
+
+def _openers(engine: Engine) -> str:
+    """The processes that have the SQLite file open, for the sentence about a lock (Linux only)."""
+    path = os.path.realpath(engine.url.database or "")
+    pids: list[str] = []
+    for pid in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        try:
+            files = {os.path.realpath(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+        except OSError:
+            continue
+        if path in files and int(pid) != os.getpid():
+            pids.append(pid)
+    return f"process {', '.join(pids)}" if pids else "its process could not be found"
+
+
+def describe(engine: Engine) -> str:
+    """The database in words, without its password."""
+    if engine.dialect.name == "sqlite":
+        return f"The database file {engine.url.database}"
+    return f"The database {engine.url.render_as_string(hide_password=True)}"
+
+
+def revision(engine: Engine) -> str | None:
+    """The schema revision that the database is at; None for an empty one."""
+    with translated(engine), engine.connect().execution_options(reads_only=True) as connection:
+        return _revision(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    value: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return value
+
+
+def ensure_schema(engine: Engine) -> None:
+    """Bring a private SQLite file to our revision; check that a Postgres is at it.
+
+    Raises:
+        SchemaError: a newer schema, or an old one on Postgres.
+        DrivenByAnother: an older SQLite file has a live driver.
+    """
+    found = revision(engine)
+    if found == SCHEMA_REVISION:
+        return
+    if found is not None and not _is_ours(found):
+        raise SchemaError(
+            f"{describe(engine)} has schema {found}, which is newer than this tier1 knows "
+            f"({SCHEMA_REVISION}): install the newer tier1."
+        )
+    if engine.dialect.name != "sqlite":
+        state = "has no schema yet" if found is None else f"has the older schema {found}"
+        raise SchemaError(f"{describe(engine)} {state}: run `tier1 db upgrade`.")
+    upgrade(engine)
+
+
+def upgrade(engine: Engine) -> str:
+    """Bring the schema to our revision, in one transaction; answer the revision it had before.
+
+    A second process that starts at the same time waits, and then finds nothing left to do.
+    """
+    from alembic import command
+
+    found = revision(engine)
+    if found == SCHEMA_REVISION:
+        return found
+    if found is not None and not _is_ours(found):
+        ensure_schema(engine)
+    if engine.dialect.name == "sqlite" and found is not None:
+        _refuse_while_driven(engine)
+        _copy_beside(engine, found)
+    with translated(engine), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(7391301)"))
+        if _revision(connection) != SCHEMA_REVISION:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, SCHEMA_REVISION)
+    return found or ""
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration for our migrations, from the checkout or from the wheel."""
+    from alembic.config import Config
+
+    package = Path(__file__).parent
+    scripts = next(
+        (place for place in (package / "_migrations", package.parent / "migrations") if place.is_dir()), None
+    )
+    if scripts is None:
+        raise ConfigurationError("The migrations are missing from this installation: install tier1 again.")
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    return config
+
+
+def _is_ours(found: str) -> bool:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return any(script.revision == found for script in scripts.walk_revisions())
+
+
+def _refuse_while_driven(engine: Engine) -> None:
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    query = text("SELECT id FROM deployments WHERE lease_expires_at > :now")
+    with translated(engine), engine.connect().execution_options(reads_only=True) as connection:
+        driven = connection.execute(query, {"now": now}).scalars().all()
+    if driven:
+        raise DrivenByAnother(
+            f"{describe(engine)} must be upgraded, but an older tier1 drives {', '.join(driven)}: "
+            "wait for it to end."
+        )
+
+
+def _copy_beside(engine: Engine, found: str) -> Path:
+    path = Path(engine.url.database or "")
+    copy = path.with_name(f"{path.name}.{found}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    os.close(os.open(copy, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+    with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+    source.close()
+    target.close()
+    return copy

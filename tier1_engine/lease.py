@@ -1,0 +1,251 @@
+"""One driver at a time: take, renew, release.
+
+Why a lease and not a lock: a lock dies with its connection and says nothing of a driver that hangs; a
+lease ends by itself. It has three parts.
+
+**Term and nonce.** Every take raises the term. Every write of a driver locks the deployment's row and
+compares term and nonce there (`store.commit`), so a driver that was replaced can write nothing, even
+one that was stopped between its last look and its write.
+
+**Trust window.** A driver trusts its lease from the moment *before* it asked for it until
+`lease_seconds` later, on a clock that runs through suspend. Just before the bytes of a call that
+changes something go out, the remaining trust is checked once more (`Permit`). What may then still
+happen is stated honestly in the design: a process that is stopped between that check and the send.
+
+**Replacement.** A holder is replaced at once when it is provably gone: same host, same boot, same pid
+namespace, and no process of that id and start time. Otherwise the lease has to run out: by the
+host's steady clock when the holder runs on this boot of this host (wall time may be set), else by
+the database's clock. A clock that was read on another machine is never compared with ours.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from tier1_engine import database
+from tier1_engine.clock import Clock
+from tier1_engine.errors import DrivenByAnother, LeaseLost, NoSuchDeployment
+from tier1_engine.store import DEPLOYMENTS, Fence, Store
+
+RENEWALS_PER_LEASE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who drives. `steady_end` is when its lease ends on the steady clock of its boot of its host."""
+
+    host: str
+    boot: str
+    namespace: str
+    pid: int
+    started: str
+    nonce: str
+    steady_end: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease that we hold.
+
+    Attributes:
+        trusted_until: steady seconds; nothing may be sent after it.
+        taken_at: steady seconds; the grace for an unknown attempt of an earlier driver begins here.
+    """
+
+    deployment_id: str
+    holder: Holder
+    term: int
+    seconds: float
+    taken_at: float
+    trusted_until: float
+
+    @property
+    def fence(self) -> Fence:
+        return Fence(self.term, self.holder.nonce)
+
+    @property
+    def renewal_due(self) -> float:
+        """Steady seconds."""
+        return self.trusted_until - self.seconds * (RENEWALS_PER_LEASE - 1) / RENEWALS_PER_LEASE
+
+
+def this_process() -> Holder:
+    """This process, with a nonce of its own: two drivers in one process are two holders."""
+    pid = os.getpid()
+    return Holder(
+        host=socket.gethostname(),
+        boot=_boot(),
+        namespace=_namespace(),
+        pid=pid,
+        started=_started(pid) or "",
+        nonce=secrets.token_hex(8),
+    )
+
+
+def take(store: Store, deployment_id: str, holder: Holder, seconds: float, clock: Clock) -> Lease:
+    """Take the lease of a deployment that nobody drives.
+
+    Raises:
+        DrivenByAnother: a live holder has it; the sentence names host, process and since when.
+        NoSuchDeployment: there is none of this id.
+    """
+    with database.translated(store.engine), store.engine.begin() as connection:
+        row = connection.execute(_LOCK, {"locked": deployment_id}).first()
+        if row is None:
+            raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
+        now = _database_time(connection, clock)
+        if row.holder is not None and _live(row.holder, row.lease_expires_at, now, clock):
+            raise DrivenByAnother(sentence(deployment_id, row.holder, row.lease_since))
+        # Trust begins before the write is sent, so that it ends before the lease does for others.
+        asked_at = clock.steady()
+        held = _until(holder, asked_at + seconds)
+        values = {
+            "holder": asdict(held),
+            "lease_term": row.lease_term + 1,
+            "lease_since": now,
+            "lease_expires_at": now + timedelta(seconds=seconds),
+        }
+        connection.execute(_SET.values(values), {"at_id": deployment_id})
+    return Lease(deployment_id, held, row.lease_term + 1, seconds, asked_at, asked_at + seconds)
+
+
+def renew(store: Store, lease: Lease, clock: Clock) -> Lease:
+    """Hold it for another `lease.seconds` from now.
+
+    Raises:
+        LeaseLost: another driver has taken over.
+        DatabaseUnavailable: it may or may not have been renewed; the old trust goes on.
+    """
+    asked_at = clock.steady()
+    held = _until(lease.holder, asked_at + lease.seconds)
+    with database.translated(store.engine), store.engine.begin() as connection:
+        _lock_ours(connection, lease)
+        expires = _database_time(connection, clock) + timedelta(seconds=lease.seconds)
+        values = {"holder": asdict(held), "lease_expires_at": expires}
+        connection.execute(_SET.values(values), {"at_id": lease.deployment_id})
+    return Lease(
+        lease.deployment_id, held, lease.term, lease.seconds, lease.taken_at, asked_at + lease.seconds
+    )
+
+
+def release(store: Store, lease: Lease) -> None:
+    """Give it back; one that was lost in the meantime is left to its new holder."""
+    with database.translated(store.engine), store.engine.begin() as connection:
+        try:
+            _lock_ours(connection, lease)
+        except LeaseLost:
+            return
+        values = {"holder": None, "lease_since": None, "lease_expires_at": None}
+        connection.execute(_SET.values(values), {"at_id": lease.deployment_id})
+
+
+def driven(
+    store: Store, holder: Mapping[str, Any] | None, expires_at: datetime | None, clock: Clock
+) -> bool:
+    """Whether the holder that a row names is to be taken as driving now."""
+    if holder is None or expires_at is None:
+        return False
+    now = clock.now()
+    if store.engine.dialect.name == "postgresql" and not _on_this_boot(holder):
+        with database.translated(store.engine), store.reading() as connection:
+            now = _database_time(connection, clock)
+    return _live(holder, expires_at, now, clock)
+
+
+def sentence(deployment_id: str, holder: Mapping[str, Any], since: datetime | None) -> str:
+    """Who holds it, for a person."""
+    when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+    return (
+        f"Deployment {deployment_id} is driven by process {holder['pid']} on host {holder['host']}{when}: "
+        "wait for it, or stop that process and run the command again."
+    )
+
+
+def _live(holder: Mapping[str, Any], expires_at: datetime, now: datetime, clock: Clock) -> bool:
+    if not _on_this_boot(holder):
+        return now < expires_at
+    if holder["namespace"] == _namespace() and _started(holder["pid"]) != holder["started"]:
+        return False
+    return clock.steady() < holder["steady_end"]
+
+
+def _on_this_boot(holder: Mapping[str, Any]) -> bool:
+    return bool(holder["boot"]) and (holder["host"], holder["boot"]) == (socket.gethostname(), _boot())
+
+
+def _until(holder: Holder, steady_end: float) -> Holder:
+    return Holder(**{**asdict(holder), "steady_end": steady_end})
+
+
+def _lock_ours(connection: Connection, lease: Lease) -> None:
+    row = connection.execute(_LOCK, {"locked": lease.deployment_id}).one()
+    if row.lease_term != lease.term or row.holder is None or row.holder["nonce"] != lease.holder.nonce:
+        raise LeaseLost(
+            f"Another driver has taken over {lease.deployment_id}: this one stops and changes nothing more."
+        )
+
+
+def _database_time(connection: Connection, clock: Clock) -> datetime:
+    """The database's clock; `now()` would stand still for the whole transaction. SQLite has the host's."""
+    if connection.dialect.name == "postgresql":
+        now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return now
+    return clock.now()
+
+
+_LOCK = (
+    select(
+        DEPLOYMENTS.c.lease_term,
+        DEPLOYMENTS.c.holder,
+        DEPLOYMENTS.c.lease_since,
+        DEPLOYMENTS.c.lease_expires_at,
+    )
+    .where(DEPLOYMENTS.c.id == bindparam("locked"))
+    .with_for_update()
+)
+_SET = update(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("at_id"))
+
+
+@cache
+def _boot() -> str:
+    """This boot of this host; empty where the system does not say (then only time ends a lease)."""
+    return _text("/proc/sys/kernel/random/boot_id")
+
+
+@cache
+def _namespace() -> str:
+    """The pid namespace: a process id means nothing in another one (pid_namespaces(7))."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str | None:
+    """When a process began, in clock ticks since boot (proc(5), stat field 22); None when it is gone.
+
+    A zombie counts as gone: it drives nothing any more.
+    """
+    stat = _text(f"/proc/{pid}/stat")
+    # The second field is the command in parentheses and may hold spaces and parentheses itself.
+    rest = stat.rpartition(")")[2].split()
+    if len(rest) < 20 or rest[0] in ("Z", "X"):
+        return None
+    return rest[19]
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

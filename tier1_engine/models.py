@@ -1,0 +1,312 @@
+"""The tables. No behaviour, no queries: those are in `store` and `lease`.
+
+Invariants stand here as named constraints, so that a wrong state cannot be stored by anybody. The
+migrations are checked against this page on SQLite and on Postgres.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Enum,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
+
+from tier1_engine.blueprint import Mode
+from tier1_engine.states import (
+    Action,
+    FailureClass,
+    Goal,
+    Outcome,
+    Phase,
+    ResourceState,
+    State,
+    StepState,
+    Trigger,
+)
+
+SCHEMA_REVISION = "0001"
+"""The newest migration. A test holds it to be alembic's head; a database is opened only at this one."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC time: `timestamptz` on Postgres, ISO 8601 text (which sorts) on SQLite."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        postgres = dialect.name == "postgresql"
+        return dialect.type_descriptor(DateTime(timezone=True) if postgres else String(32))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+def _one_of(kind: type[StrEnum], name: str) -> Enum:
+    """A column of an enum's values; SQLAlchemy would store the names."""
+    return Enum(
+        kind,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        values_callable=lambda enum: [member.value for member in enum],
+    )
+
+
+_Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+_Key = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """The schema."""
+
+
+class Installation(Base):
+    """This database itself: one row, made by the first migration."""
+
+    __tablename__ = "installation"
+    __table_args__ = (CheckConstraint("id = 1", name="there_is_one_installation"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    database_id: Mapped[str] = mapped_column(String(32))
+    made_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class DeploymentRow(Base):
+    """One run: what was asked for, what it is, what is wanted, and who drives it."""
+
+    __tablename__ = "deployments"
+    __table_args__ = (
+        CheckConstraint("state <> 'failed' OR failure IS NOT NULL", name="failed_has_a_reason"),
+        CheckConstraint(
+            "state NOT IN ('rolling_back', 'rolled_back') OR goal = 'rolled_back'",
+            name="rolled_back_was_the_goal",
+        ),
+        CheckConstraint(
+            "state NOT IN ('destroying', 'destroyed') OR goal = 'destroyed'", name="destroyed_was_the_goal"
+        ),
+        CheckConstraint("state <> 'active' OR activated_at IS NOT NULL", name="active_knows_since_when"),
+        CheckConstraint(
+            "(holder IS NULL) = (lease_expires_at IS NULL)", name="a_lease_has_a_holder_and_an_end"
+        ),
+        Index(
+            "a_living_name_is_unique",
+            "account_id",
+            "region",
+            "endpoint",
+            "name",
+            unique=True,
+            sqlite_where=text("state NOT IN ('rolled_back', 'destroyed')"),
+            postgresql_where=text("state NOT IN ('rolled_back', 'destroyed')"),
+        ),
+        Index("deployments_by_age", "created_at"),
+        Index("deployments_by_name", "name"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    blueprint: Mapped[str] = mapped_column(String(64))
+    blueprint_version: Mapped[int] = mapped_column(Integer)
+    region: Mapped[str] = mapped_column(String(32))
+    profile: Mapped[str] = mapped_column(String(128))
+    endpoint: Mapped[str] = mapped_column(String(512))
+    account_id: Mapped[str] = mapped_column(String(32))
+    state: Mapped[State] = mapped_column(_one_of(State, "deployment_state_is_known"))
+    goal: Mapped[Goal] = mapped_column(_one_of(Goal, "goal_is_known"))
+    spec: Mapped[dict[str, Any]] = mapped_column(_Json)
+    tags: Mapped[dict[str, str]] = mapped_column(_Json)
+    output_templates: Mapped[dict[str, Any]] = mapped_column(_Json)
+    delete_seconds: Mapped[float] = mapped_column(Float)
+    max_attempts: Mapped[int] = mapped_column(Integer)
+    rollback_enabled: Mapped[bool] = mapped_column(Boolean)
+    on_recoverable: Mapped[str] = mapped_column(String(16))
+    failure: Mapped[dict[str, Any] | None] = mapped_column(_Json)
+    warnings: Mapped[list[str]] = mapped_column(_Json)
+    outputs: Mapped[dict[str, Any]] = mapped_column(_Json)
+    retain: Mapped[list[str]] = mapped_column(_Json)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+    activated_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    revision: Mapped[int] = mapped_column(Integer)
+    holder: Mapped[dict[str, Any] | None] = mapped_column(_Json)
+    lease_term: Mapped[int] = mapped_column(Integer)
+    lease_since: Mapped[datetime | None] = mapped_column(UtcTime)
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class StepRow(Base):
+    """One unit of the stored plan."""
+
+    __tablename__ = "steps"
+    __table_args__ = (
+        CheckConstraint(
+            "(state IN ('done', 'failed', 'skipped')) = (finished_at IS NOT NULL)",
+            name="an_ended_step_knows_when",
+        ),
+        CheckConstraint("state <> 'failed' OR error IS NOT NULL", name="a_failed_step_has_an_error"),
+    )
+
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer)
+    phase: Mapped[Phase] = mapped_column(_one_of(Phase, "phase_is_known"))
+    kind: Mapped[str] = mapped_column(String(64))
+    mode: Mapped[Mode] = mapped_column(_one_of(Mode, "mode_is_known"))
+    needs: Mapped[list[str]] = mapped_column(_Json)
+    inputs: Mapped[dict[str, Any]] = mapped_column(_Json)
+    deadline_seconds: Mapped[float] = mapped_column(Float)
+    on_failure: Mapped[FailureClass] = mapped_column(_one_of(FailureClass, "failure_class_is_known"))
+    state: Mapped[StepState] = mapped_column(_one_of(StepState, "step_state_is_known"))
+    attempts: Mapped[int] = mapped_column(Integer)
+    tries: Mapped[int] = mapped_column(Integer)
+    driven_seconds: Mapped[float] = mapped_column(Float)
+    started_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    error: Mapped[dict[str, Any] | None] = mapped_column(_Json)
+
+
+class ResourceRow(Base):
+    """One AWS object, or the intent to make one."""
+
+    __tablename__ = "resources"
+    __table_args__ = (
+        ForeignKeyConstraint(["deployment_id", "step"], ["steps.deployment_id", "steps.name"]),
+        CheckConstraint(
+            "aws_id IS NOT NULL OR state IN ('creating', 'deleted', 'deleting')",
+            name="what_is_there_has_an_id",
+        ),
+        CheckConstraint("owned OR state = 'present'", name="what_was_brought_is_never_changed"),
+        CheckConstraint(
+            "(state = 'deleted') = (deleted_at IS NOT NULL)", name="what_is_deleted_knows_since_when"
+        ),
+        Index("a_resource_name_is_unique", "deployment_id", "name", unique=True),
+        Index(
+            "one_row_for_one_object",
+            "deployment_id",
+            "kind",
+            "aws_id",
+            unique=True,
+            sqlite_where=text("owned AND state <> 'deleted'"),
+            postgresql_where=text("owned AND state <> 'deleted'"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
+    step: Mapped[str] = mapped_column(String(128))
+    name: Mapped[str] = mapped_column(String(160))
+    kind: Mapped[str] = mapped_column(String(64))
+    state: Mapped[ResourceState] = mapped_column(_one_of(ResourceState, "resource_state_is_known"))
+    owned: Mapped[bool] = mapped_column(Boolean)
+    tagged_as: Mapped[str] = mapped_column(String(32))
+    request: Mapped[dict[str, Any]] = mapped_column(_Json)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    aws_id: Mapped[str | None] = mapped_column(String(256))
+    arn: Mapped[str | None] = mapped_column(String(512))
+    generation: Mapped[int] = mapped_column(Integer)
+    candidate: Mapped[int] = mapped_column(Integer)
+    facts: Mapped[dict[str, Any]] = mapped_column(_Json)
+    error: Mapped[dict[str, Any] | None] = mapped_column(_Json)
+    driven_seconds: Mapped[float] = mapped_column(Float)
+    made_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class AttemptRow(Base):
+    """One try of one call."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="an_ended_attempt_has_an_outcome"),
+        CheckConstraint(
+            "action NOT IN ('create', 'adopt', 'delete') OR key IS NOT NULL",
+            name="a_try_that_changes_something_has_a_key",
+        ),
+        Index("attempts_by_deployment", "deployment_id", "begun_at"),
+        Index(
+            "one_open_attempt_of_a_resource",
+            "resource_id",
+            "action",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL AND resource_id IS NOT NULL"),
+            postgresql_where=text("ended_at IS NULL AND resource_id IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
+    step: Mapped[str] = mapped_column(String(128))
+    action: Mapped[Action] = mapped_column(_one_of(Action, "action_is_known"))
+    begun_at: Mapped[datetime] = mapped_column(UtcTime)
+    term: Mapped[int] = mapped_column(Integer)
+    resource_id: Mapped[str | None] = mapped_column(ForeignKey("resources.id"))
+    key: Mapped[str | None] = mapped_column(String(64))
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    outcome: Mapped[Outcome | None] = mapped_column(_one_of(Outcome, "outcome_is_known"))
+    operation: Mapped[str | None] = mapped_column(String(128))
+    code: Mapped[str | None] = mapped_column(String(256))
+    message: Mapped[str | None] = mapped_column(Text)
+    request_id: Mapped[str | None] = mapped_column(String(128))
+    aws_id: Mapped[str | None] = mapped_column(String(256))
+    settled: Mapped[bool] = mapped_column(Boolean)
+
+
+class EventRow(Base):
+    """One line of the time line; a move's line is written in the move's own transaction."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        CheckConstraint("(trigger IS NULL) = (to_state IS NULL)", name="a_move_names_where_it_led"),
+        Index("events_by_deployment", "deployment_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    trigger: Mapped[Trigger | None] = mapped_column(_one_of(Trigger, "trigger_is_known"))
+    from_state: Mapped[State | None] = mapped_column(_one_of(State, "from_state_is_known"))
+    to_state: Mapped[State | None] = mapped_column(_one_of(State, "to_state_is_known"))
+    step: Mapped[str | None] = mapped_column(String(128))
+    message: Mapped[str] = mapped_column(Text)
+
+
+class ConsoleRow(Base):
+    """What an instance's console said before it was terminated by us."""
+
+    __tablename__ = "consoles"
+
+    resource_id: Mapped[str] = mapped_column(ForeignKey("resources.id"), primary_key=True)
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
+    captured_at: Mapped[datetime] = mapped_column(UtcTime)
+    text: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,298 @@
+"""One deployment as values: what the tables hold, and the changes that a turn makes to it.
+
+Owns the frozen mirror of the rows and the `Change` values. A turn of the engine gathers changes,
+applies them here to see what follows, and hands the same list to the store, which commits them in
+one transaction. Nothing here touches a database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from tier1_engine.blueprint import Mode
+from tier1_engine.states import (
+    Action,
+    Facts,
+    FailureClass,
+    Goal,
+    Outcome,
+    Phase,
+    ResourceState,
+    State,
+    StepState,
+    Trigger,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One run. Times are aware UTC."""
+
+    id: str
+    name: str
+    blueprint: str
+    blueprint_version: int
+    region: str
+    profile: str
+    endpoint: str
+    account_id: str
+    state: State
+    goal: Goal
+    spec: Mapping[str, Any]
+    tags: Mapping[str, str]
+    output_templates: Mapping[str, Any]
+    delete_seconds: float
+    max_attempts: int
+    rollback_enabled: bool
+    on_recoverable: str
+    created_at: datetime
+    updated_at: datetime
+    failure: Mapping[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    retain: tuple[str, ...] = ()
+    activated_at: datetime | None = None
+    finished_at: datetime | None = None
+    expires_at: datetime | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One unit of the stored plan, and how far it is.
+
+    Attributes:
+        attempts: tries so far, over all retries of the operator.
+        tries: tries since the operator's last retry; `max_attempts` bounds these.
+        driven_seconds: time that somebody drove it, up to the last commit.
+        error: the last problem met, kept when it was overcome only until the step is done.
+    """
+
+    deployment_id: str
+    name: str
+    position: int
+    phase: Phase
+    kind: str
+    mode: Mode
+    needs: tuple[str, ...]
+    inputs: Mapping[str, Any]
+    deadline_seconds: float
+    on_failure: FailureClass
+    state: StepState = StepState.WAITING
+    attempts: int = 0
+    tries: int = 0
+    driven_seconds: float = 0.0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: Mapping[str, Any] | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.state in (StepState.DONE, StepState.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One AWS object, or the intent to make one.
+
+    Attributes:
+        tagged_as: the value of its `tier1:resource` tag; a stray carries that of the row it strayed from.
+        generation: raised when what the earlier key made is known to be gone.
+        candidate: which of the request's candidates is being asked for.
+        driven_seconds: time spent on its deletion since nothing used it.
+    """
+
+    id: str
+    deployment_id: str
+    step: str
+    name: str
+    kind: str
+    state: ResourceState
+    owned: bool
+    tagged_as: str
+    request: Mapping[str, Any]
+    created_at: datetime
+    aws_id: str | None = None
+    arn: str | None = None
+    generation: int = 1
+    candidate: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] | None = None
+    driven_seconds: float = 0.0
+    made_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of the current try."""
+        return f"{self.tagged_as}-{self.generation}-{self.candidate}"
+
+    @property
+    def settled(self) -> bool:
+        """Nothing of it is left to be deleted."""
+        return self.state in (ResourceState.DELETED, ResourceState.RETAINED) or not self.owned
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one call, begun before it goes out.
+
+    Attributes:
+        settled: an unknown end was looked after through the whole visibility grace.
+        term: the lease term of the driver that began it.
+    """
+
+    id: str
+    deployment_id: str
+    step: str
+    action: Action
+    begun_at: datetime
+    term: int
+    resource_id: str | None = None
+    key: str | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    operation: str | None = None
+    code: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+    aws_id: str | None = None
+    settled: bool = False
+
+    @property
+    def may_have_acted(self) -> bool:
+        """A create whose object may exist and was not yet looked for long enough."""
+        return self.action is Action.CREATE and self.outcome in (None, Outcome.UNKNOWN) and not self.settled
+
+
+@dataclass(frozen=True, slots=True)
+class StepSet:
+    name: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceAdd:
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSet:
+    id: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAdd:
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSet:
+    id: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSet:
+    """Any column but state, goal and lease: these have writers of their own."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A move of the deployment, with the goal it goes with; its event row is written with it."""
+
+    trigger: Trigger
+    source: State
+    target: State
+    goal: Goal
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of the time line that moves nothing."""
+
+    message: str
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Console output to keep beside the resource it came from."""
+
+    resource_id: str
+    text: str
+
+
+Change = (
+    StepSet | ResourceAdd | ResourceSet | AttemptAdd | AttemptSet | DeploymentSet | Move | Note | Console
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything the database holds of one deployment that decisions need."""
+
+    deployment: Deployment
+    steps: Mapping[str, Step]
+    resources: Mapping[str, Resource]
+    attempts: Mapping[str, Attempt]
+
+    def apply(self, changes: Iterable[Change]) -> Record:
+        """The record as it will be once `changes` are committed."""
+        deployment = self.deployment
+        steps, resources, attempts = dict(self.steps), dict(self.resources), dict(self.attempts)
+        for change in changes:
+            match change:
+                case StepSet(name, values):
+                    steps[name] = replace(steps[name], **values)
+                case ResourceAdd(resource):
+                    resources[resource.id] = resource
+                case ResourceSet(id, values):
+                    resources[id] = replace(resources[id], **values)
+                case AttemptAdd(attempt):
+                    attempts[attempt.id] = attempt
+                case AttemptSet(id, values):
+                    attempts[id] = replace(attempts[id], **values)
+                case DeploymentSet(values):
+                    deployment = replace(deployment, **values)
+                case Move():
+                    deployment = replace(deployment, state=change.target, goal=change.goal)
+                case _:
+                    pass
+        return Record(deployment, steps, resources, attempts)
+
+    def resource_of(self, step: str) -> Resource | None:
+        """The resource that counts for a step; its strays have other names."""
+        return next((r for r in self.resources.values() if r.name == step), None)
+
+    def attempts_at(self, resource_id: str, action: Action) -> tuple[Attempt, ...]:
+        return tuple(
+            a for a in self.attempts.values() if a.resource_id == resource_id and a.action is action
+        )
+
+    @property
+    def earliest_incomplete(self) -> Phase | None:
+        incomplete = {step.phase for step in self.steps.values() if not step.complete}
+        return next((phase for phase in Phase if phase in incomplete), None)
+
+    @property
+    def facts(self) -> Facts:
+        """What the state table may ask about this deployment."""
+        d = self.deployment
+        return Facts(d.goal, self.earliest_incomplete, d.activated_at is not None)
+
+    @property
+    def known_facts(self) -> dict[str, dict[str, Any]]:
+        """What refs may name: id, ARN and facts of every resource that is ready."""
+        return {
+            r.name: {**r.facts, "id": r.aws_id, "arn": r.arn}
+            for r in self.resources.values()
+            if r.state is ResourceState.PRESENT
+        }

@@ -1,0 +1,436 @@
+"""Every query but those of the lease. One method is one transaction.
+
+`commit` is the only writer of a deployment that is driven: it locks the deployment's row, checks the
+driver's fence there, and writes a whole turn's changes or nothing. A goal is the one thing that
+other commands may write (`request_goal`); it is a request, and only the driver moves the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import Update
+
+from tier1_engine import database
+from tier1_engine.errors import LeaseLost, NameInUse, NoSuchDeployment, Tier1Error
+from tier1_engine.models import (
+    AttemptRow,
+    ConsoleRow,
+    DeploymentRow,
+    EventRow,
+    Installation,
+    ResourceRow,
+    StepRow,
+)
+from tier1_engine.record import (
+    Attempt,
+    AttemptAdd,
+    AttemptSet,
+    Change,
+    Console,
+    Deployment,
+    DeploymentSet,
+    Move,
+    Note,
+    Record,
+    Resource,
+    ResourceAdd,
+    ResourceSet,
+    Step,
+    StepSet,
+)
+from tier1_engine.states import ENDED, Action, Goal, Outcome, ResourceState, State, Trigger
+
+DEPLOYMENTS: Table = DeploymentRow.__table__  # type: ignore[assignment]  # declared as FromClause
+STEPS: Table = StepRow.__table__  # type: ignore[assignment]
+RESOURCES: Table = ResourceRow.__table__  # type: ignore[assignment]
+ATTEMPTS: Table = AttemptRow.__table__  # type: ignore[assignment]
+EVENTS: Table = EventRow.__table__  # type: ignore[assignment]
+CONSOLES: Table = ConsoleRow.__table__  # type: ignore[assignment]
+
+Item = TypeVar("Item", Deployment, Step, Resource, Attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What proves that a writer is still the driver: the term of its lease and its own nonce."""
+
+    term: int
+    nonce: str
+
+
+class GoalChanged(Tier1Error):
+    """Somebody wrote another goal since the driver last looked; nothing was committed."""
+
+    def __init__(self, goal: Goal, retain: tuple[str, ...]) -> None:
+        super().__init__(f"The goal is now {goal}.")
+        self.goal = goal
+        self.retain = retain
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of the time line."""
+
+    at: datetime
+    trigger: Trigger | None
+    from_state: State | None
+    to_state: State | None
+    step: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A deployment as `list` shows it.
+
+    Attributes:
+        holder: as `lease` wrote it, with since and expires_at; None when nobody drives.
+        remaining: owned resources that are not yet gone, those that may exist included.
+    """
+
+    deployment: Deployment
+    holder: Mapping[str, Any] | None
+    lease_since: datetime | None
+    lease_expires_at: datetime | None
+    remaining: int
+
+
+class Store:
+    """The database, at our schema revision."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._database_id: str | None = None
+
+    @classmethod
+    def open(cls, url: str, *, lease_seconds: float = 60.0) -> Store:
+        """Connect and make sure of the schema.
+
+        Raises:
+            ConfigurationError, SchemaError, DatabaseUnavailable: see `database`.
+        """
+        engine = database.connect(url, lease_seconds=lease_seconds)
+        database.ensure_schema(engine)
+        return cls(engine)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def reading(self) -> Any:
+        """A connection for a read-only transaction."""
+        return self.engine.connect().execution_options(reads_only=True)
+
+    @property
+    def database_id(self) -> str:
+        """The id of this database, which is the value of the tag `tier1:database`."""
+        if self._database_id is None:
+            with database.translated(self.engine), self.reading() as connection:
+                self._database_id = connection.execute(select(Installation.database_id)).scalar_one()
+        return self._database_id
+
+    # --- a new deployment
+
+    def create(self, deployment: Deployment, steps: Sequence[Step], message: str) -> None:
+        """Write a new deployment with its whole plan.
+
+        Raises:
+            NameInUse: a living deployment of this account and region has the name.
+        """
+        event = {"deployment_id": deployment.id, "at": deployment.created_at, "message": message}
+        try:
+            with database.translated(self.engine), self.engine.begin() as connection:
+                connection.execute(insert(DEPLOYMENTS), {**_values(deployment), "lease_term": 0})
+                connection.execute(insert(STEPS), [_values(step) for step in steps])
+                connection.execute(insert(EVENTS), event)
+        except IntegrityError as error:
+            raise NameInUse(self._sentence_about_name(deployment)) from error
+
+    def _sentence_about_name(self, wanted: Deployment) -> str:
+        living = [s.deployment for s in self.summaries(name=wanted.name) if s.deployment.state not in ENDED]
+        who = f"{living[0].id}, which is {living[0].state}" if living else "another deployment"
+        return (
+            f"The name {wanted.name} is in use by {who}: choose another with --name, or end that one first "
+            f"(`tier1 {'destroy' if living and living[0].activated_at else 'rollback'} {wanted.name}`)."
+        )
+
+    # --- the driver's reads and writes
+
+    def load(self, deployment_id: str) -> Record:
+        """Everything that decisions about a deployment need.
+
+        Raises:
+            NoSuchDeployment: there is none of this id.
+        """
+        with database.translated(self.engine), self.reading() as connection:
+            found = connection.execute(select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == deployment_id)).first()
+            if found is None:
+                raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
+            steps = connection.execute(_of(STEPS, deployment_id).order_by(STEPS.c.position)).all()
+            resources = connection.execute(_of(RESOURCES, deployment_id).order_by(RESOURCES.c.created_at)).all()
+            attempts = connection.execute(_of(ATTEMPTS, deployment_id).where(_matters_to_decisions())).all()
+        return Record(
+            _item(Deployment, found),
+            {step.name: _item(Step, step) for step in steps},
+            {resource.id: _item(Resource, resource) for resource in resources},
+            {attempt.id: _item(Attempt, attempt) for attempt in attempts},
+        )
+
+    def goal(self, deployment_id: str, fence: Fence) -> tuple[Goal, tuple[str, ...]]:
+        """The goal as it stands now.
+
+        Raises:
+            LeaseLost: another driver has taken over.
+        """
+        columns = (DEPLOYMENTS.c.goal, DEPLOYMENTS.c.retain, DEPLOYMENTS.c.lease_term, DEPLOYMENTS.c.holder)
+        with database.translated(self.engine), self.reading() as connection:
+            row = connection.execute(select(*columns).where(DEPLOYMENTS.c.id == deployment_id)).one()
+        _check_fence(deployment_id, row, fence)
+        return row.goal, tuple(row.retain)
+
+    def commit(self, record: Record, changes: Sequence[Change], fence: Fence, now: datetime) -> Record:
+        """Write a turn's changes in one transaction, and answer the record as it now is.
+
+        May be called again with the same arguments when the end of the last call is unknown: a
+        commit that was applied is recognised by the revision and not applied twice.
+
+        Raises:
+            LeaseLost: another driver has taken over; nothing was written.
+            GoalChanged: the goal is not the one in `record`; nothing was written.
+            DatabaseUnavailable: it may or may not have been written.
+        """
+        before = record.deployment
+        after = record.apply(changes)
+        stamped = DeploymentSet({"revision": before.revision + 1, "updated_at": now})
+        with database.translated(self.engine), self.engine.begin() as connection:
+            row = connection.execute(_LOCK, {"locked": before.id}).one()
+            _check_fence(before.id, row, fence)
+            if row.revision == before.revision:
+                if row.goal is not before.goal:
+                    raise GoalChanged(row.goal, tuple(row.retain))
+                if row.state is not before.state:
+                    raise LeaseLost(f"The state of {before.id} was changed by another driver.")
+                _write(connection, before.id, [*changes, stamped], now)
+            elif row.revision != before.revision + 1:
+                raise LeaseLost(f"The record of {before.id} was changed by another driver.")
+        return after.apply([stamped])
+
+    # --- requests of other commands
+
+    def request_goal(
+        self,
+        deployment_id: str,
+        goal: Goal,
+        *,
+        retain: Sequence[str] = (),
+        allowed: Callable[[Deployment], None],
+        now: datetime,
+    ) -> Deployment:
+        """Write what is wanted of a deployment, in one transaction guarded by its state.
+
+        Args:
+            retain: resource names to keep; added to those already retained.
+            allowed: raises `Refused` when the deployment, as locked, may not get this goal.
+        """
+        with database.translated(self.engine), self.engine.begin() as connection:
+            row = connection.execute(_LOCK_WHOLE, {"locked": deployment_id}).first()
+            if row is None:
+                raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
+            deployment = _item(Deployment, row)
+            allowed(deployment)
+            kept = tuple(dict.fromkeys((*deployment.retain, *retain)))
+            if goal is deployment.goal and kept == deployment.retain:
+                return deployment
+            values = {"goal": goal, "retain": list(kept), "updated_at": now}
+            connection.execute(_update(DEPLOYMENTS, tuple(values), ("id",)), {**values, "at_id": deployment_id})
+            message = f"asked for: {goal}" + (f", keeping {', '.join(kept)}" if kept else "")
+            connection.execute(insert(EVENTS), {"deployment_id": deployment_id, "at": now, "message": message})
+        return replace(deployment, goal=goal, retain=kept)
+
+    # --- reads for people
+
+    def matching(self, reference: str) -> list[Deployment]:
+        """Deployments whose id begins with `reference` or whose name it is, newest first."""
+        fits = or_(DEPLOYMENTS.c.name == reference, DEPLOYMENTS.c.id.startswith(reference, autoescape=True))
+        query = select(DEPLOYMENTS).where(fits).order_by(DEPLOYMENTS.c.created_at.desc())
+        with database.translated(self.engine), self.reading() as connection:
+            return [_item(Deployment, row) for row in connection.execute(query)]
+
+    def summaries(
+        self,
+        *,
+        states: Iterable[State] = (),
+        limit: int | None = None,
+        name: str | None = None,
+        deployment_id: str | None = None,
+    ) -> list[Summary]:
+        """Deployments, newest first, with who holds them and what is left of them."""
+        remaining = (
+            select(func.count())
+            .select_from(RESOURCES)
+            .where(RESOURCES.c.deployment_id == DEPLOYMENTS.c.id, _remains())
+            .scalar_subquery()
+            .label("remaining")
+        )
+        query = select(DEPLOYMENTS, remaining).order_by(
+            DEPLOYMENTS.c.created_at.desc(), DEPLOYMENTS.c.id.desc()
+        )
+        if wanted := list(states):
+            query = query.where(DEPLOYMENTS.c.state.in_(wanted))
+        if name is not None:
+            query = query.where(DEPLOYMENTS.c.name == name)
+        if deployment_id is not None:
+            query = query.where(DEPLOYMENTS.c.id == deployment_id)
+        if limit is not None:
+            query = query.limit(limit)
+        with database.translated(self.engine), self.reading() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Summary(
+                _item(Deployment, row), row.holder, row.lease_since, row.lease_expires_at, int(row.remaining)
+            )
+            for row in rows
+        ]
+
+    def attempts(self, deployment_id: str) -> list[Attempt]:
+        """Every attempt, in the order of time."""
+        query = _of(ATTEMPTS, deployment_id).order_by(ATTEMPTS.c.begun_at, ATTEMPTS.c.id)
+        with database.translated(self.engine), self.reading() as connection:
+            return [_item(Attempt, row) for row in connection.execute(query)]
+
+    def events(self, deployment_id: str, *, after: int = 0) -> list[Event]:
+        """The time line, in the order it was written."""
+        query = _of(EVENTS, deployment_id).where(EVENTS.c.id > after).order_by(EVENTS.c.id)
+        with database.translated(self.engine), self.reading() as connection:
+            rows = connection.execute(query).all()
+        return [Event(r.at, r.trigger, r.from_state, r.to_state, r.step, r.message) for r in rows]
+
+    def console(self, resource_id: str) -> str | None:
+        """What was archived of an instance's console."""
+        query = select(CONSOLES.c.text).where(CONSOLES.c.resource_id == resource_id)
+        with database.translated(self.engine), self.reading() as connection:
+            text: str | None = connection.execute(query).scalar()
+        return text
+
+
+# --- how a change is written
+
+
+def _write(connection: Connection, deployment_id: str, changes: Sequence[Change], now: datetime) -> None:
+    of_deployment: dict[str, Any] = {}
+    for change in changes:
+        match change:
+            case StepSet(name, values):
+                statement = _update(STEPS, tuple(values), ("deployment_id", "name"))
+                connection.execute(statement, {**values, "at_deployment_id": deployment_id, "at_name": name})
+            case ResourceAdd(resource):
+                connection.execute(insert(RESOURCES), _values(resource))
+            case ResourceSet(id, values):
+                connection.execute(_update(RESOURCES, tuple(values), ("id",)), {**values, "at_id": id})
+            case AttemptAdd(attempt):
+                connection.execute(insert(ATTEMPTS), _values(attempt))
+            case AttemptSet(id, values):
+                connection.execute(_update(ATTEMPTS, tuple(values), ("id",)), {**values, "at_id": id})
+            case DeploymentSet(values):
+                of_deployment |= values
+            case Move():
+                of_deployment |= {"state": change.target, "goal": change.goal}
+                connection.execute(insert(EVENTS), _event_of(change, deployment_id, now))
+            case Note(message, step):
+                note = {"deployment_id": deployment_id, "at": now, "step": step, "message": message}
+                connection.execute(insert(EVENTS), note)
+            case Console(resource_id, text):
+                kept = {"resource_id": resource_id, "deployment_id": deployment_id}
+                connection.execute(insert(CONSOLES), {**kept, "captured_at": now, "text": text})
+    connection.execute(
+        _update(DEPLOYMENTS, tuple(of_deployment), ("id",)), {**of_deployment, "at_id": deployment_id}
+    )
+
+
+def _event_of(move: Move, deployment_id: str, now: datetime) -> dict[str, Any]:
+    return {
+        "deployment_id": deployment_id,
+        "at": now,
+        "trigger": move.trigger,
+        "from_state": move.source,
+        "to_state": move.target,
+        "message": move.message,
+    }
+
+
+def _check_fence(deployment_id: str, row: Any, fence: Fence) -> None:
+    if row.lease_term != fence.term or row.holder is None or row.holder.get("nonce") != fence.nonce:
+        raise LeaseLost(
+            f"Another driver has taken over {deployment_id}: this one stops and changes nothing more."
+        )
+
+
+@cache
+def _update(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Update:
+    """An UPDATE of `names`, found by `keys`, whose parameters are `at_KEY`."""
+    found = [table.c[key] == bindparam(f"at_{key}") for key in keys]
+    return update(table).where(*found).values({name: bindparam(name) for name in names})
+
+
+_LOCK_WHOLE = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("locked")).with_for_update()
+_LOCK = (
+    select(
+        DEPLOYMENTS.c.state,
+        DEPLOYMENTS.c.goal,
+        DEPLOYMENTS.c.retain,
+        DEPLOYMENTS.c.revision,
+        DEPLOYMENTS.c.lease_term,
+        DEPLOYMENTS.c.holder,
+    )
+    .where(DEPLOYMENTS.c.id == bindparam("locked"))
+    .with_for_update()
+)
+"""A condition inside an UPDATE alone lets a stale writer through on Postgres: the row is locked first."""
+
+
+def _of(table: Table, deployment_id: str) -> Any:
+    return select(table).where(table.c.deployment_id == deployment_id)
+
+
+def _matters_to_decisions() -> Any:
+    """Creates (they may have acted), archives (they are bounded), and whatever has no end yet."""
+    kept = ATTEMPTS.c.action.in_([Action.CREATE, Action.ARCHIVE])
+    return or_(kept, ATTEMPTS.c.ended_at.is_(None))
+
+
+def _remains() -> Any:
+    """Ours and not gone: it has an id, or a create that may have acted."""
+    may_exist = exists().where(
+        ATTEMPTS.c.resource_id == RESOURCES.c.id,
+        ATTEMPTS.c.action == Action.CREATE,
+        or_(ATTEMPTS.c.outcome.is_(None), ATTEMPTS.c.outcome == Outcome.UNKNOWN),
+    )
+    living = RESOURCES.c.state.notin_([ResourceState.DELETED, ResourceState.RETAINED])
+    return RESOURCES.c.owned & living & or_(RESOURCES.c.aws_id.is_not(None), may_exist)
+
+
+# --- rows and values
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def _values(item: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in _names(type(item))}
+
+
+def _item(kind: type[Item], row: Any) -> Item:
+    values = row._mapping
+    return kind(
+        **{
+            name: tuple(value) if isinstance(value := values[name], list) else value for name in _names(kind)
+        }
+    )
