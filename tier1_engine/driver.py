@@ -1,0 +1,378 @@
+"""One driver of one deployment: the loop, and the single thread that owns its record.
+
+A turn takes in the answers that came, lets `decide` say what follows, commits all of it with the
+intents of what will be sent next in ONE transaction, and only then sends. So a step costs about one
+commit, a crash at any instant finds the intent on disk, and nothing is done twice. Waiting takes no
+thread: the driver sleeps until an answer comes, a time is due, the lease wants renewal, or a signal.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tier1_engine import lease as leases
+from tier1_engine import removal, results
+from tier1_engine.case import Case
+from tier1_engine.clock import Clock, new_id
+from tier1_engine.decide import End, Why, Work, decide
+from tier1_engine.errors import Acted, CallError, DatabaseUnavailable, Refused
+from tier1_engine.kinds import Cloud, Registry
+from tier1_engine.lease import Lease
+from tier1_engine.pace import Do, Pacer, Task
+from tier1_engine.permits import Permit, PermitRefused
+from tier1_engine.pool import Pool
+from tier1_engine.record import AttemptSet, Change, DeploymentSet, Move, Record, ResourceSet, StepSet
+from tier1_engine.runner import Answer, Assignment, KindMissing, assign, intend, perform
+from tier1_engine.settings import Settings
+from tier1_engine.states import GOING_BACK, Outcome, ResourceState, StepState
+from tier1_engine.store import GoalChanged, Store
+
+CALLS_PER_TASK = 6
+"""A task that takes longer than this many call budgets is left behind as unknown; its permit ends then."""
+GOAL_LOOK_SECONDS = 1.0
+"""How often a driver that only waits looks whether another goal was asked for."""
+MAX_BOOKKEEPING_ROUNDS = 1000
+COMMIT_RETRY_SECONDS = 0.2
+_REMOVALS = frozenset({Do.DELETE, Do.CONFIRM, Do.ARCHIVE, Do.CENSUS})
+
+
+class Observer(Protocol):
+    """Sees what a driver does; the live view is one."""
+
+    def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
+        """A turn was committed. `due` says when, in steady seconds, a waiting subject is tried again."""
+        ...
+
+
+class Silent:
+    """Nobody watches."""
+
+    def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class Stop:
+    """A request to stop, from a signal: calls in flight end and are recorded, none begins."""
+
+    asked: bool = False
+    _wake: Callable[[], None] = field(default=lambda: None)
+
+    def ask(self) -> None:
+        self.asked = True
+        self._wake()
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a driver is made of, so that it runs as well on a simulated cloud and clock."""
+
+    store: Store
+    registry: Registry
+    settings: Settings
+    clock: Clock
+    cloud: Callable[[Permit], Cloud]
+    pool: Callable[[], Pool]
+    observer: Observer = field(default_factory=Silent)
+    stop: Stop = field(default_factory=Stop)
+    new_id: Callable[[], str] = new_id
+    rng: random.Random = field(default_factory=random.Random)
+
+
+Opening = Callable[[Record, Pacer], Sequence[Change]]
+"""What a command does first under the lease: retry, accept, or nothing."""
+
+
+class LeasePermit:
+    """Asked just before the bytes of a changing call go out: is the lease still ours for a whole call?"""
+
+    def __init__(self, driver: Driver, ends_at: float) -> None:
+        self._driver = driver
+        self._ends_at = ends_at
+
+    def check(self) -> None:
+        driver = self._driver
+        now = driver.parts.clock.steady()
+        if driver.parts.stop.asked:
+            raise PermitRefused("a signal asked this driver to stop")
+        if now + driver.parts.settings.call_timeout_seconds > driver.lease.trusted_until:
+            raise PermitRefused("what is left of the lease is shorter than the budget of one call")
+        if now > self._ends_at:
+            raise PermitRefused("this task was left behind")
+
+
+class Driver:
+    """Drives one deployment from the moment it holds the lease until there is nothing more to do."""
+
+    def __init__(self, parts: Parts, lease: Lease) -> None:
+        self.parts = parts
+        self.lease = lease
+        self.record = parts.store.load(lease.deployment_id)
+        self.pacer = Pacer(parts.settings, parts.rng)
+        self.pacer.archiving_kinds = frozenset(
+            name for name, kind in parts.registry.kinds.items() if kind.archives_console
+        )
+        self.pool = parts.pool()
+        self._calls: dict[str, tuple[Assignment, float]] = {}
+        self._early: list[Answer] = []
+
+    def run(self, opening: Opening = lambda record, pacer: ()) -> Why:
+        """Drive until the end.
+
+        Raises:
+            LeaseLost: another driver has taken over; nothing was changed since.
+            DatabaseUnavailable: a turn could not be committed before the lease ended.
+        """
+        self.parts.stop.wakes(self.pool.wake)
+        try:
+            return self._loop(opening)
+        finally:
+            self.pool.close()
+
+    def _loop(self, opening: Opening) -> Why:
+        self.pacer.begin(self.record, self.lease.taken_at, self.parts.clock.now())
+        changes: list[Change] = self._end_cut_attempts()
+        changes += opening(self.record.apply(changes), self.pacer)
+        while True:
+            self.pacer.stopping = self.parts.stop.asked
+            decision = self._turn(changes)
+            if isinstance(decision, End):
+                return decision.why
+            changes = self._take_in(self._wait(decision))
+            if self._renew_when_due():
+                changes += self._driven_time(self.record.apply(changes))
+
+    # --- one turn
+
+    def _turn(self, changes: list[Change]) -> Work | End:
+        """Commit what came in with all that follows from it, then send what is to be done."""
+        while True:
+            try:
+                decision, whole, calls = self._plan(changes)
+                if whole:
+                    self._commit(whole)
+                else:
+                    self._look_at_goal()
+                break
+            except GoalChanged as news:
+                asked_for = DeploymentSet({"goal": news.goal, "retain": news.retain})
+                self.record = self.record.apply([asked_for])
+        for assignment in calls:
+            self._send(assignment)
+        self.parts.observer.turn(self.record, whole, self.pacer.due)
+        return decision
+
+    def _plan(self, changes: Sequence[Change]) -> tuple[Work | End, list[Change], list[Assignment]]:
+        """All changes of the turn and the calls that go out once these are on disk."""
+        parts, whole = self.parts, list(changes)
+        record = self.record.apply(whole)
+        for _ in range(MAX_BOOKKEEPING_ROUNDS):
+            decision = decide(record, self.pacer.view(parts.clock.steady(), parts.clock.now()))
+            if isinstance(decision, End):
+                return decision, [*whole, *self._driven_time(record)], []
+            if isinstance(decision, Work):
+                break
+            self._follow(decision.changes)
+            whole += decision.changes
+            record = record.apply(decision.changes)
+        else:
+            raise RuntimeError("decide goes in circles")
+        calls: list[Assignment] = []
+        for task in decision.tasks:
+            intents, assignment = self._assign(task, record)
+            whole += intents
+            record = record.apply(intents)
+            if assignment is not None:
+                calls.append(assignment)
+        return decision, whole, calls
+
+    def _follow(self, changes: Sequence[Change]) -> None:
+        """What bookkeeping means for the pacer."""
+        if any(isinstance(change, Move) and change.target in GOING_BACK for change in changes):
+            self.pacer.turn_back()
+
+    def _assign(self, task: Task, record: Record) -> tuple[list[Change], Assignment | None]:
+        """The intent of a task and what its worker gets; a task that cannot be done says why instead."""
+        parts = self.parts
+        intents, attempt_id = intend(
+            task, record, self.pacer, self.lease.term, parts.clock.now(), parts.new_id
+        )
+        try:
+            assignment = assign(
+                task,
+                attempt_id,
+                record.apply(intents),
+                self.pacer,
+                parts.registry,
+                parts.store.database_id,
+            )
+        except (KindMissing, Refused) as error:
+            return self._impossible(task, record, str(error)), None
+        if task.do in (Do.CHECK, Do.REFERENCE, Do.CREATE, Do.OBSERVE):
+            self.pacer.counted_from.setdefault(task.subject, parts.clock.steady())
+        return intents, assignment
+
+    def _impossible(self, task: Task, record: Record, message: str) -> list[Change]:
+        error = {"code": "CannotBeDone", "message": message, "class": "critical"}
+        resource = record.resource_of(task.subject)
+        if record.deployment.state in GOING_BACK and resource is not None:
+            return [ResourceSet(resource.id, {"error": {**error, "stuck": True}})]
+        failed = {"state": StepState.FAILED, "finished_at": self.parts.clock.now(), "error": error}
+        return [StepSet(task.subject, failed)] if task.subject in record.steps else []
+
+    def _send(self, assignment: Assignment) -> None:
+        budget = self.parts.settings.call_timeout_seconds * CALLS_PER_TASK
+        ends_at = self.parts.clock.steady() + budget
+        subject = assignment.task.subject
+        self.pacer.in_flight.add(subject)
+        self._calls[subject] = (assignment, ends_at)
+        cloud = self.parts.cloud(LeasePermit(self, ends_at))
+        self.pool.submit(lambda: perform(assignment, cloud))
+
+    # --- answers
+
+    def _take_in(self, answers: Sequence[Answer]) -> list[Change]:
+        """The changes of all answers, those of calls that took too long included."""
+        now = self.parts.clock.steady()
+        changes: list[Change] = []
+        for answer in [*answers, *self._left_behind(now)]:
+            subject = answer.assignment.task.subject
+            current = self._calls.get(subject)
+            if current is None or current[0] is not answer.assignment:
+                continue  # left behind earlier: its attempt has ended as unknown
+            del self._calls[subject]
+            self.pacer.in_flight.discard(subject)
+            changes += self._absorb(answer, self.record.apply(changes), now)
+        return changes
+
+    def _absorb(self, answer: Answer, record: Record, now: float) -> list[Change]:
+        parts = self.parts
+        case = Case(answer, record, self.pacer, now, parts.clock.now(), self.lease.term, parts.new_id)
+        going_back = record.deployment.state in GOING_BACK
+        backwards = going_back or answer.assignment.task.do in _REMOVALS
+        return removal.absorb(case) if backwards else results.absorb(case)
+
+    def _left_behind(self, now: float) -> list[Answer]:
+        return [
+            Answer(
+                assignment,
+                error=CallError(
+                    "CallTimeout",
+                    "no answer within the budget of the task",
+                    operation=assignment.task.do.value,
+                    acted=Acted.UNKNOWN,
+                ),
+                in_change=True,
+            )
+            for assignment, ends_at in self._calls.values()
+            if now > ends_at
+        ]
+
+    def _end_cut_attempts(self) -> list[Change]:
+        """Attempts of an earlier driver that have no end: AWS may have acted."""
+        cut = {
+            "ended_at": self.parts.clock.now(),
+            "outcome": Outcome.UNKNOWN,
+            "code": "Cut",
+            "message": "the driver ended before an answer came",
+        }
+        return [AttemptSet(a.id, cut) for a in self.record.attempts.values() if a.ended_at is None]
+
+    # --- the database
+
+    def _commit(self, changes: Sequence[Change]) -> None:
+        """Commit a turn; while the database does not take it, try again until the lease ends."""
+        parts = self.parts
+        while True:
+            try:
+                self.record = parts.store.commit(
+                    self.record, changes, self.lease.fence, parts.clock.now()
+                )
+                return
+            except DatabaseUnavailable as error:
+                if parts.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
+                    self._pause(0.0)
+                    raise _with_what_is_held(error, changes, self._early, self.record) from error
+                self._pause(COMMIT_RETRY_SECONDS)
+
+    def _look_at_goal(self) -> None:
+        """A turn without a commit reads the goal by itself."""
+        try:
+            goal, retain = self.parts.store.goal(self.record.deployment.id, self.lease.fence)
+        except DatabaseUnavailable:
+            return  # the next renewal decides whether this is the end
+        if goal is not self.record.deployment.goal:
+            raise GoalChanged(goal, retain)
+
+    def _renew_when_due(self) -> bool:
+        parts = self.parts
+        while parts.clock.steady() >= self.lease.renewal_due:
+            try:
+                self.lease = leases.renew(parts.store, self.lease, parts.clock)
+                return True
+            except DatabaseUnavailable:
+                if parts.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
+                    raise
+                self._pause(COMMIT_RETRY_SECONDS)
+        return False
+
+    def _driven_time(self, record: Record) -> list[Change]:
+        """Put on record how long what runs was driven; deadlines go on from there after a restart."""
+        view = self.pacer.view(self.parts.clock.steady(), self.parts.clock.now())
+        changes: list[Change] = []
+        for subject in list(self.pacer.counted_from):
+            step, resource = record.steps.get(subject), record.resource_of(subject)
+            if step is not None and step.state is StepState.RUNNING:
+                driven = view.driven(subject, step.driven_seconds)
+                changes.append(StepSet(subject, {"driven_seconds": driven}))
+            elif resource is not None and resource.state is ResourceState.DELETING:
+                driven = view.driven(subject, resource.driven_seconds)
+                changes.append(ResourceSet(resource.id, {"driven_seconds": driven}))
+            else:
+                continue
+            self.pacer.counted_from[subject] = view.now
+        return changes
+
+    def _pause(self, seconds: float) -> None:
+        """Wait without losing the answers that come meanwhile."""
+        self._early += self.pool.wait(self.parts.clock.steady() + seconds)
+
+    def _wait(self, decision: Work) -> list[Answer]:
+        early, self._early = self._early, []
+        return early or self.pool.wait(self._wake_at(decision))
+
+    def _wake_at(self, decision: Work) -> float:
+        """The next moment at which something is due, steady seconds."""
+        now = self.parts.clock.steady()
+        times = [self.lease.renewal_due, now + GOAL_LOOK_SECONDS]
+        times += [ends_at for _, ends_at in self._calls.values()]
+        if decision.wake_at is not None:
+            times.append(decision.wake_at)
+        return min(times)
+
+
+def _with_what_is_held(
+    error: DatabaseUnavailable, changes: Sequence[Change], early: Sequence[Answer], record: Record
+) -> DatabaseUnavailable:
+    """Name every AWS id that came back and could not be written: stderr is its only record."""
+    held = [
+        f"{attempt.action} of {attempt.step} (key {attempt.key}) answered {change.values['aws_id']}"
+        for change in changes
+        if isinstance(change, AttemptSet) and change.values.get("aws_id")
+        for attempt in [record.attempts[change.id]]
+    ] + [
+        f"{answer.assignment.action} of {answer.assignment.task.subject} "
+        f"(key {answer.assignment.target.key}) answered {answer.sight.aws_id}"
+        for answer in early
+        if answer.changed and answer.sight and answer.assignment.target
+    ]
+    text = str(error)
+    if held:
+        text += " Not yet on record: " + "; ".join(held) + "."
+    return DatabaseUnavailable(text)
