@@ -13,6 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
 
 from tier1_engine.errors import Refused
+from tier1_engine.kinds import Cloud
 from tier1_engine.states import FailureClass, Phase
 
 REF = "$ref"
@@ -75,7 +76,13 @@ class Blueprint(Protocol):
     name: str
     version: int
 
-    def plan(self, spec: Any) -> Plan: ...
+    def survey(self, cloud: Cloud, spec: Any) -> dict[str, Any]:
+        """Look at what the plan depends on, and refuse what cannot work before anything is made."""
+        ...
+
+    def plan(self, spec: Any, survey: Mapping[str, Any] | None = None) -> Plan:
+        """The plan. Pure; without a survey (a dry run) what only AWS knows is a placeholder."""
+        ...
 
 
 def ref(step: str, fact: str = "id") -> dict[str, str]:

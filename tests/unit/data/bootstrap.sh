@@ -1,0 +1,2 @@
+#!/bin/bash
+PASSWORD=s3cr3t$

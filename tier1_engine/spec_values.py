@@ -1,0 +1,297 @@
+"""What one value of a spec may be: durations, CIDRs, regions, names, tags, ports, addresses of services.
+
+Owns the rules of single values, each a function that answers the value as it is kept, or raises
+`ValueError` with what is allowed, worded to follow "KEY is VALUE, but" (`Wrong`: to follow the key).
+Reads no file but botocore's list of regions, and knows no key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+DAY_SECONDS = 86_400.0
+MAX_DURATION_SECONDS = 365 * DAY_SECONDS
+MAX_ZONES = 6
+MAX_TAGS = 50
+"""AWS's limit of tags on one resource (EC2, EFS and IAM alike)."""
+OUR_TAGS = 5
+TAG_KEY_CHARACTERS = 128
+TAG_VALUE_CHARACTERS = 256
+SMALLEST_SUBNET_PREFIX = 28
+"""AWS takes IPv4 blocks from /16 to /28, for a VPC and for a subnet (CreateVpc, CreateSubnet)."""
+LARGEST_VPC_PREFIX = 16
+USUAL_SUBNET_PREFIX = 20
+"""Subnets get no more than this, 4091 addresses, so that a large VPC keeps room for what comes later."""
+PLACEHOLDERS = ("{public_ip}", "{private_ip}")
+
+KeyPath = tuple[str | int, ...]
+_UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": DAY_SECONDS}
+
+
+class Wrong(ValueError):
+    """Several things wrong beneath one key, each a key path from there and what to say after it."""
+
+    def __init__(self, problems: Sequence[tuple[KeyPath, str]]) -> None:
+        super().__init__("; ".join(sentence for _, sentence in problems))
+        self.problems = tuple(problems)
+
+
+def duration(value: Any) -> float:
+    """Seconds of a duration such as `90s`, `10m`, `72h` or `3d`."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a whole number with a unit, such as 90s, 10m, 72h or 3d")
+    seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
+    if not 0 < seconds <= MAX_DURATION_SECONDS:
+        raise ValueError("must be more than 0s and at most 365d")
+    return seconds
+
+
+def listed(
+    what: str, most: int, *, least: int = 0, key: Callable[[Any], Any] = lambda item: item
+) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """A rule: from `least` to `most` items, no two of one `key`; `what` names an item."""
+
+    def check(items: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not least <= len(items) <= most:
+            raise Wrong([((), f"has {len(items)} entries, but must have from {least} to {most}")])
+        first: dict[Any, int] = {}
+        repeats: list[tuple[KeyPath, str]] = [
+            ((index,), f"repeats {what} [{first[key(item)]}]; remove one of them")
+            for index, item in enumerate(items)
+            if first.setdefault(key(item), index) != index
+        ]
+        if repeats:
+            raise Wrong(repeats)
+        return items
+
+    return check
+
+
+def matching(pattern: str, wanted: str) -> Callable[[str], str]:
+    """A rule: the text matches `pattern` wholly; `wanted` says so in words."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {wanted}")
+        return text
+
+    return check
+
+
+def within(least: int, most: int, unit: str = "") -> Callable[[int], int]:
+    """A rule: a number from `least` to `most`."""
+
+    def check(number: int) -> int:
+        if not least <= number <= most:
+            raise ValueError(f"must be from {least} to {most}{unit}")
+        return number
+
+    return check
+
+
+@cache
+def known_regions() -> frozenset[str]:
+    """The regions that the installed botocore knows.
+
+    From botocore's `data/partitions.json`, read without importing botocore. Empty without botocore.
+    """
+    package = find_spec("botocore")
+    if package is None or package.origin is None:
+        return frozenset()
+    try:
+        data = json.loads((Path(package.origin).parent / "data" / "partitions.json").read_bytes())
+        names = frozenset(str(name) for partition in data["partitions"] for name in partition["regions"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()  # a list that is no longer where it was must not stop a deployment
+    return frozenset(name for name in names if not name.endswith("-global"))
+
+
+def region(text: str) -> str:
+    """A region's name; one that botocore knows, when botocore is there to ask."""
+    if not re.fullmatch(r"[a-z]{2,8}(-[a-z]{2,12}){1,2}-[0-9]{1,2}", text):
+        raise ValueError(f"must be the name of an AWS region{_nearest_region(text)}")
+    if known_regions() and text not in known_regions():
+        raise ValueError(f"must be a region that the installed botocore knows{_nearest_region(text)}")
+    return text
+
+
+def _nearest_region(text: str) -> str:
+    nearest = difflib.get_close_matches(text, sorted(known_regions()), n=1)
+    return f"; did you mean {nearest[0]}" if nearest else ", such as us-east-1"
+
+
+def zones(value: Any) -> int | tuple[str, ...]:
+    """How many zones, or their names. Whether they belong to the region is not judged here."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_ZONES:
+        return value
+    if not isinstance(value, list | tuple) or not all(isinstance(zone, str) for zone in value):
+        raise ValueError(f"must be a number from 1 to {MAX_ZONES}, or a list of zone names")
+    if not 1 <= len(value) <= MAX_ZONES:
+        raise ValueError(f"must name from 1 to {MAX_ZONES} zones")
+    if len(set(value)) != len(value):
+        raise ValueError("must not name a zone twice")
+    return tuple(value)
+
+
+def vpc_cidr(text: str) -> str:
+    """An IPv4 block that a VPC may have."""
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError:
+        raise ValueError(f"must be an IPv4 network{_meant(text)}") from None
+    if not LARGEST_VPC_PREFIX <= network.prefixlen <= SMALLEST_SUBNET_PREFIX or "/" not in text:
+        raise ValueError(f"must be from a /{LARGEST_VPC_PREFIX} to a /{SMALLEST_SUBNET_PREFIX}")
+    if network.is_loopback or network.is_link_local or network.is_multicast or network.is_reserved:
+        raise ValueError("must be addresses that hosts may have, such as 10.0.0.0/16")
+    if network.subnet_of(ipaddress.IPv4Network("0.0.0.0/8")):
+        raise ValueError("must be addresses that hosts may have, such as 10.0.0.0/16")
+    return str(network)
+
+
+def peer_cidr(text: str) -> str:
+    """An IPv4 or IPv6 network that may reach a port; a single address becomes a network of one."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError(f"must be an IPv4 or IPv6 network{_meant(text)}") from None
+
+
+def _meant(text: str) -> str:
+    """What a network with host bits set should have been."""
+    try:
+        return f"; did you mean {ipaddress.ip_network(text, strict=False)}"
+    except ValueError:
+        return ", such as 10.0.0.0/16"
+
+
+def subnet_cidrs(vpc: str, count: int) -> tuple[str, ...]:
+    """The first `count` equal blocks of `vpc`, each as large as fits, and at most a /20.
+
+    Raises:
+        ValueError: the block has no room for `count` subnets of /28.
+    """
+    network = ipaddress.IPv4Network(vpc)
+    prefix = max(network.prefixlen + (count - 1).bit_length(), USUAL_SUBNET_PREFIX)
+    if prefix > SMALLEST_SUBNET_PREFIX:
+        room = 2 ** (SMALLEST_SUBNET_PREFIX - network.prefixlen)
+        raise ValueError(
+            f"has room for {room} of the smallest subnets (/{SMALLEST_SUBNET_PREFIX}), and {count} zones "
+            f"need {count}; take a larger network"
+        )
+    size = 2 ** (32 - prefix)
+    return tuple(str(ipaddress.IPv4Network((int(network[0]) + n * size, prefix))) for n in range(count))
+
+
+def ports(value: Any) -> tuple[int, int]:
+    """The first and last port of `443` or `8000-8010`."""
+    match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", str(value))
+    if match is None or isinstance(value, bool):
+        raise ValueError("must be a port such as 443, or a range such as 8000-8010")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not 1 <= first <= last <= 65_535:
+        raise ValueError("must be a port from 1 to 65535, or a range such as 8000-8010")
+    return first, last
+
+
+def tags(value: dict[str, Any]) -> dict[str, Any]:
+    """Tags that EC2, EFS and IAM all take, beside ours."""
+    most = MAX_TAGS - OUR_TAGS
+    if len(value) > most:
+        sentence = (
+            f"has {len(value)} tags, but may have {most}: AWS takes {MAX_TAGS}, and {OUR_TAGS} are tier1's"
+        )
+        raise Wrong([((), sentence)])
+    wrong: list[tuple[KeyPath, str]] = [
+        ((key,), problem) for key, item in value.items() if (problem := _tag_problem(key, item, value))
+    ]
+    if wrong:
+        raise Wrong(wrong)
+    return value
+
+
+def _tag_problem(key: str, value: Any, others: Mapping[str, Any]) -> str | None:
+    """What is wrong with one tag, worded to follow the tag's key."""
+    if not isinstance(value, str):
+        return "must be text; put the value in quotes"
+    low = key.lower()
+    checks = (
+        (0 < len(key) <= TAG_KEY_CHARACTERS, f"must have a key of 1 to {TAG_KEY_CHARACTERS} characters"),
+        (
+            len(value) <= TAG_VALUE_CHARACTERS,
+            f"has {len(value)} characters, of {TAG_VALUE_CHARACTERS} at most",
+        ),
+        (not low.startswith(("aws:", "tier1:")), "begins with aws: or tier1:, which are kept; take another"),
+        (low != "name", "is a tag that tier1 sets itself; take another key"),
+        # IAM does not tell such keys apart (IAM user guide, "Tags for IAM resources").
+        ([other.lower() for other in others].count(low) == 1, "is there twice but for its case; remove one"),
+        # What EFS and IAM take (the pattern of TagKey in their API models); EC2 takes more.
+        (all(map(_taggable, key + value)), "may have only letters, digits, spaces and _ . : / = + - @"),
+    )
+    return next((sentence for holds, sentence in checks if not holds), None)
+
+
+def _taggable(character: str) -> bool:
+    return character in "_.:/=+-@" or unicodedata.category(character)[0] in "LNZ"
+
+
+def mount_path(text: str) -> str:
+    """Where the file system is mounted: a clean absolute path that hides nothing of the system."""
+    if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+", text) or len(text) > 255:
+        raise ValueError("must be an absolute path such as /mnt/efs, of letters, digits and . _ - only")
+    top = text.split("/")[1]
+    if top in ("dev", "proc", "sys", "run") or (text.count("/") == 1 and top in _SYSTEM_FOLDERS):
+        raise ValueError("must be a folder that the system itself does not use, such as /mnt/efs")
+    return text
+
+
+_SYSTEM_FOLDERS = frozenset(
+    ("bin", "boot", "etc", "home", "lib", "lib64", "opt", "root", "sbin", "tmp", "usr", "var")
+)
+
+
+def url_template(text: str) -> str:
+    """An http or https URL in which only `{public_ip}` and `{private_ip}` stand for something."""
+    _only_placeholders(text)
+    try:
+        parts = urlsplit(_filled(text))
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("must be an http or https URL, such as http://{public_ip}:8080/healthz")
+    return text
+
+
+def tcp_template(text: str) -> str:
+    """`host:port`, where the host may be a placeholder."""
+    _only_placeholders(text)
+    host, _, port = _filled(text).rpartition(":")
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]", host):
+        raise ValueError("must be host:port, such as {private_ip}:5432")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65_535:
+        raise ValueError("must be host:port with a port from 1 to 65535, such as {private_ip}:5432")
+    return text
+
+
+def _only_placeholders(text: str) -> None:
+    if re.search(r"[{}]|[^!-~]", _filled(text)):
+        raise ValueError(
+            "may hold only printable ASCII without spaces, and {public_ip} or {private_ip} in braces"
+        )
+
+
+def _filled(text: str) -> str:
+    for placeholder in PLACEHOLDERS:
+        text = text.replace(placeholder, "192.0.2.1")
+    return text
