@@ -31,8 +31,8 @@ class Permit(Protocol):
     def check(self) -> None:
         """Return when a changing call may leave now.
 
-        It is asked for every changing call, after it was signed and just before its bytes go out,
-        in the thread that makes the call.
+        It is asked for every changing call, after it was signed and just before its bytes go out, from
+        whatever thread makes the call: it is safe to ask from several at once.
 
         Raises:
             PermitRefused: it may not.
