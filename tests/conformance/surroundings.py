@@ -1,0 +1,176 @@
+"""What each kind needs around it to be tried out, made by the other kinds' own create and configure.
+
+A new kind adds one entry to `INPUTS` (and, where it can be brought by the user, one to
+`REFERENCE_INPUTS`). Every entry is a function of the `World`, which makes each neighbour once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tier1_engine.kinds import (
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    TAG_NAME,
+    TAG_RESOURCE,
+    Cloud,
+    Kind,
+    Presence,
+    Sight,
+    Target,
+)
+
+LOOKS = 10
+"""Looks that anything on a local AWS may take until it is ready: it is ready at once."""
+
+UNTAGGED = frozenset({"mount_target"})
+"""Kinds that AWS cannot tag: what proves them ours is shown by other evidence than their own tags."""
+
+
+@dataclass
+class World:
+    """One deployment on a local AWS: makes targets, and neighbours that are ready."""
+
+    cloud: Cloud
+    kinds: Mapping[str, Kind]
+    deployment_id: str = "0123456789ab"
+    database_id: str = "d0d0d0d0d0d0"
+    made: dict[str, tuple[Target, Sight]] = field(default_factory=dict)
+
+    def target(self, kind: str, step: str | None = None, inputs: Mapping[str, Any] | None = None) -> Target:
+        """A target of this deployment that nothing has been made for yet."""
+        step = step or f"the-{kind}"
+        request = self.kinds[kind].request(self.cloud, self.inputs(kind) if inputs is None else inputs)
+        resource_id = f"{self.deployment_id}-{step}"
+        return Target(
+            deployment_id=self.deployment_id,
+            resource_id=resource_id,
+            step=step,
+            tags={
+                TAG_DATABASE: self.database_id,
+                TAG_DEPLOYMENT: self.deployment_id,
+                TAG_RESOURCE: resource_id,
+                TAG_NAME: "conformance",
+                "Name": f"conformance-{step}",
+                "team": "research",
+            },
+            request=request,
+            key=f"{resource_id}-0-0",
+        )
+
+    def inputs(self, kind: str) -> dict[str, Any]:
+        """Inputs that ask for the kind, with everything they refer to ready."""
+        return INPUTS[kind](self)
+
+    def bring_up(self, kind: str, target: Target | None = None) -> tuple[Target, Sight]:
+        """Make it, configure it, and look until it is ready."""
+        target = target or self.target(kind)
+        aws_id = self.kinds[kind].create(self.cloud, target).aws_id
+        return self.settle(kind, replace(target, aws_id=aws_id))
+
+    def settle(self, kind: str, target: Target) -> tuple[Target, Sight]:
+        """Look and configure, a bounded number of times, until it is ready."""
+        for _ in range(LOOKS):
+            sight = self.kinds[kind].describe(self.cloud, target)
+            if sight.presence is Presence.READY:
+                return replace(target, facts=sight.facts), sight
+            if sight.presence is Presence.UNSET:
+                self.kinds[kind].configure(self.cloud, target, sight)
+        raise AssertionError(f"{kind} is not ready after {LOOKS} looks: {sight}")
+
+    def neighbour(self, kind: str, step: str | None = None, inputs: Mapping[str, Any] | None = None) -> Sight:
+        """A ready one that others refer to; made at the first call for its step."""
+        step = step or f"shared-{kind}"
+        if step not in self.made:
+            self.made[step] = self.bring_up(kind, self.target(kind, step, inputs))
+        return self.made[step][1]
+
+
+def _subnet(world: World) -> dict[str, Any]:
+    vpc = world.neighbour("vpc")
+    return {
+        "vpc_id": vpc.aws_id,
+        "cidr": f"10.0.{10 + len(world.made)}.0/24",
+        "zone": f"{world.cloud.region}a",
+    }
+
+
+def _route_table(world: World) -> dict[str, Any]:
+    return {
+        "vpc_id": world.neighbour("vpc").aws_id,
+        "gateway_id": world.neighbour("internet_gateway").aws_id,
+        "subnet_ids": [world.neighbour("subnet").aws_id],
+    }
+
+
+def _security_group(world: World) -> dict[str, Any]:
+    vpc_id = world.neighbour("vpc").aws_id
+    source = {"vpc_id": vpc_id, "description": "The group that others let in", "ingress": []}
+    return {
+        "vpc_id": vpc_id,
+        "description": "A group for the conformance suite",
+        "ingress": [
+            {"protocol": "tcp", "from_port": 443, "to_port": 443, "cidr": "203.0.113.0/24"},
+            {
+                "protocol": "tcp",
+                "from_port": 2049,
+                "to_port": 2049,
+                "source_group": world.neighbour("security_group", "source-group", source).aws_id,
+            },
+        ],
+    }
+
+
+def _mount_target(world: World) -> dict[str, Any]:
+    return {
+        "file_system_id": world.neighbour("file_system").aws_id,
+        "subnet_id": world.neighbour("subnet").aws_id,
+        "zone": f"{world.cloud.region}a",
+        "security_group_ids": [world.neighbour("security_group").aws_id],
+    }
+
+
+def _instance(world: World) -> dict[str, Any]:
+    mounted = world.neighbour("mount_target")
+    return {
+        "types": ["t3.medium", "t3a.medium"],
+        "market": "spot-then-on-demand",
+        "ami": None,
+        "subnets": [{"id": world.neighbour("subnet").aws_id, "zone": mounted.facts["zone"]}],
+        "security_group_ids": [world.neighbour("security_group").aws_id],
+        "profile_name": world.neighbour("instance_profile").facts["name"],
+        "key_name": None,
+        "root_volume_gib": 30,
+        "associate_public_ip": True,
+        "user_data": {
+            "script": "#!/bin/sh\necho hello\n",
+            "file_system_id": world.neighbour("file_system").aws_id,
+            "mount_path": "/mnt/efs",
+            "mount_targets": {mounted.facts["zone"]: mounted.facts["ip_address"]},
+        },
+    }
+
+
+INPUTS: dict[str, Callable[[World], dict[str, Any]]] = {
+    "vpc": lambda world: {"cidr": "10.0.0.0/16"},
+    "internet_gateway": lambda world: {"vpc_id": world.neighbour("vpc").aws_id},
+    "subnet": _subnet,
+    "route_table": _route_table,
+    "security_group": _security_group,
+    "file_system": lambda world: {"performance_mode": "generalPurpose", "throughput_mode": "elastic"},
+    "mount_target": _mount_target,
+    "role": lambda world: {"policies": ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]},
+    "instance_profile": lambda world: {"role_name": world.neighbour("role").facts["name"]},
+    "instance": _instance,
+}
+"""Inputs that ask for each kind, as its step's would be when they reach it."""
+
+REFERENCE_INPUTS: dict[str, Callable[[World, str], dict[str, Any]]] = {
+    "vpc": lambda world, aws_id: {"reference": aws_id},
+    "subnet": lambda world, aws_id: {"reference": aws_id, "vpc_id": world.neighbour("vpc").aws_id},
+    "file_system": lambda world, aws_id: {"reference": aws_id, "vpc_id": world.neighbour("vpc").aws_id},
+    "instance_profile": lambda world, aws_id: {"reference": aws_id},
+}
+"""Inputs of a step that refers to one that the user brought, by kind."""

@@ -1,0 +1,391 @@
+"""What every resource kind does, whichever it is: the contract of `kinds.Kind` on a local AWS.
+
+It runs over whatever `resources/` defines: a new kind is tested by being added.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from botocore import xform_name
+
+from tests.conformance import command_lines
+from tests.conformance.conftest import KINDS, empty_account
+from tests.conformance.surroundings import LOOKS, REFERENCE_INPUTS, UNTAGGED, World
+from tier1_engine.errors import Acted, CallError, Refused
+from tier1_engine.kinds import (
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    TAG_RESOURCE,
+    Cloud,
+    Kind,
+    Presence,
+    Sight,
+    Target,
+)
+
+ENDED = frozenset({Presence.ABSENT, Presence.GONE})
+ABSENT_IDS = {"instance_profile": "tier1-never-made", "role": "tier1-never-made"}
+REFERENCED = sorted(name for name, kind in KINDS.items() if type(kind).reference is not Kind.reference)
+
+
+@pytest.fixture(scope="module")
+def cloud(kind: Kind) -> Iterator[Cloud]:
+    """An account for each kind: moto slows down with what an account holds."""
+    with empty_account() as account:
+        yield account
+
+
+def ids(sights: Sequence[Sight]) -> set[str]:
+    return {sight.aws_id for sight in sights if not sight.dead}
+
+
+def deleted(kind: Kind, cloud: Cloud, target: Target) -> Sight:
+    """Delete it, as the engine does: by the look that proves it ours, until it is gone."""
+    sight = kind.describe(cloud, target)
+    kind.delete(cloud, target, sight)
+    for _ in range(LOOKS):
+        after = kind.describe(cloud, target)
+        if after.presence in ENDED:
+            return after
+    raise AssertionError(f"{kind.name} is still {after.presence}")
+
+
+def failure_of(kind: Kind, cloud: Cloud, target: Target, sight: Sight) -> str | None:
+    """The code that a deletion meets, if any."""
+    try:
+        kind.delete(cloud, target, sight)
+    except CallError as error:
+        return error.code
+    return None
+
+
+def test_what_a_create_made_is_found_by_its_key_when_the_reply_was_lost(kind: Kind, world: World) -> None:
+    """A look after a lost reply shows exactly one, which proves itself ours, and shows it again."""
+    target = world.target(kind.name)
+    assert [s for s in kind.find(world.cloud, target) if kind.owns(target, s)] == []
+    made = kind.create(world.cloud, target)
+    first, second = kind.find(world.cloud, target), kind.find(world.cloud, target)
+    assert [s.aws_id for s in first] == [s.aws_id for s in second] == [made.aws_id]
+    assert kind.owns(target, first[0])
+    assert first[0].key in (None, target.key)
+    assert not first[0].dead
+
+
+def test_the_reply_of_a_create_names_it(kind: Kind, world: World) -> None:
+    """The reply is judged like a look: it has the id by which later calls name it, and it is not dead."""
+    made = kind.create(world.cloud, world.target(kind.name))
+    assert made.aws_id
+    assert made.presence in {Presence.PENDING, Presence.UNSET, Presence.READY}
+
+
+def test_a_create_is_exactly_one_change(kind: Kind, world: World) -> None:
+    """What a create does besides would be lost with its reply; it is configuration."""
+    target, counting = world.target(kind.name), Counting(world.cloud)
+    kind.create(counting, target)
+    assert len(counting.changes) == 1
+
+
+def test_it_is_ready_once_it_is_configured(kind: Kind, world: World) -> None:
+    """Looks and `configure` lead to ready within a bounded number of looks, and then nothing is unset."""
+    _, sight = world.bring_up(kind.name)
+    assert sight.presence is Presence.READY
+    assert sight.unset == ()
+    assert sight.problem is None
+
+
+def test_configuring_what_is_configured_already_is_no_failure(kind: Kind, world: World) -> None:
+    """The reply of a configuration can be lost as well: setting it again is success."""
+    target = world.target(kind.name)
+    target = replace(target, aws_id=kind.create(world.cloud, target).aws_id)
+    before = kind.describe(world.cloud, target)
+    kind.configure(world.cloud, target, before)
+    kind.configure(world.cloud, target, before)
+    world.settle(kind.name, target)
+
+
+def test_looks_change_nothing(kind: Kind, world: World) -> None:
+    """`request`, `find`, `describe` and `list_owned` are made of reads."""
+    counting = Counting(world.cloud)
+    target, _ = world.bring_up(kind.name)
+    kind.request(counting, world.inputs(kind.name))
+    kind.find(counting, target)
+    kind.describe(counting, target)
+    kind.list_owned(counting, {TAG_DATABASE: world.database_id})
+    assert counting.changes == []
+
+
+def test_a_look_shows_exactly_our_tags(kind: Kind, world: World) -> None:
+    """The five tags and the user's are on it, and no other."""
+    if kind.name in UNTAGGED:
+        return
+    target, sight = world.bring_up(kind.name)
+    assert dict(sight.tags) == dict(target.tags)
+
+
+def test_it_is_gone_after_its_deletion(kind: Kind, world: World) -> None:
+    """A deletion is read back: absent, or shown as ended; and no key finds a living one."""
+    target, _ = world.bring_up(kind.name)
+    deleted(kind, world.cloud, target)
+    assert all(sight.dead for sight in kind.find(world.cloud, target))
+    assert ids(kind.list_owned(world.cloud, {TAG_DEPLOYMENT: world.deployment_id})).isdisjoint(
+        {target.aws_id}
+    )
+
+
+def test_deleting_it_again_is_answered_by_a_code_that_means_gone(kind: Kind, world: World) -> None:
+    """A second deletion succeeds or meets a code that the kind declares as `gone`."""
+    target, sight = world.bring_up(kind.name)
+    if deleted(kind, world.cloud, target).presence is Presence.GONE:
+        return  # AWS still shows it, as ended: nobody deletes that again
+    answer = failure_of(kind, world.cloud, target, sight)
+    assert answer is None or answer in kind.gone
+
+
+def test_what_never_was_is_absent(kind: Kind, world: World) -> None:
+    """A look at an id that AWS does not know is an answer, not an error."""
+    target, _ = world.bring_up(kind.name)
+    assert target.aws_id
+    unknown = ABSENT_IDS.get(kind.name) or re.sub(r"[0-9a-f]{8,}$", "0123456789abcdef0", target.aws_id)
+    assert unknown != target.aws_id
+    assert kind.describe(world.cloud, replace(target, aws_id=unknown)).presence is Presence.ABSENT
+
+
+def test_what_is_not_ours_is_not_owned(kind: Kind, world: World) -> None:
+    """Under another deployment, or another database, the same object does not prove itself ours."""
+    target, _ = world.bring_up(kind.name)
+    for tag in (TAG_DATABASE, TAG_DEPLOYMENT):
+        tags = {**target.tags, tag: "ffffffffffff"}
+        other = replace(target, tags=tags, deployment_id=tags[TAG_DEPLOYMENT])
+        assert not kind.owns(other, kind.describe(world.cloud, other)), f"owned in spite of another {tag}"
+
+
+@pytest.mark.parametrize("tag", [TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE])
+def test_a_tag_that_differs_or_is_missing_is_no_proof(kind: Kind, world: World, tag: str) -> None:
+    """Each of the three tags that prove ownership must be there and be ours."""
+    if kind.name in UNTAGGED:
+        return
+    target, sight = world.bring_up(kind.name)
+    assert kind.owns(target, sight)
+    assert not kind.owns(target, replace(sight, tags={**sight.tags, tag: "ffffffffffff"}))
+    if kind.name not in ABSENT_IDS:  # names and paths prove these where an endpoint shows no tags
+        assert not kind.owns(target, replace(sight, tags={k: v for k, v in sight.tags.items() if k != tag}))
+
+
+def test_a_census_finds_it_by_deployment_and_by_database(kind: Kind, world: World) -> None:
+    """`list_owned` shows it under its deployment and database, under any value, and under no other's."""
+    target, _ = world.bring_up(kind.name)
+    ours: tuple[Mapping[str, str], ...] = (
+        {TAG_DEPLOYMENT: world.deployment_id},
+        {TAG_DATABASE: world.database_id},
+        {TAG_DATABASE: world.database_id, TAG_DEPLOYMENT: world.deployment_id},
+        {TAG_DATABASE: world.database_id, TAG_DEPLOYMENT: "*"},
+        {TAG_DATABASE: "*"},
+    )
+    for tags in ours:
+        assert target.aws_id in ids(kind.list_owned(world.cloud, tags)), f"not found by {tags}"
+    others: tuple[Mapping[str, str], ...] = (
+        {TAG_DEPLOYMENT: "ffffffffffff"},
+        {TAG_DATABASE: "ffffffffffff"},
+        {TAG_DATABASE: "ffffffffffff", TAG_DEPLOYMENT: world.deployment_id},
+    )
+    for tags in others:
+        assert target.aws_id not in ids(kind.list_owned(world.cloud, tags)), f"found by {tags}"
+
+
+def test_a_census_shows_enough_to_delete_what_it_found(kind: Kind, world: World) -> None:
+    """What only a census knows can be looked at and deleted by its id."""
+    target, _ = world.bring_up(kind.name)
+    (found,) = (
+        s
+        for s in kind.list_owned(world.cloud, {TAG_DEPLOYMENT: world.deployment_id})
+        if s.aws_id == target.aws_id
+    )
+    deleted(kind, world.cloud, replace(target, aws_id=found.aws_id, facts=found.facts))
+
+
+def test_one_that_the_user_brought_is_referenced(kind: Kind, world: World) -> None:
+    """It will do when it is there, with the facts that later steps need; looking changes nothing."""
+    if kind.name not in REFERENCED:
+        return
+    counting = Counting(world.cloud)
+    target, made = world.bring_up(kind.name)
+    sight = kind.reference(counting, REFERENCE_INPUTS[kind.name](world, target.aws_id or ""))
+    assert (sight.presence, sight.aws_id) == (Presence.READY, target.aws_id)
+    assert set(sight.facts) == set(made.facts)
+    assert counting.changes == []
+
+
+def test_a_reference_to_what_is_not_there_is_broken_and_says_so(kind: Kind, world: World) -> None:
+    """The answer names what the user asked for."""
+    if kind.name not in REFERENCED:
+        return
+    target, _ = world.bring_up(kind.name)
+    unknown = ABSENT_IDS.get(kind.name) or re.sub(r"[0-9a-f]{8,}$", "0123456789abcdef0", target.aws_id or "")
+    sight = kind.reference(world.cloud, REFERENCE_INPUTS[kind.name](world, unknown))
+    assert sight.presence is Presence.BROKEN
+    assert sight.problem is not None
+    assert unknown in sight.problem.message
+
+
+def test_a_kind_that_cannot_be_brought_refuses(kind: Kind, world: World) -> None:
+    """A kind without a referenced mode says that it is always made."""
+    if kind.name in REFERENCED:
+        assert kind.name in REFERENCE_INPUTS
+        return
+    with pytest.raises(Refused):
+        kind.reference(world.cloud, {"reference": "x"})
+
+
+def test_a_look_that_fails_is_an_error_and_never_an_empty_look(kind: Kind, world: World) -> None:
+    """Who may not look must not conclude that nothing is there: it would be made twice, or be left."""
+    target, _ = world.bring_up(kind.name)
+    denied = Denied(world.cloud)
+    looks: tuple[Callable[[], object], ...] = (
+        lambda: kind.find(denied, target),
+        lambda: kind.describe(denied, target),
+        lambda: list(kind.list_owned(denied, {TAG_DATABASE: world.database_id})),
+    )
+    for look in looks:
+        with pytest.raises(CallError) as caught:
+            look()
+        assert caught.value.code == "UnauthorizedOperation"
+
+
+def test_a_create_whose_reply_names_no_id_is_no_success(kind: Kind, world: World) -> None:
+    """An endpoint that leaves members out: AWS may have acted, and the engine looks again."""
+    target = world.target(kind.name)
+    try:
+        made = kind.create(Stripped(world.cloud), target)
+    except CallError as error:
+        assert (error.code, error.acted) == ("UnreadableReply", Acted.UNKNOWN)  # noqa: PT017 - or no id
+    else:
+        assert made.aws_id == ""
+
+
+def test_its_console_link_names_it(kind: Kind, world: World) -> None:
+    """The link leads to the console of its region (IAM has one for all) and holds its id."""
+    target, _ = world.bring_up(kind.name)
+    aws_id = target.aws_id or ""
+    url = kind.console_url(world.cloud.region, aws_id)
+    assert re.match(rf"https://({world.cloud.region}\.)?console\.aws\.amazon\.com/", url)
+    assert aws_id in url
+
+
+def test_its_printed_commands_name_it(kind: Kind, world: World) -> None:
+    """There is a line to see it and a line to delete it, and both say which one."""
+    target, sight = world.bring_up(kind.name)
+    aws_id = target.aws_id or ""
+    commands = kind.commands(aws_id, sight.facts)
+    assert {"look", "delete"} <= set(commands)
+    assert any(aws_id in line for line in commands["look"])
+    assert aws_id in commands["delete"][-1]
+
+
+def test_its_printed_commands_delete_it(kind: Kind, world: World) -> None:
+    """Run literally and in the order printed, they are real commands, and leave nothing of it."""
+    target, sight = world.bring_up(kind.name)
+    commands = kind.commands(target.aws_id or "", sight.facts)
+    for line in (*commands["look"], *commands["delete"]):
+        command_lines.run(world.cloud, line)
+    assert kind.describe(world.cloud, target).presence in ENDED
+
+
+def test_its_codes_do_not_contradict_each_other(kind: Kind) -> None:
+    """No code of a create, and none of a deletion, means two things."""
+    creates = (kind.already_exists, kind.next_candidate)
+    deletes = (kind.gone, kind.in_use)
+    for one, other in (creates, deletes):
+        assert one.isdisjoint(other)
+    assert kind.already_exists.isdisjoint(kind.not_visible_yet)
+    assert kind.next_candidate.isdisjoint(kind.not_visible_yet)
+
+
+def test_its_iam_actions_are_real(kind: Kind) -> None:
+    """Every action is an operation of botocore's service of that name, or one that IAM knows besides."""
+    permissions_only = {"iam:PassRole", "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"}
+    services = {"elasticfilesystem": "efs"}
+    assert kind.iam_actions
+    assert len(set(kind.iam_actions)) == len(kind.iam_actions)
+    for action in set(kind.iam_actions) - permissions_only:
+        service, _, operation = action.partition(":")
+        assert operation in api_operations(services.get(service, service)), f"{action} is no operation"
+
+
+def test_every_change_it_makes_is_among_its_iam_actions(kind: Kind, world: World) -> None:
+    """Making, configuring and deleting it uses no permission that the preflight would not ask for."""
+    target = world.target(kind.name)
+    counting = Counting(world.cloud)
+    watched = replace(world, cloud=counting)
+    target, _ = watched.bring_up(kind.name, target)
+    deleted(kind, counting, target)
+    prefixes = {"efs": "elasticfilesystem"}
+    used = {f"{prefixes.get(service, service)}:{operation}" for service, operation in counting.calls}
+    assert used <= set(kind.iam_actions)
+
+
+class Counting:
+    """A cloud that notes which calls go through it."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self.changes: list[str] = []
+        self.calls: set[tuple[str, str]] = set()
+
+    @property
+    def region(self) -> str:
+        return self._cloud.region
+
+    @property
+    def account_id(self) -> str:
+        return self._cloud.account_id
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        self._note(service, operation)
+        return self._cloud.read(service, operation, **parameters)
+
+    def pages(self, service: str, operation: str, result_key: str, **parameters: Any) -> Iterator[Any]:
+        self._note(service, operation)
+        return self._cloud.pages(service, operation, result_key, **parameters)
+
+    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        self._note(service, operation)
+        self.changes.append(operation)
+        return self._cloud.change(service, operation, **parameters)
+
+    def _note(self, service: str, operation: str) -> None:
+        self.calls.add((service, operations(service)[operation]))
+
+
+class Denied(Counting):
+    """A cloud that lets nobody look."""
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        raise CallError("UnauthorizedOperation", "No.", operation=operations(service)[operation])
+
+    def pages(self, service: str, operation: str, result_key: str, **parameters: Any) -> Iterator[Any]:
+        raise CallError("UnauthorizedOperation", "No.", operation=operations(service)[operation])
+
+
+class Stripped(Counting):
+    """A cloud that acts, and answers with nothing."""
+
+    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        super().change(service, operation, **parameters)
+        return {}
+
+
+@cache
+def operations(service: str) -> dict[str, str]:
+    """The operations of a service: boto3's names and AWS's."""
+    return {xform_name(name): name for name in api_operations(service)}
+
+
+@cache
+def api_operations(service: str) -> frozenset[str]:
+    return frozenset(command_lines.service_model(service).operation_names)

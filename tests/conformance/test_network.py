@@ -1,0 +1,397 @@
+"""What is particular to the network kinds: their configuration, and the order inside a deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.conformance.surroundings import World
+from tests.conformance.test_kinds import Counting, deleted
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import Presence, Sight, Target
+from tier1_engine.resources.security_group import wanted_rules
+
+EVERYWHERE = "0.0.0.0/0"
+
+
+class Answers(Counting):
+    """A cloud that answers one operation as the test says; the others go through."""
+
+    def __init__(self, world: World, operation: str, answer: dict[str, Any] | CallError) -> None:
+        super().__init__(world.cloud)
+        self.operation = operation
+        self.answer = answer
+
+    def pages(self, service: str, operation: str, result_key: str, **parameters: Any) -> Iterator[Any]:
+        if operation != self.operation or isinstance(self.answer, CallError):
+            return super().pages(service, operation, result_key, **parameters)
+        return iter(self.answer[result_key])
+
+    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        if operation == self.operation and isinstance(self.answer, CallError):
+            raise self.answer
+        return super().change(service, operation, **parameters)
+
+
+def refusal(code: str) -> CallError:
+    return CallError(code, "No.", operation="Any")
+
+
+def described(world: World, operation: str, key: str, **parameters: Any) -> dict[str, Any]:
+    (found,) = world.cloud.read("ec2", operation, **parameters)[key]
+    return dict(found)
+
+
+# --- VPC
+
+
+def test_only_what_differs_of_a_vpc_is_set(world: World) -> None:
+    """A new VPC supports DNS and gives no host names: the second is named, and only it is set."""
+    kind = world.kinds["vpc"]
+    target = world.target("vpc")
+    target = replace(target, aws_id=kind.create(world.cloud, target).aws_id)
+    sight = kind.describe(world.cloud, target)
+    assert (sight.presence, sight.unset) == (Presence.UNSET, ("dns-hostnames",))
+    counting = Counting(world.cloud)
+    kind.configure(counting, target, sight)
+    assert counting.changes == ["modify_vpc_attribute"]
+    assert kind.describe(world.cloud, target).presence is Presence.READY
+
+
+def test_a_vpc_that_the_user_brought_is_ready_whatever_its_dns_settings(world: World) -> None:
+    """What is the user's is only checked for being there."""
+    vpc_id = world.cloud.change("ec2", "create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    sight = world.kinds["vpc"].reference(world.cloud, {"reference": vpc_id})
+    assert (sight.presence, dict(sight.facts)) == (Presence.READY, {"cidr": "10.9.0.0/16"})
+
+
+@pytest.mark.parametrize(
+    ("state", "presence"),
+    [
+        ({}, Presence.READY),
+        ({"State": "available"}, Presence.READY),
+        ({"State": "pending"}, Presence.PENDING),
+        ({"State": "deleting"}, Presence.LEAVING),
+    ],
+)
+def test_the_state_of_a_vpc_is_read(world: World, state: dict[str, str], presence: Presence) -> None:
+    """An endpoint that leaves the state out has a VPC that can be used."""
+    target, sight = world.bring_up("vpc")
+    answer = {"Vpcs": [{"VpcId": sight.aws_id, **state}]}
+    assert world.kinds["vpc"].describe(Answers(world, "describe_vpcs", answer), target).presence is presence
+
+
+# --- subnet
+
+
+def test_a_subnet_of_another_vpc_will_not_do(world: World) -> None:
+    """The sentence names the subnet, where it is, and where it should be."""
+    _, sight = world.bring_up("subnet")
+    other = world.cloud.change("ec2", "create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    answer = world.kinds["subnet"].reference(world.cloud, {"reference": sight.aws_id, "vpc_id": other})
+    assert answer.presence is Presence.BROKEN
+    assert answer.problem is not None
+    assert (
+        answer.problem.message == f"The subnet {sight.aws_id} is in {sight.facts['vpc_id']}, not in {other}."
+    )
+
+
+def test_a_second_subnet_of_the_same_cidr_meets_a_code_that_leads_back_to_looking(world: World) -> None:
+    """Inside a VPC of ours AWS itself makes a subnet exactly-once."""
+    kind, target = world.kinds["subnet"], world.target("subnet")
+    kind.create(world.cloud, target)
+    with pytest.raises(CallError) as caught:
+        kind.create(world.cloud, target)
+    assert caught.value.code in kind.already_exists
+    assert len(kind.find(world.cloud, target)) == 1
+
+
+@pytest.mark.parametrize("state", ["failed", "failed-insufficient-capacity", "unavailable"])
+def test_a_subnet_that_will_never_be_ready_is_broken(world: World, state: str) -> None:
+    """It says why."""
+    target, sight = world.bring_up("subnet")
+    answer = {"Subnets": [{"SubnetId": sight.aws_id, "State": state}]}
+    seen = world.kinds["subnet"].describe(Answers(world, "describe_subnets", answer), target)
+    assert seen.presence is Presence.BROKEN
+    assert seen.problem is not None
+    assert state in seen.problem.message
+
+
+# --- internet gateway
+
+
+def test_a_gateway_is_detached_before_it_is_deleted(world: World) -> None:
+    """AWS deletes no attached gateway."""
+    target, sight = world.bring_up("internet_gateway")
+    counting = Counting(world.cloud)
+    world.kinds["internet_gateway"].delete(counting, target, sight)
+    assert counting.changes == ["detach_internet_gateway", "delete_internet_gateway"]
+
+
+def test_addresses_that_are_still_mapped_are_waited_out(world: World) -> None:
+    """What the detach answers then is a code that the kind declares as in use; nothing is deleted."""
+    kind = world.kinds["internet_gateway"]
+    target, sight = world.bring_up("internet_gateway")
+    busy = Answers(world, "detach_internet_gateway", refusal("DependencyViolation"))
+    with pytest.raises(CallError) as caught:
+        kind.delete(busy, target, sight)
+    assert caught.value.code in kind.in_use
+    assert kind.describe(world.cloud, target).presence is Presence.READY
+
+
+@pytest.mark.parametrize(
+    ("state", "presence"),
+    [
+        ("available", Presence.READY),
+        ("attached", Presence.READY),
+        (None, Presence.READY),
+        ("attaching", Presence.PENDING),
+        ("detaching", Presence.PENDING),
+        ("detached", Presence.UNSET),
+    ],
+)
+def test_the_state_of_an_attachment_is_read(world: World, state: str | None, presence: Presence) -> None:
+    """EC2 says `available` of an attached gateway where its model says `attached`."""
+    target, sight = world.bring_up("internet_gateway")
+    attachment = {"VpcId": target.request["vpc_id"], **({"State": state} if state else {})}
+    answer = {"InternetGateways": [{"InternetGatewayId": sight.aws_id, "Attachments": [attachment]}]}
+    cloud = Answers(world, "describe_internet_gateways", answer)
+    assert world.kinds["internet_gateway"].describe(cloud, target).presence is presence
+
+
+def test_a_gateway_in_another_vpc_is_not_configured(world: World) -> None:
+    """Attached is not enough: it must be attached to the VPC of the plan."""
+    target, _ = world.bring_up("internet_gateway")
+    elsewhere = replace(target, request={"vpc_id": "vpc-0123456789abcdef0"})
+    sight = world.kinds["internet_gateway"].describe(world.cloud, elsewhere)
+    assert (sight.presence, sight.unset) == (Presence.UNSET, ("attachment",))
+
+
+# --- route table
+
+
+def table(world: World, sight: Sight) -> dict[str, Any]:
+    return described(world, "describe_route_tables", "RouteTables", RouteTableIds=[sight.aws_id])
+
+
+def test_a_new_table_lacks_its_route_and_its_associations(world: World) -> None:
+    """Each is named, so that only what is missing is set."""
+    kind, target = world.kinds["route_table"], world.target("route_table")
+    target = replace(target, aws_id=kind.create(world.cloud, target).aws_id)
+    (subnet_id,) = target.request["subnet_ids"]
+    assert kind.describe(world.cloud, target).unset == ("default-route", f"association:{subnet_id}")
+
+
+def test_a_create_of_a_table_carries_the_key_as_its_token(world: World) -> None:
+    """AWS answers a second create of the same key with the first table; its reply shows the token."""
+    sent: dict[str, Any] = {}
+
+    class Echo(Counting):
+        def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+            sent.update(parameters)
+            return {
+                **super().change(service, operation, **parameters),
+                "ClientToken": parameters["ClientToken"],
+            }
+
+    target = world.target("route_table")
+    made = world.kinds["route_table"].create(Echo(world.cloud), target)
+    assert (sent["ClientToken"], made.key) == (target.key, target.key)
+
+
+def test_a_default_route_to_another_gateway_is_replaced(world: World) -> None:
+    """A route that somebody moved is set back."""
+    target, sight = world.bring_up("route_table")
+    other = world.cloud.change("ec2", "create_internet_gateway")["InternetGateway"]["InternetGatewayId"]
+    route = {"RouteTableId": sight.aws_id, "DestinationCidrBlock": EVERYWHERE, "GatewayId": other}
+    world.cloud.change("ec2", "replace_route", **route)
+    seen = world.kinds["route_table"].describe(world.cloud, target)
+    assert seen.unset == ("default-route-target",)
+    _, again = world.settle("route_table", target)
+    gateways = [
+        r["GatewayId"] for r in table(world, again)["Routes"] if r["DestinationCidrBlock"] == EVERYWHERE
+    ]
+    assert gateways == [target.request["gateway_id"]]
+
+
+@pytest.mark.parametrize(
+    ("state", "presence"),
+    [
+        ({}, Presence.READY),
+        ({"AssociationState": {"State": "associated"}}, Presence.READY),
+        ({"AssociationState": {"State": "associating"}}, Presence.PENDING),
+        ({"AssociationState": {"State": "disassociated"}}, Presence.UNSET),
+        ({"AssociationState": {"State": "failed", "StatusMessage": "No room."}}, Presence.UNSET),
+    ],
+)
+def test_the_state_of_an_association_is_read(world: World, state: dict[str, Any], presence: Presence) -> None:
+    """One under way is waited for, one that failed is set again."""
+    target, sight = world.bring_up("route_table")
+    shown = table(world, sight)
+    shown["Associations"] = [{"SubnetId": target.request["subnet_ids"][0], **state}]
+    cloud = Answers(world, "describe_route_tables", {"RouteTables": [shown]})
+    assert world.kinds["route_table"].describe(cloud, target).presence is presence
+
+
+def test_associations_go_before_their_table_and_the_main_one_stays(world: World) -> None:
+    """What the VPC associates by default is neither counted nor taken away."""
+    target, sight = world.bring_up("route_table")
+    shown = table(world, sight)
+    shown["Associations"].append({"Main": True, "RouteTableAssociationId": "rtbassoc-main"})
+    cloud = Answers(world, "describe_route_tables", {"RouteTables": [shown]})
+    seen = world.kinds["route_table"].describe(cloud, target)
+    assert "rtbassoc-main" not in seen.facts["association_ids"]
+    world.kinds["route_table"].delete(cloud, target, seen)
+    assert cloud.changes == ["disassociate_route_table", "delete_route_table"]
+
+
+def test_a_table_whose_association_is_gone_is_deleted_all_the_same(world: World) -> None:
+    """Somebody took the association away between the look and the deletion."""
+    target, sight = world.bring_up("route_table")
+    for association_id in sight.facts["association_ids"]:
+        world.cloud.change("ec2", "disassociate_route_table", AssociationId=association_id)
+    world.kinds["route_table"].delete(world.cloud, target, sight)
+    assert world.kinds["route_table"].describe(world.cloud, target).presence is Presence.ABSENT
+
+
+# --- security group
+
+
+def group(world: World, step: str, *ingress: dict[str, Any]) -> tuple[Target, Sight]:
+    vpc_id = world.neighbour("vpc").aws_id
+    inputs = {"vpc_id": vpc_id, "description": "A group", "ingress": list(ingress)}
+    return world.bring_up("security_group", world.target("security_group", step, inputs))
+
+
+def tcp(port: int, **source: str) -> dict[str, Any]:
+    return {"protocol": "tcp", "from_port": port, "to_port": port, **source}
+
+
+def test_a_second_group_of_its_name_meets_a_code_that_leads_back_to_looking(world: World) -> None:
+    """The name holds the deployment's id: that it exists proves an earlier call of ours."""
+    kind, target = world.kinds["security_group"], world.target("security_group")
+    kind.create(world.cloud, target)
+    with pytest.raises(CallError) as caught:
+        kind.create(world.cloud, target)
+    assert caught.value.code in kind.already_exists
+    assert len(kind.find(world.cloud, target)) == 1
+
+
+def test_only_the_rules_that_are_missing_are_added(world: World) -> None:
+    """One call a rule: a duplicate among several would refuse them all."""
+    target, _ = group(world, "one", tcp(22, cidr="10.0.0.0/16"))
+    wanted = [tcp(22, cidr="10.0.0.0/16"), tcp(80, cidr="10.0.0.0/16"), tcp(443, cidr="2001:db8::/32")]
+    more = replace(target, request={**target.request, "ingress": wanted})
+    seen = world.kinds["security_group"].describe(world.cloud, more)
+    assert seen.unset == ("ingress tcp 80-80 from 10.0.0.0/16", "ingress tcp 443-443 from 2001:db8::/32")
+    counting = Counting(world.cloud)
+    world.kinds["security_group"].configure(counting, more, seen)
+    assert counting.changes == ["authorize_security_group_ingress"] * 2
+    assert world.kinds["security_group"].describe(world.cloud, more).presence is Presence.READY
+
+
+def test_a_rule_that_somebody_added_stays(world: World) -> None:
+    """What is allowed besides is the operator's own doing."""
+    target, sight = group(world, "one", tcp(22, cidr="10.0.0.0/16"))
+    rule = {"IpProtocol": "tcp", "FromPort": 25, "ToPort": 25, "CidrIp": "192.0.2.0/24"}
+    world.cloud.change("ec2", "authorize_security_group_ingress", GroupId=sight.aws_id, **rule)
+    assert world.kinds["security_group"].describe(world.cloud, target).presence is Presence.READY
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (
+            {"protocol": "6", "from_port": 1, "to_port": 2, "cidr": "10.0.0.0/8"},
+            "ingress tcp 1-2 from 10.0.0.0/8",
+        ),
+        (
+            {"protocol": "TCP", "from_port": 1, "to_port": 2, "cidr": "10.1.2.3/8"},
+            "ingress tcp 1-2 from 10.0.0.0/8",
+        ),
+        (
+            {"protocol": "-1", "from_port": 0, "to_port": 0, "cidr": "10.0.0.0/8"},
+            "ingress -1 from 10.0.0.0/8",
+        ),
+        ({"protocol": "all", "source_group": "sg-1"}, "ingress -1 from sg-1"),
+        (
+            {"protocol": "tcp", "from_port": 1, "to_port": 1, "cidr": "192.0.2.7"},
+            "ingress tcp 1-1 from 192.0.2.7/32",
+        ),
+    ],
+)
+def test_a_rule_is_compared_in_the_spelling_of_aws(asked: dict[str, Any], shown: str) -> None:
+    """Protocol numbers, host bits and the ports of `all` come back otherwise than they were asked for."""
+    (rule,) = wanted_rules({"ingress": [asked, dict(asked)]})
+    assert rule.name == shown
+
+
+def test_groups_that_point_at_each_other_can_be_deleted(world: World) -> None:
+    """AWS deletes no group that a rule refers to: its own rules go first, and those of ours at it."""
+    one, _ = group(world, "one")
+    two, _ = group(world, "two", tcp(2049, source_group=one.aws_id or ""))
+    one = replace(one, request={**one.request, "ingress": [tcp(22, source_group=two.aws_id or "")]})
+    one, _ = world.settle("security_group", one)
+    deleted(world.kinds["security_group"], world.cloud, two)
+    remaining = described(world, "describe_security_groups", "SecurityGroups", GroupIds=[one.aws_id])
+    assert remaining["IpPermissions"] == []
+
+
+def test_a_foreign_group_that_points_at_ours_is_not_changed(world: World) -> None:
+    """The deletion waits for its owner (AWS says DependencyViolation), and takes nothing of theirs."""
+    target, sight = group(world, "one")
+    foreign = world.cloud.change(
+        "ec2",
+        "create_security_group",
+        GroupName="theirs",
+        Description="Theirs",
+        VpcId=target.request["vpc_id"],
+    )["GroupId"]
+    permission = {
+        "IpProtocol": "tcp",
+        "FromPort": 1,
+        "ToPort": 1,
+        "UserIdGroupPairs": [{"GroupId": sight.aws_id}],
+    }
+    world.cloud.change("ec2", "authorize_security_group_ingress", GroupId=foreign, IpPermissions=[permission])
+    counting = Counting(world.cloud)
+    world.kinds["security_group"].delete(counting, target, sight)
+    assert counting.changes == ["delete_security_group"]
+
+
+def test_what_a_group_s_rules_point_at_is_in_its_printed_commands(world: World) -> None:
+    """The revoke stands before the deletion, with the very rules."""
+    source, _ = group(world, "one")
+    target, sight = group(world, "two", tcp(2049, source_group=source.aws_id or ""))
+    revoke, delete = world.kinds["security_group"].commands(sight.aws_id, sight.facts)["delete"]
+    assert revoke.startswith(
+        f"aws ec2 revoke-security-group-ingress --group-id {sight.aws_id} --ip-permissions"
+    )
+    assert source.aws_id is not None
+    assert source.aws_id in revoke
+    assert delete == f"aws ec2 delete-security-group --group-id {target.aws_id}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "codes"),
+    [
+        ("internet_gateway", "attach_internet_gateway", ("Resource.AlreadyAssociated",)),
+        ("route_table", "create_route", ("RouteAlreadyExists",)),
+        ("route_table", "associate_route_table", ("Resource.AlreadyAssociated",)),
+        ("security_group", "authorize_security_group_ingress", ("InvalidPermission.Duplicate",)),
+    ],
+)
+def test_already_so_is_success(world: World, kind: str, operation: str, codes: tuple[str, ...]) -> None:
+    """The reply of a configuration was lost: that AWS has it already is what was wanted."""
+    target = world.target(kind)
+    target = replace(target, aws_id=world.kinds[kind].create(world.cloud, target).aws_id)
+    sight = world.kinds[kind].describe(world.cloud, target)
+    for code in codes:
+        world.kinds[kind].configure(Answers(world, operation, refusal(code)), target, sight)
+    with pytest.raises(CallError):
+        world.kinds[kind].configure(
+            Answers(world, operation, refusal("UnauthorizedOperation")), target, sight
+        )

@@ -1,0 +1,22 @@
+"""How a check answers: passed, not yet, failed for good, or not to be known here. Pure."""
+
+from __future__ import annotations
+
+from tier1_engine.kinds import Presence, Problem, Sight
+
+PASSED = Sight(Presence.READY)
+
+
+def waiting(code: str, message: str, operation: str | None = None) -> Sight:
+    """It does not pass yet; the step's deadline decides how long that may last."""
+    return Sight(Presence.PENDING, problem=Problem(code, message, operation))
+
+
+def failed(code: str, message: str, operation: str | None = None) -> Sight:
+    """It will never pass."""
+    return Sight(Presence.BROKEN, problem=Problem(code, message, operation))
+
+
+def unknown(message: str, operation: str | None = None) -> Sight:
+    """This endpoint cannot say: a warning, no failure."""
+    return Sight(Presence.UNKNOWN, problem=Problem("NotSupportedHere", message, operation))

@@ -1,0 +1,142 @@
+"""Whether EFS is mounted on the instance, and its user data went well.
+
+By the marks that the user data writes to the console, or by a command that Systems Manager runs.
+Owns the reading of both. It changes nothing on the instance: the command only asks.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine.checks._sights import PASSED, failed, unknown, waiting
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import Check, Cloud, Sight
+from tier1_engine.resources._console_output import console_output
+from tier1_engine.resources._shared import is_unsupported
+from tier1_engine.resources._time import iso_8601
+
+BEGIN, MOUNTED, READY = "tier1: begin", "tier1: mounted", "tier1: ready"
+_FAILED = re.compile(r"tier1: user-data-failed (\S+)")
+
+SAMPLE_OUTPUT = "Linux version 2.6.16-xenU"
+"""How the sample in EC2's API reference begins, which emulators serve as every instance's output."""
+
+DOCUMENT = "AWS-RunShellScript"
+COMMAND_TIMEOUT_SECONDS = 60
+"""How long Systems Manager tries to reach the agent (at least 30), and how long a run may last."""
+COMMANDS_LIMIT = 50
+"""The commands of one page, the latest; ours is the last one sent."""
+
+
+class EfsMount(Check):
+    """Inputs: `{instance_id, method: "console" or "ssm", mount_path}`."""
+
+    name = "efs_mount"
+    title = "EFS mount"
+    iam_actions = ("ec2:GetConsoleOutput", "ssm:SendCommand", "ssm:ListCommands")
+
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+        instance_id = str(inputs["instance_id"])
+        if inputs.get("method") == "ssm":
+            return _by_command(cloud, instance_id, str(inputs["mount_path"]))
+        return _by_console(cloud, instance_id)
+
+
+# --- console
+
+
+def _by_console(cloud: Cloud, instance_id: str) -> Sight:
+    operation = "GetConsoleOutput"
+    try:
+        text = console_output(cloud, instance_id)
+    except CallError as error:
+        if error.code == "InvalidInstanceID.NotFound":
+            return waiting(error.code, f"EC2 does not show the instance {instance_id}.", operation)
+        if is_unsupported(error):
+            return unknown("This endpoint has no console output, so the mount was not checked.", operation)
+        raise
+    return judge_marks(text)
+
+
+def judge_marks(text: str) -> Sight:
+    """What the marks in a console's text say. A mark is a whole line; anything else is ignored.
+
+    The user's script runs after the mount, so `mounted` alone is not the end of it.
+    """
+    operation = "GetConsoleOutput"
+    lines = [line.strip() for line in text.splitlines()]
+    failure = next((match[1] for match in map(_FAILED.fullmatch, lines) if match), None)
+    if failure is not None:
+        when = "after EFS was mounted" if MOUNTED in lines else "and EFS is not mounted"
+        return failed(
+            "UserDataFailed",
+            f"The instance's user data failed with code {failure}, {when}: read its console output.",
+            operation,
+        )
+    if READY in lines:
+        return PASSED
+    if MOUNTED in lines:
+        return waiting("UserDataRunning", "EFS is mounted; the user data has not ended yet.", operation)
+    if BEGIN in lines:
+        return waiting("NotMounted", "The user data runs; EFS is not mounted yet.", operation)
+    if SAMPLE_OUTPUT in text:
+        return unknown(
+            "This endpoint shows sample text for the console, so the mount was not checked.", operation
+        )
+    return waiting("NoConsoleOutput", "The console shows no sign of the user data yet.", operation)
+
+
+# --- Systems Manager
+
+
+def _by_command(cloud: Cloud, instance_id: str, mount_path: str) -> Sight:
+    """Read how the last command of ours went; send one when none is under way.
+
+    Systems Manager remembers the commands, so that no look needs to wait for one or to recall it.
+    """
+    operation = "SendCommand"
+    comment = f"tier1: is {mount_path} mounted"[:100]
+    try:
+        listed = cloud.read("ssm", "list_commands", InstanceId=instance_id, MaxResults=COMMANDS_LIMIT).get(
+            "Commands"
+        )
+        last = _last([one for one in listed or () if one.get("Comment") == comment])
+        if last in ("Pending", "InProgress", "Cancelling"):
+            return waiting("CommandRunning", "Systems Manager asks the instance about the mount.", operation)
+        if last != "Success":
+            last = _send(cloud, instance_id, mount_path, comment)
+    except CallError as error:
+        if error.code == "InvalidInstanceId":
+            return waiting(error.code, "The instance's agent is not known to Systems Manager yet.", operation)
+        if is_unsupported(error):
+            return unknown("This endpoint runs no commands, so the mount was not checked.", operation)
+        raise
+    if last == "Success":
+        return PASSED
+    return waiting("NotMounted", f"{mount_path} is not known to be mounted yet.", operation)
+
+
+def _last(commands: Sequence[Mapping[str, Any]]) -> str | None:
+    """The status of the command that was sent last."""
+    if not commands:
+        return None
+    newest = max(commands, key=lambda one: iso_8601(one.get("RequestedDateTime")) or "")
+    return str(newest.get("Status") or "")
+
+
+def _send(cloud: Cloud, instance_id: str, mount_path: str, comment: str) -> str:
+    # The document runs sh, not bash. `mountpoint` only asks.
+    command = f"mountpoint -q {shlex.quote(mount_path)}"
+    reply = cloud.change(
+        "ssm",
+        "send_command",
+        InstanceIds=[instance_id],
+        DocumentName=DOCUMENT,
+        Comment=comment,
+        TimeoutSeconds=COMMAND_TIMEOUT_SECONDS,
+        Parameters={"commands": [command], "executionTimeout": [str(COMMAND_TIMEOUT_SECONDS)]},
+    )
+    return str((reply.get("Command") or {}).get("Status") or "")

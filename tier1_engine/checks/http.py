@@ -1,0 +1,99 @@
+"""Whether a service answers HTTP. It asks once, follows no redirect, and reads the status line only."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from tier1_engine.checks._addresses import filled
+from tier1_engine.checks._sights import PASSED, waiting
+from tier1_engine.kinds import Check, Cloud, Sight
+
+LOOK_SECONDS = 5.0
+"""Connecting and waiting for the status line together; a server that drips cannot stretch it."""
+STATUS_LINE_LIMIT_BYTES = 4096
+_STATUS_LINE = re.compile(rb"HTTP/\d\.\d (\d{3})")
+
+
+class Http(Check):
+    """Inputs: `{url: with placeholders, public_ip, private_ip}`. 2xx and 3xx pass."""
+
+    name = "http"
+    title = "HTTP service"
+
+    def __init__(self, look_seconds: float = LOOK_SECONDS) -> None:
+        self._look_seconds = look_seconds
+
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+        url = filled(str(inputs["url"]), inputs)
+        if url is None:
+            return waiting("AddressUnknown", "The instance's address is not known yet.")
+        try:
+            status = _status(url, self._look_seconds)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return waiting("NotConnected", f"{url} does not answer: {error}.")
+        if status is None:
+            return waiting("NotHttp", f"{url} answers with something that is not HTTP.")
+        if 200 <= status < 400:
+            return PASSED
+        return waiting(f"HTTP{status}", f"{url} answers with status {status}.")
+
+
+def _status(url: str, look_seconds: float) -> int | None:
+    """The status of one GET; None when the answer is not HTTP.
+
+    `http.client` knows no proxies, so none of the environment comes in between.
+
+    Raises:
+        OSError: no connection, or no status line in time.
+        http.client.HTTPException: the URL's host or path cannot be.
+    """
+    parts = urlsplit(url)
+    deadline = time.monotonic() + look_seconds
+    connection = _connection(parts.scheme, parts.netloc.rpartition("@")[2], look_seconds)
+    try:
+        path = parts.path or "/"
+        connection.request(
+            "GET",
+            f"{path}?{parts.query}" if parts.query else path,
+            headers={"Connection": "close", "User-Agent": "tier1-health-check"},
+        )
+        match = _STATUS_LINE.match(_first_line(connection, deadline))
+        return int(match[1]) if match else None
+    finally:
+        connection.close()
+
+
+def _connection(scheme: str, host: str, timeout_seconds: float) -> http.client.HTTPConnection:
+    if scheme != "https":
+        return http.client.HTTPConnection(host, timeout=timeout_seconds)
+    # A certificate cannot name an address that EC2 has just given out, and nothing secret is sent:
+    # the question is whether it answers.
+    trusting = ssl.create_default_context()
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, timeout=timeout_seconds, context=trusting)
+
+
+def _first_line(connection: http.client.HTTPConnection, deadline: float) -> bytes:
+    """The first line of the answer, as far as it comes in time and within bounds.
+
+    Raises:
+        TimeoutError: it is not there by the deadline, on the monotonic clock.
+    """
+    received = b""
+    while b"\n" not in received and len(received) < STATUS_LINE_LIMIT_BYTES:
+        left_seconds = deadline - time.monotonic()
+        if left_seconds <= 0:
+            raise TimeoutError("no status line in time")
+        connection.sock.settimeout(left_seconds)
+        piece = connection.sock.recv(STATUS_LINE_LIMIT_BYTES - len(received))
+        if not piece:
+            break
+        received += piece
+    return received

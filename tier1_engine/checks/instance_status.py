@@ -1,0 +1,63 @@
+"""The instance's own status checks, as EC2 reports them: the instance's and the host's.
+
+It only observes, and says why it does not pass yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tier1_engine.checks._sights import PASSED, failed, unknown, waiting
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import Check, Cloud, Sight
+from tier1_engine.resources._shared import is_unsupported
+
+OPERATION = "DescribeInstanceStatus"
+OK = "ok"
+# Source: InstanceStateName in botocore's ec2 model.
+_ENDED_STATES = frozenset({"shutting-down", "terminated", "stopping", "stopped"})
+
+
+class InstanceStatus(Check):
+    """Inputs: `{instance_id}`. Passes when both status checks of EC2 do."""
+
+    name = "instance_status"
+    title = "Instance status checks"
+    iam_actions = ("ec2:DescribeInstanceStatus",)
+
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+        instance_id = str(inputs["instance_id"])
+        try:
+            # Without IncludeAllInstances AWS lists running instances only.
+            reply = cloud.read(
+                "ec2", "describe_instance_status", InstanceIds=[instance_id], IncludeAllInstances=True
+            )
+        except CallError as error:
+            if error.code == "InvalidInstanceID.NotFound":
+                # Perhaps not visible to this part of EC2 yet; the deadline tells the two apart.
+                return waiting(error.code, f"EC2 does not show the instance {instance_id}.", OPERATION)
+            if is_unsupported(error):
+                return unknown("This endpoint has no instance status checks.", OPERATION)
+            raise
+        shown = reply.get("InstanceStatuses") or []
+        status = next((one for one in shown if one.get("InstanceId") == instance_id), None)
+        if status is None:
+            # AWS answers for every instance that exists; only an emulator answers with nothing.
+            return unknown(f"This endpoint reports no status of the instance {instance_id}.", OPERATION)
+        return _judge(instance_id, status)
+
+
+def _judge(instance_id: str, status: Mapping[str, Any]) -> Sight:
+    state = (status.get("InstanceState") or {}).get("Name")
+    if state in _ENDED_STATES:
+        return failed("InstanceNotRunning", f"The instance {instance_id} is {state}.", OPERATION)
+    of_instance = (status.get("InstanceStatus") or {}).get("Status")
+    of_system = (status.get("SystemStatus") or {}).get("Status")
+    if of_instance == OK and of_system == OK:
+        return PASSED
+    if of_instance is None and of_system is None:
+        return unknown(f"This endpoint reports no status of the instance {instance_id}.", OPERATION)
+    code = "StatusImpaired" if "impaired" in (of_instance, of_system) else "StatusPending"
+    message = f"The instance's status check is {of_instance}, the host's is {of_system}."
+    return waiting(code, message, OPERATION)

@@ -1,0 +1,31 @@
+"""Whether a service takes TCP connections. It opens one and closes it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from tier1_engine.checks._addresses import filled
+from tier1_engine.checks._sights import PASSED, waiting
+from tier1_engine.kinds import Check, Cloud, Sight
+
+CONNECT_SECONDS = 5.0
+
+
+class Tcp(Check):
+    """Inputs: `{tcp: "host:port" with placeholders, public_ip, private_ip}`."""
+
+    name = "tcp"
+    title = "TCP service"
+
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+        where = filled(str(inputs["tcp"]), inputs)
+        if where is None:
+            return waiting("AddressUnknown", "The instance's address is not known yet.")
+        host, _, port = where.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
+                return PASSED
+        except (OSError, ValueError) as error:
+            return waiting("NotConnected", f"{where} takes no connection: {error}.")

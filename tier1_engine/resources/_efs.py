@@ -1,0 +1,83 @@
+"""What the file system and the mount target share: life cycles, tags, and careful look-ups of EFS.
+
+Owns how EFS's answers read. It never changes anything and decides nothing about ownership.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import Cloud, Presence, Problem
+from tier1_engine.resources._shared import is_unsupported, tag_dict
+
+FILE_SYSTEM_NOT_FOUND = "FileSystemNotFound"
+MOUNT_TARGET_NOT_FOUND = "MountTargetNotFound"
+
+AVAILABLE = "available"
+
+# Source: the shape LifeCycleState of botocore's efs model. What an emulator leaves out is available.
+_PRESENCE: Mapping[str, Presence] = {
+    "creating": Presence.PENDING,
+    AVAILABLE: Presence.READY,
+    "updating": Presence.PENDING,
+    "deleting": Presence.LEAVING,
+    "deleted": Presence.GONE,
+    "error": Presence.BROKEN,
+}
+
+
+def life_cycle(description: Mapping[str, Any]) -> str:
+    """The life cycle state of a file system or mount target."""
+    return str(description.get("LifeCycleState") or AVAILABLE)
+
+
+def presence_of(description: Mapping[str, Any]) -> Presence:
+    """How a life cycle state reads. One that a later API may add is not ready."""
+    return _PRESENCE.get(life_cycle(description), Presence.PENDING)
+
+
+def problem_of(description: Mapping[str, Any], title: str) -> Problem | None:
+    """Why what is described will never be ready; one that somebody deletes has no fault of its own."""
+    if presence_of(description) is not Presence.BROKEN:
+        return None
+    return Problem("LifeCycleState.error", f"AWS could not make the {title} and marks it with an error.")
+
+
+def tags_of(cloud: Cloud, description: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a file system; asked for on their own where its description has none."""
+    if description.get("Tags") is not None:
+        return tag_dict(description["Tags"])
+    try:
+        reply = cloud.read("efs", "list_tags_for_resource", ResourceId=description["FileSystemId"])
+    except CallError as error:
+        if error.code == FILE_SYSTEM_NOT_FOUND or is_unsupported(error):
+            return {}
+        raise
+    return tag_dict(reply.get("Tags"))
+
+
+def file_system(cloud: Cloud, file_system_id: str) -> dict[str, Any] | None:
+    """The description of one file system; None when AWS does not show it."""
+    try:
+        reply = cloud.read("efs", "describe_file_systems", FileSystemId=file_system_id)
+    except CallError as error:
+        if error.code == FILE_SYSTEM_NOT_FOUND:
+            return None
+        raise
+    found: list[dict[str, Any]] = reply.get("FileSystems") or []
+    return next((one for one in found if one.get("FileSystemId") == file_system_id), None)
+
+
+def mount_targets(cloud: Cloud, file_system_id: str) -> list[dict[str, Any]]:
+    """The mount targets of a file system; none when AWS does not show the file system."""
+    try:
+        found = list(
+            cloud.pages("efs", "describe_mount_targets", "MountTargets", FileSystemId=file_system_id)
+        )
+    except CallError as error:
+        if error.code == FILE_SYSTEM_NOT_FOUND:
+            return []
+        raise
+    return [one for one in found if one.get("MountTargetId")]

@@ -1,0 +1,58 @@
+"""What the role and the instance profile share: the deterministic name, the path, and proof by them.
+
+Owns how IAM objects of ours are named and recognised. IAM has no filters by tag, and some endpoints
+show no tags: the path `/tier1/` and a name that carries the deployment id prove whose an object is,
+and tags that say otherwise overrule them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tier1_engine.kinds import (
+    IAM_PATH,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    TAG_NAME,
+    TAG_RESOURCE,
+    Sight,
+    Target,
+)
+from tier1_engine.resources._shared import ANY, carries
+
+NAME_LIMIT_CHARACTERS = 64
+"""Of a role (iam model of botocore, roleNameType); a profile's is 128, and the same name serves both."""
+
+NO_SUCH_ENTITY = "NoSuchEntity"
+_PREFIX = "tier1-"
+
+
+def name_of(target: Target) -> str:
+    """The name of the role, and of the profile, of a deployment; the deployment id is its end."""
+    room = NAME_LIMIT_CHARACTERS - len(_PREFIX) - len(target.deployment_id) - 1
+    readable = target.tags.get(TAG_NAME, "")[:room].rstrip("-")
+    return "-".join(filter(None, (_PREFIX.rstrip("-"), readable, target.deployment_id)))
+
+
+def proves(target: Target, sight: Sight) -> bool:
+    """Whether path, name and tags prove that this deployment made it for this resource.
+
+    Tags that are shown must all be ours. None shown at all is how some endpoints are.
+    """
+    if sight.facts.get("path") != IAM_PATH or sight.aws_id != name_of(target):
+        return False
+    proof = (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
+    return not sight.tags or all(sight.tags.get(tag) == target.tags[tag] for tag in proof)
+
+
+def may_carry(name: str, tags: Mapping[str, str]) -> bool:
+    """Whether an object of this name is worth a look for `tags`: a wanted deployment is in its name."""
+    deployment_id = tags.get(TAG_DEPLOYMENT, ANY)
+    return deployment_id == ANY or name.endswith(deployment_id)
+
+
+def is_owned(name: str, shown: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether an object under our path is one of `wanted`; by its name where it shows no tags at all."""
+    if shown:
+        return carries(shown, wanted)
+    return set(wanted) == {TAG_DEPLOYMENT} and wanted[TAG_DEPLOYMENT] != ANY and may_carry(name, wanted)

@@ -1,0 +1,158 @@
+"""The EFS file system: encrypted, made once per creation token, found by its tags.
+
+Owns what EFS is asked about a file system. It never touches one that the user brought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import ABSENT, TAG_RESOURCE, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.resources import _efs
+from tier1_engine.resources._shared import arn, aws, carries, console, part, tag_dict, tag_list
+from tier1_engine.resources._time import iso_8601
+
+USABLE_STATES = frozenset({"available", "updating"})
+"""A file system that the user brought can be mounted in these; `updating` changes its throughput."""
+
+
+class FileSystem(Kind):
+    """An EFS file system. Source of codes: the efs model of botocore, and the EFS API reference."""
+
+    name = "file_system"
+    title = "EFS file system"
+    already_exists = frozenset({"FileSystemAlreadyExists"})
+    gone = frozenset({_efs.FILE_SYSTEM_NOT_FOUND})
+    in_use = frozenset({"FileSystemInUse", "IncorrectFileSystemLifeCycleState"})
+    iam_actions = (
+        "elasticfilesystem:CreateFileSystem",
+        "elasticfilesystem:TagResource",
+        "elasticfilesystem:DescribeFileSystems",
+        "elasticfilesystem:DescribeMountTargets",
+        "elasticfilesystem:ListTagsForResource",
+        "elasticfilesystem:DeleteFileSystem",
+    )
+
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+        """Whether the brought file system can be mounted in the VPC `inputs["vpc_id"]`."""
+        file_system_id, vpc_id = inputs["reference"], inputs.get("vpc_id")
+        description = _efs.file_system(cloud, file_system_id)
+        if description is None:
+            return _unfit(
+                _efs.FILE_SYSTEM_NOT_FOUND,
+                f"The file system {file_system_id} does not exist in {cloud.region}: "
+                "correct efs.file_system_id in the spec.",
+            )
+        state = _efs.life_cycle(description)
+        if state not in USABLE_STATES:
+            return _unfit(
+                "IncorrectFileSystemLifeCycleState",
+                f"The file system {file_system_id} is {state}, not available: "
+                "wait until it is, or name another one in efs.file_system_id.",
+            )
+        elsewhere = next((vpc for vpc in _vpcs(cloud, file_system_id) if vpc_id and vpc != vpc_id), None)
+        if elsewhere is not None:
+            return _unfit(
+                "FileSystemInAnotherVpc",
+                f"The file system {file_system_id} is mounted in the VPC {elsewhere}, and AWS allows one VPC "
+                f"per file system: deploy into {elsewhere}, or name another file system.",
+            )
+        return _sight(cloud, description, presence=Presence.READY)
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        """By tag over the whole list, because EFS has no filters; the token helps where tags are late."""
+        return [
+            _sight(cloud, one)
+            for one in cloud.pages("efs", "describe_file_systems", "FileSystems")
+            if one.get("FileSystemId") and _made_for(target, one)
+        ]
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change(
+            "efs",
+            "create_file_system",
+            CreationToken=target.key,
+            PerformanceMode=target.request.get("performance_mode") or "generalPurpose",
+            ThroughputMode=target.request.get("throughput_mode") or "elastic",
+            Encrypted=True,
+            Tags=tag_list(target.tags),
+        )
+        part(reply, "FileSystemId", operation="CreateFileSystem")
+        return _sight(cloud, reply, tags=tag_dict(reply.get("Tags")) or target.tags)
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        description = _efs.file_system(cloud, target.aws_id or "")
+        return ABSENT if description is None else _sight(cloud, description)
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        cloud.change("efs", "delete_file_system", FileSystemId=sight.aws_id)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        everything = cloud.pages("efs", "describe_file_systems", "FileSystems")
+        sights = [_sight(cloud, one) for one in everything if one.get("FileSystemId")]
+        return [sight for sight in sights if carries(sight.tags, tags)]
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return console(region, "efs", f"/file-systems/{aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {
+            "look": [aws("efs", "describe-file-systems", "--file-system-id", aws_id)],
+            "delete": [aws("efs", "delete-file-system", "--file-system-id", aws_id)],
+        }
+
+
+def _made_for(target: Target, description: Mapping[str, Any]) -> bool:
+    """Whether a listed file system is worth a look: by its tag, or by the token that one of our keys is."""
+    shown = tag_dict(description.get("Tags")).get(TAG_RESOURCE)
+    token = str(description.get("CreationToken") or "")
+    return shown == target.resource_id or token.startswith(f"{target.resource_id}-")
+
+
+def _sight(
+    cloud: Cloud,
+    description: Mapping[str, Any],
+    *,
+    tags: Mapping[str, str] | None = None,
+    presence: Presence | None = None,
+) -> Sight:
+    file_system_id = description["FileSystemId"]
+    return Sight(
+        presence or _efs.presence_of(description),
+        aws_id=file_system_id,
+        arn=description.get("FileSystemArn")
+        or arn(cloud, "elasticfilesystem", f"file-system/{file_system_id}"),
+        tags=_efs.tags_of(cloud, description) if tags is None else tags,
+        facts={"dns_name": dns_name(file_system_id, cloud.region)},
+        key=description.get("CreationToken"),
+        made_at=iso_8601(description.get("CreationTime")),
+        problem=_efs.problem_of(description, "file system"),
+    )
+
+
+def dns_name(file_system_id: str, region: str) -> str:
+    """The name that the mount targets answer to (EFS user guide, "Mounting by DNS name")."""
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"{file_system_id}.efs.{region}.{suffix}"
+
+
+def _vpcs(cloud: Cloud, file_system_id: str) -> list[str]:
+    """The VPCs that a file system is mounted in; by its subnets where the endpoint does not say."""
+    mounted = _efs.mount_targets(cloud, file_system_id)
+    vpcs = [str(one["VpcId"]) for one in mounted if one.get("VpcId")]
+    unsaid = [str(one["SubnetId"]) for one in mounted if not one.get("VpcId") and one.get("SubnetId")]
+    if unsaid:
+        try:
+            reply = cloud.read("ec2", "describe_subnets", SubnetIds=unsaid)
+        except CallError as error:
+            if error.code != "InvalidSubnetID.NotFound":
+                raise
+            return vpcs
+        vpcs += [str(subnet["VpcId"]) for subnet in reply.get("Subnets") or () if subnet.get("VpcId")]
+    return vpcs
+
+
+def _unfit(code: str, sentence: str) -> Sight:
+    return Sight(Presence.BROKEN, problem=Problem(code, sentence, operation="DescribeFileSystems"))

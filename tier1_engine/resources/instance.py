@@ -1,0 +1,219 @@
+"""The EC2 instance: one call with a client token, spot or on demand, its own volumes and interface.
+
+Owns how EC2's answers about an instance read. What is asked for is made in `instance_request`; which
+candidate is asked for is decided by the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.resources import instance_request
+from tier1_engine.resources._console_output import console_output
+from tier1_engine.resources._shared import (
+    arn,
+    aws,
+    carries,
+    console,
+    part,
+    resource_filters,
+    tag_dict,
+    tag_filters,
+)
+from tier1_engine.resources._time import iso_8601
+
+NOT_FOUND = "InvalidInstanceID.NotFound"
+CONSOLE_LIMIT_CHARACTERS = 65_536
+"""EC2 itself keeps the last 64 KiB."""
+PUBLIC_ADDRESS_GRACE_SECONDS = 15.0
+"""How long after its launch a running instance is waited for to have its public address.
+
+On AWS it has one by then; some emulators never give one.
+"""
+
+# Source: InstanceStateName in botocore's ec2 model. A stopped instance never comes back by itself.
+PRESENCES: Mapping[str, Presence] = {
+    "pending": Presence.PENDING,
+    "running": Presence.READY,
+    "stopping": Presence.BROKEN,
+    "stopped": Presence.BROKEN,
+    "shutting-down": Presence.LEAVING,
+    "terminated": Presence.GONE,
+}
+TERMINATED_BY_HAND = "Client.UserInitiatedShutdown"
+
+
+class Instance(Kind):
+    """An EC2 instance. Source of codes: the EC2 API reference, "Error codes", and `StateReason`."""
+
+    name = "instance"
+    title = "EC2 instance"
+    not_visible_yet = frozenset(
+        {
+            # What RunInstances says of an instance profile that EC2 does not see yet.
+            "InvalidParameterValue",
+            "InvalidIamInstanceProfileArn.NotFound",
+            "InvalidSubnetID.NotFound",
+            "InvalidGroup.NotFound",
+            "InvalidSecurityGroupID.NotFound",
+            NOT_FOUND,
+        }
+    )
+    next_candidate = frozenset(
+        {
+            "InsufficientCapacity",
+            "InsufficientInstanceCapacity",
+            "InsufficientHostCapacity",
+            "InsufficientReservedInstanceCapacity",
+            "InsufficientVolumeCapacity",
+            "UnfulfillableCapacity",
+            # The zone's subnet is full.
+            "InsufficientFreeAddressesInSubnet",
+            # The type is not offered in the zone.
+            "Unsupported",
+            # Quotas, each of which bears on one market and one group of types.
+            "InstanceLimitExceeded",
+            "VcpuLimitExceeded",
+            "MaxSpotInstanceCountExceeded",
+            # Spot: the price, and an account that may not make spot's service-linked role.
+            "SpotMaxPriceTooLow",
+            "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+            # Reasons of an instance that AWS took back while it started.
+            "Server.InsufficientInstanceCapacity",
+            "Server.SpotInstanceTermination",
+            "Server.SpotInstanceShutdown",
+        }
+    )
+    # moto answers with the second to terminating again what is terminated; for AWS that is success.
+    gone = frozenset({NOT_FOUND, "InvalidNetworkInterfaceID.NotFound"})
+    in_use = frozenset({"IncorrectInstanceState"})
+    iam_actions = (
+        "ec2:RunInstances",
+        "ec2:CreateTags",
+        "ec2:DescribeInstances",
+        "ec2:DescribeImages",
+        "ec2:GetConsoleOutput",
+        "ec2:TerminateInstances",
+        "ssm:GetParameter",
+        "iam:PassRole",
+        "iam:CreateServiceLinkedRole",
+    )
+    archives_console = True
+
+    def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        return instance_request.resolve(cloud, inputs)
+
+    def candidates(self, request: Mapping[str, Any]) -> int:
+        return len(request["candidates"])
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        return _list(cloud, resource_filters(target))
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change("ec2", "run_instances", **instance_request.run_parameters(target))
+        instances = part(reply, "Instances", operation="RunInstances")
+        part(instances[0], "InstanceId", operation="RunInstances")
+        return _sight(cloud, instances[0])
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        try:
+            reply = cloud.read("ec2", "describe_instances", InstanceIds=[target.aws_id or ""])
+        except CallError as error:
+            if error.code == NOT_FOUND:
+                return ABSENT
+            raise
+        shown = [one for held in reply.get("Reservations") or () for one in held.get("Instances") or ()]
+        instance = next((one for one in shown if one.get("InstanceId") == target.aws_id), None)
+        if instance is None:
+            return ABSENT
+        wants_public = bool(target.request.get("associate_public_ip"))
+        return _sight(cloud, instance, may_wait=wants_public and _just_launched(instance, reply))
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        cloud.change("ec2", "terminate_instances", InstanceIds=[sight.aws_id])
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return [sight for sight in _list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def console(self, cloud: Cloud, target: Target) -> str:
+        """The end of what the instance wrote to its console."""
+        return console_output(cloud, target.aws_id or "")[-CONSOLE_LIMIT_CHARACTERS:]
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return console(region, "ec2", f"InstanceDetails:instanceId={aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {
+            "look": [
+                aws("ec2", "describe-instances", "--instance-ids", aws_id),
+                aws("ec2", "get-console-output", "--instance-id", aws_id, "--output", "text"),
+            ],
+            "delete": [
+                aws("ec2", "terminate-instances", "--instance-ids", aws_id),
+                aws("ec2", "wait", "instance-terminated", "--instance-ids", aws_id),
+            ],
+        }
+
+
+def _list(cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+    """Everything that fits, terminated ones included, for as long as AWS shows them (about an hour)."""
+    held = list(cloud.pages("ec2", "describe_instances", "Reservations", Filters=filters))
+    shown = [one for reservation in held for one in reservation.get("Instances") or ()]
+    return [_sight(cloud, one) for one in shown if one.get("InstanceId")]
+
+
+def _sight(cloud: Cloud, instance: Mapping[str, Any], *, may_wait: bool = False) -> Sight:
+    """`may_wait`: a public address was asked for, and may be on its way."""
+    state = (instance.get("State") or {}).get("Name") or "pending"
+    presence = PRESENCES.get(state, Presence.PENDING)
+    private_ip, public_ip = instance.get("PrivateIpAddress"), instance.get("PublicIpAddress")
+    if presence is Presence.READY and (not private_ip or (may_wait and not public_ip)):
+        presence = Presence.PENDING
+    spot = instance.get("InstanceLifecycle") == "spot"
+    return Sight(
+        presence,
+        aws_id=instance["InstanceId"],
+        arn=arn(cloud, "ec2", f"instance/{instance['InstanceId']}"),
+        tags=tag_dict(instance.get("Tags")),
+        facts={
+            "public_ip": public_ip,
+            "private_ip": private_ip,
+            "zone": (instance.get("Placement") or {}).get("AvailabilityZone"),
+            "type": instance.get("InstanceType"),
+            "market": instance_request.SPOT if spot else instance_request.ON_DEMAND,
+        },
+        key=instance.get("ClientToken") or None,
+        made_at=iso_8601(instance.get("LaunchTime")),
+        problem=_problem(instance, state, presence),
+    )
+
+
+def _problem(instance: Mapping[str, Any], state: str, presence: Presence) -> Problem | None:
+    """Why it stopped or ended; None while it lives, and when somebody terminated it."""
+    if presence in (Presence.PENDING, Presence.READY):
+        return None
+    reason = instance.get("StateReason") or {}
+    code = str(reason.get("Code") or "")
+    if presence is not Presence.BROKEN and code in ("", TERMINATED_BY_HAND):
+        return None
+    said = reason.get("Message") or instance.get("StateTransitionReason") or "AWS gives no reason"
+    message = f"The instance {instance['InstanceId']} is {state}: {said}"
+    return Problem(code or f"InstanceState.{state}", message, operation="DescribeInstances")
+
+
+def _just_launched(instance: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
+    """Whether it was launched moments before the reply, by the endpoint's own clock in both."""
+    launched = instance.get("LaunchTime")
+    said = ((reply.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}).get("date")
+    if not isinstance(launched, datetime) or not said:
+        return False
+    try:
+        age_seconds = (parsedate_to_datetime(said) - launched).total_seconds()
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return False
+    return age_seconds < PUBLIC_ADDRESS_GRACE_SECONDS

@@ -1,0 +1,174 @@
+"""The IAM instance profile: found by its path and name, its role as configuration.
+
+Owns what IAM is asked about an instance profile. It never changes one that the user brought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import ABSENT, IAM_PATH, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.resources import _iam
+from tier1_engine.resources._shared import aws, console, part, partition, tag_dict, tag_list
+from tier1_engine.resources._time import iso_8601
+
+ROLE = "role"
+
+
+class InstanceProfile(Kind):
+    """An IAM instance profile, which hands one role to an instance. Its `aws_id` is its name.
+
+    Source of codes: the iam model of botocore.
+    """
+
+    name = "instance_profile"
+    title = "IAM instance profile"
+    already_exists = frozenset({"EntityAlreadyExists"})
+    not_visible_yet = frozenset({_iam.NO_SUCH_ENTITY})
+    gone = frozenset({_iam.NO_SUCH_ENTITY})
+    in_use = frozenset({"DeleteConflict"})
+    iam_actions = (
+        "iam:CreateInstanceProfile",
+        "iam:TagInstanceProfile",
+        "iam:GetInstanceProfile",
+        "iam:ListInstanceProfiles",
+        "iam:AddRoleToInstanceProfile",
+        "iam:RemoveRoleFromInstanceProfile",
+        "iam:DeleteInstanceProfile",
+    )
+
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+        """Whether the brought profile exists and has a role; EC2 refuses one without."""
+        name = str(inputs["reference"])
+        profile = _profile(cloud, name)
+        if profile is None:
+            sentence = (
+                f"The instance profile {name} does not exist: correct instance.iam_profile in the spec."
+            )
+        elif not _roles(profile):
+            sentence = f"The instance profile {name} has no role: add one to it, or name another profile."
+        else:
+            return _sight(cloud, profile)
+        return Sight(
+            Presence.BROKEN, problem=Problem(_iam.NO_SUCH_ENTITY, sentence, operation="GetInstanceProfile")
+        )
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        sight = self.describe(cloud, target)
+        return [] if sight is ABSENT else [sight]
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change(
+            "iam",
+            "create_instance_profile",
+            InstanceProfileName=_iam.name_of(target),
+            Path=IAM_PATH,
+            Tags=tag_list(target.tags),
+        )
+        part(reply, "InstanceProfile", "InstanceProfileName", operation="CreateInstanceProfile")
+        return _sight(cloud, reply["InstanceProfile"], wanted=target.request["role_name"])
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        profile = _profile(cloud, target.aws_id or _iam.name_of(target))
+        if profile is None:
+            return ABSENT
+        return _sight(cloud, profile, wanted=target.request.get("role_name"))
+
+    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        """Put the role in. A profile holds one role only: another one in a profile of ours goes first.
+
+        `LimitExceeded` says that a role is in that the last look did not show; the next look tells which.
+        """
+        if ROLE not in sight.unset:
+            return
+        for other in sight.facts.get("roles") or ():
+            _take_out(cloud, sight.aws_id, other)
+        role = target.request["role_name"]
+        try:
+            cloud.change(
+                "iam", "add_role_to_instance_profile", InstanceProfileName=sight.aws_id, RoleName=role
+            )
+        except CallError as error:
+            if error.code != "LimitExceeded":
+                raise
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        profile = _profile(cloud, sight.aws_id)
+        for role in _roles(profile) if profile else ():
+            _take_out(cloud, sight.aws_id, role)
+        cloud.change("iam", "delete_instance_profile", InstanceProfileName=sight.aws_id)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        """Profiles under our path, each asked for its tags on its own: the list shows none."""
+        owned: list[Sight] = []
+        listing = cloud.pages("iam", "list_instance_profiles", "InstanceProfiles", PathPrefix=IAM_PATH)
+        for listed in list(listing):
+            name = str(listed.get("InstanceProfileName") or "")
+            # An emulator may ignore the prefix.
+            if not name or listed.get("Path") != IAM_PATH or not _iam.may_carry(name, tags):
+                continue
+            profile = _profile(cloud, name)
+            if profile and _iam.is_owned(name, tag_dict(profile.get("Tags")), tags):
+                owned.append(_sight(cloud, profile))
+        return owned
+
+    def owns(self, target: Target, sight: Sight) -> bool:
+        return _iam.proves(target, sight)
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        # A profile has no page of its own; the console shows it on the page of its role, named alike.
+        return console(region, "iam", f"/roles/details/{aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        profile = ("--instance-profile-name", aws_id)
+        take_out = [
+            aws("iam", "remove-role-from-instance-profile", *profile, "--role-name", role)
+            for role in facts.get("roles") or ()
+        ]
+        return {
+            "look": [aws("iam", "get-instance-profile", *profile)],
+            "delete": [*take_out, aws("iam", "delete-instance-profile", *profile)],
+        }
+
+
+def _profile(cloud: Cloud, name: str) -> dict[str, Any] | None:
+    try:
+        reply = cloud.read("iam", "get_instance_profile", InstanceProfileName=name)
+    except CallError as error:
+        if error.code == _iam.NO_SUCH_ENTITY:
+            return None
+        raise
+    profile: dict[str, Any] | None = reply.get("InstanceProfile")
+    return profile if profile and profile.get("InstanceProfileName") else None
+
+
+def _roles(profile: Mapping[str, Any]) -> list[str]:
+    return [str(role["RoleName"]) for role in profile.get("Roles") or () if role.get("RoleName")]
+
+
+def _take_out(cloud: Cloud, profile: str, role: str) -> None:
+    """Take a role out of a profile; not in it is success."""
+    try:
+        cloud.change("iam", "remove_role_from_instance_profile", InstanceProfileName=profile, RoleName=role)
+    except CallError as error:
+        if error.code != _iam.NO_SUCH_ENTITY:
+            raise
+
+
+def _sight(cloud: Cloud, profile: Mapping[str, Any], *, wanted: str | None = None) -> Sight:
+    """`wanted` is the role that must be in it; None when any will do."""
+    name, path = str(profile["InstanceProfileName"]), str(profile.get("Path") or "/")
+    roles = _roles(profile)
+    unset = (ROLE,) if wanted is not None and roles != [wanted] else ()
+    return Sight(
+        Presence.UNSET if unset else Presence.READY,
+        aws_id=name,
+        arn=profile.get("Arn")
+        or f"arn:{partition(cloud.region)}:iam::{cloud.account_id}:instance-profile{path}{name}",
+        tags=tag_dict(profile.get("Tags")),
+        facts={"name": name, "path": path, "roles": roles},
+        made_at=iso_8601(profile.get("CreateDate")),
+        unset=unset,
+    )

@@ -1,0 +1,191 @@
+"""What is asked of EC2 for an instance: AMI, candidates and user data resolved, then the call's parameters.
+
+Owns the way from a step's inputs to the request that the database keeps, and from that request to
+`RunInstances`. It only reads; the call itself is made by the kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine import userdata
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import Cloud, Target
+from tier1_engine.resources._shared import is_unsupported, tag_specifications
+
+SSM_PREFIX = "ssm:"
+DEFAULT_AMI = "ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
+"""Amazon Linux 2023 (its user guide, "Launching with the SSM parameter")."""
+DEFAULT_ROOT_DEVICE = "/dev/xvda"
+X86_64, ARM64 = "x86_64", "arm64"
+
+SPOT, ON_DEMAND = "spot", "on-demand"
+MARKETS: Mapping[str, tuple[str, ...]] = {
+    SPOT: (SPOT,),
+    ON_DEMAND: (ON_DEMAND,),
+    "spot-then-on-demand": (SPOT, ON_DEMAND),
+}
+METADATA_HOPS = 2
+"""Two hops let containers on the instance reach the metadata service; it answers to tokens only."""
+
+# After the family's letters and its generation, `g` stands for Graviton, before others: m7g, c7gn, is4gen.
+_GRAVITON = re.compile(r"^(a1|[a-z]+\d+g[a-z]*)\.")
+_AMI_UNKNOWN = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"})
+
+
+def architecture_of(instance_type: str) -> str:
+    """The architecture of an instance type, by its name (EC2 user guide, "Naming conventions")."""
+    return ARM64 if _GRAVITON.match(instance_type) else X86_64
+
+
+def resolve(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A step's inputs as the request that will be sent, to be sent again unchanged.
+
+    Raises:
+        CallError: AWS did not name the AMI.
+    """
+    user_data = inputs.get("user_data")
+    return {
+        "images": _images(cloud, inputs.get("ami"), inputs["types"]),
+        "candidates": _candidates(inputs),
+        "security_group_ids": list(inputs["security_group_ids"]),
+        "profile_name": inputs.get("profile_name"),
+        "key_name": inputs.get("key_name"),
+        "root_volume_gib": int(inputs["root_volume_gib"]),
+        "associate_public_ip": bool(inputs.get("associate_public_ip")),
+        "user_data": userdata.render(region=cloud.region, **user_data) if user_data else "",
+    }
+
+
+def _candidates(inputs: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What is tried in order: market by market, type by type, zone by zone."""
+    return [
+        {"type": instance_type, "zone": subnet["zone"], "subnet_id": subnet["id"], "market": market}
+        for market in MARKETS[inputs.get("market") or ON_DEMAND]
+        for instance_type in inputs["types"]
+        for subnet in inputs["subnets"]
+    ]
+
+
+def _images(cloud: Cloud, ami: str | None, types: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The image of each architecture among the types: the one that was named, else Amazon Linux."""
+    images: dict[str, dict[str, Any]] = {}
+    known: dict[str, dict[str, Any]] = {}
+    for architecture in dict.fromkeys(map(architecture_of, types)):
+        wanted = ami or DEFAULT_AMI.format(architecture=architecture)
+        if wanted not in known:
+            known[wanted] = _image(cloud, _image_id(cloud, wanted))
+        images[architecture] = known[wanted]
+    return images
+
+
+def _image_id(cloud: Cloud, ami: str) -> str:
+    if not ami.startswith(SSM_PREFIX):
+        return ami
+    parameter = ami.removeprefix(SSM_PREFIX)
+    value = (cloud.read("ssm", "get_parameter", Name=parameter).get("Parameter") or {}).get("Value")
+    if not value:
+        raise CallError("UnreadableReply", f"{parameter} has no value", operation="GetParameter")
+    return str(value)
+
+
+def _image(cloud: Cloud, image_id: str) -> dict[str, Any]:
+    """An image with its devices.
+
+    One that the endpoint does not describe gets the usual root device: whether it exists at all is
+    for `RunInstances` to say.
+    """
+    try:
+        found = cloud.read("ec2", "describe_images", ImageIds=[image_id]).get("Images") or []
+    except CallError as error:
+        if error.code not in _AMI_UNKNOWN and not is_unsupported(error):
+            raise
+        found = []
+    image: Mapping[str, Any] = next((one for one in found if one.get("ImageId") == image_id), {})
+    root = image.get("RootDeviceName") or DEFAULT_ROOT_DEVICE
+    volumes = {
+        str(mapping["DeviceName"]): mapping["Ebs"]
+        for mapping in image.get("BlockDeviceMappings") or ()
+        if mapping.get("DeviceName") and mapping.get("Ebs")
+    }
+    return {
+        "id": image_id,
+        "root_device": root,
+        "root_gib": int(volumes.get(root, {}).get("VolumeSize") or 0),
+        "other_volumes": [
+            {"device": device, "gib": ebs.get("VolumeSize"), "snapshot_id": ebs.get("SnapshotId")}
+            for device, ebs in volumes.items()
+            if device != root
+        ],
+    }
+
+
+def run_parameters(target: Target) -> dict[str, Any]:
+    """The parameters of `RunInstances` for the target's candidate, its key being the client token."""
+    request = target.request
+    candidate = request["candidates"][target.candidate]
+    image = request["images"][architecture_of(candidate["type"])]
+    spot = candidate["market"] == SPOT
+    tagged = ["instance", "volume", "network-interface", *(["spot-instances-request"] if spot else [])]
+    parameters: dict[str, Any] = {
+        "ClientToken": target.key,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ImageId": image["id"],
+        "InstanceType": candidate["type"],
+        "TagSpecifications": tag_specifications(target.tags, *tagged),
+        "MetadataOptions": {
+            "HttpTokens": "required",
+            "HttpEndpoint": "enabled",
+            "HttpPutResponseHopLimit": METADATA_HOPS,
+        },
+        "BlockDeviceMappings": _volumes(image, request["root_volume_gib"]),
+        "NetworkInterfaces": [_interface(request, candidate)],
+    }
+    if spot:
+        once = {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"}
+        parameters["InstanceMarketOptions"] = {"MarketType": SPOT, "SpotOptions": once}
+    if request.get("profile_name"):
+        parameters["IamInstanceProfile"] = {"Name": request["profile_name"]}
+    if request.get("key_name"):
+        parameters["KeyName"] = request["key_name"]
+    if request.get("user_data"):
+        # botocore encodes it as base64 (its handler `base64_encode_user_data`).
+        parameters["UserData"] = request["user_data"]
+    return parameters
+
+
+def _interface(request: Mapping[str, Any], candidate: Mapping[str, str]) -> dict[str, Any]:
+    interface: dict[str, Any] = {
+        "DeviceIndex": 0,
+        "SubnetId": candidate["subnet_id"],
+        "Groups": list(request["security_group_ids"]),
+        "DeleteOnTermination": True,
+    }
+    if request.get("associate_public_ip"):
+        interface["AssociatePublicIpAddress"] = True
+    return interface
+
+
+def _volumes(image: Mapping[str, Any], root_volume_gib: int) -> list[dict[str, Any]]:
+    """Every volume of the image, encrypted and deleted with the instance; the root of the wanted size.
+
+    AWS refuses a root that is smaller than its snapshot, so an image's larger size wins.
+    """
+    root = {
+        "VolumeSize": max(root_volume_gib, image["root_gib"]),
+        "VolumeType": "gp3",
+        "Encrypted": True,
+        "DeleteOnTermination": True,
+    }
+    mappings: list[dict[str, Any]] = [{"DeviceName": image["root_device"], "Ebs": root}]
+    for volume in image["other_volumes"]:
+        ebs: dict[str, Any] = {"Encrypted": True, "DeleteOnTermination": True}
+        if volume.get("gib"):
+            ebs["VolumeSize"] = volume["gib"]
+        if volume.get("snapshot_id"):
+            ebs["SnapshotId"] = volume["snapshot_id"]
+        mappings.append({"DeviceName": volume["device"], "Ebs": ebs})
+    return mappings

@@ -1,0 +1,144 @@
+"""An internet gateway, attached to one VPC. Its attachment is its configuration.
+
+CreateInternetGateway takes no token: only its tags find one whose reply was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Sight, Target
+from tier1_engine.resources._shared import (
+    arn,
+    aws,
+    carries,
+    console,
+    oldest_first,
+    part,
+    resource_filters,
+    tag_dict,
+    tag_filters,
+    tag_specifications,
+)
+
+NOT_FOUND = "InvalidInternetGatewayID.NotFound"
+ATTACHMENT = "attachment"
+ALREADY_ATTACHED = "Resource.AlreadyAssociated"
+NOT_ATTACHED = "Gateway.NotAttached"
+# Source: the EC2 API reference says `available` of a gateway's attachment, its model `attached`.
+ATTACHED = frozenset({"available", "attached"})
+DETACHED = frozenset({"detached"})
+
+
+class InternetGateway(Kind):
+    """Made by `{vpc_id}`."""
+
+    name = "internet_gateway"
+    title = "internet gateway"
+    not_visible_yet = frozenset({NOT_FOUND, "InvalidVpcID.NotFound"})
+    gone = frozenset({NOT_FOUND})
+    iam_actions = (
+        "ec2:AttachInternetGateway",
+        "ec2:CreateInternetGateway",
+        "ec2:CreateTags",
+        "ec2:DeleteInternetGateway",
+        "ec2:DescribeInternetGateways",
+        "ec2:DetachInternetGateway",
+    )
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        return self._list(cloud, resource_filters(target))
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change(
+            "ec2",
+            "create_internet_gateway",
+            TagSpecifications=tag_specifications(target.tags, "internet-gateway"),
+        )
+        part(reply, "InternetGateway", "InternetGatewayId", operation="CreateInternetGateway")
+        return _sight(cloud, reply["InternetGateway"])
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        gateway_id = target.aws_id or ""
+        try:
+            hits = list(
+                cloud.pages(
+                    "ec2", "describe_internet_gateways", "InternetGateways", InternetGatewayIds=[gateway_id]
+                )
+            )
+        except CallError as error:
+            if error.code == NOT_FOUND:
+                return ABSENT
+            raise
+        gateway = next((hit for hit in hits if hit.get("InternetGatewayId") == gateway_id), None)
+        return ABSENT if gateway is None else _sight(cloud, gateway, target.request["vpc_id"])
+
+    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        if ATTACHMENT not in sight.unset:
+            return
+        try:
+            cloud.change(
+                "ec2",
+                "attach_internet_gateway",
+                InternetGatewayId=sight.aws_id,
+                VpcId=target.request["vpc_id"],
+            )
+        except CallError as error:
+            if error.code != ALREADY_ATTACHED:
+                raise
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        """Detach, then delete. Addresses that are still mapped answer the first with DependencyViolation."""
+        for vpc_id in sight.facts["vpc_ids"]:
+            try:
+                cloud.change("ec2", "detach_internet_gateway", InternetGatewayId=sight.aws_id, VpcId=vpc_id)
+            except CallError as error:
+                if error.code != NOT_ATTACHED:
+                    raise
+        cloud.change("ec2", "delete_internet_gateway", InternetGatewayId=sight.aws_id)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return console(region, "vpcconsole", f"InternetGateway:internetGatewayId={aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        gateway = ("--internet-gateway-id", aws_id)
+        detach = [
+            aws("ec2", "detach-internet-gateway", *gateway, "--vpc-id", vpc_id)
+            for vpc_id in facts.get("vpc_ids", ())
+        ]
+        return {
+            "look": [aws("ec2", "describe-internet-gateways", "--internet-gateway-ids", aws_id)],
+            "delete": [*detach, aws("ec2", "delete-internet-gateway", *gateway)],
+        }
+
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+        hits = list(cloud.pages("ec2", "describe_internet_gateways", "InternetGateways", Filters=filters))
+        return [_sight(cloud, hit) for hit in oldest_first(hits, "InternetGatewayId")]
+
+
+def _sight(cloud: Cloud, gateway: Mapping[str, Any], wanted_vpc_id: str | None = None) -> Sight:
+    """What AWS shows of a gateway; pending where nobody asked for the VPC that it should be attached to."""
+    # An endpoint that leaves the state out has attached it.
+    attachments = {
+        attachment["VpcId"]: attachment.get("State", "attached")
+        for attachment in gateway.get("Attachments") or ()
+        if "VpcId" in attachment and attachment.get("State") not in DETACHED
+    }
+    presence = Presence.PENDING
+    if wanted_vpc_id is not None and wanted_vpc_id not in attachments:
+        presence = Presence.UNSET
+    elif wanted_vpc_id is not None and attachments[wanted_vpc_id] in ATTACHED:
+        presence = Presence.READY
+    return Sight(
+        presence,
+        gateway["InternetGatewayId"],
+        arn=arn(cloud, "ec2", f"internet-gateway/{gateway['InternetGatewayId']}"),
+        tags=tag_dict(gateway.get("Tags")),
+        facts={"vpc_ids": sorted(attachments)},
+        unset=(ATTACHMENT,) if presence is Presence.UNSET else (),
+    )

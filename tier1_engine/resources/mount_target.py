@@ -1,0 +1,257 @@
+"""The EFS mount target: one per file system and zone, untaggable, ours by what it hangs on.
+
+Owns what EFS is asked about a mount target, and the evidence that one is ours: the tags of its file
+system, or those of a security group on it. A mount target without that evidence is referenced and
+never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import (
+    ABSENT,
+    DEAD,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    Cloud,
+    Kind,
+    Presence,
+    Sight,
+    Target,
+)
+from tier1_engine.resources import _efs
+from tier1_engine.resources._shared import (
+    arn,
+    aws,
+    carries,
+    console,
+    is_unsupported,
+    part,
+    tag_dict,
+    tag_filters,
+)
+
+INCORRECT_STATE = "IncorrectMountTargetState"
+"""Asked for the groups of a mount target whose network interface is not made yet, or is gone."""
+
+SECURITY_GROUPS = "security_groups"
+PROOF = (TAG_DATABASE, TAG_DEPLOYMENT)
+"""The tags of the file system, or of a group, that prove the mount target ours. It has none itself."""
+
+
+class MountTarget(Kind):
+    """An EFS mount target. Source of codes: the efs model of botocore.
+
+    `Sight.tags` holds the proof: `tier1:database` and `tier1:deployment` of the file system or of a
+    security group on it, and nothing when neither is ours.
+    """
+
+    name = "mount_target"
+    title = "EFS mount target"
+    already_exists = frozenset({"MountTargetConflict"})
+    not_visible_yet = frozenset(
+        {
+            "IncorrectFileSystemLifeCycleState",
+            INCORRECT_STATE,
+            "SubnetNotFound",
+            "SecurityGroupNotFound",
+            _efs.FILE_SYSTEM_NOT_FOUND,
+        }
+    )
+    gone = frozenset({_efs.MOUNT_TARGET_NOT_FOUND})
+    in_use = frozenset({"DependencyTimeout", "DependencyViolation", INCORRECT_STATE})
+    iam_actions = (
+        "elasticfilesystem:CreateMountTarget",
+        "elasticfilesystem:DescribeMountTargets",
+        "elasticfilesystem:DescribeMountTargetSecurityGroups",
+        "elasticfilesystem:ModifyMountTargetSecurityGroups",
+        "elasticfilesystem:DescribeFileSystems",
+        "elasticfilesystem:DeleteMountTarget",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+    )
+    may_reference = True
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        """The one of the file system in the zone, whoever made it.
+
+        Raises:
+            CallError: `IncorrectMountTargetState` while the evidence of one being made cannot be read
+                yet. So does `describe`: taken as not ours, it would be left behind.
+        """
+        file_system_id = str(target.request["file_system_id"])
+        return [
+            _look(cloud, target, one)
+            for one in _efs.mount_targets(cloud, file_system_id)
+            if _in_zone(one, target.request)
+        ]
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        request = target.request
+        reply = cloud.change(
+            "efs",
+            "create_mount_target",
+            FileSystemId=request["file_system_id"],
+            SubnetId=request["subnet_id"],
+            SecurityGroups=list(request["security_group_ids"]),
+        )
+        part(reply, "MountTargetId", operation="CreateMountTarget")
+        # The groups were set by this very call, and proof of who made it needs no second look.
+        return _sight(cloud, reply, proof=_proof(target.tags), zone=request.get("zone"))
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        try:
+            reply = cloud.read("efs", "describe_mount_targets", MountTargetId=target.aws_id or "")
+        except CallError as error:
+            if error.code == _efs.MOUNT_TARGET_NOT_FOUND:
+                return ABSENT
+            raise
+        found = next((one for one in reply.get("MountTargets") or () if one.get("MountTargetId")), None)
+        if found is None:
+            return ABSENT
+        return _look(cloud, target, found)
+
+    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        if SECURITY_GROUPS in sight.unset:
+            cloud.change(
+                "efs",
+                "modify_mount_target_security_groups",
+                MountTargetId=sight.aws_id,
+                SecurityGroups=list(target.request["security_group_ids"]),
+            )
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        cloud.change("efs", "delete_mount_target", MountTargetId=sight.aws_id)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        """Those of file systems with `tags`, and those that a security group with `tags` is on."""
+        groups = _groups_with(cloud, tags)
+        vpcs = {group.get("VpcId") for group in groups.values()}
+        owned: list[Sight] = []
+        for one in list(cloud.pages("efs", "describe_file_systems", "FileSystems")):
+            if not one.get("FileSystemId") or one.get("NumberOfMountTargets") == 0:
+                continue
+            shown = _efs.tags_of(cloud, one)
+            ours = carries(shown, tags)
+            if not ours and not groups:
+                continue
+            for mounted in _efs.mount_targets(cloud, one["FileSystemId"]):
+                if ours:
+                    owned.append(_sight(cloud, mounted, proof=_proof(shown)))
+                elif mounted.get("VpcId") is None or mounted["VpcId"] in vpcs:
+                    alive = _efs.presence_of(mounted) not in DEAD
+                    evidence = _first(groups, _groups_on(cloud, mounted, needed=alive))
+                    owned += [_sight(cloud, mounted, proof=_proof(evidence))] if evidence else []
+        return owned
+
+    def owns(self, target: Target, sight: Sight) -> bool:
+        """By the proof alone: there is one mount target per file system and zone, and it has no tags."""
+        return all(sight.tags.get(tag) == target.tags[tag] for tag in PROOF)
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        # It has no page of its own; its network interface's description names it.
+        return console(region, "ec2", f"NIC:search={aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {
+            "look": [aws("efs", "describe-mount-targets", "--mount-target-id", aws_id)],
+            "delete": [aws("efs", "delete-mount-target", "--mount-target-id", aws_id)],
+        }
+
+
+def _in_zone(description: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Whether a mount target serves the zone; by its subnet where the endpoint does not name the zone."""
+    zone = description.get("AvailabilityZoneName")
+    if zone and request.get("zone"):
+        return bool(zone == request["zone"])
+    return bool(description.get("SubnetId") == request["subnet_id"])
+
+
+def _look(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> Sight:
+    """One mount target with its proof, and its groups against what is wanted if it is ours."""
+    presence = _efs.presence_of(description)
+    proof = _file_system_proof(cloud, target, description)
+    on_it = _groups_on(cloud, description, needed=not proof and presence not in DEAD)
+    if not proof and on_it:
+        wanted = {tag: target.tags[tag] for tag in PROOF}
+        proof = _proof(_first(_tagged(cloud, on_it, wanted), on_it))
+    differs = on_it is not None and set(on_it) != set(target.request["security_group_ids"])
+    unset = (SECURITY_GROUPS,) if presence is Presence.READY and proof and differs else ()
+    return _sight(cloud, description, proof=proof, unset=unset, zone=target.request.get("zone"))
+
+
+def _file_system_proof(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> dict[str, str]:
+    """The proof that the file system is ours; empty when it is not."""
+    found = _efs.file_system(cloud, str(description.get("FileSystemId") or target.request["file_system_id"]))
+    shown = _efs.tags_of(cloud, found) if found else {}
+    return _proof(shown) if carries(shown, {tag: target.tags[tag] for tag in PROOF}) else {}
+
+
+def _groups_on(cloud: Cloud, description: Mapping[str, Any], *, needed: bool) -> list[str] | None:
+    """The ids of the security groups on a mount target; None when they cannot be read and are not needed.
+
+    Raises:
+        CallError: they cannot be read yet and are `needed`.
+    """
+    try:
+        reply = cloud.read(
+            "efs", "describe_mount_target_security_groups", MountTargetId=description["MountTargetId"]
+        )
+    except CallError as error:
+        if error.code == _efs.MOUNT_TARGET_NOT_FOUND or is_unsupported(error):
+            return None
+        if error.code == INCORRECT_STATE and not needed:
+            return None
+        raise
+    return list(reply.get("SecurityGroups") or ())
+
+
+def _tagged(cloud: Cloud, group_ids: Sequence[str], wanted: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Those of the groups that carry all of the tags `wanted`, by id."""
+    filters = [{"Name": "group-id", "Values": list(group_ids)}]
+    found = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=filters)
+    return {one["GroupId"]: one for one in found if carries(tag_dict(one.get("Tags")), wanted)}
+
+
+def _groups_with(cloud: Cloud, tags: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Every security group that carries all of `tags`, by id."""
+    found = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=tag_filters(tags))
+    return {one["GroupId"]: one for one in found if carries(tag_dict(one.get("Tags")), tags)}
+
+
+def _first(groups: Mapping[str, Mapping[str, Any]], on_it: Sequence[str] | None) -> dict[str, str]:
+    """The tags of the first of `groups` that is on it; empty when none is."""
+    return next((tag_dict(groups[one].get("Tags")) for one in on_it or () if one in groups), {})
+
+
+def _proof(tags: Mapping[str, str]) -> dict[str, str]:
+    return {tag: tags[tag] for tag in PROOF if tag in tags}
+
+
+def _sight(
+    cloud: Cloud,
+    description: Mapping[str, Any],
+    *,
+    proof: Mapping[str, str] | None = None,
+    unset: tuple[str, ...] = (),
+    zone: str | None = None,
+) -> Sight:
+    mount_target_id = description["MountTargetId"]
+    return Sight(
+        Presence.UNSET if unset else _efs.presence_of(description),
+        aws_id=mount_target_id,
+        arn=arn(cloud, "elasticfilesystem", f"mount-target/{mount_target_id}"),
+        tags=proof or {},
+        facts={
+            "ip_address": description.get("IpAddress"),
+            "zone": description.get("AvailabilityZoneName") or zone,
+        },
+        problem=_efs.problem_of(description, "mount target"),
+        unset=unset,
+    )

@@ -1,0 +1,250 @@
+"""The IAM role of the instance: found by its path and name, its managed policies as configuration.
+
+Owns what IAM is asked about a role. It never touches a role outside the path `/tier1/`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import ABSENT, IAM_PATH, Cloud, Kind, Presence, Sight, Target
+from tier1_engine.resources import _iam
+from tier1_engine.resources._shared import aws, console, is_unsupported, part, partition, tag_dict, tag_list
+from tier1_engine.resources._time import iso_8601
+
+POLICIES = "policies"
+AWS_MANAGED = ":iam::aws:policy/"
+"""In the ARN of every managed policy that AWS itself provides."""
+
+TRUST_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+
+class Role(Kind):
+    """An IAM role that EC2 instances take on. Its `aws_id` is its name.
+
+    Source of codes: the iam model of botocore.
+    """
+
+    name = "role"
+    title = "IAM role"
+    already_exists = frozenset({"EntityAlreadyExists"})
+    not_visible_yet = frozenset({_iam.NO_SUCH_ENTITY})
+    gone = frozenset({_iam.NO_SUCH_ENTITY})
+    in_use = frozenset({"DeleteConflict"})
+    iam_actions = (
+        "iam:CreateRole",
+        "iam:TagRole",
+        "iam:GetRole",
+        "iam:ListRoles",
+        "iam:ListRoleTags",
+        "iam:AttachRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:DetachRolePolicy",
+        "iam:GetPolicy",
+        "iam:ListRolePolicies",
+        "iam:DeleteRolePolicy",
+        "iam:ListInstanceProfilesForRole",
+        "iam:RemoveRoleFromInstanceProfile",
+        "iam:DeleteRole",
+    )
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        sight = self.describe(cloud, target)
+        return [] if sight is ABSENT else [sight]
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change(
+            "iam",
+            "create_role",
+            Path=IAM_PATH,
+            RoleName=_iam.name_of(target),
+            AssumeRolePolicyDocument=json.dumps(TRUST_POLICY),
+            Description="Made by tier1 for the instance of one deployment",
+            Tags=tag_list(target.tags),
+        )
+        part(reply, "Role", "RoleName", operation="CreateRole")
+        shown = tag_dict(reply["Role"].get("Tags")) or target.tags
+        return _sight(cloud, reply["Role"], shown, attached=[], wanted=_wanted(target))
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        name = target.aws_id or _iam.name_of(target)
+        role = _role(cloud, name)
+        if role is None:
+            return ABSENT
+        try:
+            attached = _attached(cloud, name)
+        except CallError as error:
+            if error.code == _iam.NO_SUCH_ENTITY:
+                return ABSENT
+            raise
+        possible = [one for one in _wanted(target) if one in attached or not _unheard_of(cloud, one)]
+        return _sight(cloud, role, _tags(cloud, role), attached=attached, wanted=possible)
+
+    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        """Attach the policies that are missing; attaching one twice is success to IAM."""
+        if POLICIES not in sight.unset:
+            return
+        for policy in _wanted(target):
+            if policy in sight.facts.get(POLICIES, ()):
+                continue
+            try:
+                cloud.change("iam", "attach_role_policy", RoleName=sight.aws_id, PolicyArn=policy)
+            except CallError as error:
+                if error.code != _iam.NO_SUCH_ENTITY or not _unheard_of(cloud, policy):
+                    raise
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        """Detach and delete its policies, take it out of our own profile, then delete it.
+
+        In a profile that is not ours it stays: IAM then answers `DeleteConflict`.
+        """
+        name = sight.aws_id
+        for policy in _attached(cloud, name):
+            with _already_so():
+                cloud.change("iam", "detach_role_policy", RoleName=name, PolicyArn=policy)
+        for inline in _inline(cloud, name):
+            with _already_so():
+                cloud.change("iam", "delete_role_policy", RoleName=name, PolicyName=inline)
+        for profile in _profiles_of_ours(cloud, target, name):
+            with _already_so():
+                cloud.change(
+                    "iam", "remove_role_from_instance_profile", InstanceProfileName=profile, RoleName=name
+                )
+        cloud.change("iam", "delete_role", RoleName=name)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        """Roles under our path, each asked for its tags on its own: `ListRoles` shows none."""
+        owned: list[Sight] = []
+        for listed in list(cloud.pages("iam", "list_roles", "Roles", PathPrefix=IAM_PATH)):
+            name = str(listed.get("RoleName") or "")
+            # An emulator may ignore the prefix.
+            if not name or listed.get("Path") != IAM_PATH or not _iam.may_carry(name, tags):
+                continue
+            role = _role(cloud, name)
+            shown = _tags(cloud, role) if role else {}
+            if role and _iam.is_owned(name, shown, tags):
+                owned.append(_sight(cloud, role, shown))
+        return owned
+
+    def owns(self, target: Target, sight: Sight) -> bool:
+        return _iam.proves(target, sight)
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return console(region, "iam", f"/roles/details/{aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        detach = [
+            aws("iam", "detach-role-policy", "--role-name", aws_id, "--policy-arn", policy)
+            for policy in facts.get(POLICIES) or ()
+        ]
+        return {
+            "look": [aws("iam", "get-role", "--role-name", aws_id)],
+            "delete": [*detach, aws("iam", "delete-role", "--role-name", aws_id)],
+        }
+
+
+def _wanted(target: Target) -> list[str]:
+    return list(target.request.get(POLICIES) or ())
+
+
+def _role(cloud: Cloud, name: str) -> dict[str, Any] | None:
+    try:
+        role: dict[str, Any] | None = cloud.read("iam", "get_role", RoleName=name).get("Role")
+    except CallError as error:
+        if error.code == _iam.NO_SUCH_ENTITY:
+            return None
+        raise
+    return role if role and role.get("RoleName") else None
+
+
+def _tags(cloud: Cloud, role: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a role; asked for on their own where `GetRole` shows none."""
+    if role.get("Tags"):
+        return tag_dict(role["Tags"])
+    try:
+        return tag_dict(cloud.read("iam", "list_role_tags", RoleName=role["RoleName"]).get("Tags"))
+    except CallError as error:
+        if error.code == _iam.NO_SUCH_ENTITY or is_unsupported(error):
+            return {}
+        raise
+
+
+def _attached(cloud: Cloud, name: str) -> list[str]:
+    found = cloud.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
+    return [str(one["PolicyArn"]) for one in found if one.get("PolicyArn")]
+
+
+def _unheard_of(cloud: Cloud, policy: str) -> bool:
+    """Whether the endpoint lacks a policy that AWS provides: an emulator may have none of them."""
+    if AWS_MANAGED not in policy:
+        return False
+    try:
+        cloud.read("iam", "get_policy", PolicyArn=policy)
+    except CallError as error:
+        if error.code == _iam.NO_SUCH_ENTITY or is_unsupported(error):
+            return True
+        raise
+    return False
+
+
+def _inline(cloud: Cloud, name: str) -> list[str]:
+    """Names of inline policies. One page holds them all: IAM allows 10,240 characters of them a role."""
+    try:
+        reply = cloud.read("iam", "list_role_policies", RoleName=name)
+    except CallError as error:
+        if is_unsupported(error):
+            return []
+        raise
+    return [str(one) for one in reply.get("PolicyNames") or ()]
+
+
+def _profiles_of_ours(cloud: Cloud, target: Target, name: str) -> list[str]:
+    """Names of the profiles of this deployment that the role is in."""
+    try:
+        found = list(cloud.pages("iam", "list_instance_profiles_for_role", "InstanceProfiles", RoleName=name))
+    except CallError as error:
+        if is_unsupported(error):
+            return []
+        raise
+    names = [str(one["InstanceProfileName"]) for one in found if one.get("Path") == IAM_PATH]
+    return [one for one in names if one == _iam.name_of(target)]
+
+
+@contextmanager
+def _already_so() -> Iterator[None]:
+    """What is to be taken off is off already; the role itself is judged by its own delete."""
+    try:
+        yield
+    except CallError as error:
+        if error.code != _iam.NO_SUCH_ENTITY:
+            raise
+
+
+def _sight(
+    cloud: Cloud,
+    role: Mapping[str, Any],
+    tags: Mapping[str, str],
+    *,
+    attached: Sequence[str] = (),
+    wanted: Sequence[str] = (),
+) -> Sight:
+    name, path = str(role["RoleName"]), str(role.get("Path") or "/")
+    unset = () if set(wanted) <= set(attached) else (POLICIES,)
+    return Sight(
+        Presence.UNSET if unset else Presence.READY,
+        aws_id=name,
+        arn=role.get("Arn") or f"arn:{partition(cloud.region)}:iam::{cloud.account_id}:role{path}{name}",
+        tags=tags,
+        facts={"name": name, "path": path, POLICIES: list(attached)},
+        made_at=iso_8601(role.get("CreateDate")),
+        unset=unset,
+    )

@@ -1,0 +1,201 @@
+"""A route table with a default route to a gateway, associated with subnets.
+
+Route and associations are its configuration. The VPC's main table is never touched: what is associated
+by default (`Main`) is neither counted nor taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.resources._shared import (
+    arn,
+    aws,
+    carries,
+    console,
+    oldest_first,
+    part,
+    resource_filters,
+    tag_dict,
+    tag_filters,
+    tag_specifications,
+)
+
+NOT_FOUND = "InvalidRouteTableID.NotFound"
+EVERYWHERE = "0.0.0.0/0"
+NO_ROUTE = "default-route"
+OTHER_ROUTE = "default-route-target"
+ASSOCIATION = "association:"
+ALREADY_SO = frozenset({"RouteAlreadyExists", "Resource.AlreadyAssociated"})
+NOT_ASSOCIATED = "InvalidAssociationID.NotFound"
+LEAVING_ASSOCIATION = frozenset({"disassociating", "disassociated"})
+
+
+class RouteTable(Kind):
+    """Made by `{vpc_id, gateway_id, subnet_ids}`."""
+
+    name = "route_table"
+    title = "route table"
+    not_visible_yet = frozenset(
+        {NOT_FOUND, "InvalidVpcID.NotFound", "InvalidSubnetID.NotFound", "InvalidGatewayID.NotFound"}
+    )
+    gone = frozenset({NOT_FOUND})
+    iam_actions = (
+        "ec2:AssociateRouteTable",
+        "ec2:CreateRoute",
+        "ec2:CreateRouteTable",
+        "ec2:CreateTags",
+        "ec2:DeleteRouteTable",
+        "ec2:DescribeRouteTables",
+        "ec2:DisassociateRouteTable",
+        "ec2:ReplaceRoute",
+    )
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        return self._list(cloud, resource_filters(target))
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change(
+            "ec2",
+            "create_route_table",
+            VpcId=target.request["vpc_id"],
+            ClientToken=target.key,
+            TagSpecifications=tag_specifications(target.tags, "route-table"),
+        )
+        part(reply, "RouteTable", "RouteTableId", operation="CreateRouteTable")
+        # The token is shown by this reply only; DescribeRouteTables leaves it out.
+        return _sight(cloud, reply["RouteTable"], key=reply.get("ClientToken"))
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        table_id = target.aws_id or ""
+        try:
+            hits = list(cloud.pages("ec2", "describe_route_tables", "RouteTables", RouteTableIds=[table_id]))
+        except CallError as error:
+            if error.code == NOT_FOUND:
+                return ABSENT
+            raise
+        table = next((hit for hit in hits if hit.get("RouteTableId") == table_id), None)
+        return ABSENT if table is None else _sight(cloud, table, target.request)
+
+    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        for name in sight.unset:
+            try:
+                self._set(cloud, name, sight.aws_id, target.request)
+            except CallError as error:
+                if error.code not in ALREADY_SO:
+                    raise
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        for association_id in sight.facts["association_ids"]:
+            try:
+                cloud.change("ec2", "disassociate_route_table", AssociationId=association_id)
+            except CallError as error:
+                if error.code != NOT_ASSOCIATED:
+                    raise
+        cloud.change("ec2", "delete_route_table", RouteTableId=sight.aws_id)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return console(region, "vpcconsole", f"RouteTableDetails:RouteTableId={aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        disassociate = [
+            aws("ec2", "disassociate-route-table", "--association-id", association_id)
+            for association_id in facts.get("association_ids", ())
+        ]
+        return {
+            "look": [aws("ec2", "describe-route-tables", "--route-table-ids", aws_id)],
+            "delete": [*disassociate, aws("ec2", "delete-route-table", "--route-table-id", aws_id)],
+        }
+
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+        hits = list(cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters))
+        return [_sight(cloud, hit) for hit in oldest_first(hits, "RouteTableId")]
+
+    def _set(self, cloud: Cloud, name: str, table_id: str, request: Mapping[str, Any]) -> None:
+        if name.startswith(ASSOCIATION):
+            subnet_id = name.removeprefix(ASSOCIATION)
+            cloud.change("ec2", "associate_route_table", RouteTableId=table_id, SubnetId=subnet_id)
+            return
+        cloud.change(
+            "ec2",
+            "create_route" if name == NO_ROUTE else "replace_route",
+            RouteTableId=table_id,
+            DestinationCidrBlock=EVERYWHERE,
+            GatewayId=request["gateway_id"],
+        )
+
+
+def _sight(
+    cloud: Cloud, table: Mapping[str, Any], wanted: Mapping[str, Any] | None = None, key: str | None = None
+) -> Sight:
+    """What AWS shows of a table; pending where nobody asked for the configuration that is wanted."""
+    associations = [
+        association
+        for association in table.get("Associations") or ()
+        if not association.get("Main") and _state(association) not in LEAVING_ASSOCIATION
+    ]
+    unset = () if wanted is None else _unset(table, associations, wanted)
+    presence = Presence.PENDING
+    if unset:
+        presence = Presence.UNSET
+    elif wanted is not None and _subnets(associations, "associated").issuperset(wanted["subnet_ids"]):
+        presence = Presence.READY
+    return Sight(
+        presence,
+        table["RouteTableId"],
+        arn=arn(cloud, "ec2", f"route-table/{table['RouteTableId']}"),
+        tags=tag_dict(table.get("Tags")),
+        facts={
+            "association_ids": sorted(
+                association["RouteTableAssociationId"]
+                for association in associations
+                if "RouteTableAssociationId" in association
+            )
+        },
+        key=key,
+        problem=_problem(associations) if unset else None,
+        unset=unset,
+    )
+
+
+def _unset(
+    table: Mapping[str, Any], associations: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]
+) -> tuple[str, ...]:
+    unset = []
+    gateways = [
+        route.get("GatewayId")
+        for route in table.get("Routes") or ()
+        if route.get("DestinationCidrBlock") == EVERYWHERE
+    ]
+    if not gateways:
+        unset.append(NO_ROUTE)
+    elif wanted["gateway_id"] not in gateways:
+        unset.append(OTHER_ROUTE)
+    # One that failed is set again: AWS keeps it in the list for a while.
+    there = _subnets(associations, "associated", "associating")
+    missing = [subnet_id for subnet_id in wanted["subnet_ids"] if subnet_id not in there]
+    return (*unset, *(ASSOCIATION + subnet_id for subnet_id in missing))
+
+
+def _subnets(associations: Sequence[Mapping[str, Any]], *states: str) -> set[Any]:
+    return {association.get("SubnetId") for association in associations if _state(association) in states}
+
+
+def _state(association: Mapping[str, Any]) -> str:
+    """The state of an association; an endpoint that leaves it out has associated it."""
+    state: str = (association.get("AssociationState") or {}).get("State") or "associated"
+    return state
+
+
+def _problem(associations: Sequence[Mapping[str, Any]]) -> Problem | None:
+    for association in associations:
+        if _state(association) == "failed":
+            said = (association.get("AssociationState") or {}).get("StatusMessage")
+            return Problem("AssociationFailed", said or "an association failed", "AssociateRouteTable")
+    return None

@@ -1,0 +1,252 @@
+"""A security group with the ingress rules that are wanted. Its rules are its configuration.
+
+What somebody added by hand is left alone while the group lives. Before a deletion the rules that point
+at other groups are revoked, both its own and those of this deployment's other groups that point at it:
+AWS deletes no group that a rule refers to. A VPC's default group carries no tags of ours, so it is
+never touched. Its name holds the deployment's id: that AWS knows it proves an earlier call of ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import ABSENT, TAG_DATABASE, TAG_DEPLOYMENT, Cloud, Kind, Presence, Sight, Target
+from tier1_engine.resources._shared import (
+    arn,
+    aws,
+    carries,
+    console,
+    oldest_first,
+    part,
+    resource_filters,
+    tag_dict,
+    tag_filters,
+    tag_specifications,
+)
+
+NOT_FOUND = "InvalidGroup.NotFound"
+ALREADY_ALLOWED = "InvalidPermission.Duplicate"
+NOT_ALLOWED = "InvalidPermission.NotFound"
+ALL_PROTOCOLS = "-1"
+# AWS answers with the name of a protocol that was asked for by its number (IANA).
+PROTOCOL_NAMES = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": ALL_PROTOCOLS}
+MEMBER = {"ingress": "IpPermissions", "egress": "IpPermissionsEgress"}
+"""Where DescribeSecurityGroups shows the rules of each direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is let in: a protocol, its ports, and one source. Equal when AWS takes them for equal."""
+
+    protocol: str
+    from_port: int | None
+    to_port: int | None
+    source: str
+
+    @property
+    def name(self) -> str:
+        ports = "" if self.from_port is None else f" {self.from_port}-{self.to_port}"
+        return f"ingress {self.protocol}{ports} from {self.source}"
+
+    @property
+    def permission(self) -> dict[str, Any]:
+        """As AuthorizeSecurityGroupIngress takes it."""
+        permission: dict[str, Any] = {"IpProtocol": self.protocol}
+        if self.from_port is not None:
+            permission |= {"FromPort": self.from_port, "ToPort": self.to_port}
+        if self.source.startswith("sg-"):
+            return permission | {"UserIdGroupPairs": [{"GroupId": self.source}]}
+        if ":" in self.source:
+            return permission | {"Ipv6Ranges": [{"CidrIpv6": self.source}]}
+        return permission | {"IpRanges": [{"CidrIp": self.source}]}
+
+
+class SecurityGroup(Kind):
+    """Made by `{vpc_id, description, ingress: [{protocol, from_port, to_port, cidr or source_group}]}`."""
+
+    name = "security_group"
+    title = "security group"
+    already_exists = frozenset({"InvalidGroup.Duplicate"})
+    not_visible_yet = frozenset({NOT_FOUND, "InvalidVpcID.NotFound"})
+    gone = frozenset({NOT_FOUND})
+    in_use = frozenset({"DependencyViolation", "InvalidGroup.InUse"})
+    iam_actions = (
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:CreateSecurityGroup",
+        "ec2:CreateTags",
+        "ec2:DeleteSecurityGroup",
+        "ec2:DescribeSecurityGroups",
+        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupIngress",
+    )
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        return self._list(cloud, resource_filters(target))
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change(
+            "ec2",
+            "create_security_group",
+            GroupName=f"tier1-{target.deployment_id}-{target.step}",
+            Description=target.request["description"],
+            VpcId=target.request["vpc_id"],
+            TagSpecifications=tag_specifications(target.tags, "security-group"),
+        )
+        part(reply, "GroupId", operation="CreateSecurityGroup")
+        return _sight(cloud, reply)
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        group_id = target.aws_id or ""
+        try:
+            hits = list(cloud.pages("ec2", "describe_security_groups", "SecurityGroups", GroupIds=[group_id]))
+        except CallError as error:
+            if error.code == NOT_FOUND:
+                return ABSENT
+            raise
+        group = next((hit for hit in hits if hit.get("GroupId") == group_id), None)
+        return ABSENT if group is None else _sight(cloud, group, wanted_rules(target.request))
+
+    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        """Add what is missing, one rule a call: a duplicate among several would refuse them all."""
+        for rule in wanted_rules(target.request):
+            if rule.name not in sight.unset:
+                continue
+            try:
+                cloud.change(
+                    "ec2",
+                    "authorize_security_group_ingress",
+                    GroupId=sight.aws_id,
+                    IpPermissions=[rule.permission],
+                )
+            except CallError as error:
+                if error.code != ALREADY_ALLOWED:
+                    raise
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        others = self._others_of_ours(cloud, target, sight.aws_id)
+        for direction in MEMBER:
+            self._revoke(cloud, direction, sight.aws_id, sight.facts["rules_to_groups"][direction])
+            for other in others:
+                pointing_here = list(_to_groups(other, direction, only=sight.aws_id))
+                self._revoke(cloud, direction, other["GroupId"], pointing_here)
+        cloud.change("ec2", "delete_security_group", GroupId=sight.aws_id)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return console(region, "ec2", f"SecurityGroup:groupId={aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        group = ("--group-id", aws_id)
+        revoke = [
+            aws("ec2", f"revoke-security-group-{direction}", *group, "--ip-permissions", json.dumps(rules))
+            for direction, rules in facts.get("rules_to_groups", {}).items()
+            if rules
+        ]
+        return {
+            "look": [aws("ec2", "describe-security-groups", "--group-ids", aws_id)],
+            "delete": [*revoke, aws("ec2", "delete-security-group", *group)],
+        }
+
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+        hits = list(cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=filters))
+        return [_sight(cloud, hit) for hit in oldest_first(hits, "GroupId")]
+
+    def _others_of_ours(self, cloud: Cloud, target: Target, group_id: str) -> list[Mapping[str, Any]]:
+        """The other groups that this deployment made."""
+        ours = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+        groups = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=tag_filters(ours))
+        return [
+            group
+            for group in groups
+            if group.get("GroupId", group_id) != group_id and carries(tag_dict(group.get("Tags")), ours)
+        ]
+
+    def _revoke(
+        self, cloud: Cloud, direction: str, group_id: str, permissions: Sequence[Mapping[str, Any]]
+    ) -> None:
+        if not permissions:
+            return
+        try:
+            cloud.change(
+                "ec2",
+                f"revoke_security_group_{direction}",
+                GroupId=group_id,
+                IpPermissions=list(permissions),
+            )
+        except CallError as error:
+            if error.code not in (NOT_ALLOWED, NOT_FOUND):
+                raise
+
+
+def wanted_rules(request: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """The ingress rules of a request, in AWS's own spelling."""
+    rules = (
+        _rule(
+            rule["protocol"],
+            rule.get("from_port"),
+            rule.get("to_port"),
+            rule.get("source_group") or rule["cidr"],
+        )
+        for rule in request["ingress"]
+    )
+    return tuple(dict.fromkeys(rules))
+
+
+def _rule(protocol: str, from_port: int | None, to_port: int | None, source: str) -> Rule:
+    protocol = PROTOCOL_NAMES.get(str(protocol).lower(), str(protocol).lower())
+    if protocol == ALL_PROTOCOLS:
+        from_port = to_port = None  # AWS ignores ports of `all` and does not show them
+    if not source.startswith("sg-"):
+        source = str(ip_network(source, strict=False))  # AWS drops the host bits
+    return Rule(protocol, from_port, to_port, source)
+
+
+def _ingress(group: Mapping[str, Any]) -> Iterator[Rule]:
+    """What a group lets in: AWS gathers the sources of one protocol and its ports in one permission."""
+    for permission in group.get("IpPermissions") or ():
+        sources = [
+            *(pair.get("GroupId") for pair in permission.get("UserIdGroupPairs") or ()),
+            *(cidr.get("CidrIp") for cidr in permission.get("IpRanges") or ()),
+            *(cidr.get("CidrIpv6") for cidr in permission.get("Ipv6Ranges") or ()),
+        ]
+        ports = permission.get("FromPort"), permission.get("ToPort")
+        for source in filter(None, sources):
+            yield _rule(permission.get("IpProtocol", ALL_PROTOCOLS), *ports, source)
+
+
+def _to_groups(group: Mapping[str, Any], direction: str, only: str | None = None) -> Iterator[dict[str, Any]]:
+    """The rules of a group that point at another one (or only at one of them), as a revoke takes them."""
+    for permission in group.get(MEMBER[direction]) or ():
+        pairs = [
+            {"GroupId": pair["GroupId"]}
+            for pair in permission.get("UserIdGroupPairs") or ()
+            if pair.get("GroupId") and pair["GroupId"] != group["GroupId"] and only in (None, pair["GroupId"])
+        ]
+        if pairs:
+            ports = {name: permission[name] for name in ("FromPort", "ToPort") if name in permission}
+            protocol = permission.get("IpProtocol", ALL_PROTOCOLS)
+            yield {"IpProtocol": protocol, **ports, "UserIdGroupPairs": pairs}
+
+
+def _sight(cloud: Cloud, group: Mapping[str, Any], wanted: Sequence[Rule] | None = None) -> Sight:
+    """What AWS shows of a group; pending where nobody asked for the rules that are wanted."""
+    allowed = set(_ingress(group))
+    unset = tuple(rule.name for rule in wanted or () if rule not in allowed)
+    presence = Presence.PENDING
+    if wanted is not None:
+        presence = Presence.UNSET if unset else Presence.READY
+    return Sight(
+        presence,
+        group["GroupId"],
+        arn=group.get("SecurityGroupArn") or arn(cloud, "ec2", f"security-group/{group['GroupId']}"),
+        tags=tag_dict(group.get("Tags")),
+        facts={"rules_to_groups": {d: list(_to_groups(group, d)) for d in MEMBER}},
+        unset=unset,
+    )

@@ -1,0 +1,123 @@
+"""A subnet of a VPC. What makes it public is the route table's business.
+
+Inside a VPC of ours its CIDR makes it exactly-once: AWS refuses a second one by `InvalidSubnet.Conflict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.resources._shared import (
+    arn,
+    aws,
+    carries,
+    console,
+    oldest_first,
+    part,
+    resource_filters,
+    tag_dict,
+    tag_filters,
+    tag_specifications,
+)
+
+NOT_FOUND = "InvalidSubnetID.NotFound"
+# Source: SubnetState in the EC2 model. An endpoint that leaves it out has a subnet that can be used.
+PRESENCES = {
+    "pending": Presence.PENDING,
+    "unavailable": Presence.BROKEN,
+    "failed": Presence.BROKEN,
+    "failed-insufficient-capacity": Presence.BROKEN,
+}
+FACTS = {"vpc_id": "VpcId", "zone": "AvailabilityZone", "cidr": "CidrBlock"}
+
+
+class Subnet(Kind):
+    """Made by `{vpc_id, cidr, zone}`, referenced by `{reference, vpc_id}`."""
+
+    name = "subnet"
+    title = "subnet"
+    already_exists = frozenset({"InvalidSubnet.Conflict"})
+    not_visible_yet = frozenset({NOT_FOUND, "InvalidVpcID.NotFound"})
+    gone = frozenset({NOT_FOUND})
+    iam_actions = ("ec2:CreateSubnet", "ec2:CreateTags", "ec2:DeleteSubnet", "ec2:DescribeSubnets")
+
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+        """READY when it exists in the VPC that the plan uses."""
+        subnet_id, vpc_id = inputs["reference"], inputs["vpc_id"]
+        subnet = self._look(cloud, subnet_id)
+        if subnet is None:
+            return _unfit(subnet_id, NOT_FOUND, f"The subnet {subnet_id} does not exist in {cloud.region}.")
+        if subnet.get("VpcId") != vpc_id:
+            place = subnet.get("VpcId", "an unknown VPC")
+            return _unfit(subnet_id, "WrongVpc", f"The subnet {subnet_id} is in {place}, not in {vpc_id}.")
+        return _sight(cloud, subnet)
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        return self._list(cloud, resource_filters(target))
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change(
+            "ec2",
+            "create_subnet",
+            VpcId=target.request["vpc_id"],
+            CidrBlock=target.request["cidr"],
+            AvailabilityZone=target.request["zone"],
+            TagSpecifications=tag_specifications(target.tags, "subnet"),
+        )
+        part(reply, "Subnet", "SubnetId", operation="CreateSubnet")
+        return _sight(cloud, reply["Subnet"])
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        subnet = self._look(cloud, target.aws_id or "")
+        return ABSENT if subnet is None else _sight(cloud, subnet)
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        cloud.change("ec2", "delete_subnet", SubnetId=sight.aws_id)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return console(region, "vpcconsole", f"SubnetDetails:subnetId={aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {
+            "look": [aws("ec2", "describe-subnets", "--subnet-ids", aws_id)],
+            "delete": [aws("ec2", "delete-subnet", "--subnet-id", aws_id)],
+        }
+
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+        hits = list(cloud.pages("ec2", "describe_subnets", "Subnets", Filters=filters))
+        return [_sight(cloud, hit) for hit in oldest_first(hits, "SubnetId")]
+
+    def _look(self, cloud: Cloud, subnet_id: str) -> Mapping[str, Any] | None:
+        try:
+            hits = list(cloud.pages("ec2", "describe_subnets", "Subnets", SubnetIds=[subnet_id]))
+        except CallError as error:
+            if error.code == NOT_FOUND:
+                return None
+            raise
+        return next((hit for hit in hits if hit.get("SubnetId") == subnet_id), None)
+
+
+def _unfit(subnet_id: str, code: str, message: str) -> Sight:
+    return Sight(Presence.BROKEN, subnet_id, problem=Problem(code, message, "DescribeSubnets"))
+
+
+def _sight(cloud: Cloud, subnet: Mapping[str, Any]) -> Sight:
+    state = subnet.get("State", "")
+    presence = PRESENCES.get(state, Presence.READY)
+    problem = None
+    if presence is Presence.BROKEN:
+        problem = Problem("SubnetFailed", f"the subnet is {state}", "DescribeSubnets")
+    return Sight(
+        presence,
+        subnet["SubnetId"],
+        arn=subnet.get("SubnetArn") or arn(cloud, "ec2", f"subnet/{subnet['SubnetId']}"),
+        tags=tag_dict(subnet.get("Tags")),
+        facts={fact: subnet[member] for fact, member in FACTS.items() if member in subnet},
+        problem=problem,
+    )

@@ -1,0 +1,141 @@
+"""A VPC with DNS support and DNS host names, which mounting EFS by name needs.
+
+The VPC's own default group, main table and default ACL come and go with it; nothing here touches them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.resources._shared import (
+    arn,
+    aws,
+    carries,
+    console,
+    oldest_first,
+    part,
+    resource_filters,
+    tag_dict,
+    tag_filters,
+    tag_specifications,
+)
+
+NOT_FOUND = "InvalidVpcID.NotFound"
+# What is wanted of a VPC: the attribute to ask for, the member that answers and sets it.
+ATTRIBUTES = {
+    "dns-support": ("enableDnsSupport", "EnableDnsSupport"),
+    "dns-hostnames": ("enableDnsHostnames", "EnableDnsHostnames"),
+}
+# Source: VpcState in the EC2 model. An endpoint that leaves it out has a VPC that can be used.
+PRESENCES = {"pending": Presence.PENDING, "deleting": Presence.LEAVING}
+
+
+class Vpc(Kind):
+    """Made by `{cidr}`, referenced by `{reference}`."""
+
+    name = "vpc"
+    title = "VPC"
+    not_visible_yet = frozenset({NOT_FOUND})
+    gone = frozenset({NOT_FOUND})
+    iam_actions = (
+        "ec2:CreateTags",
+        "ec2:CreateVpc",
+        "ec2:DeleteVpc",
+        "ec2:DescribeVpcAttribute",
+        "ec2:DescribeVpcs",
+        "ec2:ModifyVpcAttribute",
+    )
+
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+        """READY when it exists; its DNS settings are the user's own business."""
+        vpc_id = inputs["reference"]
+        vpc = self._look(cloud, vpc_id)
+        if vpc is None:
+            message = f"The VPC {vpc_id} does not exist in {cloud.region}."
+            return Sight(Presence.BROKEN, vpc_id, problem=Problem(NOT_FOUND, message, "DescribeVpcs"))
+        return _sight(cloud, vpc, unset=())
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        return self._list(cloud, resource_filters(target))
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change(
+            "ec2",
+            "create_vpc",
+            CidrBlock=target.request["cidr"],
+            TagSpecifications=tag_specifications(target.tags, "vpc"),
+        )
+        part(reply, "Vpc", "VpcId", operation="CreateVpc")
+        return _sight(cloud, reply["Vpc"])
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        vpc = self._look(cloud, target.aws_id or "")
+        if vpc is None:
+            return ABSENT
+        if vpc.get("State") in PRESENCES:
+            return _sight(cloud, vpc)
+        try:
+            return _sight(cloud, vpc, unset=self._unset(cloud, vpc["VpcId"]))
+        except CallError as error:
+            if error.code == NOT_FOUND:
+                return ABSENT
+            raise
+
+    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        for name in sight.unset:
+            member = ATTRIBUTES[name][1]
+            # ModifyVpcAttribute takes one attribute a call, and is content when it is set already.
+            cloud.change("ec2", "modify_vpc_attribute", VpcId=sight.aws_id, **{member: {"Value": True}})
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        cloud.change("ec2", "delete_vpc", VpcId=sight.aws_id)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return console(region, "vpcconsole", f"VpcDetails:VpcId={aws_id}")
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {
+            "look": [aws("ec2", "describe-vpcs", "--vpc-ids", aws_id)],
+            "delete": [aws("ec2", "delete-vpc", "--vpc-id", aws_id)],
+        }
+
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+        hits = list(cloud.pages("ec2", "describe_vpcs", "Vpcs", Filters=filters))
+        return [_sight(cloud, hit) for hit in oldest_first(hits, "VpcId")]
+
+    def _look(self, cloud: Cloud, vpc_id: str) -> Mapping[str, Any] | None:
+        try:
+            hits = list(cloud.pages("ec2", "describe_vpcs", "Vpcs", VpcIds=[vpc_id]))
+        except CallError as error:
+            if error.code == NOT_FOUND:
+                return None
+            raise
+        return next((hit for hit in hits if hit.get("VpcId") == vpc_id), None)
+
+    def _unset(self, cloud: Cloud, vpc_id: str) -> tuple[str, ...]:
+        unset = []
+        for name, (attribute, member) in ATTRIBUTES.items():
+            reply = cloud.read("ec2", "describe_vpc_attribute", VpcId=vpc_id, Attribute=attribute)
+            if not reply.get(member, {}).get("Value"):
+                unset.append(name)
+        return tuple(unset)
+
+
+def _sight(cloud: Cloud, vpc: Mapping[str, Any], unset: tuple[str, ...] | None = None) -> Sight:
+    """What AWS shows of a VPC; pending while nobody has looked at its attributes (`unset` is None)."""
+    looked = Presence.UNSET if unset else Presence.READY
+    presence = PRESENCES.get(vpc.get("State", ""), Presence.PENDING if unset is None else looked)
+    return Sight(
+        presence,
+        vpc["VpcId"],
+        arn=arn(cloud, "ec2", f"vpc/{vpc['VpcId']}"),
+        tags=tag_dict(vpc.get("Tags")),
+        facts={"cidr": vpc["CidrBlock"]} if "CidrBlock" in vpc else {},
+        unset=unset or (),
+    )
