@@ -1,0 +1,177 @@
+"""The process of the local AWS: moto behind one loopback socket, and who it is at a path of our own.
+
+    python -m tier1_engine.sandbox.serve --directory DIR [--port N] [--detach FD]
+
+Owns the socket, the readiness and the end of that process. It never ends another, and what AWS does
+is moto's, mended by `region`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import gc
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Literal
+
+from tier1_engine.errors import Refused
+from tier1_engine.sandbox.server import IDENTITY_PATH
+from tier1_engine.sandbox.state import Record, process_started, remove, write
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+HOST = "127.0.0.1"
+BACKLOG = 128
+SERVICES: tuple[Literal["sts", "ssm", "ec2", "efs", "iam"], ...] = ("sts", "ssm", "ec2", "efs", "iam")
+"""Loaded before it says that it answers: the first call of a client with a short time-out must not
+wait seconds for imports."""
+
+
+class Ended(BaseException):
+    """A signal asked this process to end. Like KeyboardInterrupt, nothing on the way may catch it."""
+
+
+def run(directory: Path, port: int, ready: Callable[[Record], None]) -> None:
+    """Serve until a signal comes or `stop` is called on the directory.
+
+    Args:
+        directory: the state directory, which exists.
+        port: on 127.0.0.1; 0 for any free one.
+        ready: called once, when it answers.
+
+    Raises:
+        Refused: the port cannot be had, or moto is missing.
+    """
+    listening = _bind(port)
+    with listening, _ending_on_signals(), suppress(Ended, KeyboardInterrupt):
+        _serve(directory, listening, ready)
+
+
+def _serve(directory: Path, listening: socket.socket, ready: Callable[[Record], None]) -> None:
+    record = Record(
+        endpoint=f"http://{HOST}:{listening.getsockname()[1]}",
+        pid=os.getpid(),
+        started=process_started(os.getpid()) or "",
+        nonce=secrets.token_hex(16),
+    )
+    application = identified(_local_aws(), record)
+
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+    from werkzeug.serving import make_server
+
+    # A line a request would fill the disk of a rehearsal that runs for days.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = make_server(
+        HOST, 0, application, threaded=True, request_handler=MotoRequestHandler, fd=listening.fileno()
+    )
+    try:
+        write(directory, record)
+        ready(record)
+        server.serve_forever()
+    finally:
+        remove(directory, record.nonce)
+        server.server_close()
+
+
+def identified(aws: WSGIApplication, record: Record) -> WSGIApplication:
+    """`aws`, with the record at `IDENTITY_PATH`."""
+    body = json.dumps(asdict(record)).encode()
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") != IDENTITY_PATH:
+            return aws(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return application
+
+
+def _local_aws() -> WSGIApplication:
+    # What a role of ours gets attached is a policy of AWS's own, which moto knows only when asked to.
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+    try:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    except ModuleNotFoundError as error:
+        raise Refused(
+            "The sandbox needs moto: install it with `pip install 'tier1-engine[sandbox]'`."
+        ) from error
+    from tier1_engine.sandbox import region
+
+    region.mend()
+    aws = DomainDispatcherApplication(create_backend_app)
+    # What is loaded here stays until the end: looking through it for garbage takes a third of the start.
+    gc.disable()
+    for service in SERVICES:
+        aws.app_instances[service] = create_backend_app(service)
+    gc.freeze()
+    gc.enable()
+    return aws
+
+
+def _bind(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # A port of a sandbox that has just ended can be taken again; one that is in use cannot.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen(BACKLOG)  # only this proves that the port is ours; who comes early waits
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Refused(f"The port {port} is in use: name another, or none for a free one.") from error
+        raise Refused(f"The port {port} cannot be used ({error.strerror}): name another.") from error
+    return listening
+
+
+@contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Ended
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main() -> None:
+    """What `server.start` runs."""
+    parser = argparse.ArgumentParser(prog="python -m tier1_engine.sandbox.serve")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--detach", type=int, metavar="FD", help="fork, and say on FD when it listens")
+    given = parser.parse_args()
+    if given.detach is None:
+        run(given.directory, given.port, lambda record: None)
+        return
+    if os.fork():
+        os._exit(0)
+    os.chdir("/")
+
+    def say(words: Mapping[str, Any]) -> None:
+        with os.fdopen(given.detach, "w", encoding="utf-8") as pipe, suppress(BrokenPipeError):
+            json.dump(words, pipe)
+
+    try:
+        run(given.directory, given.port, lambda record: say({"record": asdict(record)}))
+    except Refused as error:
+        say({"refused": str(error)})
+    logging.shutdown()
+    os._exit(0)  # taking moto apart object by object would keep `stop` waiting for a second
+
+
+if __name__ == "__main__":
+    main()
