@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 .PHONY: test
 test: env ## Run every test on SQLite and Postgres, with coverage (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(ARGS)
 
 .PHONY: lint
 lint: env ## Check format, style, types and layers

@@ -1,0 +1,38 @@
+"""What every test gets: no way to a real AWS, a home of its own, and the databases of `tests.postgres`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from tests.environment import POSTGRES_URL, in_ci
+
+pytest_plugins = ["tests.postgres"]
+
+# A slow machine is no defect; a run in CI can be repeated exactly.
+hypothesis_settings.register_profile("tier1", deadline=None, database=None, derandomize=in_ci())
+hypothesis_settings.load_profile("tier1")
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    # Nobody is asked for credentials over the network, and no file of the user's is read.
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the user's environment changes a test, and no test touches what is the user's."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "TIER1_")) and name != POSTGRES_URL:
+            monkeypatch.delenv(name)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
