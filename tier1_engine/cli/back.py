@@ -1,0 +1,59 @@
+"""`tier1 rollback` and `tier1 destroy`: write what is wanted, and see it through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from tier1_engine import engine
+from tier1_engine.cli import closing, compose
+from tier1_engine.cli.options import Output
+from tier1_engine.cli.outcome import Session, finish
+from tier1_engine.cli.progress import view
+from tier1_engine.cli.render.base import lines
+from tier1_engine.cli.signals import Signals
+from tier1_engine.cli.streams import interactive, say
+from tier1_engine.errors import Refused
+from tier1_engine.record import Record
+from tier1_engine.settings import from_environment
+from tier1_engine.states import ENDED, Goal
+
+
+def run(
+    reference: str, goal: Goal, *, retain: Sequence[str], yes: bool, output: Output, signals: Signals
+) -> int:
+    """Roll back or destroy; answer the exit code."""
+    settings = from_environment()
+    with compose.opened_store(settings) as store:
+        deployment = engine.find(store, reference, to_change=True)
+        if not yes and interactive() and deployment.state not in ENDED:
+            _confirm(store.load(deployment.id), retain, goal)
+        watching = view()
+        parts = compose.parts(store, deployment, settings, watching)
+        session = Session(parts, watching, signals)
+        asked = engine.request(parts, deployment.id, goal, retain=retain).goal
+        if goal is Goal.DESTROYED and asked is Goal.ROLLED_BACK:
+            say(f"{deployment.name} was never active: it is rolled back.")
+        ended = session.drive(
+            lambda: engine.follow(
+                parts,
+                deployment.id,
+                asked,
+                tell=lambda who: watching.note(f"asked for; following: {who}"),
+                wait=signals.wait,
+            )
+        )
+        return finish(session, ended, asked, output)
+
+
+def _confirm(record: Record, retain: Sequence[str], goal: Goal) -> None:
+    """Show what would go and what would stay, and ask.
+
+    Raises:
+        Refused: the operator said no, or a resource to retain is not known.
+    """
+    kept = engine.closure(record, retain)
+    say(lines(closing.deletions(record, kept, goal)))
+    if not typer.confirm("Go on?", err=True):
+        raise Refused("Nothing was changed.")

@@ -1,0 +1,176 @@
+"""The last words of a command: what came of it, what is left, and the commands that lead on. Pure.
+
+Every line is a fact of the record or a command that works as printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tier1_engine.cli.lines import Line, Tone
+from tier1_engine.cli.streams import clean
+from tier1_engine.decide import Why
+from tier1_engine.engine import Ended
+from tier1_engine.record import Deployment, Record, Resource
+from tier1_engine.states import FailureClass, Goal, State, StepState
+from tier1_engine.views import asks_for_a_decision, left, retained
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What came of it, and what leads on."""
+
+    facts: Sequence[Line]
+    commands: Sequence[Line] = ()
+
+
+def closing(ended: Ended) -> list[Line]:
+    """What to tell the operator at the end of a drive."""
+    record = ended.record
+    end = _end_of(ended)
+    warnings = [Line(f"warning: {text}", Tone.WARNING) for text in record.deployment.warnings]
+    lines = [*end.facts, *warnings, *end.commands]
+    return [Line(_indented(line.text), line.tone) for line in lines]
+
+
+def _end_of(ended: Ended) -> _End:
+    record, deployment = ended.record, ended.record.deployment
+    if ended.why is Why.STOPPED:
+        return _stopped(deployment)
+    if ended.why is Why.BLOCKED:
+        return _blocked_on_the_way_back(record)
+    if deployment.state is State.ACTIVE:
+        return _active(deployment)
+    if deployment.state is State.ROLLED_BACK:
+        return _rolled_back(record)
+    if deployment.state is State.DESTROYED:
+        return _End(_gone(record, "destroyed"))
+    if asks_for_a_decision(deployment):
+        return _End([*_failed(deployment), *_what_is_left(record)], options(record))
+    if deployment.state is State.FAILED:
+        return _stalled(record)
+    return _End([Line(f"{_title(deployment)} is {deployment.state}.")], [_go_on("to go on", deployment)])
+
+
+def _title(deployment: Deployment) -> str:
+    return f"{deployment.name} ({deployment.id})"
+
+
+def _active(deployment: Deployment) -> _End:
+    width = max((len(name) for name in deployment.outputs), default=0)
+    outputs = [Line(f"  {name:<{width}}  {value}") for name, value in deployment.outputs.items()]
+    return _End(
+        [Line(f"{_title(deployment)} is active.", Tone.GOOD), *outputs],
+        [_command("to take it down", f"tier1 destroy {deployment.id}")],
+    )
+
+
+def _stopped(deployment: Deployment) -> _End:
+    said = f"{_title(deployment)} was stopped while {deployment.state}; all that it made is on record."
+    return _End([Line(said, Tone.WARNING)], [_go_on("to go on", deployment)])
+
+
+def _rolled_back(record: Record) -> _End:
+    deployment = record.deployment
+    cause = _failed(deployment) if deployment.failure else []
+    return _End(
+        [*cause, *_gone(record, "rolled back")],
+        [_command("to see every try", f"tier1 log {deployment.id}")],
+    )
+
+
+def _gone(record: Record, how: str) -> list[Line]:
+    """Nothing is left, but for what was to be kept."""
+    kept = retained(record)
+    if not kept:
+        said = f"{_title(record.deployment)} is {how}: nothing that it made is left."
+        return [Line(said, Tone.GOOD)]
+    said = f"{_title(record.deployment)} is {how}: what it made is gone, but for what you kept:"
+    return [Line(said, Tone.GOOD), *(_of_resource(resource) for resource in kept)]
+
+
+def _failed(deployment: Deployment) -> list[Line]:
+    failure = deployment.failure or {}
+    where = f" at {failure['step']}" if failure.get("step") else ""
+    call = f" ({failure['operation']})" if failure.get("operation") else ""
+    said = f"{_title(deployment)} failed{where}: {failure.get('code')}: {failure.get('message')}{call}"
+    return [Line(said, Tone.BAD)]
+
+
+def _blocked_on_the_way_back(record: Record) -> _End:
+    deployment = record.deployment
+    said = f"{_title(deployment)} is {deployment.state}, but AWS does not let us act: sign in, or reach it."
+    return _End([Line(said, Tone.BAD), *_what_is_left(record)], [_go_on("then go on", deployment)])
+
+
+def _stalled(record: Record) -> _End:
+    """Something would not delete: what, why, and how to begin again."""
+    deployment = record.deployment
+    said = f"{_title(deployment)} could not be taken down whole: some of it would not delete."
+    why = _what_is_left(record) or _failed(deployment)
+    return _End([Line(said, Tone.BAD), *why], [_go_on("once that is mended", deployment)])
+
+
+def _what_is_left(record: Record) -> list[Line]:
+    remaining = left(record)
+    if not remaining:
+        return []
+    head = Line(f"{len(remaining)} left in AWS, which may cost money while they stand:", Tone.WARNING)
+    return [head, *(_of_resource(resource) for resource in remaining)]
+
+
+def _of_resource(resource: Resource) -> Line:
+    why = f": {resource.error.get('code')}: {resource.error.get('message')}" if resource.error else ""
+    return Line(f"  {resource.name} {resource.aws_id or '(its create was never answered)'}{why}")
+
+
+def options(record: Record) -> list[Line]:
+    """What an operator may do with a deployment that failed on the way forward."""
+    deployment = record.deployment
+    if (deployment.failure or {}).get("class") == FailureClass.BLOCKED:
+        return [_go_on("sign in, or reach AWS, then go on", deployment)]
+    lines = [_command("to try the failed step again", f"tier1 resume {deployment.id} --retry")]
+    if may_continue(record):
+        lines.append(_command("to go on with a warning", f"tier1 resume {deployment.id} --continue"))
+    if deployment.activated_at is None:
+        lines.append(_command("to delete all that it made", f"tier1 rollback {deployment.id}"))
+    return lines
+
+
+def may_continue(record: Record) -> bool:
+    """Whether every step that is not complete failed in a way that the stack can live with."""
+    return asks_for_a_decision(record.deployment) and all(
+        step.complete
+        or (step.state is StepState.FAILED and (step.error or {}).get("class") == FailureClass.RECOVERABLE)
+        for step in record.steps.values()
+    )
+
+
+def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
+    """What a rollback or a destruction will do, for the operator to confirm."""
+    verb = "destroyed" if goal is Goal.DESTROYED else "rolled back"
+    kept = {*retain, *record.deployment.retain}
+    going = [r for r in left(record) if r.name not in kept]
+    staying = [r for r in left(record) if r.name in kept]
+    lines = [Line(f"{_title(record.deployment)} will be {verb}.")]
+    if going:
+        lines.append(Line(f"Deleted ({len(going)}):", Tone.WARNING))
+        lines += [_of_resource(resource) for resource in going]
+    if staying:
+        lines.append(Line(f"Kept ({len(staying)}), with all that they need:"))
+        lines += [_of_resource(resource) for resource in staying]
+    return [Line(_indented(line.text), line.tone) for line in lines]
+
+
+def _go_on(purpose: str, deployment: Deployment) -> Line:
+    return _command(purpose, f"tier1 resume {deployment.id}")
+
+
+def _command(purpose: str, command: str) -> Line:
+    return Line(f"  {purpose}: {command}", Tone.COMMAND)
+
+
+def _indented(text: str) -> str:
+    """Control characters go; what a line is set in by stays."""
+    return text[: len(text) - len(text.lstrip(" "))] + clean(text)

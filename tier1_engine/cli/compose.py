@@ -1,0 +1,194 @@
+"""Puts the parts together: the database, the AWS of a deployment, the kinds, and the engine on them.
+
+Owns which endpoint, profile and credentials are used. A deployment's row says where it lives; what
+the environment says today does not move it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tier1_engine.cli.boundary import complain
+from tier1_engine.errors import ConfigurationError
+from tier1_engine.kinds import Check, Kind, Registry
+from tier1_engine.settings import Settings, database_url, state_directory
+
+if TYPE_CHECKING:
+    from tier1_engine.aws import AwsSession
+    from tier1_engine.blueprint import Blueprint
+    from tier1_engine.driver import Observer, Parts
+    from tier1_engine.engine import Place
+    from tier1_engine.record import Deployment
+    from tier1_engine.store import Store
+
+SERVICES = ("EC2", "EFS", "IAM", "SSM", "STS")
+IGNORE_ENDPOINTS = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox"}
+"""What the local AWS is shown by an operator who has no credentials. They open nothing anywhere."""
+
+Thing = TypeVar("Thing")
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """The database that `TIER1_DATABASE_URL` names, for the length of a command."""
+    from tier1_engine.store import Store
+
+    store = Store.open(database_url(), lease_seconds=settings.lease_seconds)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+# --- where
+
+
+def environment_profile() -> str:
+    """The profile that a new deployment remembers; none where keys in the environment rule."""
+    if os.environ.get("AWS_ACCESS_KEY_ID"):
+        return ""
+    return os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or ""
+
+
+def environment_endpoint(profile: str) -> str:
+    """The endpoint that the environment or the profile names for all of AWS; empty for AWS itself.
+
+    Raises:
+        ConfigurationError: a single service has an endpoint of its own, which a row cannot remember.
+    """
+    if os.environ.get(IGNORE_ENDPOINTS, "").lower() == "true":
+        return ""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "").strip() or _profile_endpoint(profile)
+    endpoint = endpoint.rstrip("/")
+    for service in SERVICES:
+        own = os.environ.get(f"AWS_ENDPOINT_URL_{service}", "").strip().rstrip("/")
+        if own and own != endpoint:
+            raise ConfigurationError(
+                f"AWS_ENDPOINT_URL_{service} names an endpoint for one service only, which a deployment "
+                "cannot remember: set AWS_ENDPOINT_URL instead."
+            )
+    return endpoint
+
+
+def _profile_endpoint(profile: str) -> str:
+    if not _has_config_file():
+        return ""
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        found = botocore.session.Session(profile=profile or None).get_scoped_config().get("endpoint_url")
+    except BotoCoreError:
+        return ""  # the first call says what is wrong with the profile
+    return str(found or "")
+
+
+def _has_config_file() -> bool:
+    return Path(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser().is_file()
+
+
+def start_sandbox() -> str:
+    """Start the local AWS if it is not running; answer its endpoint."""
+    from tier1_engine import sandbox
+
+    return str(sandbox.start(state_directory()).endpoint)
+
+
+def lend_credentials(endpoint: str, profile: str) -> None:
+    """Give this process dummy credentials, where it has none and talks to the local AWS of this user."""
+    if profile or os.environ.get("AWS_ACCESS_KEY_ID") or os.environ.get("AWS_PROFILE"):
+        return
+    from tier1_engine.sandbox.state import read
+
+    record = read(state_directory())
+    if record is not None and record.endpoint == endpoint:
+        os.environ.update(DUMMY_CREDENTIALS)
+
+
+def session(place: Place | Deployment, settings: Settings) -> AwsSession:
+    """The AWS of a deployment: its region, profile and endpoint, and no other."""
+    from tier1_engine.aws import AwsSession
+
+    # The endpoint is ours to name: what the environment or a config file says of endpoints must not count.
+    os.environ[IGNORE_ENDPOINTS] = "true"
+    return AwsSession(
+        place.region, place.profile or None, place.endpoint or None, settings.call_timeout_seconds
+    )
+
+
+# --- what is known
+
+
+def registry() -> Registry:
+    """The kinds and checks of this package, and those that other packages register."""
+    from tier1_engine import checks, resources
+
+    return Registry(
+        _with_plugins(resources.discover(), "tier1_engine.kinds", Kind),
+        _with_plugins(checks.discover(), "tier1_engine.checks", Check),
+    )
+
+
+def blueprints() -> Mapping[str, Blueprint]:
+    """The blueprints of this package, and those that other packages register."""
+    from tier1_engine.blueprints.tier1 import Tier1
+
+    return _with_plugins({Tier1.name: Tier1()}, "tier1_engine.blueprints", object)
+
+
+def _with_plugins(ours: Mapping[str, Thing], group: str, base: type[Any]) -> dict[str, Thing]:
+    """Ours, and what entry points add. One that is broken, or named as ours, is a warning and no more."""
+    known = dict(ours)
+    for name, made in _plugins(group, base):
+        if name in known:
+            complain(f"warning: another package registers {name!r} a second time in {group}; it is left out.")
+        else:
+            known[name] = made
+    return known
+
+
+def _plugins(group: str, base: type[Any]) -> Iterable[tuple[str, Any]]:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=group):
+        try:
+            made = point.load()()
+            name = str(made.name)
+        except Exception as error:  # noqa: BLE001 - code of another package may raise anything
+            _warn_of_plugin(group, point.value, f"{type(error).__name__}: {error}")
+            continue
+        if isinstance(made, base):
+            yield name, made
+        else:
+            _warn_of_plugin(group, point.value, f"it is no {base.__name__}")
+
+
+def _warn_of_plugin(group: str, value: str, why: str) -> None:
+    complain(f"warning: {value}, which is registered in {group}, cannot be used and is left out: {why}")
+
+
+# --- the engine
+
+
+def parts(store: Store, place: Place | Deployment, settings: Settings, observer: Observer) -> Parts:
+    """An engine for one deployment, on the AWS that it remembers."""
+    from tier1_engine.clock import SystemClock
+    from tier1_engine.driver import Parts
+    from tier1_engine.pool import ThreadPool
+
+    lend_credentials(place.endpoint, place.profile)
+    clock = SystemClock()
+    return Parts(
+        store=store,
+        registry=registry(),
+        settings=settings,
+        clock=clock,
+        cloud=session(place, settings).cloud,
+        pool=lambda: ThreadPool(clock),
+        observer=observer,
+    )

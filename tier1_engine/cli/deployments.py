@@ -1,0 +1,40 @@
+"""Reading deployments for people: who holds them, and what the contract's objects say of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tier1_engine import lease, views
+from tier1_engine.clock import SystemClock
+from tier1_engine.kinds import Registry
+from tier1_engine.states import State
+
+if TYPE_CHECKING:
+    from tier1_engine.store import Store, Summary
+
+
+def is_driven(store: Store, summary: Summary) -> bool:
+    """Whether somebody drives it now."""
+    return lease.driven(store, summary.holder, summary.lease_expires_at, SystemClock())
+
+
+def brief(store: Store, states: list[State], limit: int | None) -> list[dict[str, Any]]:
+    """What `list` shows."""
+    found = store.summaries(states=states, limit=limit)
+    return [views.of_summary(summary, driven=is_driven(store, summary)) for summary in found]
+
+
+def whole(store: Store, deployment_id: str, registry: Registry) -> dict[str, Any]:
+    """What `show` shows of one deployment.
+
+    Raises:
+        NoSuchDeployment: there is none of this id.
+    """
+    record = store.load(deployment_id)
+    (summary,) = store.summaries(deployment_id=deployment_id)
+
+    def console_url(kind: str, region: str, aws_id: str) -> str | None:
+        known = registry.kinds.get(kind)
+        return known.console_url(region, aws_id) if known else None
+
+    return views.of_record(record, summary, driven=is_driven(store, summary), console_url=console_url)

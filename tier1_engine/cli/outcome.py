@@ -1,0 +1,119 @@
+"""From the end of a drive to the end of the command: the options, the last words, the exit code.
+
+Owns what follows a failure that the operator or the policy may decide. An answer is a command like
+any other: it is given after `failed` is committed and the lease released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import typer
+
+from tier1_engine import engine
+from tier1_engine.cli import closing
+from tier1_engine.cli.deployments import whole
+from tier1_engine.cli.options import OnRecoverable, Output
+from tier1_engine.cli.progress import View
+from tier1_engine.cli.signals import Signals
+from tier1_engine.cli.streams import interactive, put, put_json, say
+from tier1_engine.driver import Parts
+from tier1_engine.engine import Ended, Resume
+from tier1_engine.record import Record
+from tier1_engine.states import FailureClass, Goal
+from tier1_engine.views import asks_for_a_decision
+
+MAX_ANSWERS = 100
+"""Of one operator at one prompt; nobody retries more often by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One command that drives one deployment."""
+
+    parts: Parts
+    view: View
+    signals: Signals
+
+    def drive(self, go: Callable[[], Ended]) -> Ended:
+        """Watch `go` drive, while signals only ask it to stop."""
+        with self.view, self.signals.driving(self.parts.stop, self._tell_stopping, self.view.restore):
+            return go()
+
+    def _tell_stopping(self) -> None:
+        self.view.note("stopping: calls in flight are ended and recorded; again to leave at once")
+
+
+def policy_of(flag: OnRecoverable | None, stored: str) -> OnRecoverable:
+    """What decides: the flag, else the spec. Somebody at a terminal is asked unless either says more."""
+    chosen = flag or OnRecoverable(stored)
+    if chosen is OnRecoverable.STOP and flag is None:
+        chosen = OnRecoverable.ASK
+    if chosen is OnRecoverable.ASK and not interactive():
+        return OnRecoverable.STOP
+    return chosen
+
+
+def see_through(session: Session, ended: Ended, policy: OnRecoverable) -> Ended:
+    """Follow the policy or the operator's answers until nothing is left to decide."""
+    tries = ended.record.deployment.max_attempts if policy is OnRecoverable.RETRY else MAX_ANSWERS
+    for _ in range(tries):
+        how = _next(ended, policy)
+        if how is None or session.parts.stop.asked:
+            break
+        ended = session.drive(partial(engine.resume, session.parts, ended.record.deployment.id, how))
+    return ended
+
+
+def _next(ended: Ended, policy: OnRecoverable) -> Resume | None:
+    record = ended.record
+    failure = record.deployment.failure or {}
+    if not asks_for_a_decision(record.deployment) or failure.get("class") == FailureClass.BLOCKED:
+        return None
+    if policy is OnRecoverable.ASK:
+        return _ask(record)
+    if failure.get("class") != FailureClass.RECOVERABLE:
+        return None
+    return {
+        OnRecoverable.RETRY: Resume.RETRY,
+        OnRecoverable.CONTINUE: Resume.CONTINUE,
+        OnRecoverable.ROLLBACK: Resume.ROLL_BACK,
+    }.get(policy)
+
+
+def _ask(record: Record) -> Resume | None:
+    """The prompt: what failed, and one line for each way on."""
+    deployment, failure = record.deployment, record.deployment.failure or {}
+    ways: dict[str, tuple[str, Resume | None]] = {
+        "r": ("try the failed step again", Resume.RETRY),
+        "b": ("roll back: delete all that it made", Resume.ROLL_BACK),
+        "m": ("leave it as it is, for manual intervention", None),
+    }
+    if closing.may_continue(record):
+        ways["c"] = ("continue with a warning: it counts as active without this", Resume.CONTINUE)
+    typer.echo(f"\n{failure.get('step')} failed: {failure.get('code')}: {failure.get('message')}", err=True)
+    for key in sorted(ways, key="rcbm".index):
+        typer.echo(f"  {key}  {ways[key][0]}", err=True)
+    for _ in range(MAX_ANSWERS):
+        answer = (
+            typer.prompt(f"What shall become of {deployment.name}?", default="m", err=True).strip().lower()
+        )
+        if answer in ways:
+            return ways[answer][1]
+        typer.echo(f"Answer one of: {', '.join(sorted(ways, key='rcbm'.index))}.", err=True)
+    return None
+
+
+def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
+    """Say how it ended, and answer the exit code."""
+    if output is Output.JSON:
+        for line in closing.closing(ended):
+            say(line.text)
+        put_json(whole(session.parts.store, ended.record.deployment.id, session.parts.registry))
+    else:
+        from tier1_engine.cli.render.base import lines
+
+        put(lines(closing.closing(ended)))
+    return engine.exit_code(ended, asked)

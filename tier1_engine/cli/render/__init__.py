@@ -1,0 +1,1 @@
+"""How results look. The one place that knows rich."""

@@ -1,0 +1,120 @@
+"""The tree of `show`: what a deployment is, its phases, steps and resources, and what it offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.text import Text
+
+from tier1_engine.cli.render.base import PHASES, QUIET, STYLE_OF_STATE, age, drawn, elapsed, state_text
+from tier1_engine.cli.streams import clean
+
+
+def shown(deployment: Mapping[str, Any], now: datetime) -> str:
+    """The tree of `show`: what it is, then phases, steps and resources, then what it offers."""
+    return drawn(*_head(deployment, now), *_tree(deployment), *_strays(deployment), *_outputs(deployment))
+
+
+def _head(deployment: Mapping[str, Any], now: datetime) -> list[Text]:
+    state = state_text(deployment["state"])
+    if deployment["goal"] != deployment["state"]:
+        state.append(f", wanted: {deployment['goal']}", style=QUIET)
+    if deployment["interrupted"]:
+        state.append("  interrupted", style=STYLE_OF_STATE["interrupted"])
+    where = f"{deployment['blueprint']} in {deployment['region']}, account {deployment['account_id']}"
+    found = [
+        Text.assemble((deployment["name"], "bold"), f"  {deployment['id']}  ", state),
+        Text(f"{where}, {age(deployment['created_at'], now)} old", style=QUIET),
+    ]
+    if holder := deployment["holder"]:
+        text = f"driven by process {holder['pid']} on {holder['host']} since {holder['since']}"
+        found.append(Text(text, style="cyan"))
+    if failure := deployment["failure"]:
+        found.append(_failure(failure))
+    if deployment["interrupted"]:
+        found.append(Text(f"to go on: tier1 resume {deployment['id']}", style="cyan"))
+    return [*found, *(Text(f"warning: {clean(text)}", style="yellow") for text in deployment["warnings"])]
+
+
+def _failure(failure: Mapping[str, Any]) -> Text:
+    where = f" at {failure['step']}" if failure["step"] else ""
+    call = ", ".join(
+        word
+        for word in (failure["operation"], failure["request_id"] and f"request {failure['request_id']}")
+        if word
+    )
+    said = f"failed{where} ({failure['class']}): {failure['code']}: {failure['message']}"
+    return Text(clean(f"{said} ({call})" if call else said), style="red")
+
+
+def _tree(deployment: Mapping[str, Any]) -> list[Text]:
+    found: list[Text] = []
+    phases = list(dict.fromkeys(step["phase"] for step in deployment["steps"]))
+    for phase in sorted(phases, key=PHASES.index):
+        steps = [step for step in deployment["steps"] if step["phase"] == phase]
+        complete = sum(step["state"] in ("done", "skipped") for step in steps)
+        found += [Text(""), Text.assemble((phase, "bold"), (f"  {complete} of {len(steps)}", QUIET))]
+        for step in steps:
+            found += _step(step, [r for r in deployment["resources"] if r["name"] == step["name"]])
+    return found
+
+
+def _step(step: Mapping[str, Any], resources: Iterable[Mapping[str, Any]]) -> list[Text]:
+    line = Text.assemble(f"  {step['name']:<24} ", state_text(step["state"]))
+    took = _took(step)
+    if took:
+        line.append(f"  {took}", style=QUIET)
+    if step["attempts"] > 1:
+        line.append(f"  {step['attempts']} tries", style="yellow")
+    found = [line]
+    for resource in resources:
+        found += _resource(resource)
+    return found + _error(step["error"])
+
+
+def _took(step: Mapping[str, Any]) -> str:
+    if not step["started_at"] or not step["finished_at"]:
+        return ""
+    began, ended = (datetime.fromisoformat(step[name]) for name in ("started_at", "finished_at"))
+    return elapsed((ended - began).total_seconds())
+
+
+def _resource(resource: Mapping[str, Any]) -> list[Text]:
+    gone = resource["state"] == "deleted"
+    line = Text("    ")
+    line.append(resource["aws_id"] or "(no id yet)", style=QUIET if gone else "")
+    line.append(" ").append_text(state_text(resource["state"]))
+    if not resource["owned"]:
+        line.append("  brought, never changed", style="magenta")
+    found = [line]
+    if resource["console_url"] and not gone:
+        found.append(Text(f"    {resource['console_url']}", style=f"{QUIET} link {resource['console_url']}"))
+    return found + _error(resource["error"])
+
+
+def _error(error: Mapping[str, Any] | None) -> list[Text]:
+    if error is None:
+        return []
+    return [Text("    " + clean(f"{error['code']}: {error['message']}"), style="red")]
+
+
+def _strays(deployment: Mapping[str, Any]) -> list[Text]:
+    steps = {step["name"] for step in deployment["steps"]}
+    strays = [resource for resource in deployment["resources"] if resource["name"] not in steps]
+    if not strays:
+        return []
+    found = [Text(""), Text("strays", style="bold")]
+    for stray in strays:
+        found += [Text(f"  {stray['name']}"), *_resource(stray)]
+    return found
+
+
+def _outputs(deployment: Mapping[str, Any]) -> list[Text]:
+    outputs = deployment["outputs"]
+    if not outputs:
+        return []
+    longest = max(map(len, outputs))
+    found = [Text(""), Text("outputs", style="bold")]
+    return [*found, *(Text(clean(f"{name:<{longest}}  {value}")) for name, value in outputs.items())]

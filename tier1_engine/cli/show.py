@@ -1,0 +1,68 @@
+"""`tier1 show`: one deployment whole, once or for as long as somebody works on it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from tier1_engine import engine
+from tier1_engine.cli import compose
+from tier1_engine.cli.deployments import whole
+from tier1_engine.cli.options import Output
+from tier1_engine.cli.streams import put, put_json
+from tier1_engine.clock import SystemClock
+from tier1_engine.settings import from_environment
+
+if TYPE_CHECKING:
+    from tier1_engine.kinds import Registry
+    from tier1_engine.store import Store
+
+WATCH_SECONDS = 1.0
+
+
+def run(reference: str, *, watch: bool, output: Output) -> int:
+    """Print the deployment; answer the exit code."""
+    with compose.opened_store(from_environment()) as store:
+        deployment = engine.find(store, reference, to_change=False)
+        known = compose.registry()
+        found = whole(store, deployment.id, known)
+        if not watch:
+            _print(found, output)
+        else:
+            _watch(store, deployment.id, known, output, found)
+    return 0
+
+
+def _print(found: dict[str, Any], output: Output) -> None:
+    if output is Output.JSON:
+        put_json(found)
+    else:
+        from tier1_engine.cli.render.tree import shown
+
+        put(shown(found, SystemClock().now()))
+
+
+def _watch(store: Store, id: str, known: Registry, output: Output, found: dict[str, Any]) -> None:
+    """Print it again whenever it has changed, until nobody works on it. JSON is one line for each."""
+    from tier1_engine.cli.render.base import Screen
+    from tier1_engine.cli.render.tree import shown
+
+    screen = Screen()
+    last: dict[str, Any] | None = None
+    while True:
+        if _without_lease(found) != last:
+            last = _without_lease(found)
+            if output is Output.JSON:
+                put(json.dumps(found))
+            else:
+                screen.show(shown(found, SystemClock().now()))
+        if found["holder"] is None:
+            return
+        time.sleep(WATCH_SECONDS)
+        found = whole(store, id, known)
+
+
+def _without_lease(found: dict[str, Any]) -> dict[str, Any]:
+    """What changes only because a driver lives is no news."""
+    return {name: value for name, value in found.items() if name not in ("holder", "updated_at")}

@@ -1,0 +1,79 @@
+"""Signals: the first asks to stop, the second leaves at once. Both end with 130.
+
+Before a drive there is nothing to record: the first one ends the command where it stands. While a
+deployment is driven or followed, it only asks: calls in flight end and are recorded. A thread hears
+them, because Python's own handlers wait until a statement of the database has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tier1_engine.driver import Stop
+
+INTERRUPTED = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Signals:
+    """The signals of this process. Installed once, from the main thread, as a driving command begins."""
+
+    def __init__(self) -> None:
+        self._stop: Stop | None = None
+        self._asked = threading.Event()
+        self._heard = 0
+        self._tell: Callable[[], None] = lambda: None
+        self._restore: Callable[[], None] = lambda: None
+
+    def install(self) -> None:
+        """Hear them from now on. A hang-up that the caller ignores (`nohup`) stays ignored."""
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        threading.Thread(target=self._listen, args=(heard,), name="tier1-signals", daemon=True).start()
+        for number in SIGNALS:
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
+
+    @contextmanager
+    def driving(self, stop: Stop, tell: Callable[[], None], restore: Callable[[], None]) -> Iterator[None]:
+        """While this holds, the first signal only asks to stop.
+
+        Args:
+            stop: what the driver looks at.
+            tell: says so to the operator.
+            restore: gives the terminal back before the process leaves at once.
+        """
+        self._tell, self._restore, self._stop = tell, restore, stop
+        try:
+            yield
+        finally:
+            self._stop, self._restore = None, lambda: None
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep; False when a signal asks to stop."""
+        return not self._asked.wait(seconds)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._stop is None:
+            raise KeyboardInterrupt
+
+    def _listen(self, heard: int) -> None:
+        while number := os.read(heard, 1):
+            if number[0] not in SIGNALS:
+                continue
+            self._heard += 1
+            if self._heard > 1:
+                self._restore()
+                os._exit(INTERRUPTED)
+            if (stop := self._stop) is not None:
+                self._asked.set()
+                stop.ask()
+                self._tell()

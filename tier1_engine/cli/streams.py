@@ -1,0 +1,80 @@
+"""The two streams: results to stdout, messages to stderr, and what happens when either is gone.
+
+A reader that closes stdout early ends nothing but the printing; a terminal that has hung up must not
+end a driver. Nothing here knows what is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, TextIO
+
+
+def put(text: str) -> None:
+    """Write a result to stdout. One that nobody reads any more is dropped."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What Python flushes at its end would meet the closed pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def put_json(value: Any) -> None:
+    """Write a result to stdout as JSON."""
+    put(json.dumps(value, indent=2))
+
+
+def say(text: str) -> None:
+    """Write a message to stderr."""
+    Quiet().write(f"{text}\n")
+
+
+def interactive() -> bool:
+    """Whether somebody sits at a terminal who can be asked."""
+    return _is_terminal(sys.stdin) and moving()
+
+
+def moving() -> bool:
+    """Whether messages go to a terminal on which lines can be drawn over."""
+    return _is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # it was closed
+        return False
+
+
+class Quiet:
+    """stderr as a file that never fails: a message that cannot be written is no reason to stop."""
+
+    def write(self, text: str) -> int:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except (OSError, ValueError, AttributeError):  # hung up, closed, or never there
+            pass
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def isatty(self) -> bool:
+        return _is_terminal(sys.stderr)
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
+
+    @property
+    def encoding(self) -> str:
+        return sys.stderr.encoding if sys.stderr else "utf-8"
+
+
+def clean(text: str) -> str:
+    """One line without control characters: what AWS or a spec says must not steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()

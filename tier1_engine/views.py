@@ -1,0 +1,251 @@
+"""What the contract's JSON says of a deployment: objects made of records, and nothing else.
+
+Owns the names and the shape of everything that `-o json` prints and that tables are drawn from. Pure:
+it reads no database, asks no clock, and knows neither AWS nor the terminal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tier1_engine.states import ENDED, Goal, ResourceState, State
+
+if TYPE_CHECKING:
+    from tier1_engine.record import Attempt, Deployment, Record, Resource, Step
+    from tier1_engine.store import Event, Summary
+
+ConsoleUrl = Callable[[str, str, str], str | None]
+"""Where the AWS console shows an object: of its kind, its region and its AWS id."""
+
+
+def moment(at: datetime | str | None) -> str | None:
+    """A time as ISO 8601 in UTC, to the millisecond: `2026-05-04T03:02:01.000Z`."""
+    if at is None:
+        return None
+    parsed = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return parsed.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def interrupted(deployment: Deployment, *, driven: bool) -> bool:
+    """Whether its goal is not reached, nobody drives it, and it did not end as failed."""
+    if driven or deployment.state in (*ENDED, State.FAILED):
+        return False
+    return deployment.state.value != deployment.goal.value
+
+
+def of_summary(summary: Summary, *, driven: bool) -> dict[str, Any]:
+    """One deployment as `list -o json` prints it: without steps and resources, with what remains."""
+    return {**_head(summary, driven=driven), "remaining": summary.remaining}
+
+
+def of_record(record: Record, summary: Summary, *, driven: bool, console_url: ConsoleUrl) -> dict[str, Any]:
+    """One deployment as `show -o json` prints it.
+
+    Args:
+        summary: of the same deployment; who holds it.
+        driven: whether that holder is to be taken as driving now.
+    """
+    region = record.deployment.region
+    resources = sorted(
+        record.resources.values(), key=lambda r: (record.steps[r.step].position, r.created_at, r.name)
+    )
+    return {
+        **_head(summary, driven=driven),
+        "steps": [_of_step(step) for step in sorted(record.steps.values(), key=lambda s: s.position)],
+        "resources": [_of_resource(resource, region, console_url) for resource in resources],
+    }
+
+
+def _head(summary: Summary, *, driven: bool) -> dict[str, Any]:
+    deployment = summary.deployment
+    return {
+        "id": deployment.id,
+        "name": deployment.name,
+        "blueprint": deployment.blueprint,
+        "region": deployment.region,
+        "account_id": deployment.account_id,
+        "state": deployment.state.value,
+        "goal": deployment.goal.value,
+        "interrupted": interrupted(deployment, driven=driven),
+        "holder": _of_holder(summary) if driven else None,
+        "failure": _of_failure(deployment.failure),
+        "warnings": list(deployment.warnings),
+        "rollback_enabled": deployment.rollback_enabled,
+        "created_at": moment(deployment.created_at),
+        "updated_at": moment(deployment.updated_at),
+        "finished_at": moment(deployment.finished_at),
+        "expires_at": moment(deployment.expires_at),
+        "outputs": dict(deployment.outputs),
+    }
+
+
+def _of_holder(summary: Summary) -> dict[str, Any] | None:
+    if summary.holder is None:
+        return None
+    return {
+        "host": summary.holder["host"],
+        "pid": summary.holder["pid"],
+        "since": moment(summary.lease_since),
+        "expires_at": moment(summary.lease_expires_at),
+    }
+
+
+def _of_failure(failure: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if failure is None:
+        return None
+    names = ("step", "class", "code", "message", "operation", "request_id")
+    return {**{name: failure.get(name) for name in names}, "at": moment(failure.get("at"))}
+
+
+def _of_error(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What a step or a resource last ran into; `class` where it decides what follows."""
+    if error is None:
+        return None
+    names = ("code", "message", "operation", "request_id")
+    shown = {name: error.get(name) for name in names}
+    return {**shown, "class": error["class"]} if "class" in error else shown
+
+
+def _of_step(step: Step) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "phase": step.phase.value,
+        "state": step.state.value,
+        "attempts": step.attempts,
+        "started_at": moment(step.started_at),
+        "finished_at": moment(step.finished_at),
+        "error": _of_error(step.error),
+    }
+
+
+def _of_resource(resource: Resource, region: str, console_url: ConsoleUrl) -> dict[str, Any]:
+    return {
+        "id": resource.id,
+        "name": resource.name,
+        "kind": resource.kind,
+        "aws_id": resource.aws_id,
+        "arn": resource.arn,
+        "state": resource.state.value,
+        "owned": resource.owned,
+        "step": resource.step,
+        "created_at": moment(resource.created_at),
+        "deleted_at": moment(resource.deleted_at),
+        "console_url": console_url(resource.kind, region, resource.aws_id) if resource.aws_id else None,
+        "error": _of_error(resource.error),
+    }
+
+
+def left(record: Record) -> list[Resource]:
+    """What is ours and may still stand: not gone, not kept on purpose, and with an id or an open create."""
+    open_creates = {a.resource_id for a in record.attempts.values() if a.may_have_acted}
+    return [
+        resource
+        for resource in record.resources.values()
+        if not resource.settled and (resource.aws_id is not None or resource.id in open_creates)
+    ]
+
+
+def retained(record: Record) -> list[Resource]:
+    """What was kept on the operator's word."""
+    return [r for r in record.resources.values() if r.state is ResourceState.RETAINED]
+
+
+def asks_for_a_decision(deployment: Deployment) -> bool:
+    """It failed on the way forward and waits for what the operator wants."""
+    return deployment.state is State.FAILED and deployment.goal is Goal.ACTIVE
+
+
+# --- the log
+
+
+def of_log(attempts: Iterable[Attempt], events: Iterable[Event]) -> dict[str, Any]:
+    """Every attempt and the time line, as `log -o json` prints them, each in the order of time."""
+    return {"attempts": [of_attempt(a) for a in attempts], "events": [of_event(e) for e in events]}
+
+
+def of_attempt(attempt: Attempt) -> dict[str, Any]:
+    """One try of one call. Without an end it is under way, or its driver is gone."""
+    ended = attempt.ended_at
+    return {
+        "id": attempt.id,
+        "step": attempt.step,
+        "action": attempt.action.value,
+        "key": attempt.key,
+        "resource_id": attempt.resource_id,
+        "aws_id": attempt.aws_id,
+        "begun_at": moment(attempt.begun_at),
+        "ended_at": moment(ended),
+        "seconds": None if ended is None else round((ended - attempt.begun_at).total_seconds(), 3),
+        "outcome": attempt.outcome.value if attempt.outcome else None,
+        "operation": attempt.operation,
+        "code": attempt.code,
+        "message": attempt.message,
+        "request_id": attempt.request_id,
+    }
+
+
+def of_event(event: Event) -> dict[str, Any]:
+    """One line of the time line; `trigger`, `from` and `to` are null for what moved nothing."""
+    return {
+        "at": moment(event.at),
+        "trigger": event.trigger.value if event.trigger else None,
+        "from": event.from_state.value if event.from_state else None,
+        "to": event.to_state.value if event.to_state else None,
+        "step": event.step,
+        "message": event.message,
+    }
+
+
+# --- the export
+
+
+def of_row(row: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
+    """Every column of a row as JSON values, with secrets masked."""
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    masked_values: dict[str, Any] = masked(
+        {name: moment(value) if isinstance(value, datetime) else value for name, value in values.items()}
+    )
+    return masked_values
+
+
+def masked(value: Any) -> Any:
+    """`value` with every `user_data` replaced by its SHA-256 and every secret in a URL by `***`."""
+    if isinstance(value, Mapping):
+        return {
+            key: _digest(item) if key == "user_data" and item is not None else masked(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return _without_secrets(value) if isinstance(value, str) else value
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of a text, in hexadecimal: what is shown in its place."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest(user_data: Any) -> dict[str, str]:
+    """It stands in a spec as `{path, sha256, text}`, in inputs with a `script`, in a request as text."""
+    if isinstance(user_data, Mapping):
+        user_data = user_data.get("text", user_data.get("script", user_data))
+    text = user_data if isinstance(user_data, str) else json.dumps(user_data, sort_keys=True)
+    return {"sha256": digest(text)}
+
+
+_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s/?#:@]*):[^\s/?#@]*@", re.IGNORECASE)
+_QUERY_SECRET = re.compile(
+    r"(?P<head>[?&][^\s=&#]*(?:token|secret|passw|key|signature|credential)[^\s=&#]*=)[^\s&#]*", re.IGNORECASE
+)
+
+
+def _without_secrets(text: str) -> str:
+    if "://" not in text:
+        return text
+    return _QUERY_SECRET.sub(r"\g<head>***", _PASSWORD.sub(r"\g<head>:***@", text))
