@@ -145,6 +145,7 @@ def _postgres(url: URL, lease_seconds: float) -> Engine:
             setting = cursor.execute("SHOW synchronous_commit").fetchone()[0]
         connection.rollback()
         if setting == "off":
+            connection.close()  # the pool does not know it yet
             raise ConfigurationError(
                 "This Postgres has synchronous_commit=off and could lose what was committed: "
                 "set it to on for this database or user."

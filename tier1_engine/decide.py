@@ -7,6 +7,7 @@ there is nothing more to do for this driver). It never waits, asks AWS, or write
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,11 +160,16 @@ def activated(record: Record, at: datetime) -> dict[str, Any]:
     """The columns of a deployment that becomes active: since when, and what it offers."""
     facts = record.known_facts
     outputs = {
-        name: resolve(template, facts)
+        name: _output(resolve(template, facts))
         for name, template in record.deployment.output_templates.items()
         if _is_known(template, facts)
     }
     return {"activated_at": at, "finished_at": at, "outputs": outputs}
+
+
+def _output(value: Any) -> Any:
+    """A list is the words of a command line."""
+    return shlex.join(map(str, value)) if isinstance(value, list) else value
 
 
 def _is_known(template: Any, facts: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -238,6 +244,8 @@ def _fail(record: Record, pace: Pace, failed: Sequence[Step]) -> Decision:
     rolls_back = kind_of_failure is FailureClass.CRITICAL and record.deployment.rollback_enabled
     if not rolls_back:
         running = [step for step in record.steps.values() if step.state is StepState.RUNNING]
+        if running and not pace.identified:
+            return _work(pace, [Task(Do.IDENTIFY, IDENTITY)])
         if running:
             return _work(pace, _step_tasks(record, pace, running))
     if pace.in_flight:

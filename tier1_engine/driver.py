@@ -25,7 +25,7 @@ from tier1_engine.pace import Do, Pacer, Task
 from tier1_engine.permits import Permit, PermitRefused
 from tier1_engine.pool import Pool
 from tier1_engine.record import AttemptSet, Change, DeploymentSet, Move, Record, ResourceSet, StepSet
-from tier1_engine.runner import Answer, Assignment, KindMissing, assign, intend, perform
+from tier1_engine.runner import Answer, Assignment, KindMissing, assign, intend, perform, request_at_once
 from tier1_engine.settings import Settings
 from tier1_engine.states import GOING_BACK, Outcome, ResourceState, StepState
 from tier1_engine.store import GoalChanged, Store
@@ -103,7 +103,7 @@ class LeasePermit:
             raise PermitRefused("a signal asked this driver to stop")
         if now + driver.parts.settings.call_timeout_seconds > driver.lease.trusted_until:
             raise PermitRefused("what is left of the lease is shorter than the budget of one call")
-        if now > self._ends_at:
+        if now >= self._ends_at:
             raise PermitRefused("this task was left behind")
 
 
@@ -154,9 +154,9 @@ class Driver:
         """Commit what came in with all that follows from it, then send what is to be done."""
         while True:
             try:
-                decision, whole, calls = self._plan(changes)
+                decision, whole, after, calls = self._plan(changes)
                 if whole:
-                    self._commit(whole)
+                    self._commit(whole, after)
                 else:
                     self._look_at_goal()
                 break
@@ -168,15 +168,20 @@ class Driver:
         self.parts.observer.turn(self.record, whole, self.pacer.due)
         return decision
 
-    def _plan(self, changes: Sequence[Change]) -> tuple[Work | End, list[Change], list[Assignment]]:
-        """All changes of the turn and the calls that go out once these are on disk."""
+    def _plan(
+        self, changes: Sequence[Change]
+    ) -> tuple[Work | End, list[Change], Record, list[Assignment]]:
+        """All changes of the turn, the record with them, and the calls that go out once they are on disk."""
         parts, whole = self.parts, list(changes)
         record = self.record.apply(whole)
         for _ in range(MAX_BOOKKEEPING_ROUNDS):
             decision = decide(record, self.pacer.view(parts.clock.steady(), parts.clock.now()))
             if isinstance(decision, End):
-                return decision, [*whole, *self._driven_time(record)], []
+                driven = self._driven_time(record)
+                return decision, [*whole, *driven], record.apply(driven), []
             if isinstance(decision, Work):
+                if self._prepare_at_once(decision.tasks, record):
+                    continue
                 break
             self._follow(decision.changes)
             whole += decision.changes
@@ -185,38 +190,48 @@ class Driver:
             raise RuntimeError("decide goes in circles")
         calls: list[Assignment] = []
         for task in decision.tasks:
-            intents, assignment = self._assign(task, record)
+            intents, record, assignment = self._assign(task, record)
             whole += intents
-            record = record.apply(intents)
             if assignment is not None:
                 calls.append(assignment)
-        return decision, whole, calls
+        return decision, whole, record, calls
+
+    def _prepare_at_once(self, tasks: Sequence[Task], record: Record) -> bool:
+        """Requests that need no look at AWS are known now, so their steps' intents join this commit."""
+        known = {
+            task.subject: request
+            for task in tasks
+            if task.do is Do.PREPARE
+            and (request := request_at_once(task.subject, record, self.parts.registry)) is not None
+        }
+        self.pacer.prepared.update(known)
+        return bool(known)
 
     def _follow(self, changes: Sequence[Change]) -> None:
         """What bookkeeping means for the pacer."""
         if any(isinstance(change, Move) and change.target in GOING_BACK for change in changes):
             self.pacer.turn_back()
 
-    def _assign(self, task: Task, record: Record) -> tuple[list[Change], Assignment | None]:
-        """The intent of a task and what its worker gets; a task that cannot be done says why instead."""
+    def _assign(self, task: Task, record: Record) -> tuple[list[Change], Record, Assignment | None]:
+        """The intent of a task, the record with it, and what its worker gets.
+
+        A task that cannot be done says why instead.
+        """
         parts = self.parts
         intents, attempt_id = intend(
             task, record, self.pacer, self.lease.term, parts.clock.now(), parts.new_id
         )
+        after = record.apply(intents)
         try:
             assignment = assign(
-                task,
-                attempt_id,
-                record.apply(intents),
-                self.pacer,
-                parts.registry,
-                parts.store.database_id,
+                task, attempt_id, after, self.pacer, parts.registry, parts.store.database_id
             )
         except (KindMissing, Refused) as error:
-            return self._impossible(task, record, str(error)), None
+            instead = self._impossible(task, record, str(error))
+            return instead, record.apply(instead), None
         if task.do in (Do.CHECK, Do.REFERENCE, Do.CREATE, Do.OBSERVE):
             self.pacer.counted_from.setdefault(task.subject, parts.clock.steady())
-        return intents, assignment
+        return intents, after, assignment
 
     def _impossible(self, task: Task, record: Record, message: str) -> list[Change]:
         error = {"code": "CannotBeDone", "message": message, "class": "critical"}
@@ -271,7 +286,7 @@ class Driver:
                 in_change=True,
             )
             for assignment, ends_at in self._calls.values()
-            if now > ends_at
+            if now >= ends_at
         ]
 
     def _end_cut_attempts(self) -> list[Change]:
@@ -286,13 +301,13 @@ class Driver:
 
     # --- the database
 
-    def _commit(self, changes: Sequence[Change]) -> None:
+    def _commit(self, changes: Sequence[Change], after: Record) -> None:
         """Commit a turn; while the database does not take it, try again until the lease ends."""
         parts = self.parts
         while True:
             try:
                 self.record = parts.store.commit(
-                    self.record, changes, self.lease.fence, parts.clock.now()
+                    self.record, changes, self.lease.fence, parts.clock.now(), after=after
                 )
                 return
             except DatabaseUnavailable as error:
@@ -307,7 +322,7 @@ class Driver:
             goal, retain = self.parts.store.goal(self.record.deployment.id, self.lease.fence)
         except DatabaseUnavailable:
             return  # the next renewal decides whether this is the end
-        if goal is not self.record.deployment.goal:
+        if (goal, retain) != (self.record.deployment.goal, self.record.deployment.retain):
             raise GoalChanged(goal, retain)
 
     def _renew_when_due(self) -> bool:

@@ -30,9 +30,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
-from tier1_engine import database
+from tier1_engine import database, statements
 from tier1_engine.clock import Clock
 from tier1_engine.errors import DrivenByAnother, LeaseLost, NoSuchDeployment
 from tier1_engine.store import DEPLOYMENTS, Fence, Store
@@ -115,7 +115,7 @@ def take(store: Store, deployment_id: str, holder: Holder, seconds: float, clock
             "lease_since": now,
             "lease_expires_at": now + timedelta(seconds=seconds),
         }
-        connection.execute(_SET.values(values), {"at_id": deployment_id})
+        statements.change(connection, DEPLOYMENTS, {"id": deployment_id}, values)
     return Lease(deployment_id, held, row.lease_term + 1, seconds, asked_at, asked_at + seconds)
 
 
@@ -132,7 +132,7 @@ def renew(store: Store, lease: Lease, clock: Clock) -> Lease:
         _lock_ours(connection, lease)
         expires = _database_time(connection, clock) + timedelta(seconds=lease.seconds)
         values = {"holder": asdict(held), "lease_expires_at": expires}
-        connection.execute(_SET.values(values), {"at_id": lease.deployment_id})
+        statements.change(connection, DEPLOYMENTS, {"id": lease.deployment_id}, values)
     return Lease(
         lease.deployment_id, held, lease.term, lease.seconds, lease.taken_at, asked_at + lease.seconds
     )
@@ -146,7 +146,7 @@ def release(store: Store, lease: Lease) -> None:
         except LeaseLost:
             return
         values = {"holder": None, "lease_since": None, "lease_expires_at": None}
-        connection.execute(_SET.values(values), {"at_id": lease.deployment_id})
+        statements.change(connection, DEPLOYMENTS, {"id": lease.deployment_id}, values)
 
 
 def driven(
@@ -213,7 +213,6 @@ _LOCK = (
     .where(DEPLOYMENTS.c.id == bindparam("locked"))
     .with_for_update()
 )
-_SET = update(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("at_id"))
 
 
 @cache

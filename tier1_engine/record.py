@@ -8,9 +8,9 @@ one transaction. Nothing here touches a database.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from tier1_engine.blueprint import Mode
 from tier1_engine.states import (
@@ -168,6 +168,30 @@ class Attempt:
         return self.action is Action.CREATE and self.outcome in (None, Outcome.UNKNOWN) and not self.settled
 
 
+Item = TypeVar("Item", Deployment, Step, Resource, Attempt)
+FIELDS: dict[type[Any], dict[str, None]] = {
+    row: dict.fromkeys(known.name for known in fields(row)) for row in (Deployment, Step, Resource, Attempt)
+}
+"""The names of each row's fields, in their order."""
+
+
+def with_values(item: Item, values: Mapping[str, Any]) -> Item:
+    """The item with other values. `dataclasses.replace` does the same by going through `__init__`, at
+    several times the cost; a turn makes dozens of these.
+
+    Raises:
+        TypeError: a value is of no field.
+    """
+    kind = type(item)
+    names = FIELDS[kind]
+    if not names.keys() >= values.keys():
+        raise TypeError(f"{kind.__name__} has no {', '.join(values.keys() - names.keys())}.")
+    made = object.__new__(kind)
+    for name in names:
+        object.__setattr__(made, name, values[name] if name in values else getattr(item, name))
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class StepSet:
     name: str
@@ -245,25 +269,24 @@ class Record:
     attempts: Mapping[str, Attempt]
 
     def apply(self, changes: Iterable[Change]) -> Record:
-        """The record as it will be once `changes` are committed."""
-        deployment = self.deployment
-        steps, resources, attempts = dict(self.steps), dict(self.resources), dict(self.attempts)
+        """The record as it will be once `changes` are committed; the tables that they touch are copied."""
+        deployment, steps, resources, attempts = self.deployment, self.steps, self.resources, self.attempts
         for change in changes:
             match change:
                 case StepSet(name, values):
-                    steps[name] = replace(steps[name], **values)
+                    steps = {**steps, name: with_values(steps[name], values)}
                 case ResourceAdd(resource):
-                    resources[resource.id] = resource
+                    resources = {**resources, resource.id: resource}
                 case ResourceSet(id, values):
-                    resources[id] = replace(resources[id], **values)
+                    resources = {**resources, id: with_values(resources[id], values)}
                 case AttemptAdd(attempt):
-                    attempts[attempt.id] = attempt
+                    attempts = {**attempts, attempt.id: attempt}
                 case AttemptSet(id, values):
-                    attempts[id] = replace(attempts[id], **values)
+                    attempts = {**attempts, id: with_values(attempts[id], values)}
                 case DeploymentSet(values):
-                    deployment = replace(deployment, **values)
+                    deployment = with_values(deployment, values)
                 case Move():
-                    deployment = replace(deployment, state=change.target, goal=change.goal)
+                    deployment = with_values(deployment, {"state": change.target, "goal": change.goal})
                 case _:
                     pass
         return Record(deployment, steps, resources, attempts)

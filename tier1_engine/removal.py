@@ -53,7 +53,8 @@ def _failed_call(case: Case, error: CallError) -> list[Change]:
     if do is Do.ARCHIVE:
         return changes + _not_archived(case, error)
     noted = error_of(error)
-    match judge(error, case.assignment.action, case.assignment.kind, young=False):
+    # What is not visible yet, or not any more, is asked again until the deletion's deadline.
+    match judge(error, case.assignment.action, case.assignment.kind, young=True):
         case Verdict.STOPPED:
             case.poll()
             return changes

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from tier1_engine.blueprint import resolve
-from tier1_engine.errors import Acted, CallError, Tier1Error
+from tier1_engine.errors import Acted, CallError, Refused, Tier1Error
 from tier1_engine.failures import is_unsupported
 from tier1_engine.kinds import (
     TAG_DATABASE,
@@ -111,6 +111,21 @@ class KindMissing(Tier1Error):
 
 
 # --- intend
+
+
+def request_at_once(step_name: str, record: Record, registry: Registry) -> dict[str, Any] | None:
+    """The request of a step whose kind takes its inputs as they stand; None when it must ask AWS.
+
+    None also where something is missing: the task that is then made says what.
+    """
+    step = record.steps[step_name]
+    kind = registry.kinds.get(step.kind)
+    if kind is None or type(kind).request is not Kind.request:
+        return None
+    try:
+        return dict(resolve(step.inputs, record.known_facts))
+    except Refused:
+        return None
 
 
 def intend(

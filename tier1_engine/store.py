@@ -8,16 +8,14 @@ other commands may write (`request_goal`); it is a request, and only the driver 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Table, bindparam, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql.dml import Update
 
-from tier1_engine import database
+from tier1_engine import database, statements
 from tier1_engine.errors import LeaseLost, NameInUse, NoSuchDeployment, Tier1Error
 from tier1_engine.models import (
     AttemptRow,
@@ -29,6 +27,7 @@ from tier1_engine.models import (
     StepRow,
 )
 from tier1_engine.record import (
+    FIELDS,
     Attempt,
     AttemptAdd,
     AttemptSet,
@@ -66,7 +65,7 @@ class Fence:
 
 
 class GoalChanged(Tier1Error):
-    """Somebody wrote another goal since the driver last looked; nothing was committed."""
+    """Somebody asked for another goal, or to retain more, since the driver looked; nothing was committed."""
 
     def __init__(self, goal: Goal, retain: tuple[str, ...]) -> None:
         super().__init__(f"The goal is now {goal}.")
@@ -117,7 +116,11 @@ class Store:
             ConfigurationError, SchemaError, DatabaseUnavailable: see `database`.
         """
         engine = database.connect(url, lease_seconds=lease_seconds)
-        database.ensure_schema(engine)
+        try:
+            database.ensure_schema(engine)
+        except Tier1Error:
+            engine.dispose()
+            raise
         return cls(engine)
 
     def close(self) -> None:
@@ -146,9 +149,9 @@ class Store:
         event = {"deployment_id": deployment.id, "at": deployment.created_at, "message": message}
         try:
             with database.translated(self.engine), self.engine.begin() as connection:
-                connection.execute(insert(DEPLOYMENTS), {**_values(deployment), "lease_term": 0})
-                connection.execute(insert(STEPS), [_values(step) for step in steps])
-                connection.execute(insert(EVENTS), event)
+                statements.add(connection, DEPLOYMENTS, [{**_values(deployment), "lease_term": 0}])
+                statements.add(connection, STEPS, [_values(step) for step in steps])
+                statements.add(connection, EVENTS, [event])
         except IntegrityError as error:
             raise NameInUse(self._sentence_about_name(deployment)) from error
 
@@ -169,12 +172,12 @@ class Store:
             NoSuchDeployment: there is none of this id.
         """
         with database.translated(self.engine), self.reading() as connection:
-            found = connection.execute(select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == deployment_id)).first()
+            found = connection.execute(_THE_DEPLOYMENT, {"of": deployment_id}).first()
             if found is None:
                 raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
-            steps = connection.execute(_of(STEPS, deployment_id).order_by(STEPS.c.position)).all()
-            resources = connection.execute(_of(RESOURCES, deployment_id).order_by(RESOURCES.c.created_at)).all()
-            attempts = connection.execute(_of(ATTEMPTS, deployment_id).where(_matters_to_decisions())).all()
+            steps = connection.execute(_ITS_STEPS, {"of": deployment_id}).all()
+            resources = connection.execute(_ITS_RESOURCES, {"of": deployment_id}).all()
+            attempts = connection.execute(_ITS_ATTEMPTS, {"of": deployment_id}).all()
         return Record(
             _item(Deployment, found),
             {step.name: _item(Step, step) for step in steps},
@@ -183,7 +186,7 @@ class Store:
         )
 
     def goal(self, deployment_id: str, fence: Fence) -> tuple[Goal, tuple[str, ...]]:
-        """The goal as it stands now.
+        """The goal and the retain set as they stand now.
 
         Raises:
             LeaseLost: another driver has taken over.
@@ -194,25 +197,36 @@ class Store:
         _check_fence(deployment_id, row, fence)
         return row.goal, tuple(row.retain)
 
-    def commit(self, record: Record, changes: Sequence[Change], fence: Fence, now: datetime) -> Record:
+    def commit(
+        self,
+        record: Record,
+        changes: Sequence[Change],
+        fence: Fence,
+        now: datetime,
+        *,
+        after: Record | None = None,
+    ) -> Record:
         """Write a turn's changes in one transaction, and answer the record as it now is.
 
         May be called again with the same arguments when the end of the last call is unknown: a
         commit that was applied is recognised by the revision and not applied twice.
 
+        Args:
+            after: `record.apply(changes)`, from a caller that has it already.
+
         Raises:
             LeaseLost: another driver has taken over; nothing was written.
-            GoalChanged: the goal is not the one in `record`; nothing was written.
+            GoalChanged: goal or retain set are not those in `record`; nothing was written.
             DatabaseUnavailable: it may or may not have been written.
         """
         before = record.deployment
-        after = record.apply(changes)
+        after = after or record.apply(changes)
         stamped = DeploymentSet({"revision": before.revision + 1, "updated_at": now})
         with database.translated(self.engine), self.engine.begin() as connection:
             row = connection.execute(_LOCK, {"locked": before.id}).one()
             _check_fence(before.id, row, fence)
             if row.revision == before.revision:
-                if row.goal is not before.goal:
+                if (row.goal, tuple(row.retain)) != (before.goal, before.retain):
                     raise GoalChanged(row.goal, tuple(row.retain))
                 if row.state is not before.state:
                     raise LeaseLost(f"The state of {before.id} was changed by another driver.")
@@ -248,9 +262,11 @@ class Store:
             if goal is deployment.goal and kept == deployment.retain:
                 return deployment
             values = {"goal": goal, "retain": list(kept), "updated_at": now}
-            connection.execute(_update(DEPLOYMENTS, tuple(values), ("id",)), {**values, "at_id": deployment_id})
+            statements.change(connection, DEPLOYMENTS, {"id": deployment_id}, values)
             message = f"asked for: {goal}" + (f", keeping {', '.join(kept)}" if kept else "")
-            connection.execute(insert(EVENTS), {"deployment_id": deployment_id, "at": now, "message": message})
+            statements.add(
+                connection, EVENTS, [{"deployment_id": deployment_id, "at": now, "message": message}]
+            )
         return replace(deployment, goal=goal, retain=kept)
 
     # --- reads for people
@@ -323,45 +339,84 @@ class Store:
 
 
 def _write(connection: Connection, deployment_id: str, changes: Sequence[Change], now: datetime) -> None:
+    for change in _merged(changes):
+        _write_row(connection, deployment_id, change, now)
+    if events := [_event_of(c, deployment_id, now) for c in changes if isinstance(c, Move | Note)]:
+        statements.add(connection, EVENTS, events)
     of_deployment: dict[str, Any] = {}
     for change in changes:
-        match change:
-            case StepSet(name, values):
-                statement = _update(STEPS, tuple(values), ("deployment_id", "name"))
-                connection.execute(statement, {**values, "at_deployment_id": deployment_id, "at_name": name})
-            case ResourceAdd(resource):
-                connection.execute(insert(RESOURCES), _values(resource))
-            case ResourceSet(id, values):
-                connection.execute(_update(RESOURCES, tuple(values), ("id",)), {**values, "at_id": id})
-            case AttemptAdd(attempt):
-                connection.execute(insert(ATTEMPTS), _values(attempt))
-            case AttemptSet(id, values):
-                connection.execute(_update(ATTEMPTS, tuple(values), ("id",)), {**values, "at_id": id})
-            case DeploymentSet(values):
-                of_deployment |= values
-            case Move():
-                of_deployment |= {"state": change.target, "goal": change.goal}
-                connection.execute(insert(EVENTS), _event_of(change, deployment_id, now))
-            case Note(message, step):
-                note = {"deployment_id": deployment_id, "at": now, "step": step, "message": message}
-                connection.execute(insert(EVENTS), note)
-            case Console(resource_id, text):
-                kept = {"resource_id": resource_id, "deployment_id": deployment_id}
-                connection.execute(insert(CONSOLES), {**kept, "captured_at": now, "text": text})
-    connection.execute(
-        _update(DEPLOYMENTS, tuple(of_deployment), ("id",)), {**of_deployment, "at_id": deployment_id}
-    )
+        if isinstance(change, DeploymentSet):
+            of_deployment |= change.values
+        elif isinstance(change, Move):
+            of_deployment |= {"state": change.target, "goal": change.goal}
+    statements.change(connection, DEPLOYMENTS, {"id": deployment_id}, of_deployment)
 
 
-def _event_of(move: Move, deployment_id: str, now: datetime) -> dict[str, Any]:
-    return {
-        "deployment_id": deployment_id,
-        "at": now,
-        "trigger": move.trigger,
-        "from_state": move.source,
-        "to_state": move.target,
-        "message": move.message,
-    }
+def _write_row(connection: Connection, deployment_id: str, change: Change, now: datetime) -> None:
+    """One change of a step, a resource or an attempt; the others are written together, after these."""
+    match change:
+        case StepSet(name, values):
+            statements.change(connection, STEPS, {"deployment_id": deployment_id, "name": name}, values)
+        case ResourceAdd(resource):
+            statements.add(connection, RESOURCES, [_values(resource)])
+        case ResourceSet(id, values):
+            statements.change(connection, RESOURCES, {"id": id}, values)
+        case AttemptAdd(attempt):
+            statements.add(connection, ATTEMPTS, [_values(attempt)])
+        case AttemptSet(id, values):
+            statements.change(connection, ATTEMPTS, {"id": id}, values)
+        case Console(resource_id, text):
+            kept = {"resource_id": resource_id, "deployment_id": deployment_id}
+            statements.add(connection, CONSOLES, [{**kept, "captured_at": now, "text": text}])
+
+
+def _merged(changes: Sequence[Change]) -> list[Change]:
+    """The same changes in fewer statements: what changes one row twice in a row is one UPDATE.
+
+    Only neighbours among the changes of one table are merged, so that its rows meet its constraints
+    in the order in which they were changed.
+    """
+    merged: list[Change] = []
+    last: dict[Table, int] = {}
+    for change in changes:
+        table = _TABLE_OF.get(type(change))
+        if table is None:
+            merged.append(change)
+        elif table in last and (both := _both(merged[last[table]], change)) is not None:
+            merged[last[table]] = both
+        else:
+            last[table] = len(merged)
+            merged.append(change)
+    return merged
+
+
+_TABLE_OF: dict[type[Change], Table] = {
+    StepSet: STEPS,
+    ResourceAdd: RESOURCES,
+    ResourceSet: RESOURCES,
+    AttemptAdd: ATTEMPTS,
+    AttemptSet: ATTEMPTS,
+}
+
+
+def _both(first: Change, second: Change) -> Change | None:
+    """One change that does what both do, where both set values of one row."""
+    match first, second:
+        case StepSet(), StepSet() if first.name == second.name:
+            return StepSet(first.name, {**first.values, **second.values})
+        case ResourceSet(), ResourceSet() if first.id == second.id:
+            return ResourceSet(first.id, {**first.values, **second.values})
+        case AttemptSet(), AttemptSet() if first.id == second.id:
+            return AttemptSet(first.id, {**first.values, **second.values})
+    return None
+
+
+def _event_of(change: Move | Note, deployment_id: str, now: datetime) -> dict[str, Any]:
+    event = {"deployment_id": deployment_id, "at": now, "message": change.message}
+    if isinstance(change, Note):
+        return {**event, "trigger": None, "from_state": None, "to_state": None, "step": change.step}
+    move = {"trigger": change.trigger, "from_state": change.source, "to_state": change.target}
+    return {**event, **move, "step": None}
 
 
 def _check_fence(deployment_id: str, row: Any, fence: Fence) -> None:
@@ -369,13 +424,6 @@ def _check_fence(deployment_id: str, row: Any, fence: Fence) -> None:
         raise LeaseLost(
             f"Another driver has taken over {deployment_id}: this one stops and changes nothing more."
         )
-
-
-@cache
-def _update(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Update:
-    """An UPDATE of `names`, found by `keys`, whose parameters are `at_KEY`."""
-    found = [table.c[key] == bindparam(f"at_{key}") for key in keys]
-    return update(table).where(*found).values({name: bindparam(name) for name in names})
 
 
 _LOCK_WHOLE = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("locked")).with_for_update()
@@ -394,7 +442,7 @@ _LOCK = (
 """A condition inside an UPDATE alone lets a stale writer through on Postgres: the row is locked first."""
 
 
-def _of(table: Table, deployment_id: str) -> Any:
+def _of(table: Table, deployment_id: Any) -> Any:
     return select(table).where(table.c.deployment_id == deployment_id)
 
 
@@ -402,6 +450,12 @@ def _matters_to_decisions() -> Any:
     """Creates (they may have acted), archives (they are bounded), and whatever has no end yet."""
     kept = ATTEMPTS.c.action.in_([Action.CREATE, Action.ARCHIVE])
     return or_(kept, ATTEMPTS.c.ended_at.is_(None))
+
+
+_THE_DEPLOYMENT = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("of"))
+_ITS_STEPS = _of(STEPS, bindparam("of")).order_by(STEPS.c.position)
+_ITS_RESOURCES = _of(RESOURCES, bindparam("of")).order_by(RESOURCES.c.created_at)
+_ITS_ATTEMPTS = _of(ATTEMPTS, bindparam("of")).where(_matters_to_decisions())
 
 
 def _remains() -> Any:
@@ -418,19 +472,13 @@ def _remains() -> Any:
 # --- rows and values
 
 
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
 def _values(item: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in _names(type(item))}
+    return {name: getattr(item, name) for name in FIELDS[type(item)]}
 
 
 def _item(kind: type[Item], row: Any) -> Item:
-    values = row._mapping
-    return kind(
-        **{
-            name: tuple(value) if isinstance(value := values[name], list) else value for name in _names(kind)
-        }
-    )
+    columns: dict[str, Any] = row._asdict()
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value := columns[name], list) else value for name in FIELDS[kind]
+    }
+    return kind(**values)

@@ -1,0 +1,1 @@
+"""Measurements of the engine; run from a checkout, not shipped."""

@@ -1,0 +1,196 @@
+"""How many steps a second the engine makes durable.
+
+    python -m benchmarks.durable_steps --workflows 50 --steps 12 --threads 1 [--url URL] [--baseline]
+
+Runs whole deployments whose steps do nothing through the real engine, with everything written as for
+a real one: intent, attempt, result and event of every step. Prints one JSON object to stdout. The
+time is that of creating and driving the deployments; loading the program and making the schema are
+not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import queue
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import make_url
+
+from benchmarks import raw, workload
+from tier1_engine import __version__, database, engine
+from tier1_engine.errors import Tier1Error
+from tier1_engine.settings import Settings
+from tier1_engine.states import Facts, State, Trigger, next_state
+from tier1_engine.store import Store
+
+SETTINGS = Settings()
+ASKED_OF_SQLITE = ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint", "page_size")
+ASKED_OF_POSTGRES = ("synchronous_commit", "fsync", "full_page_writes", "wal_sync_method")
+SYNCHRONOUS_OF_SQLITE = {0: "off", 1: "normal", 2: "full", 3: "extra"}
+
+
+class NotActive(Tier1Error):
+    """A workflow did not end as it should have: the numbers would mean nothing."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run took. `commits` are those of the engine, counted at the database driver."""
+
+    seconds: float
+    commits: int
+
+
+def measure(url: str, *, workflows: int, steps: int, threads: int) -> Measured:
+    """Run the workflows, `threads` at a time; each has connections of its own, as a process would.
+
+    Raises:
+        NotActive: one of them did not end `active`.
+    """
+    next_state(State.PENDING, Trigger.START, Facts())  # loads the state machine's library
+    run, plan = secrets.token_hex(4), workload.plan(steps)
+    idle: queue.SimpleQueue[Store] = queue.SimpleQueue()
+
+    def workflow(number: int) -> None:
+        name = f"bench-{run}-{number}"
+        store = idle.get()
+        try:
+            parts = workload.parts(store, SETTINGS)
+            id = engine.create(parts, engine.Wish(name=name, spec={"name": name}), plan, workload.PLACE)
+            state = engine.drive(parts, id).record.deployment.state
+        finally:
+            idle.put(store)
+        if state is not State.ACTIVE:
+            raise NotActive(f"Workflow {name} ended {state} and not active: nothing was measured.")
+
+    with ExitStack() as opened:
+        for _ in range(threads):
+            store = Store.open(url, lease_seconds=SETTINGS.lease_seconds)
+            opened.callback(store.close)
+            idle.put(store)
+        commits = opened.enter_context(_counted_commits())
+        pool = opened.enter_context(ThreadPoolExecutor(threads))
+        began = time.perf_counter()
+        list(pool.map(workflow, range(workflows)))
+        return Measured(time.perf_counter() - began, len(commits))
+
+
+@contextmanager
+def _counted_commits() -> Iterator[list[None]]:
+    """One entry for each COMMIT that any engine sends meanwhile."""
+    seen: list[None] = []
+
+    def count(_: Connection) -> None:
+        seen.append(None)
+
+    event.listen(Engine, "commit", count)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "commit", count)
+
+
+def report(url: str, *, workflows: int, steps: int, threads: int, baseline: bool) -> dict[str, Any]:
+    """Measure, and say of what."""
+    described = _prepared(url)
+    measured = measure(url, workflows=workflows, steps=steps, threads=threads)
+    done = workflows * steps
+    numbers: dict[str, Any] = {
+        "steps_per_second": round(done / measured.seconds, 1),
+        "ms_per_step": round(measured.seconds / done * 1000, 3),
+        "commits_per_step": round(measured.commits / done, 3),
+        "workflows": workflows,
+        "steps": steps,
+        "threads": threads,
+        "url": make_url(url).render_as_string(hide_password=True),
+    }
+    if baseline:
+        took = raw.seconds(make_url(url), workflows=workflows, steps=steps, threads=threads)
+        numbers["raw_steps_per_second"] = round(done / took, 1)
+        numbers["ratio_to_raw"] = round(took / measured.seconds, 3)
+    numbers |= described
+    numbers["versions"] = {
+        "python": platform.python_version(),
+        "sqlalchemy": sqlalchemy.__version__,
+        "transitions": version("transitions"),
+        "tier1": __version__,
+    }
+    return numbers
+
+
+def _prepared(url: str) -> dict[str, Any]:
+    """Make the schema of an empty database; answer what the database is and how it is set."""
+    prepared = database.connect(url, lease_seconds=SETTINGS.lease_seconds)
+    try:
+        database.upgrade(prepared)
+        with database.translated(prepared), prepared.connect() as connection:
+            if prepared.dialect.name == "sqlite":
+                found = connection.exec_driver_sql("SELECT sqlite_version()").scalar_one()
+                asked = {
+                    name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+                    for name in ASKED_OF_SQLITE
+                }
+                asked["synchronous"] = SYNCHRONOUS_OF_SQLITE[asked["synchronous"]]
+            else:
+                found = connection.exec_driver_sql("SHOW server_version").scalar_one()
+                asked = {
+                    name: connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+                    for name in ASKED_OF_POSTGRES
+                }
+    finally:
+        prepared.dispose()
+    return {
+        "database": f"{prepared.dialect.name} {found}",
+        "settings": {**asked, **asdict(SETTINGS)},
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run as a command; answer its exit code."""
+    asked = _arguments(arguments)
+    shape = {"workflows": asked.workflows, "steps": asked.steps, "threads": asked.threads}
+    with tempfile.TemporaryDirectory(prefix="tier1-benchmark-") as folder:
+        url = asked.url or f"sqlite:///{Path(folder) / 'benchmark.db'}"
+        try:
+            print(json.dumps(report(url, **shape, baseline=asked.baseline), indent=2))
+        except Tier1Error as error:
+            print(error, file=sys.stderr)
+            return error.exit_code
+    return 0
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.durable_steps", description="How many steps a second are made durable."
+    )
+    parser.add_argument("--workflows", type=_count, default=50, help="deployments to run (50)")
+    parser.add_argument("--steps", type=_count, default=12, help="steps of each, in a chain (12)")
+    parser.add_argument("--threads", type=_count, default=1, help="deployments at a time (1)")
+    parser.add_argument("--url", help="sqlite:///FILE or postgresql://... (a temporary SQLite file)")
+    parser.add_argument("--baseline", action="store_true", help="measure the plain driver too")
+    return parser.parse_args(arguments)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

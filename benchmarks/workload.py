@@ -1,0 +1,103 @@
+"""A deployment whose steps do nothing: what is left of its time is the engine's own.
+
+Owns the kind, the cloud and the plan of the benchmark. The engine that runs them is the real one, with
+its real pool, lease, crash protocol and database; nothing is left out of what it writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tier1_engine import pool
+from tier1_engine.blueprint import Plan, StepPlan, ref
+from tier1_engine.clock import SystemClock
+from tier1_engine.driver import Parts
+from tier1_engine.engine import Place
+from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Registry, Sight, Target
+from tier1_engine.settings import Settings
+from tier1_engine.states import Phase
+from tier1_engine.store import Store
+
+ACCOUNT = "123456789012"
+PLACE = Place(account_id=ACCOUNT, region="us-east-1")
+
+
+class Nothing(Kind):
+    """Makes nothing, and has it ready at once."""
+
+    name = "nothing"
+    title = "nothing"
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        return ()
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        return Sight(Presence.READY, aws_id=f"nothing-{target.key}", tags=target.tags, key=target.key)
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        return ABSENT
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        pass
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return ()
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return ""
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {}
+
+
+@dataclass(frozen=True)
+class NoCloud:
+    """An AWS that is never asked for more than whose it is."""
+
+    region: str = PLACE.region
+    account_id: str = ACCOUNT
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        return {}
+
+    def pages(
+        self, service: str, operation: str, result_key: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        return iter(())
+
+    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        return {}
+
+
+def plan(steps: int) -> Plan:
+    """A chain: each step needs the one before it and refers to it, over all four phases."""
+    phases = list(Phase)
+    return Plan(
+        "benchmark",
+        1,
+        tuple(
+            StepPlan(
+                f"step-{number + 1}",
+                phases[number * len(phases) // steps],
+                Nothing.name,
+                needs=(f"step-{number}",) if number else (),
+                inputs={"before": ref(f"step-{number}") if number else None},
+            )
+            for number in range(steps)
+        ),
+    )
+
+
+def parts(store: Store, settings: Settings) -> Parts:
+    """The real engine around the kind that does nothing."""
+    clock = SystemClock()
+    return Parts(
+        store=store,
+        registry=Registry({Nothing.name: Nothing()}, {}),
+        settings=settings,
+        clock=clock,
+        cloud=lambda permit: NoCloud(),
+        pool=lambda: pool.ThreadPool(clock),
+    )
