@@ -1,0 +1,53 @@
+"""SQLite databases that cost a file copy instead of a migration.
+
+For where hundreds of deployments are simulated: the file lies in memory and is not synced, which
+takes nothing from what those tests prove (they end a process, never a machine).
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from tier1_engine import database
+from tier1_engine.store import Store
+
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+
+@cache
+def memory_folder() -> Path:
+    """A folder of this test process, in memory where the system has such a place."""
+    folder = Path(tempfile.mkdtemp(dir=IN_MEMORY if IN_MEMORY.is_dir() else None, prefix="tier1-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def unsynced_engine(path: Path) -> Engine:
+    """An engine that does not wait for the disk; one for each path, which keeps its compiled queries."""
+    engine = database.connect(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def unsynced(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA synchronous=OFF")
+
+    return engine
+
+
+def fast_store(name: str, source: Path) -> Store:
+    """A store on a copy of `source`, a file that nobody has open; ends the earlier store of that name."""
+    path = memory_folder() / f"{name}.db"
+    engine = unsynced_engine(path)
+    engine.dispose()
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    shutil.copyfile(source, path)
+    path.chmod(0o600)
+    return Store(engine)

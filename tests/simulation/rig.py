@@ -1,0 +1,107 @@
+"""A whole engine on the simulated cloud, and a small plan that has one of everything."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.simulation.world import InlinePool, SimCheck, SimCloud, VirtualClock, World, registry
+from tier1_engine import engine
+from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
+from tier1_engine.driver import Observer, Parts, Silent, Stop
+from tier1_engine.engine import Ended, Place, Wish
+from tier1_engine.kinds import Registry
+from tier1_engine.pool import Pool
+from tier1_engine.settings import Settings
+from tier1_engine.states import FailureClass, Goal, Phase
+from tier1_engine.store import Store
+
+SETTINGS = Settings(
+    poll_seconds=1.0, visibility_grace_seconds=20.0, lease_seconds=60.0, call_timeout_seconds=5.0
+)
+
+
+def plan(**changes: Any) -> Plan:
+    """net -> two doors; a disk that needs nothing; a machine that needs all; a check."""
+    steps = (
+        StepPlan("net", Phase.NETWORK, "net"),
+        StepPlan("door-1", Phase.NETWORK, "door", needs=("net",), inputs={"needs": [ref("net")]}),
+        StepPlan("door-2", Phase.NETWORK, "door", needs=("net",), inputs={"needs": [ref("net")]}),
+        StepPlan("disk", Phase.EFS, "disk"),
+        StepPlan(
+            "machine",
+            Phase.EC2,
+            "machine",
+            needs=("door-1", "door-2", "disk"),
+            inputs={"needs": [ref("door-1"), ref("door-2"), ref("disk")], "candidates": 2},
+        ),
+        StepPlan(
+            "alive",
+            Phase.HEALTH,
+            "sim_check",
+            Mode.CHECK,
+            needs=("machine",),
+            inputs={"id": ref("machine")},
+            on_failure=FailureClass.RECOVERABLE,
+        ),
+    )
+    whole = Plan("sim", 1, steps, outputs={"machine": ref("machine")}, delete_seconds=600.0)
+    return replace(whole, **changes)
+
+
+@dataclass
+class Rig:
+    """One operator at one database and one simulated account."""
+
+    store: Store
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    check: SimCheck = field(default_factory=SimCheck)
+    settings: Settings = SETTINGS
+    world: World = field(init=False)
+    ids: Callable[[], str] = field(init=False)
+    pool: Callable[[], Pool] = field(init=False)
+    observer: Observer = field(default_factory=Silent)
+    stop: Stop = field(default_factory=Stop)
+    missing: tuple[str, ...] = ()
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        self.world = World(self.clock)
+        self.pool = lambda: InlinePool(self.clock)
+        numbers = itertools.count(1)
+        self.ids = lambda: f"{next(numbers):020d}"
+
+    @property
+    def parts(self) -> Parts:
+        """Anew for every command, as a new process would have it."""
+        known = registry(self.check)
+        return Parts(
+            store=self.store,
+            registry=Registry({n: k for n, k in known.kinds.items() if n not in self.missing}, known.checks),
+            settings=self.settings,
+            clock=self.clock,
+            cloud=lambda permit: SimCloud(self.world, permit),
+            pool=self.pool,
+            new_id=self.ids,
+            rng=random.Random(self.seed),  # noqa: S311 - jitter
+            observer=self.observer,
+            stop=self.stop,
+        )
+
+    def create(self, name: str = "demo", the_plan: Plan | None = None, **wish: Any) -> str:
+        whole = Wish(name=name, spec={"name": name}, **wish)
+        return engine.create(self.parts, whole, the_plan or plan(), Place("123456789012", "us-east-1"))
+
+    def drive(self, id: str) -> Ended:
+        return engine.drive(self.parts, id)
+
+    def deploy(self, name: str = "demo", the_plan: Plan | None = None, **wish: Any) -> Ended:
+        return self.drive(self.create(name, the_plan, **wish))
+
+    def ask(self, id: str, goal: Goal, *, retain: tuple[str, ...] = ()) -> Ended:
+        """Write a goal and drive until it is reached, as `rollback` and `destroy` do."""
+        engine.request(self.parts, id, goal, retain=retain)
+        return self.drive(id)

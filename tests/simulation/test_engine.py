@@ -1,0 +1,65 @@
+"""Whole deployments on the simulated cloud: forward, back, and over again."""
+
+from __future__ import annotations
+
+from tests.simulation.faults import fail, once_each
+from tests.simulation.rig import Rig
+from tests.simulation.world import unknown
+from tier1_engine import engine
+from tier1_engine.decide import Why
+from tier1_engine.states import Goal, ResourceState, State, StepState
+
+
+def test_a_deployment_becomes_active(rig: Rig) -> None:
+    """Every step is done, every resource present, and each was made once."""
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert {s.state for s in ended.record.steps.values()} == {StepState.DONE}
+    assert {r.state for r in ended.record.resources.values()} == {ResourceState.PRESENT}
+    assert set(rig.world.executed_creates.values()) == {1}
+    assert ended.record.deployment.outputs == {"machine": ended.record.resource_of("machine").aws_id}
+    stored = rig.store.load(ended.record.deployment.id)
+    assert (stored.deployment, stored.steps, stored.resources) == (
+        ended.record.deployment,
+        ended.record.steps,
+        ended.record.resources,
+    )
+
+
+def test_slow_and_late_to_be_seen_is_waited_for(rig: Rig) -> None:
+    """Readiness after minutes and visibility after seconds change nothing but the time it takes."""
+    rig.world.ready_after, rig.world.visible_after = 90.0, 7.0
+    assert rig.deploy().record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+def test_destroy_deletes_everything(rig: Rig) -> None:
+    """What was active is taken down in reverse order, though AWS takes its time."""
+    rig.world.gone_after = 40.0
+    id = rig.deploy().record.deployment.id
+    engine.request(rig.parts, id, Goal.DESTROYED)
+    ended = engine.drive(rig.parts, id)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert not rig.world.living()
+    assert {r.state for r in ended.record.resources.values()} == {ResourceState.DELETED}
+
+
+def test_a_critical_failure_rolls_back(rig: Rig) -> None:
+    """The machine is refused; what was made before is deleted and the reason is kept."""
+    rig.world.before.append(fail("create", "machine"))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert ended.record.deployment.failure["code"] == "UnauthorizedOperation"
+    assert ended.record.deployment.failure["step"] == "machine"
+    assert not rig.world.living()
+    assert engine.exit_code(ended, Goal.ACTIVE) == 3
+
+
+def test_a_lost_reply_is_adopted(rig: Rig) -> None:
+    """Every create is executed and its reply lost once; nothing is made twice."""
+    rig.world.after.append(once_each("create", unknown))
+    rig.world.visible_after = 5.0
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}
+    assert ended.why is Why.SETTLED

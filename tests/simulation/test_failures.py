@@ -1,0 +1,438 @@
+"""Every failure of the design's section 4 on the way forward, and the class that it gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation.faults import act, break_new, fail
+from tests.simulation.rig import Rig, plan
+from tests.simulation.world import refused, unknown
+from tier1_engine import engine
+from tier1_engine.blueprint import Plan
+from tier1_engine.decide import Why
+from tier1_engine.driver import Stop
+from tier1_engine.engine import Ended, Resume, exit_code
+from tier1_engine.errors import Acted, CallError, Refused
+from tier1_engine.kinds import Presence, Problem, Sight
+from tier1_engine.states import Action, FailureClass, Goal, Outcome, ResourceState, State, StepState
+
+CREATED = ("net", "door-1", "door-2", "disk", "machine")
+BAD = Sight(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500", "GET"))
+NOT_YET = Sight(Presence.PENDING, problem=Problem("Refused", "nobody listens"))
+
+
+def failure(ended: Ended) -> dict[str, object]:
+    assert ended.record.deployment.failure is not None
+    return dict(ended.record.deployment.failure)
+
+
+def with_step(the_plan: Plan, name: str, **values: object) -> Plan:
+    steps = tuple(replace(s, **values) if s.name == name else s for s in the_plan.steps)  # type: ignore[arg-type]
+    return replace(the_plan, steps=steps)
+
+
+# --- critical
+
+
+@pytest.mark.parametrize("step", CREATED)
+def test_a_refused_create_of_any_step_rolls_back(rig: Rig, step: str) -> None:
+    """Network, file system and launch are critical: all is deleted, and the reason keeps all its parts."""
+
+    def denied() -> CallError:
+        return CallError("UnauthorizedOperation", "no", operation="Make", request_id="r-1", http_status=403)
+
+    rig.world.before.append(fail("create", step, error=denied))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert not rig.world.living()
+    kept = failure(ended)
+    assert (kept["step"], kept["class"], kept["code"]) == (step, "critical", "UnauthorizedOperation")
+    assert (kept["message"], kept["operation"], kept["request_id"]) == ("no", "Make", "r-1")
+    assert exit_code(ended, Goal.ACTIVE) == 3
+
+
+def test_what_breaks_while_it_gets_ready_is_critical(rig: Rig) -> None:
+    """A file system that ends in error fails its step with AWS's reason."""
+    rig.world.ready_after = 30.0
+    rig.world.after.append(break_new("disk", "InternalFailure"))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert failure(ended)["code"] == "InternalFailure"
+    assert not rig.world.living()
+
+
+def test_a_critical_check_rolls_back(rig: Rig) -> None:
+    """The mount on the instance is a check whose failure is critical."""
+    rig.check.answers = [BAD]
+    ended = rig.deploy(the_plan=with_step(plan(), "alive", on_failure=FailureClass.CRITICAL))
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert (failure(ended)["step"], failure(ended)["code"]) == ("alive", "HttpStatus")
+
+
+def test_a_defect_in_a_kind_is_a_failure_of_its_step(rig: Rig) -> None:
+    """What a kind's code raises by mistake does not take the driver with it; after a send it may have acted."""
+
+    def typo() -> CallError:
+        raise ZeroDivisionError("a kind's mistake")
+
+    rig.world.after.append(fail("create", "net", error=typo, times=1))
+    rig.world.before.append(fail("set", "door-1", error=typo))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert (failure(ended)["step"], failure(ended)["code"]) == ("door-1", "Defect")
+    first = next(a for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net")
+    assert (first.outcome, first.code) == (Outcome.UNKNOWN, "Defect")
+    assert set(rig.world.executed_creates.values()) == {1}
+    assert not rig.world.living()
+
+
+def test_a_kind_that_this_host_lacks_is_named(rig: Rig) -> None:
+    """A step whose kind is not installed fails, and the sentence says what to install."""
+    rig.missing = ("machine",)
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert failure(ended)["code"] == "CannotBeDone"
+    assert "The kind machine is not installed" in str(failure(ended)["message"])
+
+
+def test_without_rollback_everything_is_kept_until_somebody_asks(rig: Rig) -> None:
+    """`--no-rollback` ends as failed with all that was made; a later rollback cleans up."""
+    rig.world.before.append(fail("create", "machine"))
+    ended = rig.deploy(rollback_enabled=False)
+    assert (ended.record.deployment.state, ended.record.deployment.goal) == (State.FAILED, Goal.ACTIVE)
+    assert len(rig.world.living()) == 4
+    assert exit_code(ended, Goal.ACTIVE) == 4
+    ended = rig.ask(ended.record.deployment.id, Goal.ROLLED_BACK)
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert failure(ended)["code"] == "UnauthorizedOperation"
+    assert not rig.world.living()
+
+
+def test_after_a_first_failure_no_step_starts_and_what_runs_is_driven_to_its_end(rig: Rig) -> None:
+    """Without rollback, the disk that is being made is waited for; the doors are never begun."""
+    rig.world.ready_after = 30.0
+    rig.world.before.append(fail("set", "net"))
+    ended = rig.deploy(rollback_enabled=False)
+    states = {name: step.state for name, step in ended.record.steps.items()}
+    assert states["disk"] is StepState.DONE
+    assert states["door-1"] is states["machine"] is StepState.WAITING
+    assert set(rig.world.executed("create")) == {"net", "disk"}
+
+
+def test_the_worst_class_counts(rig: Rig) -> None:
+    """A critical and a recoverable failure together are critical, whichever came first."""
+    both = plan()
+    second = replace(both.steps[-1], name="mounted", on_failure=FailureClass.CRITICAL)
+    rig.check.answers = [BAD]
+    ended = rig.deploy(the_plan=replace(both, steps=(*both.steps, second)), rollback_enabled=False)
+    assert (failure(ended)["step"], failure(ended)["class"]) == ("mounted", "critical")
+
+
+# --- recoverable
+
+
+def stopped_at_check(rig: Rig) -> str:
+    rig.check.answers = [BAD]
+    ended = rig.deploy()
+    assert (ended.record.deployment.state, ended.why) == (State.FAILED, Why.SETTLED)
+    assert failure(ended)["class"] == "recoverable"
+    assert len(rig.world.living()) == 5
+    assert exit_code(ended, Goal.ACTIVE) == 4
+    return ended.record.deployment.id
+
+
+def test_a_bare_resume_of_a_recoverable_failure_changes_nothing(rig: Rig) -> None:
+    """A decision is awaited: the deployment stays as it is."""
+    id = stopped_at_check(rig)
+    ended = engine.resume(rig.parts, id)
+    assert ended.record.deployment.state is State.FAILED
+    assert exit_code(ended, Goal.ACTIVE) == 4
+
+
+def test_a_retry_tries_the_failed_step_again(rig: Rig) -> None:
+    """The check passes at the second try; nothing is made anew and the failure is forgotten."""
+    id = stopped_at_check(rig)
+    rig.check.answers = []
+    ended = engine.resume(rig.parts, id, Resume.RETRY)
+    assert ended.record.deployment.state is State.ACTIVE
+    assert ended.record.deployment.failure is None
+    assert ended.record.steps["alive"].attempts == 2
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+def test_a_step_that_is_accepted_is_skipped_with_a_warning(rig: Rig) -> None:
+    """Nothing pretends that it succeeded."""
+    id = stopped_at_check(rig)
+    ended = engine.resume(rig.parts, id, Resume.CONTINUE)
+    assert ended.record.deployment.state is State.ACTIVE
+    assert ended.record.steps["alive"].state is StepState.SKIPPED
+    assert ended.record.deployment.warnings == ("alive was accepted as failed: answered 500",)
+    assert ended.record.deployment.outputs["machine"]
+
+
+def test_a_recoverable_failure_can_be_rolled_back(rig: Rig) -> None:
+    """The third option ends clean, and the reason stays."""
+    id = stopped_at_check(rig)
+    ended = engine.resume(rig.parts, id, Resume.ROLL_BACK)
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert failure(ended)["step"] == "alive"
+    assert not rig.world.living()
+
+
+def test_a_critical_failure_cannot_be_accepted(rig: Rig) -> None:
+    """A stack without its machine is none: the sentence names the commands to use instead."""
+    rig.world.before.append(fail("create", "machine"))
+    id = rig.deploy(rollback_enabled=False).record.deployment.id
+    with pytest.raises(Refused, match=rf"cannot go on without machine.*resume {id} --retry.*rollback {id}"):
+        engine.resume(rig.parts, id, Resume.CONTINUE)
+    assert rig.store.load(id).deployment.state is State.FAILED
+
+
+def test_a_retry_after_the_cause_is_mended_gets_a_new_key(rig: Rig) -> None:
+    """The refused machine is made by a key of its own, with new tries."""
+    refuse = fail("create", "machine")
+    rig.world.before.append(refuse)
+    id = rig.deploy(rollback_enabled=False).record.deployment.id
+    rig.world.before.remove(refuse)
+    ended = engine.resume(rig.parts, id, Resume.RETRY)
+    assert ended.record.deployment.state is State.ACTIVE
+    machine = ended.record.resource_of("machine")
+    assert machine is not None
+    assert machine.generation == 2
+
+
+@pytest.mark.parametrize("how", [Resume.RETRY, Resume.CONTINUE, Resume.ROLL_BACK])
+def test_what_is_active_has_nothing_to_retry(rig: Rig, how: Resume) -> None:
+    """Flags for what failed are refused of what did not; a bare resume is a success."""
+    id = rig.deploy().record.deployment.id
+    with pytest.raises(Refused):
+        engine.resume(rig.parts, id, how)
+    assert engine.resume(rig.parts, id).why is Why.SETTLED
+
+
+@pytest.mark.parametrize("how", [Resume.RETRY, Resume.CONTINUE])
+def test_a_deployment_that_has_not_failed_cannot_be_retried_or_accepted(rig: Rig, how: Resume) -> None:
+    """It is pending: the flag is for what has failed, and nothing is begun."""
+    id = rig.create()
+    with pytest.raises(Refused, match="is pending, not failed"):
+        engine.resume(rig.parts, id, how)
+    assert not rig.world.calls
+
+
+def test_a_check_that_never_passes_fails_at_its_deadline_with_its_last_problem(rig: Rig) -> None:
+    """The time-out names what was last seen."""
+    rig.check.answers = [NOT_YET]
+    ended = rig.deploy()
+    assert failure(ended)["code"] == "Refused"
+    assert failure(ended)["message"] == "not ready within 600 s. Last seen: Refused: nobody listens"
+
+
+def test_a_check_that_this_endpoint_cannot_answer_is_a_warning(rig: Rig) -> None:
+    """Unknown is no failure: the step is skipped, and the deployment active."""
+    rig.check.answers = [Sight(Presence.UNKNOWN, problem=Problem("InvalidAction", "not offered here"))]
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert ended.record.deployment.warnings == ("alive: not offered here",)
+
+
+# --- blocked
+
+
+@pytest.mark.parametrize("step", CREATED)
+def test_expired_credentials_keep_everything_and_a_resume_goes_on(rig: Rig, step: str) -> None:
+    """No rollback is possible: it stops as failed; signed in again, a bare resume reaches active."""
+    expired = fail("create", step, error=lambda: refused("ExpiredToken"))
+    rig.world.before.append(expired)
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.FAILED
+    assert (failure(ended)["class"], failure(ended)["code"]) == ("blocked", "ExpiredToken")
+    assert exit_code(ended, Goal.ACTIVE) == 7
+    assert not rig.world.executed("delete")
+    rig.world.before.remove(expired)
+    ended = engine.resume(rig.parts, ended.record.deployment.id)
+    assert ended.record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+def test_a_resume_of_what_is_still_blocked_is_blocked_again(rig: Rig) -> None:
+    """It ends 7, as before, and nothing was changed."""
+    rig.world.before.append(fail("look", error=lambda: refused("ExpiredToken")))
+    id = rig.deploy().record.deployment.id
+    ended = engine.resume(rig.parts, id)
+    assert exit_code(ended, Goal.ACTIVE) == 7
+    assert not rig.world.executed("create")
+
+
+def test_credentials_of_another_account_are_refused_before_anything_is_made(rig: Rig) -> None:
+    """The sentence names both accounts."""
+    rig.world.account_id = "999999999999"
+    ended = rig.deploy()
+    assert failure(ended)["code"] == "WrongAccount"
+    assert "999999999999" in str(failure(ended)["message"])
+    assert "123456789012" in str(failure(ended)["message"])
+    assert exit_code(ended, Goal.ACTIVE) == 7
+    assert not rig.world.executed("create")
+
+
+def test_an_endpoint_that_cannot_be_reached_blocks_after_bounded_tries(rig: Rig) -> None:
+    """Nobody knows which account it is: nothing is begun, and the sentence says what to do."""
+    down = CallError("ConnectionRefused", "connection refused", operation="GetCallerIdentity")
+    rig.world.before.append(fail("look", error=lambda: down))
+    ended = rig.deploy()
+    assert failure(ended)["class"] == "blocked"
+    assert "the AWS endpoint cannot be reached" in str(failure(ended)["message"])
+    assert len(rig.world.executed("look")) == 5
+
+
+# --- transient
+
+
+def test_throttling_is_tried_again_and_every_try_is_on_record(rig: Rig) -> None:
+    """Two throttles, then success: three attempts, of which two were refused with AWS's code."""
+    rig.world.before.append(fail("create", "net", error=lambda: refused("RequestLimitExceeded"), times=2))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    tries = [a for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net"][:3]
+    assert [a.outcome for a in tries] == [Outcome.REFUSED, Outcome.REFUSED, Outcome.DONE]
+    assert [a.code for a in tries] == ["RequestLimitExceeded"] * 2 + [None]
+    assert ended.record.steps["net"].attempts == 3
+    assert ended.record.steps["net"].error is None
+
+
+def test_when_tries_run_out_the_steps_own_class_counts(rig: Rig) -> None:
+    """Five tries of a throttled create, and the launch has failed; the message says how often."""
+    rig.world.before.append(fail("create", "machine", error=lambda: refused("Throttling")))
+    ended = rig.deploy()
+    assert rig.world.executed("create").count("machine") == 5
+    assert (failure(ended)["class"], failure(ended)["code"]) == ("critical", "Throttling")
+    assert str(failure(ended)["message"]).endswith("(tried 5 times)")
+    assert ended.record.deployment.state is State.ROLLED_BACK
+
+
+def test_a_lost_reply_that_was_not_executed_is_looked_after_for_the_grace_before_the_next_try(rig: Rig) -> None:
+    """Between the unknown create and the next one lies the whole visibility grace."""
+    sent: list[float] = []
+    rig.world.before.append(act("create", "net", lambda: sent.append(rig.clock.seconds)))
+    rig.world.before.append(fail("create", "net", error=unknown, times=1))
+    rig.world.before.append(act("create", "net", lambda: sent.append(rig.clock.seconds)))
+    assert rig.deploy().record.deployment.state is State.ACTIVE
+    assert sent[1] - sent[0] >= rig.settings.visibility_grace_seconds
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+def test_a_server_error_counts_as_unknown(rig: Rig) -> None:
+    """A 500 may hide a create that was executed: it is found, not made again."""
+
+    def broken() -> CallError:
+        return CallError("InternalError", "oops", operation="Make", acted=Acted.UNKNOWN, http_status=500)
+
+    rig.world.visible_after = 5.0
+    rig.world.after.append(fail("create", "net", error=broken, times=1))
+    ended = rig.deploy()
+    assert set(rig.world.executed_creates.values()) == {1}
+    actions = [a.action for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net"]
+    assert actions[:2] == [Action.CREATE, Action.ADOPT]
+
+
+def test_looks_at_what_exists_go_on_until_the_deadline(rig: Rig) -> None:
+    """Describing that is throttled more often than a call is tried does not throw away what is there."""
+    rig.world.ready_after = 5.0
+    rig.world.before.append(fail("describe", "disk", error=lambda: refused("Throttling"), times=12))
+    assert rig.deploy().record.deployment.state is State.ACTIVE
+
+
+def test_what_is_not_visible_yet_is_tried_again_while_it_is_young(rig: Rig) -> None:
+    """More tries than a call has, because what it refers to is ours and young."""
+    started = rig.clock.seconds
+    hidden = fail("create", "machine", error=lambda: refused("InvalidReference.NotFound"))
+    rig.world.before.append(hidden)
+    rig.clock.after(100.0, lambda: rig.world.before.remove(hidden))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert rig.clock.seconds - started >= 100.0
+    assert ended.record.steps["machine"].attempts > 5
+
+
+def test_what_stays_invisible_is_a_failure_once_it_is_old(rig: Rig) -> None:
+    """After the consistency deadline the same code means what it says."""
+    started = rig.clock.seconds
+    rig.world.before.append(fail("create", "machine", error=lambda: refused("InvalidReference.NotFound")))
+    ended = rig.deploy()
+    assert failure(ended)["code"] == "InvalidReference.NotFound"
+    assert 180.0 <= rig.clock.seconds - started < 400.0
+
+
+# --- no capacity
+
+
+def test_the_next_candidate_is_asked_for_when_there_is_no_capacity(rig: Rig) -> None:
+    """The second (type, zone, market) is made, by a key of its own."""
+    rig.world.before.append(fail("create", "machine", error=lambda: refused("NoCapacity"), times=1))
+    ended = rig.deploy()
+    machine = ended.record.resource_of("machine")
+    assert machine is not None
+    assert (ended.record.deployment.state, machine.candidate) == (State.ACTIVE, 1)
+    assert rig.world.of("machine")[0].key.endswith("-1-1")
+
+
+def test_when_no_candidate_is_left_the_launch_has_failed(rig: Rig) -> None:
+    """Each was asked for once."""
+    rig.world.before.append(fail("create", "machine", error=lambda: refused("NoCapacity")))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert failure(ended)["code"] == "NoCapacity"
+    assert rig.world.executed("create").count("machine") == 2
+
+
+def test_a_retry_starts_the_candidates_anew(rig: Rig) -> None:
+    """After a night the first type may have capacity again."""
+    none = fail("create", "machine", error=lambda: refused("NoCapacity"))
+    rig.world.before.append(none)
+    id = rig.deploy(rollback_enabled=False).record.deployment.id
+    rig.world.before.remove(none)
+    ended = engine.resume(rig.parts, id, Resume.RETRY)
+    machine = ended.record.resource_of("machine")
+    assert machine is not None
+    assert (machine.candidate, machine.generation) == (0, 2)
+
+
+def test_a_machine_that_died_for_want_of_capacity_is_deleted_and_the_next_candidate_made(rig: Rig) -> None:
+    """The corpse is a stray; it is gone before the deployment is active."""
+    rig.world.ready_after = 20.0
+    rig.world.after.append(break_new("machine", "NoCapacity", times=1))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert [t.id for t in rig.world.of("machine") if rig.world.exists(t)] == ["machine-0006"]
+    assert ended.record.resource_of("machine~1") is not None
+    assert {r.state for r in ended.record.resources.values()} == {ResourceState.PRESENT, ResourceState.DELETED}
+
+
+def test_a_candidate_with_an_unknown_try_waits_out_the_grace_before_the_next(rig: Rig) -> None:
+    """It turns up within the grace and is adopted: there is one machine."""
+    rig.world.visible_after = 10.0
+    rig.world.after.append(fail("create", "machine", error=unknown, times=1))
+    rig.world.before.append(act("create", "machine", lambda: None))
+    ended = rig.deploy()
+    machine = ended.record.resource_of("machine")
+    assert machine is not None
+    assert machine.candidate == 0
+    assert len(rig.world.of("machine")) == 1
+
+
+def test_a_failed_deployment_is_driven_on_only_in_its_own_account(rig: Rig) -> None:
+    """It was cut while the disk was still being made after the net had failed; the next credentials are others."""
+    rig.world.ready_after = 100.0
+    rig.world.before.append(fail("set", "net"))
+    id = rig.create(rollback_enabled=False)
+    rig.clock.after(105.0, rig.stop.ask)
+    rig.world.before.append(fail("describe", "disk", error=lambda: refused("Throttling")))
+    assert rig.drive(id).why is Why.STOPPED
+    assert rig.store.load(id).steps["net"].state is StepState.FAILED
+    rig.stop = Stop()
+    rig.world.account_id = "999999999999"
+    looks = len(rig.world.calls)
+    ended = rig.drive(id)
+    assert (failure(ended)["class"], failure(ended)["code"]) == ("blocked", "WrongAccount")
+    assert [operation for operation, _ in rig.world.calls[looks:]] == ["look"]

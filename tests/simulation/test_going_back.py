@@ -1,0 +1,450 @@
+"""Rollback and destruction: what is waited for, what is left, what is said of it, and how it goes on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from tests.simulation.faults import break_new, executed_late, fail
+from tests.simulation.rig import Rig
+from tests.simulation.world import Thing, World, refused, unknown
+from tier1_engine import engine
+from tier1_engine.decide import Why
+from tier1_engine.engine import Ended, Resume, exit_code
+from tier1_engine.errors import Refused
+from tier1_engine.kinds import TAG_RESOURCE
+from tier1_engine.record import Change, Record, Resource
+from tier1_engine.states import Action, Goal, Outcome, ResourceState, State
+
+
+def row(ended: Ended, name: str) -> Resource:
+    found = ended.record.resource_of(name)
+    assert found is not None
+    return found
+
+
+def error(ended: Ended, name: str) -> Mapping[str, Any]:
+    return row(ended, name).error or {}
+
+
+def active(rig: Rig) -> str:
+    return rig.deploy().record.deployment.id
+
+
+# --- order and proof
+
+
+def test_deletion_goes_in_reverse_order_of_need(rig: Rig) -> None:
+    """The machine first, then doors and disk, the net last."""
+    ended = rig.ask(active(rig), Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    kinds = [id.partition("-")[0] for id in rig.world.executed("delete")]
+    assert (kinds[0], sorted(kinds[1:4]), kinds[4]) == ("machine", ["disk", "door", "door"], "net")
+
+
+def test_a_deletion_is_recorded_only_when_a_look_says_that_it_is_gone(rig: Rig) -> None:
+    """At no commit does a row read `deleted` while AWS still has the object."""
+    rig.world.gone_after = 45.0
+    id = active(rig)
+
+    class Watching:
+        def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
+            living = {t.id for t in rig.world.living()}
+            gone = {r.aws_id for r in record.resources.values() if r.state is ResourceState.DELETED}
+            assert not living & gone
+
+    rig.observer = Watching()
+    assert rig.ask(id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
+
+
+def test_what_is_already_gone_is_no_error(rig: Rig) -> None:
+    """Somebody deleted the machine by hand in the meantime: NotFound is proof, since it is old."""
+    id = active(rig)
+    rig.clock.seconds += 1000.0
+    rig.world.remove_by_hand(rig.world.of("machine")[0])
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert not [name for name in rig.world.executed("delete") if name.startswith("machine")]
+
+
+def test_what_vanishes_between_the_look_and_the_delete_is_gone(rig: Rig) -> None:
+    """The delete itself answers NotFound, which the kind declares."""
+    id = active(rig)
+    rig.clock.seconds += 1000.0
+
+    def vanish(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation == "delete":
+            world.remove_by_hand(world.things[parameters["id"]])
+
+    rig.world.before.append(vanish)
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert {r.error is None for r in ended.record.resources.values()} == {True}
+
+
+def test_not_found_of_what_was_just_made_is_no_proof(rig: Rig) -> None:
+    """A rollback right after the creates waits until AWS shows them, and deletes each."""
+    rig.world.visible_after = 15.0
+    rig.world.before.append(fail("create", "disk"))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert not rig.world.living()
+    assert all(thing.deleting_since for thing in rig.world.things.values())
+
+
+def test_a_deletion_that_aws_accepts_and_forgets_is_asked_for_again(rig: Rig) -> None:
+    """It still stands after the grace as if nothing had been asked."""
+    id = active(rig)
+    machine = rig.world.of("machine")[0]
+    rig.world.deaf_to[machine.id] = 1
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert rig.world.executed("delete").count(machine.id) == 2
+
+
+def test_a_dependency_is_waited_out(rig: Rig) -> None:
+    """An interface lingers for two minutes after the machine is gone: the door is tried again until then."""
+    id = active(rig)
+    door = rig.world.of("door-1")[0]
+    interface = rig.world.lingering_interface(door)
+    rig.clock.after(120.0, lambda: rig.world.remove_by_hand(interface))
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    tries = [a for a in rig.store.attempts(id) if a.step == "door-1" and a.action is Action.DELETE]
+    assert {a.code for a in tries[:-1]} == {"DependencyViolation"}
+    assert tries[-1].outcome is Outcome.DONE
+
+
+# --- what would not delete
+
+
+def stalled(rig: Rig) -> tuple[Ended, Thing]:
+    """Rolled back after a refused machine, but an interface never leaves the first door."""
+    rig.world.before.append(fail("create", "machine"))
+    id = rig.create()
+    interface: list[Thing] = []
+
+    def linger(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation == "create" and parameters["step"] == "door-1":
+            interface.append(world.lingering_interface(world.of("door-1")[0]))
+
+    rig.world.after.append(linger)
+    return rig.drive(id), interface[0]
+
+
+def test_a_stalled_deletion_names_what_waits_for_it_and_keeps_the_first_cause(rig: Rig) -> None:
+    """Everything else is gone; the failure is still that of the machine; the command ends 5."""
+    started = rig.clock.seconds
+    ended, _ = stalled(rig)
+    assert (ended.record.deployment.state, ended.record.deployment.goal) == (State.FAILED, Goal.ROLLED_BACK)
+    assert (ended.record.deployment.failure or {})["step"] == "machine"
+    assert exit_code(ended, Goal.ACTIVE) == 5
+    assert {t.kind for t in rig.world.living()} == {"eni", "door", "net"}
+    assert error(ended, "door-1")["code"] == "DependencyViolation"
+    assert error(ended, "door-1")["stuck"]
+    assert error(ended, "net") == {
+        "code": "BlockedBy",
+        "message": "waits for what would not delete: door-1.",
+    }
+    assert 600.0 <= rig.clock.seconds - started < 700.0
+
+
+def test_a_stalled_deletion_goes_on_at_a_resume(rig: Rig) -> None:
+    """It has its whole deadline again; once the interface is gone, it ends clean."""
+    ended, interface = stalled(rig)
+    id = ended.record.deployment.id
+    again = engine.resume(rig.parts, id)
+    assert again.record.deployment.state is State.FAILED
+    rig.world.remove_by_hand(interface)
+    ended = engine.resume(rig.parts, id)
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert not rig.world.living()
+    assert (ended.record.deployment.failure or {})["step"] == "machine"
+
+
+@pytest.mark.parametrize("how", [Resume.RETRY, Resume.CONTINUE])
+def test_a_stalled_deletion_cannot_be_turned_into_a_deployment(rig: Rig, how: Resume) -> None:
+    """The goal never returns to `active`."""
+    id = stalled(rig)[0].record.deployment.id
+    with pytest.raises(Refused, match="is being taken down"):
+        engine.resume(rig.parts, id, how)
+
+
+def test_a_machine_that_never_goes_is_left_with_all_it_stands_on(rig: Rig) -> None:
+    """The deadline of what it needs does not begin before it is gone."""
+    rig.world.gone_after = math.inf
+    ended = rig.ask(active(rig), Goal.DESTROYED)
+    assert ended.record.deployment.state is State.FAILED
+    assert error(ended, "machine")["stuck"]
+    assert {error(ended, name)["code"] for name in ("net", "door-1", "door-2", "disk")} == {"BlockedBy"}
+    assert (ended.record.deployment.failure or {})["step"] == "machine"
+
+
+def test_a_refused_deletion_does_not_stop_the_others(rig: Rig) -> None:
+    """Permission to delete the disk is missing: everything else goes."""
+    id = active(rig)
+    rig.world.before.append(fail("delete", "disk"))
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.FAILED
+    assert [t.kind for t in rig.world.living()] == ["disk"]
+    assert error(ended, "disk")["code"] == "UnauthorizedOperation"
+    assert exit_code(ended, Goal.DESTROYED) == 5
+
+
+def test_a_kind_that_is_missing_on_this_host_is_left_by_name(rig: Rig) -> None:
+    """The rest goes on; a host that has it ends the destruction."""
+    id = active(rig)
+    rig.missing = ("disk",)
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert [t.kind for t in rig.world.living()] == ["disk"]
+    assert "The kind disk is not installed" in error(ended, "disk")["message"]
+    rig.missing = ()
+    assert engine.resume(rig.parts, id).record.deployment.state is State.DESTROYED
+
+
+def test_throttled_deletions_are_tried_until_the_deadline(rig: Rig) -> None:
+    """More often than a create would be: giving up leaves something behind."""
+    id = active(rig)
+    rig.world.before.append(fail("delete", "disk", error=lambda: refused("Throttling"), times=20))
+    assert rig.ask(id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
+
+
+def test_a_delete_whose_reply_was_lost_is_looked_after(rig: Rig) -> None:
+    """The next look finds it leaving; it is not an error."""
+    id = active(rig)
+    rig.world.gone_after = 30.0
+    rig.world.after.append(fail("delete", error=unknown, times=3))
+    assert rig.ask(id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
+
+
+# --- blocked
+
+
+@pytest.mark.parametrize("goal", [Goal.ROLLED_BACK, Goal.DESTROYED])
+def test_expired_credentials_on_the_way_back_keep_the_state(rig: Rig, goal: Goal) -> None:
+    """No trigger fires: it stays as it is, ends 7, and goes on once somebody signed in."""
+    was_active = goal is Goal.DESTROYED
+    refuse = fail("create", "machine")
+    if not was_active:
+        rig.world.before.append(refuse)
+    id = rig.deploy(rollback_enabled=False).record.deployment.id
+    expired = fail("delete", error=lambda: refused("ExpiredToken"))
+    rig.world.before.append(expired)
+    ended = rig.ask(id, goal)
+    assert ended.why is Why.BLOCKED
+    assert ended.record.deployment.state in (State.ROLLING_BACK, State.DESTROYING)
+    assert exit_code(ended, goal) == 7
+    rig.world.before.remove(expired)
+    ended = engine.resume(rig.parts, id)
+    assert ended.record.deployment.state.value == goal.value
+    assert not rig.world.living()
+
+
+# --- retain
+
+
+def test_what_is_retained_stays_with_all_that_it_needs(rig: Rig) -> None:
+    """Keeping a door keeps its net; the census leaves them alone; the rest is deleted."""
+    ended = rig.ask(active(rig), Goal.DESTROYED, retain=("door-1",))
+    assert ended.record.deployment.state is State.DESTROYED
+    assert ended.record.deployment.retain == ("door-1", "net")
+    assert {row(ended, n).state for n in ("door-1", "net")} == {ResourceState.RETAINED}
+    assert {t.id for t in rig.world.living()} == {row(ended, "door-1").aws_id, row(ended, "net").aws_id}
+
+
+def test_only_what_the_deployment_has_can_be_retained(rig: Rig) -> None:
+    """The sentence lists what there is, and nothing is written."""
+    id = active(rig)
+    with pytest.raises(Refused, match="has no resource cellar to retain; it has: disk, door-1"):
+        engine.request(rig.parts, id, Goal.DESTROYED, retain=("cellar",))
+    assert rig.store.load(id).deployment.goal is Goal.ACTIVE
+
+
+def test_a_retain_asked_for_while_the_destruction_runs_is_heeded(rig: Rig) -> None:
+    """The same goal with more to keep reaches the driver; what is not yet deleted stays."""
+    id = active(rig)
+    rig.world.gone_after = 60.0
+
+    def keep_the_disk() -> None:
+        engine.request(rig.parts, id, Goal.DESTROYED, retain=("disk",))
+
+    rig.clock.after(10.0, keep_the_disk)
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert row(ended, "disk").state is ResourceState.RETAINED
+    assert [t.kind for t in rig.world.living()] == ["disk"]
+
+
+# --- the console
+
+
+def test_the_console_is_kept_before_a_rollback_terminates_the_machine(rig: Rig) -> None:
+    """Rollback must not delete what is needed to understand it."""
+    rig.world.ready_after = 30.0
+    rig.world.after.append(break_new("machine", "Dead"))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    machine = row(ended, "machine")
+    operations = [op for op, name in rig.world.calls if name == machine.aws_id and op in ("console", "delete")]
+    assert operations == ["console", "delete"]
+    assert rig.store.console(machine.id) == f"console of {machine.aws_id}"
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "Throttling", "InvalidAction"])
+def test_a_console_that_cannot_be_read_is_tried_a_bounded_number_of_times(rig: Rig, code: str) -> None:
+    """Then the termination goes on, and each try is on record."""
+    rig.world.after.append(break_new("machine", "Dead"))
+    rig.world.ready_after = 30.0
+    rig.world.before.append(fail("console", error=lambda: refused(code)))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert len(rig.world.executed("console")) == 3
+    tries = [a for a in rig.store.attempts(ended.record.deployment.id) if a.action is Action.ARCHIVE]
+    assert [a.code for a in tries] == [code] * 3
+
+
+def test_a_destruction_keeps_no_console(rig: Rig) -> None:
+    """Nothing failed: there is nothing to understand."""
+    rig.ask(active(rig), Goal.DESTROYED)
+    assert not rig.world.executed("console")
+
+
+# --- the census
+
+
+def censuses(rig: Rig) -> list[float]:
+    """When a census looked for nets, from now on."""
+    times: list[float] = []
+
+    def note(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation == "find" and parameters["kind"] == "net" and TAG_RESOURCE not in parameters["tags"]:
+            times.append(world.clock.seconds)
+
+    rig.world.before.append(note)
+    return times
+
+
+def test_one_census_proves_a_clean_end_when_every_create_was_answered(rig: Rig) -> None:
+    """Nothing can turn up later."""
+    id = active(rig)
+    times = censuses(rig)
+    rig.ask(id, Goal.DESTROYED)
+    assert len(times) == 1
+
+
+def test_after_an_unknown_create_two_censuses_a_grace_apart_prove_it(rig: Rig) -> None:
+    """What AWS executes late must have had its time to be seen."""
+    rig.world.after.append(fail("create", "net", error=unknown, times=1))
+    rig.world.before.append(fail("create", "machine"))
+    times = censuses(rig)
+    assert rig.deploy().record.deployment.state is State.ROLLED_BACK
+    assert len(times) == 2
+    assert times[1] - times[0] >= rig.settings.visibility_grace_seconds
+
+
+def test_what_aws_executes_between_the_two_censuses_is_deleted(rig: Rig) -> None:
+    """A create that is executed after its grace, when all that is known is gone, is caught by the second look."""
+    rig.world.before.append(fail("create", "machine"))
+    rig.world.after.append(fail("create", "net", error=unknown, times=1))
+    times = censuses(rig)
+
+    def late(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if len(times) == 1 and not rig.world.of("late"):
+            net = rig.world.of("net")[0]
+            tags = {**net.tags, "Name": "demo-late"}
+            world.clock.after(5.0, lambda: world.things.update(late=Thing("late", "net", tags, "?", 0.0, ())))
+
+    rig.world.after.append(late)
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert len(times) >= 3
+    assert rig.world.of("late")
+    assert not rig.world.living()
+
+
+def test_a_census_that_this_endpoint_cannot_make_is_a_warning(rig: Rig) -> None:
+    """An emulator that does not know a list call does not keep a deployment from its end."""
+    id = active(rig)
+    rig.world.before.append(fail("find", "door", error=lambda: refused("InvalidAction")))
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert ended.record.deployment.warnings == ("this endpoint cannot list door: strays would go unseen",)
+
+
+@pytest.mark.parametrize(("code", "tries"), [("UnauthorizedOperation", 1), ("Throttling", 5)])
+def test_a_census_that_fails_leaves_the_end_unproven(rig: Rig, code: str, tries: int) -> None:
+    """All that is known is gone, but it is not called clean; with the right to list, a resume ends it."""
+    id = active(rig)
+    denied = fail("find", "net", error=lambda: refused(code))
+    times = censuses(rig)
+    rig.world.before.append(denied)
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.FAILED
+    assert "the census failed" in (ended.record.deployment.failure or {})["message"]
+    assert len(times) == tries
+    rig.world.before.remove(denied)
+    assert engine.resume(rig.parts, id).record.deployment.state is State.DESTROYED
+
+
+def test_a_census_that_fails_on_the_way_forward_is_a_warning(rig: Rig) -> None:
+    """A healthy stack is active, and what could not be proven is said."""
+    rig.world.after.append(fail("create", "net", error=unknown, times=1))
+
+    def deny(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation == "find" and TAG_RESOURCE not in parameters["tags"]:
+            raise refused("UnauthorizedOperation")
+
+    rig.world.before.append(deny)
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert "could not be listed" in ended.record.deployment.warnings[0]
+
+
+def test_expired_credentials_during_the_census_block(rig: Rig) -> None:
+    """Nothing is called clean that was not looked at."""
+    id = active(rig)
+    rig.world.before.append(fail("find", "net", error=lambda: refused("ExpiredToken")))
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert (ended.why, ended.record.deployment.state) == (Why.BLOCKED, State.DESTROYING)
+
+
+def test_what_is_listed_as_ours_and_unknown_to_the_rows_is_deleted(rig: Rig) -> None:
+    """It carries this deployment's tag under a resource that no row has."""
+    id = active(rig)
+    net = rig.world.of("net")[0]
+    tags = {**net.tags, TAG_RESOURCE: "unheard-of"}
+    rig.world.things["net-odd"] = Thing("net-odd", "net", tags, "?", rig.clock.seconds, ())
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert not rig.world.living()
+
+
+def test_what_reads_deleted_and_is_listed_again_is_deleted_again(rig: Rig) -> None:
+    """AWS changes its mind: the row goes back to `deleting`."""
+    id = active(rig)
+    net = rig.world.of("net")[0]
+    back: list[bool] = []
+
+    def resurrect(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation == "find" and not back and net.deleting_since is not None:
+            back.append(True)
+            net.deleting_since = None
+
+    rig.world.before.append(resurrect)
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert back
+    assert not rig.world.living()
+
+
+def test_errors_of_the_rollback_do_not_replace_its_cause(rig: Rig) -> None:
+    """The failure stays what ended the way forward; what a deletion ran into stands at the resource."""
+    rig.world.before.append(fail("create", "machine", error=lambda: refused("VpcLimitExceeded")))
+    rig.world.before.append(fail("delete", "disk"))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.FAILED
+    assert (ended.record.deployment.failure or {})["code"] == "VpcLimitExceeded"
+    assert error(ended, "disk")["code"] == "UnauthorizedOperation"

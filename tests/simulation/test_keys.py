@@ -1,0 +1,206 @@
+"""Keys, generations, visibility and ownership: what AWS shows late, twice, dead, or as somebody else's."""
+
+from __future__ import annotations
+
+from tests.simulation.faults import act, executed_late, fail
+from tests.simulation.rig import Rig
+from tests.simulation.world import Thing, refused, unknown
+from tier1_engine.engine import Ended, exit_code
+from tier1_engine.states import Goal, ResourceState, State
+
+
+def resource(ended: Ended, name: str):  # type: ignore[no-untyped-def]
+    row = ended.record.resource_of(name)
+    assert row is not None
+    return row
+
+
+def remove(rig: Rig, step: str) -> None:
+    rig.world.remove_by_hand(rig.world.of(step)[-1])
+
+
+def test_what_is_gone_by_hand_before_it_is_ready_is_made_anew(rig: Rig) -> None:
+    """AWS still shows it as ended: the next key makes another, and the step is done with that."""
+    rig.world.ready_after, rig.world.shown_gone = 60.0, 1e9
+    rig.clock.after(30.0, lambda: remove(rig, "disk"))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert resource(ended, "disk").generation == 2
+    assert len(rig.world.of("disk")) == 2
+    assert resource(ended, "disk").aws_id == rig.world.of("disk")[1].id
+
+
+def test_not_found_right_after_a_create_proves_nothing(rig: Rig) -> None:
+    """What is shown only after two minutes is not made again."""
+    rig.world.visible_after = 120.0
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+def test_not_found_of_what_is_old_means_that_somebody_deleted_it(rig: Rig) -> None:
+    """After the consistency deadline it counts as gone, and is made anew."""
+    rig.world.ready_after = 300.0
+    rig.clock.after(250.0, lambda: remove(rig, "disk"))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert resource(ended, "disk").generation == 2
+
+
+def test_a_token_that_was_spent_is_never_sent_again(rig: Rig) -> None:
+    """The lost machine was terminated by hand: its token would answer with the corpse for ever."""
+    rig.world.shown_gone = 1e9
+    rig.world.after.append(act("create", "machine", lambda: remove(rig, "machine")))
+    rig.world.after.append(fail("create", "machine", error=unknown, times=1))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    keys = [t.key for t in rig.world.of("machine")]
+    assert len(set(keys)) == 2
+    assert resource(ended, "machine").generation == 2
+
+
+def test_a_spent_token_that_answers_with_the_corpse_raises_the_generation(rig: Rig) -> None:
+    """Nothing shows the terminated machine any more, but RunInstances answers with it."""
+    rig.world.after.append(act("create", "machine", lambda: remove(rig, "machine")))
+    rig.world.after.append(fail("create", "machine", error=unknown, times=1))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert resource(ended, "machine").generation == 2
+
+
+def test_what_is_gone_again_and_again_is_made_a_bounded_number_of_times(rig: Rig) -> None:
+    """Somebody deletes every disk: after three the step has failed, and says why."""
+    rig.world.shown_gone = 1e9
+    rig.world.ready_after = 10.0
+
+    def remove_each() -> None:
+        for thing in rig.world.of("disk"):
+            if rig.world.exists(thing):
+                rig.world.remove_by_hand(thing)
+        rig.clock.after(5.0, remove_each)
+
+    rig.clock.after(5.0, remove_each)
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert (ended.record.deployment.failure or {})["code"] == "GoneByHand"
+    assert len(rig.world.of("disk")) == 3
+
+
+def test_a_resource_that_exists_already_is_looked_for_and_adopted(rig: Rig) -> None:
+    """The lost create is shown only after the grace; the second one meets AWS's own conflict."""
+    rig.world.natural = frozenset({"net"})
+    rig.world.visible_after = 50.0
+    rig.world.after.append(fail("create", "net", error=unknown, times=1))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert rig.world.executed("create").count("net") >= 2
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+def test_a_conflict_that_is_never_shown_to_be_ours_is_critical(rig: Rig) -> None:
+    """After the visibility deadline it is somebody else's: nothing of it is touched."""
+    rig.world.before.append(fail("create", "door-1", error=lambda: refused("AlreadyExists")))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert (ended.record.deployment.failure or {})["code"] == "AlreadyExists"
+
+
+def test_a_token_mismatch_leads_back_to_the_look_with_the_same_key(rig: Rig) -> None:
+    """An earlier call counted: it is found, and no other key is tried."""
+    rig.world.visible_after = 45.0
+    rig.world.after.append(fail("create", "machine", error=unknown, times=1))
+    left = [0]
+
+    def mismatch_after_the_first(world, operation, parameters):  # type: ignore[no-untyped-def]
+        if operation == "create" and parameters["step"] == "machine":
+            left[0] += 1
+            if left[0] > 1:
+                raise refused("IdempotentParameterMismatch")
+
+    rig.world.before.append(mismatch_after_the_first)
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert resource(ended, "machine").generation == 1
+    assert len(rig.world.of("machine")) == 1
+
+
+def test_two_of_one_key_the_oldest_is_adopted_and_the_other_deleted(rig: Rig) -> None:
+    """Both are seen by one look: the stray has a row of its own and ends deleted."""
+
+    def twice() -> None:
+        first = rig.world.of("net")[0]
+        twin = Thing("net-twin", "net", dict(first.tags), first.key, rig.clock.seconds + 0.5, ())
+        rig.world.things[twin.id] = twin
+
+    rig.world.after.append(act("create", "net", twice))
+    rig.world.after.append(fail("create", "net", error=unknown, times=1))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert resource(ended, "net").aws_id == "net-0001"
+    assert resource(ended, "net~1").state is ResourceState.DELETED
+    assert not rig.world.exists(rig.world.things["net-twin"])
+
+
+def test_a_create_that_aws_executes_after_the_grace_is_found_by_the_census(rig: Rig) -> None:
+    """The second one counts; the late first is deleted before the deployment is called active."""
+    rig.world.ready_after = 90.0
+    rig.world.before.append(executed_late(rig.world, "net", 60.0, unknown))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    nets = rig.world.of("net")
+    assert len(nets) == 2
+    assert [t.id for t in nets if rig.world.exists(t)] == [resource(ended, "net").aws_id]
+    assert resource(ended, "net~1").state is ResourceState.DELETED
+
+
+# --- not ours
+
+
+def strip(rig: Rig, step: str) -> None:
+    rig.world.of(step)[-1].tags.clear()
+
+
+def test_what_lost_its_tags_is_neither_configured_nor_deleted(rig: Rig) -> None:
+    """Owned means ours: the step fails, the rest is rolled back, and the thing is named as left."""
+    rig.world.ready_after = 20.0
+    door: list[Thing] = []
+
+    def take_tags() -> None:
+        door.append(rig.world.of("door-1")[-1])
+        door[0].tags.clear()
+
+    rig.world.after.append(act("create", "door-1", take_tags))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.FAILED
+    assert (ended.record.deployment.failure or {})["code"] == "NotOurs"
+    assert exit_code(ended, Goal.ACTIVE) == 5
+    assert not door[0].settings
+    assert door[0].deleting_since is None
+    assert {t.kind for t in rig.world.living()} == {"door", "net"}
+    assert (resource(ended, "door-1").error or {})["stuck"]
+
+
+def test_tags_that_show_late_are_waited_for(rig: Rig) -> None:
+    """An object may be shown before its tags are."""
+    tags: dict[str, str] = {}
+
+    def hide() -> None:
+        thing = rig.world.of("net")[-1]
+        tags.update(thing.tags)
+        thing.tags.clear()
+        rig.clock.after(15.0, lambda: thing.tags.update(tags))
+
+    rig.world.after.append(act("create", "net", hide))
+    assert rig.deploy().record.deployment.state is State.ACTIVE
+
+
+def test_a_destruction_leaves_what_lost_its_tags(rig: Rig) -> None:
+    """It is reported, what it stands on waits for it, and the rest is gone."""
+    id = rig.deploy().record.deployment.id
+    disk = rig.world.of("disk")[0]
+    disk.tags.clear()
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.FAILED
+    assert [t.id for t in rig.world.living()] == [disk.id]
+    assert (resource(ended, "disk").error or {})["code"] == "NotOurs"
+    assert exit_code(ended, Goal.DESTROYED) == 5

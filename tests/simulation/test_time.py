@@ -1,0 +1,323 @@
+"""Deadlines, signals, slow calls, renewals and a database that goes away, on the virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.simulation.faults import act, fail
+from tests.simulation.rig import Rig
+from tests.simulation.world import SlowPool, World
+from tier1_engine import engine, lease
+from tier1_engine.decide import Why
+from tier1_engine.driver import Stop
+from tier1_engine.engine import exit_code
+from tier1_engine.errors import DatabaseUnavailable, LeaseLost
+from tier1_engine.record import Change, Record
+from tier1_engine.states import Goal, Outcome, State, StepState
+from tier1_engine.store import Store
+
+
+def sleep(rig: Rig, seconds: float) -> None:
+    """The whole process is suspended for so long."""
+    rig.clock.seconds += seconds
+
+
+def stop_after(rig: Rig, seconds: float) -> None:
+    """A signal comes; the next process gets a stop of its own."""
+    rig.stop = Stop()
+    rig.clock.after(seconds, rig.stop.ask)
+
+
+# --- deadlines
+
+
+def test_a_step_that_never_gets_ready_fails_at_its_deadline(rig: Rig) -> None:
+    """Not much earlier and not much later."""
+    rig.world.ready_after = 1e9
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    failed = next(e.at for e in rig.store.events(ended.record.deployment.id) if e.to_state is State.ROLLING_BACK)
+    assert 600.0 <= (failed - ended.record.deployment.created_at).total_seconds() < 615.0
+    assert (ended.record.deployment.failure or {})["code"] == "DeadlineExceeded"
+
+
+def test_only_driven_time_counts(rig: Rig) -> None:
+    """A process that slept for a day between two runs has not used up anything."""
+    rig.world.ready_after = 90_000.0
+    id = rig.create()
+    stop_after(rig, 300.0)
+    assert rig.drive(id).why is Why.STOPPED
+    driven = rig.store.load(id).steps["disk"].driven_seconds
+    assert 290.0 <= driven <= 310.0
+    rig.clock.seconds += 86_400.0
+    rig.stop = Stop()
+    resumed_at = rig.clock.seconds
+    rig.drive(id)
+    failed = next(e.at for e in rig.store.events(id) if e.to_state is State.ROLLING_BACK)
+    assert 280.0 <= (failed - rig.clock.now()).total_seconds() + rig.clock.seconds - resumed_at < 330.0
+
+
+def test_a_deadline_is_judged_only_after_a_look(rig: Rig) -> None:
+    """It ran out in the last second of the last run, but by now it is ready: the step is done."""
+    rig.world.before.append(act("create", "machine", lambda: setattr(rig.world, "ready_after", 700.0)))
+    id = rig.create()
+    stop_after(rig, 599.0)
+    assert rig.drive(id).why is Why.STOPPED
+    rig.clock.seconds += 1000.0
+    rig.stop = Stop()
+    rig.world.before.append(act("describe", "machine", lambda: sleep(rig, 4.0)))
+    assert rig.drive(id).record.deployment.state is State.ACTIVE
+
+
+def test_the_wall_clock_may_be_set_while_it_drives(rig: Rig) -> None:
+    """An hour back or forth changes no deadline and no lease."""
+    rig.world.ready_after = 300.0
+    rig.clock.after(50.0, lambda: setattr(rig.clock, "offset", timedelta(hours=5)))
+    rig.clock.after(150.0, lambda: setattr(rig.clock, "offset", timedelta(hours=-5)))
+    assert rig.deploy().record.deployment.state is State.ACTIVE
+
+
+# --- signals
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 10.0, 40.0, 95.0, 130.0])
+def test_a_stopped_deployment_can_be_resumed(rig: Rig, seconds: float) -> None:
+    """What is under way is ended and recorded, nothing new is begun; the resume makes nothing twice."""
+    rig.pool = lambda: SlowPool(rig.clock, 1.0, 1.0)
+    rig.world.ready_after = 45.0
+    id = rig.create()
+    stop_after(rig, seconds)
+    stopped_at = rig.clock.seconds + seconds
+    changed: list[float] = []
+
+    def note(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation in ("create", "set", "delete"):
+            changed.append(world.clock.seconds)
+
+    rig.world.before.append(note)
+    ended = rig.drive(id)
+    assert (ended.why, exit_code(ended, Goal.ACTIVE)) == (Why.STOPPED, 130)
+    assert all(at <= stopped_at + 1.0 for at in changed)
+    assert not [a for a in rig.store.attempts(id) if a.ended_at is None]
+    rig.stop = Stop()
+    assert rig.drive(id).record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+def test_a_stopped_rollback_is_resumed_as_a_rollback(rig: Rig) -> None:
+    """The goal says so."""
+    rig.world.gone_after = 50.0
+    rig.world.before.append(fail("create", "machine"))
+    id = rig.create()
+    stop_after(rig, 20.0)
+    assert rig.drive(id).record.deployment.state is State.ROLLING_BACK
+    rig.stop = Stop()
+    assert engine.resume(rig.parts, id).record.deployment.state is State.ROLLED_BACK
+    assert not rig.world.living()
+
+
+def test_a_stop_before_anything_was_sent_makes_nothing(rig: Rig) -> None:
+    """The signal came before the first turn."""
+    rig.stop.ask()
+    assert rig.deploy().why is Why.STOPPED
+    assert not rig.world.calls
+
+
+# --- calls that take their time
+
+
+def test_slow_calls_run_side_by_side(rig: Rig) -> None:
+    """A whole life with calls of two seconds each, every step made once."""
+    rig.pool = lambda: SlowPool(rig.clock, 1.0, 1.0)
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}
+    assert rig.ask(ended.record.deployment.id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
+
+
+def test_a_call_that_hangs_is_left_behind_as_unknown_and_what_it_made_is_adopted(rig: Rig) -> None:
+    """Its late answer is not taken in a second time."""
+    slow = SlowPool(rig.clock, 0.0, 0.5)
+    rig.pool = lambda: slow
+
+    def hang() -> None:
+        slow.reply_seconds = 100.0
+        rig.clock.after(1.0, lambda: setattr(slow, "reply_seconds", 0.5))
+
+    rig.world.before.append(act("create", "net", hang))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}
+    codes = [a.code for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net"]
+    assert "CallTimeout" in codes
+
+
+def test_a_call_that_was_left_behind_sends_nothing_any_more(rig: Rig) -> None:
+    """It woke up after its task had been given up: its permit has ended, and one net is made."""
+    slow = SlowPool(rig.clock, 0.0, 0.1)
+    rig.pool = lambda: slow
+    submit = slow.submit
+    held: list[bool] = []
+
+    def hold_one(call: Any) -> None:
+        # Everything that is submitted in the first second (the first creates among it) sends late.
+        slow.send_seconds = 40.0 if len(held) == 1 else 0.0
+        held.append(True)
+        submit(call)
+
+    slow.submit = hold_one  # type: ignore[method-assign]
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+# --- the lease while it drives
+
+
+def test_a_driver_renews_its_lease_as_long_as_it_waits(rig: Rig) -> None:
+    """Ten lease lengths of waiting, and nobody could have taken it over."""
+    rig.world.ready_after = 500.0
+
+    class Looking:
+        def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
+            summary = rig.store.summaries(deployment_id=record.deployment.id)[0]
+            assert lease.driven(rig.store, summary.holder, summary.lease_expires_at, rig.clock)
+
+    rig.observer = Looking()
+    assert rig.deploy().record.deployment.state is State.ACTIVE
+
+
+def test_a_driver_that_was_replaced_writes_nothing_and_leaves_the_new_lease_alone(rig: Rig) -> None:
+    """It slept for longer than its lease; its answer is not committed."""
+    id = rig.create()
+    new: list[lease.Lease] = []
+
+    def sleep_and_be_replaced() -> None:
+        rig.clock.seconds += 1000.0
+        new.append(lease.take(rig.store, id, lease.this_process(), 60.0, rig.clock))
+
+    rig.world.after.append(act("create", "net", sleep_and_be_replaced))
+    with pytest.raises(LeaseLost, match="changes nothing more"):
+        rig.drive(id)
+    net = rig.store.load(id).resource_of("net")
+    assert net is not None
+    assert net.aws_id is None
+    holder = rig.store.summaries(deployment_id=id)[0].holder
+    assert holder is not None
+    assert holder["nonce"] == new[0].holder.nonce
+
+
+def test_a_driver_that_was_replaced_while_it_only_waited_notices(rig: Rig) -> None:
+    """Reading the goal checks the fence too."""
+    rig.world.ready_after = 500.0
+    id = rig.create()
+
+    def replaced() -> None:
+        rig.clock.seconds += 61.0
+        lease.take(rig.store, id, lease.this_process(), 60.0, rig.clock)
+
+    rig.clock.after(100.0, replaced)
+    with pytest.raises(LeaseLost):
+        rig.drive(id)
+
+
+def test_no_create_goes_out_when_less_than_a_call_is_left_of_the_lease(rig: Rig) -> None:
+    """The driver slept between its look and the send: the permit is refused, and it goes on after a renewal."""
+    rig.world.before.append(act("find", "net", lambda: sleep(rig, 56.0)))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    codes = [(a.outcome, a.code) for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net"]
+    assert codes[0] == (Outcome.REFUSED, "PermitRefused")
+
+
+# --- a database that goes away
+
+
+class Failing:
+    """Makes one method of the store fail for some time, before or after it was applied."""
+
+    def __init__(self, rig: Rig, monkeypatch: pytest.MonkeyPatch, method: str, *, applied: bool = False) -> None:
+        self.rig, self.method, self.applied = rig, method, applied
+        self.until = -1.0
+        self.failures = 0
+        real = getattr(Store, method)
+
+        def call(store: Store, *args: Any, **named: Any) -> Any:
+            down = rig.clock.seconds < self.until
+            result = real(store, *args, **named) if applied or not down else None
+            if down:
+                self.failures += 1
+                raise DatabaseUnavailable("The database is away.")
+            return result
+
+        monkeypatch.setattr(Store, method, call)
+
+    def down_for(self, seconds: float) -> None:
+        self.until = self.rig.clock.seconds + seconds
+
+
+@pytest.mark.parametrize("applied", [False, True])
+def test_a_commit_is_tried_again_while_the_lease_lasts(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, applied: bool
+) -> None:
+    """A short absence is not noticed, and a commit whose reply was lost is not applied twice."""
+    database = Failing(rig, monkeypatch, "commit", applied=applied)
+    rig.world.after.append(act("create", "net", lambda: database.down_for(5.0)))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert database.failures > 1
+    assert set(rig.world.executed_creates.values()) == {1}
+    stored = rig.store.load(ended.record.deployment.id)
+    assert (stored.deployment, stored.steps) == (ended.record.deployment, ended.record.steps)
+
+
+def test_a_driver_that_cannot_commit_says_what_it_holds_and_sends_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends before its lease does; the AWS id that is not on record is in the sentence; a resume adopts it."""
+    database = Failing(rig, monkeypatch, "commit")
+    id = rig.create()
+    rig.world.after.append(act("create", "net", lambda: database.down_for(100.0)))
+    begun = rig.clock.seconds
+    with pytest.raises(DatabaseUnavailable, match=r"create of net \(key [0-9]+-1-0\) answered net-0001"):
+        rig.drive(id)
+    assert rig.clock.seconds <= begun + rig.settings.lease_seconds
+    assert set(rig.world.executed("create")) == {"net", "disk"}
+    rig.clock.seconds += 200.0
+    assert rig.drive(id).record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+def test_a_lease_that_cannot_be_renewed_ends_the_drive_before_it_runs_out(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Short absences are waited out."""
+    rig.world.ready_after = 500.0
+    away = [False]
+    renew = lease.renew
+
+    def failing(*args: Any) -> lease.Lease:
+        if away[0]:
+            raise DatabaseUnavailable("The database is away.")
+        return renew(*args)
+
+    monkeypatch.setattr(lease, "renew", failing)
+    database = Failing(rig, monkeypatch, "goal")
+    id = rig.create()
+
+    def goes() -> None:
+        away[0] = True
+        database.down_for(1000.0)
+
+    rig.clock.after(30.0, goes)
+    rig.clock.after(45.0, lambda: away.__setitem__(0, False))
+    rig.clock.after(100.0, goes)
+    with pytest.raises(DatabaseUnavailable):
+        rig.drive(id)
+    held_until = 1000.0 + 100.0 + rig.settings.lease_seconds
+    assert 1100.0 < rig.clock.seconds < held_until
+    assert rig.store.load(id).steps["disk"].state is StepState.RUNNING

@@ -1,0 +1,399 @@
+"""A simulated AWS on a virtual clock: eventually consistent, slow to be ready, and able to fail anywhere.
+
+Owns the fake cloud, the fake kinds that speak to it by the real contract, and the virtual clock and
+pool that let a whole deployment run without a thread, a socket or a real second.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tier1_engine.errors import Acted, CallError
+from tier1_engine.kinds import ABSENT, TAG_RESOURCE, Check, Cloud, Kind, Presence, Problem, Registry, Sight, Target
+from tier1_engine.permits import Permit, PermitRefused
+from tier1_engine.pool import Call
+from tier1_engine.runner import Answer
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Crash(BaseException):
+    """The process is killed here; nothing may catch it."""
+
+
+class VirtualClock:
+    """Time that moves only when somebody waits.
+
+    Attributes:
+        offset: what somebody set the wall clock by; the steady one does not jump.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.offset = timedelta()
+        self._plans: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.seconds) + self.offset
+
+    def steady(self) -> float:
+        return self.seconds
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        """Something that happens by itself, so many seconds from now."""
+        heapq.heappush(self._plans, (self.seconds + seconds, next(self._numbers), act))
+
+    def move_to(self, until: float) -> None:
+        """Let time pass, with all that was planned in between."""
+        while self._plans and self._plans[0][0] <= until:
+            at, _, act = heapq.heappop(self._plans)
+            self.seconds = max(self.seconds, at)
+            act()
+        self.seconds = max(self.seconds, until)
+
+
+class InlinePool:
+    """Performs a call when it is submitted; waiting moves the clock."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.answers: list[Answer] = []
+
+    def submit(self, call: Call) -> None:
+        self.answers.append(call())
+
+    def wait(self, until: float | None) -> list[Answer]:
+        answers, self.answers = self.answers, []
+        if not answers:
+            assert until is not None, "the engine would wait for ever"
+            self.clock.move_to(until)
+        return answers
+
+    def wake(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class SlowPool(InlinePool):
+    """Calls take time: each is sent after `send_seconds`, and its answer is there `reply_seconds` later."""
+
+    def __init__(self, clock: VirtualClock, send_seconds: float, reply_seconds: float) -> None:
+        super().__init__(clock)
+        self.send_seconds = send_seconds
+        self.reply_seconds = reply_seconds
+
+    def submit(self, call: Call) -> None:
+        def send() -> None:
+            answer = call()
+            self.clock.after(self.reply_seconds, lambda: self.answers.append(answer))
+
+        self.clock.after(self.send_seconds, send)
+
+    def wait(self, until: float | None) -> list[Answer]:
+        assert until is not None, "the engine would wait for ever"
+        while not self.answers and self.clock.seconds < until:
+            self.clock.move_to(min(until, self.clock.seconds + 0.25))
+        answers, self.answers = self.answers, []
+        return answers
+
+
+@dataclass
+class Thing:
+    """One object of the simulated cloud."""
+
+    id: str
+    kind: str
+    tags: dict[str, str]
+    key: str
+    born: float
+    needs: tuple[str, ...]
+    settings: set[str] = field(default_factory=set)
+    deleting_since: float | None = None
+    broken: str | None = None
+
+
+Fault = Callable[["World", str, Mapping[str, Any]], None]
+
+
+@dataclass
+class World:
+    """The simulated account.
+
+    Attributes:
+        ready_after, visible_after, gone_after: virtual seconds.
+        shown_gone: how long what is gone is still shown, as ended.
+        natural: kinds of which AWS makes no second one for the same resource.
+        deaf_to: ids whose deletion is accepted so many times without anything happening.
+        before, after: faults run before AWS executes a call and after it did; they may raise.
+    """
+
+    clock: VirtualClock
+    ready_after: float = 0.0
+    visible_after: float = 0.0
+    gone_after: float = 0.0
+    shown_gone: float = 0.0
+    natural: frozenset[str] = frozenset()
+    deaf_to: dict[str, int] = field(default_factory=dict)
+    account_id: str = "123456789012"
+    things: dict[str, Thing] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    before: list[Fault] = field(default_factory=list)
+    after: list[Fault] = field(default_factory=list)
+    executed_creates: dict[str, int] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def living(self) -> list[Thing]:
+        return [thing for thing in self.things.values() if self.exists(thing)]
+
+    def exists(self, thing: Thing) -> bool:
+        since = thing.deleting_since
+        return since is None or self.clock.seconds < since + self.gone_after
+
+    def _visible(self, thing: Thing) -> bool:
+        if self.clock.seconds < thing.born + self.visible_after:
+            return False
+        since = thing.deleting_since
+        return since is None or self.clock.seconds < since + self.gone_after + self.shown_gone
+
+    def of(self, step: str) -> list[Thing]:
+        """What was made for a step, dead or alive, in the order of making."""
+        return [t for t in self.things.values() if t.tags.get("Name", "").endswith(f"-{step}")]
+
+    def lingering_interface(self, of: Thing) -> Thing:
+        """Something of AWS's own that uses a thing, and that nobody can delete."""
+        thing = Thing(f"eni-{next(self.numbers):04}", "eni", {}, "", self.clock.seconds, (of.id,))
+        self.things[thing.id] = thing
+        return thing
+
+    def remove_by_hand(self, thing: Thing) -> None:
+        """Somebody deletes it in the AWS console; it is gone at once."""
+        thing.deleting_since = self.clock.seconds - self.gone_after
+
+    def executed(self, operation: str) -> list[str]:
+        """Names or ids of every call of `operation` that reached AWS, in order."""
+        return [name for op, name in self.calls if op == operation]
+
+    def make(self, **parameters: Any) -> dict[str, Any]:
+        """Execute a create whose sender has long given up."""
+        return self._create(**parameters)
+
+    # --- what a call does
+
+    def execute(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append((operation, str(parameters.get("id") or parameters.get("step") or "")))
+        for fault in list(self.before):
+            fault(self, operation, parameters)
+        reply: dict[str, Any] = getattr(self, f"_{operation}")(**parameters)
+        for fault in list(self.after):
+            fault(self, operation, parameters)
+        return reply
+
+    def _create(
+        self, kind: str, step: str, tags: Mapping[str, str], key: str, needs: Sequence[str], token: bool
+    ) -> dict[str, Any]:
+        for need in needs:
+            if need not in self.things or not self.exists(self.things[need]):
+                raise refused("InvalidReference.NotFound", f"{need} does not exist")
+        if token:
+            for thing in self.things.values():
+                if thing.key == key:
+                    return {"id": thing.id}
+        tag = tags[TAG_RESOURCE]
+        if kind in self.natural and any(t.tags.get(TAG_RESOURCE) == tag for t in self.living()):
+            raise refused("AlreadyExists", f"there is one of {step}")
+        thing = Thing(
+            f"{kind}-{next(self.numbers):04}", kind, dict(tags), key, self.clock.seconds, tuple(needs)
+        )
+        self.things[thing.id] = thing
+        self.executed_creates[tag] = self.executed_creates.get(tag, 0) + 1
+        return {"id": thing.id}
+
+    def _find(self, kind: str, tags: Mapping[str, str], step: str = "") -> dict[str, Any]:
+        return {
+            "things": [
+                thing
+                for thing in self.things.values()
+                if thing.kind == kind and self._visible(thing) and tags.items() <= thing.tags.items()
+            ]
+        }
+
+    def _describe(self, id: str) -> dict[str, Any]:
+        thing = self.things.get(id)
+        return {"thing": thing if thing and self._visible(thing) else None}
+
+    def _set(self, id: str, setting: str) -> dict[str, Any]:
+        self.things[id].settings.add(setting)
+        return {}
+
+    def _delete(self, id: str) -> dict[str, Any]:
+        thing = self.things.get(id)
+        if thing is None or not self.exists(thing):
+            raise refused("Thing.NotFound", f"{id} does not exist")
+        if users := [t.id for t in self.living() if id in t.needs]:
+            raise refused("DependencyViolation", f"{id} is used by {users[0]}")
+        if self.deaf_to.get(id, 0):
+            self.deaf_to[id] -= 1
+        elif thing.deleting_since is None:
+            thing.deleting_since = self.clock.seconds
+        return {}
+
+    def _look(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    def _console(self, id: str) -> dict[str, Any]:
+        return {"text": f"console of {id}"}
+
+
+def refused(code: str, message: str = "") -> CallError:
+    return CallError(code, message or code, operation="Sim", acted=Acted.REFUSED, http_status=400)
+
+
+def unknown(code: str = "ConnectionReset") -> CallError:
+    return CallError(code, "the reply was lost", operation="Sim", acted=Acted.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class SimCloud:
+    """The world through one permit."""
+
+    world: World
+    permit: Permit
+    region: str = "us-east-1"
+
+    @property
+    def account_id(self) -> str:
+        self.world.execute("look", {})
+        return self.world.account_id
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        return self.world.execute(operation, parameters)
+
+    def pages(
+        self, service: str, operation: str, result_key: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        yield from self.world.execute(operation, parameters)[result_key]
+
+    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        self.permit.check()
+        return self.world.execute(operation, parameters)
+
+
+class SimKind(Kind):
+    """A kind of the simulated cloud. Subclasses differ in tokens, settings and candidates."""
+
+    gone = frozenset({"Thing.NotFound"})
+    not_visible_yet = frozenset({"InvalidReference.NotFound"})
+    next_candidate = frozenset({"NoCapacity"})
+    already_exists = frozenset({"AlreadyExists"})
+    settings: tuple[str, ...] = ()
+    token = False
+
+    def __init__(self, name: str, *, token: bool = False, settings: tuple[str, ...] = (), console: bool = False) -> None:
+        self.name = name  # type: ignore[misc]
+        self.title = name  # type: ignore[misc]
+        self.token = token
+        self.settings = settings
+        self.archives_console = console  # type: ignore[misc]
+
+    def candidates(self, request: Mapping[str, Any]) -> int:
+        return int(request.get("candidates", 1))
+
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+        reply = cloud.read("sim", "find", kind=self.name, tags={TAG_RESOURCE: target.resource_id}, step=target.step)
+        return [self._sight(cloud, thing) for thing in reply["things"]]
+
+    def create(self, cloud: Cloud, target: Target) -> Sight:
+        reply = cloud.change(
+            "sim",
+            "create",
+            kind=self.name,
+            step=target.step,
+            tags=dict(target.tags),
+            key=target.key,
+            needs=list(target.request.get("needs", ())),
+            token=self.token,
+        )
+        return Sight(Presence.PENDING, aws_id=reply["id"], tags=target.tags, key=target.key)
+
+    def describe(self, cloud: Cloud, target: Target) -> Sight:
+        thing = cloud.read("sim", "describe", id=target.aws_id)["thing"]
+        return ABSENT if thing is None else self._sight(cloud, thing)
+
+    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        for setting in sight.unset:
+            cloud.change("sim", "set", id=target.aws_id, setting=setting)
+
+    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+        cloud.change("sim", "delete", id=target.aws_id)
+
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return [
+            self._sight(cloud, thing) for thing in cloud.pages("sim", "find", "things", kind=self.name, tags=tags)
+        ]
+
+    def console(self, cloud: Cloud, target: Target) -> str:
+        return str(cloud.read("sim", "console", id=target.aws_id)["text"])
+
+    def console_url(self, region: str, aws_id: str) -> str:
+        return f"https://{region}.example/{aws_id}"
+
+    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {"look": [f"look {aws_id}"], "delete": [f"delete {aws_id}"]}
+
+    def _sight(self, cloud: Cloud, thing: Thing) -> Sight:
+        world: World = cloud.world  # type: ignore[attr-defined]
+        unset = tuple(s for s in self.settings if s not in thing.settings)
+        presence, problem = Presence.READY, None
+        if thing.deleting_since is not None:
+            presence = Presence.LEAVING if world.exists(thing) else Presence.GONE
+        elif thing.broken is not None:
+            presence, problem = Presence.BROKEN, Problem(thing.broken, "it broke")
+        elif world.clock.seconds < thing.born + world.ready_after:
+            presence = Presence.PENDING
+        elif unset:
+            presence = Presence.UNSET
+        return Sight(
+            presence,
+            aws_id=thing.id,
+            tags=thing.tags,
+            key=thing.key,
+            made_at=f"{thing.born:012.3f}",
+            problem=problem,
+            unset=unset,
+        )
+
+
+class SimCheck(Check):
+    """A check whose answers a test writes."""
+
+    name = "sim_check"
+    title = "check"
+
+    def __init__(self) -> None:
+        self.answers: list[Sight] = []
+
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+        cloud.read("sim", "look")
+        return self.answers.pop(0) if len(self.answers) > 1 else (self.answers or [Sight(Presence.READY)])[0]
+
+
+def registry(check: SimCheck | None = None) -> Registry:
+    """Four kinds: with and without a token, with configuration, with a console; and one check."""
+    kinds = [
+        SimKind("net", settings=("dns",)),
+        SimKind("disk", token=True),
+        SimKind("door", settings=("rule", "route")),
+        SimKind("machine", token=True, console=True),
+    ]
+    return Registry({kind.name: kind for kind in kinds}, {"sim_check": check or SimCheck()})
+
+
+__all__ = ["Crash", "InlinePool", "PermitRefused", "SimCheck", "SimCloud", "SimKind", "VirtualClock", "World"]
