@@ -12,6 +12,7 @@ from tier1_engine.models import Base
 
 
 def run() -> None:
+    """Run the migrations that alembic was asked for."""
     connection = context.config.attributes.get("connection")
     if connection is None:
         raise RuntimeError("Run migrations through `tier1 db upgrade`, which opens the database safely.")

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tier1_engine.decide import grace_end
+from tier1_engine.decision import grace_end
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures import UNREACHABLE_CODES
+from tier1_engine.intent import Assignment
 from tier1_engine.kinds import Problem, Sight
 from tier1_engine.pace import Pacer
 from tier1_engine.record import (
@@ -26,7 +27,7 @@ from tier1_engine.record import (
     Resource,
     ResourceAdd,
 )
-from tier1_engine.runner import Answer, Assignment
+from tier1_engine.runner import Answer
 from tier1_engine.states import Action, FailureClass, Outcome, ResourceState
 
 
@@ -96,7 +97,9 @@ def problem_of(error: CallError) -> Problem:
     """What keeps us from acting, in words that say what to do."""
     message = error.message
     if error.code in UNREACHABLE_CODES:
-        message = f"the AWS endpoint cannot be reached ({message}): check the network, or start it, and resume"
+        message = (
+            f"the AWS endpoint cannot be reached ({message}): check the network, or start it, and resume"
+        )
     return Problem(error.code, message, error.operation, error.request_id)
 
 
@@ -112,7 +115,7 @@ def end_in_error(case: Case, error: CallError) -> list[Change]:
     """The end of an attempt that failed; a failed look, which has no row before it, gets one now."""
     unknown = case.answer.in_change and error.acted is Acted.UNKNOWN
     outcome = Outcome.UNKNOWN if unknown else Outcome.REFUSED
-    words = {
+    words: dict[str, Any] = {
         "operation": error.operation,
         "code": error.code,
         "message": error.message,

@@ -193,7 +193,7 @@ def _openers(engine: Engine) -> str:
     """The processes that have the SQLite file open, for the sentence about a lock (Linux only)."""
     path = os.path.realpath(engine.url.database or "")
     pids: list[str] = []
-    for pid in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+    for pid in filter(str.isdigit, os.listdir("/proc") if Path("/proc").is_dir() else ()):
         try:
             files = {os.path.realpath(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
         except OSError:

@@ -17,15 +17,17 @@ from tier1_engine import lease as leases
 from tier1_engine import removal, results
 from tier1_engine.case import Case
 from tier1_engine.clock import Clock, new_id
-from tier1_engine.decide import End, Why, Work, decide
+from tier1_engine.decide import decide
+from tier1_engine.decision import End, Why, Work
 from tier1_engine.errors import Acted, CallError, DatabaseUnavailable, Refused
+from tier1_engine.intent import Assignment, KindMissing, assign, intend, request_at_once
 from tier1_engine.kinds import Cloud, Registry
 from tier1_engine.lease import Lease
 from tier1_engine.pace import Do, Pacer, Task
 from tier1_engine.permits import Permit, PermitRefused
 from tier1_engine.pool import Pool
 from tier1_engine.record import AttemptSet, Change, DeploymentSet, Move, Record, ResourceSet, StepSet
-from tier1_engine.runner import Answer, Assignment, KindMissing, assign, intend, perform, request_at_once
+from tier1_engine.runner import Answer, perform
 from tier1_engine.settings import Settings
 from tier1_engine.states import GOING_BACK, Outcome, ResourceState, StepState
 from tier1_engine.store import GoalChanged, Store
@@ -168,9 +170,7 @@ class Driver:
         self.parts.observer.turn(self.record, whole, self.pacer.due)
         return decision
 
-    def _plan(
-        self, changes: Sequence[Change]
-    ) -> tuple[Work | End, list[Change], Record, list[Assignment]]:
+    def _plan(self, changes: Sequence[Change]) -> tuple[Work | End, list[Change], Record, list[Assignment]]:
         """All changes of the turn, the record with them, and the calls that go out once they are on disk."""
         parts, whole = self.parts, list(changes)
         record = self.record.apply(whole)
@@ -223,9 +223,7 @@ class Driver:
         )
         after = record.apply(intents)
         try:
-            assignment = assign(
-                task, attempt_id, after, self.pacer, parts.registry, parts.store.database_id
-            )
+            assignment = assign(task, attempt_id, after, self.pacer, parts.registry, parts.store.database_id)
         except (KindMissing, Refused) as error:
             instead = self._impossible(task, record, str(error))
             return instead, record.apply(instead), None

@@ -7,6 +7,7 @@ opening move of each request; the driving itself is `driver`, the decisions are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -15,9 +16,10 @@ from typing import Any
 from tier1_engine import lease as leases
 from tier1_engine.blueprint import Plan, ordered
 from tier1_engine.clock import new_deployment_id
-from tier1_engine.decide import Why, activated, may_have_acted, move, turn_back
+from tier1_engine.decision import Why, may_have_acted, move, turn_back
 from tier1_engine.driver import Driver, Opening, Parts
-from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, NoSuchDeployment, Refused
+from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost, NoSuchDeployment, Refused
+from tier1_engine.forward import activated
 from tier1_engine.pace import Pacer
 from tier1_engine.record import Change, Deployment, DeploymentSet, Record, ResourceSet, Step, StepSet
 from tier1_engine.states import (
@@ -129,9 +131,7 @@ def drive(parts: Parts, deployment_id: str, opening: Opening | None = None) -> E
         Refused: the opening was refused; nothing was changed.
     """
     holder = leases.this_process()
-    lease = leases.take(
-        parts.store, deployment_id, holder, parts.settings.lease_seconds, parts.clock
-    )
+    lease = leases.take(parts.store, deployment_id, holder, parts.settings.lease_seconds, parts.clock)
     try:
         driver = Driver(parts, lease)
         why = driver.run(opening or _go_on)
@@ -142,10 +142,8 @@ def drive(parts: Parts, deployment_id: str, opening: Opening | None = None) -> E
 
 def _release(parts: Parts, lease: leases.Lease) -> None:
     """Give the lease back; where the database is gone it ends by itself."""
-    try:
+    with suppress(DatabaseUnavailable):
         leases.release(parts.store, lease)
-    except DatabaseUnavailable:
-        pass
 
 
 # --- resume
@@ -162,7 +160,10 @@ def resume(parts: Parts, deployment_id: str, how: Resume = Resume.GO_ON) -> Ende
         request(parts, deployment_id, Goal.ROLLED_BACK)
         return drive(parts, deployment_id)
     record = parts.store.load(deployment_id)
-    if record.deployment.state in (*ENDED, State.ACTIVE) and record.deployment.goal == record.deployment.state:
+    if (
+        record.deployment.state in (*ENDED, State.ACTIVE)
+        and record.deployment.goal.value == record.deployment.state.value
+    ):
         return _settled(record, how)
     opening: Opening = {Resume.RETRY: _retry, Resume.CONTINUE: _accept}.get(how, _go_on)
     return drive(parts, deployment_id, opening)
@@ -255,9 +256,7 @@ def _cannot(deployment: Deployment, flag: str) -> str:
 # --- rollback and destroy
 
 
-def request(
-    parts: Parts, deployment_id: str, goal: Goal, *, retain: Sequence[str] = ()
-) -> Deployment:
+def request(parts: Parts, deployment_id: str, goal: Goal, *, retain: Sequence[str] = ()) -> Deployment:
     """Write what is wanted, guarded by the state. `destroyed` of what was never active is rolled back.
 
     Raises:
@@ -277,7 +276,9 @@ def request(
                 f"use `tier1 destroy {deployment.id}`."
             )
         if deployment.state in ENDED and (closed or deployment.state.value != goal.value):
-            raise Refused(f"{deployment.name} is {deployment.state} already: nothing of it is left to act on.")
+            raise Refused(
+                f"{deployment.name} is {deployment.state} already: nothing of it is left to act on."
+            )
 
     try:
         return parts.store.request_goal(
@@ -336,7 +337,7 @@ def follow(
         try:
             return drive(parts, deployment_id)
         except DrivenByAnother as error:
-            if isinstance(error, leases.LeaseLost):
+            if isinstance(error, LeaseLost):
                 raise
             if not told:
                 tell(str(error))

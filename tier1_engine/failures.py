@@ -66,12 +66,26 @@ THROTTLE_CODES = frozenset(
 """botocore's own list of throttling codes (`retries/standard.py`), and IAM's advice to try again."""
 
 NEVER_ANSWERED = frozenset(
-    {"ConnectionRefused", "ConnectTimeout", "NameNotResolved", "ConnectionReset", "CallTimeout", "UnreadableReply"}
+    {
+        "ConnectionRefused",
+        "ConnectTimeout",
+        "NameNotResolved",
+        "ConnectionReset",
+        "CallTimeout",
+        "UnreadableReply",
+    }
 )
 """Ours: what `aws` reports when AWS said nothing that could be read."""
 
 SERVER_CODES = frozenset(
-    {"InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "Unavailable", "RequestTimeout"}
+    {
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "Unavailable",
+        "RequestTimeout",
+    }
 )
 UNSUPPORTED_CODES = frozenset(
     {"InvalidAction", "UnknownOperation", "UnknownOperationException", "NotImplemented", "InvalidOperation"}

@@ -202,7 +202,8 @@ class Kind(ABC):
     @abstractmethod
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
         """Everything of this kind that carries all of `tags` (a census, a sweep). `tags` may be of
-        the form `{"tier1:deployment": id}` or `{"tier1:database": id}`; a value `*` means any."""
+        the form `{"tier1:deployment": id}` or `{"tier1:database": id}`; a value `*` means any.
+        """
 
     def owns(self, target: Target, sight: Sight) -> bool:
         """Whether `sight` proves that this deployment made it for this resource."""
@@ -221,7 +222,8 @@ class Kind(ABC):
     @abstractmethod
     def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
         """`aws` command lines by purpose, without region and profile: `look` to see it,
-        `delete` for each command, in order, that removes it (a list of shell-quoted lines)."""
+        `delete` for each command, in order, that removes it (a list of shell-quoted lines).
+        """
 
 
 class Check(ABC):

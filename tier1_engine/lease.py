@@ -35,7 +35,8 @@ from sqlalchemy import Connection, bindparam, func, select
 from tier1_engine import database, statements
 from tier1_engine.clock import Clock
 from tier1_engine.errors import DrivenByAnother, LeaseLost, NoSuchDeployment
-from tier1_engine.store import DEPLOYMENTS, Fence, Store
+from tier1_engine.rows import DEPLOYMENTS
+from tier1_engine.store import Fence, Store
 
 RENEWALS_PER_LEASE = 3
 
@@ -149,9 +150,7 @@ def release(store: Store, lease: Lease) -> None:
         statements.change(connection, DEPLOYMENTS, {"id": lease.deployment_id}, values)
 
 
-def driven(
-    store: Store, holder: Mapping[str, Any] | None, expires_at: datetime | None, clock: Clock
-) -> bool:
+def driven(store: Store, holder: Mapping[str, Any] | None, expires_at: datetime | None, clock: Clock) -> bool:
     """Whether the holder that a row names is to be taken as driving now."""
     if holder is None or expires_at is None:
         return False
@@ -176,7 +175,7 @@ def _live(holder: Mapping[str, Any], expires_at: datetime, now: datetime, clock:
         return now < expires_at
     if holder["namespace"] == _namespace() and _started(holder["pid"]) != holder["started"]:
         return False
-    return clock.steady() < holder["steady_end"]
+    return bool(clock.steady() < holder["steady_end"])
 
 
 def _on_this_boot(holder: Mapping[str, Any]) -> bool:
@@ -225,7 +224,7 @@ def _boot() -> str:
 def _namespace() -> str:
     """The pid namespace: a process id means nothing in another one (pid_namespaces(7))."""
     try:
-        return os.readlink("/proc/self/ns/pid")
+        return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
 

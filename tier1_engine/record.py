@@ -194,28 +194,38 @@ def with_values(item: Item, values: Mapping[str, Any]) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class StepSet:
+    """Other values in the columns of a step."""
+
     name: str
     values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceAdd:
+    """A new resource row."""
+
     resource: Resource
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceSet:
+    """Other values in the columns of a resource."""
+
     id: str
     values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptAdd:
+    """A new attempt."""
+
     attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptSet:
+    """Other values in the columns of an attempt."""
+
     id: str
     values: Mapping[str, Any]
 
@@ -254,9 +264,7 @@ class Console:
     text: str
 
 
-Change = (
-    StepSet | ResourceAdd | ResourceSet | AttemptAdd | AttemptSet | DeploymentSet | Move | Note | Console
-)
+Change = StepSet | ResourceAdd | ResourceSet | AttemptAdd | AttemptSet | DeploymentSet | Move | Note | Console
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,9 +304,7 @@ class Record:
         return next((r for r in self.resources.values() if r.name == step), None)
 
     def attempts_at(self, resource_id: str, action: Action) -> tuple[Attempt, ...]:
-        return tuple(
-            a for a in self.attempts.values() if a.resource_id == resource_id and a.action is action
-        )
+        return tuple(a for a in self.attempts.values() if a.resource_id == resource_id and a.action is action)
 
     @property
     def earliest_incomplete(self) -> Phase | None:

@@ -224,7 +224,9 @@ def _census_failed(case: Case, error: CallError) -> list[Change]:
 def _unlisted(case: Case) -> list[Change]:
     if not case.answer.unlisted:
         return []
-    return _warning(case, f"this endpoint cannot list {', '.join(case.answer.unlisted)}: strays would go unseen")
+    return _warning(
+        case, f"this endpoint cannot list {', '.join(case.answer.unlisted)}: strays would go unseen"
+    )
 
 
 def _warning(case: Case, text: str) -> list[Change]:

@@ -51,10 +51,7 @@ def identified(case: Case) -> list[Change]:
         pacer.back_off(IDENTITY, case.now)
         pacer.identity_tries += 1
         verdict = judge(error, Action.DESCRIBE, None, young=False)
-        if (
-            verdict is not Verdict.TRANSIENT
-            or pacer.identity_tries >= case.record.deployment.max_attempts
-        ):
+        if verdict is not Verdict.TRANSIENT or pacer.identity_tries >= case.record.deployment.max_attempts:
             pacer.blocked = problem_of(error)
     elif case.answer.account_id != wanted:
         message = (
@@ -162,7 +159,7 @@ def _created(case: Case, step: Step) -> list[Change]:
     if spent := case.answer.spent:
         end = end_attempt(case, Outcome.REFUSED, code="KeySpent", message=_words(spent))
         return [*end, *_make_anew(case, step, spent)]
-    action = {} if case.answer.changed else {"action": Action.ADOPT}
+    action: dict[str, Any] = {} if case.answer.changed else {"action": Action.ADOPT}
     return [*end_attempt(case, aws_id=case.sight.aws_id, **action), *_take(case, step)]
 
 
@@ -243,7 +240,8 @@ def _absent(case: Case, step: Step) -> list[Change]:
 
 def _dead(case: Case, step: Step) -> list[Change]:
     """It died. With a reason of its own the step fails or its next candidate is asked for; without
-    one, somebody deleted it, and it is made anew. What is left of it becomes a stray."""
+    one, somebody deleted it, and it is made anew. What is left of it becomes a stray.
+    """
     resource, sight, kind = case.resource, case.sight, case.assignment.kind
     if sight.problem is None:
         changes = _make_anew(case, step, sight)

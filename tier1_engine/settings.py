@@ -100,4 +100,6 @@ def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
 
 def database_url(environ: Mapping[str, str] = os.environ) -> str:
     """`TIER1_DATABASE_URL`, or SQLite in the state directory."""
-    return environ.get("TIER1_DATABASE_URL", "").strip() or f"sqlite:///{state_directory(environ) / 'tier1.db'}"
+    return (
+        environ.get("TIER1_DATABASE_URL", "").strip() or f"sqlite:///{state_directory(environ) / 'tier1.db'}"
+    )

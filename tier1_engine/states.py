@@ -204,7 +204,9 @@ TRANSITIONS: tuple[Transition, ...] = (
         State.ACTIVE,
         "every check passed or was skipped; where the end of an attempt is unknown, a census found no stray",
     ),
-    Transition(Trigger.FAIL, FORWARD, State.FAILED, "a step failed for good and no automatic rollback follows"),
+    Transition(
+        Trigger.FAIL, FORWARD, State.FAILED, "a step failed for good and no automatic rollback follows"
+    ),
     *(
         Transition(
             Trigger.RETRY,
@@ -230,7 +232,10 @@ TRANSITIONS: tuple[Transition, ...] = (
         "never_active",
     ),
     Transition(
-        Trigger.ROLLED_BACK, (State.ROLLING_BACK,), State.ROLLED_BACK, "everything that is ours is gone or retained"
+        Trigger.ROLLED_BACK,
+        (State.ROLLING_BACK,),
+        State.ROLLED_BACK,
+        "everything that is ours is gone or retained",
     ),
     Transition(
         Trigger.STALL,
@@ -245,7 +250,9 @@ TRANSITIONS: tuple[Transition, ...] = (
         "the operator, or an expired time to live, takes down what once was active",
         "once_active",
     ),
-    Transition(Trigger.DESTROYED, (State.DESTROYING,), State.DESTROYED, "everything that is ours is gone or retained"),
+    Transition(
+        Trigger.DESTROYED, (State.DESTROYING,), State.DESTROYED, "everything that is ours is gone or retained"
+    ),
 )
 TRIGGER_ENDING_PHASE: dict[Phase, Trigger] = {
     Phase.NETWORK: Trigger.NETWORK_READY,

@@ -10,50 +10,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, exists, func, or_, select
+from sqlalchemy import Engine, Table, bindparam, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from tier1_engine import database, statements
 from tier1_engine.errors import LeaseLost, NameInUse, NoSuchDeployment, Tier1Error
 from tier1_engine.models import (
-    AttemptRow,
-    ConsoleRow,
-    DeploymentRow,
-    EventRow,
     Installation,
-    ResourceRow,
-    StepRow,
 )
 from tier1_engine.record import (
-    FIELDS,
     Attempt,
-    AttemptAdd,
-    AttemptSet,
     Change,
-    Console,
     Deployment,
     DeploymentSet,
-    Move,
-    Note,
     Record,
     Resource,
-    ResourceAdd,
-    ResourceSet,
     Step,
-    StepSet,
+)
+from tier1_engine.rows import (
+    ATTEMPTS,
+    CONSOLES,
+    DEPLOYMENTS,
+    EVENTS,
+    RESOURCES,
+    STEPS,
+    item_of,
+    values_of,
+    write,
 )
 from tier1_engine.states import ENDED, Action, Goal, Outcome, ResourceState, State, Trigger
-
-DEPLOYMENTS: Table = DeploymentRow.__table__  # type: ignore[assignment]  # declared as FromClause
-STEPS: Table = StepRow.__table__  # type: ignore[assignment]
-RESOURCES: Table = ResourceRow.__table__  # type: ignore[assignment]
-ATTEMPTS: Table = AttemptRow.__table__  # type: ignore[assignment]
-EVENTS: Table = EventRow.__table__  # type: ignore[assignment]
-CONSOLES: Table = ConsoleRow.__table__  # type: ignore[assignment]
-
-Item = TypeVar("Item", Deployment, Step, Resource, Attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +136,8 @@ class Store:
         event = {"deployment_id": deployment.id, "at": deployment.created_at, "message": message}
         try:
             with database.translated(self.engine), self.engine.begin() as connection:
-                statements.add(connection, DEPLOYMENTS, [{**_values(deployment), "lease_term": 0}])
-                statements.add(connection, STEPS, [_values(step) for step in steps])
+                statements.add(connection, DEPLOYMENTS, [{**values_of(deployment), "lease_term": 0}])
+                statements.add(connection, STEPS, [values_of(step) for step in steps])
                 statements.add(connection, EVENTS, [event])
         except IntegrityError as error:
             raise NameInUse(self._sentence_about_name(deployment)) from error
@@ -179,10 +166,10 @@ class Store:
             resources = connection.execute(_ITS_RESOURCES, {"of": deployment_id}).all()
             attempts = connection.execute(_ITS_ATTEMPTS, {"of": deployment_id}).all()
         return Record(
-            _item(Deployment, found),
-            {step.name: _item(Step, step) for step in steps},
-            {resource.id: _item(Resource, resource) for resource in resources},
-            {attempt.id: _item(Attempt, attempt) for attempt in attempts},
+            item_of(Deployment, found),
+            {step.name: item_of(Step, step) for step in steps},
+            {resource.id: item_of(Resource, resource) for resource in resources},
+            {attempt.id: item_of(Attempt, attempt) for attempt in attempts},
         )
 
     def goal(self, deployment_id: str, fence: Fence) -> tuple[Goal, tuple[str, ...]]:
@@ -230,7 +217,7 @@ class Store:
                     raise GoalChanged(row.goal, tuple(row.retain))
                 if row.state is not before.state:
                     raise LeaseLost(f"The state of {before.id} was changed by another driver.")
-                _write(connection, before.id, [*changes, stamped], now)
+                write(connection, before.id, [*changes, stamped], now)
             elif row.revision != before.revision + 1:
                 raise LeaseLost(f"The record of {before.id} was changed by another driver.")
         return after.apply([stamped])
@@ -256,7 +243,7 @@ class Store:
             row = connection.execute(_LOCK_WHOLE, {"locked": deployment_id}).first()
             if row is None:
                 raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
-            deployment = _item(Deployment, row)
+            deployment = item_of(Deployment, row)
             allowed(deployment)
             kept = tuple(dict.fromkeys((*deployment.retain, *retain)))
             if goal is deployment.goal and kept == deployment.retain:
@@ -276,7 +263,7 @@ class Store:
         fits = or_(DEPLOYMENTS.c.name == reference, DEPLOYMENTS.c.id.startswith(reference, autoescape=True))
         query = select(DEPLOYMENTS).where(fits).order_by(DEPLOYMENTS.c.created_at.desc())
         with database.translated(self.engine), self.reading() as connection:
-            return [_item(Deployment, row) for row in connection.execute(query)]
+            return [item_of(Deployment, row) for row in connection.execute(query)]
 
     def summaries(
         self,
@@ -309,7 +296,11 @@ class Store:
             rows = connection.execute(query).all()
         return [
             Summary(
-                _item(Deployment, row), row.holder, row.lease_since, row.lease_expires_at, int(row.remaining)
+                item_of(Deployment, row),
+                row.holder,
+                row.lease_since,
+                row.lease_expires_at,
+                int(row.remaining),
             )
             for row in rows
         ]
@@ -318,7 +309,7 @@ class Store:
         """Every attempt, in the order of time."""
         query = _of(ATTEMPTS, deployment_id).order_by(ATTEMPTS.c.begun_at, ATTEMPTS.c.id)
         with database.translated(self.engine), self.reading() as connection:
-            return [_item(Attempt, row) for row in connection.execute(query)]
+            return [item_of(Attempt, row) for row in connection.execute(query)]
 
     def events(self, deployment_id: str, *, after: int = 0) -> list[Event]:
         """The time line, in the order it was written."""
@@ -333,90 +324,6 @@ class Store:
         with database.translated(self.engine), self.reading() as connection:
             text: str | None = connection.execute(query).scalar()
         return text
-
-
-# --- how a change is written
-
-
-def _write(connection: Connection, deployment_id: str, changes: Sequence[Change], now: datetime) -> None:
-    for change in _merged(changes):
-        _write_row(connection, deployment_id, change, now)
-    if events := [_event_of(c, deployment_id, now) for c in changes if isinstance(c, Move | Note)]:
-        statements.add(connection, EVENTS, events)
-    of_deployment: dict[str, Any] = {}
-    for change in changes:
-        if isinstance(change, DeploymentSet):
-            of_deployment |= change.values
-        elif isinstance(change, Move):
-            of_deployment |= {"state": change.target, "goal": change.goal}
-    statements.change(connection, DEPLOYMENTS, {"id": deployment_id}, of_deployment)
-
-
-def _write_row(connection: Connection, deployment_id: str, change: Change, now: datetime) -> None:
-    """One change of a step, a resource or an attempt; the others are written together, after these."""
-    match change:
-        case StepSet(name, values):
-            statements.change(connection, STEPS, {"deployment_id": deployment_id, "name": name}, values)
-        case ResourceAdd(resource):
-            statements.add(connection, RESOURCES, [_values(resource)])
-        case ResourceSet(id, values):
-            statements.change(connection, RESOURCES, {"id": id}, values)
-        case AttemptAdd(attempt):
-            statements.add(connection, ATTEMPTS, [_values(attempt)])
-        case AttemptSet(id, values):
-            statements.change(connection, ATTEMPTS, {"id": id}, values)
-        case Console(resource_id, text):
-            kept = {"resource_id": resource_id, "deployment_id": deployment_id}
-            statements.add(connection, CONSOLES, [{**kept, "captured_at": now, "text": text}])
-
-
-def _merged(changes: Sequence[Change]) -> list[Change]:
-    """The same changes in fewer statements: what changes one row twice in a row is one UPDATE.
-
-    Only neighbours among the changes of one table are merged, so that its rows meet its constraints
-    in the order in which they were changed.
-    """
-    merged: list[Change] = []
-    last: dict[Table, int] = {}
-    for change in changes:
-        table = _TABLE_OF.get(type(change))
-        if table is None:
-            merged.append(change)
-        elif table in last and (both := _both(merged[last[table]], change)) is not None:
-            merged[last[table]] = both
-        else:
-            last[table] = len(merged)
-            merged.append(change)
-    return merged
-
-
-_TABLE_OF: dict[type[Change], Table] = {
-    StepSet: STEPS,
-    ResourceAdd: RESOURCES,
-    ResourceSet: RESOURCES,
-    AttemptAdd: ATTEMPTS,
-    AttemptSet: ATTEMPTS,
-}
-
-
-def _both(first: Change, second: Change) -> Change | None:
-    """One change that does what both do, where both set values of one row."""
-    match first, second:
-        case StepSet(), StepSet() if first.name == second.name:
-            return StepSet(first.name, {**first.values, **second.values})
-        case ResourceSet(), ResourceSet() if first.id == second.id:
-            return ResourceSet(first.id, {**first.values, **second.values})
-        case AttemptSet(), AttemptSet() if first.id == second.id:
-            return AttemptSet(first.id, {**first.values, **second.values})
-    return None
-
-
-def _event_of(change: Move | Note, deployment_id: str, now: datetime) -> dict[str, Any]:
-    event = {"deployment_id": deployment_id, "at": now, "message": change.message}
-    if isinstance(change, Note):
-        return {**event, "trigger": None, "from_state": None, "to_state": None, "step": change.step}
-    move = {"trigger": change.trigger, "from_state": change.source, "to_state": change.target}
-    return {**event, **move, "step": None}
 
 
 def _check_fence(deployment_id: str, row: Any, fence: Fence) -> None:
@@ -464,21 +371,7 @@ def _remains() -> Any:
         ATTEMPTS.c.resource_id == RESOURCES.c.id,
         ATTEMPTS.c.action == Action.CREATE,
         or_(ATTEMPTS.c.outcome.is_(None), ATTEMPTS.c.outcome == Outcome.UNKNOWN),
+        ATTEMPTS.c.settled.is_(False),
     )
     living = RESOURCES.c.state.notin_([ResourceState.DELETED, ResourceState.RETAINED])
     return RESOURCES.c.owned & living & or_(RESOURCES.c.aws_id.is_not(None), may_exist)
-
-
-# --- rows and values
-
-
-def _values(item: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in FIELDS[type(item)]}
-
-
-def _item(kind: type[Item], row: Any) -> Item:
-    columns: dict[str, Any] = row._asdict()
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value := columns[name], list) else value for name in FIELDS[kind]
-    }
-    return kind(**values)

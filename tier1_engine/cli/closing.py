@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tier1_engine.cli.lines import Line, Tone
 from tier1_engine.cli.streams import clean
-from tier1_engine.decide import Why
+from tier1_engine.decision import Why
 from tier1_engine.engine import Ended
 from tier1_engine.record import Deployment, Record, Resource
 from tier1_engine.states import FailureClass, Goal, State, StepState
