@@ -60,15 +60,20 @@ Retain = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tier1 {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and end.", is_eager=True)
+        bool,
+        typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
-    if version:
-        typer.echo(f"tier1 {__version__}")
-        raise typer.Exit
+    """What holds for every command; its help stands at the app."""
 
 
 def _end(code: int) -> NoReturn:

@@ -100,13 +100,18 @@ class LiveView:
         head.append(state, style=STYLE_OF_STATE.get(state, "cyan"))
         head.append(f"  {elapsed(self._clock.steady() - self._entered_at)}", style=QUIET)
         frame = _Frame(record, due, self._clock.steady(), self._marks, self._spin(final), final=final)
-        rows = frame.going_back() if deployment.state in (*GOING_BACK, *ENDED) else frame.forward()
+        backwards = deployment.state in (*GOING_BACK, *ENDED)
+        rows = list(frame.going_back() if backwards else frame.forward())
         table = Table.grid(padding=(0, 1))
         table.add_column(width=3)
-        for _ in range(3):
-            table.add_column(no_wrap=True, overflow="ellipsis")
-        for row in rows:
-            table.add_row(*row)
+        widths = [max(row[cell].cell_len for row in rows) for cell in (1, 2)]
+        for width in (*widths, None):
+            table.add_column(no_wrap=True, width=width)
+        # Only what there is to say gives way where the terminal is narrow.
+        room = max(self._console.width - 3 - sum(widths) - len(widths) - 2, 10)
+        for mark, name, figure, about in rows:
+            about.truncate(room, overflow="ellipsis")
+            table.add_row(mark, name, figure, about)
         return Group(head, table)
 
     def _spin(self, final: bool) -> Text:
