@@ -87,7 +87,7 @@ def executed_late(world: World, step: str, seconds: float, error: Callable[[], C
         if called == "create" and parameters["step"] == step and not done:
             done.append(True)
             late = dict(parameters)
-            world.clock.after(seconds, lambda: world.make(**late))
+            world.clock.after(seconds, lambda: world.make(late))
             raise error()
 
     return fault

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.simulation.world import InlinePool, SimCheck, SimCloud, VirtualClock, World, registry
+from tests.simulation.kinds import SimCheck, registry
+from tests.simulation.world import InlinePool, SimCloud, VirtualClock, World
 from tier1_engine import engine
 from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
 from tier1_engine.driver import Observer, Parts, Silent, Stop

@@ -11,7 +11,7 @@ from tests.simulation.rig import Rig, plan
 from tests.simulation.world import refused, unknown
 from tier1_engine import engine
 from tier1_engine.blueprint import Plan
-from tier1_engine.decide import Why
+from tier1_engine.decision import Why
 from tier1_engine.driver import Stop
 from tier1_engine.engine import Ended, Resume, exit_code
 from tier1_engine.errors import Acted, CallError, Refused
@@ -72,7 +72,7 @@ def test_a_critical_check_rolls_back(rig: Rig) -> None:
 
 
 def test_a_defect_in_a_kind_is_a_failure_of_its_step(rig: Rig) -> None:
-    """What a kind's code raises by mistake does not take the driver with it; after a send it may have acted."""
+    """What its code raises by mistake does not take the driver with it; after a send it may have acted."""
 
     def typo() -> CallError:
         raise ZeroDivisionError("a kind's mistake")
@@ -311,7 +311,9 @@ def test_when_tries_run_out_the_steps_own_class_counts(rig: Rig) -> None:
     assert ended.record.deployment.state is State.ROLLED_BACK
 
 
-def test_a_lost_reply_that_was_not_executed_is_looked_after_for_the_grace_before_the_next_try(rig: Rig) -> None:
+def test_a_lost_reply_that_was_not_executed_is_looked_after_for_the_grace_before_the_next_try(
+    rig: Rig,
+) -> None:
     """Between the unknown create and the next one lies the whole visibility grace."""
     sent: list[float] = []
     rig.world.before.append(act("create", "net", lambda: sent.append(rig.clock.seconds)))
@@ -406,7 +408,10 @@ def test_a_machine_that_died_for_want_of_capacity_is_deleted_and_the_next_candid
     assert ended.record.deployment.state is State.ACTIVE
     assert [t.id for t in rig.world.of("machine") if rig.world.exists(t)] == ["machine-0006"]
     assert ended.record.resource_of("machine~1") is not None
-    assert {r.state for r in ended.record.resources.values()} == {ResourceState.PRESENT, ResourceState.DELETED}
+    assert {r.state for r in ended.record.resources.values()} == {
+        ResourceState.PRESENT,
+        ResourceState.DELETED,
+    }
 
 
 def test_a_candidate_with_an_unknown_try_waits_out_the_grace_before_the_next(rig: Rig) -> None:
@@ -422,7 +427,7 @@ def test_a_candidate_with_an_unknown_try_waits_out_the_grace_before_the_next(rig
 
 
 def test_a_failed_deployment_is_driven_on_only_in_its_own_account(rig: Rig) -> None:
-    """It was cut while the disk was still being made after the net had failed; the next credentials are others."""
+    """It was cut while the disk was made and the net had failed; the next credentials are others."""
     rig.world.ready_after = 100.0
     rig.world.before.append(fail("set", "net"))
     id = rig.create(rollback_enabled=False)

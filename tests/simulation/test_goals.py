@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.faults import act, fail
 from tests.simulation.rig import Rig
 from tier1_engine import engine, lease
-from tier1_engine.decide import Why
+from tier1_engine.decision import Why
 from tier1_engine.engine import Ended, exit_code
 from tier1_engine.errors import DrivenByAnother, LeaseLost, NameInUse, NoSuchDeployment, Refused
 from tier1_engine.record import Record
@@ -202,7 +202,7 @@ def test_a_resume_of_what_somebody_drives_is_refused(rig: Rig) -> None:
     """Host and process are named; nothing is changed."""
     id = rig.create()
     held_by_another(rig, id)
-    with pytest.raises(DrivenByAnother, match="is driven by process [0-9]+ on host"):
+    with pytest.raises(DrivenByAnother, match=r"is driven by process [0-9]+ on host"):
         engine.resume(rig.parts, id)
     assert not rig.world.calls
 

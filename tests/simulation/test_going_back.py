@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.faults import break_new, executed_late, fail
+from tests.simulation.faults import break_new, fail
 from tests.simulation.rig import Rig
 from tests.simulation.world import Thing, World, refused, unknown
 from tier1_engine import engine
-from tier1_engine.decide import Why
+from tier1_engine.decision import Why
 from tier1_engine.engine import Ended, Resume, exit_code
 from tier1_engine.errors import Refused
 from tier1_engine.kinds import TAG_RESOURCE
@@ -288,7 +288,9 @@ def test_the_console_is_kept_before_a_rollback_terminates_the_machine(rig: Rig) 
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
     machine = row(ended, "machine")
-    operations = [op for op, name in rig.world.calls if name == machine.aws_id and op in ("console", "delete")]
+    operations = [
+        op for op, name in rig.world.calls if name == machine.aws_id and op in ("console", "delete")
+    ]
     assert operations == ["console", "delete"]
     assert rig.store.console(machine.id) == f"console of {machine.aws_id}"
 
@@ -346,7 +348,7 @@ def test_after_an_unknown_create_two_censuses_a_grace_apart_prove_it(rig: Rig) -
 
 
 def test_what_aws_executes_between_the_two_censuses_is_deleted(rig: Rig) -> None:
-    """A create that is executed after its grace, when all that is known is gone, is caught by the second look."""
+    """A create that is executed when all that is known is gone is caught by the second look."""
     rig.world.before.append(fail("create", "machine"))
     rig.world.after.append(fail("create", "net", error=unknown, times=1))
     times = censuses(rig)

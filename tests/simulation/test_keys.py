@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from tests.simulation.faults import act, executed_late, fail
-from tests.simulation.rig import Rig
-from tests.simulation.world import Thing, refused, unknown
+from tests.simulation.rig import Rig, plan
+from tests.simulation.world import Thing, World, refused, unknown
+from tier1_engine import engine
+from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
 from tier1_engine.engine import Ended, exit_code
-from tier1_engine.states import Goal, ResourceState, State
+from tier1_engine.record import Resource
+from tier1_engine.states import Goal, Phase, ResourceState, State
 
 
-def resource(ended: Ended, name: str):  # type: ignore[no-untyped-def]
+def resource(ended: Ended, name: str) -> Resource:
     row = ended.record.resource_of(name)
     assert row is not None
     return row
@@ -111,7 +120,7 @@ def test_a_token_mismatch_leads_back_to_the_look_with_the_same_key(rig: Rig) -> 
     rig.world.after.append(fail("create", "machine", error=unknown, times=1))
     left = [0]
 
-    def mismatch_after_the_first(world, operation, parameters):  # type: ignore[no-untyped-def]
+    def mismatch_after_the_first(_: World, operation: str, parameters: Mapping[str, Any]) -> None:
         if operation == "create" and parameters["step"] == "machine":
             left[0] += 1
             if left[0] > 1:
@@ -141,6 +150,35 @@ def test_two_of_one_key_the_oldest_is_adopted_and_the_other_deleted(rig: Rig) ->
     assert not rig.world.exists(rig.world.things["net-twin"])
 
 
+def test_a_stray_that_would_not_delete_is_a_warning_of_the_active_deployment(rig: Rig) -> None:
+    """The stack works; what it costs beside is said, and the destruction tries again."""
+    rig.world.ready_after = 90.0
+    rig.world.before.append(executed_late(rig.world, "net", 60.0, unknown))
+    denied = fail("delete")
+    rig.world.before.append(denied)
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    stray = resource(ended, "net~1")
+    assert ended.record.deployment.warnings == (f"{stray.aws_id} was made beside net: UnauthorizedOperation",)
+    rig.world.before.remove(denied)
+    rig.ask(ended.record.deployment.id, Goal.DESTROYED)
+    assert not rig.world.living()
+
+
+def test_a_stray_is_given_the_deletions_whole_time_and_no_more(rig: Rig) -> None:
+    """It is used by something that does not go: after the deadline it is left, with a warning."""
+    rig.world.ready_after = 90.0
+    rig.world.before.append(executed_late(rig.world, "net", 60.0, unknown))
+    rig.clock.after(65.0, lambda: linger_on(rig, rig.world.of("net")[-1]))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert "would not delete within 600 s" in ended.record.deployment.warnings[0]
+
+
+def linger_on(rig: Rig, thing: Thing) -> None:
+    rig.world.lingering_interface(thing)
+
+
 def test_a_create_that_aws_executes_after_the_grace_is_found_by_the_census(rig: Rig) -> None:
     """The second one counts; the late first is deleted before the deployment is called active."""
     rig.world.ready_after = 90.0
@@ -151,6 +189,94 @@ def test_a_create_that_aws_executes_after_the_grace_is_found_by_the_census(rig: 
     assert len(nets) == 2
     assert [t.id for t in nets if rig.world.exists(t)] == [resource(ended, "net").aws_id]
     assert resource(ended, "net~1").state is ResourceState.DELETED
+
+
+# --- brought by the user
+
+
+def brought(reference: str) -> Plan:
+    """The plan with a disk that is only referenced."""
+    whole = plan()
+    steps = tuple(
+        replace(s, mode=Mode.REFERENCE, inputs={"reference": reference}) if s.name == "disk" else s
+        for s in whole.steps
+    )
+    return replace(whole, steps=steps)
+
+
+def users_disk(rig: Rig) -> Thing:
+    disk = Thing("disk-of-user", "disk", {"Name": "mine"}, "", 0.0, ())
+    rig.world.things[disk.id] = disk
+    return disk
+
+
+def test_what_was_brought_is_used_and_never_touched(rig: Rig) -> None:
+    """Its row is not owned; neither deployment nor destruction changes or deletes it."""
+    disk = users_disk(rig)
+    ended = rig.deploy(the_plan=brought(disk.id))
+    assert ended.record.deployment.state is State.ACTIVE
+    assert (resource(ended, "disk").owned, resource(ended, "disk").aws_id) == (False, disk.id)
+    ended = rig.ask(ended.record.deployment.id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert rig.world.living() == [disk]
+    assert (disk.tags, disk.settings) == ({"Name": "mine"}, set())
+
+
+@pytest.mark.parametrize("reference", ["disk-nobody-has", "disk-of-user"])
+def test_what_was_brought_and_will_not_do_is_a_failure_of_its_step(rig: Rig, reference: str) -> None:
+    """It is absent, or broken: rolled back with the reason, and still not touched."""
+    disk = users_disk(rig)
+    disk.broken = "WrongNetwork"
+    ended = rig.deploy(the_plan=brought(reference))
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    code = "WrongNetwork" if reference == disk.id else "absent"
+    assert (ended.record.deployment.failure or {})["code"] == code
+    assert rig.world.living() == [disk]
+
+
+def with_outlet() -> Plan:
+    whole = plan()
+    outlet = StepPlan("outlet", Phase.EFS, "outlet", needs=("disk",), inputs={"needs": [ref("disk")]})
+    return replace(whole, steps=(*whole.steps, outlet))
+
+
+def test_somebody_elses_in_the_place_of_ours_is_referenced(rig: Rig) -> None:
+    """As a mount target of another in the zone: it is used, and never deleted."""
+    other = Thing("outlet-of-other", "outlet", {}, "", 0.0, ())
+    rig.world.things[other.id] = other
+    ended = rig.deploy(the_plan=with_outlet())
+    assert ended.record.deployment.state is State.ACTIVE
+    assert (resource(ended, "outlet").owned, resource(ended, "outlet").aws_id) == (False, other.id)
+    rig.ask(ended.record.deployment.id, Goal.DESTROYED)
+    assert rig.world.living() == [other]
+
+
+def test_one_of_that_kind_that_is_made_is_ours(rig: Rig) -> None:
+    """Nobody else's was there."""
+    ended = rig.deploy(the_plan=with_outlet())
+    assert resource(ended, "outlet").owned
+    rig.ask(ended.record.deployment.id, Goal.DESTROYED)
+    assert not rig.world.living()
+
+
+def test_a_look_at_somebody_elses_settles_a_rollback_without_deleting_it(rig: Rig) -> None:
+    """The create was lost and never executed; what is found in its place is not ours to delete."""
+    other = Thing("outlet-of-other", "outlet", {}, "", 0.0, ())
+
+    def appears() -> None:
+        rig.world.things[other.id] = other
+
+    id = rig.create(the_plan=with_outlet())
+    rig.world.before.append(act("create", "outlet", appears))
+    rig.world.before.append(act("create", "outlet", lambda: asked(rig, id)))
+    rig.world.before.append(fail("create", "outlet", error=unknown))
+    ended = rig.drive(id)
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert rig.world.living() == [other]
+
+
+def asked(rig: Rig, id: str) -> None:
+    engine.request(rig.parts, id, Goal.ROLLED_BACK)
 
 
 # --- not ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.simulation.faults import act, fail
 from tests.simulation.rig import Rig
 from tests.simulation.world import SlowPool, World
 from tier1_engine import engine, lease
-from tier1_engine.decide import Why
+from tier1_engine.decision import Why
 from tier1_engine.driver import Stop
 from tier1_engine.engine import exit_code
 from tier1_engine.errors import DatabaseUnavailable, LeaseLost
@@ -40,7 +41,9 @@ def test_a_step_that_never_gets_ready_fails_at_its_deadline(rig: Rig) -> None:
     rig.world.ready_after = 1e9
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
-    failed = next(e.at for e in rig.store.events(ended.record.deployment.id) if e.to_state is State.ROLLING_BACK)
+    failed = next(
+        e.at for e in rig.store.events(ended.record.deployment.id) if e.to_state is State.ROLLING_BACK
+    )
     assert 600.0 <= (failed - ended.record.deployment.created_at).total_seconds() < 615.0
     assert (ended.record.deployment.failure or {})["code"] == "DeadlineExceeded"
 
@@ -179,8 +182,8 @@ def test_a_call_that_was_left_behind_sends_nothing_any_more(rig: Rig) -> None:
 
 
 def test_a_driver_renews_its_lease_as_long_as_it_waits(rig: Rig) -> None:
-    """Ten lease lengths of waiting, and nobody could have taken it over."""
-    rig.world.ready_after = 500.0
+    """Lease lengths of waiting, and nobody could have taken it over."""
+    rig.world.ready_after = 150.0
 
     class Looking:
         def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
@@ -225,13 +228,32 @@ def test_a_driver_that_was_replaced_while_it_only_waited_notices(rig: Rig) -> No
         rig.drive(id)
 
 
-def test_no_create_goes_out_when_less_than_a_call_is_left_of_the_lease(rig: Rig) -> None:
-    """The driver slept between its look and the send: the permit is refused, and it goes on after a renewal."""
-    rig.world.before.append(act("find", "net", lambda: sleep(rig, 56.0)))
+@pytest.mark.parametrize(
+    ("lease_seconds", "sleeps", "reason"),
+    [(15.0, 12.0, "shorter than the budget of one call"), (600.0, 31.0, "was left behind")],
+)
+def test_a_create_does_not_go_out_when_its_permit_has_ended(
+    rig: Rig, lease_seconds: float, sleeps: float, reason: str
+) -> None:
+    """The driver slept between its look and the send: the permit is refused, and the create tried again."""
+    rig.settings = replace(rig.settings, lease_seconds=lease_seconds)
+    rig.world.before.append(act("find", "net", lambda: sleep(rig, sleeps)))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
-    codes = [(a.outcome, a.code) for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net"]
-    assert codes[0] == (Outcome.REFUSED, "PermitRefused")
+    first = next(a for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net")
+    assert (first.outcome, first.code) == (Outcome.REFUSED, "PermitRefused")
+    assert reason in str(first.message)
+    assert set(rig.world.executed_creates.values()) == {1}
+
+
+def test_no_create_goes_out_after_a_signal(rig: Rig) -> None:
+    """It came between the look and the send: nothing is sent, and that is on record."""
+    rig.world.before.append(act("find", "net", rig.stop.ask))
+    ended = rig.deploy()
+    assert ended.why is Why.STOPPED
+    assert "net" not in rig.world.executed("create")
+    first = next(a for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net")
+    assert "a signal asked this driver to stop" in str(first.message)
 
 
 # --- a database that goes away
@@ -240,7 +262,9 @@ def test_no_create_goes_out_when_less_than_a_call_is_left_of_the_lease(rig: Rig)
 class Failing:
     """Makes one method of the store fail for some time, before or after it was applied."""
 
-    def __init__(self, rig: Rig, monkeypatch: pytest.MonkeyPatch, method: str, *, applied: bool = False) -> None:
+    def __init__(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch, method: str, *, applied: bool = False
+    ) -> None:
         self.rig, self.method, self.applied = rig, method, applied
         self.until = -1.0
         self.failures = 0
@@ -278,7 +302,7 @@ def test_a_commit_is_tried_again_while_the_lease_lasts(
 def test_a_driver_that_cannot_commit_says_what_it_holds_and_sends_nothing(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends before its lease does; the AWS id that is not on record is in the sentence; a resume adopts it."""
+    """It ends before its lease does; the id that is not on record is in the sentence; a resume adopts it."""
     database = Failing(rig, monkeypatch, "commit")
     id = rig.create()
     rig.world.after.append(act("create", "net", lambda: database.down_for(100.0)))

@@ -1,7 +1,7 @@
 """A simulated AWS on a virtual clock: eventually consistent, slow to be ready, and able to fail anywhere.
 
-Owns the fake cloud, the fake kinds that speak to it by the real contract, and the virtual clock and
-pool that let a whole deployment run without a thread, a socket or a real second.
+Owns the fake cloud, and the virtual clock and pools that let a whole deployment run without a thread,
+a socket or a real second. The kinds that speak to it by the real contract are in `kinds`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tier1_engine.errors import Acted, CallError
-from tier1_engine.kinds import ABSENT, TAG_RESOURCE, Check, Cloud, Kind, Presence, Problem, Registry, Sight, Target
-from tier1_engine.permits import Permit, PermitRefused
+from tier1_engine.kinds import TAG_RESOURCE
+from tier1_engine.permits import Permit
 from tier1_engine.pool import Call
 from tier1_engine.runner import Answer
 
@@ -181,9 +181,9 @@ class World:
         """Names or ids of every call of `operation` that reached AWS, in order."""
         return [name for op, name in self.calls if op == operation]
 
-    def make(self, **parameters: Any) -> dict[str, Any]:
+    def make(self, parameters: Mapping[str, Any]) -> None:
         """Execute a create whose sender has long given up."""
-        return self._create(**parameters)
+        self._create(**parameters)
 
     # --- what a call does
 
@@ -217,13 +217,8 @@ class World:
         return {"id": thing.id}
 
     def _find(self, kind: str, tags: Mapping[str, str], step: str = "") -> dict[str, Any]:
-        return {
-            "things": [
-                thing
-                for thing in self.things.values()
-                if thing.kind == kind and self._visible(thing) and tags.items() <= thing.tags.items()
-            ]
-        }
+        seen = [t for t in self.things.values() if t.kind == kind and self._visible(t)]
+        return {"things": [thing for thing in seen if tags.items() <= thing.tags.items()]}
 
     def _describe(self, id: str) -> dict[str, Any]:
         thing = self.things.get(id)
@@ -284,116 +279,3 @@ class SimCloud:
     def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         self.permit.check()
         return self.world.execute(operation, parameters)
-
-
-class SimKind(Kind):
-    """A kind of the simulated cloud. Subclasses differ in tokens, settings and candidates."""
-
-    gone = frozenset({"Thing.NotFound"})
-    not_visible_yet = frozenset({"InvalidReference.NotFound"})
-    next_candidate = frozenset({"NoCapacity"})
-    already_exists = frozenset({"AlreadyExists"})
-    settings: tuple[str, ...] = ()
-    token = False
-
-    def __init__(self, name: str, *, token: bool = False, settings: tuple[str, ...] = (), console: bool = False) -> None:
-        self.name = name  # type: ignore[misc]
-        self.title = name  # type: ignore[misc]
-        self.token = token
-        self.settings = settings
-        self.archives_console = console  # type: ignore[misc]
-
-    def candidates(self, request: Mapping[str, Any]) -> int:
-        return int(request.get("candidates", 1))
-
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
-        reply = cloud.read("sim", "find", kind=self.name, tags={TAG_RESOURCE: target.resource_id}, step=target.step)
-        return [self._sight(cloud, thing) for thing in reply["things"]]
-
-    def create(self, cloud: Cloud, target: Target) -> Sight:
-        reply = cloud.change(
-            "sim",
-            "create",
-            kind=self.name,
-            step=target.step,
-            tags=dict(target.tags),
-            key=target.key,
-            needs=list(target.request.get("needs", ())),
-            token=self.token,
-        )
-        return Sight(Presence.PENDING, aws_id=reply["id"], tags=target.tags, key=target.key)
-
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
-        thing = cloud.read("sim", "describe", id=target.aws_id)["thing"]
-        return ABSENT if thing is None else self._sight(cloud, thing)
-
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        for setting in sight.unset:
-            cloud.change("sim", "set", id=target.aws_id, setting=setting)
-
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        cloud.change("sim", "delete", id=target.aws_id)
-
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        return [
-            self._sight(cloud, thing) for thing in cloud.pages("sim", "find", "things", kind=self.name, tags=tags)
-        ]
-
-    def console(self, cloud: Cloud, target: Target) -> str:
-        return str(cloud.read("sim", "console", id=target.aws_id)["text"])
-
-    def console_url(self, region: str, aws_id: str) -> str:
-        return f"https://{region}.example/{aws_id}"
-
-    def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
-        return {"look": [f"look {aws_id}"], "delete": [f"delete {aws_id}"]}
-
-    def _sight(self, cloud: Cloud, thing: Thing) -> Sight:
-        world: World = cloud.world  # type: ignore[attr-defined]
-        unset = tuple(s for s in self.settings if s not in thing.settings)
-        presence, problem = Presence.READY, None
-        if thing.deleting_since is not None:
-            presence = Presence.LEAVING if world.exists(thing) else Presence.GONE
-        elif thing.broken is not None:
-            presence, problem = Presence.BROKEN, Problem(thing.broken, "it broke")
-        elif world.clock.seconds < thing.born + world.ready_after:
-            presence = Presence.PENDING
-        elif unset:
-            presence = Presence.UNSET
-        return Sight(
-            presence,
-            aws_id=thing.id,
-            tags=thing.tags,
-            key=thing.key,
-            made_at=f"{thing.born:012.3f}",
-            problem=problem,
-            unset=unset,
-        )
-
-
-class SimCheck(Check):
-    """A check whose answers a test writes."""
-
-    name = "sim_check"
-    title = "check"
-
-    def __init__(self) -> None:
-        self.answers: list[Sight] = []
-
-    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
-        cloud.read("sim", "look")
-        return self.answers.pop(0) if len(self.answers) > 1 else (self.answers or [Sight(Presence.READY)])[0]
-
-
-def registry(check: SimCheck | None = None) -> Registry:
-    """Four kinds: with and without a token, with configuration, with a console; and one check."""
-    kinds = [
-        SimKind("net", settings=("dns",)),
-        SimKind("disk", token=True),
-        SimKind("door", settings=("rule", "route")),
-        SimKind("machine", token=True, console=True),
-    ]
-    return Registry({kind.name: kind for kind in kinds}, {"sim_check": check or SimCheck()})
-
-
-__all__ = ["Crash", "InlinePool", "PermitRefused", "SimCheck", "SimCloud", "SimKind", "VirtualClock", "World"]

@@ -1,0 +1,177 @@
+"""One deployment's life that is cut at every instant, and what must hold once somebody recovered it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.crash.process import Killer, run, watch
+from tests.simulation.databases import fast_store
+from tests.simulation.faults import fail
+from tests.simulation.rig import Rig
+from tier1_engine import engine
+from tier1_engine.errors import Refused
+from tier1_engine.record import Record
+from tier1_engine.settings import Settings
+from tier1_engine.states import Goal, Outcome, ResourceState, State
+
+MAX_INSTANTS = 400
+MAX_SECOND_INSTANT = 40
+"""Of a recovery; one that has ended before is not killed."""
+SETTINGS = Settings(
+    poll_seconds=1.0, visibility_grace_seconds=5.0, lease_seconds=60.0, call_timeout_seconds=5.0
+)
+
+
+def deploy(rig: Rig, id: str) -> None:
+    rig.drive(id)
+
+
+def destroy(rig: Rig, id: str) -> None:
+    rig.ask(id, Goal.DESTROYED)
+
+
+def resume(rig: Rig, id: str) -> None:
+    engine.resume(rig.parts, id)
+
+
+def roll_back(rig: Rig, id: str) -> None:
+    """A rollback, and where that is refused because it became active, what the sentence says instead."""
+    try:
+        engine.request(rig.parts, id, Goal.ROLLED_BACK)
+    except Refused:
+        destroy(rig, id)
+    else:
+        engine.resume(rig.parts, id)
+
+
+def take_down(rig: Rig, id: str) -> None:
+    """A destruction, of whatever it is by now."""
+    engine.request(rig.parts, id, Goal.DESTROYED)
+    engine.resume(rig.parts, id)
+
+
+Command = Callable[[Rig, str], None]
+WAYS_OUT: dict[str, Command] = {"resume": resume, "rollback": roll_back, "destroy": take_down}
+
+
+@dataclass(frozen=True)
+class Life:
+    """What is cut: a command on a deployment in some state.
+
+    Attributes:
+        prepare: what was done before, by processes that nobody killed.
+        ends: the states that each way out may lead to.
+    """
+
+    name: str
+    command: Command
+    ends: dict[str, tuple[State, ...]]
+    machine_is_refused: bool = False
+    was_active: bool = False
+
+
+OUT = (State.ROLLED_BACK, State.DESTROYED)
+LIVES = {
+    life.name: life
+    for life in (
+        Life("deploy", deploy, {"resume": (State.ACTIVE,), "rollback": OUT, "destroy": OUT}),
+        Life(
+            "rollback",
+            deploy,
+            dict.fromkeys(WAYS_OUT, (State.ROLLED_BACK,)),
+            machine_is_refused=True,
+        ),
+        Life(
+            "destroy",
+            destroy,
+            {"resume": (State.ACTIVE, State.DESTROYED), "rollback": OUT, "destroy": (State.DESTROYED,)},
+            was_active=True,
+        ),
+    )
+}
+
+
+@dataclass
+class Stage:
+    """A rig with a killer in it, and the one deployment of the story."""
+
+    life: Life
+    rig: Rig
+    killer: Killer
+    id: str
+    cut: set[str] = field(default_factory=set)
+
+    @classmethod
+    def set(cls, life: Life, source: Path, visible_after: float) -> Stage:
+        rig, killer = Rig(fast_store("crash", source), settings=SETTINGS), Killer()
+        rig.world.visible_after = visible_after
+        rig.world.gone_after = 1.0
+        if life.machine_is_refused:
+            rig.world.before.append(fail("create", "machine"))
+        id = rig.create()
+        if life.was_active:
+            rig.drive(id)
+        watch(rig, killer)
+        return cls(life, rig, killer, id)
+
+    def play(self, command: Command, kill_at: int | None = None) -> bool:
+        """Run a command as a process of its own; answer whether it lived to its end."""
+        lived = run(self.killer, lambda: command(self.rig, self.id), kill_at)
+        record = self.rig.store.load(self.id)
+        self.cut |= {a.id for a in record.attempts.values() if a.ended_at is None}
+        return lived
+
+    def close(self) -> None:
+        self.rig.store.close()
+
+
+def instants(life: Life, source: Path, visible_after: float) -> list[str]:
+    """Every instant of a life at which it can be killed."""
+    stage = Stage.set(life, source, visible_after)
+    assert stage.play(life.command)
+    stage.close()
+    assert 20 < len(stage.killer.instants) < MAX_INSTANTS
+    return stage.killer.instants
+
+
+def cut_and_recover(life: Life, way: str, source: Path, visible_after: float, kills: Sequence[int]) -> None:
+    """Kill the life at the first instant and each recovery at the next ones; the last one lives."""
+    stage = Stage.set(life, source, visible_after)
+    assert not stage.play(life.command, kills[0])
+    for kill_at in kills[1:]:
+        stage.play(WAYS_OUT[way], kill_at)
+    assert stage.play(WAYS_OUT[way])
+    check(stage, life.ends[way])
+    stage.close()
+
+
+def check(stage: Stage, ends: tuple[State, ...]) -> None:
+    """What must hold once a recovery has ended."""
+    record = stage.rig.store.load(stage.id)
+    assert record.deployment.state in ends, record.deployment
+    present = {r.aws_id for r in record.resources.values() if r.state is ResourceState.PRESENT}
+    assert {thing.id for thing in stage.rig.world.living()} == present
+    if record.deployment.state is not State.ACTIVE:
+        assert not present
+    assert set(stage.rig.world.executed_creates.values()) <= {1}
+    check_attempts(stage, record)
+    check_time_line(stage)
+
+
+def check_attempts(stage: Stage, record: Record) -> None:
+    """None is open, and what the killed process left open reads as cut."""
+    attempts = {a.id: a for a in stage.rig.store.attempts(stage.id)}
+    assert not [a for a in attempts.values() if a.ended_at is None]
+    for id in stage.cut:
+        assert (attempts[id].outcome, attempts[id].code) == (Outcome.UNKNOWN, "Cut")
+    assert not [a for a in record.attempts.values() if a.may_have_acted]
+
+
+def check_time_line(stage: Stage) -> None:
+    """The moves follow each other without a gap, and end where the deployment is."""
+    moves = [e for e in stage.rig.store.events(stage.id) if e.trigger is not None]
+    places = [State.PENDING, *(e.to_state for e in moves)]
+    assert [e.from_state for e in moves] == places[:-1]
+    assert places[-1] is stage.rig.store.load(stage.id).deployment.state

@@ -1,0 +1,119 @@
+"""A process that can be killed at any instant that matters, in process and on a virtual clock.
+
+The instants are: before AWS executes a call that changes something, after it did and before its
+reply is there, and before and after each commit. Once killed, nothing of the process reaches the
+database or the account any more, not even what its `finally` blocks would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from tests.simulation.faults import name_of
+from tests.simulation.rig import Rig
+from tests.simulation.world import Crash, World
+from tier1_engine import lease
+
+CHANGING = ("create", "set", "delete")
+
+
+@dataclass
+class Killer:
+    """Counts instants, and kills at one of them."""
+
+    kill_at: int | None = None
+    instants: list[str] = field(default_factory=list)
+    dead: bool = False
+    armed: bool = False
+
+    def instant(self, what: str) -> None:
+        if self.dead:
+            raise Crash(what)
+        if not self.armed:
+            return
+        self.instants.append(what)
+        if self.kill_at == len(self.instants):
+            self.dead = True
+            raise Crash(what)
+
+    def alive(self) -> None:
+        if self.dead:
+            raise Crash("dead already")
+
+
+def watch(rig: Rig, killer: Killer) -> None:
+    """Put the killer's instants into the account and the database of a rig."""
+
+    def before(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        killer.alive()
+        if operation in CHANGING:
+            killer.instant(f"before {operation} of {name_of(world, parameters)}")
+
+    def after(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation in CHANGING:
+            killer.instant(f"after {operation} of {name_of(world, parameters)}")
+
+    rig.world.before.insert(0, before)
+    rig.world.after.append(after)
+    _tap(rig.store.engine).killer = killer
+
+
+class _Tap:
+    """Sits at the commits of one engine, for whichever killer is at work."""
+
+    killer = Killer()
+
+
+@cache
+def _tap(engine: Engine) -> _Tap:
+    tap = _Tap()
+    dialect: Any = engine.dialect
+    commit: Callable[[Any], None] = dialect.do_commit
+
+    def do_commit(connection: Any) -> None:
+        tap.killer.instant("before commit")
+        commit(connection)
+        tap.killer.instant("after commit")
+
+    dialect.do_commit = do_commit
+
+    @event.listens_for(engine, "begin")
+    def begin(_: Any) -> None:
+        tap.killer.alive()
+
+    return tap
+
+
+@contextmanager
+def living_process(killer: Killer, kill_at: int | None) -> Iterator[None]:
+    """One process's life; a kill ends it and nothing else."""
+    killer.kill_at, killer.instants, killer.dead, killer.armed = kill_at, [], False, True
+    try:
+        yield
+    except Crash:
+        assert killer.dead
+    finally:
+        killer.armed = killer.dead = False
+
+
+def run(killer: Killer, command: Callable[[], object], kill_at: int | None = None) -> bool:
+    """Run a command as a process; answer whether it lived to its end."""
+    lived = []
+    with living_process(killer, kill_at):
+        command()
+        lived.append(True)
+    return bool(lived)
+
+
+def gone_holder() -> lease.Holder:
+    """A holder as this process would be, were it gone: its id is above what the kernel gives out."""
+    return replace(_this_process(), pid=2**22 + 1)
+
+
+_this_process = lease.this_process

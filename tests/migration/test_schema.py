@@ -1,0 +1,113 @@
+"""The migrations lead to the schema that the models describe, on SQLite and on Postgres."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, text
+
+from tier1_engine import database
+from tier1_engine.models import SCHEMA_REVISION, Base
+
+
+def normalised(sql: str) -> str:
+    return re.sub(r"\s+", " ", sql).strip()
+
+
+def of_sqlite(connection: Connection) -> dict[str, str]:
+    """Every table with its constraints, and every index with its condition, as SQLite keeps them."""
+    rows = connection.execute(
+        text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
+    )
+    return {row.name: _clauses(row.sql) for row in rows}
+
+
+def _clauses(sql: str) -> str:
+    """The parts of a CREATE, in an order that does not depend on who wrote them."""
+    head, _, body = normalised(sql).partition("(")
+    parts = re.split(r", (?=CONSTRAINT |PRIMARY KEY|FOREIGN KEY|[a-z_]+ [A-Z])", body.rstrip(")"))
+    return f"{head}({sorted(normalised(p).rstrip(' )') for p in parts)})"
+
+
+def of_postgres(connection: Connection) -> dict[str, str]:
+    """The same from the catalogue."""
+    constraints = connection.execute(
+        text(
+            "SELECT conrelid::regclass || '.' || conname AS name, pg_get_constraintdef(oid) AS sql "
+            "FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
+            "AND conrelid::regclass::text <> 'alembic_version'"
+        )
+    )
+    found = {row.name: row.sql for row in constraints}
+    indexes = connection.execute(
+        text("SELECT indexname AS name, indexdef AS sql FROM pg_indexes WHERE schemaname = 'public'")
+    )
+    return found | {row.name: row.sql for row in indexes if not row.name.startswith("alembic")}
+
+
+def described(engine: Engine) -> dict[str, str]:
+    with engine.connect() as connection:
+        return (of_sqlite if engine.dialect.name == "sqlite" else of_postgres)(connection)
+
+
+@pytest.fixture
+def migrated(any_database_url: str) -> Any:
+    engine = database.connect(any_database_url)
+    yield engine
+    engine.dispose()
+
+
+def test_migrations_and_models_agree_on_every_table_and_column(migrated: Engine) -> None:
+    """Names, types, nullability, foreign keys and indexes, as alembic compares them."""
+    with migrated.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
+)
+def test_migrations_and_models_agree_on_constraints_and_partial_indexes(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    """Alembic compares neither: a database made from the models alone has the very same ones."""
+    direct = database.connect(request.getfixturevalue(f"empty_{kind}_url"))
+    with direct.begin() as connection:
+        Base.metadata.create_all(connection)
+    wanted = described(direct)
+    direct.dispose()
+    migrated = database.connect(_migrated_url(kind, request))
+    found = described(migrated)
+    migrated.dispose()
+    assert found == wanted
+    assert any("state" in sql and "destroyed" in sql and "INDEX" in sql for sql in found.values())
+
+
+def _migrated_url(kind: str, request: pytest.FixtureRequest) -> str:
+    if kind == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{request.getfixturevalue('sqlite_template')}"
+
+
+def test_the_newest_migration_is_the_one_that_the_program_knows() -> None:
+    """One head, without branches."""
+    scripts = ScriptDirectory.from_config(database.alembic_config())
+    assert scripts.get_heads() == [SCHEMA_REVISION]
+
+
+def test_every_table_of_the_models_is_there(migrated: Engine) -> None:
+    """And none besides, but alembic's own."""
+    assert set(inspect(migrated).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_migrations_run_only_through_the_program() -> None:
+    """Alembic's own command line would open the database without our guarantees."""
+    from alembic import command
+
+    with pytest.raises(RuntimeError, match="tier1 db upgrade"):
+        command.upgrade(database.alembic_config(), "head")
