@@ -41,7 +41,11 @@ lint: env ## Check format, style, types and layers
 
 .PHONY: verify
 verify: env ## Check that migrations match the models and generated pages are current
-	$(BIN)/python scripts/verify.py
+	$(BIN)/python -m scripts.verify
+
+.PHONY: docs
+docs: env ## Write the generated pages of docs/
+	$(BIN)/python -m scripts.generate_docs
 
 .PHONY: demo
 demo: env ## Deploy, break, roll back, kill and resume on a local AWS

@@ -37,15 +37,17 @@ def _timed(workflow: Workflow, workflows: int, threads: int) -> float:
     return time.perf_counter() - began
 
 
-def _on_sqlite(path: Path, workflows: int, steps: int, threads: int) -> float:
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        return connection
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that is as durable as the engine's."""
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
 
+
+def _on_sqlite(path: Path, workflows: int, steps: int, threads: int) -> float:
     def workflow(number: int) -> None:
-        with closing(connect()) as connection:
+        with closing(connect(path)) as connection:
             for step in range(steps):
                 id = f"{number}-{step}"
                 connection.execute("BEGIN IMMEDIATE")
@@ -58,7 +60,7 @@ def _on_sqlite(path: Path, workflows: int, steps: int, threads: int) -> float:
 
     try:
         # A connection stays open meanwhile: closing the last one would write the log back each time.
-        with closing(connect()) as kept:
+        with closing(connect(path)) as kept:
             kept.execute(f"CREATE TABLE raw ({COLUMNS})")
             return _timed(workflow, workflows, threads)
     finally:

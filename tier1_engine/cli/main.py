@@ -274,7 +274,8 @@ def main() -> None:
     """The entry point `tier1`."""
     gc.set_threshold(GARBAGE_THRESHOLD)
     install_hook()
-    app()
+    # Not `app()`: that would put a hook of its own in the place of ours.
+    typer.main.get_command(app)(prog_name="tier1")
 
 
 if __name__ == "__main__":

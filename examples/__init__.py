@@ -1,0 +1,1 @@
+"""Specs to begin with, and the demo; run from a checkout, not shipped."""

@@ -1,0 +1,1 @@
+"""Programs for contributors, run from a checkout; not shipped."""
