@@ -1,0 +1,76 @@
+"""The real command as a process, on a local AWS of the worker's own and a database of the test's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tier1_engine
+from tests.integration.command import Command
+from tier1_engine import sandbox
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of a local AWS that refuses instance types that do not exist."""
+    directory = tmp_path_factory.mktemp("local-aws")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
+        started = sandbox.start(directory)
+    yield str(started.endpoint)
+    sandbox.stop(directory)
+
+
+@pytest.fixture
+def aws(local_aws: str) -> str:
+    """The endpoint of an account with nothing in it."""
+    request = urllib.request.Request(f"{local_aws}/moto-api/reset", method="POST")  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
+        assert reply.status == 200
+    return local_aws
+
+
+@pytest.fixture
+def newcomer(aws: str, tmp_path: Path) -> Iterator[Command]:
+    """The command of an operator who is signed in to that account, and has no database yet."""
+    command = Command(
+        folder=tmp_path,
+        environment={
+            **{name: value for name, value in os.environ.items() if not name.startswith("TIER1_")},
+            "PYTHONPATH": str(Path(tier1_engine.__file__).parent.parent),
+            "AWS_ENDPOINT_URL": aws,
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+            "TIER1_POLL_SECONDS": "0.05",
+            "TIER1_VISIBILITY_GRACE_SECONDS": "0.3",
+            "TIER1_LEASE_SECONDS": "60",
+            "TIER1_CALL_TIMEOUT_SECONDS": "10",
+        },
+    )
+    yield command
+    for process in command.begun:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def tier1(newcomer: Command, sqlite_template: Path) -> Command:
+    """The same with a database, which saves each test the making of one."""
+    newcomer.database.parent.mkdir(parents=True)
+    shutil.copyfile(sqlite_template, newcomer.database)
+    return newcomer
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that is the test's, and takes no connection until the test listens there."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
