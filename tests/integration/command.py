@@ -20,6 +20,11 @@ TIER1 = (sys.executable, "-m", "tier1_engine.cli")
 SPEC = "name: {name}\nregion: us-east-1\ninstance: {{types: [{type}], market: on-demand}}\n"
 
 
+def hear_hang_ups() -> None:
+    """Give SIGHUP its usual effect in a process that is about to start."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Result:
     """How one command ended."""
@@ -82,6 +87,8 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A test run under nohup ignores hang-ups, and what it starts would, too.
+            preexec_fn=hear_hang_ups,  # noqa: PLW1509 - no other thread of this process holds a lock there
         )
         self.begun.append(process)
         return Running(process)

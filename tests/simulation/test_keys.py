@@ -150,6 +150,25 @@ def test_two_of_one_key_the_oldest_is_adopted_and_the_other_deleted(rig: Rig) ->
     assert not rig.world.exists(rig.world.things["net-twin"])
 
 
+def test_a_stray_is_never_adopted_in_the_place_of_what_is_gone(rig: Rig) -> None:
+    """It would not delete and carries the same tag; the net that was removed is made anew all the same."""
+    rig.world.ready_after, rig.world.shown_gone = 30.0, 1e9
+
+    def twice() -> None:
+        first = rig.world.of("net")[0]
+        twin = Thing("net-twin", "net", dict(first.tags), first.key, rig.clock.seconds + 0.5, ())
+        rig.world.things[twin.id] = twin
+
+    rig.world.after.append(act("create", "net", twice))
+    rig.world.after.append(fail("create", "net", error=unknown, times=1))
+    rig.world.before.append(fail("delete"))
+    rig.clock.after(10.0, lambda: rig.world.remove_by_hand(rig.world.things["net-0001"]))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert (resource(ended, "net").generation, resource(ended, "net~1").aws_id) == (2, "net-twin")
+    assert resource(ended, "net").aws_id not in ("net-0001", "net-twin")
+
+
 def test_a_stray_that_would_not_delete_is_a_warning_of_the_active_deployment(rig: Rig) -> None:
     """The stack works; what it costs beside is said, and the destruction tries again."""
     rig.world.ready_after = 90.0

@@ -72,7 +72,7 @@ def test_a_deadline_is_judged_only_after_a_look(rig: Rig) -> None:
     assert rig.drive(id).why is Why.STOPPED
     rig.clock.seconds += 1000.0
     rig.stop = Stop()
-    rig.world.before.append(act("describe", "machine", lambda: sleep(rig, 4.0)))
+    rig.world.before.append(act("look", None, lambda: sleep(rig, 4.0)))
     assert rig.drive(id).record.deployment.state is State.ACTIVE
 
 

@@ -19,10 +19,8 @@ from types import TracebackType
 import typer
 
 from tier1_engine.cli.streams import say
-from tier1_engine.errors import CallError, Tier1Error
+from tier1_engine.errors import CallError, Interrupted, Tier1Error
 from tier1_engine.settings import state_directory
-
-INTERRUPTED = 130
 
 
 @contextmanager
@@ -43,9 +41,9 @@ def boundary() -> Iterator[None]:
     except Tier1Error as error:
         complain(str(error))
         raise typer.Exit(error.exit_code) from error
-    except KeyboardInterrupt as stop:
-        complain("Stopped by a signal before anything was begun: run the command again to go on.")
-        raise typer.Exit(INTERRUPTED) from stop
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        complain("Stopped by a signal: what was begun is on record, see `tier1 list`.")
+        raise typer.Exit(Interrupted.exit_code) from stop
 
 
 def complain(text: str) -> None:

@@ -25,10 +25,14 @@ class _End:
     commands: Sequence[Line] = ()
 
 
-def closing(ended: Ended) -> list[Line]:
-    """What to tell the operator at the end of a drive."""
+def closing(ended: Ended, *, driven_by: str | None = None) -> list[Line]:
+    """What to tell the operator at the end of a drive.
+
+    Args:
+        driven_by: who goes on with it, where we only followed.
+    """
     record = ended.record
-    end = _end_of(ended)
+    end = _detached(record.deployment, driven_by) if driven_by else _end_of(ended)
     warnings = [Line(f"warning: {text}", Tone.WARNING) for text in record.deployment.warnings]
     lines = [*end.facts, *warnings, *end.commands]
     return [Line(_indented(line.text), line.tone) for line in lines]
@@ -69,6 +73,11 @@ def _active(deployment: Deployment) -> _End:
 def _stopped(deployment: Deployment) -> _End:
     said = f"{_title(deployment)} was stopped while {deployment.state}; all that it made is on record."
     return _End([Line(said, Tone.WARNING)], [_go_on("to go on", deployment)])
+
+
+def _detached(deployment: Deployment, driven_by: str) -> _End:
+    said = f"{_title(deployment)} is {deployment.state}; the request stands, and {driven_by} goes on with it."
+    return _End([Line(said)], [_command("to follow it", f"tier1 show {deployment.id} --watch")])
 
 
 def _rolled_back(record: Record) -> _End:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tier1_engine.store import Store
 
 SERVICES = ("EC2", "EFS", "IAM", "SSM", "STS")
+PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 IGNORE_ENDPOINTS = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox"}
 """What the local AWS is shown by an operator who has no credentials. They open nothing anywhere."""
@@ -52,7 +53,7 @@ def environment_profile() -> str:
     """The profile that a new deployment remembers; none where keys in the environment rule."""
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         return ""
-    return os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or ""
+    return next((os.environ[name] for name in PROFILE_VARIABLES if os.environ.get(name)), "")
 
 
 def environment_endpoint(profile: str) -> str:
@@ -101,12 +102,14 @@ def start_sandbox() -> str:
 
 def lend_credentials(endpoint: str, profile: str) -> None:
     """Give this process dummy credentials, where it has none and talks to the local AWS of this user."""
-    if profile or os.environ.get("AWS_ACCESS_KEY_ID") or os.environ.get("AWS_PROFILE"):
+    if profile or os.environ.get("AWS_ACCESS_KEY_ID"):
         return
     from tier1_engine.sandbox.state import read
 
     record = read(state_directory())
     if record is not None and record.endpoint == endpoint:
+        for name in PROFILE_VARIABLES:
+            os.environ.pop(name, None)  # a profile of real AWS says nothing here
         os.environ.update(DUMMY_CREDENTIALS)
 
 

@@ -18,6 +18,14 @@ def is_driven(store: Store, summary: Summary) -> bool:
     return lease.driven(store, summary.holder, summary.lease_expires_at, SystemClock())
 
 
+def holder(store: Store, deployment_id: str) -> str | None:
+    """Who drives it now, in words."""
+    (summary,) = store.summaries(deployment_id=deployment_id)
+    if summary.holder is None or not is_driven(store, summary):
+        return None
+    return f"process {summary.holder['pid']} on host {summary.holder['host']}"
+
+
 def brief(store: Store, states: list[State], limit: int | None) -> list[dict[str, Any]]:
     """What `list` shows."""
     found = store.summaries(states=states, limit=limit)

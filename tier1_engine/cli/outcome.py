@@ -14,11 +14,12 @@ import typer
 
 from tier1_engine import engine
 from tier1_engine.cli import closing
-from tier1_engine.cli.deployments import whole
+from tier1_engine.cli.deployments import holder, whole
 from tier1_engine.cli.options import OnRecoverable, Output
 from tier1_engine.cli.progress import View
 from tier1_engine.cli.signals import Signals
 from tier1_engine.cli.streams import interactive, put, put_json, say
+from tier1_engine.decision import Why
 from tier1_engine.driver import Parts
 from tier1_engine.engine import Ended, Resume
 from tier1_engine.record import Record
@@ -108,12 +109,14 @@ def _ask(record: Record) -> Resume | None:
 
 def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
     """Say how it ended, and answer the exit code."""
+    parts, id = session.parts, ended.record.deployment.id
+    told = closing.closing(ended, driven_by=holder(parts.store, id) if ended.why is Why.STOPPED else None)
     if output is Output.JSON:
-        for line in closing.closing(ended):
+        for line in told:
             say(line.text)
-        put_json(whole(session.parts.store, ended.record.deployment.id, session.parts.registry))
+        put_json(whole(parts.store, id, parts.registry))
     else:
         from tier1_engine.cli.render.base import lines
 
-        put(lines(closing.closing(ended)))
+        put(lines(told))
     return engine.exit_code(ended, asked)

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from tier1_engine.errors import Interrupted
+
 if TYPE_CHECKING:
     from tier1_engine.driver import Stop
 
-INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -72,7 +73,7 @@ class Signals:
             self._heard += 1
             if self._heard > 1:
                 self._restore()
-                os._exit(INTERRUPTED)
+                os._exit(Interrupted.exit_code)
             if (stop := self._stop) is not None:
                 self._asked.set()
                 stop.ask()

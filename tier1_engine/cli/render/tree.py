@@ -26,7 +26,7 @@ def _head(deployment: Mapping[str, Any], now: datetime) -> list[Text]:
     where = f"{deployment['blueprint']} in {deployment['region']}, account {deployment['account_id']}"
     found = [
         Text.assemble((deployment["name"], "bold"), f"  {deployment['id']}  ", state),
-        Text(f"{where}, {age(deployment['created_at'], now)} old", style=QUIET),
+        Text(f"{where}, {age(deployment['created_at'], now)} old{_expiry(deployment)}", style=QUIET),
     ]
     if holder := deployment["holder"]:
         text = f"driven by process {holder['pid']} on {holder['host']} since {holder['since']}"
@@ -36,6 +36,10 @@ def _head(deployment: Mapping[str, Any], now: datetime) -> list[Text]:
     if deployment["interrupted"]:
         found.append(Text(f"to go on: tier1 resume {deployment['id']}", style="cyan"))
     return [*found, *(Text(f"warning: {clean(text)}", style="yellow") for text in deployment["warnings"])]
+
+
+def _expiry(deployment: Mapping[str, Any]) -> str:
+    return f", expires {deployment['expires_at']}" if deployment["expires_at"] else ""
 
 
 def _failure(failure: Mapping[str, Any]) -> Text:
