@@ -32,6 +32,10 @@ $(STAMP): pyproject.toml constraints.txt
 test: env ## Run every test on SQLite and Postgres, with coverage (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(ARGS)
 
+.PHONY: crash
+crash: env ## Kill, stop, refuse and cut the real command at its calls (some six minutes)
+	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/crash/test_processes.py $(ARGS)
+
 .PHONY: lint
 lint: env ## Check format, style, types and layers
 	$(BIN)/ruff format --check .

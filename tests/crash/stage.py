@@ -1,0 +1,189 @@
+"""One deployment by the real `tier1` command, as processes, through a proxy to a local AWS.
+
+Owns the processes of one test and their end. What is done to their calls is the proxy's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.crash.account import REGION, Account
+from tests.integration.command import TIER1, Result, hear_hang_ups
+from tests.proxy import Proxy
+
+NAME = "crash"
+SPEC = f"name: {NAME}\nregion: {REGION}\n"
+END_SECONDS = 90.0
+EVENT_SECONDS = 30.0
+LOOK_SECONDS = 0.02
+SIGNED_IN = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+QUICK = {"TIER1_POLL_SECONDS": "0.05", "TIER1_VISIBILITY_GRACE_SECONDS": "0.5"}
+SHORT_LEASE = {"TIER1_LEASE_SECONDS": "9", "TIER1_CALL_TIMEOUT_SECONDS": "3"}
+
+
+@dataclass
+class Process:
+    """A command that runs. Its output goes to files, so that a full pipe never holds it up."""
+
+    popen: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+
+    @property
+    def running(self) -> bool:
+        return self.popen.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def freeze(self) -> None:
+        """Stop it with SIGSTOP; it stands still on return."""
+        self.send(signal.SIGSTOP)
+        _, status = os.waitpid(self.popen.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+
+    def kill(self) -> None:
+        """End it with SIGKILL; nothing of it runs any more on return."""
+        self.popen.kill()
+        self.popen.wait(END_SECONDS)
+
+    def end(self, seconds: float = END_SECONDS) -> Result:
+        """Wait for its end."""
+        code = self.popen.wait(seconds)
+        return Result(code, self.out.read_text(), self.err.read_text())
+
+
+@dataclass
+class Stage:
+    """What one test has: an account, a proxy before it, a folder with a spec and a database of its own.
+
+    Attributes:
+        settings: what paces the commands, as environment variables.
+        fresh: the census of the account before anything was made.
+    """
+
+    account: Account
+    proxy: Proxy
+    folder: Path
+    settings: dict[str, str]
+    fresh: Counter[str]
+    processes: list[Process] = field(default_factory=list)
+
+    @classmethod
+    def set(cls, account: Account, proxy: Proxy, folder: Path, database: Path) -> Stage:
+        """Set it with an empty account and a copy of an empty database, which saves making one."""
+        account.reset()
+        (folder / "spec.yaml").write_text(SPEC)
+        stage = cls(account, proxy, folder, dict(QUICK), account.census())
+        shutil.copyfile(database, stage.database)
+        return stage
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "tier1.db"
+
+    def begin(self, *arguments: str) -> Process:
+        """Start `tier1` with the arguments."""
+        own = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TIER1_"))}
+        environment = {
+            **own,
+            **SIGNED_IN,
+            **self.settings,
+            "AWS_ENDPOINT_URL": self.proxy.url,
+            "TIER1_DATABASE_URL": f"sqlite:///{self.database}",
+            "XDG_STATE_HOME": str(self.folder),
+        }
+        base = self.folder / str(len(self.processes))
+        out, err = base.with_suffix(".out"), base.with_suffix(".err")
+        with out.open("wb") as said, err.open("wb") as told:
+            popen = subprocess.Popen(
+                [*TIER1, *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=told,
+                preexec_fn=hear_hang_ups,  # noqa: PLW1509 - takes no lock that the proxy's threads could hold
+            )
+        self.processes.append(Process(popen, out, err))
+        return self.processes[-1]
+
+    def run(self, *arguments: str) -> Result:
+        return self.begin(*arguments).end()
+
+    def begin_deploy(self) -> Process:
+        return self.begin("deploy", str(self.folder / "spec.yaml"), "-o", "json")
+
+    def deploy(self) -> Result:
+        return self.begin_deploy().end()
+
+    def resume(self) -> Result:
+        return self.run("resume", NAME, "-o", "json")
+
+    def roll_back(self) -> Result:
+        return self.run("rollback", NAME, "--yes", "-o", "json")
+
+    def destroy(self) -> Result:
+        return self.run("destroy", NAME, "--yes", "-o", "json")
+
+    def listed(self) -> Any:
+        """The one deployment, as `list` shows it."""
+        (deployment,) = self.run("list", "-o", "json").json
+        return deployment
+
+    @property
+    def latest(self) -> Process:
+        return self.processes[-1]
+
+    def kill_latest(self) -> None:
+        self.latest.kill()
+
+    def stored(self, query: str) -> list[Any]:
+        """The first column of a query's rows, read past all code of `tier1`."""
+        connection = sqlite3.connect(self.database)
+        try:
+            return [row[0] for row in connection.execute(query)]
+        finally:
+            connection.close()
+
+    def writable(self) -> bool:
+        """Whether no process holds the database for itself at this instant."""
+        connection = sqlite3.connect(self.database, timeout=0, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def close(self) -> None:
+        """End what still runs, stopped processes as well."""
+        for process in self.processes:
+            if process.running:
+                process.kill()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Look until something holds, at most `EVENT_SECONDS`."""
+    end = time.monotonic() + EVENT_SECONDS
+    while not holds():
+        assert time.monotonic() < end, "what was waited for never came"
+        time.sleep(LOOK_SECONDS)
