@@ -1,7 +1,7 @@
 """The real command as processes on a local AWS: killed, stopped, refused, cut off (DESIGN section 2).
 
-`make crash` runs it (some six minutes on one core); CI has its sample in tests/integration, where processes are
-killed and stopped too. Every point, before and after every call that changes something, is run with
+`make crash` runs it (some six minutes on one core); CI has its sample in tests/integration, where processes
+are killed and stopped too. Every point, before and after every call that changes something, is run with
 TIER1_TEST_ALL_POINTS=1 (some ten minutes more).
 """
 
