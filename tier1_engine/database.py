@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 5.0
 """How long one statement waits for another writer before it is reported as busy."""
+SWITCH_SECONDS = 0.01
+"""How long a switch to WAL mode that met another one waits before it is tried again."""
+UPGRADE_SECONDS = 60.0
+"""How long a process that finds another one making or upgrading the schema waits for it."""
 
 
 def connect(url: str, *, lease_seconds: float = 60.0) -> Engine:
@@ -80,7 +85,7 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, record: Any) -> None:
         record.info["file"] = _file_id(path)
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -96,6 +101,23 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL mode, which it then keeps.
+
+    The switch needs the file for itself, and SQLite does not wait for that: of two processes that open
+    a new file at once, one is told at once that it is busy, whatever its time-out.
+    """
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
+                raise
+        time.sleep(SWITCH_SECONDS)
 
 
 def _file_id(path: Path) -> tuple[int, int] | None:
@@ -259,7 +281,7 @@ def upgrade(engine: Engine) -> str:
     if engine.dialect.name == "sqlite" and found is not None:
         _refuse_while_driven(engine)
         _copy_beside(engine, found)
-    with translated(engine), engine.begin() as connection:
+    with translated(engine), engine.connect() as connection, _patient(connection), connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7391301)"))
         if _revision(connection) != SCHEMA_REVISION:
@@ -267,6 +289,20 @@ def upgrade(engine: Engine) -> str:
             config.attributes["connection"] = connection
             command.upgrade(config, SCHEMA_REVISION)
     return found or ""
+
+
+@contextmanager
+def _patient(connection: Connection) -> Iterator[None]:
+    """Let SQLite wait as long as another process may take to make the schema."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA busy_timeout = {UPGRADE_SECONDS * 1000:.0f}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
 
 def alembic_config() -> Config:

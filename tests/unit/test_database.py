@@ -24,6 +24,9 @@ from tier1_engine.store import Store
 
 postgres = pytest.mark.postgres
 
+OPENERS = 4
+NEW_FILES = 40
+
 
 def path_of(url: str) -> Path:
     return Path(make_url(url).database or "")
@@ -271,6 +274,28 @@ def test_two_that_start_at_once_upgrade_once(empty_database_url: str) -> None:
         assert connection.execute(text("SELECT count(*) FROM installation")).scalar() == 1
     for engine in engines:
         engine.dispose()
+
+
+def test_many_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """SQLite itself does not wait for another one's switch to WAL mode: some of these would be refused."""
+    barrier, errors = threading.Barrier(OPENERS, timeout=30), []
+
+    def open_each() -> None:
+        for number in range(NEW_FILES):
+            engine = database.connect(f"sqlite:///{tmp_path / str(number)}.db")
+            barrier.wait()
+            try:
+                engine.connect().close()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+                errors.append(error)
+            engine.dispose()
+
+    threads = [threading.Thread(target=open_each) for _ in range(OPENERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not errors
 
 
 @postgres
