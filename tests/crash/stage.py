@@ -11,7 +11,6 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,22 +74,20 @@ class Stage:
 
     Attributes:
         settings: what paces the commands, as environment variables.
-        fresh: the census of the account before anything was made.
     """
 
     account: Account
     proxy: Proxy
     folder: Path
     settings: dict[str, str]
-    fresh: Counter[str]
     processes: list[Process] = field(default_factory=list)
 
     @classmethod
     def set(cls, account: Account, proxy: Proxy, folder: Path, database: Path) -> Stage:
         """Set it with an empty account and a copy of an empty database, which saves making one."""
-        account.reset()
+        account.empty()
         (folder / "spec.yaml").write_text(SPEC)
-        stage = cls(account, proxy, folder, dict(QUICK), account.census())
+        stage = cls(account, proxy, folder, dict(QUICK))
         shutil.copyfile(database, stage.database)
         return stage
 

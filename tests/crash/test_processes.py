@@ -64,7 +64,6 @@ POINTS = [
     ("after", "CreateVpc"),
     ("after", "CreateFileSystem"),
     ("after", "CreateMountTarget"),
-    ("before", "CreateRole"),
     ("before", "AddRoleToInstanceProfile"),
     ("after", "RunInstances"),
 ]
@@ -103,7 +102,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 def new_stage(
     account: Account, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
 ) -> Iterator[Callable[[], Stage]]:
-    """Makes stages, one after the other."""
+    """Makes stages, one after the other, each on an account as new."""
     with ExitStack() as ends:
 
         def new() -> Stage:
@@ -145,7 +144,7 @@ def check_whole(stage: Stage, done: Result, undisturbed: Undisturbed) -> None:
 
 def check_gone(stage: Stage) -> None:
     """AWS holds what it held before."""
-    assert stage.account.census() == stage.fresh
+    assert stage.account.census() == stage.account.new
     check_once(stage)
 
 
@@ -313,7 +312,7 @@ def test_an_expired_token_keeps_everything(stage: Stage, undisturbed: Undisturbe
 
     stage.proxy.rule = rule
     assert stage.deploy().code == 7
-    kept = stage.account.census() - stage.fresh
+    kept = stage.account.census() - stage.account.new
     assert kept["vpc"] == 1
     assert kept["internet gateway"] == 1
     assert not [call for call in stage.proxy.changing if call.operation.startswith(DELETING)]
@@ -348,24 +347,25 @@ def test_a_process_that_slept_past_its_lease_changes_nothing(stage: Stage, undis
     check_whole(stage, tries[-1], undisturbed)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name
-)
-def test_the_first_signal_ends_what_is_under_way(
-    stage: Stage, undisturbed: Undisturbed, number: signal.Signals
-) -> None:
-    """130; a second later no changing call begins any more; resume goes on from there."""
+def test_the_first_signal_ends_what_is_under_way(stage: Stage, undisturbed: Undisturbed) -> None:
+    """Each ends a deploy or a resume with 130, and a second later no changing call begins any more."""
+    stop_at(stage, "CreateRouteTable", signal.SIGTERM, stage.deploy)
+    stop_at(stage, "CreateMountTarget", signal.SIGHUP, stage.resume)
+    stop_at(stage, "RunInstances", signal.SIGINT, stage.resume)
+    check_whole(stage, stage.resume(), undisturbed)
+
+
+def stop_at(stage: Stage, operation: str, number: signal.Signals, command: Callable[[], Result]) -> None:
     sent: list[float] = []
 
     def send() -> None:
         stage.latest.send(number)
         sent.append(time.monotonic())
 
-    stage.proxy.rule = times(1, at("CreateRouteTable"), first(send))
-    assert stage.deploy().code == 130
+    stage.proxy.rule = times(1, at(operation), first(send))
+    assert command().code == 130, number
     latest = max(call.began for call in stage.proxy.changing)
     assert latest <= sent[0] + MAX_SECONDS_TO_HEED_A_SIGNAL
-    check_whole(stage, stage.resume(), undisturbed)
 
 
 def test_the_second_signal_does_not_wait_for_a_call(stage: Stage, undisturbed: Undisturbed) -> None:
