@@ -75,7 +75,8 @@ def _step(step: Mapping[str, Any], resources: Iterable[Mapping[str, Any]]) -> li
     found = [line]
     for resource in resources:
         found += _resource(resource)
-    return found + _error(step["error"])
+    # What was skipped is a warning, not what failed.
+    return found + _error(step["error"], "yellow" if step["state"] == "skipped" else "red")
 
 
 def _took(step: Mapping[str, Any]) -> str:
@@ -98,10 +99,10 @@ def _resource(resource: Mapping[str, Any]) -> list[Text]:
     return found + _error(resource["error"])
 
 
-def _error(error: Mapping[str, Any] | None) -> list[Text]:
+def _error(error: Mapping[str, Any] | None, style: str = "red") -> list[Text]:
     if error is None:
         return []
-    return [Text("    " + clean(f"{error['code']}: {error['message']}"), style="red")]
+    return [Text("    " + clean(f"{error['code']}: {error['message']}"), style=style)]
 
 
 def _strays(deployment: Mapping[str, Any]) -> list[Text]:
