@@ -6,13 +6,13 @@ on the way back alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from tier1_engine.decision import grace_end
-from tier1_engine.errors import Acted, CallError
+from tier1_engine.errors import Acted, CallError, DatabaseUnavailable
 from tier1_engine.failures import UNREACHABLE_CODES
 from tier1_engine.intent import Assignment
 from tier1_engine.kinds import Problem, Sight
@@ -69,7 +69,7 @@ class Case:
         assert self.answer.sight is not None
         return self.answer.sight
 
-    def after(self, changes: Iterable[Change]) -> Case:
+    def after(self, changes: Collection[Change]) -> Case:
         """The same case, once `changes` hold."""
         return replace(self, record=self.record.apply(changes))
 
@@ -211,3 +211,24 @@ def stray_rows(case: Case, resource: Resource, sights: Iterable[Sight]) -> list[
         note = Note(f"{sight.aws_id} is one too many: it will be deleted", resource.step)
         changes += [ResourceAdd(stray), note]
     return changes
+
+
+def with_what_is_held(
+    error: DatabaseUnavailable, changes: Sequence[Change], early: Sequence[Answer], record: Record
+) -> DatabaseUnavailable:
+    """Name every AWS id that came back and could not be written: stderr is its only record."""
+    held = [
+        f"{attempt.action} of {attempt.step} (key {attempt.key}) answered {change.values['aws_id']}"
+        for change in changes
+        if isinstance(change, AttemptSet) and change.values.get("aws_id")
+        for attempt in [record.attempts[change.id]]
+    ] + [
+        f"{answer.assignment.action} of {answer.assignment.task.subject} "
+        f"(key {answer.assignment.target.key}) answered {answer.sight.aws_id}"
+        for answer in early
+        if answer.changed and answer.sight and answer.assignment.target
+    ]
+    text = str(error)
+    if held:
+        text += " Not yet on record: " + "; ".join(held) + "."
+    return DatabaseUnavailable(text)

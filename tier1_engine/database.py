@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,7 +84,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, record: Any) -> None:
-        record.info["file"] = _file_id(path)
+        record.info["path"], record.info["file"] = path, _file_id(path)
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -93,10 +93,11 @@ def _sqlite(url: URL) -> Engine:
     # must take the lock at once, or two of them could both read and then one fail to write.
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A file that was deleted or replaced would take every write and keep none of them.
-        if connection.info["file"] != _file_id(path):
+        try:
+            same_file(connection.info)
+        except DatabaseUnavailable:
             connection.invalidate()
-            raise DatabaseUnavailable(_vanished(path))
+            raise
         reads = connection.get_execution_options().get("reads_only", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
@@ -118,6 +119,12 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
                 raise
         time.sleep(SWITCH_SECONDS)
+
+
+def same_file(info: Mapping[str, Any]) -> None:
+    """A file that was deleted or replaced would take every write and keep none of them."""
+    if info["file"] != _file_id(info["path"]):
+        raise DatabaseUnavailable(_vanished(info["path"]))
 
 
 def _file_id(path: Path) -> tuple[int, int] | None:

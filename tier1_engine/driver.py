@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tier1_engine import lease as leases
 from tier1_engine import removal, results
-from tier1_engine.case import Case
+from tier1_engine.case import Case, with_what_is_held
 from tier1_engine.clock import Clock, new_id
 from tier1_engine.decide import decide
 from tier1_engine.decision import End, Why, Work
@@ -110,13 +110,23 @@ class LeasePermit:
 
 
 class Driver:
-    """Drives one deployment from the moment it holds the lease until there is nothing more to do."""
+    """Drives one deployment from the moment it holds the lease until there is nothing more to do.
 
-    def __init__(self, parts: Parts, lease: Lease) -> None:
+    Args:
+        record: as it was loaded, or written, under the lease.
+        identified: AWS has just told this process that the account is the deployment's.
+
+    Attributes:
+        gave_back: the last turn was committed, and the lease given back with it.
+    """
+
+    def __init__(self, parts: Parts, lease: Lease, record: Record, *, identified: bool = False) -> None:
         self.parts = parts
         self.lease = lease
-        self.record = parts.store.load(lease.deployment_id)
+        self.record = record
+        self.gave_back = False
         self.pacer = Pacer(parts.settings, parts.rng)
+        self.pacer.identified = identified
         self.pacer.archiving_kinds = frozenset(
             name for name, kind in parts.registry.kinds.items() if kind.archives_console
         )
@@ -158,7 +168,7 @@ class Driver:
             try:
                 decision, whole, after, calls = self._plan(changes)
                 if whole:
-                    self._commit(whole, after)
+                    self._commit(whole, after, last=isinstance(decision, End))
                 else:
                     self._look_at_goal()
                 break
@@ -180,8 +190,6 @@ class Driver:
                 driven = self._driven_time(record)
                 return decision, [*whole, *driven], record.apply(driven), []
             if isinstance(decision, Work):
-                if self._prepare_at_once(decision.tasks, record):
-                    continue
                 break
             self._follow(decision.changes)
             whole += decision.changes
@@ -189,23 +197,25 @@ class Driver:
         else:
             raise RuntimeError("decide goes in circles")
         calls: list[Assignment] = []
-        for task in decision.tasks:
+        for task in self._prepared_at_once(decision.tasks, record):
             intents, record, assignment = self._assign(task, record)
             whole += intents
             if assignment is not None:
                 calls.append(assignment)
         return decision, whole, record, calls
 
-    def _prepare_at_once(self, tasks: Sequence[Task], record: Record) -> bool:
-        """Requests that need no look at AWS are known now, so their steps' intents join this commit."""
-        known = {
-            task.subject: request
-            for task in tasks
-            if task.do is Do.PREPARE
-            and (request := request_at_once(task.subject, record, self.parts.registry)) is not None
-        }
-        self.pacer.prepared.update(known)
-        return bool(known)
+    def _prepared_at_once(self, tasks: Sequence[Task], record: Record) -> list[Task]:
+        """The same tasks; where a request needs no look at AWS it is known now, and its create joins this
+        commit.
+        """
+        ready = {task.subject: task for task in tasks}
+        for subject, task in ready.items():
+            if task.do is Do.PREPARE:
+                request = request_at_once(subject, record, self.parts.registry)
+                if request is not None:
+                    self.pacer.prepared[subject] = request
+                    ready[subject] = Task(Do.CREATE, subject)
+        return list(ready.values())
 
     def _follow(self, changes: Sequence[Change]) -> None:
         """What bookkeeping means for the pacer."""
@@ -299,19 +309,23 @@ class Driver:
 
     # --- the database
 
-    def _commit(self, changes: Sequence[Change], after: Record) -> None:
-        """Commit a turn; while the database does not take it, try again until the lease ends."""
+    def _commit(self, changes: Sequence[Change], after: Record, *, last: bool) -> None:
+        """Commit a turn; while the database does not take it, try again until the lease ends.
+
+        The last one gives the lease back too.
+        """
         parts = self.parts
         while True:
             try:
                 self.record = parts.store.commit(
-                    self.record, changes, self.lease.fence, parts.clock.now(), after=after
+                    self.record, changes, self.lease.fence, parts.clock.now(), after=after, gives_back=last
                 )
+                self.gave_back = last
                 return
             except DatabaseUnavailable as error:
                 if parts.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
                     self._pause(0.0)
-                    raise _with_what_is_held(error, changes, self._early, self.record) from error
+                    raise with_what_is_held(error, changes, self._early, self.record) from error
                 self._pause(COMMIT_RETRY_SECONDS)
 
     def _look_at_goal(self) -> None:
@@ -368,24 +382,3 @@ class Driver:
         if decision.wake_at is not None:
             times.append(decision.wake_at)
         return min(times)
-
-
-def _with_what_is_held(
-    error: DatabaseUnavailable, changes: Sequence[Change], early: Sequence[Answer], record: Record
-) -> DatabaseUnavailable:
-    """Name every AWS id that came back and could not be written: stderr is its only record."""
-    held = [
-        f"{attempt.action} of {attempt.step} (key {attempt.key}) answered {change.values['aws_id']}"
-        for change in changes
-        if isinstance(change, AttemptSet) and change.values.get("aws_id")
-        for attempt in [record.attempts[change.id]]
-    ] + [
-        f"{answer.assignment.action} of {answer.assignment.task.subject} "
-        f"(key {answer.assignment.target.key}) answered {answer.sight.aws_id}"
-        for answer in early
-        if answer.changed and answer.sight and answer.assignment.target
-    ]
-    text = str(error)
-    if held:
-        text += " Not yet on record: " + "; ".join(held) + "."
-    return DatabaseUnavailable(text)

@@ -6,16 +6,17 @@ opening move of each request; the driving itself is `driver`, the decisions are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 from tier1_engine import lease as leases
-from tier1_engine.blueprint import Plan, ordered
-from tier1_engine.clock import new_deployment_id
+from tier1_engine.blueprint import Plan
+from tier1_engine.creation import Place as Place
+from tier1_engine.creation import Wish as Wish
+from tier1_engine.creation import asked_for, new_deployment
 from tier1_engine.decision import Why, may_have_acted, move, turn_back
 from tier1_engine.driver import Driver, Opening, Parts
 from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost, NoSuchDeployment, Refused
@@ -45,27 +46,6 @@ class Resume(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a deployment lives; remembered, so that every later command talks to the same AWS."""
-
-    account_id: str
-    region: str
-    profile: str = ""
-    endpoint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What `deploy` asks for beside the plan."""
-
-    name: str
-    spec: Mapping[str, Any]
-    rollback_enabled: bool = True
-    on_recoverable: str = "stop"
-    ttl_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Ended:
     """How a drive ended."""
 
@@ -73,52 +53,48 @@ class Ended:
     why: Why
 
 
+def deploy(
+    parts: Parts,
+    wish: Wish,
+    plan: Plan,
+    place: Place,
+    *,
+    created: Callable[[str], None] = lambda deployment_id: None,
+) -> Ended:
+    """Write a new deployment that is ours from its first moment, and drive it.
+
+    `place` was asked of AWS by this process just now, so it is not asked again whose account it is.
+
+    Args:
+        created: told the id as soon as there is a row that can be resumed.
+
+    Raises:
+        NameInUse: a living deployment of this account and region has the name.
+        Refused: the plan does not hold together.
+        LeaseLost, DatabaseUnavailable: as `drive`.
+    """
+    deployment, steps = new_deployment(wish, plan, place, parts.clock.now())
+    seconds, holder = parts.settings.lease_seconds, leases.this_process()
+    message = asked_for(wish, place)
+    lease = leases.take_with(parts.store, deployment, steps, message, holder, seconds, parts.clock)
+    record = Record(deployment, {step.name: step for step in steps}, {}, {})
+
+    def driver() -> Driver:
+        created(deployment.id)
+        return Driver(parts, lease, record, identified=True)
+
+    return _drive(parts, lease, driver, _go_on)
+
+
 def create(parts: Parts, wish: Wish, plan: Plan, place: Place) -> str:
-    """Write a new deployment, `pending`, with its whole plan; answer its id.
+    """Write a new deployment, `pending`, with its whole plan, for somebody else to drive; answer its id.
 
     Raises:
         NameInUse: a living deployment of this account and region has the name.
         Refused: the plan does not hold together.
     """
-    now = parts.clock.now()
-    deployment = Deployment(
-        id=new_deployment_id(),
-        name=wish.name,
-        blueprint=plan.blueprint,
-        blueprint_version=plan.version,
-        region=place.region,
-        profile=place.profile,
-        endpoint=place.endpoint,
-        account_id=place.account_id,
-        state=State.PENDING,
-        goal=Goal.ACTIVE,
-        spec=wish.spec,
-        tags=plan.tags,
-        output_templates=plan.outputs,
-        delete_seconds=plan.delete_seconds,
-        max_attempts=plan.max_attempts,
-        rollback_enabled=wish.rollback_enabled,
-        on_recoverable=wish.on_recoverable,
-        created_at=now,
-        updated_at=now,
-        expires_at=None if wish.ttl_seconds is None else now + timedelta(seconds=wish.ttl_seconds),
-    )
-    steps = [
-        Step(
-            deployment_id=deployment.id,
-            name=step.name,
-            position=position,
-            phase=step.phase,
-            kind=step.kind,
-            mode=step.mode,
-            needs=step.needs,
-            inputs=step.inputs,
-            deadline_seconds=step.deadline_seconds,
-            on_failure=step.on_failure,
-        )
-        for position, step in enumerate(ordered(plan.steps))
-    ]
-    parts.store.create(deployment, steps, f"asked for: {wish.name} in {place.region}")
+    deployment, steps = new_deployment(wish, plan, place, parts.clock.now())
+    parts.store.create(deployment, steps, asked_for(wish, place))
     return deployment.id
 
 
@@ -132,12 +108,22 @@ def drive(parts: Parts, deployment_id: str, opening: Opening | None = None) -> E
     """
     holder = leases.this_process()
     lease = leases.take(parts.store, deployment_id, holder, parts.settings.lease_seconds, parts.clock)
+
+    def driver() -> Driver:
+        return Driver(parts, lease, parts.store.load(deployment_id))
+
+    return _drive(parts, lease, driver, opening or _go_on)
+
+
+def _drive(parts: Parts, lease: leases.Lease, made: Callable[[], Driver], opening: Opening) -> Ended:
+    driver = None
     try:
-        driver = Driver(parts, lease)
-        why = driver.run(opening or _go_on)
+        driver = made()
+        why = driver.run(opening)
         return Ended(driver.record, why)
     finally:
-        _release(parts, lease)
+        if driver is None or not driver.gave_back:
+            _release(parts, lease)
 
 
 def _release(parts: Parts, lease: leases.Lease) -> None:

@@ -23,20 +23,24 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from tier1_engine import database, statements
 from tier1_engine.clock import Clock
 from tier1_engine.errors import DrivenByAnother, LeaseLost, NoSuchDeployment
+from tier1_engine.fence import NOBODY, Fence
+from tier1_engine.models import UtcTime
+from tier1_engine.record import Deployment, Step
 from tier1_engine.rows import DEPLOYMENTS
-from tier1_engine.store import Fence, Store
+from tier1_engine.store import Store
+from tier1_engine.transactions import Transaction
 
 RENEWALS_PER_LEASE = 3
 
@@ -100,24 +104,54 @@ def take(store: Store, deployment_id: str, holder: Holder, seconds: float, clock
         DrivenByAnother: a live holder has it; the sentence names host, process and since when.
         NoSuchDeployment: there is none of this id.
     """
-    with database.translated(store.engine), store.engine.begin() as connection:
-        row = connection.execute(_LOCK, {"locked": deployment_id}).first()
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        row = statements.first(transaction, _LOCK, {"locked": deployment_id})
         if row is None:
             raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
-        now = _database_time(connection, clock)
+        now = _database_time(transaction, clock)
         if row.holder is not None and _live(row.holder, row.lease_expires_at, now, clock):
             raise DrivenByAnother(sentence(deployment_id, row.holder, row.lease_since))
         # Trust begins before the write is sent, so that it ends before the lease does for others.
-        asked_at = clock.steady()
-        held = _until(holder, asked_at + seconds)
-        values = {
-            "holder": asdict(held),
-            "lease_term": row.lease_term + 1,
-            "lease_since": now,
-            "lease_expires_at": now + timedelta(seconds=seconds),
-        }
-        statements.change(connection, DEPLOYMENTS, {"id": deployment_id}, values)
-    return Lease(deployment_id, held, row.lease_term + 1, seconds, asked_at, asked_at + seconds)
+        lease = _from(clock.steady(), deployment_id, holder, row.lease_term + 1, seconds)
+        statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, _columns(lease, now))
+    return lease
+
+
+def take_with(
+    store: Store,
+    deployment: Deployment,
+    steps: Sequence[Step],
+    message: str,
+    holder: Holder,
+    seconds: float,
+    clock: Clock,
+) -> Lease:
+    """Write a new deployment that is held from its first moment, in one transaction.
+
+    Raises:
+        NameInUse: a living deployment of this account and region has the name.
+    """
+    lease = _from(clock.steady(), deployment.id, holder, 1, seconds)
+
+    def columns(transaction: Transaction) -> dict[str, Any]:
+        return _columns(lease, _database_time(transaction, clock))
+
+    store.create(deployment, steps, message, held=columns)
+    return lease
+
+
+def _from(asked_at: float, deployment_id: str, holder: Holder, term: int, seconds: float) -> Lease:
+    held = _until(holder, asked_at + seconds)
+    return Lease(deployment_id, held, term, seconds, asked_at, asked_at + seconds)
+
+
+def _columns(lease: Lease, now: datetime) -> dict[str, Any]:
+    return {
+        "holder": asdict(lease.holder),
+        "lease_term": lease.term,
+        "lease_since": now,
+        "lease_expires_at": now + timedelta(seconds=lease.seconds),
+    }
 
 
 def renew(store: Store, lease: Lease, clock: Clock) -> Lease:
@@ -129,11 +163,11 @@ def renew(store: Store, lease: Lease, clock: Clock) -> Lease:
     """
     asked_at = clock.steady()
     held = _until(lease.holder, asked_at + lease.seconds)
-    with database.translated(store.engine), store.engine.begin() as connection:
-        _lock_ours(connection, lease)
-        expires = _database_time(connection, clock) + timedelta(seconds=lease.seconds)
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        _lock_ours(transaction, lease)
+        expires = _database_time(transaction, clock) + timedelta(seconds=lease.seconds)
         values = {"holder": asdict(held), "lease_expires_at": expires}
-        statements.change(connection, DEPLOYMENTS, {"id": lease.deployment_id}, values)
+        statements.change(transaction, DEPLOYMENTS, {"id": lease.deployment_id}, values)
     return Lease(
         lease.deployment_id, held, lease.term, lease.seconds, lease.taken_at, asked_at + lease.seconds
     )
@@ -141,13 +175,12 @@ def renew(store: Store, lease: Lease, clock: Clock) -> Lease:
 
 def release(store: Store, lease: Lease) -> None:
     """Give it back; one that was lost in the meantime is left to its new holder."""
-    with database.translated(store.engine), store.engine.begin() as connection:
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
         try:
-            _lock_ours(connection, lease)
+            _lock_ours(transaction, lease)
         except LeaseLost:
             return
-        values = {"holder": None, "lease_since": None, "lease_expires_at": None}
-        statements.change(connection, DEPLOYMENTS, {"id": lease.deployment_id}, values)
+        statements.change(transaction, DEPLOYMENTS, {"id": lease.deployment_id}, NOBODY)
 
 
 def driven(store: Store, holder: Mapping[str, Any] | None, expires_at: datetime | None, clock: Clock) -> bool:
@@ -156,8 +189,8 @@ def driven(store: Store, holder: Mapping[str, Any] | None, expires_at: datetime 
         return False
     now = clock.now()
     if store.engine.dialect.name == "postgresql" and not _on_this_boot(holder):
-        with database.translated(store.engine), store.reading() as connection:
-            now = _database_time(connection, clock)
+        with database.translated(store.engine), Transaction(store.writers) as transaction:
+            now = _database_time(transaction, clock)
     return _live(holder, expires_at, now, clock)
 
 
@@ -186,20 +219,23 @@ def _until(holder: Holder, steady_end: float) -> Holder:
     return Holder(**{**asdict(holder), "steady_end": steady_end})
 
 
-def _lock_ours(connection: Connection, lease: Lease) -> None:
-    row = connection.execute(_LOCK, {"locked": lease.deployment_id}).one()
+def _lock_ours(transaction: Transaction, lease: Lease) -> None:
+    row = statements.first(transaction, _LOCK, {"locked": lease.deployment_id})
     if row.lease_term != lease.term or row.holder is None or row.holder["nonce"] != lease.holder.nonce:
         raise LeaseLost(
             f"Another driver has taken over {lease.deployment_id}: this one stops and changes nothing more."
         )
 
 
-def _database_time(connection: Connection, clock: Clock) -> datetime:
+def _database_time(transaction: Transaction, clock: Clock) -> datetime:
     """The database's clock; `now()` would stand still for the whole transaction. SQLite has the host's."""
-    if connection.dialect.name == "postgresql":
-        now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    if transaction.dialect.name == "postgresql":
+        now: datetime = statements.first(transaction, _NOW, {}).at
         return now
     return clock.now()
+
+
+_NOW = select(func.clock_timestamp(type_=UtcTime).label("at"))
 
 
 _LOCK = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -51,6 +52,12 @@ SCHEMA_REVISION = "0001"
 """The newest migration. A test holds it to be alembic's head; a database is opened only at this one."""
 
 
+@lru_cache(maxsize=16)
+def as_text(value: datetime | None) -> str | None:
+    """How SQLite keeps a time: ISO 8601 in UTC, which sorts. A turn writes one time into many columns."""
+    return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 class UtcTime(TypeDecorator[datetime]):
     """An aware UTC time: `timestamptz` on Postgres, ISO 8601 text (which sorts) on SQLite."""
 
@@ -62,9 +69,7 @@ class UtcTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime(timezone=True) if postgres else String(32))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+        return value if dialect.name == "postgresql" else as_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -113,6 +118,11 @@ def _unique_where(name: str, *columns: str, where: str) -> Index:
     start of every command.
     """
     return Index(name, *columns, unique=True, sqlite_where=text(where), info={"where": where})
+
+
+_CLUSTERED = {"sqlite_with_rowid": False}
+"""Table arguments: SQLite keeps the rows in the order of their key, so those of one deployment lie side by
+side. A turn then writes a few pages instead of one for each row and each index of it."""
 
 
 @event.listens_for(Base.metadata, "before_create")
@@ -207,6 +217,7 @@ class StepRow(Base):
             name="an_ended_step_knows_when",
         ),
         CheckConstraint("state <> 'failed' OR error IS NOT NULL", name="a_failed_step_has_an_error"),
+        _CLUSTERED,
     )
 
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
@@ -229,7 +240,7 @@ class StepRow(Base):
 
 
 class ResourceRow(Base):
-    """One AWS object, or the intent to make one."""
+    """One AWS object, or the intent to make one. Its id is unique of itself: 80 random bits."""
 
     __tablename__ = "resources"
     __table_args__ = (
@@ -250,10 +261,11 @@ class ResourceRow(Base):
             "aws_id",
             where="owned AND state <> 'deleted'",
         ),
+        _CLUSTERED,
     )
 
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
     step: Mapped[str] = mapped_column(String(128))
     name: Mapped[str] = mapped_column(String(160))
     kind: Mapped[str] = mapped_column(String(64))
@@ -283,22 +295,23 @@ class AttemptRow(Base):
             "action NOT IN ('create', 'adopt', 'delete') OR key IS NOT NULL",
             name="a_try_that_changes_something_has_a_key",
         ),
-        Index("attempts_by_deployment", "deployment_id", "begun_at"),
+        ForeignKeyConstraint(["deployment_id", "resource_id"], ["resources.deployment_id", "resources.id"]),
         _unique_where(
             "one_open_attempt_of_a_resource",
             "resource_id",
             "action",
             where="ended_at IS NULL AND resource_id IS NOT NULL",
         ),
+        _CLUSTERED,
     )
 
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
     step: Mapped[str] = mapped_column(String(128))
     action: Mapped[Action] = mapped_column(_one_of(Action, "action_is_known"))
     begun_at: Mapped[datetime] = mapped_column(UtcTime)
     term: Mapped[int] = mapped_column(Integer)
-    resource_id: Mapped[str | None] = mapped_column(ForeignKey("resources.id"))
+    resource_id: Mapped[str | None] = mapped_column(String(32))
     key: Mapped[str | None] = mapped_column(String(64))
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     outcome: Mapped[Outcome | None] = mapped_column(_one_of(Outcome, "outcome_is_known"))
@@ -333,8 +346,11 @@ class ConsoleRow(Base):
     """What an instance's console said before it was terminated by us."""
 
     __tablename__ = "consoles"
+    __table_args__ = (
+        ForeignKeyConstraint(["deployment_id", "resource_id"], ["resources.deployment_id", "resources.id"]),
+    )
 
-    resource_id: Mapped[str] = mapped_column(ForeignKey("resources.id"), primary_key=True)
-    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
+    resource_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     captured_at: Mapped[datetime] = mapped_column(UtcTime)
     text: Mapped[str] = mapped_column(Text)

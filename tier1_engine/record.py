@@ -7,7 +7,7 @@ one transaction. Nothing here touches a database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ from tier1_engine.states import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Deployment:
     """One run. Times are aware UTC."""
 
@@ -60,7 +60,7 @@ class Deployment:
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """One unit of the stored plan, and how far it is.
 
@@ -94,7 +94,7 @@ class Step:
         return self.state in (StepState.DONE, StepState.SKIPPED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resource:
     """One AWS object, or the intent to make one.
 
@@ -136,7 +136,7 @@ class Resource:
         return self.state in (ResourceState.DELETED, ResourceState.RETAINED) or not self.owned
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Attempt:
     """One try of one call, begun before it goes out.
 
@@ -177,18 +177,17 @@ FIELDS: dict[type[Any], dict[str, None]] = {
 
 def with_values(item: Item, values: Mapping[str, Any]) -> Item:
     """The item with other values. `dataclasses.replace` does the same by going through `__init__`, at
-    several times the cost; a turn makes dozens of these.
+    many times the cost; a turn makes dozens of these. (This is why the rows have no slots.)
 
     Raises:
         TypeError: a value is of no field.
     """
     kind = type(item)
-    names = FIELDS[kind]
-    if not names.keys() >= values.keys():
-        raise TypeError(f"{kind.__name__} has no {', '.join(values.keys() - names.keys())}.")
+    if not FIELDS[kind].keys() >= values.keys():
+        raise TypeError(f"{kind.__name__} has no {', '.join(values.keys() - FIELDS[kind].keys())}.")
     made = object.__new__(kind)
-    for name in names:
-        object.__setattr__(made, name, values[name] if name in values else getattr(item, name))
+    made.__dict__.update(item.__dict__)
+    made.__dict__.update(values)
     return made
 
 
@@ -276,8 +275,10 @@ class Record:
     resources: Mapping[str, Resource]
     attempts: Mapping[str, Attempt]
 
-    def apply(self, changes: Iterable[Change]) -> Record:
+    def apply(self, changes: Collection[Change]) -> Record:
         """The record as it will be once `changes` are committed; the tables that they touch are copied."""
+        if not changes:
+            return self
         deployment, steps, resources, attempts = self.deployment, self.steps, self.resources, self.attempts
         for change in changes:
             match change:

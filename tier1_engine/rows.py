@@ -1,6 +1,6 @@
 """How records become rows and rows become records, and how a turn's changes are written. No queries.
 
-Owns the tables as `store` and `lease` use them. A caller brings the connection, inside a transaction.
+Owns the tables as `store` and `lease` use them. A caller brings the transaction.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from tier1_engine import statements
 from tier1_engine.models import AttemptRow, ConsoleRow, DeploymentRow, EventRow, ResourceRow, StepRow
@@ -30,6 +30,7 @@ from tier1_engine.record import (
     Step,
     StepSet,
 )
+from tier1_engine.transactions import Transaction
 
 DEPLOYMENTS: Table = DeploymentRow.__table__  # type: ignore[assignment]  # declared as FromClause
 STEPS: Table = StepRow.__table__  # type: ignore[assignment]
@@ -48,44 +49,44 @@ def values_of(item: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
 
 def item_of(kind: type[Item], row: Any) -> Item:
     """The record of a row."""
-    columns: dict[str, Any] = row._asdict()
     values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value := columns[name], list) else value for name in FIELDS[kind]
+        name: tuple(value) if isinstance(value := getattr(row, name), list) else value
+        for name in FIELDS[kind]
     }
     return kind(**values)
 
 
-def write(connection: Connection, deployment_id: str, changes: Sequence[Change], now: datetime) -> None:
+def write(transaction: Transaction, deployment_id: str, changes: Sequence[Change], now: datetime) -> None:
     """Write all changes of a turn; those of the deployment itself in one UPDATE."""
     for change in _merged(changes):
-        _write_row(connection, deployment_id, change, now)
+        _write_row(transaction, deployment_id, change, now)
     if events := [_event_of(c, deployment_id, now) for c in changes if isinstance(c, Move | Note)]:
-        statements.add(connection, EVENTS, events)
+        statements.add(transaction, EVENTS, events)
     of_deployment: dict[str, Any] = {}
     for change in changes:
         if isinstance(change, DeploymentSet):
             of_deployment |= change.values
         elif isinstance(change, Move):
             of_deployment |= {"state": change.target, "goal": change.goal}
-    statements.change(connection, DEPLOYMENTS, {"id": deployment_id}, of_deployment)
+    statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, of_deployment)
 
 
-def _write_row(connection: Connection, deployment_id: str, change: Change, now: datetime) -> None:
+def _write_row(transaction: Transaction, deployment_id: str, change: Change, now: datetime) -> None:
     """One change of a step, a resource or an attempt; the others are written together, after these."""
     match change:
         case StepSet(name, values):
-            statements.change(connection, STEPS, {"deployment_id": deployment_id, "name": name}, values)
+            statements.change(transaction, STEPS, {"deployment_id": deployment_id, "name": name}, values)
         case ResourceAdd(resource):
-            statements.add(connection, RESOURCES, [values_of(resource)])
+            statements.add(transaction, RESOURCES, [values_of(resource)])
         case ResourceSet(id, values):
-            statements.change(connection, RESOURCES, {"id": id}, values)
+            statements.change(transaction, RESOURCES, {"deployment_id": deployment_id, "id": id}, values)
         case AttemptAdd(attempt):
-            statements.add(connection, ATTEMPTS, [values_of(attempt)])
+            statements.add(transaction, ATTEMPTS, [values_of(attempt)])
         case AttemptSet(id, values):
-            statements.change(connection, ATTEMPTS, {"id": id}, values)
+            statements.change(transaction, ATTEMPTS, {"deployment_id": deployment_id, "id": id}, values)
         case Console(resource_id, text):
             kept = {"resource_id": resource_id, "deployment_id": deployment_id}
-            statements.add(connection, CONSOLES, [{**kept, "captured_at": now, "text": text}])
+            statements.add(transaction, CONSOLES, [{**kept, "captured_at": now, "text": text}])
 
 
 def _merged(changes: Sequence[Change]) -> list[Change]:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tier1_engine import database, statements
 from tier1_engine.errors import LeaseLost, NameInUse, NoSuchDeployment, Tier1Error
+from tier1_engine.fence import NOBODY, Fence, check_fence, was_given_back
 from tier1_engine.models import (
     Installation,
 )
@@ -41,14 +42,7 @@ from tier1_engine.rows import (
     write,
 )
 from tier1_engine.states import ENDED, Action, Goal, Outcome, ResourceState, State, Trigger
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """What proves that a writer is still the driver: the term of its lease and its own nonce."""
-
-    term: int
-    nonce: str
+from tier1_engine.transactions import Transaction, Writers
 
 
 class GoalChanged(Tier1Error):
@@ -93,6 +87,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.writers = Writers(engine)
         self._database_id: str | None = None
 
     @classmethod
@@ -111,6 +106,7 @@ class Store:
         return cls(engine)
 
     def close(self) -> None:
+        self.writers.close()
         self.engine.dispose()
 
     def reading(self) -> Any:
@@ -127,18 +123,29 @@ class Store:
 
     # --- a new deployment
 
-    def create(self, deployment: Deployment, steps: Sequence[Step], message: str) -> None:
+    def create(
+        self,
+        deployment: Deployment,
+        steps: Sequence[Step],
+        message: str,
+        *,
+        held: Callable[[Transaction], Mapping[str, Any]] = lambda _: {"lease_term": 0},
+    ) -> None:
         """Write a new deployment with its whole plan.
+
+        Args:
+            held: the columns of its lease, if somebody holds it from the beginning.
 
         Raises:
             NameInUse: a living deployment of this account and region has the name.
         """
         event = {"deployment_id": deployment.id, "at": deployment.created_at, "message": message}
         try:
-            with database.translated(self.engine), self.engine.begin() as connection:
-                statements.add(connection, DEPLOYMENTS, [{**values_of(deployment), "lease_term": 0}])
-                statements.add(connection, STEPS, [values_of(step) for step in steps])
-                statements.add(connection, EVENTS, [event])
+            with database.translated(self.engine), Transaction(self.writers) as transaction:
+                columns = {**values_of(deployment), **held(transaction)}
+                statements.add(transaction, DEPLOYMENTS, [columns])
+                statements.add(transaction, STEPS, [values_of(step) for step in steps])
+                statements.add(transaction, EVENTS, [event])
         except IntegrityError as error:
             raise NameInUse(self._sentence_about_name(deployment)) from error
 
@@ -181,7 +188,7 @@ class Store:
         columns = (DEPLOYMENTS.c.goal, DEPLOYMENTS.c.retain, DEPLOYMENTS.c.lease_term, DEPLOYMENTS.c.holder)
         with database.translated(self.engine), self.reading() as connection:
             row = connection.execute(select(*columns).where(DEPLOYMENTS.c.id == deployment_id)).one()
-        _check_fence(deployment_id, row, fence)
+        check_fence(deployment_id, row, fence)
         return row.goal, tuple(row.retain)
 
     def commit(
@@ -192,6 +199,7 @@ class Store:
         now: datetime,
         *,
         after: Record | None = None,
+        gives_back: bool = False,
     ) -> Record:
         """Write a turn's changes in one transaction, and answer the record as it now is.
 
@@ -200,6 +208,7 @@ class Store:
 
         Args:
             after: `record.apply(changes)`, from a caller that has it already.
+            gives_back: this is the last turn, and the lease ends with it.
 
         Raises:
             LeaseLost: another driver has taken over; nothing was written.
@@ -209,15 +218,18 @@ class Store:
         before = record.deployment
         after = after or record.apply(changes)
         stamped = DeploymentSet({"revision": before.revision + 1, "updated_at": now})
-        with database.translated(self.engine), self.engine.begin() as connection:
-            row = connection.execute(_LOCK, {"locked": before.id}).one()
-            _check_fence(before.id, row, fence)
+        with database.translated(self.engine), Transaction(self.writers) as transaction:
+            row = statements.first(transaction, _LOCK, {"locked": before.id})
+            if gives_back and was_given_back(row, fence, before.revision):
+                return after.apply([stamped])
+            check_fence(before.id, row, fence)
             if row.revision == before.revision:
                 if (row.goal, tuple(row.retain)) != (before.goal, before.retain):
                     raise GoalChanged(row.goal, tuple(row.retain))
                 if row.state is not before.state:
                     raise LeaseLost(f"The state of {before.id} was changed by another driver.")
-                write(connection, before.id, [*changes, stamped], now)
+                released = [DeploymentSet(NOBODY)] if gives_back else []
+                write(transaction, before.id, [*changes, stamped, *released], now)
             elif row.revision != before.revision + 1:
                 raise LeaseLost(f"The record of {before.id} was changed by another driver.")
         return after.apply([stamped])
@@ -239,8 +251,8 @@ class Store:
             retain: resource names to keep; added to those already retained.
             allowed: raises `Refused` when the deployment, as locked, may not get this goal.
         """
-        with database.translated(self.engine), self.engine.begin() as connection:
-            row = connection.execute(_LOCK_WHOLE, {"locked": deployment_id}).first()
+        with database.translated(self.engine), Transaction(self.writers) as transaction:
+            row = statements.first(transaction, _LOCK_WHOLE, {"locked": deployment_id})
             if row is None:
                 raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
             deployment = item_of(Deployment, row)
@@ -249,10 +261,10 @@ class Store:
             if goal is deployment.goal and kept == deployment.retain:
                 return deployment
             values = {"goal": goal, "retain": list(kept), "updated_at": now}
-            statements.change(connection, DEPLOYMENTS, {"id": deployment_id}, values)
+            statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, values)
             message = f"asked for: {goal}" + (f", keeping {', '.join(kept)}" if kept else "")
             statements.add(
-                connection, EVENTS, [{"deployment_id": deployment_id, "at": now, "message": message}]
+                transaction, EVENTS, [{"deployment_id": deployment_id, "at": now, "message": message}]
             )
         return replace(deployment, goal=goal, retain=kept)
 
@@ -318,19 +330,13 @@ class Store:
             rows = connection.execute(query).all()
         return [Event(r.at, r.trigger, r.from_state, r.to_state, r.step, r.message) for r in rows]
 
-    def console(self, resource_id: str) -> str | None:
+    def console(self, deployment_id: str, resource_id: str) -> str | None:
         """What was archived of an instance's console."""
-        query = select(CONSOLES.c.text).where(CONSOLES.c.resource_id == resource_id)
+        query = _of(CONSOLES, deployment_id).with_only_columns(CONSOLES.c.text)
+        query = query.where(CONSOLES.c.resource_id == resource_id)
         with database.translated(self.engine), self.reading() as connection:
             text: str | None = connection.execute(query).scalar()
         return text
-
-
-def _check_fence(deployment_id: str, row: Any, fence: Fence) -> None:
-    if row.lease_term != fence.term or row.holder is None or row.holder.get("nonce") != fence.nonce:
-        raise LeaseLost(
-            f"Another driver has taken over {deployment_id}: this one stops and changes nothing more."
-        )
 
 
 _LOCK_WHOLE = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("locked")).with_for_update()
@@ -368,6 +374,7 @@ _ITS_ATTEMPTS = _of(ATTEMPTS, bindparam("of")).where(_matters_to_decisions())
 def _remains() -> Any:
     """Ours and not gone: it has an id, or a create that may have acted."""
     may_exist = exists().where(
+        ATTEMPTS.c.deployment_id == RESOURCES.c.deployment_id,
         ATTEMPTS.c.resource_id == RESOURCES.c.id,
         ATTEMPTS.c.action == Action.CREATE,
         or_(ATTEMPTS.c.outcome.is_(None), ATTEMPTS.c.outcome == Outcome.UNKNOWN),

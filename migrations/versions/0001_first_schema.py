@@ -189,11 +189,12 @@ def upgrade() -> None:
             ["deployments.id"],
         ),
         sa.PrimaryKeyConstraint("deployment_id", "name"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "resources",
-        sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("deployment_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("step", sa.String(length=128), nullable=False),
         sa.Column("name", sa.String(length=160), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
@@ -233,7 +234,8 @@ def upgrade() -> None:
             ["deployment_id"],
             ["deployments.id"],
         ),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("deployment_id", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("a_resource_name_is_unique", "resources", ["deployment_id", "name"], unique=True)
     op.create_index(
@@ -246,8 +248,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "attempts",
-        sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("deployment_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("step", sa.String(length=128), nullable=False),
         sa.Column(
             "action",
@@ -279,12 +281,12 @@ def upgrade() -> None:
             ["deployments.id"],
         ),
         sa.ForeignKeyConstraint(
-            ["resource_id"],
-            ["resources.id"],
+            ["deployment_id", "resource_id"],
+            ["resources.deployment_id", "resources.id"],
         ),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("deployment_id", "id"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("attempts_by_deployment", "attempts", ["deployment_id", "begun_at"], unique=False)
     op.create_index(
         "one_open_attempt_of_a_resource",
         "attempts",
@@ -295,8 +297,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "consoles",
-        sa.Column("resource_id", sa.String(length=32), nullable=False),
         sa.Column("deployment_id", sa.String(length=32), nullable=False),
+        sa.Column("resource_id", sa.String(length=32), nullable=False),
         sa.Column("captured_at", _time(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -304,10 +306,10 @@ def upgrade() -> None:
             ["deployments.id"],
         ),
         sa.ForeignKeyConstraint(
-            ["resource_id"],
-            ["resources.id"],
+            ["deployment_id", "resource_id"],
+            ["resources.deployment_id", "resources.id"],
         ),
-        sa.PrimaryKeyConstraint("resource_id"),
+        sa.PrimaryKeyConstraint("deployment_id", "resource_id"),
     )
 
     installation = sa.table(

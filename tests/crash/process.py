@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from tests.simulation.faults import name_of
 from tests.simulation.rig import Rig
@@ -81,12 +81,13 @@ def _tap(engine: Engine) -> _Tap:
         commit(connection)
         tap.killer.instant("after commit")
 
-    dialect.do_commit = do_commit
+    begin: Callable[[Any], None] = dialect.do_begin
 
-    @event.listens_for(engine, "begin")
-    def begin(_: Any) -> None:
+    def do_begin(connection: Any) -> None:
         tap.killer.alive()
+        begin(connection)
 
+    dialect.do_commit, dialect.do_begin = do_commit, do_begin
     return tap
 
 

@@ -45,9 +45,14 @@ def fast_store(name: str, source: Path) -> Store:
     """A store on a copy of `source`, a file that nobody has open; ends the earlier store of that name."""
     path = memory_folder() / f"{name}.db"
     engine = unsynced_engine(path)
-    engine.dispose()
+    if earlier := _latest.pop(path, None):
+        earlier.close()
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     shutil.copyfile(source, path)
     path.chmod(0o600)
-    return Store(engine)
+    _latest[path] = Store(engine)
+    return _latest[path]
+
+
+_latest: dict[Path, Store] = {}

@@ -100,7 +100,9 @@ class Rig:
         return engine.drive(self.parts, id)
 
     def deploy(self, name: str = "demo", the_plan: Plan | None = None, **wish: Any) -> Ended:
-        return self.drive(self.create(name, the_plan, **wish))
+        whole = Wish(name=name, spec={"name": name}, **wish)
+        place = Place("123456789012", "us-east-1")
+        return engine.deploy(self.parts, whole, the_plan or plan(), place)
 
     def ask(self, id: str, goal: Goal, *, retain: tuple[str, ...] = ()) -> Ended:
         """Write a goal and drive until it is reached, as `rollback` and `destroy` do."""

@@ -259,16 +259,17 @@ def test_expired_credentials_keep_everything_and_a_resume_goes_on(rig: Rig, step
 def test_a_resume_of_what_is_still_blocked_is_blocked_again(rig: Rig) -> None:
     """It ends 7, as before, and nothing was changed."""
     rig.world.before.append(fail("look", error=lambda: refused("ExpiredToken")))
-    id = rig.deploy().record.deployment.id
+    id = rig.create()
+    assert exit_code(rig.drive(id), Goal.ACTIVE) == 7
     ended = engine.resume(rig.parts, id)
     assert exit_code(ended, Goal.ACTIVE) == 7
     assert not rig.world.executed("create")
 
 
 def test_credentials_of_another_account_are_refused_before_anything_is_made(rig: Rig) -> None:
-    """The sentence names both accounts."""
+    """By every driver but the one that asked AWS just before; the sentence names both accounts."""
     rig.world.account_id = "999999999999"
-    ended = rig.deploy()
+    ended = rig.drive(rig.create())
     assert failure(ended)["code"] == "WrongAccount"
     assert "999999999999" in str(failure(ended)["message"])
     assert "123456789012" in str(failure(ended)["message"])
@@ -280,7 +281,7 @@ def test_an_endpoint_that_cannot_be_reached_blocks_after_bounded_tries(rig: Rig)
     """Nobody knows which account it is: nothing is begun, and the sentence says what to do."""
     down = CallError("ConnectionRefused", "connection refused", operation="GetCallerIdentity")
     rig.world.before.append(fail("look", error=lambda: down))
-    ended = rig.deploy()
+    ended = rig.drive(rig.create())
     assert failure(ended)["class"] == "blocked"
     assert "the AWS endpoint cannot be reached" in str(failure(ended)["message"])
     assert len(rig.world.executed("look")) == 5

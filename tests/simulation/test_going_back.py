@@ -292,7 +292,7 @@ def test_the_console_is_kept_before_a_rollback_terminates_the_machine(rig: Rig) 
         op for op, name in rig.world.calls if name == machine.aws_id and op in ("console", "delete")
     ]
     assert operations == ["console", "delete"]
-    assert rig.store.console(machine.id) == f"console of {machine.aws_id}"
+    assert rig.store.console(machine.deployment_id, machine.id) == f"console of {machine.aws_id}"
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "Throttling", "InvalidAction"])

@@ -11,8 +11,15 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.unit.rows import AT, SteppedClock, deployment, driven, resource, step
 from tier1_engine import database
-from tier1_engine.errors import DatabaseUnavailable, LeaseLost, NameInUse, NoSuchDeployment, Refused
-from tier1_engine.lease import release, take, this_process
+from tier1_engine.errors import (
+    DatabaseUnavailable,
+    DrivenByAnother,
+    LeaseLost,
+    NameInUse,
+    NoSuchDeployment,
+    Refused,
+)
+from tier1_engine.lease import release, take, take_with, this_process
 from tier1_engine.models import Base
 from tier1_engine.record import (
     Attempt,
@@ -69,8 +76,8 @@ def test_every_change_is_read_back_as_it_was_applied(store: Store) -> None:
     after = store.commit(record, changes, held.fence, AT)
     assert after == store.load("d1")
     assert after.deployment.revision == record.deployment.revision + 1
-    assert store.console("r1") == "kernel: héllo\x1b[0m"
-    assert store.console("r2") is None
+    assert store.console("d1", "r1") == "kernel: héllo\x1b[0m"
+    assert store.console("d1", "r2") is None
     lines = [(e.trigger, e.to_state, e.step, e.message) for e in store.events("d1")]
     assert lines[1:] == [(Trigger.START, State.PROVISIONING_NETWORK, None, "go"), (None, None, "net", "said")]
 
@@ -160,6 +167,60 @@ def test_a_commit_whose_reply_was_lost_is_not_applied_twice(store: Store) -> Non
     first = store.commit(record, changes, held.fence, AT)
     assert store.commit(record, changes, held.fence, AT) == first == store.load("d1")
     assert [e.message for e in store.events("d1")] == ["asked for", "once"]
+
+
+def test_the_last_commit_gives_the_lease_back_and_is_recognised_too(store: Store) -> None:
+    """Nobody holds it afterwards; the same call again, its reply lost, answers the same and writes nothing."""
+    record, held = driven(store)
+    first = store.commit(record, [Note("last")], held.fence, AT, gives_back=True)
+    assert store.summaries(deployment_id="d1")[0].holder is None
+    assert store.commit(record, [Note("last")], held.fence, AT, gives_back=True) == first == store.load("d1")
+    assert [e.message for e in store.events("d1")] == ["asked for", "last"]
+
+
+def test_a_last_commit_finds_out_that_another_has_come_since(store: Store) -> None:
+    """It was applied, then somebody took the lease and wrote: the retry is a loss, never a success."""
+    record, held = driven(store)
+    store.commit(record, [Note("last")], held.fence, AT, gives_back=True)
+    new = take(store, "d1", this_process(), 60.0, SteppedClock())
+    store.commit(store.load("d1"), [Note("new")], new.fence, AT)
+    with pytest.raises(LeaseLost):
+        store.commit(record, [Note("last")], held.fence, AT, gives_back=True)
+
+
+def test_a_deployment_can_be_held_from_its_first_moment(store: Store) -> None:
+    """One transaction writes it with its plan and its lease: nobody can come between."""
+    lease = take_with(store, deployment(), [step()], "asked for", this_process(), 60.0, SteppedClock())
+    with pytest.raises(DrivenByAnother):
+        take(store, "d1", this_process(), 60.0, SteppedClock())
+    after = store.commit(store.load("d1"), [Note("driven")], lease.fence, AT)
+    assert after.deployment.revision == 1
+    release(store, lease)
+    assert take(store, "d1", this_process(), 60.0, SteppedClock()).term == lease.term + 1
+
+
+def test_a_transaction_that_fails_leaves_its_connection_fit_for_the_next(store: Store) -> None:
+    """A statement that the database refuses takes nothing else with it."""
+    record, held = driven(store)
+    for _ in range(3):
+        with pytest.raises(IntegrityError):
+            store.commit(record, [StepSet("net", {"state": StepState.FAILED})], held.fence, AT)
+    assert store.commit(record, [Note("after")], held.fence, AT).deployment.revision == 1
+
+
+@pytest.mark.postgres
+def test_a_connection_that_was_cut_is_replaced(postgres_url: str) -> None:
+    """The commit that meets it says that the database is away; the same call again goes through."""
+    store = Store.open(postgres_url)
+    record, held = driven(store)
+    with store.engine.connect() as other:
+        others = "pid <> pg_backend_pid() AND datname = current_database()"
+        other.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))  # noqa: S608
+    with pytest.raises(DatabaseUnavailable):
+        store.commit(record, [Note("once")], held.fence, AT)
+    store.commit(record, [Note("once")], held.fence, AT)
+    assert [e.message for e in store.events("d1")] == ["asked for", "once"]
+    store.close()
 
 
 def test_a_commit_is_whole_or_not_at_all(store: Store) -> None:

@@ -74,7 +74,7 @@ def _of_deployment(store: Store, summary: Summary) -> dict[str, Any]:
         "attempts": [views.of_row(attempt) for attempt in store.attempts(id)],
         "events": [views.of_event(event) for event in store.events(id)],
         "consoles": [
-            _of_console(r, text) for r in record.resources if (text := store.console(r)) is not None
+            _of_console(r, text) for r in record.resources if (text := store.console(id, r)) is not None
         ],
     }
 

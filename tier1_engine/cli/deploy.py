@@ -95,9 +95,10 @@ def _deploy(
 
     def create_and_drive() -> engine.Ended:
         # From the row on a signal only asks to stop, so that there is always a deployment to resume.
-        deployment_id = engine.create(parts, wish, plan, place)
-        watching.note(f"{spec.name} is deployment {deployment_id}")
-        return engine.drive(parts, deployment_id)
+        def created(deployment_id: str) -> None:
+            watching.note(f"{spec.name} is deployment {deployment_id}")
+
+        return engine.deploy(parts, wish, plan, place, created=created)
 
     ended = session.drive(create_and_drive)
     ended = see_through(session, ended, policy_of(on_recoverable, spec.policy.on_recoverable))

@@ -1,0 +1,88 @@
+"""Transactions that write: begun, committed and rolled back on the driver's own connection.
+
+Owns the connections of a store that writes turn after turn. It knows no table and no statement.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from tier1_engine.database import same_file
+from tier1_engine.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import PoolProxiedConnection
+
+
+class Writers:
+    """The connections that transactions of one store write on, kept from one to the next.
+
+    What a turn writes is a dozen statements of known shape, and the same driver writes turn after turn.
+    SQLAlchemy's connections, events and results, and taking a connection from its pool and giving it
+    back, cost more around each than the database's own work: here they are left out. Pool, dialect
+    and errors stay SQLAlchemy's. Several threads may write; each gets a connection of its own.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.idle: list[PoolProxiedConnection] = []
+
+    def close(self) -> None:
+        while self.idle:
+            self.idle.pop().close()
+
+
+class Transaction:
+    """A transaction that writes: committed when it is left, rolled back when an exception leaves it."""
+
+    __slots__ = ("_pooled", "_writers", "cursor", "dialect")
+
+    def __init__(self, writers: Writers) -> None:
+        self._writers = writers
+        self.dialect = writers.engine.dialect
+
+    def __enter__(self) -> Self:
+        idle = self._writers.idle
+        self._pooled = idle.pop() if idle else self._writers.engine.raw_connection()
+        try:
+            self.dialect.do_begin(self._pooled)
+            if self.dialect.name == "sqlite":
+                same_file(self._pooled.info)
+                self._pooled.driver_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]
+            self.cursor: Any = self._pooled.cursor()
+        except BaseException as error:
+            self._abandon(error)
+            raise
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is not None:
+            self._abandon(error)
+            return
+        try:
+            self.dialect.do_commit(self._pooled)
+        except BaseException as uncommitted:
+            self._abandon(uncommitted)
+            raise
+        self._writers.idle.append(self._pooled)
+
+    def _abandon(self, error: BaseException) -> None:
+        """Roll back by giving the connection back to the pool; one that is broken is thrown away.
+
+        Raises:
+            DBAPIError: what `error` is in SQLAlchemy's words, if it is the driver's.
+        """
+        driver: Any = self.dialect.loaded_dbapi
+        cause: Any = error
+        ours = isinstance(error, driver.Error)
+        broken = ours and self.dialect.is_disconnect(cause, self._pooled, None)
+        if broken or isinstance(error, DatabaseUnavailable):
+            self._pooled.invalidate()
+        self._pooled.close()
+        if ours:
+            raise DBAPIError.instance(
+                None, None, cause, driver.Error, connection_invalidated=broken, dialect=self.dialect
+            ) from error
