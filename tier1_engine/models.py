@@ -32,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import TypeEngine
 
 from tier1_engine.blueprint import Mode
@@ -77,16 +77,16 @@ class UtcTime(TypeDecorator[datetime]):
         return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
 
 
-def _one_of(kind: type[StrEnum], name: str) -> Enum:
-    """A column of an enum's values; SQLAlchemy would store the names."""
-    return Enum(
-        kind,
-        name=name,
-        native_enum=False,
-        create_constraint=True,
-        length=32,
-        values_callable=lambda enum: [member.value for member in enum],
+def _one_of(kind: type[StrEnum], column: str, claim: str) -> MappedColumn[Any]:
+    """A column of an enum's values (SQLAlchemy would store the names), and the constraint that it is one.
+
+    The values are compared one by one: SQLite makes a table of an IN list anew at every row it checks.
+    """
+    values = [member.value for member in kind]
+    known = Enum(
+        kind, native_enum=False, create_constraint=False, length=32, values_callable=lambda _: values
     )
+    return mapped_column(known, CheckConstraint(" OR ".join(f"{column} = '{v}'" for v in values), name=claim))
 
 
 class _JsonDocument(TypeDecorator[Any]):
@@ -182,8 +182,8 @@ class DeploymentRow(Base):
     profile: Mapped[str] = mapped_column(String(128))
     endpoint: Mapped[str] = mapped_column(String(512))
     account_id: Mapped[str] = mapped_column(String(32))
-    state: Mapped[State] = mapped_column(_one_of(State, "deployment_state_is_known"))
-    goal: Mapped[Goal] = mapped_column(_one_of(Goal, "goal_is_known"))
+    state: Mapped[State] = _one_of(State, "state", "deployment_state_is_known")
+    goal: Mapped[Goal] = _one_of(Goal, "goal", "goal_is_known")
     spec: Mapped[dict[str, Any]] = mapped_column(_Json)
     tags: Mapped[dict[str, str]] = mapped_column(_Json)
     output_templates: Mapped[dict[str, Any]] = mapped_column(_Json)
@@ -223,14 +223,14 @@ class StepRow(Base):
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
     name: Mapped[str] = mapped_column(String(128), primary_key=True)
     position: Mapped[int] = mapped_column(Integer)
-    phase: Mapped[Phase] = mapped_column(_one_of(Phase, "phase_is_known"))
+    phase: Mapped[Phase] = _one_of(Phase, "phase", "phase_is_known")
     kind: Mapped[str] = mapped_column(String(64))
-    mode: Mapped[Mode] = mapped_column(_one_of(Mode, "mode_is_known"))
+    mode: Mapped[Mode] = _one_of(Mode, "mode", "mode_is_known")
     needs: Mapped[list[str]] = mapped_column(_Json)
     inputs: Mapped[dict[str, Any]] = mapped_column(_Json)
     deadline_seconds: Mapped[float] = mapped_column(Float)
-    on_failure: Mapped[FailureClass] = mapped_column(_one_of(FailureClass, "failure_class_is_known"))
-    state: Mapped[StepState] = mapped_column(_one_of(StepState, "step_state_is_known"))
+    on_failure: Mapped[FailureClass] = _one_of(FailureClass, "on_failure", "failure_class_is_known")
+    state: Mapped[StepState] = _one_of(StepState, "state", "step_state_is_known")
     attempts: Mapped[int] = mapped_column(Integer)
     tries: Mapped[int] = mapped_column(Integer)
     driven_seconds: Mapped[float] = mapped_column(Float)
@@ -269,7 +269,7 @@ class ResourceRow(Base):
     step: Mapped[str] = mapped_column(String(128))
     name: Mapped[str] = mapped_column(String(160))
     kind: Mapped[str] = mapped_column(String(64))
-    state: Mapped[ResourceState] = mapped_column(_one_of(ResourceState, "resource_state_is_known"))
+    state: Mapped[ResourceState] = _one_of(ResourceState, "state", "resource_state_is_known")
     owned: Mapped[bool] = mapped_column(Boolean)
     tagged_as: Mapped[str] = mapped_column(String(32))
     request: Mapped[dict[str, Any]] = mapped_column(_Json)
@@ -308,13 +308,13 @@ class AttemptRow(Base):
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     step: Mapped[str] = mapped_column(String(128))
-    action: Mapped[Action] = mapped_column(_one_of(Action, "action_is_known"))
+    action: Mapped[Action] = _one_of(Action, "action", "action_is_known")
     begun_at: Mapped[datetime] = mapped_column(UtcTime)
     term: Mapped[int] = mapped_column(Integer)
     resource_id: Mapped[str | None] = mapped_column(String(32))
     key: Mapped[str | None] = mapped_column(String(64))
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    outcome: Mapped[Outcome | None] = mapped_column(_one_of(Outcome, "outcome_is_known"))
+    outcome: Mapped[Outcome | None] = _one_of(Outcome, "outcome", "outcome_is_known")
     operation: Mapped[str | None] = mapped_column(String(128))
     code: Mapped[str | None] = mapped_column(String(256))
     message: Mapped[str | None] = mapped_column(Text)
@@ -335,9 +335,9 @@ class EventRow(Base):
     id: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
     at: Mapped[datetime] = mapped_column(UtcTime)
-    trigger: Mapped[Trigger | None] = mapped_column(_one_of(Trigger, "trigger_is_known"))
-    from_state: Mapped[State | None] = mapped_column(_one_of(State, "from_state_is_known"))
-    to_state: Mapped[State | None] = mapped_column(_one_of(State, "to_state_is_known"))
+    trigger: Mapped[Trigger | None] = _one_of(Trigger, "trigger", "trigger_is_known")
+    from_state: Mapped[State | None] = _one_of(State, "from_state", "from_state_is_known")
+    to_state: Mapped[State | None] = _one_of(State, "to_state", "to_state_is_known")
     step: Mapped[str | None] = mapped_column(String(128))
     message: Mapped[str] = mapped_column(Text)
 

@@ -41,8 +41,13 @@ def _time() -> sa.types.TypeEngine[Any]:
     return sa.String(32).with_variant(sa.DateTime(timezone=True), "postgresql")
 
 
-def _one_of(values: list[str], name: str) -> sa.Enum:
-    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=32)
+def _one_of(column: str, values: list[str], claim: str, *, nullable: bool = False) -> sa.Column[str]:
+    return sa.Column(
+        column,
+        sa.String(length=32),
+        sa.CheckConstraint(" OR ".join(f"{column} = '{value}'" for value in values), name=claim),
+        nullable=nullable,
+    )
 
 
 def upgrade() -> None:
@@ -56,8 +61,8 @@ def upgrade() -> None:
         sa.Column("profile", sa.String(length=128), nullable=False),
         sa.Column("endpoint", sa.String(length=512), nullable=False),
         sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("state", _one_of(DEPLOYMENT_STATES, "deployment_state_is_known"), nullable=False),
-        sa.Column("goal", _one_of(["active", "rolled_back", "destroyed"], "goal_is_known"), nullable=False),
+        _one_of("state", DEPLOYMENT_STATES, "deployment_state_is_known"),
+        _one_of("goal", ["active", "rolled_back", "destroyed"], "goal_is_known"),
         sa.Column("spec", _json(), nullable=False),
         sa.Column("tags", _json(), nullable=False),
         sa.Column("output_templates", _json(), nullable=False),
@@ -118,30 +123,28 @@ def upgrade() -> None:
         ),
         sa.Column("deployment_id", sa.String(length=32), nullable=False),
         sa.Column("at", _time(), nullable=False),
-        sa.Column(
+        _one_of(
             "trigger",
-            _one_of(
-                [
-                    "start",
-                    "network_ready",
-                    "efs_ready",
-                    "instance_launched",
-                    "healthy",
-                    "fail",
-                    "retry",
-                    "accept",
-                    "roll_back",
-                    "rolled_back",
-                    "stall",
-                    "destroy",
-                    "destroyed",
-                ],
-                "trigger_is_known",
-            ),
+            [
+                "start",
+                "network_ready",
+                "efs_ready",
+                "instance_launched",
+                "healthy",
+                "fail",
+                "retry",
+                "accept",
+                "roll_back",
+                "rolled_back",
+                "stall",
+                "destroy",
+                "destroyed",
+            ],
+            "trigger_is_known",
             nullable=True,
         ),
-        sa.Column("from_state", _one_of(DEPLOYMENT_STATES, "from_state_is_known"), nullable=True),
-        sa.Column("to_state", _one_of(DEPLOYMENT_STATES, "to_state_is_known"), nullable=True),
+        _one_of("from_state", DEPLOYMENT_STATES, "from_state_is_known", nullable=True),
+        _one_of("to_state", DEPLOYMENT_STATES, "to_state_is_known", nullable=True),
         sa.Column("step", sa.String(length=128), nullable=True),
         sa.Column("message", sa.Text(), nullable=False),
         sa.CheckConstraint("(trigger IS NULL) = (to_state IS NULL)", name="a_move_names_where_it_led"),
@@ -157,22 +160,14 @@ def upgrade() -> None:
         sa.Column("deployment_id", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("phase", _one_of(["network", "efs", "ec2", "health"], "phase_is_known"), nullable=False),
+        _one_of("phase", ["network", "efs", "ec2", "health"], "phase_is_known"),
         sa.Column("kind", sa.String(length=64), nullable=False),
-        sa.Column("mode", _one_of(["create", "reference", "check"], "mode_is_known"), nullable=False),
+        _one_of("mode", ["create", "reference", "check"], "mode_is_known"),
         sa.Column("needs", _json(), nullable=False),
         sa.Column("inputs", _json(), nullable=False),
         sa.Column("deadline_seconds", sa.Float(), nullable=False),
-        sa.Column(
-            "on_failure",
-            _one_of(["critical", "recoverable", "blocked"], "failure_class_is_known"),
-            nullable=False,
-        ),
-        sa.Column(
-            "state",
-            _one_of(["waiting", "running", "done", "failed", "skipped"], "step_state_is_known"),
-            nullable=False,
-        ),
+        _one_of("on_failure", ["critical", "recoverable", "blocked"], "failure_class_is_known"),
+        _one_of("state", ["waiting", "running", "done", "failed", "skipped"], "step_state_is_known"),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("driven_seconds", sa.Float(), nullable=False),
@@ -198,12 +193,10 @@ def upgrade() -> None:
         sa.Column("step", sa.String(length=128), nullable=False),
         sa.Column("name", sa.String(length=160), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
-        sa.Column(
+        _one_of(
             "state",
-            _one_of(
-                ["creating", "present", "deleting", "deleted", "retained", "stray"], "resource_state_is_known"
-            ),
-            nullable=False,
+            ["creating", "present", "deleting", "deleted", "retained", "stray"],
+            "resource_state_is_known",
         ),
         sa.Column("owned", sa.Boolean(), nullable=False),
         sa.Column("tagged_as", sa.String(length=32), nullable=False),
@@ -251,20 +244,17 @@ def upgrade() -> None:
         sa.Column("deployment_id", sa.String(length=32), nullable=False),
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("step", sa.String(length=128), nullable=False),
-        sa.Column(
+        _one_of(
             "action",
-            _one_of(
-                ["create", "adopt", "configure", "describe", "check", "archive", "delete", "census"],
-                "action_is_known",
-            ),
-            nullable=False,
+            ["create", "adopt", "configure", "describe", "check", "archive", "delete", "census"],
+            "action_is_known",
         ),
         sa.Column("begun_at", _time(), nullable=False),
         sa.Column("term", sa.Integer(), nullable=False),
         sa.Column("resource_id", sa.String(length=32), nullable=True),
         sa.Column("key", sa.String(length=64), nullable=True),
         sa.Column("ended_at", _time(), nullable=True),
-        sa.Column("outcome", _one_of(["done", "refused", "unknown"], "outcome_is_known"), nullable=True),
+        _one_of("outcome", ["done", "refused", "unknown"], "outcome_is_known", nullable=True),
         sa.Column("operation", sa.String(length=128), nullable=True),
         sa.Column("code", sa.String(length=256), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),

@@ -29,9 +29,10 @@ def of_sqlite(connection: Connection) -> dict[str, str]:
 
 def _clauses(sql: str) -> str:
     """The parts of a CREATE, in an order that does not depend on who wrote them."""
-    head, _, body = normalised(sql).partition("(")
-    parts = re.split(r", (?=CONSTRAINT |PRIMARY KEY|FOREIGN KEY|[a-z_]+ [A-Z])", body.rstrip(")"))
-    return f"{head}({sorted(normalised(p).rstrip(' )') for p in parts)})"
+    head, _, rest = normalised(sql).partition("(")
+    body, _, options = rest.rpartition(")")
+    parts = re.split(r", (?=CONSTRAINT |PRIMARY KEY|FOREIGN KEY|[a-z_]+ [A-Z])", body)
+    return f"{head}({sorted(normalised(part) for part in parts)}){options}"
 
 
 def of_postgres(connection: Connection) -> dict[str, str]:

@@ -170,7 +170,7 @@ def test_a_commit_whose_reply_was_lost_is_not_applied_twice(store: Store) -> Non
 
 
 def test_the_last_commit_gives_the_lease_back_and_is_recognised_too(store: Store) -> None:
-    """Nobody holds it afterwards; the same call again, its reply lost, answers the same and writes nothing."""
+    """Nobody holds it afterwards; the same call again, its reply lost, answers the same and adds nothing."""
     record, held = driven(store)
     first = store.commit(record, [Note("last")], held.fence, AT, gives_back=True)
     assert store.summaries(deployment_id="d1")[0].holder is None
@@ -468,7 +468,8 @@ def test_every_named_check_is_violated_by_a_test() -> None:
     named = {
         str(constraint.name)
         for table in Base.metadata.tables.values()
-        for constraint in table.constraints
+        for part in (table, *table.columns)
+        for constraint in part.constraints
         if isinstance(constraint, CheckConstraint)
     }
     assert named == {*VIOLATIONS, *IN_EVENTS, "there_is_one_installation"}
