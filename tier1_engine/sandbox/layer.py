@@ -123,6 +123,7 @@ class Layer:
             forget()
 
     def _answer(self, call: Call, environ: WSGIEnvironment) -> Answer:
+        self._ids.enter(call)
         fault = self._board.strike(call)
         answer = Answer(self._execute(call, environ)) if fault is None else self._struck(fault, call, environ)
         self._record(call, answer.reply)
@@ -155,6 +156,7 @@ class Layer:
 
         def execute() -> None:
             again["wsgi.input"] = io.BytesIO(body)
+            self._ids.enter(call)
             for happen in self._world.on_call:
                 happen()
             self._record(call, self._execute(call, again))
@@ -200,14 +202,19 @@ class Ids:
         self._calls = 0
         self._draw("begin")
 
-    def seed(self, call: Call) -> None:
-        """Set moto's dice for the execution of a call."""
+    def enter(self, call: Call) -> None:
+        """Have the call's region there before anybody looks into it.
+
+        It comes with a default VPC, whose ids must not be drawn by whoever happens to call there first.
+        """
         place = (call.account_id, call.region)
         if place not in self._regions:
-            # A region comes with a default VPC, whose ids must not be drawn by whoever calls there first.
+            self._regions.add(place)
             self._draw(f"region/{place}")
             ec2_backend(call)
-            self._regions.add(place)
+
+    def seed(self, call: Call) -> None:
+        """Set moto's dice for the execution of a call."""
         if not call.changes:
             self._draw(f"{call.service}/{call.operation}")
             return
