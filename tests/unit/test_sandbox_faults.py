@@ -453,6 +453,22 @@ class TestTheRecord:
         codes = {line["code"] for line in first[0]}
         assert codes >= {None, "RequestLimitExceeded", "connection cut"}
 
+    def test_looks_in_between_shift_no_id(self) -> None:
+        """Nor does the order of what is asked for side by side; the same asked for twice gives two."""
+
+        def made(*cidrs: str, looks: int) -> dict[str, list[str]]:
+            ec2 = make_rig().client("ec2")
+            found: dict[str, list[str]] = {}
+            for cidr in cidrs:
+                for _ in range(looks):
+                    ec2.describe_vpcs()
+                found.setdefault(cidr, []).append(ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"])
+            return found
+
+        first = made("10.0.0.0/16", "10.1.0.0/16", "10.0.0.0/16", looks=0)
+        assert made("10.1.0.0/16", "10.0.0.0/16", "10.0.0.0/16", looks=2) == first
+        assert len({id for ids in first.values() for id in ids}) == 3
+
     def test_every_call_is_a_line_with_its_end(self, tmp_path: Path) -> None:
         """Operation, parameters, status, code and AWS's time; nobody else may read it."""
         rig = make_rig(record=tmp_path / "record")

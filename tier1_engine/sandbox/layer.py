@@ -25,7 +25,7 @@ from tier1_engine.sandbox.codes import SERVER_ERROR, server_code
 from tier1_engine.sandbox.faults import Cut, Fault
 from tier1_engine.sandbox.late import Late
 from tier1_engine.sandbox.manners.manner import Manner
-from tier1_engine.sandbox.places import ec2_backend
+from tier1_engine.sandbox.places import ec2_backend, iam_backend
 from tier1_engine.sandbox.recorder import LOST, Recorder
 from tier1_engine.sandbox.replies import Reply, refusal, with_request_id
 from tier1_engine.sandbox.world import World
@@ -203,15 +203,17 @@ class Ids:
         self._draw("begin")
 
     def enter(self, call: Call) -> None:
-        """Have the call's region there before anybody looks into it.
+        """Have the call's region and account there before anybody looks into them.
 
-        It comes with a default VPC, whose ids must not be drawn by whoever happens to call there first.
+        They come with a default VPC and with roles, whose ids must not be drawn by whoever happens to call
+        there first.
         """
         place = (call.account_id, call.region)
         if place not in self._regions:
             self._regions.add(place)
             self._draw(f"region/{place}")
             ec2_backend(call)
+            iam_backend(call)
 
     def seed(self, call: Call) -> None:
         """Set moto's dice for the execution of a call."""
