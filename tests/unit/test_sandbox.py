@@ -22,12 +22,13 @@ import pytest
 from tier1_engine import sandbox
 from tier1_engine.errors import Refused, Tier1Error
 from tier1_engine.sandbox import server
-from tier1_engine.sandbox.state import STATE_FILE, Record, process_started, read, record_of, write
+from tier1_engine.sandbox.state import STATE_FILE, Options, Record, process_started, read, record_of, write
 
 IMAGES = [
     f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{machine}"
     for machine in ("x86_64", "arm64")
 ]
+SEED = 7
 LATER_REGION = "mx-central-1"
 """A region that moto knows and ships no images for."""
 
@@ -36,7 +37,7 @@ LATER_REGION = "mx-central-1"
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, sandbox.Status]]:
     """One that runs, for the tests that only look."""
     directory = tmp_path_factory.mktemp("sandbox")
-    found = sandbox.start(directory)
+    found = sandbox.start(directory, options=Options(seed=SEED))
     yield directory, found
     sandbox.stop(directory)
 
@@ -104,8 +105,9 @@ def test_status_says_what_start_said(running: tuple[Path, sandbox.Status]) -> No
         "endpoint": found.endpoint,
         "pid": found.pid,
         "speed": "max",
-        "seed": None,
+        "seed": SEED,
         "scenario": None,
+        "strict": True,
     }
 
 
@@ -374,10 +376,13 @@ def test_a_state_file_that_is_none_counts_as_none(directory: Path, content: str)
 
 
 def test_who_it_is_stands_at_a_path_of_its_own(running: tuple[Path, sandbox.Status]) -> None:
-    """What it answers there is what it wrote down."""
+    """What it answers there is what it wrote down, but for the token of its control path."""
     directory, found = running
+    written = read(directory)
+    assert written is not None
+    assert written.token
     with urllib.request.urlopen(f"{found.endpoint}{server.IDENTITY_PATH}") as reply:  # noqa: S310 - ours
-        assert record_of(json.load(reply)) == read(directory)
+        assert record_of(json.load(reply)) == replace(written, token="")
 
 
 def test_a_process_is_known_by_its_start() -> None:

@@ -1,13 +1,17 @@
 """Faults: which calls of the local AWS go wrong, and how.
 
-Owns the value that a scenario, `sandbox fault add` and the control path have in common.
+Owns the value that a scenario, `sandbox fault add` and the control path have in common, its form in
+JSON, and which combinations cannot be. Which call it strikes is `board`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from typing import Any, Final
+
+from tier1_engine.errors import Refused
 
 
 class Cut(StrEnum):
@@ -25,14 +29,18 @@ class Fault:
         operation: as AWS names it (`RunInstances`); `*` for every one.
         code: AWS's error code with which the call is refused; None when it is not refused.
         message: beside the code; AWS's own words where None.
-        status: HTTP status of the refusal; a 500 `after_execution` is an error of a call that acted.
+        status: HTTP status of the refusal; the code's own where None. A status alone is refused with the
+            service's own code for its own failure.
+        after_execution: the call acts before it is refused; with a 500 where no code is given.
         times: how many calls it strikes; None for all of them.
         after: how many fitting calls pass before it strikes.
         share: the share of fitting calls that it strikes, from 0 to 1, drawn from the seed.
         cut: where the connection is cut, if it is.
         delay_seconds: AWS seconds by which the reply comes late.
         execute_late_seconds: AWS seconds after which a call executes whose connection was cut before.
-        match: parameters that a fitting call has (`{"InstanceType": "t3.medium"}`), by dotted name.
+        match: parameters that a fitting call has (`{"InstanceType": "t3.medium"}`), by dotted name; one
+            item of a list is enough, and `*` stands for any text. `AvailabilityZone` also fits a call
+            that names a subnet there.
     """
 
     operation: str
@@ -47,3 +55,84 @@ class Fault:
     delay_seconds: float = 0.0
     execute_late_seconds: float | None = None
     match: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether its calls are answered with an error."""
+        return self.code is not None or self.status is not None or self.after_execution
+
+    @property
+    def loses(self) -> bool:
+        """Whether its calls are not answered at all."""
+        return self.cut is not None or self.execute_late_seconds is not None
+
+    @property
+    def does_nothing(self) -> bool:
+        return not (self.refuses or self.loses or self.delay_seconds > 0)
+
+
+_STATUS_FROM: Final = 400
+_STATUS_BELOW: Final = 600
+
+
+def check(fault: Fault) -> None:
+    """Make sure that a fault can be.
+
+    Raises:
+        Refused: it cannot; the sentence says which part contradicts which.
+    """
+    for wrong, sentence in (
+        (not 0 <= fault.share <= 1, f"The share {fault.share:g} cannot be: name one from 0 to 1."),
+        (fault.times is not None and fault.times < 1, "A fault strikes at least once: name 1 or more times."),
+        (fault.after < 0, "How many calls pass first cannot be negative: name 0 or more."),
+        (fault.delay_seconds < 0, "A delay cannot be negative: name 0 or more seconds."),
+        (
+            (fault.execute_late_seconds or 0) < 0,
+            "A call cannot execute before it comes: name 0 or more seconds.",
+        ),
+        (
+            fault.status is not None and not _STATUS_FROM <= fault.status < _STATUS_BELOW,
+            f"The status {fault.status} is none of an error: name one from 400 to 599.",
+        ),
+        (
+            fault.refuses and fault.loses,
+            "A call whose connection is cut, or that executes late, gets no answer: leave out the code.",
+        ),
+        (
+            fault.cut is Cut.AFTER and fault.execute_late_seconds is not None,
+            "A call that executes late has not acted when its connection is cut: leave out the cut.",
+        ),
+        (
+            fault.message is not None and fault.code is None,
+            "A message stands beside an error code: name the code, too.",
+        ),
+    ):
+        if wrong:
+            raise Refused(sentence)
+
+
+def to_json(fault: Fault) -> dict[str, Any]:
+    """A fault as a JSON object."""
+    return {**asdict(fault), "match": dict(fault.match)}
+
+
+def from_json(value: Any) -> Fault:
+    """A fault from a JSON object.
+
+    Raises:
+        Refused: it is none.
+    """
+    names = {entry.name for entry in fields(Fault)}
+    if (
+        not isinstance(value, dict)
+        or not isinstance(value.get("operation"), str)
+        or not value.keys() <= names
+    ):
+        raise Refused("A fault is an object with an operation and what happens to its calls.")
+    cut = value.get("cut")
+    try:
+        fault = Fault(**{**value, "cut": Cut(cut) if cut else None, "match": dict(value.get("match") or {})})
+        check(fault)
+    except (TypeError, ValueError) as error:
+        raise Refused(f"The fault cannot be read ({error}): correct it.") from error
+    return fault

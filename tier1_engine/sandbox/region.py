@@ -1,27 +1,21 @@
-"""What a region of AWS has and moto's lacks: the images of newer regions, and a limit on VPCs.
+"""What a region of AWS has and moto's lacks: the images of newer regions.
 
-Owns every place where moto is mended; the process of the sandbox calls `mend` once.
+Owns every place where moto is mended without being given manners; the process of the sandbox calls
+`mend` once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from moto.ec2.models.vpcs import VPC
+from typing import Any
 
 IMAGES_OF_REGION = "us-east-1"
 """The region whose Amazon Linux images stand in where moto has none."""
-
-VPCS_PER_REGION = 5
-"""AWS's default quota (Service Quotas, `vpc`, L-F678F1CE). The default VPC counts."""
 
 
 def mend() -> None:
     """Mend moto in this process, for good."""
     _lend_images()
-    _limit_vpcs()
     _look_up_keys_quickly()
 
 
@@ -50,20 +44,6 @@ def _resource(path: str) -> Any:
     from moto.utilities.utils import load_resource
 
     return load_resource(path)
-
-
-def _limit_vpcs() -> None:
-    from moto.ec2.exceptions import EC2ClientError
-    from moto.ec2.models.vpcs import VPCBackend
-
-    create = VPCBackend.create_vpc
-
-    def create_within_limit(backend: VPCBackend, *arguments: Any, **named: Any) -> VPC:
-        if len(backend.vpcs) >= VPCS_PER_REGION:
-            raise EC2ClientError("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
-        return create(backend, *arguments, **named)
-
-    _put(VPCBackend, "create_vpc", create_within_limit)
 
 
 def _look_up_keys_quickly() -> None:

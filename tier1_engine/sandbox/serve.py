@@ -1,16 +1,15 @@
 """The process of the local AWS: moto behind one loopback socket, and who it is at a path of our own.
 
-    python -m tier1_engine.sandbox.serve --directory DIR [--port N] [--detach FD]
+    python -m tier1_engine.sandbox.serve --directory DIR [--port N] [--detach FD] [OPTIONS]
 
 Owns the socket, the readiness and the end of that process. It never ends another, and what AWS does
-is moto's, mended by `region`.
+is put together by `local`.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
-import gc
 import json
 import logging
 import os
@@ -20,29 +19,32 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tier1_engine.errors import Refused
+from tier1_engine.sandbox.local import LocalAws, draw_seed, new_world, plain, play, strict
 from tier1_engine.sandbox.server import IDENTITY_PATH
-from tier1_engine.sandbox.state import Record, process_started, remove, write
+from tier1_engine.sandbox.state import Options, Record, process_started, remove, write
+from tier1_engine.sandbox.world import Speed
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from tier1_engine.sandbox.scenario import Scenario
+
 HOST = "127.0.0.1"
 BACKLOG = 128
-SERVICES: tuple[Literal["sts", "ssm", "ec2", "efs", "iam"], ...] = ("sts", "ssm", "ec2", "efs", "iam")
-"""Loaded before it says that it answers: the first call of a client with a short time-out must not
-wait seconds for imports."""
 
 
 class Ended(BaseException):
     """A signal asked this process to end. Like KeyboardInterrupt, nothing on the way may catch it."""
 
 
-def run(directory: Path, port: int, ready: Callable[[Record], None]) -> None:
+def run(directory: Path, port: int, ready: Callable[[Record], None], options: Options | None = None) -> None:
     """Serve until a signal comes or `stop` is called on the directory.
 
     Args:
@@ -51,21 +53,33 @@ def run(directory: Path, port: int, ready: Callable[[Record], None]) -> None:
         ready: called once, when it answers.
 
     Raises:
-        Refused: the port cannot be had, or moto is missing.
+        Refused: the port cannot be had, moto is missing, or there is no such scenario.
     """
     listening = _bind(port)
     with listening, _ending_on_signals(), suppress(Ended, KeyboardInterrupt):
-        _serve(directory, listening, ready)
+        _serve(directory, listening, ready, options or Options())
 
 
-def _serve(directory: Path, listening: socket.socket, ready: Callable[[Record], None]) -> None:
+def _serve(
+    directory: Path, listening: socket.socket, ready: Callable[[Record], None], options: Options
+) -> None:
+    seed = draw_seed() if options.seed is None else options.seed
+    scenario = load_scenario(options.scenario) if options.scenario else None
     record = Record(
         endpoint=f"http://{HOST}:{listening.getsockname()[1]}",
         pid=os.getpid(),
         started=process_started(os.getpid()) or "",
         nonce=secrets.token_hex(16),
+        speed=options.speed.value,
+        seed=seed,
+        scenario=scenario.name if scenario else None,
+        strict=options.strict,
+        token=secrets.token_hex(16),
     )
-    application = identified(_local_aws(), record)
+    aws = _local_aws(options, seed, scenario)
+    from tier1_engine.sandbox.control import controlled
+
+    application = identified(controlled(aws, record.token), record)
 
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
@@ -86,7 +100,7 @@ def _serve(directory: Path, listening: socket.socket, ready: Callable[[Record], 
 
 def identified(aws: WSGIApplication, record: Record) -> WSGIApplication:
     """`aws`, with the record at `IDENTITY_PATH`."""
-    body = json.dumps(asdict(record)).encode()
+    body = json.dumps(record.public()).encode()
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != IDENTITY_PATH:
@@ -97,26 +111,31 @@ def identified(aws: WSGIApplication, record: Record) -> WSGIApplication:
     return application
 
 
-def _local_aws() -> WSGIApplication:
-    # What a role of ours gets attached is a policy of AWS's own, which moto knows only when asked to.
-    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
-    try:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    except ModuleNotFoundError as error:
-        raise Refused(
-            "The sandbox needs moto: install it with `pip install 'tier1-engine[sandbox]'`."
-        ) from error
-    from tier1_engine.sandbox import region
-
-    region.mend()
-    aws = DomainDispatcherApplication(create_backend_app)
-    # What is loaded here stays until the end: looking through it for garbage takes a third of the start.
-    gc.disable()
-    for service in SERVICES:
-        aws.app_instances[service] = create_backend_app(service)
-    gc.freeze()
-    gc.enable()
+def _local_aws(options: Options, seed: int, scenario: Scenario | None) -> LocalAws:
+    """The local AWS, loaded before it says that it answers: the first call of a client with a short
+    time-out must not wait seconds for imports.
+    """
+    if not options.strict:
+        return plain(seed)
+    aws = strict(new_world(seed, options.speed), record=options.record)
+    if scenario is not None:
+        play(aws, scenario)
     return aws
+
+
+SCENARIOS = "tier1_engine.sandbox.scenarios"
+
+
+def load_scenario(name: str) -> Scenario:
+    """The scenario of a name, or in a file.
+
+    Raises:
+        Refused: there is none.
+    """
+    if not find_spec(SCENARIOS):
+        raise Refused(f"There is no scenario {name}: start the sandbox without one, and add faults to it.")
+    scenario: Scenario = import_module(SCENARIOS).load(name)
+    return scenario
 
 
 def _bind(port: int) -> socket.socket:
@@ -153,9 +172,15 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--detach", type=int, metavar="FD", help="fork, and say on FD when it listens")
+    parser.add_argument("--speed", type=Speed, default=Speed.MAX)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--scenario")
+    parser.add_argument("--record", type=Path)
     given = parser.parse_args()
+    options = Options(given.speed, given.seed, not given.plain, given.scenario, given.record)
     if given.detach is None:
-        run(given.directory, given.port, lambda record: None)
+        run(given.directory, given.port, lambda record: None, options)
         return
     if os.fork():
         os._exit(0)
@@ -166,7 +191,7 @@ def main() -> None:
             json.dump(words, pipe)
 
     try:
-        run(given.directory, given.port, lambda record: say({"record": asdict(record)}))
+        run(given.directory, given.port, lambda record: say({"record": asdict(record)}), options)
     except Refused as error:
         say({"refused": str(error)})
     logging.shutdown()

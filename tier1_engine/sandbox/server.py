@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from tier1_engine.errors import Refused, Tier1Error
 from tier1_engine.sandbox.state import (
     LOG_FILE,
+    Options,
     Record,
     Status,
     locked,
@@ -32,8 +33,12 @@ from tier1_engine.sandbox.state import (
     remove,
 )
 
-IDENTITY_PATH = "/_tier1/sandbox"
-"""Where the server says who it is. No bucket can have this name, so it hides nothing of AWS."""
+CONTROL_PATH = "/_tier1/"
+"""What is ours on the port. No bucket can have this name, so it hides nothing of AWS."""
+IDENTITY_PATH = f"{CONTROL_PATH}sandbox"
+"""Where the server says who it is."""
+FAULTS_PATH = f"{CONTROL_PATH}faults"
+"""Where its faults are set."""
 
 START_SECONDS = 60.0
 ANSWER_SECONDS = 5.0
@@ -49,6 +54,7 @@ def start(
     port: int | None = None,
     foreground: bool = False,
     announce: Callable[[Status], None] | None = None,
+    options: Options | None = None,
 ) -> Status:
     """Start the sandbox of this state directory; return when it answers, or says that it runs.
 
@@ -57,17 +63,20 @@ def start(
         port: on 127.0.0.1; any free one by default. One that runs already keeps its own.
         foreground: stay until it is ended, by a signal or by `stop`.
         announce: called once it answers, before a stay in the foreground.
+        options: how it behaves. One that runs already keeps its own.
 
     Returns:
         What runs; after a stay in the foreground, that nothing does.
 
     Raises:
-        Refused: the port is in use or cannot be, the directory cannot be written, or moto is missing.
+        Refused: the port is in use or cannot be, the directory cannot be written, moto is missing, or there
+            is no such scenario.
         Tier1Error: the process ended before it answered, or did not answer in time.
     """
     if port is not None and not 0 <= port <= PORT_LIMIT:
         raise Refused(f"The port {port} cannot be: name one from 1 to {PORT_LIMIT}, or none.")
     say = announce or _say_nothing
+    options = options or Options()
     prepare(directory)
     with locked(directory):
         found = _look(directory)
@@ -76,14 +85,14 @@ def start(
             say(found)
             return found
         if not foreground:
-            found = _spawn(directory, port or 0)
+            found = _spawn(directory, port or 0, options)
     if not foreground:
         say(found)
         return found
     # Outside the lock: `stop` needs it while this stays. A second start meets the one that listens.
     from tier1_engine.sandbox import serve
 
-    serve.run(directory, port or 0, lambda record: say(record.status(running=True)))
+    serve.run(directory, port or 0, lambda record: say(record.status(running=True)), options)
     return Status(running=False)
 
 
@@ -160,11 +169,12 @@ def _answer(endpoint: str) -> Record | None:
         connection.close()
 
 
-def _spawn(directory: Path, port: int) -> Status:
+def _spawn(directory: Path, port: int, options: Options) -> Status:
     """Start the process, detached, and wait until it says through a pipe that it listens."""
     heard, said = os.pipe()
     command = [sys.executable, "-m", "tier1_engine.sandbox.serve"]
     command += ["--directory", str(directory.resolve()), "--port", str(port), "--detach", str(said)]
+    command += _arguments(options)
     descriptor = os.open(directory / LOG_FILE, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(heard, "rb") as pipe, os.fdopen(descriptor, "wb") as log:
         try:
@@ -188,6 +198,20 @@ def _spawn(directory: Path, port: int) -> Status:
     if record is None:
         raise Tier1Error(f"The sandbox ended before it answered: its log {directory / LOG_FILE} says why.")
     return record.status(running=True)
+
+
+def _arguments(options: Options) -> list[str]:
+    """The options as the new process takes them; it has another working directory."""
+    given = ["--speed", options.speed.value]
+    if options.seed is not None:
+        given += ["--seed", str(options.seed)]
+    if not options.strict:
+        given.append("--plain")
+    if options.scenario is not None:
+        given += ["--scenario", options.scenario]
+    if options.record is not None:
+        given += ["--record", str(options.record.resolve())]
+    return given
 
 
 def _hear(descriptor: int) -> dict[str, str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tier1_engine.errors import Refused
+from tier1_engine.sandbox.world import Speed
 
 STATE_FILE = "sandbox.json"
 LOCK_FILE = "sandbox.lock"
@@ -26,6 +27,25 @@ LOG_FILE = "sandbox.log"
 LOCK_SECONDS = 60.0
 LOCK_POLL_SECONDS = 0.05
 PS_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a sandbox is started.
+
+    Attributes:
+        speed: how fast AWS's time passes in it.
+        seed: of its ids, delays and chances; drawn where None.
+        strict: with AWS's manners; else it is moto as it is.
+        scenario: the name or the absolute path of what it plays from its start.
+        record: the file in which every call is written down.
+    """
+
+    speed: Speed = Speed.MAX
+    seed: int | None = None
+    strict: bool = True
+    scenario: str | None = None
+    record: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +57,10 @@ class Status:
         endpoint: its URL. With a process id while `running` is false, the process is there but does
             not answer.
         pid: its process id.
-        speed: how fast things become ready.
-        seed: of its random delays, when it has any.
+        speed: how fast AWS's time passes in it.
+        seed: of its ids, delays and chances.
         scenario: the faults that it plays, when it plays any.
+        strict: with AWS's manners; else it is moto as it is.
     """
 
     running: bool
@@ -48,6 +69,7 @@ class Status:
     speed: str = "max"
     seed: int | None = None
     scenario: str | None = None
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +79,7 @@ class Record:
     Attributes:
         nonce: random, one per start: what answers with another one is another server.
         started: when the process began, as `process_started` tells it.
+        token: what its control path is opened with. It stands in the file only.
     """
 
     endpoint: str
@@ -66,9 +89,17 @@ class Record:
     speed: str = "max"
     seed: int | None = None
     scenario: str | None = None
+    strict: bool = True
+    token: str = ""
 
     def status(self, *, running: bool) -> Status:
-        return Status(running, self.endpoint, self.pid, self.speed, self.seed, self.scenario)
+        return Status(
+            running, self.endpoint, self.pid, self.speed, self.seed, self.scenario, strict=self.strict
+        )
+
+    def public(self) -> dict[str, Any]:
+        """What it answers to everybody who asks who it is."""
+        return {name: value for name, value in asdict(self).items() if name != "token"}
 
 
 def record_of(value: Any) -> Record | None:
@@ -79,7 +110,7 @@ def record_of(value: Any) -> Record | None:
     # A process id of 0 or below would name a whole group of processes.
     if not isinstance(value["pid"], int) or value["pid"] <= 1:
         return None
-    if not all(isinstance(value[name], str) for name in ("endpoint", "started", "nonce")):
+    if not all(isinstance(value.get(name, ""), str) for name in ("endpoint", "started", "nonce", "token")):
         return None
     return Record(**value) if value["endpoint"].startswith("http://127.0.0.1:") else None
 

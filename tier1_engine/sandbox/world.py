@@ -103,6 +103,9 @@ class World:
         figures: how long things take, by name (`vpc.create`); a scenario replaces some of them.
         wrong: what is wrong with instances and services, by name (`mount`, `user_data`, `service`);
             empty where nothing is.
+        on_call: called, under the lock, before a call is answered: what is due by now happens here.
+        on_reset: called, under the lock, when the account is emptied (`POST /moto-api/reset`): a manner
+            that remembers objects puts its forgetting here.
     """
 
     clock: AwsClock
@@ -110,6 +113,8 @@ class World:
     figures: Mapping[str, Figure]
     wrong: Mapping[str, str] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    on_call: list[Callable[[], None]] = field(default_factory=list)
+    on_reset: list[Callable[[], None]] = field(default_factory=list)
 
     def takes(self, name: str) -> float:
         """AWS seconds that the next `name` takes.
