@@ -36,6 +36,10 @@ class Agenda:
         """Have `action` done that many AWS seconds from now."""
         heapq.heappush(self._entries, (self.now + seconds, next(self._numbers), action))
 
+    def clear(self) -> None:
+        """Nothing of it happens any more."""
+        self._entries.clear()
+
     def settle(self) -> None:
         """Do everything that is due, the earliest first; what that adds, too, once it is due."""
         now = self._clock.now()

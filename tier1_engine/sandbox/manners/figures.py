@@ -42,7 +42,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "instance.shown": Figure(
         HOUR, HOUR, HOUR, "EC2 user guide, Terminate instances: visible for a while, about an hour"
     ),
-    "nat_gateway.shown": Figure(HOUR, HOUR, HOUR, "VPC user guide: a deleted one is visible for about an hour"),
+    "nat_gateway.shown": Figure(HOUR, HOUR, HOUR, "VPC user guide: deleted ones are shown for an hour"),
     "profile.usable": Figure(3, 8, 15, "hashicorp/terraform#15341; IAM user guide, as below"),
     "ec2.visible": Figure(0, 0.3, 3, _CONSISTENCY),
     "ec2.vanish": Figure(0, 0.3, 3, _CONSISTENCY),

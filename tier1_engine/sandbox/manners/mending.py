@@ -47,6 +47,11 @@ def around(owner: object, name: str) -> Callable[[Callable[..., Any]], Callable[
     return put_around
 
 
+def asked(response: Any, name: str, default: Any = None) -> Any:
+    """A parameter of the call that a response object of moto answers; no public name leads to it."""
+    return response._get_param(name, default)  # noqa: SLF001
+
+
 def at_end(action: Callable[[], None]) -> None:
     """Have something done when the manners are taken out."""
     _undo.append(action)
