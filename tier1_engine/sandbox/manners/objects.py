@@ -1,0 +1,83 @@
+"""The manners of objects, put into moto's models in this process.
+
+Owns their order and their end. A call to the local AWS is answered with the world's lock held, after
+all that is due by AWS's clock has been done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.responses import BaseResponse
+from moto.moto_api._internal.models import MotoAPIBackend
+
+from tier1_engine.sandbox.manners import (
+    addresses,
+    boot,
+    commands,
+    console,
+    file_systems,
+    in_use,
+    instances,
+    interfaces,
+    memory,
+    mending,
+    networks,
+    profiles,
+    services,
+    tags,
+    visibility,
+)
+from tier1_engine.sandbox.manners.agenda import Agenda
+from tier1_engine.sandbox.manners.mending import around
+from tier1_engine.sandbox.world import World
+
+
+def install(world: World) -> None:
+    """Switch all of them on, once per process; `remove` takes them out."""
+    agenda = Agenda(world.clock)
+    tags.install()
+    memory.install()
+    networks.install(world, agenda)
+    interfaces.install()
+    in_use.install()
+    lingering = interfaces.Interfaces(world, agenda)
+    file_systems.install(world, agenda, lingering)
+    public = addresses.install()
+    lives = instances.install(world, agenda, lingering)
+    profiles.install(world, agenda)
+    boots = boot.install(world, agenda, lives)
+    console.install(boots)
+    commands.install(world, agenda, lives, boots)
+    behind = visibility.install(world, agenda)
+    doors = services.install(world, agenda, lives, boots)
+    _answer_in_turn(world, agenda, doors.wake)
+    _begin_anew_at_reset(
+        agenda.clear, lives.by_id.clear, boots.by_id.clear, doors.clear, behind, public.clear
+    )
+
+
+def remove() -> None:
+    """Leave moto as it was; nothing listens afterwards and no thread is left."""
+    mending.take_out()
+
+
+def _answer_in_turn(world: World, agenda: Agenda, wake: Callable[[], None]) -> None:
+    @around(BaseResponse, "call_action")
+    def call_action(before: Callable[..., Any], response: Any) -> Any:
+        with world.lock:
+            agenda.settle()
+            answer = before(response)
+        wake()
+        return answer
+
+
+def _begin_anew_at_reset(*forget: Callable[[], None]) -> None:
+    """`POST /moto-api/reset` empties the account; nothing of before may happen in the new one."""
+
+    @around(MotoAPIBackend, "reset")
+    def reset(before: Callable[..., None], backend: Any) -> None:
+        for one in forget:
+            one()
+        before(backend)
