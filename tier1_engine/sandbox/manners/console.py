@@ -6,6 +6,7 @@ Source: EC2 API reference, GetConsoleOutput (the last 64 KB; `Latest` for instan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,10 +19,8 @@ from moto.ec2.responses.general import General
 from tier1_engine.sandbox.manners.boot import Boot, Boots
 from tier1_engine.sandbox.manners.mending import around, asked
 
-XEN_FAMILIES = frozenset(
-    "t1 t2 m1 m2 m3 m4 c1 c3 c4 r3 r4 i2 i3 d2 h1 x1 x1e p2 p3 g3 f1 cc2 cr1 hs1".split()
-)
-"""Instance families that are not built on Nitro (EC2 instance types guide)."""
+XEN = re.compile(r"(t[12]|m[1-4]|c[134]|r[34]|i[23]|d2|h1|x1e?|p[23]|g3s?|f1)\.")
+"""Instance types that are not built on Nitro (EC2 instance types guide)."""
 
 KERNEL_LINES = (
     "[    0.000000] Linux version 6.1.0-amazon (mockbuild@sandbox) #1 SMP PREEMPT_DYNAMIC",
@@ -42,8 +41,7 @@ def install(boots: Boots) -> None:
     @around(General, "get_console_output")
     def get_console_output(before: Callable[..., Any], response: Any) -> Any:
         instance = response.ec2_backend.get_instance(asked(response, "InstanceId"))
-        family = instance.instance_type.partition(".")[0]
-        if asked(response, "Latest") and family in XEN_FAMILIES:
+        if asked(response, "Latest") and XEN.match(instance.instance_type):
             raise EC2ClientError(
                 "UnsupportedOperation",
                 "This instance type does not support retrieving the latest console logs.",

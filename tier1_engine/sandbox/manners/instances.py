@@ -51,7 +51,7 @@ class Life:
 
     backend: Any
     instance: Any
-    reservation_id: str
+    reservation: Any
     step: int = 0
     ran_at: float | None = None
     checks_pass_at: float | None = None
@@ -90,7 +90,7 @@ class Lives:
         """A launch: pending, and its end by itself if that is what is wrong."""
         fate = self._world.wrong.get("instance", "")
         for instance in reservation.instances:
-            life = self.by_id[instance.id] = Life(backend, instance, reservation.id)
+            life = self.by_id[instance.id] = Life(backend, instance, reservation)
             life.become("pending")
             if fate.startswith(DIES):
                 self._then(life, "instance.dies", partial(self._end, life, fate.removeprefix(DIES)))
@@ -187,7 +187,10 @@ class Lives:
                 instance.detach_eni(one)
 
     def _purge(self, life: Life) -> None:
-        life.backend.reservations.pop(life.reservation_id, None)
+        instances = life.reservation.instances
+        instances.remove(life.instance)
+        if not instances:
+            life.backend.reservations.pop(life.reservation.id, None)
         del self.by_id[life.instance.id]
         forget(life.backend, life.instance.id)
         for tell in self.on_purged:
@@ -197,7 +200,15 @@ class Lives:
 def install(world: World, agenda: Agenda, interfaces: Interfaces) -> Lives:
     """Give instances their lives."""
     lives = Lives(world, agenda, interfaces, Instance.terminate)
+    _launches(lives)
+    _transitions(lives)
+    put(Instance, "instance_status", property(lives.checks))
+    put(Instance, "system_status", property(lives.checks))
+    put(Instance, "network_interfaces", property(_interfaces))
+    return lives
 
+
+def _launches(lives: Lives) -> None:
     @around(InstanceBackend, "run_instances")
     def run_instances(before: Callable[..., Any], backend: Any, *given: Any, **named: Any) -> Any:
         _refuse_unknown_groups(backend, named.get("nics") or ())
@@ -215,6 +226,8 @@ def install(world: World, agenda: Agenda, interfaces: Interfaces) -> Lives:
         lives.begin(backend, reservation)
         return reservation
 
+
+def _transitions(lives: Lives) -> None:
     @around(Instance, "start")
     def start(before: Callable[..., Any], instance: Any) -> Any:
         return lives.start(lives.by_id[instance.id])
@@ -231,11 +244,6 @@ def install(world: World, agenda: Agenda, interfaces: Interfaces) -> Lives:
     def reboot(before: Callable[..., None], instance: Any) -> None:
         if not instance.is_running():
             raise _incorrect_state(instance, "rebooted")
-
-    put(Instance, "instance_status", property(lives.checks))
-    put(Instance, "system_status", property(lives.checks))
-    put(Instance, "network_interfaces", property(_interfaces))
-    return lives
 
 
 def _refuse_unknown_groups(backend: Any, interfaces: Any) -> None:

@@ -33,7 +33,27 @@ def install(world: World, agenda: Agenda) -> None:
     """Let networks take their time."""
     for responses, operation, member, figure in CREATES:
         _pending_first(world, agenda, responses, operation, member, figure)
+    _nat_gateways()
+    _nat_gateways_end(world, agenda)
 
+
+def _pending_first(
+    world: World, agenda: Agenda, responses: type, operation: str, member: str, figure: str
+) -> None:
+    @around(responses, operation)
+    def create(before: Callable[..., Any], response: Any) -> Any:
+        reply = before(response)
+        made = reply.result[member]
+        made.state = "pending"
+        agenda.after(world.takes(figure), partial(become_available, made))
+        return reply
+
+    def become_available(made: Any) -> None:
+        if made.state == "pending":
+            made.state = "available"
+
+
+def _nat_gateways() -> None:
     @around(NatGatewayBackend, "create_nat_gateway")
     def create_nat_gateway(before: Callable[..., Any], backend: Any, *given: Any, **named: Any) -> Any:
         gateway = before(backend, *given, **named)
@@ -42,6 +62,8 @@ def install(world: World, agenda: Agenda) -> None:
             interface.requester_managed, interface.status = True, "in-use"
         return gateway
 
+
+def _nat_gateways_end(world: World, agenda: Agenda) -> None:
     @around(NatGatewayBackend, "delete_nat_gateway")
     def delete_nat_gateway(before: Callable[..., Any], backend: Any, nat_gateway_id: str) -> Any:
         gateway = backend.nat_gateways.get(nat_gateway_id)
@@ -63,22 +85,6 @@ def install(world: World, agenda: Agenda) -> None:
     def purge(backend: Any, gateway: Any) -> None:
         backend.nat_gateways.pop(gateway.id, None)
         forget(backend, gateway.id)
-
-
-def _pending_first(
-    world: World, agenda: Agenda, responses: type, operation: str, member: str, figure: str
-) -> None:
-    @around(responses, operation)
-    def create(before: Callable[..., Any], response: Any) -> Any:
-        reply = before(response)
-        made = reply.result[member]
-        made.state = "pending"
-        agenda.after(world.takes(figure), partial(become_available, made))
-        return reply
-
-    def become_available(made: Any) -> None:
-        if made.state == "pending":
-            made.state = "available"
 
 
 def _interfaces(backend: Any, gateway: Any) -> list[Any]:

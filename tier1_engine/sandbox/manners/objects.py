@@ -6,7 +6,7 @@ all that is due by AWS's clock has been done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from moto.core.responses import BaseResponse
@@ -17,6 +17,7 @@ from tier1_engine.sandbox.manners import (
     boot,
     commands,
     console,
+    doors,
     file_systems,
     in_use,
     instances,
@@ -51,11 +52,15 @@ def install(world: World) -> None:
     console.install(boots)
     commands.install(world, agenda, lives, boots)
     behind = visibility.install(world, agenda)
-    doors = services.install(world, agenda, lives, boots)
-    _answer_in_turn(world, agenda, doors.wake)
+    served = services.install(world, agenda, lives, boots)
+    door = doors.Doors(world, agenda, served)
+    mending.at_end(door.close)
+    _answer_in_turn(world, agenda, door.wake)
     _begin_anew_at_reset(
-        agenda.clear, lives.by_id.clear, boots.by_id.clear, doors.clear, behind, public.clear
+        world,
+        [agenda.clear, lives.by_id.clear, boots.by_id.clear, served.by_id.clear, behind, public.clear],
     )
+    door.start()
 
 
 def remove() -> None:
@@ -73,11 +78,12 @@ def _answer_in_turn(world: World, agenda: Agenda, wake: Callable[[], None]) -> N
         return answer
 
 
-def _begin_anew_at_reset(*forget: Callable[[], None]) -> None:
+def _begin_anew_at_reset(world: World, forget: Sequence[Callable[[], None]]) -> None:
     """`POST /moto-api/reset` empties the account; nothing of before may happen in the new one."""
 
     @around(MotoAPIBackend, "reset")
     def reset(before: Callable[..., None], backend: Any) -> None:
-        for one in forget:
-            one()
-        before(backend)
+        with world.lock:
+            for one in forget:
+                one()
+            before(backend)
