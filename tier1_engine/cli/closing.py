@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tier1_engine.cli.gone import command_to_start
 from tier1_engine.cli.lines import Line, Tone
 from tier1_engine.cli.streams import clean
 from tier1_engine.decision import Why
 from tier1_engine.engine import Ended
+from tier1_engine.failures import UNREACHABLE_CODES
 from tier1_engine.record import Deployment, Record, Resource
 from tier1_engine.states import FailureClass, Goal, State, StepState
 from tier1_engine.views import asks_for_a_decision, left, retained
@@ -110,7 +112,14 @@ def _failed(deployment: Deployment) -> list[Line]:
 def _blocked_on_the_way_back(record: Record) -> _End:
     deployment = record.deployment
     said = f"{_title(deployment)} is {deployment.state}, but AWS does not let us act: sign in, or reach it."
-    return _End([Line(said, Tone.BAD), *_what_is_left(record)], [_go_on("then go on", deployment)])
+    commands = [*_start_again(deployment), _go_on("then go on", deployment)]
+    return _End([Line(said, Tone.BAD), *_what_is_left(record)], commands)
+
+
+def _start_again(deployment: Deployment) -> list[Line]:
+    """How to bring back the local AWS, where that is what did not answer."""
+    start = command_to_start(deployment.endpoint)
+    return [] if start is None else [_command("if the local AWS is gone, start it", start)]
 
 
 def _stalled(record: Record) -> _End:
@@ -137,8 +146,10 @@ def _of_resource(resource: Resource) -> Line:
 def options(record: Record) -> list[Line]:
     """What an operator may do with a deployment that failed on the way forward."""
     deployment = record.deployment
-    if (deployment.failure or {}).get("class") == FailureClass.BLOCKED:
-        return [_go_on("sign in, or reach AWS, then go on", deployment)]
+    failure = deployment.failure or {}
+    if failure.get("class") == FailureClass.BLOCKED:
+        start = _start_again(deployment) if failure.get("code") in UNREACHABLE_CODES else []
+        return [*start, _go_on("sign in, or reach AWS, then go on", deployment)]
     lines = [_command("to try the failed step again", f"tier1 resume {deployment.id} --retry")]
     if may_continue(record):
         lines.append(_command("to go on with a warning", f"tier1 resume {deployment.id} --continue"))

@@ -101,13 +101,17 @@ def start_sandbox() -> str:
 
 
 def lend_credentials(endpoint: str, profile: str) -> None:
-    """Give this process dummy credentials, where it has none and talks to the local AWS of this user."""
+    """Give this process dummy credentials, where it has none and talks to the local AWS of this user.
+
+    Also where that is gone: what is missing then is the local AWS, not a sign-in.
+    """
     if profile or os.environ.get("AWS_ACCESS_KEY_ID"):
         return
+    from tier1_engine.cli.gone import nobody_listens
     from tier1_engine.sandbox.state import read
 
     record = read(state_directory())
-    if record is not None and record.endpoint == endpoint:
+    if (record is not None and record.endpoint == endpoint) or nobody_listens(endpoint):
         for name in PROFILE_VARIABLES:
             os.environ.pop(name, None)  # a profile of real AWS says nothing here
         os.environ.update(DUMMY_CREDENTIALS)

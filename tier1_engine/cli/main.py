@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from tier1_engine import __version__
 from tier1_engine.cli.boundary import boundary, install_hook
-from tier1_engine.cli.options import OnRecoverable, Output
+from tier1_engine.cli.options import Lost, OnRecoverable, Output, Pace
 from tier1_engine.cli.signals import Signals
 from tier1_engine.states import State
 
@@ -43,8 +43,16 @@ db = typer.Typer(
     help="The database: its schema, and everything in it.", no_args_is_help=True, rich_markup_mode=None
 )
 sandbox = typer.Typer(help="The local AWS for rehearsal.", no_args_is_help=True, rich_markup_mode=None)
+fault = typer.Typer(
+    help="What goes wrong in the running local AWS.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(db, name="db", epilog="Example: tier1 db current")
 app.add_typer(sandbox, name="sandbox", epilog="Example: tier1 sandbox start")
+sandbox.add_typer(
+    fault,
+    name="fault",
+    epilog="Example: tier1 sandbox fault add --operation CreateVpc --cut after",
+)
 
 Reference = Annotated[
     str, typer.Argument(metavar="ID", help="A deployment's id, a unique prefix of one, or its name.")
@@ -249,17 +257,44 @@ def export() -> None:
     _end(command.export())
 
 
-@sandbox.command(epilog="Example: tier1 sandbox start --port 5000")
+@sandbox.command(epilog="Example: tier1 sandbox start --port 5000 --speed 100 --seed 7")
 def start(
     port: Annotated[
         int | None, typer.Option(metavar="P", help="The port on 127.0.0.1; by default any free one.")
     ] = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay until it is ended.")] = False,
+    speed: Annotated[
+        Pace | None, typer.Option(help="How fast AWS's time passes, in seconds a second; by default max.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Of all ids, delays and chances; by default one is drawn."),
+    ] = None,
+    strict: Annotated[
+        bool | None,
+        typer.Option("--strict/--plain", help="With AWS's manners, or as kind as moto; by default strict."),
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(metavar="FILE|NAME", help="The bad day that it plays.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", hidden=True, help="Write every call down in this file.")
+    ] = None,
 ) -> None:
     """Start the local AWS, and return when it answers."""
     from tier1_engine.cli import sandbox as command
 
-    _end(command.start(port, foreground=foreground))
+    _end(
+        command.start(
+            port,
+            foreground=foreground,
+            speed=speed,
+            seed=seed,
+            strict=strict,
+            scenario=scenario,
+            record=record,
+        )
+    )
 
 
 @sandbox.command(epilog="Example: tier1 sandbox stop")
@@ -276,6 +311,93 @@ def status(output: OutputOption = Output.TABLE) -> None:
     from tier1_engine.cli import sandbox as command
 
     _end(command.status(output))
+
+
+@fault.command(
+    epilog="Example: tier1 sandbox fault add --operation RunInstances --code InsufficientInstanceCapacity"
+)
+def add(
+    operation: Annotated[
+        str, typer.Option(metavar="NAME", help="As AWS names it, like RunInstances; '*' for every one.")
+    ],
+    code: Annotated[
+        str | None, typer.Option(metavar="C", help="Refuse its calls with this error code.")
+    ] = None,
+    message: Annotated[
+        str | None, typer.Option(metavar="M", help="Beside the code; by default AWS's own words.")
+    ] = None,
+    times: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="How many calls it strikes; by default one.")
+    ] = None,
+    always: Annotated[bool, typer.Option("--always", help="Strike every call.")] = False,
+    after: Annotated[
+        int, typer.Option(metavar="K", min=0, help="How many fitting calls pass before it strikes.")
+    ] = 0,
+    cut: Annotated[
+        Lost | None,
+        typer.Option(help="Cut the connection: before, AWS does not act; after, its reply is lost."),
+    ] = None,
+    delay: Annotated[
+        float, typer.Option(metavar="S", min=0, help="AWS seconds by which the reply comes late.")
+    ] = 0.0,
+    late: Annotated[
+        float | None,
+        typer.Option(metavar="S", min=0, help="Cut the connection, and execute so many AWS seconds later."),
+    ] = None,
+    share: Annotated[
+        float, typer.Option(metavar="F", min=0, max=1, help="The share of its calls that is struck.")
+    ] = 1.0,
+    after_execution: Annotated[
+        bool, typer.Option("--after-execution", help="Act, then answer the code; by default a 500.")
+    ] = False,
+    match: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Only calls with this parameter, by its dotted name; '*' stands for any text. "
+            "May be given again.",
+        ),
+    ] = None,
+) -> None:
+    """Set a fault in the running local AWS."""
+    if always and times is not None:
+        raise typer.BadParameter("--times and --always exclude each other: give one.")
+    from tier1_engine.cli import fault as command
+    from tier1_engine.sandbox.faults import Cut, Fault
+
+    _end(
+        command.add(
+            Fault(
+                operation,
+                code=code,
+                message=message,
+                after_execution=after_execution,
+                times=None if always else times or 1,
+                after=after,
+                share=share,
+                cut=Cut(cut.value) if cut else None,
+                delay_seconds=delay,
+                execute_late_seconds=late,
+                match=command.matches(match or ()),
+            )
+        )
+    )
+
+
+@fault.command("list", epilog="Example: tier1 sandbox fault list -o json")
+def list_faults(output: OutputOption = Output.TABLE) -> None:
+    """List the faults, and how often each came and struck."""
+    from tier1_engine.cli import fault as command
+
+    _end(command.list_(output))
+
+
+@fault.command(epilog="Example: tier1 sandbox fault clear")
+def clear() -> None:
+    """Take all faults away."""
+    from tier1_engine.cli import fault as command
+
+    _end(command.clear())
 
 
 def main() -> None:

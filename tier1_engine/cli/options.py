@@ -20,3 +20,19 @@ class OnRecoverable(StrEnum):
     RETRY = "retry"
     CONTINUE = "continue"
     ROLLBACK = "rollback"
+
+
+class Pace(StrEnum):
+    """How fast time passes in the local AWS. The same values as `sandbox.world.Speed`."""
+
+    REAL = "1"
+    TEN = "10"
+    HUNDRED = "100"
+    MAX = "max"
+
+
+class Lost(StrEnum):
+    """Which half of a call is lost. The same values as `sandbox.faults.Cut`."""
+
+    BEFORE = "before"
+    AFTER = "after"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from tier1_engine.cli.gone import command_to_start
 from tier1_engine.errors import Blocked, CallError, Refused, Tier1Error
 from tier1_engine.failures import BLOCKED_CODES, NEVER_ANSWERED, UNREACHABLE_CODES, Verdict, judge
 from tier1_engine.states import Action
@@ -65,6 +66,8 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
         return Blocked(f"AWS does not accept these credentials ({said}): sign in with others, and try again.")
     if error.code in UNREACHABLE_CODES:
         mend = "start it, or correct AWS_ENDPOINT_URL" if endpoint else "check the network and the region"
+        if (start := command_to_start(endpoint)) is not None:
+            mend = f"if it was the local AWS, start it with `{start}`, else correct AWS_ENDPOINT_URL"
         return Blocked(f"{where} cannot be reached ({said}): {mend}, and try again.")
     if error.code == "UnreadableReply":
         return Blocked(f"{where} does not answer like AWS ({said}): correct AWS_ENDPOINT_URL, and try again.")

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -211,7 +211,9 @@ class Ids:
         if not call.changes:
             self._draw(f"{call.service}/{call.operation}")
             return
-        asked = call.fingerprint()
+        # A client draws a token where its user gives none; it says nothing of what is asked for.
+        plain = {name: value for name, value in call.parameters.items() if name != "ClientToken"}
+        asked = replace(call, parameters=plain).fingerprint()
         self._asked[asked] += 1
         self._draw(f"{asked}/{self._asked[asked]}")
 

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,7 +131,9 @@ def _figures() -> Mapping[str, Figure]:
     return figures
 
 
+@cache
 def _moto() -> WSGIApplication:
+    """moto, of which a process has one: what it holds are variables of its modules."""
     # What a role of ours gets attached is a policy of AWS's own, which moto knows only when asked to.
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TextIO
 
 from tier1_engine.sandbox.call import Call
 
@@ -21,8 +20,8 @@ class Recorder:
     """A file that grows by a line a call. Used under the world's lock."""
 
     def __init__(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        self._file: TextIO = os.fdopen(descriptor, "w", encoding="utf-8", buffering=1)
+        self._path = path
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
 
     def write(self, at: float, call: Call, status: int | None, code: str | None) -> None:
         """Append a call.
@@ -41,7 +40,6 @@ class Recorder:
             "status": status,
             "code": code,
         }
-        self._file.write(json.dumps(line, sort_keys=True, default=str) + "\n")
-
-    def close(self) -> None:
-        self._file.close()
+        # Opened for each line: nothing has to be closed when the process is ended by a signal.
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, sort_keys=True, default=str) + "\n")

@@ -8,7 +8,7 @@ instances", and "Instance terminates immediately" for one that ends by itself.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -184,7 +184,7 @@ class Lives:
                 one.delete_on_termination = True
                 self._interfaces.linger(life.backend, one)
             else:
-                instance.detach_eni(one)
+                one.instance, one.attachment_id, one.status = None, None, "available"
 
     def _purge(self, life: Life) -> None:
         instances = life.reservation.instances
@@ -211,7 +211,8 @@ def install(world: World, agenda: Agenda, interfaces: Interfaces) -> Lives:
 def _launches(lives: Lives) -> None:
     @around(InstanceBackend, "run_instances")
     def run_instances(before: Callable[..., Any], backend: Any, *given: Any, **named: Any) -> Any:
-        _refuse_unknown_groups(backend, named.get("nics") or ())
+        asked = named.get("nics") or []
+        _refuse_unknown_groups(backend, asked)
         known = set(backend.reservations)
         try:
             reservation = before(backend, *given, **named)
@@ -221,8 +222,7 @@ def _launches(lives: Lives) -> None:
                 if not backend.reservations[made].instances:
                     del backend.reservations[made]
         for instance in reservation.instances:
-            for interface in instance.nics.values():
-                interface.add_tags((named.get("tags") or {}).get("network-interface", {}))
+            _finish_interfaces(instance, asked, (named.get("tags") or {}).get("network-interface", {}))
         lives.begin(backend, reservation)
         return reservation
 
@@ -254,6 +254,16 @@ def _refuse_unknown_groups(backend: Any, interfaces: Any) -> None:
                 raise InvalidSecurityGroupNotFoundError(group_id)
 
 
+def _finish_interfaces(instance: Any, asked: Sequence[Mapping[str, Any]], tags: Mapping[str, str]) -> None:
+    """Tags of the launch, and that an interface ends with its instance unless the launch says otherwise."""
+    kept = {int(one.get("DeviceIndex", 0)) for one in asked if not one.get("DeleteOnTermination", True)}
+    brought = {one.get("NetworkInterfaceId") for one in asked}
+    for index, interface in instance.nics.items():
+        if interface.id not in brought:
+            interface.add_tags(tags)
+            interface.delete_on_termination = index not in kept
+
+
 def _explain(instance: Any, code: str) -> None:
     words = REASONS.get(code, "The instance ended by itself")
     instance.state_reason = StateReason(f"{code}: {words}", code)
@@ -262,8 +272,8 @@ def _explain(instance: Any, code: str) -> None:
 
 
 def _interfaces(instance: Any) -> list[Any]:
-    """Those of its interfaces that are there."""
-    return [one for one in instance.nics.values() if one.id in instance.ec2_backend.enis]
+    """What it shows of its interfaces: none once it is terminated."""
+    return [] if instance.state == "terminated" else list(instance.nics.values())
 
 
 def _incorrect_state(instance: Any, done: str) -> EC2ClientError:

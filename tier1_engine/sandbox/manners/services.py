@@ -65,7 +65,7 @@ class Services:
             return
         up_at = (boot.life.ran_at or 0.0) + self._world.takes("service.up")
         self.by_id[boot.life.instance.id] = Service(
-            max(self._agenda.now, up_at), self._world.takes("service.flap")
+            max(self._agenda.now, up_at), max(1.0, self._world.takes("service.flap"))
         )
 
     def forget(self, instance_id: str) -> None:
