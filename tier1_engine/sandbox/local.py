@@ -122,6 +122,7 @@ def play(aws: LocalAws, scenario: Scenario) -> None:
         taken = {name: Figure(seconds, seconds, seconds, source) for name, seconds in scenario.takes.items()}
         aws.world.figures = {**aws.world.figures, **taken}
         aws.world.wrong = {**aws.world.wrong, **scenario.wrong}
+        aws.world.by_hand = (*aws.world.by_hand, *scenario.by_hand)
 
 
 def _figures() -> Mapping[str, Figure]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from tier1_engine.sandbox.faults import Fault
-
 
 OR: Final = " or "
 
@@ -27,7 +27,6 @@ class Trait(StrEnum):
     NO_SCRIPT_CHECK = "no-script-check"  # and no service tells of it either
     ONE_ZONE = "one-zone"  # all of it is in the region's first zone
     ONLY_SPOT = "only-spot"
-    BROUGHT_NETWORK = "brought-network"
 
 
 class Deed(StrEnum):
@@ -92,6 +91,7 @@ class Scenario:
         wrong: what is wrong with instances and services (`{"mount": "fails"}`).
         by_hand: what somebody else does meanwhile.
         then: the commands that end it after the deploy (`resume {id} --retry`), without `tier1`.
+        path: the file of one that has no name.
     """
 
     name: str
@@ -104,6 +104,7 @@ class Scenario:
     wrong: Mapping[str, str] = field(default_factory=dict)
     by_hand: tuple[ByHand, ...] = ()
     then: tuple[str, ...] = ()
+    path: Path | None = None
 
     def expected_of(self, traits: frozenset[Trait]) -> Expected | None:
         """How a spec with these traits ends on this day."""

@@ -73,7 +73,7 @@ def read(path: Path) -> Scenario:
         raise Refused(_report(document, error)) from error
     if document.problems:
         raise Refused(_report(document, None))
-    return found.scenario(path.stem)
+    return found.scenario(path)
 
 
 def _report(document: Document, error: ValidationError | None) -> str:
@@ -223,9 +223,9 @@ class _File(Part):
             raise Wrong(bad)
         return value
 
-    def scenario(self, name: str) -> Scenario:
+    def scenario(self, path: Path) -> Scenario:
         return Scenario(
-            name=name,
+            name=path.stem,
             title=self.title,
             story=" ".join(self.story.split()),
             expected=self.expected.end() if self.expected else None,
@@ -235,6 +235,7 @@ class _File(Part):
             wrong=self.wrong,
             by_hand=tuple(one.deed() for one in self.by_hand),
             then=self.then,
+            path=None if path.parent == FOLDER else path,
         )
 
 
