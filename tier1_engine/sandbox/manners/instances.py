@@ -255,13 +255,17 @@ def _refuse_unknown_groups(backend: Any, interfaces: Any) -> None:
 
 
 def _finish_interfaces(instance: Any, asked: Sequence[Mapping[str, Any]], tags: Mapping[str, str]) -> None:
-    """Tags of the launch, and that an interface ends with its instance unless the launch says otherwise."""
+    """Tags of the launch, the groups that the instance shows, and that an interface ends with its instance
+    unless the launch says otherwise.
+    """
     kept = {int(one.get("DeviceIndex", 0)) for one in asked if not one.get("DeleteOnTermination", True)}
     brought = {one.get("NetworkInterfaceId") for one in asked}
     for index, interface in instance.nics.items():
         if interface.id not in brought:
             interface.add_tags(tags)
             interface.delete_on_termination = index not in kept
+    if not instance.security_groups and 0 in instance.nics:
+        instance.security_groups = list(instance.nics[0].group_set)
 
 
 def _explain(instance: Any, code: str) -> None:

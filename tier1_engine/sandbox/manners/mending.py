@@ -52,6 +52,11 @@ def asked(response: Any, name: str, default: Any = None) -> Any:
     return response._get_param(name, default)  # noqa: SLF001
 
 
+def is_in() -> bool:
+    """Whether anything was put in that is not taken out."""
+    return bool(_undo)
+
+
 def at_end(action: Callable[[], None]) -> None:
     """Have something done when the manners are taken out."""
     _undo.append(action)

@@ -36,7 +36,13 @@ from tier1_engine.sandbox.world import World
 
 
 def install(world: World) -> None:
-    """Switch all of them on, once per process; `remove` takes them out."""
+    """Switch all of them on, once per process; `remove` takes them out.
+
+    Raises:
+        RuntimeError: they are on already.
+    """
+    if mending.is_in():
+        raise RuntimeError("the manners of objects are in this process's moto already")
     agenda = Agenda(world.clock)
     # What is asked past moto's own answers (a quota, the census) finds all that is due done, too.
     world.on_call.append(agenda.settle)
