@@ -105,7 +105,8 @@ def rehearse(
 
     Args:
         began, ended: told in the caller's thread, as it happens.
-        stop: set by somebody who wants it to end; everything that was started is then ended.
+        stop: set by somebody who wants it to end; everything that was started is then ended, and nothing
+            is kept.
 
     Raises:
         Refused: a scenario does not say how it ends, or the sandbox cannot be started.
@@ -115,12 +116,15 @@ def rehearse(
         if scenario.expected is None:
             raise Refused(f"The scenario {scenario.name} says nothing of how it ends: give it `expected`.")
     stop = stop or threading.Event()
+    # Whoever looks at a folder that was kept must be its user: it has the database and every call.
     home = Path(tempfile.mkdtemp(prefix="tier1-rehearsal-"))
     try:
         return _play_all(_Rehearsal(rehearsed, home, stop), scenarios, began, ended, stop)
     finally:
-        # Only the folders of what went wrong are still there.
-        if not any(home.iterdir()):
+        # Of what went otherwise than told the folders stay.
+        if stop.is_set():
+            shutil.rmtree(home)
+        elif not any(home.iterdir()):
             home.rmdir()
 
 
@@ -336,10 +340,11 @@ class _Play:
 
     def _end(self, shown: Mapping[str, Any]) -> None:
         """Run the commands that end it, and then what takes down whatever it became."""
-        if not self.unexpected:
-            for line in self.scenario.then:
-                self._must_succeed(shlex.split(line.format(id=shown["id"])))
-        now = self.stage.tier1("show", shown["id"], "-o", "json").shown
+        if self.unexpected:
+            return
+        for line in self.scenario.then:
+            self._must_succeed(shlex.split(line.format(id=shown["id"])))
+        now = self.stage.tier1("show", shown["id"], "-o", "json").shown if self.scenario.then else shown
         way = {"active": "destroy", "failed": "rollback"}.get(now.get("state", ""))
         if way and not self.unexpected:
             self._must_succeed([way, shown["id"], "--yes"])
