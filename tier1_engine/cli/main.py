@@ -313,9 +313,7 @@ def status(output: OutputOption = Output.TABLE) -> None:
     _end(command.status(output))
 
 
-@sandbox.command(
-    epilog="Example: tier1 sandbox rehearse my.yaml --scenario capacity --scenario lost-reply"
-)
+@sandbox.command(epilog="Example: tier1 sandbox rehearse my.yaml --scenario capacity --scenario lost-reply")
 def rehearse(
     spec: Annotated[
         Path | None,

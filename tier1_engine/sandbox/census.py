@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 OWNER: Final = "tier1:deployment"
 RESOURCE: Final = "tier1:resource"
@@ -100,9 +100,8 @@ def _of_ec2(backend: Any) -> Iterator[Thing]:
             "address",
             str(address.allocation_id or address.public_ip),
             region,
-            name=str(address.public_ip),
             state=f"at {holder}" if holder else None,
-            **_owner(_ec2_tags(backend, address.allocation_id)),
+            **_owner(_ec2_tags(backend, address.allocation_id), str(address.public_ip)),
         )
 
 
@@ -157,7 +156,6 @@ def _tagged(
     name: str | None = None,
 ) -> Thing:
     tags = _ec2_tags(thing.ec2_backend, thing.id) if hasattr(thing, "ec2_backend") else {}
-    owner = _owner(tags)
     return Thing(
         kind,
         str(thing.id),
@@ -165,7 +163,7 @@ def _tagged(
         state=str(state) if state else None,
         part_of=part_of,
         default=own.has(kind, thing),
-        **{**owner, "name": owner["name"] or name},
+        **_owner(tags, name),
     )
 
 
@@ -229,8 +227,7 @@ def _of_iam(backend: Any) -> Iterator[Thing]:
 
 
 def _identity(kind: str, thing: Any) -> Thing:
-    owner = _owner(_tag_dict(thing.tags))
-    return Thing(kind, str(thing.name), GLOBAL, **{**owner, "name": owner["name"] or str(thing.name)})
+    return Thing(kind, str(thing.name), GLOBAL, **_owner(_tag_dict(thing.tags), str(thing.name)))
 
 
 def _tag_dict(tags: Any) -> dict[str, str]:
@@ -239,9 +236,16 @@ def _tag_dict(tags: Any) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in listed}
 
 
-def _owner(tags: Mapping[str, str]) -> dict[str, str | None]:
+class _Owner(TypedDict):
+    deployment: str | None
+    resource: str | None
+    name: str | None
+
+
+def _owner(tags: Mapping[str, str], name: str | None = None) -> _Owner:
+    """Of the tags; the name is the object's own where no tag has one."""
     return {
         "deployment": tags.get(OWNER),
         "resource": tags.get(RESOURCE),
-        "name": tags.get("Name"),
+        "name": tags.get("Name") or name,
     }
