@@ -34,12 +34,15 @@ _WANTED = {
 }
 
 
-def problems(error: ValidationError, values: Any, keys: Keys) -> Iterator[tuple[KeyPath, str]]:
+def problems(
+    error: ValidationError, values: Any, keys: Keys, noun: str = "spec"
+) -> Iterator[tuple[KeyPath, str]]:
     """Every problem that pydantic found, as key path and sentence (which begins with the key).
 
     Args:
         values: what was validated, to show the wrong values from.
         keys: the valid keys beneath each mapping of the spec; list indexes are left out of its paths.
+        noun: what the file is.
     """
     for detail in error.errors(include_url=False, include_input=False):
         path: KeyPath = tuple(detail["loc"])
@@ -48,7 +51,7 @@ def problems(error: ValidationError, values: Any, keys: Keys) -> Iterator[tuple[
             for beneath, predicate in cause.problems:
                 yield (*path, *beneath), f"{written((*path, *beneath))} {predicate}."
         elif detail["type"] == "extra_forbidden":
-            yield path, f"{written(path)} is not a key of a spec; {_nearest(path, keys)}."
+            yield path, f"{written(path)} is not a key of a {noun}; {_nearest(path, keys)}."
         elif detail["type"] == "missing":
             yield path, f"{written(path)} is missing; add it."
         else:

@@ -60,15 +60,22 @@ class Document:
         return 1
 
 
-def read_document(path: Path) -> Document:
+def read_document(
+    path: Path, noun: str = "spec", needs: str = "the keys name and region", example: str = "name: ai-stack"
+) -> Document:
     """Read `path`.
+
+    Args:
+        noun: what the file is, in the sentences about it.
+        needs: the least that it must have.
+        example: a line of such a file.
 
     Raises:
         SpecError: it is not a file that can be a spec; the one sentence says why.
     """
     text = read_text(path, max_bytes=MAX_BYTES)
     try:
-        _check_shape(text, str(path))
+        _check_shape(text, str(path), noun)
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -80,12 +87,12 @@ def read_document(path: Path) -> Document:
             f"{path}:{line}: the character U+{ord(text[error.position]):04X} is not allowed in YAML."
         ) from error
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == _NULL):
-        raise SpecError(f"{path}: the spec is empty; it needs at least the keys name and region.")
+        raise SpecError(f"{path}: the {noun} is empty; it needs at least {needs}.")
     if not isinstance(root, yaml.MappingNode):
         raise SpecError(
-            f"{path}:{_line(root)}: a spec is a mapping of keys to values, such as `name: ai-stack`."
+            f"{path}:{_line(root)}: a {noun} is a mapping of keys to values, such as `{example}`."
         )
-    return _Converter(str(path)).document(root)
+    return _Converter(str(path), noun).document(root)
 
 
 def read_text(path: Path, *, max_bytes: int) -> str:
@@ -133,7 +140,7 @@ for _name, _pattern, _first in (
     _Loader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
 
-def _check_shape(text: str, source: str) -> None:
+def _check_shape(text: str, source: str, noun: str) -> None:
     """Walk the parser's events, which takes no recursion, before anything is composed from them."""
     depth = nodes = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
@@ -141,7 +148,7 @@ def _check_shape(text: str, source: str) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise SpecError(f"{source}:{line}: a second document begins here; a spec file holds one.")
+                raise SpecError(f"{source}:{line}: a second document begins here; a {noun} file holds one.")
         elif isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH_LEVELS:
@@ -159,8 +166,9 @@ def _check_shape(text: str, source: str) -> None:
 class _Converter:
     """Turns composed nodes into values, within the bounds however often aliases repeat them."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, noun: str) -> None:
         self._document = Document(source)
+        self._noun = noun
         self._nodes = 0
 
     def document(self, root: yaml.MappingNode) -> Document:
@@ -171,8 +179,8 @@ class _Converter:
         self._nodes += 1
         if self._nodes > MAX_NODES or len(path) > MAX_DEPTH_LEVELS:
             raise SpecError(
-                f"{self._document.source}:{_line(node)}: aliases (*name) blow this spec up to more than "
-                f"{MAX_NODES} values or {MAX_DEPTH_LEVELS} levels; write the values out."
+                f"{self._document.source}:{_line(node)}: aliases (*name) blow this {self._noun} up to more "
+                f"than {MAX_NODES} values or {MAX_DEPTH_LEVELS} levels; write the values out."
             )
         self._document.lines.setdefault(path, _line(node))
         if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
@@ -209,7 +217,7 @@ class _Converter:
             if isinstance(key, yaml.ScalarNode) and key.tag == _STR:
                 yield key, value
             else:
-                where = f"{written(path)} has a key" if path else "The spec has a key"
+                where = f"{written(path)} has a key" if path else f"The {self._noun} has a key"
                 self._problem(key, (*path, ""), f"{where} that is not text; put it in quotes.")
 
     def _problem(self, node: yaml.Node, path: KeyPath, sentence: str) -> None:

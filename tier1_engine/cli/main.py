@@ -313,6 +313,34 @@ def status(output: OutputOption = Output.TABLE) -> None:
     _end(command.status(output))
 
 
+@sandbox.command(epilog="Example: tier1 sandbox rehearse my.yaml --scenario capacity --scenario lost-reply")
+def rehearse(
+    spec: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SPEC]", help="The YAML file to deploy; by default one that comes along."),
+    ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A scenario's name or file; by default all that have a name. Again for more."
+        ),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Deploy a spec on bad days of AWS, each in a sandbox and a database of its own."""
+    from tier1_engine.cli import rehearse as command
+
+    _end(command.run(spec, scenario or [], output))
+
+
+@sandbox.command(epilog="Example: tier1 sandbox census -o json")
+def census(output: OutputOption = Output.TABLE) -> None:
+    """List everything that exists in the running local AWS, with its owner tags."""
+    from tier1_engine.cli import census as command
+
+    _end(command.run(output))
+
+
 @fault.command(
     epilog="Example: tier1 sandbox fault add --operation RunInstances --code InsufficientInstanceCapacity"
 )

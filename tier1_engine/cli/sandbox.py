@@ -54,11 +54,11 @@ def _known_scenario(name: str | None) -> str | None:
     """
     if name is None:
         return None
-    from tier1_engine.sandbox.serve import load_scenario
+    from tier1_engine.sandbox import scenarios
 
     path = Path(name)
     found = str(path.absolute()) if path.is_file() else name
-    load_scenario(found)
+    scenarios.load(found)
     return found
 
 

@@ -79,6 +79,22 @@ _WORDS: Final = {
 _SERVER_CODES: Final = {"ec2": "InternalError", "efs": "InternalServerError", "ssm": "InternalServerError"}
 
 
+_OWN_CODES: Final = {
+    "ExpiredToken": {
+        "ec2": "RequestExpired",
+        "efs": "ExpiredTokenException",
+        "ssm": "ExpiredTokenException",
+    },
+}
+"""Where services say the same with codes of their own. Source: "Common errors" of each API reference, and
+"Error codes for the Amazon EC2 API"."""
+
+
+def code_of(service: str, code: str) -> str:
+    """The code with which a service says what `code` says."""
+    return _OWN_CODES.get(code, {}).get(service, code)
+
+
 def status_of(service: str, code: str) -> int:
     """The HTTP status with which a service sends a code."""
     model = service_model(service)

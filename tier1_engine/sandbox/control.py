@@ -1,8 +1,9 @@
-"""The control path of a running sandbox: its faults, over HTTP on the same port.
+"""The control path of a running sandbox: its faults and its census, over HTTP on the same port.
 
     GET    /_tier1/faults    all faults, with how often each came and struck
     POST   /_tier1/faults    sets one; answers it with the warnings that there are
     DELETE /_tier1/faults    takes all away
+    GET    /_tier1/census    everything that exists
 
 Owns these requests. Each has the token of the state file, which only its user can read, as a bearer; the
 socket is bound to loopback. It never answers a call of AWS.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +22,7 @@ from tier1_engine.errors import Refused
 from tier1_engine.sandbox.board import warnings
 from tier1_engine.sandbox.faults import from_json
 from tier1_engine.sandbox.local import LocalAws
-from tier1_engine.sandbox.server import CONTROL_PATH, FAULTS_PATH
+from tier1_engine.sandbox.server import CENSUS_PATH, CONTROL_PATH, FAULTS_PATH
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -48,6 +50,8 @@ def controlled(aws: LocalAws, token: str) -> WSGIApplication:
 def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Said:
     if not secrets.compare_digest(environ.get("HTTP_AUTHORIZATION", ""), f"Bearer {token}"):
         return HTTPStatus.FORBIDDEN, {"error": "The token of this sandbox's state file is missing."}
+    if environ["PATH_INFO"] == CENSUS_PATH:
+        return _census(aws)
     if environ["PATH_INFO"] != FAULTS_PATH:
         return HTTPStatus.NOT_FOUND, {"error": f"There is nothing at {environ['PATH_INFO']}."}
     if aws.board is None or aws.world is None:
@@ -60,6 +64,16 @@ def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Said:
             return _faults(aws, environ["REQUEST_METHOD"], body)
         except Refused as error:
             return HTTPStatus.BAD_REQUEST, {"error": str(error)}
+
+
+def _census(aws: LocalAws) -> Said:
+    from tier1_engine.sandbox.census import things
+
+    with aws.world.lock if aws.world is not None else nullcontext():
+        if aws.world is not None:
+            for happen in aws.world.on_call:  # what is due by now has happened
+                happen()
+        return HTTPStatus.OK, {"things": [thing.to_json() for thing in things()]}
 
 
 def _faults(aws: LocalAws, method: str, body: bytes) -> Said:

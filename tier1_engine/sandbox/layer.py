@@ -21,10 +21,11 @@ from uuid import UUID
 
 from tier1_engine.sandbox.board import Board
 from tier1_engine.sandbox.call import Call, read
-from tier1_engine.sandbox.codes import SERVER_ERROR, server_code
+from tier1_engine.sandbox.codes import SERVER_ERROR, code_of, server_code
 from tier1_engine.sandbox.faults import Cut, Fault
 from tier1_engine.sandbox.late import Late
 from tier1_engine.sandbox.manners.manner import Manner
+from tier1_engine.sandbox.operations import ANY_OPERATION
 from tier1_engine.sandbox.places import ec2_backend, iam_backend
 from tier1_engine.sandbox.recorder import LOST, Recorder
 from tier1_engine.sandbox.replies import Reply, refusal, with_request_id
@@ -146,6 +147,8 @@ class Layer:
 
     def _refusal(self, fault: Fault, call: Call) -> Reply:
         code = fault.code or server_code(call.service)
+        if fault.operation == ANY_OPERATION:
+            code = code_of(call.service, code)
         status = fault.status or (SERVER_ERROR if fault.after_execution else None)
         return with_request_id(refusal(call, code, fault.message, status), self._ids.request_id())
 

@@ -10,15 +10,14 @@ import gc
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tier1_engine.errors import Refused
+from tier1_engine.sandbox.manners.figures import FIGURES
 from tier1_engine.sandbox.operations import SERVICES
 from tier1_engine.sandbox.world import AwsClock, Dice, Figure, Speed, World
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from tier1_engine.sandbox.scenario import Scenario
 
 SEED_LIMIT: Final = 2**31
-_MANNERS: Final = "tier1_engine.sandbox.manners"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def new_world(seed: int, speed: Speed = Speed.MAX, source: Callable[[], float] =
     Args:
         source: seconds of ours.
     """
-    return World(AwsClock(speed, source), Dice(seed), _figures())
+    return World(AwsClock(speed, source), Dice(seed), FIGURES)
 
 
 def plain(seed: int) -> LocalAws:
@@ -94,8 +92,10 @@ def strict(
     board = Board(world.dice)
     late = Late(world, schedule or by_timer)
     recorder = Recorder(record) if record else None
-    if objects and find_spec(f"{_MANNERS}.objects"):
-        import_module(f"{_MANNERS}.objects").install(world)
+    if objects:
+        from tier1_engine.sandbox.manners.objects import install
+
+        install(world)
     layer = Layer(application, world, chain(world), board, late, recorder, wait)
     return LocalAws(layer, world, board)
 
@@ -118,13 +118,7 @@ def play(aws: LocalAws, scenario: Scenario) -> None:
         taken = {name: Figure(seconds, seconds, seconds, source) for name, seconds in scenario.takes.items()}
         aws.world.figures = {**aws.world.figures, **taken}
         aws.world.wrong = {**aws.world.wrong, **scenario.wrong}
-
-
-def _figures() -> Mapping[str, Figure]:
-    if not find_spec(f"{_MANNERS}.figures"):
-        return {}
-    figures: Mapping[str, Figure] = import_module(f"{_MANNERS}.figures").FIGURES
-    return figures
+        aws.world.by_hand = (*aws.world.by_hand, *scenario.by_hand)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Sets, lists and takes away the faults of a running sandbox, over its control path.
+"""Asks a running sandbox over its control path: sets, lists and clears its faults, and takes its census.
 
 Owns the requests of this side and the token that opens the path. It judges no fault: the sandbox does.
 """
@@ -13,8 +13,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from tier1_engine.errors import Refused, Tier1Error
+from tier1_engine.sandbox.census import Thing, from_json
 from tier1_engine.sandbox.faults import Fault, to_json
-from tier1_engine.sandbox.server import FAULTS_PATH, status
+from tier1_engine.sandbox.server import CENSUS_PATH, FAULTS_PATH, status
 from tier1_engine.sandbox.state import read
 
 ANSWER_SECONDS: Final = 20.0
@@ -63,7 +64,18 @@ def clear_faults(directory: Path) -> int:
     return int(_ask(directory, "DELETE")["cleared"])
 
 
-def _ask(directory: Path, method: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+def census(directory: Path) -> list[Thing]:
+    """Everything that exists in the sandbox of a state directory, in a fixed order.
+
+    Raises:
+        Refused: none runs.
+    """
+    return [from_json(thing) for thing in _ask(directory, "GET", path=CENSUS_PATH)["things"]]
+
+
+def _ask(
+    directory: Path, method: str, document: dict[str, Any] | None = None, path: str = FAULTS_PATH
+) -> dict[str, Any]:
     record = read(directory) if status(directory).running else None
     if record is None:
         raise Refused("No local AWS is running: `tier1 sandbox start` starts one.")
@@ -71,7 +83,7 @@ def _ask(directory: Path, method: str, document: dict[str, Any] | None = None) -
     connection = http.client.HTTPConnection("127.0.0.1", place.port or 0, timeout=ANSWER_SECONDS)
     try:
         body = None if document is None else json.dumps(document)
-        connection.request(method, FAULTS_PATH, body, {"Authorization": f"Bearer {record.token}"})
+        connection.request(method, path, body, {"Authorization": f"Bearer {record.token}"})
         reply = connection.getresponse()
         said: dict[str, Any] = json.loads(reply.read())
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -19,8 +19,6 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -64,7 +62,9 @@ def _serve(
     directory: Path, listening: socket.socket, ready: Callable[[Record], None], options: Options
 ) -> None:
     seed = draw_seed() if options.seed is None else options.seed
-    scenario = load_scenario(options.scenario) if options.scenario else None
+    from tier1_engine.sandbox import scenarios
+
+    scenario = scenarios.load(options.scenario) if options.scenario else None
     record = Record(
         endpoint=f"http://{HOST}:{listening.getsockname()[1]}",
         pid=os.getpid(),
@@ -121,21 +121,6 @@ def _local_aws(options: Options, seed: int, scenario: Scenario | None) -> LocalA
     if scenario is not None:
         play(aws, scenario)
     return aws
-
-
-SCENARIOS = "tier1_engine.sandbox.scenarios"
-
-
-def load_scenario(name: str) -> Scenario:
-    """The scenario of a name, or in a file.
-
-    Raises:
-        Refused: there is none.
-    """
-    if not find_spec(SCENARIOS):
-        raise Refused(f"There is no scenario {name}: start the sandbox without one, and add faults to it.")
-    scenario: Scenario = import_module(SCENARIOS).load(name)
-    return scenario
 
 
 def _bind(port: int) -> socket.socket:

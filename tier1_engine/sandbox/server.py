@@ -39,6 +39,8 @@ IDENTITY_PATH = f"{CONTROL_PATH}sandbox"
 """Where the server says who it is."""
 FAULTS_PATH = f"{CONTROL_PATH}faults"
 """Where its faults are set."""
+CENSUS_PATH = f"{CONTROL_PATH}census"
+"""Where it says what exists in it."""
 
 START_SECONDS = 60.0
 ANSWER_SECONDS = 5.0

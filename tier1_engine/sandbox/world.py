@@ -14,7 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tier1_engine.sandbox.scenario import ByHand
 
 
 class Speed(StrEnum):
@@ -104,6 +107,7 @@ class World:
         wrong: what is wrong with instances and services, by name; empty where nothing is. `mount` and
             `user_data` are `fails` (or `fails:CODE`), `service` is `never` or `flaps`, `instance` is
             `dies:CODE` with the code of its state reason.
+        by_hand: what somebody else does meanwhile.
         on_call: called, under the lock, before a call is answered: what is due by now happens here.
         on_reset: called, under the lock, when the account is emptied (`POST /moto-api/reset`): a manner
             that remembers objects puts its forgetting here.
@@ -113,6 +117,7 @@ class World:
     dice: Dice
     figures: Mapping[str, Figure]
     wrong: Mapping[str, str] = field(default_factory=dict)
+    by_hand: tuple[ByHand, ...] = ()
     lock: threading.RLock = field(default_factory=threading.RLock)
     on_call: list[Callable[[], None]] = field(default_factory=list)
     on_reset: list[Callable[[], None]] = field(default_factory=list)

@@ -6,6 +6,7 @@ ends before anything is remembered; a token answers before a quota counts.
 
 from __future__ import annotations
 
+from tier1_engine.sandbox.manners.by_hand import Hands
 from tier1_engine.sandbox.manners.dry_run import DryRun
 from tier1_engine.sandbox.manners.idempotency import ClientTokens, CreationTokens
 from tier1_engine.sandbox.manners.malformed import MalformedIds
@@ -28,4 +29,5 @@ def chain(world: World) -> tuple[Manner, ...]:
         CreationTokens(),
         Quotas(),
         ErrorShapes(),
+        Hands(world),
     )

@@ -44,6 +44,9 @@ def install(world: World) -> None:
     if mending.is_in():
         raise RuntimeError("the manners of objects are in this process's moto already")
     agenda = Agenda(world.clock)
+    # What is asked past moto's own answers (a quota, the census) finds all that is due done, too.
+    world.on_call.append(agenda.settle)
+    mending.at_end(lambda: world.on_call.remove(agenda.settle))
     tags.install()
     memory.install()
     networks.install(world, agenda)

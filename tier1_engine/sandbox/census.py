@@ -1,0 +1,251 @@
+"""Everything that exists in the local AWS, as it is: past its faults, its throttling and its visibility.
+
+Owns which kinds are looked at and what belongs to what. It reads moto's objects in the sandbox's process,
+so that a day on which every call fails cannot hide what is left; it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, TypedDict
+
+OWNER: Final = "tier1:deployment"
+RESOURCE: Final = "tier1:resource"
+GLOBAL: Final = "global"
+"""The region of what has none."""
+AWS_ROLES: Final = "/aws-service-role/"
+"""The path of roles that AWS makes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One object.
+
+    Attributes:
+        kind: in words of the table (`security group`).
+        region: `global` for IAM's.
+        state: as AWS names it; None where the kind has none.
+        deployment, resource: of its owner tags.
+        name: of its `Name` tag, else its own name.
+        part_of: the id of what it comes and goes with (the volume of an instance).
+        default: of the region's default VPC, or AWS's own.
+    """
+
+    kind: str
+    id: str
+    region: str
+    state: str | None = None
+    deployment: str | None = None
+    resource: str | None = None
+    name: str | None = None
+    part_of: str | None = None
+    default: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def from_json(value: Mapping[str, Any]) -> Thing:
+    """What `to_json` made."""
+    return Thing(**{entry.name: value[entry.name] for entry in fields(Thing)})
+
+
+def things() -> list[Thing]:
+    """Everything in this process's moto, in all accounts and regions in use, in a fixed order."""
+    from moto.ec2.models import ec2_backends
+    from moto.efs.models import efs_backends
+    from moto.iam.models import iam_backends
+
+    found = [
+        *(one for backend in _backends(ec2_backends) for one in _of_ec2(backend)),
+        *(one for backend in _backends(efs_backends) for one in _of_efs(backend)),
+        *(one for backend in _backends(iam_backends) for one in _of_iam(backend)),
+    ]
+    return sorted(found, key=lambda one: (one.default, one.region, one.deployment or "", one.kind, one.id))
+
+
+def _backends(of_service: Any) -> Iterator[Any]:
+    """Those that somebody has used: moto makes them at first use."""
+    for account_id in list(of_service):
+        yield from list(of_service[account_id].values())
+
+
+# --- EC2
+
+
+def _of_ec2(backend: Any) -> Iterator[Thing]:
+    region, own = str(backend.region_name), _Defaults(backend)
+    for one in _network(backend):
+        yield _tagged(region, own, *one)
+    for group in _nested(backend.groups):
+        part_of = group.vpc_id if group.is_default else None
+        yield _tagged(region, own, "security group", group, None, part_of, group.name)
+    for interface in backend.enis.values():
+        yield _tagged(
+            region, own, "network interface", interface, interface.status, _owner_of(backend, interface)
+        )
+    for reservation in backend.reservations.values():
+        for instance in reservation.instances:
+            if instance.state != "terminated":
+                yield _tagged(region, own, "instance", instance, instance.state)
+    for volume in backend.volumes.values():
+        attached = volume.attachment.instance.id if volume.attachment else None
+        yield _tagged(region, own, "volume", volume, volume.status, attached)
+    for pair in backend.key_pairs.values():
+        yield _tagged(region, own, "key pair", pair, None, None, pair.name)
+    for address in backend.addresses:
+        holder = address.instance.id if address.instance else None
+        yield Thing(
+            "address",
+            str(address.allocation_id or address.public_ip),
+            region,
+            state=f"at {holder}" if holder else None,
+            **_owner(_ec2_tags(backend, address.allocation_id), str(address.public_ip)),
+        )
+
+
+Entry = tuple[str, Any, str | None, str | None]
+"""Kind, object, state, and what it is part of."""
+
+
+def _network(backend: Any) -> Iterator[Entry]:
+    yield from (("vpc", one, one.state, None) for one in backend.vpcs.values())
+    yield from (("subnet", one, one.state, None) for one in _nested(backend.subnets))
+    for gateway in backend.internet_gateways.values():
+        yield "internet gateway", gateway, gateway.attachment_state if gateway.vpc else "detached", None
+    for table in backend.route_tables.values():
+        yield "route table", table, None, table.vpc_id if table.main_association_id else None
+    for acl in backend.network_acls.values():
+        yield "network acl", acl, None, acl.vpc_id if _true(acl.default) else None
+    for gateway in backend.nat_gateways.values():
+        if gateway.state != "deleted":
+            yield "nat gateway", gateway, gateway.state, None
+    yield from (("vpc endpoint", one, one.state, None) for one in backend.vpc_end_points.values())
+    for template in backend.launch_templates.values():
+        yield "launch template", template, None, None
+    yield from (("spot request", one, one.state, None) for one in backend.spot_instance_requests.values())
+
+
+class _Defaults:
+    """What a region begins with: its default VPC, and what is in it."""
+
+    def __init__(self, backend: Any) -> None:
+        self.vpc_ids = {one.id for one in backend.vpcs.values() if _true(one.is_default)}
+
+    def has(self, kind: str, thing: Any) -> bool:
+        if kind == "vpc":
+            return thing.id in self.vpc_ids
+        if kind == "subnet":
+            return thing.vpc_id in self.vpc_ids and _true(thing.default_for_az)
+        comes_along = {
+            "route table": lambda: thing.main_association_id is not None,
+            "network acl": lambda: _true(thing.default),
+            "security group": lambda: bool(thing.is_default),
+        }
+        return kind in comes_along and thing.vpc_id in self.vpc_ids and comes_along[kind]()
+
+
+def _tagged(
+    region: str,
+    own: _Defaults,
+    kind: str,
+    thing: Any,
+    state: str | None = None,
+    part_of: str | None = None,
+    name: str | None = None,
+) -> Thing:
+    tags = _ec2_tags(thing.ec2_backend, thing.id) if hasattr(thing, "ec2_backend") else {}
+    return Thing(
+        kind,
+        str(thing.id),
+        region,
+        state=str(state) if state else None,
+        part_of=part_of,
+        default=own.has(kind, thing),
+        **_owner(tags, name),
+    )
+
+
+def _owner_of(backend: Any, interface: Any) -> str | None:
+    """The instance or mount target whose interface it is, also while it outlives that."""
+    from moto.efs.models import efs_backends
+
+    if interface.instance is not None:
+        return str(interface.instance.id)
+    targets = efs_backends[backend.account_id][backend.region_name].mount_targets_by_id.values()
+    return next(
+        (str(one.mount_target_id) for one in targets if one.network_interface_id == interface.id), None
+    )
+
+
+def _ec2_tags(backend: Any, id: str | None) -> dict[str, str]:
+    return dict(backend.tags.get(id, {}))
+
+
+def _nested(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Any]:
+    for inner in groups.values():
+        yield from inner.values()
+
+
+def _true(value: Any) -> bool:
+    return str(value).lower() == "true"  # moto writes it as a word in places
+
+
+# --- EFS and IAM
+
+
+def _of_efs(backend: Any) -> Iterator[Thing]:
+    region = str(backend.region_name)
+    for file_system in backend.file_systems_by_id.values():
+        tags = _tag_dict(backend.list_tags_for_resource(file_system.file_system_id))
+        owner = _owner(tags)
+        yield Thing(
+            "file system", file_system.file_system_id, region, state=file_system.life_cycle_state, **owner
+        )
+        for target in file_system.iter_mount_targets():
+            # A mount target has no tags: it is its file system's.
+            yield Thing(
+                "mount target",
+                target.mount_target_id,
+                region,
+                state=target.life_cycle_state,
+                deployment=owner["deployment"],
+                name=file_system.file_system_id,
+            )
+
+
+def _of_iam(backend: Any) -> Iterator[Thing]:
+    for role in backend.roles.values():
+        if not role.path.startswith(AWS_ROLES):
+            yield _identity("role", role)
+    for profile in backend.instance_profiles.values():
+        yield _identity("instance profile", profile)
+    for policy in backend.managed_policies.values():
+        if policy.arn.split(":")[4] != "aws":
+            yield _identity("policy", policy)
+
+
+def _identity(kind: str, thing: Any) -> Thing:
+    return Thing(kind, str(thing.name), GLOBAL, **_owner(_tag_dict(thing.tags), str(thing.name)))
+
+
+def _tag_dict(tags: Any) -> dict[str, str]:
+    """moto has IAM's tags as a list for some kinds, and by key for others."""
+    listed: Iterable[Mapping[str, str]] = tags.values() if isinstance(tags, Mapping) else tags or ()
+    return {tag["Key"]: tag["Value"] for tag in listed}
+
+
+class _Owner(TypedDict):
+    deployment: str | None
+    resource: str | None
+    name: str | None
+
+
+def _owner(tags: Mapping[str, str], name: str | None = None) -> _Owner:
+    """Of the tags; the name is the object's own where no tag has one."""
+    return {
+        "deployment": tags.get(OWNER),
+        "resource": tags.get(RESOURCE),
+        "name": tags.get("Name") or name,
+    }
