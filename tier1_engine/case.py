@@ -16,6 +16,7 @@ from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures import UNREACHABLE_CODES
 from tier1_engine.intent import Assignment
 from tier1_engine.kinds import Problem, Sight
+from tier1_engine.masking import masked_text
 from tier1_engine.pace import Pacer
 from tier1_engine.record import (
     Attempt,
@@ -84,7 +85,7 @@ def error_of(error: CallError | Problem, on_failure: FailureClass | None = None)
     """What a row keeps of an error."""
     noted: dict[str, Any] = {
         "code": error.code,
-        "message": error.message,
+        "message": masked_text(error.message),
         "operation": error.operation,
         "request_id": error.request_id,
     }
@@ -95,7 +96,7 @@ def error_of(error: CallError | Problem, on_failure: FailureClass | None = None)
 
 def problem_of(error: CallError) -> Problem:
     """What keeps us from acting, in words that say what to do."""
-    message = error.message
+    message = masked_text(error.message)
     if error.code in UNREACHABLE_CODES:
         message = (
             f"the AWS endpoint cannot be reached ({message}): check the network, or start it, and resume"
@@ -118,7 +119,7 @@ def end_in_error(case: Case, error: CallError) -> list[Change]:
     words: dict[str, Any] = {
         "operation": error.operation,
         "code": error.code,
-        "message": error.message,
+        "message": masked_text(error.message),
         "request_id": error.request_id,
     }
     if case.assignment.attempt_id is not None:

@@ -12,6 +12,7 @@ from tier1_engine.cli.lines import Line, Tone
 from tier1_engine.cli.streams import clean
 from tier1_engine.decision import Why
 from tier1_engine.engine import Ended
+from tier1_engine.masking import masked_text
 from tier1_engine.record import Deployment, Record, Resource
 from tier1_engine.states import FailureClass, Goal, State, StepState
 from tier1_engine.views import asks_for_a_decision, left, retained
@@ -181,5 +182,6 @@ def _command(purpose: str, command: str) -> Line:
 
 
 def _indented(text: str) -> str:
-    """Control characters go; what a line is set in by stays."""
+    """Control characters and secrets go; what a line is set in by stays."""
+    text = masked_text(text)
     return text[: len(text) - len(text.lstrip(" "))] + clean(text)

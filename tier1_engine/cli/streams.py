@@ -29,8 +29,10 @@ def put_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Write a message to stderr."""
-    Quiet().write(f"{text}\n")
+    """Write a message to stderr, without secrets."""
+    from tier1_engine.masking import masked_text  # `--help` says nothing
+
+    Quiet().write(f"{masked_text(text)}\n")
 
 
 def interactive() -> bool:
