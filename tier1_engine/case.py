@@ -108,7 +108,9 @@ def end_attempt(case: Case, outcome: Outcome = Outcome.DONE, **values: Any) -> l
     """The end of the attempt that was begun for the task, if it has one."""
     if case.assignment.attempt_id is None:
         return []
-    end = {"ended_at": case.wall, "outcome": outcome, **values}
+    answer = case.answer
+    call = {"operation": answer.operation, "request_id": answer.request_id} if answer.operation else {}
+    end = {"ended_at": case.wall, "outcome": outcome, **call, **values}
     return [AttemptSet(case.assignment.attempt_id, end)]
 
 
