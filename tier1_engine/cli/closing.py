@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tier1_engine import prices
 from tier1_engine.cli.lines import Line, Tone
 from tier1_engine.cli.streams import clean
 from tier1_engine.decision import Why
@@ -126,8 +127,13 @@ def _what_is_left(record: Record) -> list[Line]:
     remaining = left(record)
     if not remaining:
         return []
-    head = Line(f"{len(remaining)} left in AWS, which may cost money while they stand:", Tone.WARNING)
-    return [head, *(_of_resource(resource) for resource in remaining)]
+    head = f"{len(remaining)} left in AWS, {prices.in_sum(remaining)} while they stand ({prices.CAVEAT}):"
+    return [Line(head, Tone.WARNING), *(_with_price(resource) for resource in remaining)]
+
+
+def _with_price(resource: Resource) -> Line:
+    """What it is, why it would not go where that was tried, and what it costs."""
+    return Line(f"{_of_resource(resource).text} [{prices.of_resource(resource).words}]")
 
 
 def _of_resource(resource: Resource) -> Line:
