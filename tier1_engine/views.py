@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tier1_engine.masking import masked as masked
 from tier1_engine.masking import masked_text
-from tier1_engine.states import ENDED, Goal, ResourceState, State
+from tier1_engine.states import ENDED, Goal, Outcome, ResourceState, State, Trigger
 
 if TYPE_CHECKING:
     from tier1_engine.record import Attempt, Deployment, Record, Resource, Step
@@ -164,9 +164,41 @@ def asks_for_a_decision(deployment: Deployment) -> bool:
 # --- the log
 
 
-def of_log(attempts: Iterable[Attempt], events: Iterable[Event]) -> dict[str, Any]:
-    """Every attempt and the time line, as `log -o json` prints them, each in the order of time."""
-    return {"attempts": [of_attempt(a) for a in attempts], "events": [of_event(e) for e in events]}
+def in_order(attempts: Iterable[Attempt], events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Attempts and time line as one, in the order of time, each with its `type`.
+
+    `number` tells entries apart from one reading to the next; it is ours alone.
+    """
+    entries = [{"type": "attempt", "number": a.id, **of_attempt(a)} for a in attempts]
+    entries += [{"type": "event", "number": n, **of_event(e)} for n, e in enumerate(events)]
+    return sorted(
+        entries, key=lambda entry: (str(entry.get("begun_at") or entry.get("at")), entry["type"] == "attempt")
+    )
+
+
+def of_log(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Entries as `log -o json` prints them: attempts and events apart, each in the order of time."""
+    found: dict[str, list[dict[str, Any]]] = {"attempt": [], "event": []}
+    for entry in entries:
+        found[entry["type"]].append({k: v for k, v in entry.items() if k not in ("type", "number")})
+    return {"attempts": found["attempt"], "events": found["event"]}
+
+
+def without_number(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry as people get it."""
+    return {name: value for name, value in entry.items() if name != "number"}
+
+
+NO_FAILURE_CODES = frozenset({"NotNeeded"})
+"""Of an attempt that AWS did not have to carry out: it was so already."""
+BAD_TURNS = frozenset({Trigger.FAIL, Trigger.ROLL_BACK, Trigger.STALL})
+
+
+def went_wrong(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry tells of something that did not go well."""
+    if entry["type"] == "event":
+        return entry["trigger"] in BAD_TURNS
+    return entry["outcome"] not in (None, Outcome.DONE) and entry["code"] not in NO_FAILURE_CODES
 
 
 def of_attempt(attempt: Attempt) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def test_the_log_tells_attempts_and_moves() -> None:
     done = create(ended_at=AT + timedelta(milliseconds=1500), outcome=Outcome.DONE, aws_id="net-1")
     move = Event(AT, Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, None, "")
     note = Event(AT, None, None, None, "net", "done")
-    log = views.of_log([done, create(id="a2")], [move, note])
+    log = views.of_log(views.in_order([done, create(id="a2")], [move, note]))
     assert (log["attempts"][0]["seconds"], log["attempts"][0]["outcome"]) == (1.5, "done")
     assert (log["attempts"][1]["ended_at"], log["attempts"][1]["outcome"]) == (None, None)
     assert (log["events"][0]["from"], log["events"][0]["to"]) == ("pending", "provisioning_network")
@@ -186,6 +186,45 @@ def test_the_log_tells_attempts_and_moves() -> None:
         "step": "net",
         "message": "done",
     }
+
+
+def test_the_log_is_in_the_order_of_time_with_moves_before_what_they_begin() -> None:
+    """Attempts and events in one, each with its type."""
+    late = create(id="a2", begun_at=AT + timedelta(seconds=2))
+    events = [Event(AT + timedelta(seconds=n), None, None, None, "net", str(n)) for n in (1, 2)]
+    entries = views.in_order([create(), late], events)
+    assert [(e["type"], e["number"]) for e in entries] == [
+        ("attempt", "a1"),
+        ("event", 0),
+        ("event", 1),
+        ("attempt", "a2"),
+    ]
+    assert "number" not in views.without_number(entries[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"outcome": None}, False),
+        ({"outcome": Outcome.DONE}, False),
+        ({"outcome": Outcome.REFUSED, "code": "VpcLimitExceeded"}, True),
+        ({"outcome": Outcome.UNKNOWN, "code": "Cut"}, True),
+        ({"outcome": Outcome.REFUSED, "code": "NotNeeded"}, False),
+    ],
+)
+def test_an_attempt_went_wrong_when_it_ended_otherwise_than_done(values: Any, wrong: bool) -> None:
+    """A deletion of what was gone already is none that failed."""
+    (entry,) = views.in_order([create(**values)], [])
+    assert views.went_wrong(entry) is wrong
+
+
+def test_a_bad_turn_of_the_deployment_went_wrong() -> None:
+    """It failed, turned back, or stalled; what moved forward did not."""
+    moves = [
+        Event(AT, trigger, State.PENDING, State.FAILED, None, "")
+        for trigger in (Trigger.FAIL, Trigger.ROLL_BACK, Trigger.STALL, Trigger.START)
+    ]
+    assert [views.went_wrong(entry) for entry in views.in_order([], moves)] == [True, True, True, False]
 
 
 def test_a_row_is_exported_whole() -> None:

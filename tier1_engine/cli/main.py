@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from tier1_engine import __version__
 from tier1_engine.cli.boundary import boundary, install_hook
-from tier1_engine.cli.options import OnRecoverable, Output
+from tier1_engine.cli.options import LogOutput, OnRecoverable, Output
 from tier1_engine.cli.signals import Signals
 from tier1_engine.states import State
 
@@ -216,13 +216,35 @@ def show(
     _end(command.run(id, watch=watch, output=output))
 
 
-@app.command(epilog="Example: tier1 log ai-stack")
-def log(id: Reference, output: OutputOption = Output.TABLE) -> None:
+@app.command(epilog="Example: tier1 log ai-stack --failed --since 2h")
+def log(
+    id: Reference,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what did not go well.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Only from then on: a duration (10m, 2h) or an ISO 8601 time."),
+    ] = None,
+    resource: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only this step or resource, by its name or by an id of it."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on while somebody drives it.")] = False,
+    console: Annotated[
+        bool, typer.Option("--console", help="What was archived of its instances' consoles, instead.")
+    ] = False,
+    output: Annotated[
+        LogOutput, typer.Option("--output", "-o", help="How it is written; jsonl is one object a line.")
+    ] = LogOutput.TABLE,
+) -> None:
     """Show every attempt to create or delete, with its error, and the time line."""
     _reading()
+    if console and (failed or follow or since is not None or resource is not None):
+        raise typer.BadParameter("--console goes only with -o.")
     from tier1_engine.cli import log as command
 
-    _end(command.run(id, output))
+    if console:
+        _end(command.console(id, output))
+    _end(command.run(id, command.Wanted(failed, since, resource), follow=follow, output=output))
 
 
 @db.command(epilog="Example: TIER1_DATABASE_URL=postgresql://tier1@db/tier1 tier1 db upgrade")
