@@ -57,6 +57,10 @@ Retain = Annotated[
         help="Keep this resource (a name that `show` lists) with all that it needs. May be given again.",
     ),
 ]
+LogFileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Add what happens to this file, as JSON lines; for you alone (0600)."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -119,6 +123,7 @@ def deploy(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan only; ask neither AWS nor the database.")
     ] = False,
+    log_file: LogFileOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Create a deployment and drive it until it is active."""
@@ -136,6 +141,7 @@ def deploy(
             use_sandbox=use_sandbox,
             rollback=not no_rollback,
             on_recoverable=on_recoverable,
+            log_file=log_file,
             output=output,
             signals=signals,
         )
@@ -150,6 +156,7 @@ def resume(
         bool, typer.Option("--continue", help="Go on with a warning, without what failed.")
     ] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Delete all that it made.")] = False,
+    log_file: LogFileOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Go on with a deployment from the database, whatever its goal is."""
@@ -161,31 +168,44 @@ def resume(
 
     ways = {Resume.RETRY: retry, Resume.CONTINUE: go_on, Resume.ROLL_BACK: rollback}
     how = next((way for way, given in ways.items() if given), Resume.GO_ON)
-    _end(command.run(id, how=how, output=output, signals=signals))
+    _end(command.run(id, how=how, log_file=log_file, output=output, signals=signals))
 
 
 @app.command(epilog="Example: tier1 rollback ai-stack --retain file-system")
 def rollback(
-    id: Reference, retain: Retain = None, yes: Yes = False, output: OutputOption = Output.TABLE
+    id: Reference,
+    retain: Retain = None,
+    yes: Yes = False,
+    log_file: LogFileOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Delete what a deployment made that did not become active, in reverse order."""
-    _back("rolled_back", id, retain, yes, output)
+    _back("rolled_back", id, retain, yes, log_file, output)
 
 
 @app.command(epilog="Example: tier1 destroy ai-stack --yes")
 def destroy(
-    id: Reference, retain: Retain = None, yes: Yes = False, output: OutputOption = Output.TABLE
+    id: Reference,
+    retain: Retain = None,
+    yes: Yes = False,
+    log_file: LogFileOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Take an active deployment down."""
-    _back("destroyed", id, retain, yes, output)
+    _back("destroyed", id, retain, yes, log_file, output)
 
 
-def _back(goal: str, id: str, retain: list[str] | None, yes: bool, output: Output) -> NoReturn:
+def _back(
+    goal: str, id: str, retain: list[str] | None, yes: bool, log_file: Path | None, output: Output
+) -> NoReturn:
     signals = _listening()
     from tier1_engine.cli import back
     from tier1_engine.states import Goal
 
-    _end(back.run(id, Goal(goal), retain=retain or (), yes=yes, output=output, signals=signals))
+    wanted = Goal(goal)
+    _end(
+        back.run(id, wanted, retain=retain or (), yes=yes, log_file=log_file, output=output, signals=signals)
+    )
 
 
 @app.command("list", epilog="Example: tier1 list --state failed --state rolling_back -o json")

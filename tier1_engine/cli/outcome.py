@@ -13,17 +13,20 @@ from functools import partial
 import typer
 
 from tier1_engine import engine
-from tier1_engine.cli import closing
+from tier1_engine.cli import closing, compose
 from tier1_engine.cli.deployments import holder, whole
+from tier1_engine.cli.log_file import Both, LogFile
 from tier1_engine.cli.options import OnRecoverable, Output
-from tier1_engine.cli.progress import View
+from tier1_engine.cli.progress import View, view
 from tier1_engine.cli.signals import Signals
 from tier1_engine.cli.streams import interactive, put, put_json, say
 from tier1_engine.decision import Why
-from tier1_engine.driver import Parts
-from tier1_engine.engine import Ended, Resume
-from tier1_engine.record import Record
+from tier1_engine.driver import Observer, Parts
+from tier1_engine.engine import Ended, Place, Resume
+from tier1_engine.record import Deployment, Record
+from tier1_engine.settings import Settings
 from tier1_engine.states import FailureClass, Goal
+from tier1_engine.store import Store
 from tier1_engine.views import asks_for_a_decision
 
 MAX_ANSWERS = 100
@@ -37,6 +40,7 @@ class Session:
     parts: Parts
     view: View
     signals: Signals
+    log: LogFile | None = None
 
     def drive(self, go: Callable[[], Ended]) -> Ended:
         """Watch `go` drive, while signals only ask it to stop."""
@@ -45,6 +49,15 @@ class Session:
 
     def _tell_stopping(self) -> None:
         self.view.note("stopping: calls in flight are ended and recorded; again to leave at once")
+
+
+def session(
+    store: Store, place: Place | Deployment, settings: Settings, signals: Signals, log: LogFile | None
+) -> Session:
+    """A command's session on the AWS of a deployment, watched by the screen and the log file."""
+    watching = view()
+    observer: Observer = watching if log is None else Both(watching, log)
+    return Session(compose.parts(store, place, settings, observer), watching, signals, log)
 
 
 def policy_of(flag: OnRecoverable | None, stored: str) -> OnRecoverable:
@@ -119,4 +132,7 @@ def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
         from tier1_engine.cli.render.base import lines
 
         put(lines(told))
-    return engine.exit_code(ended, asked)
+    code = engine.exit_code(ended, asked)
+    if session.log is not None:
+        session.log.write("end", deployment=id, state=ended.record.deployment.state.value, exit_code=code)
+    return code
