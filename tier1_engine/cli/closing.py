@@ -123,6 +123,12 @@ def _stalled(record: Record) -> _End:
     return _End([Line(said, Tone.BAD), *why], [_go_on("once that is mended", deployment)])
 
 
+def notes(record: Record) -> list[Line]:
+    """What is left of a failed deployment, and what can be done about it."""
+    ways = options(record) if asks_for_a_decision(record.deployment) else _stalled(record).commands
+    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record), *ways)]
+
+
 def _what_is_left(record: Record) -> list[Line]:
     remaining = left(record)
     if not remaining:

@@ -208,31 +208,46 @@ def _back(
     )
 
 
-@app.command("list", epilog="Example: tier1 list --state failed --state rolling_back -o json")
+@app.command("list", epilog="Example: tier1 list --failed --limit 10")
 def list_(
     state: Annotated[
         list[State] | None, typer.Option(metavar="S", help="Only those in this state. May be given again.")
     ] = None,
+    failed: Annotated[
+        bool,
+        typer.Option("--failed", help="Only those with a failure on record, also once it is rolled back."),
+    ] = False,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most this many.")] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again as it changes, until Ctrl-C.")
+    ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List deployments, newest first: state, reason of failure, what is left, age."""
+    """List deployments, newest first: state, reason of failure, what is left, since when, who drives."""
     _reading()
     from tier1_engine.cli import list_ as command
+    from tier1_engine.cli.deployments import Wanted
 
-    _end(command.run(state or [], limit, output))
+    _end(command.run(Wanted(tuple(state or ()), failed, limit), output, watch=watch))
 
 
 @app.command(epilog="Example: tier1 show ai-stack -o json")
 def show(
     id: Reference,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it while somebody drives it.")] = False,
+    spec: Annotated[
+        bool, typer.Option("--spec", help="The spec as it was run, as YAML with secrets masked, instead.")
+    ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show a deployment: its steps, resources, warnings and outputs."""
+    """Show a deployment: what failed, its steps, resources, warnings and outputs."""
     _reading()
+    if spec and (watch or output is not Output.TABLE):
+        raise typer.BadParameter("--spec prints YAML, once: it goes with neither --watch nor -o.")
     from tier1_engine.cli import show as command
 
+    if spec:
+        _end(command.spec(id))
     _end(command.run(id, watch=watch, output=output))
 
 

@@ -95,7 +95,8 @@ class Screen:
     def __init__(self) -> None:
         self._console = Console(file=sys.stdout)
 
-    def show(self, text: str) -> None:
+    def show(self, text: str) -> bool:
+        """Show it; whether somebody still looks."""
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._console.control(Control.clear(), Control.home())
-        put(text)
+        return put(text)
