@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DURATIONS = frozenset({("ttl",), ("health", "timeout")})
 DURATION_PARTS = frozenset({"timeouts"})
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9._/-]*")
+_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9._/-]*|[0-9]+[smhd]")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 Path = tuple[str | int, ...]
 
