@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tier1_engine import prices
+from tier1_engine import openings, prices
 from tier1_engine.cli.lines import Line, Tone
 from tier1_engine.cli.streams import clean
 from tier1_engine.decision import Why
 from tier1_engine.engine import Ended
 from tier1_engine.masking import masked_text
 from tier1_engine.record import Deployment, Record, Resource
-from tier1_engine.states import FailureClass, Goal, State, StepState
+from tier1_engine.states import FailureClass, Goal, State
 from tier1_engine.views import asks_for_a_decision, left, retained
 
 
@@ -124,16 +124,16 @@ def _stalled(record: Record) -> _End:
 
 
 def notes(record: Record) -> list[Line]:
-    """What is left of a failed deployment, and what can be done about it."""
+    """How much is left of a failed deployment, and what can be done about it."""
     ways = options(record) if asks_for_a_decision(record.deployment) else _stalled(record).commands
-    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record), *ways)]
+    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record)[:1], *ways)]
 
 
 def _what_is_left(record: Record) -> list[Line]:
     remaining = left(record)
     if not remaining:
         return []
-    head = f"{len(remaining)} left in AWS, {prices.in_sum(remaining)} while they stand ({prices.CAVEAT}):"
+    head = f"{len(remaining)} left in AWS, {prices.in_sum(remaining)} while they stand ({prices.CAVEAT})"
     return [Line(head, Tone.WARNING), *(_with_price(resource) for resource in remaining)]
 
 
@@ -153,20 +153,11 @@ def options(record: Record) -> list[Line]:
     if (deployment.failure or {}).get("class") == FailureClass.BLOCKED:
         return [_go_on("sign in, or reach AWS, then go on", deployment)]
     lines = [_command("to try the failed step again", f"tier1 resume {deployment.id} --retry")]
-    if may_continue(record):
+    if openings.why_not_without(record) is None:
         lines.append(_command("to go on with a warning", f"tier1 resume {deployment.id} --continue"))
     if deployment.activated_at is None:
         lines.append(_command("to delete all that it made", f"tier1 rollback {deployment.id}"))
     return lines
-
-
-def may_continue(record: Record) -> bool:
-    """Whether every step that is not complete failed in a way that the stack can live with."""
-    return asks_for_a_decision(record.deployment) and all(
-        step.complete
-        or (step.state is StepState.FAILED and (step.error or {}).get("class") == FailureClass.RECOVERABLE)
-        for step in record.steps.values()
-    )
 
 
 def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
