@@ -65,20 +65,14 @@ def question(record: Record) -> list[Line]:
     failure = record.deployment.failure or {}
     first = str(failure.get("message") or "").strip().partition("\n")[0]
     head = f"{failure.get('step')} failed ({failure.get('class')}): {failure.get('code')}: {first}"
-    lines = [Line(head, Tone.BAD)]
-    for way in ways(record):
-        lines.append(Line(f"  {way.key}  {way.does}", Tone.COMMAND if way.possible else Tone.PLAIN))
-    return _clean(lines)
+    return _clean([Line(head, Tone.BAD), *(Line(f"  {way.key}  {way.does}") for way in ways(record))])
 
 
 def in_full(record: Record, attempts: Iterable[Attempt]) -> list[Line]:
     """The error whole: every word of AWS, the call, and what was tried at the step."""
     failure: Mapping[str, object] = record.deployment.failure or {}
-    lines = [
-        Line(
-            f"{failure.get('code')}, at {moment(str(failure['at'])) if failure.get('at') else '?'}", Tone.BAD
-        )
-    ]
+    at = moment(str(failure["at"])) if failure.get("at") else "an unknown time"
+    lines = [Line(f"{failure.get('code')}, at {at}", Tone.BAD)]
     lines += [Line(f"  {text}") for text in str(failure.get("message") or "").strip().splitlines()]
     for name, words in (("step", "step"), ("operation", "call"), ("request_id", "AWS request id")):
         if failure.get(name):
@@ -111,7 +105,9 @@ def _retry(record: Record) -> str:
     names = ", ".join(_with_deadline(step) for step in failed) or "what failed"
     then = f", then the {waiting} steps that wait for it" if waiting else ""
     tries = record.deployment.max_attempts
-    return f"retry: try {names} again, with {tries} tries anew{then}; nothing that stands is made again"
+    return (
+        f"retry the failed step: {names} again, with {tries} tries anew{then}; what stands is not made again"
+    )
 
 
 def _with_deadline(step: Step) -> str:
@@ -120,7 +116,7 @@ def _with_deadline(step: Step) -> str:
 
 def _continue(record: Record, why_not: str | None) -> str:
     if why_not is not None:
-        return f"continue: not possible without {why_not}"
+        return f"continue with a warning: not possible without {why_not}"
     without = ", ".join(step.name for step in record.steps.values() if not step.complete)
     standing = left(record)
     return (

@@ -12,7 +12,7 @@ import termios
 
 from tier1_engine.cli import choices
 from tier1_engine.cli.choices import Way
-from tier1_engine.cli.render.base import lines
+from tier1_engine.cli.render.base import wrapped
 from tier1_engine.cli.streams import Quiet, say
 from tier1_engine.engine import Resume
 from tier1_engine.errors import Interrupted
@@ -36,7 +36,8 @@ def ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
         deployment = record.deployment
         say("")
         raise Interrupted(
-            f"{deployment.name} is left as it is, {deployment.state}: `tier1 resume {deployment.id}` asks again."
+            f"{deployment.name} is left as it is, {deployment.state}: "
+            f"`tier1 resume {deployment.id}` asks again."
         ) from None
 
 
@@ -59,7 +60,7 @@ def _ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
         if way is None or not way.possible:
             _refuse(way, record)
         elif way.key == choices.MORE:
-            say(lines(choices.in_full(record, store.attempts(record.deployment.id))))
+            say(wrapped(choices.in_full(record, store.attempts(record.deployment.id))))
         else:
             return way.how, now
     return None, record
@@ -67,16 +68,12 @@ def _ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
 
 def _show(record: Record) -> None:
     say("")
-    say(lines(choices.question(record)))
+    say(wrapped(choices.question(record)))
 
 
 def _refuse(way: Way | None, record: Record) -> None:
     if way is not None:
-        say(
-            f"That is {way.does}."
-            if not way.does.startswith("continue: ")
-            else way.does.removeprefix("continue: ")
-        )
+        say(way.does)
     keys = ", ".join(way.key for way in choices.ways(record) if way.possible)
     say(f"Answer one of: {keys}.")
 
