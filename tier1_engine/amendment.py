@@ -76,7 +76,7 @@ def _amend(record: Record, amendment: Amendment) -> list[Change]:
             continue
         values: dict[str, Any] = {"position": position, **_terms(step)}
         if step.name in touched:
-            values |= _planned(step) | _FROM_THE_START
+            values |= {**_planned(step), **_FROM_THE_START}
             changes += _let_go(record, step.name)
         changes.append(StepSet(step.name, values))
     gone = [name for name in record.steps if name not in plan]

@@ -81,8 +81,8 @@ def in_full(record: Record, attempts: Iterable[Attempt]) -> list[Line]:
     if tried:
         lines.append(Line(f"  tried {len(tried)} times; the last:"))
     for attempt in tried[-_ATTEMPTS_SHOWN:]:
-        words = (moment(attempt.begun_at), attempt.action, attempt.operation, attempt.outcome, attempt.code)
-        lines.append(Line("    " + " ".join(str(word) for word in words if word)))
+        told = (moment(attempt.begun_at), attempt.action, attempt.operation, attempt.outcome, attempt.code)
+        lines.append(Line("    " + " ".join(str(word) for word in told if word)))
     return _clean(lines)
 
 
