@@ -18,7 +18,6 @@ from tests.proxy import Proxy
     [
         ("CreateSubnet", "subnet-"),
         ("CreateFileSystem", "file-system"),
-        ("CreateMountTarget", "mount-target-"),
         ("RunInstances", "instance"),
     ],
 )

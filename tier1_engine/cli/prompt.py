@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import termios
+from contextlib import suppress
 
 from tier1_engine.cli import choices
 from tier1_engine.cli.choices import Way
@@ -66,11 +67,6 @@ def _ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
     return None, record
 
 
-def _show(record: Record) -> None:
-    say("")
-    say(wrapped(choices.question(record)))
-
-
 def _refuse(way: Way | None, record: Record) -> None:
     if way is not None:
         say(way.does)
@@ -88,14 +84,18 @@ def _is_another(now: Deployment, then: Deployment) -> bool:
     )
 
 
-def _read(prompt: str) -> str | None:
-    """A line of the operator's; None at the end of their input.
-
-    What was typed before the question was seen is no answer to it.
-    """
-    try:
+def _show(record: Record) -> None:
+    """The question. What was typed before it was seen is no answer to it."""
+    say("")
+    say(wrapped(choices.question(record)))
+    with suppress(termios.error, OSError, ValueError):  # the terminal is gone: the reading will say so
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-    except (termios.error, OSError, ValueError):
-        return None  # the terminal is gone
+
+
+def _read(prompt: str) -> str | None:
+    """A line of the operator's; None at the end of their input."""
     Quiet().write(prompt)
-    return sys.stdin.readline() or None
+    try:
+        return sys.stdin.readline() or None
+    except OSError:  # the terminal has hung up
+        return None
