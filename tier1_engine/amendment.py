@@ -125,30 +125,29 @@ def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_what_stands(record: Record, touched: Mapping[str, Sequence[str]]) -> None:
-    """Name each thing that would have to be made anew.
+    """A sentence for each step that cannot change, with all that would have to be made anew.
 
     Raises:
         Refused: there is one.
     """
-    sentences: dict[str, str] = {}
+    sentences: list[str] = []
     for name, keys in touched.items():
-        for other in [name, *_standing_on(record, name)]:
-            row = record.resource_of(other)
-            if row is None or not _stands(record, row):
-                continue
-            because = "" if other == name else f", which stands on {name},"
-            sentences.setdefault(
-                other,
-                f"{name} cannot change any more ({', '.join(keys)}): {other}{because} would have to be made "
-                f"anew, and {row.aws_id or 'an earlier try may have made it'}"
-                f"{' exists' if row.aws_id else ''}.",
+        rows = [record.resource_of(step) for step in (name, *_standing_on(record, name))]
+        if standing := [_named(record, row) for row in rows if row is not None and _stands(record, row)]:
+            sentences.append(
+                f"{name} cannot change any more ({', '.join(keys)}): "
+                f"{', '.join(standing)} would have to be made anew."
             )
     if sentences:
         id = record.deployment.id
         last = (
             f"Nothing was changed: take this out of the spec, or use `tier1 rollback {id}` and deploy anew."
         )
-        raise Refused("\n".join([*sentences.values(), last]))
+        raise Refused("\n".join([*sentences, last]))
+
+
+def _named(record: Record, row: Resource) -> str:
+    return f"{row.name} ({row.aws_id or 'an earlier try may have made it'})"
 
 
 def _stands(record: Record, row: Resource) -> bool:

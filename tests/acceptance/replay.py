@@ -32,7 +32,9 @@ KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 COLUMNS = {"COLUMNS": "100", "LINES": "40", "NO_COLOR": "1"}
 
 _PIECE = re.compile(
-    r"<!-- given: (?P<given>.+?) -->\n|```yaml\n# (?P<file>\S+)\n(?P<text>.*?)```\n|```console\n(?P<console>.*?)```\n",
+    r"<!-- given: (?P<given>.+?) -->\n"
+    r"|```yaml\n# (?P<file>\S+)\n(?P<text>.*?)```\n"
+    r"|```console\n(?P<console>.*?)```\n",
     re.DOTALL,
 )
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -132,8 +134,8 @@ class Stage:
             self.keys = []
             code = terminal.end()
         text = _ANSI.sub("", terminal.screen).replace("\r", "")
-        question = text.index("failed (", text.index("[r/c/b/m/?]") - 3000)
-        return _with_code(text[text.rindex("\n", 0, question) + 1 :].rstrip(), code)
+        begin = text.rindex("\n", 0, re.search(r"failed \((recoverable|critical)\)", text).start())  # type: ignore[union-attr]
+        return _with_code("\n".join(line.rstrip() for line in text[begin:].strip().splitlines()), code)
 
 
 def _with_code(output: str, code: int) -> str:
@@ -163,16 +165,14 @@ def commands(console: str) -> Iterator[tuple[str, str]]:
 def rewritten(page: str, stage: Stage) -> str:
     """The page with what its commands print now."""
     runs = replay(page, stage)
-    blocks: dict[int, str] = {}
-    for piece in list(_PIECE.finditer(page)):
-        if piece["console"]:
-            new = "".join(f"$ {run.command}\n{run.printed}" for run in _take(runs, piece["console"]))
-            blocks[piece.start()] = f"```console\n{new}```\n"
-    return _PIECE.sub(lambda piece: blocks.get(piece.start(), piece[0]), page)
 
+    def with_output(piece: re.Match[str]) -> str:
+        if not piece["console"]:
+            return piece[0]
+        ran = [next(runs) for _ in commands(piece["console"])]
+        return "```console\n" + "".join(f"$ {run.command}\n{run.printed}" for run in ran) + "```\n"
 
-def _take(runs: Iterator[Run], console: str) -> list[Run]:
-    return [next(runs) for _ in commands(console)]
+    return _PIECE.sub(with_output, page)
 
 
 def main() -> None:

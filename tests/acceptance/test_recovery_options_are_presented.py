@@ -109,7 +109,7 @@ def test_a_mended_spec_changes_what_made_nothing_yet(tier1: Command, aws: str) -
     other_network = tier1.spec("other", more="network: {cidr: 10.9.0.0/16}\n")
     refused = tier1("resume", "demo", "--retry", "--spec", other_network)
     assert refused.code == 2
-    assert f"vpc would have to be made anew, and {before['vpc']} exists" in refused.err
+    assert f"vpc cannot change any more (cidr): vpc ({before['vpc']}), " in refused.err
     assert "tier1: Nothing was changed" in refused.err
     elsewhere = tier1.folder / "elsewhere.yaml"
     elsewhere.write_text("name: demo\nregion: eu-west-1\n", encoding="utf-8")

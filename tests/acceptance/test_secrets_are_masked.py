@@ -23,6 +23,31 @@ NEEDED = {("deployments", "spec"), ("steps", "inputs"), ("resources", "request")
 """What a deployment acts by, and so must keep as it is; the export masks it."""
 
 
+READS = (
+    ("list",),
+    ("list", "-o", "json"),
+    ("show", "demo"),
+    ("show", "demo", "-o", "json"),
+    ("show", "demo", "--spec"),
+    ("log", "demo"),
+    ("log", "demo", "-o", "json"),
+    ("log", "demo", "-o", "jsonl"),
+    ("db", "export"),
+    ("rollback", "demo"),
+    ("log", "demo", "--console"),
+)
+
+
+def spec_with_secrets(command: Command, url: str) -> Path:
+    """A script and a service's URL, each with one."""
+    (command.folder / "boot.sh").write_text(SCRIPT, encoding="utf-8")
+    service = f'health: {{timeout: 1s, services: [{{name: door, url: "{url}"}}]}}\n'
+    path = Path(command.spec("demo", more=service))
+    text = path.read_text(encoding="utf-8").replace("market:", "user_data: boot.sh, market:")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def quotes_the_request(call: Call) -> Act | None:
     """AWS quotes what it was sent when a signature does not match, the session token among it."""
     if call.operation != "CreateFileSystem":
@@ -56,7 +81,6 @@ def test_none_is_told_and_none_is_kept_where_it_is_not_needed(operator: Command,
     """Not on a screen, in a log, in an error, in an export, nor in any other column of the database."""
     tier1 = operator.with_(**KEYS)
     log_file = tier1.folder / "run.jsonl"
-    (tier1.folder / "boot.sh").write_text(SCRIPT, encoding="utf-8")
     heard: list[Result] = []
 
     def run(*arguments: str, code: int = 0, **environment: str) -> Result:
@@ -67,13 +91,8 @@ def test_none_is_told_and_none_is_kept_where_it_is_not_needed(operator: Command,
 
     with endpoint(http(500, b"no")) as served:
         where = urllib.parse.urlsplit(served.url).netloc
-        url = f"http://me:{MARK}-url@{where}/?access_token={MARK}-query"
-        spec = tier1.spec("demo", more=f'health: {{timeout: 1s, services: [{{name: door, url: "{url}"}}]}}\n')
-        path = Path(spec)
-        path.write_text(
-            path.read_text(encoding="utf-8").replace("market:", "user_data: boot.sh, market:"),
-            encoding="utf-8",
-        )
+        path = spec_with_secrets(tier1, f"http://me:{MARK}-url@{where}/?access_token={MARK}-query")
+        spec = str(path)
         run("deploy", spec, "--dry-run")
         run("deploy", spec, "--dry-run", "-o", "json")
         line.rule = quotes_the_request
@@ -87,19 +106,7 @@ def test_none_is_told_and_none_is_kept_where_it_is_not_needed(operator: Command,
             terminal.see("step: service-door")
             terminal.enter("m\n")
             assert terminal.end() == 4
-    for arguments in (
-        ("list",),
-        ("list", "-o", "json"),
-        ("show", "demo"),
-        ("show", "demo", "-o", "json"),
-        ("show", "demo", "--spec"),
-        ("log", "demo"),
-        ("log", "demo", "-o", "json"),
-        ("log", "demo", "-o", "jsonl"),
-        ("db", "export"),
-        ("rollback", "demo"),
-        ("log", "demo", "--console"),
-    ):
+    for arguments in READS:
         run(*arguments)
     run("list", code=9, TIER1_DATABASE_URL=f"postgresql://me:{MARK}-database@127.0.0.1:1/tier1")
     host = line.url.removeprefix("http://")

@@ -119,8 +119,10 @@ def _stalled(record: Record) -> _End:
     """Something would not delete: what, why, and how to begin again."""
     deployment = record.deployment
     said = f"{_title(deployment)} could not be taken down whole: some of it would not delete."
+    # What ended the way forward comes first; of a destruction it is what would not delete.
+    cause = _failed(deployment) if deployment.goal is Goal.ROLLED_BACK else []
     why = _what_is_left(record) or _failed(deployment)
-    return _End([Line(said, Tone.BAD), *why], [_go_on("once that is mended", deployment)])
+    return _End([*cause, Line(said, Tone.BAD), *why], [_go_on("once that is mended", deployment)])
 
 
 def notes(record: Record) -> list[Line]:
