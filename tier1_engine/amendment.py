@@ -68,6 +68,8 @@ def _amend(record: Record, amendment: Amendment) -> list[Change]:
     what = {name: _differs(step, plan.get(name), retagged) for name, step in record.steps.items()}
     touched = {name: keys for name, keys in what.items() if keys}
     _refuse_what_stands(record, touched)
+    # A request that was resolved names what it stood on: what needs a changed step begins anew, too.
+    anew = {*touched, *(other for name in touched for other in _standing_on(record, name))}
     changes: list[Change] = []
     for position, step in enumerate(plan.values()):
         stored = record.steps.get(step.name)
@@ -75,7 +77,7 @@ def _amend(record: Record, amendment: Amendment) -> list[Change]:
             changes.append(StepAdd(_new(record.deployment.id, step, position)))
             continue
         values: dict[str, Any] = {"position": position, **_terms(step)}
-        if step.name in touched:
+        if step.name in anew:
             values |= {**_planned(step), **_FROM_THE_START}
             changes += _let_go(record, step.name)
         changes.append(StepSet(step.name, values))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.faults import act, fail
 from tests.simulation.rig import Rig, plan
-from tests.simulation.world import refused
+from tests.simulation.world import Thing, refused
 from tier1_engine import engine, lease
 from tier1_engine.amendment import REMOVED, Amendment
 from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
@@ -215,6 +215,43 @@ def test_a_late_execution_of_the_old_request_is_found_and_deleted(rig: Rig, fail
     )
     rig.ask(failed_machine, Goal.DESTROYED)
     assert not rig.world.living()
+
+
+def brought(rig: Rig, id: str) -> str:
+    """A network of the user's that is there already."""
+    rig.world.things[id] = Thing(id, "net", {}, "", rig.clock.seconds, (), settings={"dns"})
+    return id
+
+
+def on_brought(net: str) -> Plan:
+    """One door on a network of the user's."""
+    steps = (
+        StepPlan("net", Phase.NETWORK, "net", Mode.REFERENCE, inputs={"reference": net}),
+        StepPlan("door", Phase.NETWORK, "door", needs=("net",), inputs={"needs": [ref("net")]}),
+    )
+    return replace(plan(), steps=steps, outputs={"net": ref("net")})
+
+
+def test_what_was_brought_may_change_while_nothing_stands_on_it(rig: Rig) -> None:
+    """The other one is looked at, and used; neither is touched."""
+    first, second = brought(rig, "net-a"), brought(rig, "net-b")
+    rig.world.before.append(fail("create", "door", times=1))
+    id = rig.deploy(the_plan=on_brought(first), rollback_enabled=False).record.deployment.id
+    ended = mended(rig, id, on_brought(second))
+    assert ended.record.deployment.state is State.ACTIVE
+    assert ended.record.deployment.outputs == {"net": second}
+    assert rig.world.of("door")[0].needs == (second,)
+    rig.ask(id, Goal.DESTROYED)
+    assert sorted(thing.id for thing in rig.world.living()) == [first, second]
+
+
+def test_what_was_brought_may_not_change_under_what_stands_on_it(rig: Rig) -> None:
+    """The door would have to be made anew."""
+    first, second = brought(rig, "net-a"), brought(rig, "net-b")
+    rig.world.before.append(fail("set", times=None))
+    id = rig.deploy(the_plan=on_brought(first), rollback_enabled=False).record.deployment.id
+    with pytest.raises(Refused, match=r"net cannot change any more \(reference\): door \(door-"):
+        mended(rig, id, on_brought(second))
 
 
 def test_somebody_who_drives_it_is_named(rig: Rig, failed_machine: str) -> None:

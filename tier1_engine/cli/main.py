@@ -128,6 +128,8 @@ def deploy(
 ) -> None:
     """Create a deployment and drive it until it is active."""
     signals = _listening()
+    if dry_run and log_file is not None:
+        raise typer.BadParameter("--log-file is for what is driven; a dry run drives nothing.")
     if dry_run:
         from tier1_engine.cli import dry_run as plan_only
 

@@ -147,7 +147,9 @@ def _strays(deployment: Mapping[str, Any]) -> list[Text]:
     strays = [
         resource
         for resource in deployment["resources"]
-        if resource["name"] not in steps and (resource["aws_id"] or resource["state"] != "deleted")
+        if resource["name"] not in steps
+        and resource["owned"]
+        and (resource["aws_id"] or resource["state"] != "deleted")
     ]
     if not strays:
         return []
