@@ -16,6 +16,7 @@ from tier1_engine.errors import Acted, CallError, DatabaseUnavailable
 from tier1_engine.failures import UNREACHABLE_CODES
 from tier1_engine.intent import Assignment
 from tier1_engine.kinds import Problem, Sight
+from tier1_engine.masking import masked_text
 from tier1_engine.pace import Pacer
 from tier1_engine.record import (
     Attempt,
@@ -84,7 +85,7 @@ def error_of(error: CallError | Problem, on_failure: FailureClass | None = None)
     """What a row keeps of an error."""
     noted: dict[str, Any] = {
         "code": error.code,
-        "message": error.message,
+        "message": masked_text(error.message),
         "operation": error.operation,
         "request_id": error.request_id,
     }
@@ -95,7 +96,7 @@ def error_of(error: CallError | Problem, on_failure: FailureClass | None = None)
 
 def problem_of(error: CallError) -> Problem:
     """What keeps us from acting, in words that say what to do."""
-    message = error.message
+    message = masked_text(error.message)
     if error.code in UNREACHABLE_CODES:
         message = (
             f"the AWS endpoint cannot be reached ({message}): check the network, or start it, and resume"
@@ -107,7 +108,9 @@ def end_attempt(case: Case, outcome: Outcome = Outcome.DONE, **values: Any) -> l
     """The end of the attempt that was begun for the task, if it has one."""
     if case.assignment.attempt_id is None:
         return []
-    end = {"ended_at": case.wall, "outcome": outcome, **values}
+    answer = case.answer
+    call = {"operation": answer.operation, "request_id": answer.request_id} if answer.operation else {}
+    end = {"ended_at": case.wall, "outcome": outcome, **call, **values}
     return [AttemptSet(case.assignment.attempt_id, end)]
 
 
@@ -118,7 +121,7 @@ def end_in_error(case: Case, error: CallError) -> list[Change]:
     words: dict[str, Any] = {
         "operation": error.operation,
         "code": error.code,
-        "message": error.message,
+        "message": masked_text(error.message),
         "request_id": error.request_id,
     }
     if case.assignment.attempt_id is not None:

@@ -69,6 +69,7 @@ def _sqlite(url: URL) -> Engine:
     path = Path(url.database or "")
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
+        hide_parameters=True,  # they hold user data, and an error's text goes to a trace file
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )
 
@@ -160,6 +161,7 @@ def _postgres(url: URL, lease_seconds: float) -> Engine:
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
             pool_pre_ping=True,
             connect_args={"options": options, "connect_timeout": 10, "application_name": "tier1"},
         )

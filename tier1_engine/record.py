@@ -200,6 +200,13 @@ class StepSet:
 
 
 @dataclass(frozen=True, slots=True)
+class StepAdd:
+    """A new step, of a mended spec."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceAdd:
     """A new resource row."""
 
@@ -263,7 +270,18 @@ class Console:
     text: str
 
 
-Change = StepSet | ResourceAdd | ResourceSet | AttemptAdd | AttemptSet | DeploymentSet | Move | Note | Console
+Change = (
+    StepAdd
+    | StepSet
+    | ResourceAdd
+    | ResourceSet
+    | AttemptAdd
+    | AttemptSet
+    | DeploymentSet
+    | Move
+    | Note
+    | Console
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,13 +293,15 @@ class Record:
     resources: Mapping[str, Resource]
     attempts: Mapping[str, Attempt]
 
-    def apply(self, changes: Collection[Change]) -> Record:
+    def apply(self, changes: Collection[Change]) -> Record:  # noqa: C901 - one case a kind of change
         """The record as it will be once `changes` are committed; the tables that they touch are copied."""
         if not changes:
             return self
         deployment, steps, resources, attempts = self.deployment, self.steps, self.resources, self.attempts
         for change in changes:
             match change:
+                case StepAdd(step):
+                    steps = {**steps, step.name: step}
                 case StepSet(name, values):
                     steps = {**steps, name: with_values(steps[name], values)}
                 case ResourceAdd(resource):

@@ -281,12 +281,13 @@ def _looked(case: Case, step: Step) -> list[Change]:
         return [*_brought(case, step), *_done(case, step)]
     problem = sight.problem or Problem(str(sight.presence), f"it is {sight.presence}")
     if sight.presence is Presence.UNKNOWN:
-        skipped = {"state": StepState.SKIPPED, "finished_at": case.wall, "error": error_of(problem)}
-        warnings = (*case.record.deployment.warnings, f"{step.name}: {problem.message}")
+        error = error_of(problem)
+        skipped = {"state": StepState.SKIPPED, "finished_at": case.wall, "error": error}
+        warnings = (*case.record.deployment.warnings, f"{step.name}: {error['message']}")
         return [
             StepSet(step.name, skipped),
             DeploymentSet({"warnings": warnings}),
-            Note(f"skipped: {problem.message}", step.name),
+            Note(f"skipped: {error['message']}", step.name),
         ]
     if sight.dead or sight.presence is Presence.ABSENT:
         return _fail(case, step, error_of(problem, step.on_failure))
@@ -323,9 +324,12 @@ def _done(case: Case, step: Step, message: str = "done") -> list[Change]:
 
 def _noted(step: Step, problem: Problem | None) -> list[Change]:
     """Keep why it is not ready, when that is news."""
-    if problem is None or (step.error or {}).get("message") == problem.message:
+    if problem is None:
         return []
-    return [StepSet(step.name, {"error": error_of(problem, step.on_failure)})]
+    error = error_of(problem, step.on_failure)
+    if (step.error or {}).get("message") == error["message"]:
+        return []
+    return [StepSet(step.name, {"error": error})]
 
 
 _FORWARD: dict[Do, Callable[[Case, Step], list[Change]]] = {

@@ -28,6 +28,7 @@ from tier1_engine.record import (
     ResourceAdd,
     ResourceSet,
     Step,
+    StepAdd,
     StepSet,
 )
 from tier1_engine.transactions import Transaction
@@ -74,6 +75,8 @@ def write(transaction: Transaction, deployment_id: str, changes: Sequence[Change
 def _write_row(transaction: Transaction, deployment_id: str, change: Change, now: datetime) -> None:
     """One change of a step, a resource or an attempt; the others are written together, after these."""
     match change:
+        case StepAdd(step):
+            statements.add(transaction, STEPS, [values_of(step)])
         case StepSet(name, values):
             statements.change(transaction, STEPS, {"deployment_id": deployment_id, "name": name}, values)
         case ResourceAdd(resource):
@@ -110,6 +113,7 @@ def _merged(changes: Sequence[Change]) -> list[Change]:
 
 
 _TABLE_OF: dict[type[Change], Table] = {
+    StepAdd: STEPS,
     StepSet: STEPS,
     ResourceAdd: RESOURCES,
     ResourceSet: RESOURCES,

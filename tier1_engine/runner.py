@@ -10,7 +10,7 @@ to be ours is deleted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ class Answer:
         in_change: the error is of a call that changes something; AWS may have acted.
         census: everything seen, each with the name of its kind.
         unlisted: kinds that this endpoint cannot list.
+        operation, request_id: of the last call that changes something, and of AWS's reply to it.
     """
 
     assignment: Assignment
@@ -50,12 +51,52 @@ class Answer:
     account_id: str | None = None
     census: tuple[tuple[str, Sight], ...] = ()
     unlisted: tuple[str, ...] = ()
+    operation: str | None = None
+    request_id: str | None = None
+
+
+class Noted:
+    """A cloud that remembers the last change that was asked of it, for the log."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self.operation: str | None = None
+        self.request_id: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cloud, name)
+
+    @property
+    def region(self) -> str:
+        return self._cloud.region
+
+    @property
+    def account_id(self) -> str:
+        return self._cloud.account_id
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        return self._cloud.read(service, operation, **parameters)
+
+    def pages(
+        self, service: str, operation: str, result_key: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        return self._cloud.pages(service, operation, result_key, **parameters)
+
+    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        # AWS's own names of operations are boto3's in camel case.
+        self.operation = "".join(word.capitalize() for word in operation.split("_"))
+        self.request_id = None
+        reply = self._cloud.change(service, operation, **parameters)
+        self.request_id = (reply.get("ResponseMetadata") or {}).get("RequestId")
+        return reply
 
 
 def perform(assignment: Assignment, cloud: Cloud) -> Answer:
     """Do it. The one boundary at which anything that a kind or check raises becomes an answer."""
+    noted = Noted(cloud)
     try:
-        return _PERFORM[assignment.task.do](assignment, cloud)
+        answer = _PERFORM[assignment.task.do](assignment, noted)
+        return replace(answer, operation=noted.operation, request_id=noted.request_id)
     except CallError as error:
         return Answer(assignment, error=error)
     except Exception as error:  # noqa: BLE001 - a defect in a kind must not take the driver with it

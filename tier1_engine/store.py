@@ -281,11 +281,16 @@ class Store:
         self,
         *,
         states: Iterable[State] = (),
+        failed: bool = False,
         limit: int | None = None,
         name: str | None = None,
         deployment_id: str | None = None,
     ) -> list[Summary]:
-        """Deployments, newest first, with who holds them and what is left of them."""
+        """Deployments, newest first, with who holds them and what is left of them.
+
+        Args:
+            failed: only those with a failure on record, whatever became of them since.
+        """
         remaining = (
             select(func.count())
             .select_from(RESOURCES)
@@ -298,6 +303,8 @@ class Store:
         )
         if wanted := list(states):
             query = query.where(DEPLOYMENTS.c.state.in_(wanted))
+        if failed:
+            query = query.where(DEPLOYMENTS.c.failure.is_not(None))
         if name is not None:
             query = query.where(DEPLOYMENTS.c.name == name)
         if deployment_id is not None:
@@ -316,6 +323,16 @@ class Store:
             )
             for row in rows
         ]
+
+    def left(self, deployment_ids: Sequence[str]) -> dict[str, list[Resource]]:
+        """What `Summary.remaining` counts, by deployment; those of which nothing is left are not in it."""
+        query = select(RESOURCES).where(RESOURCES.c.deployment_id.in_(list(deployment_ids)), _remains())
+        with database.translated(self.engine), self.reading() as connection:
+            rows = [item_of(Resource, row) for row in connection.execute(query)]
+        found: dict[str, list[Resource]] = {}
+        for row in rows:
+            found.setdefault(row.deployment_id, []).append(row)
+        return found
 
     def attempts(self, deployment_id: str) -> list[Attempt]:
         """Every attempt, in the order of time."""

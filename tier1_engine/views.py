@@ -6,15 +6,14 @@ it reads no database, asks no clock, and knows neither AWS nor the terminal.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tier1_engine.states import ENDED, Goal, ResourceState, State
+from tier1_engine.masking import masked as masked
+from tier1_engine.masking import masked_text
+from tier1_engine.states import ENDED, Goal, Outcome, ResourceState, State, Trigger
 
 if TYPE_CHECKING:
     from tier1_engine.record import Attempt, Deployment, Record, Resource, Step
@@ -75,7 +74,7 @@ def _head(summary: Summary, *, driven: bool) -> dict[str, Any]:
         "interrupted": interrupted(deployment, driven=driven),
         "holder": _of_holder(summary) if driven else None,
         "failure": _of_failure(deployment.failure),
-        "warnings": list(deployment.warnings),
+        "warnings": [masked_text(warning) for warning in deployment.warnings],
         "rollback_enabled": deployment.rollback_enabled,
         "created_at": moment(deployment.created_at),
         "updated_at": moment(deployment.updated_at),
@@ -100,7 +99,8 @@ def _of_failure(failure: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if failure is None:
         return None
     names = ("step", "class", "code", "message", "operation", "request_id")
-    return {**{name: failure.get(name) for name in names}, "at": moment(failure.get("at"))}
+    shown = masked({name: failure.get(name) for name in names})
+    return {**shown, "at": moment(failure.get("at"))}
 
 
 def _of_error(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -108,7 +108,7 @@ def _of_error(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if error is None:
         return None
     names = ("code", "message", "operation", "request_id")
-    shown = {name: error.get(name) for name in names}
+    shown: dict[str, Any] = masked({name: error.get(name) for name in names})
     return {**shown, "class": error["class"]} if "class" in error else shown
 
 
@@ -142,13 +142,18 @@ def _of_resource(resource: Resource, region: str, console_url: ConsoleUrl) -> di
 
 
 def left(record: Record) -> list[Resource]:
-    """What is ours and may still stand: not gone, not kept on purpose, and with an id or an open create."""
+    """What is ours and may still stand: not gone, not kept on purpose, and with an id or an open create.
+
+    In the order of the plan.
+    """
     open_creates = {a.resource_id for a in record.attempts.values() if a.may_have_acted}
-    return [
+    standing = [
         resource
         for resource in record.resources.values()
         if not resource.settled and (resource.aws_id is not None or resource.id in open_creates)
     ]
+    position = {name: step.position for name, step in record.steps.items()}
+    return sorted(standing, key=lambda resource: position.get(resource.step, len(position)))
 
 
 def retained(record: Record) -> list[Resource]:
@@ -164,9 +169,41 @@ def asks_for_a_decision(deployment: Deployment) -> bool:
 # --- the log
 
 
-def of_log(attempts: Iterable[Attempt], events: Iterable[Event]) -> dict[str, Any]:
-    """Every attempt and the time line, as `log -o json` prints them, each in the order of time."""
-    return {"attempts": [of_attempt(a) for a in attempts], "events": [of_event(e) for e in events]}
+def in_order(attempts: Iterable[Attempt], events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Attempts and time line as one, in the order of time, each with its `type`.
+
+    `number` tells entries apart from one reading to the next; it is ours alone.
+    """
+    entries = [{"type": "attempt", "number": a.id, **of_attempt(a)} for a in attempts]
+    entries += [{"type": "event", "number": n, **of_event(e)} for n, e in enumerate(events)]
+    return sorted(
+        entries, key=lambda entry: (str(entry.get("begun_at") or entry.get("at")), entry["type"] == "attempt")
+    )
+
+
+def of_log(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Entries as `log -o json` prints them: attempts and events apart, each in the order of time."""
+    found: dict[str, list[dict[str, Any]]] = {"attempt": [], "event": []}
+    for entry in entries:
+        found[entry["type"]].append({k: v for k, v in entry.items() if k not in ("type", "number")})
+    return {"attempts": found["attempt"], "events": found["event"]}
+
+
+def without_number(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry as people get it."""
+    return {name: value for name, value in entry.items() if name != "number"}
+
+
+NO_FAILURE_CODES = frozenset({"NotNeeded"})
+"""Of an attempt that AWS did not have to carry out: it was so already."""
+BAD_TURNS = frozenset({Trigger.FAIL, Trigger.ROLL_BACK, Trigger.STALL})
+
+
+def went_wrong(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry tells of something that did not go well."""
+    if entry["type"] == "event":
+        return entry["trigger"] in BAD_TURNS
+    return entry["outcome"] not in (None, Outcome.DONE) and entry["code"] not in NO_FAILURE_CODES
 
 
 def of_attempt(attempt: Attempt) -> dict[str, Any]:
@@ -185,7 +222,7 @@ def of_attempt(attempt: Attempt) -> dict[str, Any]:
         "outcome": attempt.outcome.value if attempt.outcome else None,
         "operation": attempt.operation,
         "code": attempt.code,
-        "message": attempt.message,
+        "message": masked(attempt.message),
         "request_id": attempt.request_id,
     }
 
@@ -198,7 +235,7 @@ def of_event(event: Event) -> dict[str, Any]:
         "from": event.from_state.value if event.from_state else None,
         "to": event.to_state.value if event.to_state else None,
         "step": event.step,
-        "message": event.message,
+        "message": masked_text(event.message),
     }
 
 
@@ -212,40 +249,3 @@ def of_row(row: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
         {name: moment(value) if isinstance(value, datetime) else value for name, value in values.items()}
     )
     return masked_values
-
-
-def masked(value: Any) -> Any:
-    """`value` with every `user_data` replaced by its SHA-256 and every secret in a URL by `***`."""
-    if isinstance(value, Mapping):
-        return {
-            key: _digest(item) if key == "user_data" and item is not None else masked(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [masked(item) for item in value]
-    return _without_secrets(value) if isinstance(value, str) else value
-
-
-def digest(text: str) -> str:
-    """The SHA-256 of a text, in hexadecimal: what is shown in its place."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _digest(user_data: Any) -> dict[str, str]:
-    """It stands in a spec as `{path, sha256, text}`, in inputs with a `script`, in a request as text."""
-    if isinstance(user_data, Mapping):
-        user_data = user_data.get("text", user_data.get("script", user_data))
-    text = user_data if isinstance(user_data, str) else json.dumps(user_data, sort_keys=True)
-    return {"sha256": digest(text)}
-
-
-_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s/?#:@]*):[^\s/?#@]*@", re.IGNORECASE)
-_QUERY_SECRET = re.compile(
-    r"(?P<head>[?&][^\s=&#]*(?:token|secret|passw|key|signature|credential)[^\s=&#]*=)[^\s&#]*", re.IGNORECASE
-)
-
-
-def _without_secrets(text: str) -> str:
-    if "://" not in text:
-        return text
-    return _QUERY_SECRET.sub(r"\g<head>***", _PASSWORD.sub(r"\g<head>:***@", text))

@@ -98,8 +98,7 @@ class SimKind(Kind):
         return ABSENT if thing is None else self._sight(cloud, thing)
 
     def _sight(self, cloud: Cloud, thing: Thing) -> Sight:
-        assert isinstance(cloud, SimCloud)
-        world = cloud.world
+        world = cast("SimCloud", cloud).world
         unset = tuple(s for s in self.settings if s not in thing.settings)
         presence, problem = Presence.READY, None
         if thing.deleting_since is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -12,6 +11,7 @@ import pytest
 
 from tests.unit.rows import AT, deployment, resource, step
 from tier1_engine import views
+from tier1_engine.masking import digest
 from tier1_engine.record import Attempt, Deployment, Record, Resource, Step
 from tier1_engine.states import Action, Goal, Outcome, Phase, ResourceState, State, StepState, Trigger
 from tier1_engine.store import Event, Summary
@@ -174,7 +174,7 @@ def test_the_log_tells_attempts_and_moves() -> None:
     done = create(ended_at=AT + timedelta(milliseconds=1500), outcome=Outcome.DONE, aws_id="net-1")
     move = Event(AT, Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, None, "")
     note = Event(AT, None, None, None, "net", "done")
-    log = views.of_log([done, create(id="a2")], [move, note])
+    log = views.of_log(views.in_order([done, create(id="a2")], [move, note]))
     assert (log["attempts"][0]["seconds"], log["attempts"][0]["outcome"]) == (1.5, "done")
     assert (log["attempts"][1]["ended_at"], log["attempts"][1]["outcome"]) == (None, None)
     assert (log["events"][0]["from"], log["events"][0]["to"]) == ("pending", "provisioning_network")
@@ -188,50 +188,50 @@ def test_the_log_tells_attempts_and_moves() -> None:
     }
 
 
-class TestMasking:
-    SCRIPT = "export PASSWORD='a$b'"
-    DIGEST = hashlib.sha256(SCRIPT.encode()).hexdigest()
+def test_the_log_is_in_the_order_of_time_with_moves_before_what_they_begin() -> None:
+    """Attempts and events in one, each with its type."""
+    late = create(id="a2", begun_at=AT + timedelta(seconds=2))
+    events = [Event(AT + timedelta(seconds=n), None, None, None, "net", str(n)) for n in (1, 2)]
+    entries = views.in_order([create(), late], events)
+    assert [(e["type"], e["number"]) for e in entries] == [
+        ("attempt", "a1"),
+        ("event", 0),
+        ("event", 1),
+        ("attempt", "a2"),
+    ]
+    assert "number" not in views.without_number(entries[0])
 
-    @pytest.mark.parametrize(
-        "user_data",
-        [
-            SCRIPT,
-            {"path": "boot.sh", "sha256": "x", "text": SCRIPT},
-            {"script": SCRIPT, "mount_path": "/mnt"},
-        ],
-    )
-    def test_user_data_becomes_its_digest_wherever_it_stands(self, user_data: Any) -> None:
-        """In a spec, in a step's inputs and in a request, however deep."""
-        masked = views.masked({"instance": [{"user_data": user_data}]})
-        assert masked == {"instance": [{"user_data": {"sha256": self.DIGEST}}]}
 
-    def test_no_user_data_stays_none(self) -> None:
-        """Nothing is made up."""
-        assert views.masked({"user_data": None}) == {"user_data": None}
-        assert list(views.masked({"user_data": {"script": None, "mount_path": "/mnt"}})["user_data"]) == [
-            "sha256"
-        ]
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"outcome": None}, False),
+        ({"outcome": Outcome.DONE}, False),
+        ({"outcome": Outcome.REFUSED, "code": "VpcLimitExceeded"}, True),
+        ({"outcome": Outcome.UNKNOWN, "code": "Cut"}, True),
+        ({"outcome": Outcome.REFUSED, "code": "NotNeeded"}, False),
+    ],
+)
+def test_an_attempt_went_wrong_when_it_ended_otherwise_than_done(values: Any, wrong: bool) -> None:
+    """A deletion of what was gone already is none that failed."""
+    (entry,) = views.in_order([create(**values)], [])
+    assert views.went_wrong(entry) is wrong
 
-    @pytest.mark.parametrize(
-        ("url", "shown"),
-        [
-            ("http://me:hidden@{public_ip}/", "http://me:***@{public_ip}/"),
-            ("postgresql://me:p%40ss@db/x", "postgresql://me:***@db/x"),
-            ("http://h/?a=1&api_key=hidden&b=2", "http://h/?a=1&api_key=***&b=2"),
-            ("http://h/?X-Amz-Signature=hidden#top", "http://h/?X-Amz-Signature=***#top"),
-            ("http://h:8080/healthz?page=2", "http://h:8080/healthz?page=2"),
-            ("a note: at 10:30 me@home", "a note: at 10:30 me@home"),
-        ],
-    )
-    def test_a_secret_in_a_url_is_hidden_and_the_rest_is_not(self, url: str, shown: str) -> None:
-        """Passwords, and query values whose name says that they are secret."""
-        assert views.masked([url]) == [shown]
 
-    def test_a_row_is_exported_whole(self) -> None:
-        """Every column, as JSON values."""
-        row = views.of_row(resource(request={"user_data": self.SCRIPT, "type": "t3.medium"}))
-        assert row["request"] == {"user_data": {"sha256": self.DIGEST}, "type": "t3.medium"}
-        assert (row["created_at"], row["state"], row["generation"]) == (AT_TEXT, "creating", 1)
+def test_a_bad_turn_of_the_deployment_went_wrong() -> None:
+    """It failed, turned back, or stalled; what moved forward did not."""
+    moves = [
+        Event(AT, trigger, State.PENDING, State.FAILED, None, "")
+        for trigger in (Trigger.FAIL, Trigger.ROLL_BACK, Trigger.STALL, Trigger.START)
+    ]
+    assert [views.went_wrong(entry) for entry in views.in_order([], moves)] == [True, True, True, False]
+
+
+def test_a_row_is_exported_whole() -> None:
+    """Every column, as JSON values, with user data named by its digest."""
+    row = views.of_row(resource(request={"user_data": "secret", "type": "t3.medium"}))
+    assert row["request"] == {"user_data": {"sha256": digest("secret")}, "type": "t3.medium"}
+    assert (row["created_at"], row["state"], row["generation"]) == (AT_TEXT, "creating", 1)
 
 
 def test_a_decision_is_asked_for_only_on_the_way_forward() -> None:

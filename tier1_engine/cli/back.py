@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
 from tier1_engine import engine
 from tier1_engine.cli import closing, compose
+from tier1_engine.cli.log_file import opened
 from tier1_engine.cli.options import Output
-from tier1_engine.cli.outcome import Session, finish
-from tier1_engine.cli.progress import view
+from tier1_engine.cli.outcome import finish, session
 from tier1_engine.cli.render.base import lines
 from tier1_engine.cli.signals import Signals
 from tier1_engine.cli.streams import interactive, say
@@ -21,30 +22,36 @@ from tier1_engine.states import ENDED, Goal
 
 
 def run(
-    reference: str, goal: Goal, *, retain: Sequence[str], yes: bool, output: Output, signals: Signals
+    reference: str,
+    goal: Goal,
+    *,
+    retain: Sequence[str],
+    yes: bool,
+    log_file: Path | None,
+    output: Output,
+    signals: Signals,
 ) -> int:
     """Roll back or destroy; answer the exit code."""
     settings = from_environment()
-    with compose.opened_store(settings) as store:
+    with opened(log_file) as log, compose.opened_store(settings) as store:
         deployment = engine.find(store, reference, to_change=True)
         if not yes and interactive() and deployment.state not in ENDED:
             _confirm(store.load(deployment.id), retain, goal)
-        watching = view()
-        parts = compose.parts(store, deployment, settings, watching)
-        session = Session(parts, watching, signals)
+        command = session(store, deployment, settings, signals, log)
+        parts = command.parts
         asked = engine.request(parts, deployment.id, goal, retain=retain).goal
         if goal is Goal.DESTROYED and asked is Goal.ROLLED_BACK:
             say(f"{deployment.name} was never active: it is rolled back.")
-        ended = session.drive(
+        ended = command.drive(
             lambda: engine.follow(
                 parts,
                 deployment.id,
                 asked,
-                tell=lambda who: watching.note(f"asked for; following: {who}"),
+                tell=lambda who: command.view.note(f"asked for; following: {who}"),
                 wait=signals.wait,
             )
         )
-        return finish(session, ended, asked, output)
+        return finish(command, ended, asked, output)
 
 
 def _confirm(record: Record, retain: Sequence[str], goal: Goal) -> None:

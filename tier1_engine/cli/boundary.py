@@ -54,7 +54,9 @@ def complain(text: str) -> None:
 
 def report_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """The hook for what nobody caught; Python then ends with code 1."""
-    text = "".join(traceback.format_exception(kind, error, trace))
+    from tier1_engine.masking import masked_text
+
+    text = masked_text("".join(traceback.format_exception(kind, error, trace)))
     path = _keep(text)
     where = f"the trace is in {path}" if path else "its trace could not be kept"
     complain(f"This is a defect of tier1 ({kind.__name__}); {where}: please report it.")

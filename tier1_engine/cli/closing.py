@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tier1_engine import openings, prices
 from tier1_engine.cli.gone import command_to_start
 from tier1_engine.cli.lines import Line, Tone
 from tier1_engine.cli.streams import clean
 from tier1_engine.decision import Why
 from tier1_engine.engine import Ended
 from tier1_engine.failures import UNREACHABLE_CODES
+from tier1_engine.masking import masked_text
 from tier1_engine.record import Deployment, Record, Resource
-from tier1_engine.states import FailureClass, Goal, State, StepState
+from tier1_engine.states import FailureClass, Goal, State
 from tier1_engine.views import asks_for_a_decision, left, retained
 
 
@@ -126,16 +128,29 @@ def _stalled(record: Record) -> _End:
     """Something would not delete: what, why, and how to begin again."""
     deployment = record.deployment
     said = f"{_title(deployment)} could not be taken down whole: some of it would not delete."
+    # What ended the way forward comes first; of a destruction it is what would not delete.
+    cause = _failed(deployment) if deployment.goal is Goal.ROLLED_BACK else []
     why = _what_is_left(record) or _failed(deployment)
-    return _End([Line(said, Tone.BAD), *why], [_go_on("once that is mended", deployment)])
+    return _End([*cause, Line(said, Tone.BAD), *why], [_go_on("once that is mended", deployment)])
+
+
+def notes(record: Record) -> list[Line]:
+    """How much is left of a failed deployment, and what can be done about it."""
+    ways = options(record) if asks_for_a_decision(record.deployment) else _stalled(record).commands
+    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record)[:1], *ways)]
 
 
 def _what_is_left(record: Record) -> list[Line]:
     remaining = left(record)
     if not remaining:
         return []
-    head = Line(f"{len(remaining)} left in AWS, which may cost money while they stand:", Tone.WARNING)
-    return [head, *(_of_resource(resource) for resource in remaining)]
+    head = f"{len(remaining)} left in AWS, {prices.in_sum(remaining)} while they stand ({prices.CAVEAT})"
+    return [Line(head, Tone.WARNING), *(_with_price(resource) for resource in remaining)]
+
+
+def _with_price(resource: Resource) -> Line:
+    """What it is, why it would not go where that was tried, and what it costs."""
+    return Line(f"{_of_resource(resource).text} [{prices.of_resource(resource).words}]")
 
 
 def _of_resource(resource: Resource) -> Line:
@@ -151,20 +166,11 @@ def options(record: Record) -> list[Line]:
         start = _start_again(deployment) if failure.get("code") in UNREACHABLE_CODES else []
         return [*start, _go_on("sign in, or reach AWS, then go on", deployment)]
     lines = [_command("to try the failed step again", f"tier1 resume {deployment.id} --retry")]
-    if may_continue(record):
+    if openings.why_not_without(record) is None:
         lines.append(_command("to go on with a warning", f"tier1 resume {deployment.id} --continue"))
     if deployment.activated_at is None:
         lines.append(_command("to delete all that it made", f"tier1 rollback {deployment.id}"))
     return lines
-
-
-def may_continue(record: Record) -> bool:
-    """Whether every step that is not complete failed in a way that the stack can live with."""
-    return asks_for_a_decision(record.deployment) and all(
-        step.complete
-        or (step.state is StepState.FAILED and (step.error or {}).get("class") == FailureClass.RECOVERABLE)
-        for step in record.steps.values()
-    )
 
 
 def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
@@ -192,5 +198,6 @@ def _command(purpose: str, command: str) -> Line:
 
 
 def _indented(text: str) -> str:
-    """Control characters go; what a line is set in by stays."""
+    """Control characters and secrets go; what a line is set in by stays."""
+    text = masked_text(text)
     return text[: len(text) - len(text.lstrip(" "))] + clean(text)

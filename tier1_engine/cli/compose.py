@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tier1_engine.cli.boundary import complain
 from tier1_engine.errors import ConfigurationError
 from tier1_engine.kinds import Check, Kind, Registry
+from tier1_engine.masking import has_password
 from tier1_engine.settings import Settings, database_url, state_directory
 
 if TYPE_CHECKING:
@@ -60,12 +61,18 @@ def environment_endpoint(profile: str) -> str:
     """The endpoint that the environment or the profile names for all of AWS; empty for AWS itself.
 
     Raises:
-        ConfigurationError: a single service has an endpoint of its own, which a row cannot remember.
+        ConfigurationError: a single service has an endpoint of its own, which a row cannot remember; or
+            the URL has a password, which none should.
     """
     if os.environ.get(IGNORE_ENDPOINTS, "").lower() == "true":
         return ""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "").strip() or _profile_endpoint(profile)
     endpoint = endpoint.rstrip("/")
+    if has_password(endpoint):
+        raise ConfigurationError(
+            "The AWS endpoint's URL has a password in it, which AWS's libraries never send and a deployment "
+            "would keep in its database: take it out of AWS_ENDPOINT_URL or of the profile."
+        )
     for service in SERVICES:
         own = os.environ.get(f"AWS_ENDPOINT_URL_{service}", "").strip().rstrip("/")
         if own and own != endpoint:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tier1_engine import database, views
+from tier1_engine import database, masking, views
 from tier1_engine.cli import compose
 from tier1_engine.cli.options import Output
 from tier1_engine.cli.streams import put, put_json
@@ -81,4 +81,4 @@ def _of_deployment(store: Store, summary: Summary) -> dict[str, Any]:
 
 def _of_console(resource_id: str, text: str) -> dict[str, Any]:
     """A console may show what the user's script printed: like user data, it is named and not told."""
-    return {"resource_id": resource_id, "characters": len(text), "sha256": views.digest(text)}
+    return {"resource_id": resource_id, "characters": len(text), "sha256": masking.digest(text)}

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tier1_engine.cli import compose, refusals
+from tier1_engine.cli.log_file import opened
 from tier1_engine.cli.options import OnRecoverable, Output
-from tier1_engine.cli.outcome import Session, finish, policy_of, see_through
+from tier1_engine.cli.outcome import Session, finish, policy_of, see_through, session
 from tier1_engine.cli.signals import Signals
 from tier1_engine.permits import AlwaysPermitted
 from tier1_engine.settings import Settings, from_environment
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tier1_engine.blueprint import Blueprint, Plan
     from tier1_engine.engine import Place
     from tier1_engine.spec import Spec
-    from tier1_engine.store import Store
 
 BLUEPRINT = "tier1"
 
@@ -30,6 +30,7 @@ def run(
     use_sandbox: bool,
     rollback: bool,
     on_recoverable: OnRecoverable | None,
+    log_file: Path | None,
     output: Output,
     signals: Signals,
 ) -> int:
@@ -39,9 +40,10 @@ def run(
     spec = load_spec(path, name=name)
     settings = from_environment()
     blueprint = compose.blueprints()[BLUEPRINT]
-    with compose.opened_store(settings) as store:
+    with opened(log_file) as log, compose.opened_store(settings) as store:
         place, plan = _survey(spec, blueprint, settings, use_sandbox)
-        return _deploy(store, settings, spec, plan, place, rollback, on_recoverable, output, signals)
+        command = session(store, place, settings, signals, log)
+        return _deploy(command, spec, plan, place, rollback, on_recoverable, output)
 
 
 def _survey(spec: Spec, blueprint: Blueprint, settings: Settings, use_sandbox: bool) -> tuple[Place, Plan]:
@@ -55,11 +57,11 @@ def _survey(spec: Spec, blueprint: Blueprint, settings: Settings, use_sandbox: b
         endpoint = compose.environment_endpoint(profile)
     compose.lend_credentials(endpoint, profile)
     somewhere = Place(account_id="", region=spec.region, profile=profile, endpoint=endpoint)
-    session = compose.session(somewhere, settings)
+    aws = compose.session(somewhere, settings)
 
     def look() -> tuple[str, dict[str, Any]]:
-        account_id, _ = session.identity()
-        return account_id, blueprint.survey(session.cloud(AlwaysPermitted()), spec)
+        account_id, _ = aws.identity()
+        return account_id, blueprint.survey(aws.cloud(AlwaysPermitted()), spec)
 
     account_id, survey = refusals.looking(
         look, endpoint=endpoint, poll_seconds=settings.poll_seconds, sleep=time.sleep
@@ -69,21 +71,17 @@ def _survey(spec: Spec, blueprint: Blueprint, settings: Settings, use_sandbox: b
 
 
 def _deploy(
-    store: Store,
-    settings: Settings,
+    command: Session,
     spec: Spec,
     plan: Plan,
     place: Place,
     rollback: bool,
     on_recoverable: OnRecoverable | None,
     output: Output,
-    signals: Signals,
 ) -> int:
     from tier1_engine import engine
-    from tier1_engine.cli.progress import view
 
-    watching = view()
-    parts = compose.parts(store, place, settings, watching)
+    parts = command.parts
     wish = engine.Wish(
         name=spec.name,
         spec=spec.to_stored(),
@@ -91,15 +89,14 @@ def _deploy(
         on_recoverable=(on_recoverable or spec.policy.on_recoverable),
         ttl_seconds=spec.ttl,
     )
-    session = Session(parts, watching, signals)
 
     def create_and_drive() -> engine.Ended:
         # From the row on a signal only asks to stop, so that there is always a deployment to resume.
         def created(deployment_id: str) -> None:
-            watching.note(f"{spec.name} is deployment {deployment_id}")
+            command.view.note(f"{spec.name} is deployment {deployment_id}")
 
         return engine.deploy(parts, wish, plan, place, created=created)
 
-    ended = session.drive(create_and_drive)
-    ended = see_through(session, ended, policy_of(on_recoverable, spec.policy.on_recoverable))
-    return finish(session, ended, Goal.ACTIVE, output)
+    ended = command.drive(create_and_drive)
+    ended = see_through(command, ended, policy_of(on_recoverable, spec.policy.on_recoverable))
+    return finish(command, ended, Goal.ACTIVE, output)

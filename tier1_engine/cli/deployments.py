@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tier1_engine import lease, views
+from tier1_engine import lease, prices, views
 from tier1_engine.clock import SystemClock
 from tier1_engine.kinds import Registry
 from tier1_engine.states import State
@@ -26,10 +28,27 @@ def holder(store: Store, deployment_id: str) -> str | None:
     return f"process {summary.holder['pid']} on host {summary.holder['host']}"
 
 
-def brief(store: Store, states: list[State], limit: int | None) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which deployments a list is of."""
+
+    states: tuple[State, ...] = ()
+    failed: bool = False
+    limit: int | None = None
+
+
+def brief(store: Store, wanted: Wanted) -> list[dict[str, Any]]:
     """What `list` shows."""
-    found = store.summaries(states=states, limit=limit)
+    found = store.summaries(states=wanted.states, failed=wanted.failed, limit=wanted.limit)
     return [views.of_summary(summary, driven=is_driven(store, summary)) for summary in found]
+
+
+def costs(store: Store, deployments: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """US dollars an hour of what failed deployments keep, by id: an estimate."""
+    kept = [d["id"] for d in deployments if d["state"] == State.FAILED.value and d["remaining"]]
+    if not kept:
+        return {}
+    return {id: prices.hourly(rows) for id, rows in store.left(kept).items()}
 
 
 def whole(store: Store, deployment_id: str, registry: Registry) -> dict[str, Any]:

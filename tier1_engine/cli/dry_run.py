@@ -11,8 +11,8 @@ from tier1_engine.cli.deploy import BLUEPRINT
 from tier1_engine.cli.options import Output
 from tier1_engine.cli.streams import put, put_json
 from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Registry
+from tier1_engine.masking import masked
 from tier1_engine.spec import Spec, load_spec
-from tier1_engine.views import masked
 
 if TYPE_CHECKING:
     from tier1_engine.blueprint import Plan, StepPlan

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from tier1_engine import __version__
 from tier1_engine.cli.boundary import boundary, install_hook
-from tier1_engine.cli.options import Lost, OnRecoverable, Output, Pace
+from tier1_engine.cli.options import LogOutput, Lost, OnRecoverable, Output, Pace
 from tier1_engine.cli.signals import Signals
 from tier1_engine.states import State
 
@@ -64,6 +64,10 @@ Retain = Annotated[
         metavar="NAME",
         help="Keep this resource (a name that `show` lists) with all that it needs. May be given again.",
     ),
+]
+LogFileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Add what happens to this file, as JSON lines; for you alone (0600)."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -127,10 +131,13 @@ def deploy(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan only; ask neither AWS nor the database.")
     ] = False,
+    log_file: LogFileOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Create a deployment and drive it until it is active."""
     signals = _listening()
+    if dry_run and log_file is not None:
+        raise typer.BadParameter("--log-file is for what is driven; a dry run drives nothing.")
     if dry_run:
         from tier1_engine.cli import dry_run as plan_only
 
@@ -144,13 +151,14 @@ def deploy(
             use_sandbox=use_sandbox,
             rollback=not no_rollback,
             on_recoverable=on_recoverable,
+            log_file=log_file,
             output=output,
             signals=signals,
         )
     )
 
 
-@app.command(epilog="Example: tier1 resume ai-stack --retry")
+@app.command(epilog="Example: tier1 resume ai-stack --retry --spec mended.yaml")
 def resume(
     id: Reference,
     retry: Annotated[bool, typer.Option("--retry", help="Try what failed again.")] = False,
@@ -158,79 +166,138 @@ def resume(
         bool, typer.Option("--continue", help="Go on with a warning, without what failed.")
     ] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Delete all that it made.")] = False,
+    spec: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --retry: a mended spec, which may change what made nothing yet."
+        ),
+    ] = None,
+    log_file: LogFileOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Go on with a deployment from the database, whatever its goal is."""
     signals = _listening()
     if retry + go_on + rollback > 1:
         raise typer.BadParameter("--retry, --continue and --rollback exclude each other: give one.")
+    if spec is not None and not retry:
+        raise typer.BadParameter("--spec goes with --retry only: the stored plan counts everywhere else.")
     from tier1_engine.cli import resume as command
     from tier1_engine.engine import Resume
 
     ways = {Resume.RETRY: retry, Resume.CONTINUE: go_on, Resume.ROLL_BACK: rollback}
     how = next((way for way, given in ways.items() if given), Resume.GO_ON)
-    _end(command.run(id, how=how, output=output, signals=signals))
+    _end(command.run(id, how=how, spec=spec, log_file=log_file, output=output, signals=signals))
 
 
 @app.command(epilog="Example: tier1 rollback ai-stack --retain file-system")
 def rollback(
-    id: Reference, retain: Retain = None, yes: Yes = False, output: OutputOption = Output.TABLE
+    id: Reference,
+    retain: Retain = None,
+    yes: Yes = False,
+    log_file: LogFileOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Delete what a deployment made that did not become active, in reverse order."""
-    _back("rolled_back", id, retain, yes, output)
+    _back("rolled_back", id, retain, yes, log_file, output)
 
 
 @app.command(epilog="Example: tier1 destroy ai-stack --yes")
 def destroy(
-    id: Reference, retain: Retain = None, yes: Yes = False, output: OutputOption = Output.TABLE
+    id: Reference,
+    retain: Retain = None,
+    yes: Yes = False,
+    log_file: LogFileOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Take an active deployment down."""
-    _back("destroyed", id, retain, yes, output)
+    _back("destroyed", id, retain, yes, log_file, output)
 
 
-def _back(goal: str, id: str, retain: list[str] | None, yes: bool, output: Output) -> NoReturn:
+def _back(
+    goal: str, id: str, retain: list[str] | None, yes: bool, log_file: Path | None, output: Output
+) -> NoReturn:
     signals = _listening()
     from tier1_engine.cli import back
     from tier1_engine.states import Goal
 
-    _end(back.run(id, Goal(goal), retain=retain or (), yes=yes, output=output, signals=signals))
+    wanted = Goal(goal)
+    _end(
+        back.run(id, wanted, retain=retain or (), yes=yes, log_file=log_file, output=output, signals=signals)
+    )
 
 
-@app.command("list", epilog="Example: tier1 list --state failed --state rolling_back -o json")
+@app.command("list", epilog="Example: tier1 list --failed --limit 10")
 def list_(
     state: Annotated[
         list[State] | None, typer.Option(metavar="S", help="Only those in this state. May be given again.")
     ] = None,
+    failed: Annotated[
+        bool,
+        typer.Option("--failed", help="Only those with a failure on record, also once it is rolled back."),
+    ] = False,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most this many.")] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again as it changes, until Ctrl-C.")
+    ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List deployments, newest first: state, reason of failure, what is left, age."""
+    """List deployments, newest first: state, reason of failure, what is left, since when, who drives."""
     _reading()
     from tier1_engine.cli import list_ as command
+    from tier1_engine.cli.deployments import Wanted
 
-    _end(command.run(state or [], limit, output))
+    _end(command.run(Wanted(tuple(state or ()), failed, limit), output, watch=watch))
 
 
 @app.command(epilog="Example: tier1 show ai-stack -o json")
 def show(
     id: Reference,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it while somebody drives it.")] = False,
+    spec: Annotated[
+        bool, typer.Option("--spec", help="The spec as it was run, as YAML with secrets masked, instead.")
+    ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show a deployment: its steps, resources, warnings and outputs."""
+    """Show a deployment: what failed, its steps, resources, warnings and outputs."""
     _reading()
+    if spec and (watch or output is not Output.TABLE):
+        raise typer.BadParameter("--spec prints YAML, once: it goes with neither --watch nor -o.")
     from tier1_engine.cli import show as command
 
+    if spec:
+        _end(command.spec(id))
     _end(command.run(id, watch=watch, output=output))
 
 
-@app.command(epilog="Example: tier1 log ai-stack")
-def log(id: Reference, output: OutputOption = Output.TABLE) -> None:
+@app.command(epilog="Example: tier1 log ai-stack --failed --since 2h")
+def log(
+    id: Reference,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what did not go well.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Only from then on: a duration (10m, 2h) or an ISO 8601 time."),
+    ] = None,
+    resource: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only this step or resource, by its name or by an id of it."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on while somebody drives it.")] = False,
+    console: Annotated[
+        bool, typer.Option("--console", help="What was archived of its instances' consoles, instead.")
+    ] = False,
+    output: Annotated[
+        LogOutput, typer.Option("--output", "-o", help="How it is written; jsonl is one object a line.")
+    ] = LogOutput.TABLE,
+) -> None:
     """Show every attempt to create or delete, with its error, and the time line."""
     _reading()
+    if console and (failed or follow or since is not None or resource is not None):
+        raise typer.BadParameter("--console goes only with -o.")
     from tier1_engine.cli import log as command
 
-    _end(command.run(id, output))
+    if console:
+        _end(command.console(id, output))
+    _end(command.run(id, command.Wanted(failed, since, resource), follow=follow, output=output))
 
 
 @db.command(epilog="Example: TIER1_DATABASE_URL=postgresql://tier1@db/tier1 tier1 db upgrade")

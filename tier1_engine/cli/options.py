@@ -12,6 +12,14 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class LogOutput(StrEnum):
+    """How a log is written to stdout; `jsonl` is one object a line."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
 class OnRecoverable(StrEnum):
     """What follows a failure that the stack can live with."""
 

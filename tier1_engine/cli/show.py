@@ -10,15 +10,29 @@ from tier1_engine import engine
 from tier1_engine.cli import compose
 from tier1_engine.cli.deployments import whole
 from tier1_engine.cli.options import Output
-from tier1_engine.cli.streams import put, put_json
+from tier1_engine.cli.streams import put, put_json, say
 from tier1_engine.clock import SystemClock
 from tier1_engine.settings import from_environment
+from tier1_engine.states import State
 
 if TYPE_CHECKING:
     from tier1_engine.kinds import Registry
     from tier1_engine.store import Store
 
 WATCH_SECONDS = 1.0
+
+
+def spec(reference: str) -> int:
+    """Print the spec as it was run, as YAML with secrets masked; answer the exit code."""
+    from tier1_engine.cli.spec_text import as_yaml
+
+    with compose.opened_store(from_environment()) as store:
+        deployment = engine.find(store, reference, to_change=False)
+    text, hidden = as_yaml(deployment)
+    put(text.rstrip())
+    for what in hidden:
+        say(f"tier1: {what}")
+    return 0
 
 
 def run(reference: str, *, watch: bool, output: Output) -> int:
@@ -28,35 +42,39 @@ def run(reference: str, *, watch: bool, output: Output) -> int:
         known = compose.registry()
         found = whole(store, deployment.id, known)
         if not watch:
-            _print(found, output)
+            _print(store, found, output)
         else:
             _watch(store, deployment.id, known, output, found)
     return 0
 
 
-def _print(found: dict[str, Any], output: Output) -> None:
+def _print(store: Store, found: dict[str, Any], output: Output) -> None:
     if output is Output.JSON:
         put_json(found)
     else:
-        from tier1_engine.cli.render.tree import shown
+        put(_tree(store, found))
 
-        put(shown(found, SystemClock().now()))
+
+def _tree(store: Store, found: dict[str, Any]) -> str:
+    from tier1_engine.cli import closing
+    from tier1_engine.cli.render.tree import shown
+
+    failed = found["state"] == State.FAILED.value
+    notes = closing.notes(store.load(found["id"])) if failed else []
+    return shown(found, SystemClock().now(), notes)
 
 
 def _watch(store: Store, id: str, known: Registry, output: Output, found: dict[str, Any]) -> None:
     """Print it again whenever it has changed, until nobody works on it. JSON is one line for each."""
     from tier1_engine.cli.render.base import Screen
-    from tier1_engine.cli.render.tree import shown
 
     screen = Screen()
     last: dict[str, Any] | None = None
     while True:
         if _without_lease(found) != last:
             last = _without_lease(found)
-            if output is Output.JSON:
-                put(json.dumps(found))
-            else:
-                screen.show(shown(found, SystemClock().now()))
+            if not (put(json.dumps(found)) if output is Output.JSON else screen.show(_tree(store, found))):
+                return
         if found["holder"] is None:
             return
         time.sleep(WATCH_SECONDS)

@@ -12,8 +12,8 @@ import sys
 from typing import Any, TextIO
 
 
-def put(text: str) -> None:
-    """Write a result to stdout. One that nobody reads any more is dropped."""
+def put(text: str) -> bool:
+    """Write a result to stdout; whether somebody still reads. What nobody reads any more is dropped."""
     try:
         if sys.stdout is not None:
             sys.stdout.write(f"{text}\n")
@@ -21,6 +21,8 @@ def put(text: str) -> None:
     except BrokenPipeError:
         # What Python flushes at its end would meet the closed pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def put_json(value: Any) -> None:
@@ -29,8 +31,10 @@ def put_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Write a message to stderr."""
-    Quiet().write(f"{text}\n")
+    """Write a message to stderr, without secrets."""
+    from tier1_engine.masking import masked_text  # `--help` says nothing
+
+    Quiet().write(f"{masked_text(text)}\n")
 
 
 def interactive() -> bool:

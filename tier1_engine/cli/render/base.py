@@ -7,6 +7,7 @@ stdout is a terminal and NO_COLOR is not set.
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -65,6 +66,22 @@ def lines(told: Iterable[Line]) -> str:
     return drawn(*(Text(line.text, style=STYLE_OF_TONE[line.tone]) for line in told))
 
 
+def wrapped(told: Iterable[Line]) -> str:
+    """Lines for reading, broken between words where the screen ends, and set in below their beginning."""
+    columns, found = width(), list[Text]()
+    for line in told:
+        inner = " " * (len(line.text) - len(line.text.lstrip(" ")) + 3)
+        rows = textwrap.wrap(
+            line.text,
+            columns,
+            subsequent_indent=inner,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        found += [Text(row, style=STYLE_OF_TONE[line.tone]) for row in rows or [""]]
+    return drawn(*found)
+
+
 def state_text(name: str) -> Text:
     """A state in the colour of what it is."""
     return Text(name, style=STYLE_OF_STATE.get(name, QUIET))
@@ -95,7 +112,8 @@ class Screen:
     def __init__(self) -> None:
         self._console = Console(file=sys.stdout)
 
-    def show(self, text: str) -> None:
+    def show(self, text: str) -> bool:
+        """Show it; whether somebody still looks."""
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._console.control(Control.clear(), Control.home())
-        put(text)
+        return put(text)

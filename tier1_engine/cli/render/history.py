@@ -1,4 +1,4 @@
-"""What `log` prints: attempts and time line, merged in the order of time."""
+"""What `log` prints: a line for each attempt and each event."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from tier1_engine.cli.render.base import QUIET, drawn
 from tier1_engine.cli.streams import clean
 
 
-def logged(log: Mapping[str, Any]) -> str:
-    """Attempts and time line, merged in the order of time."""
-    entries = [(a["begun_at"], 1, _attempt(a)) for a in log["attempts"]]
-    entries += [(e["at"], 0, _event(e)) for e in log["events"]]
-    entries.sort(key=lambda entry: entry[:2])
-    return drawn(*(line for _, _, line in entries))
+def logged(entry: Mapping[str, Any]) -> str:
+    """The line of one entry."""
+    return drawn(_attempt(entry) if entry["type"] == "attempt" else _event(entry))
 
 
 def _attempt(attempt: Mapping[str, Any]) -> Text:
@@ -29,9 +26,8 @@ def _attempt(attempt: Mapping[str, Any]) -> Text:
         line.append(f" after {attempt['seconds']:.2f} s", style=QUIET)
     if attempt["aws_id"]:
         line.append(f" {attempt['aws_id']}")
-    if attempt["code"] or attempt["message"]:
-        words = (attempt["operation"], attempt["code"], attempt["message"])
-        line.append(" " + clean(": ".join(word for word in words if word)))
+    if words := [word for name in ("operation", "code", "message") if (word := attempt[name])]:
+        line.append(" " + clean(": ".join(words)))
     if attempt["request_id"]:
         line.append(f" (request {attempt['request_id']})", style=QUIET)
     if attempt["key"]:

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.text import Text
 
-from tier1_engine.cli.render.base import PHASES, QUIET, STYLE_OF_STATE, age, drawn, elapsed, state_text
+from tier1_engine.cli.lines import Line
+from tier1_engine.cli.render.base import (
+    PHASES,
+    QUIET,
+    STYLE_OF_STATE,
+    STYLE_OF_TONE,
+    age,
+    drawn,
+    elapsed,
+    state_text,
+)
 from tier1_engine.cli.streams import clean
 
 
-def shown(deployment: Mapping[str, Any], now: datetime) -> str:
-    """The tree of `show`: what it is, then phases, steps and resources, then what it offers."""
-    return drawn(*_head(deployment, now), *_tree(deployment), *_strays(deployment), *_outputs(deployment))
+def shown(deployment: Mapping[str, Any], now: datetime, notes: Sequence[Line] = ()) -> str:
+    """The tree of `show`: what it is and what failed, then phases, steps and resources, then what it offers.
+
+    Args:
+        notes: what is left and what can be done about it; they stand before the tree.
+    """
+    return drawn(
+        *_head(deployment, now),
+        *_failed(deployment),
+        *(Text(line.text, style=STYLE_OF_TONE[line.tone]) for line in notes),
+        *_tree(deployment),
+        *_strays(deployment),
+        *_kept(deployment),
+        *_outputs(deployment),
+    )
+
+
+def _failed(deployment: Mapping[str, Any]) -> list[Text]:
+    """The steps that failed, first: everybody looks for them."""
+    failed = [step for step in deployment["steps"] if step["state"] == "failed"]
+    return [line for step in failed for line in _step(step, _of(deployment, step))]
+
+
+def _of(deployment: Mapping[str, Any], step: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [r for r in deployment["resources"] if r["name"] == step["name"]]
 
 
 def _head(deployment: Mapping[str, Any], now: datetime) -> list[Text]:
@@ -61,7 +93,12 @@ def _tree(deployment: Mapping[str, Any]) -> list[Text]:
         complete = sum(step["state"] in ("done", "skipped") for step in steps)
         found += [Text(""), Text.assemble((phase, "bold"), (f"  {complete} of {len(steps)}", QUIET))]
         for step in steps:
-            found += _step(step, [r for r in deployment["resources"] if r["name"] == step["name"]])
+            if step["state"] == "failed":
+                found.append(
+                    Text.assemble(f"  {step['name']:<24} ", state_text("failed"), (", see above", QUIET))
+                )
+            else:
+                found += _step(step, _of(deployment, step))
     return found
 
 
@@ -107,13 +144,27 @@ def _error(error: Mapping[str, Any] | None, style: str = "red") -> list[Text]:
 
 def _strays(deployment: Mapping[str, Any]) -> list[Text]:
     steps = {step["name"] for step in deployment["steps"]}
-    strays = [resource for resource in deployment["resources"] if resource["name"] not in steps]
+    strays = [
+        resource
+        for resource in deployment["resources"]
+        if resource["name"] not in steps
+        and resource["owned"]
+        and (resource["aws_id"] or resource["state"] != "deleted")
+    ]
     if not strays:
         return []
     found = [Text(""), Text("strays", style="bold")]
     for stray in strays:
         found += [Text(f"  {stray['name']}"), *_resource(stray)]
     return found
+
+
+def _kept(deployment: Mapping[str, Any]) -> list[Text]:
+    kept = [resource for resource in deployment["resources"] if resource["state"] == "retained"]
+    if not kept:
+        return []
+    rows = [Text(f"  {resource['name']} {resource['aws_id']}") for resource in kept]
+    return [Text(""), Text("kept on the operator's word", style="bold"), *rows]
 
 
 def _outputs(deployment: Mapping[str, Any]) -> list[Text]:
