@@ -172,6 +172,7 @@ class Recipe:
         free: what is taken off before.
         delete: deletes `"$id"`.
         wait: returns once `"$id"` is gone, within AWS's own bound, where AWS has such a command.
+        lingers: it goes only some time after its deletion was accepted, so it is looked for again.
     """
 
     find: str
@@ -183,6 +184,7 @@ class Recipe:
     keep: str | None = None
     free: tuple[Freeing, ...] = ()
     wait: str | None = None
+    lingers: bool = False
 
 
 class Kind(ABC):

@@ -118,6 +118,7 @@ class FileSystem(Kind):
         return Recipe(
             find=aws("efs", "describe-file-systems", "--query", query, "--output", "text"),
             delete='aws efs delete-file-system --file-system-id "$id"',
+            lingers=True,
         )
 
 

@@ -148,7 +148,7 @@ class InstanceProfile(Kind):
         return Recipe(
             find=_iam.find_line("list-instance-profiles", "InstanceProfiles", "InstanceProfileName", target),
             absent=self.gone,
-            evidence=(f"{profile} --query '(InstanceProfile.Tags || `[]`)[].[Key,Value]' --output text",),
+            evidence=(f"{profile} --query 'InstanceProfile.Tags[].[Key,Value]' --output text",),
             proof=proof(target),
             untagged=True,
             free=(

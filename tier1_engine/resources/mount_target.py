@@ -189,6 +189,7 @@ class MountTarget(Kind):
             ),
             proof={tag: target.tags[tag] for tag in PROOF},
             delete='aws efs delete-mount-target --mount-target-id "$id"',
+            lingers=True,
         )
 
 
