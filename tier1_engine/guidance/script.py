@@ -152,7 +152,7 @@ def _proved(number: int, recipe: Recipe) -> list[str]:
 
 def _remove(kind: Kind, number: int, row: Resource, recipe: Recipe) -> str:
     absent, waited_out = _codes(recipe.absent | kind.gone), _codes(kind.in_use)
-    recorded = shlex.quote(row.aws_id or "what was looked for")
+    recorded = shlex.quote(row.aws_id or "")
     lingers = "yes" if recipe.lingers else "''"
     return f"remove {number} {shlex.quote(row.name)} {recorded} {absent} {waited_out} {lingers}\n"
 

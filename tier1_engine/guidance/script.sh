@@ -154,8 +154,12 @@ remove() {
         return 0
       fi
     done
+    if [ -z "$IDS$deleted" ]; then
+      say "$2: nothing carries its tags${3:+, $3 is gone or not ours}"
+      return 0
+    fi
     if [ -z "$IDS" ] || [ -z "$refused$6" ]; then
-      say "$2: ${deleted:-$3} is gone"
+      say "$2: $deleted is gone"
       return 0
     fi
   done

@@ -77,10 +77,15 @@ def _script(story: Story) -> Way:
 
 
 def by_hand(story: Story) -> Way | None:
-    """One line after the other; what no id is known of is for the script, which looks for it."""
+    """One line after the other. None where only the script can: of something neither id nor tags tell."""
     if not _may_delete(story):
         return None
-    lines = [line for resource in story.standing for line in _deletions(story, resource)]
+    lines: list[Command] = []
+    for resource in story.standing:
+        found = list(_deletions(story, resource))
+        if not found:
+            return None
+        lines += found
     lines.append(Command(f"{settling(story)} --yes", "confirms that all is gone, and ends it on record"))
     return Way("Delete it by hand, line by line", tuple(lines))
 
@@ -91,10 +96,14 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
     Of what was never seen ready the record may be behind, so what must be taken off is asked of AWS.
     """
     kind, aws_id = story.kinds.get(resource.kind), resource.aws_id
-    if kind is None or aws_id is None:
+    if kind is None:
+        return
+    recipe = kind.recipe(story.target(resource))
+    if aws_id is None:
+        if recipe is not None and (not recipe.evidence or recipe.untagged):
+            yield Command(_looked_for(recipe, story), f"deletes {resource.name}, if there is one")
         return
     commands = kind.commands(aws_id, resource.facts)
-    recipe = kind.recipe(story.target(resource))
     if resource.state is ResourceState.PRESENT or recipe is None:
         lines = [typed(line, story.deployment) for line in commands["delete"]]
     else:
@@ -105,6 +114,12 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
         yield Command(line + gone, f"deletes {resource.name}")
     for line in commands.get("wait", ()):
         yield Command(until_gone(line, story.deployment), f"waits until {resource.name} is gone")
+
+
+def _looked_for(recipe: Recipe, story: Story) -> str:
+    """What has no recorded id is looked for by its tags, or by the name that proves it."""
+    line = f"for id in $({recipe.find}); do {'; '.join(_looked_up(recipe))}; done"
+    return _CALL.sub(f"aws {flags(story.deployment)} ", line)
 
 
 def _looked_up(recipe: Recipe) -> Iterator[str]:
