@@ -213,8 +213,8 @@ def test_each_mend_is_filled_in_whatever_is_known(key: str) -> None:
         assert guide.cause is not None
         for text in texts(guide.as_json()):
             assert not PLACEHOLDER.search(text.replace("{private_ip}", "")), text
+        assert is_bash("\n".join(lines(guide)))
         for line in lines(guide):
-            assert is_bash(line), line
             assert all(is_real(*words) for words in calls(line)), line
 
 
@@ -444,8 +444,8 @@ def test_no_id_is_missing_and_every_line_leads_to_the_same_aws(state: ResourceSt
         assert item.aws_id == row.aws_id
         assert item.console_url is not None
         assert item.look
+    assert is_bash("\n".join(lines(guide)))
     for line in lines(guide):
-        assert is_bash(line), line
         assert all(is_real(*words) for words in calls(line)), line
         for found in re.finditer(r"\baws (?!command)", line):
             assert line[found.end() :].startswith(PLACE), line
