@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from scripts.sentences import UNREAD, Sentence, sentences
+from scripts.sentences import UNREAD, Sentence, closing_words, sentences
 from tier1_engine import errors, failures, states
 from tier1_engine.ec2_codes import EC2_CODES, EC2_COMMON
 from tier1_engine.error_codes import FINAL_CODES, About
@@ -273,7 +273,7 @@ def failures_page() -> str:
         (
             row.failure,
             f"`{row.phase}`",
-            _codes(row.kinds) or _rest(row.phase),
+            _kinds_of(row),
             f"`{row.becomes}`",
             row.happens,
         )
