@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import tier1_engine
@@ -38,13 +39,14 @@ class Sentence:
     text: str
 
 
-def sentences() -> list[Sentence]:
+@cache
+def sentences() -> tuple[Sentence, ...]:
     """Every sentence, by exit code, error and module."""
     found: set[Sentence] = set()
     for path in sorted(PACKAGE.rglob("*.py")):
         module = path.relative_to(PACKAGE).with_suffix("").as_posix()
         found |= set(_in(ast.parse(path.read_text(encoding="utf-8")), module))
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def closing_words() -> list[str]:

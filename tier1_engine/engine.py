@@ -11,24 +11,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
+from tier1_engine import amendment as amendments
 from tier1_engine import lease as leases
+from tier1_engine import openings
+from tier1_engine.amendment import Amendment
 from tier1_engine.blueprint import Plan, ordered
 from tier1_engine.clock import new_deployment_id
-from tier1_engine.decision import Why, may_have_acted, move, turn_back
+from tier1_engine.decision import Why
 from tier1_engine.driver import Driver, Opening, Parts
 from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost, NoSuchDeployment, Refused
-from tier1_engine.forward import activated
-from tier1_engine.pace import Pacer
-from tier1_engine.record import Change, Deployment, DeploymentSet, Record, ResourceSet, Step, StepSet
+from tier1_engine.record import Deployment, Record, Step
 from tier1_engine.states import (
     ENDED,
     FailureClass,
     Goal,
     State,
-    StepState,
-    Trigger,
 )
 
 FOLLOW_SECONDS = 0.5
@@ -134,7 +134,7 @@ def drive(parts: Parts, deployment_id: str, opening: Opening | None = None) -> E
     lease = leases.take(parts.store, deployment_id, holder, parts.settings.lease_seconds, parts.clock)
     try:
         driver = Driver(parts, lease)
-        why = driver.run(opening or _go_on)
+        why = driver.run(opening or openings.go_on)
         return Ended(driver.record, why)
     finally:
         _release(parts, lease)
@@ -149,8 +149,13 @@ def _release(parts: Parts, lease: leases.Lease) -> None:
 # --- resume
 
 
-def resume(parts: Parts, deployment_id: str, how: Resume = Resume.GO_ON) -> Ended:
+def resume(
+    parts: Parts, deployment_id: str, how: Resume = Resume.GO_ON, amendment: Amendment | None = None
+) -> Ended:
     """Go on from the database, whatever the goal is.
+
+    Args:
+        amendment: of a retry: a mended spec with its plan.
 
     Raises:
         Refused: the way asked for cannot hold; the sentence says why and what can.
@@ -165,7 +170,11 @@ def resume(parts: Parts, deployment_id: str, how: Resume = Resume.GO_ON) -> Ende
         and record.deployment.goal.value == record.deployment.state.value
     ):
         return _settled(record, how)
-    opening: Opening = {Resume.RETRY: _retry, Resume.CONTINUE: _accept}.get(how, _go_on)
+    opening: Opening = {Resume.RETRY: openings.retry, Resume.CONTINUE: openings.accept}.get(
+        how, openings.go_on
+    )
+    if amendment is not None:
+        opening = partial(amendments.retry, amendment=amendment)
     return drive(parts, deployment_id, opening)
 
 
@@ -173,84 +182,6 @@ def _settled(record: Record, how: Resume) -> Ended:
     if how is not Resume.GO_ON:
         raise Refused(f"{record.deployment.name} is {record.deployment.state}: there is nothing to {how}.")
     return Ended(record, Why.SETTLED)
-
-
-def _go_on(record: Record, pacer: Pacer) -> Sequence[Change]:
-    """The opening of a bare resume: a stalled deletion begins again, a blocked failure is retried."""
-    deployment = record.deployment
-    if deployment.state is not State.FAILED:
-        return ()
-    if deployment.goal is not Goal.ACTIVE:
-        changes = turn_back(record, pacer.view(0.0, deployment.updated_at))
-        pacer.turn_back()
-        return changes
-    if (deployment.failure or {}).get("class") == FailureClass.BLOCKED:
-        return _retry(record, pacer)
-    return ()
-
-
-def _retry(record: Record, pacer: Pacer) -> Sequence[Change]:
-    """Reopen all failed steps, with new tries, new deadlines and, where settled, a new key."""
-    deployment = record.deployment
-    if deployment.state is not State.FAILED or deployment.goal is not Goal.ACTIVE:
-        raise Refused(_cannot(deployment, "--retry"))
-    changes: list[Change] = []
-    for step in record.steps.values():
-        if step.state is StepState.FAILED:
-            changes += _reopen(record, step)
-    reopened = record.apply(changes)
-    if reopened.earliest_incomplete is None:
-        raise Refused(f"{deployment.name} has no step to retry: use `tier1 rollback {deployment.id}`.")
-    return [*changes, move(reopened, Trigger.RETRY), DeploymentSet({"failure": None, "finished_at": None})]
-
-
-def _reopen(record: Record, step: Step) -> list[Change]:
-    resource = record.resource_of(step.name)
-    begun = resource is not None and (resource.aws_id is not None or may_have_acted(record, resource))
-    state = StepState.RUNNING if begun else StepState.WAITING
-    values = {"state": state, "finished_at": None, "error": None, "tries": 0, "driven_seconds": 0.0}
-    changes: list[Change] = [StepSet(step.name, values)]
-    if resource is not None and not begun:
-        anew = {"generation": resource.generation + 1, "candidate": 0, "error": None}
-        changes.append(ResourceSet(resource.id, anew))
-    return changes
-
-
-def _accept(record: Record, pacer: Pacer) -> Sequence[Change]:
-    """Go on with a warning: every failed step is recoverable and nothing else is incomplete."""
-    deployment = record.deployment
-    if deployment.state is not State.FAILED or deployment.goal is not Goal.ACTIVE:
-        raise Refused(_cannot(deployment, "--continue"))
-    open_steps = [step for step in record.steps.values() if not step.complete]
-    if hard := [s for s in open_steps if s.state is not StepState.FAILED or not _recoverable(s)]:
-        why = (hard[0].error or {}).get("code", "it is not complete")
-        raise Refused(
-            f"{deployment.name} cannot go on without {hard[0].name} ({why}), which the stack needs: "
-            f"use `tier1 resume {deployment.id} --retry` or `tier1 rollback {deployment.id}`."
-        )
-    skipped = [StepSet(step.name, {"state": StepState.SKIPPED}) for step in open_steps]
-    warnings = [
-        f"{step.name} was accepted as failed: {(step.error or {}).get('message', '')}" for step in open_steps
-    ]
-    whole = {
-        "warnings": (*deployment.warnings, *warnings),
-        "failure": None,
-        **activated(record, deployment.updated_at),
-    }
-    return [*skipped, DeploymentSet(whole), move(record, Trigger.ACCEPT, "; ".join(warnings))]
-
-
-def _recoverable(step: Step) -> bool:
-    return bool(step.error) and step.error.get("class") == FailureClass.RECOVERABLE  # type: ignore[union-attr]
-
-
-def _cannot(deployment: Deployment, flag: str) -> str:
-    if deployment.goal is not Goal.ACTIVE:
-        return (
-            f"{deployment.name} is being taken down (its goal is {deployment.goal}), so {flag} cannot be: "
-            f"use `tier1 resume {deployment.id}`."
-        )
-    return f"{deployment.name} is {deployment.state}, not failed: {flag} is for what has failed."
 
 
 # --- rollback and destroy

@@ -201,6 +201,13 @@ class StepSet:
 
 
 @dataclass(frozen=True, slots=True)
+class StepAdd:
+    """A new step, of a mended spec."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceAdd:
     """A new resource row."""
 
@@ -264,7 +271,18 @@ class Console:
     text: str
 
 
-Change = StepSet | ResourceAdd | ResourceSet | AttemptAdd | AttemptSet | DeploymentSet | Move | Note | Console
+Change = (
+    StepAdd
+    | StepSet
+    | ResourceAdd
+    | ResourceSet
+    | AttemptAdd
+    | AttemptSet
+    | DeploymentSet
+    | Move
+    | Note
+    | Console
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +299,8 @@ class Record:
         deployment, steps, resources, attempts = self.deployment, self.steps, self.resources, self.attempts
         for change in changes:
             match change:
+                case StepAdd(step):
+                    steps = {**steps, step.name: step}
                 case StepSet(name, values):
                     steps = {**steps, name: with_values(steps[name], values)}
                 case ResourceAdd(resource):

@@ -28,6 +28,7 @@ from tier1_engine.record import (
     ResourceAdd,
     ResourceSet,
     Step,
+    StepAdd,
     StepSet,
 )
 
@@ -73,6 +74,8 @@ def write(connection: Connection, deployment_id: str, changes: Sequence[Change],
 def _write_row(connection: Connection, deployment_id: str, change: Change, now: datetime) -> None:
     """One change of a step, a resource or an attempt; the others are written together, after these."""
     match change:
+        case StepAdd(step):
+            statements.add(connection, STEPS, [values_of(step)])
         case StepSet(name, values):
             statements.change(connection, STEPS, {"deployment_id": deployment_id, "name": name}, values)
         case ResourceAdd(resource):
@@ -109,6 +112,7 @@ def _merged(changes: Sequence[Change]) -> list[Change]:
 
 
 _TABLE_OF: dict[type[Change], Table] = {
+    StepAdd: STEPS,
     StepSet: STEPS,
     ResourceAdd: RESOURCES,
     ResourceSet: RESOURCES,

@@ -142,13 +142,18 @@ def _of_resource(resource: Resource, region: str, console_url: ConsoleUrl) -> di
 
 
 def left(record: Record) -> list[Resource]:
-    """What is ours and may still stand: not gone, not kept on purpose, and with an id or an open create."""
+    """What is ours and may still stand: not gone, not kept on purpose, and with an id or an open create.
+
+    In the order of the plan.
+    """
     open_creates = {a.resource_id for a in record.attempts.values() if a.may_have_acted}
-    return [
+    standing = [
         resource
         for resource in record.resources.values()
         if not resource.settled and (resource.aws_id is not None or resource.id in open_creates)
     ]
+    position = {name: step.position for name, step in record.steps.items()}
+    return sorted(standing, key=lambda resource: position.get(resource.step, len(position)))
 
 
 def retained(record: Record) -> list[Resource]:

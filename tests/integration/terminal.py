@@ -39,11 +39,20 @@ class Terminal:
         )
         os.close(far)
         self.screen = ""
+        self._seen = 0
 
     def see(self, words: str) -> None:
         """Wait until `words` were written."""
         end = time.monotonic() + LIMIT_SECONDS
         while words not in self.screen:
+            assert time.monotonic() < end, self.screen
+            assert self._read(), self.screen
+        self._seen = self.screen.rfind(words) + len(words)
+
+    def see_again(self, words: str) -> None:
+        """Wait until `words` were written since what was last seen."""
+        end = time.monotonic() + LIMIT_SECONDS
+        while words not in self.screen[self._seen :]:
             assert time.monotonic() < end, self.screen
             assert self._read(), self.screen
 

@@ -34,7 +34,7 @@ def test_a_failed_service_is_a_question_and_the_answer_a_command(
         shown = tier1.show("demo")  # the failure is on record, and the lease is free
         assert (shown["state"], shown["holder"]) == ("failed", None)
         for way in (
-            "try the failed step again",
+            "retry the failed step",
             "continue with a warning",
             "roll back",
             "manual intervention",

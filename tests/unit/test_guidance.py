@@ -28,7 +28,7 @@ from tier1_engine.guidance.script import script
 from tier1_engine.guidance.story import WORDS, _known
 from tier1_engine.record import Attempt, Record, Resource, Step
 from tier1_engine.spec import Spec
-from tier1_engine.states import Action, Goal, Outcome, ResourceState, State
+from tier1_engine.states import Action, Goal, Outcome, ResourceState, State, StepState
 
 KINDS, CHECKS = resources.discover(), checks.discover()
 PLACE = "--region eu-west-1 --profile 'my work' --endpoint-url http://aws.example:5000"
@@ -114,7 +114,8 @@ def story(
     **values: Any,
 ) -> Story:
     """A deployment that failed with everything kept, unless told otherwise."""
-    told = {name: values.pop(name) for name in ("consoles", "driven_by", "may_continue") if name in values}
+    told = {name: values.pop(name) for name in ("consoles", "driven_by") if name in values}
+    plan = values.pop("steps", None) or steps()
     kept = {
         "state": State.FAILED,
         "failure": failure(),
@@ -124,7 +125,7 @@ def story(
         "endpoint": "http://aws.example:5000",
     }
     whole = deployment("0123456789ab", **{**kept, **values})
-    record = Record(whole, steps(), rows() if resources is None else resources, attempts or {})
+    record = Record(whole, plan, rows() if resources is None else resources, attempts or {})
     return Story(record, "dbdbdbdbdbdb", KINDS, CHECKS, **told)
 
 
@@ -343,6 +344,14 @@ def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
 # --- situations
 
 
+def with_a_silent_service() -> dict[str, Step]:
+    """All is done, but for a service that does not answer."""
+    error = {"code": "NotConnected", "message": "no answer", "class": "recoverable"}
+    done = {name: replace(step, state=StepState.DONE) for name, step in steps().items()}
+    return {**done, "service-web": replace(done["service-web"], state=StepState.FAILED, error=error)}
+
+
+NO_ANSWER = failure("NotConnected", "service-web", **{"class": "recoverable"})
 BLOCKED = failure("ExpiredToken", "instance", **{"class": "blocked"})
 GOING_BACK = {"state": State.ROLLING_BACK, "goal": Goal.ROLLED_BACK}
 ENDED = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK}
@@ -355,7 +364,11 @@ REFUSED_LAST = {
     ("told", "situation", "command"),
     [
         ({}, Situation.UNDECIDED, "tier1 resume 0123456789ab --retry"),
-        ({"may_continue": True}, Situation.UNDECIDED, "tier1 resume 0123456789ab --continue"),
+        (
+            {"failure": NO_ANSWER, "steps": with_a_silent_service()},
+            Situation.UNDECIDED,
+            "tier1 resume 0123456789ab --continue",
+        ),
         ({"failure": BLOCKED}, Situation.BLOCKED, "tier1 resume 0123456789ab"),
         (GOING_BACK, Situation.INTERRUPTED, "tier1 resume 0123456789ab"),
         ({**GOING_BACK, "attempts": REFUSED_LAST}, Situation.BLOCKED, "tier1 resume 0123456789ab"),

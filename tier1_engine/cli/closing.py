@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tier1_engine import prices
+from tier1_engine import openings, prices
 from tier1_engine.cli.lines import Line, Tone
 from tier1_engine.cli.streams import clean
 from tier1_engine.decision import Why
 from tier1_engine.engine import Ended
 from tier1_engine.masking import masked_text
 from tier1_engine.record import Deployment, Record, Resource
-from tier1_engine.states import FailureClass, Goal, State, StepState
+from tier1_engine.states import FailureClass, Goal, State
 from tier1_engine.views import asks_for_a_decision, left, retained
 
 
@@ -112,28 +112,36 @@ def _failed(deployment: Deployment) -> list[Line]:
 def _blocked_on_the_way_back(record: Record) -> _End:
     deployment = record.deployment
     said = f"{_title(deployment)} is {deployment.state}, but AWS does not let us act: sign in, or reach it."
-    return _End([Line(said, Tone.BAD), *_what_is_left(record)], [_go_on("then go on", deployment)])
+    return _End(
+        [Line(said, Tone.BAD), *_what_is_left(record)],
+        [_explained(deployment), _go_on("then go on", deployment)],
+    )
 
 
 def _stalled(record: Record) -> _End:
     """Something would not delete: what, why, and how to begin again."""
     deployment = record.deployment
     said = f"{_title(deployment)} could not be taken down whole: some of it would not delete."
+    # What ended the way forward comes first; of a destruction it is what would not delete.
+    cause = _failed(deployment) if deployment.goal is Goal.ROLLED_BACK else []
     why = _what_is_left(record) or _failed(deployment)
-    return _End([Line(said, Tone.BAD), *why], [_go_on("once that is mended", deployment)])
+    return _End(
+        [*cause, Line(said, Tone.BAD), *why],
+        [_explained(deployment), _go_on("once that is mended", deployment)],
+    )
 
 
 def notes(record: Record) -> list[Line]:
-    """What is left of a failed deployment, and what can be done about it."""
+    """How much is left of a failed deployment, and what can be done about it."""
     ways = options(record) if asks_for_a_decision(record.deployment) else _stalled(record).commands
-    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record), *ways)]
+    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record)[:1], *ways)]
 
 
 def _what_is_left(record: Record) -> list[Line]:
     remaining = left(record)
     if not remaining:
         return []
-    head = f"{len(remaining)} left in AWS, {prices.in_sum(remaining)} while they stand ({prices.CAVEAT}):"
+    head = f"{len(remaining)} left in AWS, {prices.in_sum(remaining)} while they stand ({prices.CAVEAT})"
     return [Line(head, Tone.WARNING), *(_with_price(resource) for resource in remaining)]
 
 
@@ -151,22 +159,14 @@ def options(record: Record) -> list[Line]:
     """What an operator may do with a deployment that failed on the way forward."""
     deployment = record.deployment
     if (deployment.failure or {}).get("class") == FailureClass.BLOCKED:
-        return [_go_on("sign in, or reach AWS, then go on", deployment)]
+        return [_explained(deployment), _go_on("sign in, or reach AWS, then go on", deployment)]
     lines = [_command("to try the failed step again", f"tier1 resume {deployment.id} --retry")]
-    if may_continue(record):
+    if openings.why_not_without(record) is None:
         lines.append(_command("to go on with a warning", f"tier1 resume {deployment.id} --continue"))
     if deployment.activated_at is None:
         lines.append(_command("to delete all that it made", f"tier1 rollback {deployment.id}"))
+    lines.append(_explained(deployment))
     return lines
-
-
-def may_continue(record: Record) -> bool:
-    """Whether every step that is not complete failed in a way that the stack can live with."""
-    return asks_for_a_decision(record.deployment) and all(
-        step.complete
-        or (step.state is StepState.FAILED and (step.error or {}).get("class") == FailureClass.RECOVERABLE)
-        for step in record.steps.values()
-    )
 
 
 def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
@@ -183,6 +183,10 @@ def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
         lines.append(Line(f"Kept ({len(staying)}), with all that they need:"))
         lines += [_of_resource(resource) for resource in staying]
     return [Line(_indented(line.text), line.tone) for line in lines]
+
+
+def _explained(deployment: Deployment) -> Line:
+    return _command("what it means, and what helps", f"tier1 guide {deployment.id}")
 
 
 def _go_on(purpose: str, deployment: Deployment) -> Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tier1_engine import engine, guidance
-from tier1_engine.cli import closing, compose
+from tier1_engine.cli import compose
 from tier1_engine.cli.deployments import holder
 from tier1_engine.cli.options import GuideOutput
 from tier1_engine.cli.streams import put, put_json
@@ -53,5 +53,4 @@ def _story(store: Store, deployment_id: str) -> guidance.Story:
         checks=known.checks,
         consoles={id: text for id, text in texts.items() if text is not None},
         driven_by=holder(store, deployment_id),
-        may_continue=closing.may_continue(record),
     )

@@ -98,8 +98,8 @@ def told(record: Record, changes: Sequence[Change]) -> Iterator[tuple[str, dict[
                 if (known := record.attempts.get(id)) is not None:
                     yield "attempt", {"attempt": of_attempt(known)}
             case StepSet(name, values) if "state" in values or values.get("error"):
-                step = record.steps[name]
-                yield "step", {"step": name, "state": step.state.value, "error": _plain(step.error)}
+                row = record.steps[name]
+                yield "step", {"step": name, "state": row.state.value, "error": _plain(row.error)}
             case ResourceAdd(resource):
                 yield "resource", _resource(record, resource.id)
             case ResourceSet(id, values) if values.keys() & {"state", "aws_id", "error"}:

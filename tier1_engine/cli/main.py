@@ -148,7 +148,7 @@ def deploy(
     )
 
 
-@app.command(epilog="Example: tier1 resume ai-stack --retry")
+@app.command(epilog="Example: tier1 resume ai-stack --retry --spec mended.yaml")
 def resume(
     id: Reference,
     retry: Annotated[bool, typer.Option("--retry", help="Try what failed again.")] = False,
@@ -156,6 +156,12 @@ def resume(
         bool, typer.Option("--continue", help="Go on with a warning, without what failed.")
     ] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Delete all that it made.")] = False,
+    spec: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --retry: a mended spec, which may change what made nothing yet."
+        ),
+    ] = None,
     log_file: LogFileOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -163,12 +169,14 @@ def resume(
     signals = _listening()
     if retry + go_on + rollback > 1:
         raise typer.BadParameter("--retry, --continue and --rollback exclude each other: give one.")
+    if spec is not None and not retry:
+        raise typer.BadParameter("--spec goes with --retry only: the stored plan counts everywhere else.")
     from tier1_engine.cli import resume as command
     from tier1_engine.engine import Resume
 
     ways = {Resume.RETRY: retry, Resume.CONTINUE: go_on, Resume.ROLL_BACK: rollback}
     how = next((way for way, given in ways.items() if given), Resume.GO_ON)
-    _end(command.run(id, how=how, log_file=log_file, output=output, signals=signals))
+    _end(command.run(id, how=how, spec=spec, log_file=log_file, output=output, signals=signals))
 
 
 @app.command(epilog="Example: tier1 rollback ai-stack --retain file-system")

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import typer
-
 from tier1_engine import engine
 from tier1_engine.cli import closing, compose
 from tier1_engine.cli.deployments import holder, whole
@@ -23,7 +21,7 @@ from tier1_engine.cli.streams import interactive, put, put_json, say
 from tier1_engine.decision import Why
 from tier1_engine.driver import Observer, Parts
 from tier1_engine.engine import Ended, Place, Resume
-from tier1_engine.record import Deployment, Record
+from tier1_engine.record import Deployment
 from tier1_engine.settings import Settings
 from tier1_engine.states import FailureClass, Goal
 from tier1_engine.store import Store
@@ -71,53 +69,41 @@ def policy_of(flag: OnRecoverable | None, stored: str) -> OnRecoverable:
 
 
 def see_through(session: Session, ended: Ended, policy: OnRecoverable) -> Ended:
-    """Follow the policy or the operator's answers until nothing is left to decide."""
+    """Follow the policy or the operator's answers until nothing is left to decide.
+
+    Raises:
+        Interrupted: Ctrl-C at the prompt; everything is left as it is.
+    """
     tries = ended.record.deployment.max_attempts if policy is OnRecoverable.RETRY else MAX_ANSWERS
     for _ in range(tries):
-        how = _next(ended, policy)
+        how, ended = _next(session, ended, policy)
         if how is None or session.parts.stop.asked:
             break
         ended = session.drive(partial(engine.resume, session.parts, ended.record.deployment.id, how))
     return ended
 
 
-def _next(ended: Ended, policy: OnRecoverable) -> Resume | None:
-    record = ended.record
-    failure = record.deployment.failure or {}
-    if not asks_for_a_decision(record.deployment) or failure.get("class") == FailureClass.BLOCKED:
-        return None
+def _next(session: Session, ended: Ended, policy: OnRecoverable) -> tuple[Resume | None, Ended]:
+    """What is to be done next, and how the deployment stands then."""
+    deployment = ended.record.deployment
+    kind_of_failure = (deployment.failure or {}).get("class")
+    if not asks_for_a_decision(deployment) or kind_of_failure == FailureClass.BLOCKED:
+        return None, ended
     if policy is OnRecoverable.ASK:
-        return _ask(record)
-    if failure.get("class") != FailureClass.RECOVERABLE:
-        return None
-    return {
-        OnRecoverable.RETRY: Resume.RETRY,
-        OnRecoverable.CONTINUE: Resume.CONTINUE,
-        OnRecoverable.ROLLBACK: Resume.ROLL_BACK,
-    }.get(policy)
+        from tier1_engine.cli.prompt import ask
+
+        how, record = ask(session.parts.store, ended.record)
+        return how, Ended(record, ended.why)
+    if kind_of_failure != FailureClass.RECOVERABLE:
+        return None, ended
+    return _BY_POLICY.get(policy), ended
 
 
-def _ask(record: Record) -> Resume | None:
-    """The prompt: what failed, and one line for each way on."""
-    deployment, failure = record.deployment, record.deployment.failure or {}
-    ways: dict[str, tuple[str, Resume | None]] = {
-        "r": ("try the failed step again", Resume.RETRY),
-        "b": ("roll back: delete all that it made", Resume.ROLL_BACK),
-        "m": ("leave it as it is, for manual intervention", None),
-    }
-    if closing.may_continue(record):
-        ways["c"] = ("continue with a warning: it counts as active without this", Resume.CONTINUE)
-    typer.echo(f"\n{failure.get('step')} failed: {failure.get('code')}: {failure.get('message')}", err=True)
-    for key in sorted(ways, key="rcbm".index):
-        typer.echo(f"  {key}  {ways[key][0]}", err=True)
-    for _ in range(MAX_ANSWERS):
-        answer = (
-            typer.prompt(f"What shall become of {deployment.name}?", default="m", err=True).strip().lower()
-        )
-        if answer in ways:
-            return ways[answer][1]
-        typer.echo(f"Answer one of: {', '.join(sorted(ways, key='rcbm'.index))}.", err=True)
-    return None
+_BY_POLICY = {
+    OnRecoverable.RETRY: Resume.RETRY,
+    OnRecoverable.CONTINUE: Resume.CONTINUE,
+    OnRecoverable.ROLLBACK: Resume.ROLL_BACK,
+}
 
 
 def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:

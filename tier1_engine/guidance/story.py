@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from tier1_engine import openings
 from tier1_engine.failures import BLOCKED_CODES
 from tier1_engine.intent import target_of
 from tier1_engine.kinds import Check, Kind, Target
@@ -42,7 +43,6 @@ class Story:
         database_id: the value of the tag `tier1:database`.
         consoles: what was archived of an instance's console, by resource id.
         driven_by: who drives it now, in words.
-        may_continue: whether `resume --continue` would be taken.
     """
 
     record: Record
@@ -51,7 +51,6 @@ class Story:
     checks: Mapping[str, Check] = field(default_factory=dict)
     consoles: Mapping[str, str] = field(default_factory=dict)
     driven_by: str | None = None
-    may_continue: bool = False
 
     @property
     def deployment(self) -> Deployment:
@@ -80,6 +79,11 @@ class Story:
         if interrupted(deployment, driven=False):
             return Situation.BLOCKED if self.blocked_by is not None else Situation.INTERRUPTED
         return Situation.HEALTHY
+
+    @property
+    def may_continue(self) -> bool:
+        """Whether `resume --continue` would be taken."""
+        return self.situation is Situation.UNDECIDED and openings.why_not_without(self.record) is None
 
     @property
     def blocked_by(self) -> Attempt | None:

@@ -49,7 +49,7 @@ def _by_tier1(story: Story) -> Iterator[tuple[str, str, str]]:
         yield "Go on, once it is mended", f"tier1 resume {id}", "goes on from the database"
     if situation is Situation.UNDECIDED:
         yield "Try again, once it is mended", f"tier1 resume {id} --retry", "tries the failed step again"
-    if story.may_continue and situation is Situation.UNDECIDED:
+    if story.may_continue:
         yield "Go on without it", f"tier1 resume {id} --continue", "it counts as active, with a warning"
     if situation is not Situation.ENDED:
         yield "Delete all that it made", settling(story), "in reverse order; asks first on a terminal"

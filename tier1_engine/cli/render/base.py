@@ -7,6 +7,7 @@ stdout is a terminal and NO_COLOR is not set.
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -63,6 +64,22 @@ def width() -> int:
 def lines(told: Iterable[Line]) -> str:
     """Closing words, each line in the colour of what it is."""
     return drawn(*(Text(line.text, style=STYLE_OF_TONE[line.tone]) for line in told))
+
+
+def wrapped(told: Iterable[Line]) -> str:
+    """Lines for reading, broken between words where the screen ends, and set in below their beginning."""
+    columns, found = width(), list[Text]()
+    for line in told:
+        inner = " " * (len(line.text) - len(line.text.lstrip(" ")) + 3)
+        rows = textwrap.wrap(
+            line.text,
+            columns,
+            subsequent_indent=inner,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        found += [Text(row, style=STYLE_OF_TONE[line.tone]) for row in rows or [""]]
+    return drawn(*found)
 
 
 def state_text(name: str) -> Text:

@@ -16,7 +16,7 @@ _GAP = 2
 _ID, _LEFT, _AGE = 12, 4, 5
 _LEAST_NAME = 8
 _LEAST_REASON = 30
-WIDE_COLUMNS = 130
+WIDE_COLUMNS = 140
 """From here on driver and reason are columns of their own."""
 
 _DRIVER = 22

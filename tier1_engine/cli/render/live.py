@@ -1,7 +1,9 @@
 """The live view of a drive: phases and steps with spinners, times, retries and their countdown.
 
 Knows rich. It draws what the engine last committed, several times a second, on stderr; what is done
-is folded into one line, so that a whole deployment fits a small terminal.
+is folded into one line, so that a whole deployment fits a small terminal. One thread alone writes to
+the terminal: rich moves the cursor by what it drew last, and two would overwrite each other. So a
+driver never waits for a terminal, either.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,6 +51,9 @@ class LiveView:
         self._record: Record | None = None
         self._due: Mapping[str, float] = {}
         self._lock = threading.Lock()
+        self._lines: deque[Text] = deque()
+        self._ended = threading.Event()
+        self._painter: threading.Thread | None = None
         self._entered_at = clock.steady()
 
     def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
@@ -57,33 +63,50 @@ class LiveView:
             # The tree tells the rest; a move would vanish from it.
             if isinstance(change, Move):
                 for line in told(record, [change], {}, 0.0):
-                    self._console.print(Text(clean(line), style=QUIET))
+                    self._lines.append(Text(clean(line), style=QUIET))
 
     def note(self, text: str) -> None:
-        self._console.print(Text(clean(text), style="yellow"))
+        self._lines.append(Text(clean(text), style="yellow"))
 
     def restore(self) -> None:
         with suppress(OSError, ValueError):
             os.write(sys.stderr.fileno(), SHOW_CURSOR)
 
     def __enter__(self) -> Self:
-        self._live = Live(
+        live = self._live = Live(
             console=self._console,
             get_renderable=self._draw,
-            refresh_per_second=FRAMES_PER_SECOND,
+            auto_refresh=False,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._live.start()
+        live.start()
+        self._ended.clear()
+        self._painter = threading.Thread(target=self._paint, args=(live,), name="tier1-screen", daemon=True)
+        self._painter.start()
         return self
+
+    def _paint(self, live: Live) -> None:
+        """Write the lines that came, and the picture below them, until the drive has ended."""
+        while not self._ended.wait(1.0 / FRAMES_PER_SECOND):
+            self._write_lines()
+            live.refresh()
+
+    def _write_lines(self) -> None:
+        while self._lines:
+            self._console.print(self._lines.popleft())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
+        if self._painter is not None:
+            self._painter.join()
         if self._live is not None:
             self._live.stop()
             self._live = None
+        self._write_lines()
         if self._record is not None:
             self._console.print(self._draw(final=True))
 

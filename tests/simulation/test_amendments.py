@@ -1,0 +1,240 @@
+"""A failed deployment that is tried again with a mended spec: what may change, and what stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.simulation.faults import act, fail
+from tests.simulation.rig import Rig, plan
+from tests.simulation.world import refused
+from tier1_engine import engine, lease
+from tier1_engine.amendment import REMOVED, Amendment
+from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
+from tier1_engine.engine import Ended, Resume
+from tier1_engine.errors import Acted, CallError, DrivenByAnother, Refused
+from tier1_engine.kinds import Presence, Problem, Sight
+from tier1_engine.states import FailureClass, Goal, Phase, ResourceState, State, StepState
+
+SHUT = Sight(Presence.BROKEN, problem=Problem("Shut", "it is shut"))
+
+
+def with_step(name: str, whole: Plan | None = None, **changes: Any) -> Plan:
+    """A plan in which one step is another."""
+    whole = whole or plan()
+    steps = (replace(step, **changes) if step.name == name else step for step in whole.steps)
+    return replace(whole, steps=tuple(steps))
+
+
+def without(name: str) -> Plan:
+    whole = plan()
+    return replace(whole, steps=tuple(step for step in whole.steps if step.name != name))
+
+
+def with_check(name: str) -> Plan:
+    """One more health check of the machine."""
+    inputs = {"id": ref("machine")}
+    check = StepPlan(name, Phase.HEALTH, "sim_check", Mode.CHECK, ("machine",), inputs)
+    return replace(plan(), steps=(*plan().steps, check))
+
+
+def inputs_of(name: str) -> dict[str, Any]:
+    return dict(next(step for step in plan().steps if step.name == name).inputs)
+
+
+def mended(rig: Rig, id: str, wanted: Plan, **values: Any) -> Ended:
+    spec = {"name": "demo", "mended": True}
+    return engine.resume(rig.parts, id, Resume.RETRY, Amendment(spec, wanted, values))
+
+
+@pytest.fixture
+def failed_machine(rig: Rig) -> str:
+    """A deployment whose machine AWS refused, twice and more, with all else made and kept."""
+    rig.world.before.append(fail("create", "machine", times=1))
+    ended = rig.deploy(rollback_enabled=False)
+    assert ended.record.deployment.state is State.FAILED
+    return ended.record.deployment.id
+
+
+def test_what_was_never_made_may_change_and_is_asked_for_anew(rig: Rig, failed_machine: str) -> None:
+    """The new request goes out, under a new name for the old try, whose attempts are kept."""
+    other = {**inputs_of("machine"), "candidates": 1, "size": "small"}
+    ended = mended(rig, failed_machine, with_step("machine", inputs=other))
+    record = ended.record
+    assert record.deployment.state is State.ACTIVE
+    machine = record.resource_of("machine")
+    assert machine is not None
+    assert machine.request["size"] == "small"
+    (old,) = [r for r in record.resources.values() if r.name == "machine~1"]
+    assert (old.state, old.aws_id) == (ResourceState.DELETED, None)
+    tries = [a for a in rig.store.attempts(failed_machine) if a.step == "machine" and a.action == "create"]
+    assert [a.resource_id for a in tries] == [old.id, machine.id]
+    assert record.steps["machine"].attempts == 2
+    assert len(rig.world.living()) == 5
+
+
+def test_spec_plan_retry_and_their_line_are_one_transaction(rig: Rig, failed_machine: str) -> None:
+    """The event names what changed; the stored spec is the mended one."""
+    other = {**inputs_of("machine"), "size": "small"}
+    mended(rig, failed_machine, with_step("machine", inputs=other), on_recoverable="retry")
+    stored = rig.store.load(failed_machine).deployment
+    assert stored.spec == {"name": "demo", "mended": True}
+    assert stored.on_recoverable == "retry"
+    events = rig.store.events(failed_machine)
+    (line,) = [e for e in events if e.message.startswith("the spec was mended")]
+    assert line.message == "the spec was mended: machine (size)"
+    retry = next(e for e in events if e.trigger == "retry")
+    assert retry.at == line.at
+
+
+def test_what_stands_is_never_made_anew(rig: Rig, failed_machine: str) -> None:
+    """A line for each step, with all that would have to be and its ids; nothing is changed or called."""
+    before, calls = rig.store.load(failed_machine), len(rig.world.calls)
+    with pytest.raises(Refused) as refusal:
+        mended(rig, failed_machine, with_step("net", inputs={"cidr": "10.1.0.0/16"}))
+    lines = str(refusal.value).splitlines()
+    ids = [f"{name} ({rig.world.of(name)[0].id})" for name in ("net", "door-1", "door-2")]
+    assert lines[0] == f"net cannot change any more (cidr): {', '.join(ids)} would have to be made anew."
+    assert f"tier1 rollback {failed_machine}" in lines[-1]
+    after = rig.store.load(failed_machine)
+    assert (after.steps, after.deployment.spec) == (before.steps, before.deployment.spec)
+    assert len(rig.world.calls) == calls
+
+
+def test_what_may_have_been_made_counts_as_standing(rig: Rig) -> None:
+    """A create whose end is unknown and that was not looked after for long enough."""
+
+    def lost() -> CallError:
+        return CallError("CallTimeout", "no answer", operation="create", acted=Acted.UNKNOWN)
+
+    def signed_out() -> CallError:
+        return refused("ExpiredToken")
+
+    def sign_out() -> None:
+        rig.world.before.append(fail("find", "machine", error=signed_out))
+
+    rig.world.before += [
+        act("create", "machine", sign_out),
+        fail("create", "machine", error=lost, times=1),
+    ]
+    id = rig.deploy(rollback_enabled=False).record.deployment.id
+    assert any(a.may_have_acted for a in rig.store.load(id).attempts.values())
+    with pytest.raises(Refused, match="an earlier try may have made it"):
+        mended(rig, id, with_step("machine", inputs={**inputs_of("machine"), "size": "small"}))
+
+
+def test_another_tag_would_change_everything_that_stands(rig: Rig, failed_machine: str) -> None:
+    """Tags are on everything."""
+    with pytest.raises(Refused, match=r"disk cannot change any more \(its tags\)"):
+        mended(rig, failed_machine, plan(tags={"team": "other"}))
+
+
+def test_deadlines_and_classes_may_change_at_any_time(rig: Rig, failed_machine: str) -> None:
+    """Nothing is made by them."""
+    ended = mended(rig, failed_machine, with_step("disk", deadline_seconds=7.0))
+    assert ended.record.deployment.state is State.ACTIVE
+    assert ended.record.steps["disk"].deadline_seconds == 7.0
+    assert ended.record.steps["disk"].state is StepState.DONE
+
+
+def test_a_check_can_be_taken_out_and_the_rest_is_then_whole(rig: Rig) -> None:
+    """The step stays on record, skipped, and the deployment becomes active."""
+    rig.check.answers = [SHUT]
+    id = rig.deploy().record.deployment.id
+    ended = mended(rig, id, without("alive"))
+    assert ended.record.deployment.state is State.ACTIVE
+    assert ended.record.deployment.failure is None
+    alive = ended.record.steps["alive"]
+    assert (alive.state, (alive.error or {})["code"]) == (StepState.SKIPPED, REMOVED)
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert not rig.world.living()
+
+
+def test_a_check_that_passed_is_run_again_when_it_changes_and_one_more_is_run_too(rig: Rig) -> None:
+    """New steps take their place in the order of the plan."""
+    rig.check.answers = [SHUT]
+    id = rig.deploy().record.deployment.id
+    rig.check.answers = [Sight(Presence.READY)]
+    ended = mended(rig, id, with_check("second"))
+    assert ended.record.deployment.state is State.ACTIVE
+    assert {n: s.state for n, s in ended.record.steps.items()}["second"] is StepState.DONE
+    assert [s.position for s in rig.store.load(id).steps.values()] == list(range(7))
+
+
+def test_what_was_taken_out_can_be_put_back(rig: Rig) -> None:
+    """It is run as if it had never been away."""
+    rig.world.before.append(fail("create", "machine", times=2))
+    id = rig.deploy(rollback_enabled=False).record.deployment.id
+    mended(rig, id, without("alive"))
+    assert rig.store.load(id).steps["alive"].state is StepState.SKIPPED
+    ended = mended(rig, id, plan())
+    assert ended.record.deployment.state is State.ACTIVE
+    assert ended.record.steps["alive"].state is StepState.DONE
+
+
+def test_the_same_spec_is_a_plain_retry(rig: Rig, failed_machine: str) -> None:
+    """And says so."""
+    ended = mended(rig, failed_machine, plan())
+    assert ended.record.deployment.state is State.ACTIVE
+    assert any(e.message.endswith("no step is another") for e in rig.store.events(failed_machine))
+
+
+def test_only_what_failed_on_its_way_forward_takes_a_mended_spec(rig: Rig) -> None:
+    """An active one is refused, and one that is going back."""
+    id = rig.deploy().record.deployment.id
+    with pytest.raises(Refused, match="there is nothing to retry"):
+        mended(rig, id, plan())
+    rig.world.before.append(fail("delete", "disk"))
+    rig.ask(id, Goal.DESTROYED)
+    with pytest.raises(Refused, match="is being taken down"):
+        mended(rig, id, plan())
+
+
+def test_it_can_be_rolled_back_whole_afterwards(rig: Rig, failed_machine: str) -> None:
+    """A second failure, after a mended spec, leaves nothing."""
+    rig.world.before.append(fail("create", "machine"))
+    other = {**inputs_of("machine"), "size": "small"}
+    ended = mended(rig, failed_machine, with_step("machine", inputs=other), rollback_enabled=True)
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert not rig.world.living()
+
+
+def test_a_late_execution_of_the_old_request_is_found_and_deleted(rig: Rig, failed_machine: str) -> None:
+    """What the old key makes late carries our tags: the census of the destruction finds it."""
+    record = rig.store.load(failed_machine)
+    old = record.resource_of("machine")
+    assert old is not None
+    other = {**inputs_of("machine"), "size": "small"}
+    mended(rig, failed_machine, with_step("machine", inputs=other))
+    tags = dict(rig.world.of("machine")[0].tags) | {"tier1:resource": old.id}
+    rig.world.make(
+        {"kind": "machine", "step": "machine", "tags": tags, "key": old.key, "needs": (), "token": True}
+    )
+    rig.ask(failed_machine, Goal.DESTROYED)
+    assert not rig.world.living()
+
+
+def test_somebody_who_drives_it_is_named(rig: Rig, failed_machine: str) -> None:
+    """It is a resume like any other."""
+    lease.take(rig.store, failed_machine, lease.this_process(), 60.0, rig.clock)
+    with pytest.raises(DrivenByAnother):
+        mended(rig, failed_machine, plan())
+
+
+def test_a_failure_of_a_part_of_the_stack_is_never_accepted_and_says_why(
+    rig: Rig, failed_machine: str
+) -> None:
+    """What needs it is named; a critical check that nothing needs says what it is."""
+    with pytest.raises(
+        Refused, match=r"without machine \(Unauthor.*\): alive needs it and could not be begun"
+    ):
+        engine.resume(rig.parts, failed_machine, Resume.CONTINUE)
+    critical = with_step("alive", on_failure=FailureClass.CRITICAL)
+    rig.check.answers = [SHUT]
+    ended = mended(rig, failed_machine, critical)
+    assert ended.record.deployment.state is State.FAILED
+    with pytest.raises(Refused, match=r"without alive \(Shut\): its failure is critical"):
+        engine.resume(rig.parts, failed_machine, Resume.CONTINUE)
