@@ -34,7 +34,10 @@ def serve(path: str) -> None:
     from awscli.botocore import loaders
 
     reader: Any = loaders.JSONFileLoader
-    reader.load_file = cache(reader.load_file)
+    read = reader._load_file  # noqa: SLF001 - each call makes a loader of its own
+    known = reader()
+    files = cache(lambda *where: read(known, *where))
+    reader._load_file = lambda _, *where: files(*where)  # noqa: SLF001
     warm = clidriver.create_clidriver().session
     for service in ("ec2", "efs", "iam", "sts"):
         warm.get_service_model(service)

@@ -45,7 +45,7 @@ def script(story: Story) -> str:
             "\n# --- what is removed\n\n",
             functions,
             "\n# --- in reverse order of need\n\n",
-            f"refuse_while_driven\nrefuse_other_account\nask {names}\nrefuse_while_driven\n",
+            f"refuse_while_driven\nrefuse_other_account\nask {names}\n",
             calls,
             left,
             "settle\n",

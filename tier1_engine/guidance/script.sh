@@ -10,6 +10,7 @@ case "${1:-}" in
     exit 2
     ;;
 esac
+SETTLES=
 PAUSE_SECONDS=${TIER1_POLL_SECONDS:-5}
 IDS=
 LEFT=
@@ -24,7 +25,7 @@ refuse_while_driven() {
   local shown status=0
   shown=$(tier1 show "$DEPLOYMENT" -o json) || status=$?
   case $status in
-    0) ;;
+    0) SETTLES=yes ;;
     8)
       say "The database of this host does not know $DEPLOYMENT: see that nobody drives it elsewhere."
       return 0
@@ -64,6 +65,7 @@ ask() {
     say "Nothing was changed."
     exit 2
   fi
+  refuse_while_driven # since it was asked, time has passed
 }
 
 # Runs a command; what it prints is in SAID then, and AWS's error code in CODE when it failed.
@@ -168,7 +170,7 @@ remove() {
 
 settle() {
   [ -z "$LEFT" ] || say "Still there:$LEFT"
-  if command -v tier1 >/dev/null 2>&1 && tier1 show "$DEPLOYMENT" -o json >/dev/null 2>&1; then
+  if [ -n "$SETTLES" ]; then
     tier1 "$SETTLE" "$DEPLOYMENT" --yes
     return
   fi
