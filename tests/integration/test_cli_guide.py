@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,8 @@ def only(operation: str, act: Act) -> Rule:
 
 # --- what went wrong
 
+Scenario = Callable[[Command, Proxy], None]
+
 
 def failed_launch(tier1: Command, spoiler: Proxy) -> None:
     """EC2 refuses the instance, and everything is kept."""
@@ -99,7 +101,6 @@ def active(tier1: Command, spoiler: Proxy) -> None:
 
 
 SCENARIOS = [failed_launch, crashed_launch, active]
-ENDED = {"active": "destroyed"}
 
 
 def is_clean(path: str) -> bool:
@@ -115,9 +116,8 @@ def is_clean(path: str) -> bool:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_the_script_leaves_nothing(scenario: object, shell: Shell, spoiler: Proxy, aws: str) -> None:
+def test_the_script_leaves_nothing(scenario: Scenario, shell: Shell, spoiler: Proxy, aws: str) -> None:
     """Whatever went wrong: nothing stands, and the record is ended by what the script ends with."""
-    assert callable(scenario)
     scenario(shell.tier1, spoiler)
     spoiler.rule = lambda call: None
     assert standing(aws) != {}
@@ -126,8 +126,7 @@ def test_the_script_leaves_nothing(scenario: object, shell: Shell, spoiler: Prox
     done = shell(script, "--yes")
     assert done.code == 0, done.err
     assert standing(aws) == {}
-    state = ENDED.get(scenario.__name__, "rolled_back")
-    assert shell.tier1.show("demo")["state"] == state
+    assert shell.tier1.show("demo")["state"] == ("destroyed" if scenario is active else "rolled_back")
     assert shell(shell.script()).code == 0  # of what has ended: it says so, and asks nothing
 
 
@@ -147,10 +146,9 @@ def test_the_script_can_be_run_twice(shell: Shell, spoiler: Proxy, aws: str) -> 
 
 @pytest.mark.parametrize("scenario", [half_a_rollback, crashed_launch], ids=lambda one: one.__name__)
 def test_every_line_that_is_printed_works_as_printed(
-    scenario: object, shell: Shell, spoiler: Proxy, aws: str
+    scenario: Scenario, shell: Shell, spoiler: Proxy, aws: str
 ) -> None:
     """Looks, what the cause is looked at with, and the lines by hand: none fails, and nothing is left."""
-    assert callable(scenario)
     scenario(shell.tier1, spoiler)
     spoiler.rule = lambda call: None
     guide = shell.tier1("guide", "demo", "-o", "json").json

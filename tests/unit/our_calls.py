@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 from botocore import xform_name
@@ -64,5 +65,5 @@ def _patterns(argument: ast.expr) -> list[str]:
 
 def modelled(service: str, operation: str) -> set[str]:
     """The codes that botocore's model gives an operation, as they come over the wire."""
-    shapes = model(service).operation_model(operation).error_shapes
+    shapes: list[Any] = model(service).operation_model(operation).error_shapes
     return {shape.error_code for shape in shapes}

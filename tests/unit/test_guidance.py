@@ -145,7 +145,7 @@ def attempt(**values: Any) -> Attempt:
 
 def without_id(name: str) -> dict[str, Resource]:
     """All of it in AWS, and of one nobody knows: its create was never answered."""
-    unknown = {"aws_id": None, "state": ResourceState.CREATING, "facts": {}}
+    unknown: dict[str, Any] = {"aws_id": None, "state": ResourceState.CREATING, "facts": {}}
     return {id: replace(row, **unknown) if row.name == name else row for id, row in rows().items()}
 
 
@@ -208,7 +208,8 @@ def test_each_mend_is_filled_in_whatever_is_known(key: str) -> None:
     """With everything known and with nothing: no field stays open, no command is cut, all are real."""
     operation, _, code = key.rpartition("/")
     step = next(name for name in ("vpc", "instance") if operation != "RunInstances" or name == "instance")
-    for known in (None, {}):
+    nothing: dict[str, Resource] = {}
+    for known in (None, nothing):
         told = failure(code, step, operation=operation or "CreateVpc")
         guide = guidance.guide(story(known, failure=told, endpoint=""))
         assert guide.cause is not None
@@ -531,7 +532,7 @@ def test_with_nothing_left_the_script_only_says_so(told: Mapping[str, Any]) -> N
 
 def test_the_local_aws_lends_the_script_keys_that_open_nothing() -> None:
     """Only there, and only where no profile is named."""
-    local = {"endpoint": "http://127.0.0.1:5000", "profile": ""}
+    local: dict[str, Any] = {"endpoint": "http://127.0.0.1:5000", "profile": ""}
     assert "LEND=yes" in script(story(**local))
     assert "LEND=''" in script(story(**{**local, "profile": "mine"}))
     assert "LEND=''" in script(story(endpoint="", profile=""))
