@@ -15,7 +15,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from scripts.sentences import UNREAD, Sentence, closing_words, sentences
 from tier1_engine import errors, failures, states
+from tier1_engine.ec2_codes import EC2_CODES, EC2_COMMON
+from tier1_engine.error_codes import FINAL_CODES, About
+from tier1_engine.guidance.advice import CATALOGUE
+from tier1_engine.guidance.remedies import BY_ABOUT, UNKNOWN
 from tier1_engine.kinds import Kind
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +65,16 @@ CODES_IN_WORDS: Sequence[tuple[str, Iterable[str]]] = (
     ("AWS never answered (codes of ours): tried again; it may have acted", failures.NEVER_ANSWERED),
     ("The endpoint does not know the call: a look answers `unknown`", failures.UNSUPPORTED_CODES),
 )
+ABOUT_IN_WORDS: Mapping[About, str] = {
+    About.ACCESS: "A permission is missing",
+    About.ACCOUNT: "AWS holds the account back",
+    About.CAPACITY: "AWS has no room, or the subnet has not",
+    About.QUOTA: "A limit of the account",
+    About.MISSING: "What the call refers to is not there",
+    About.CONFLICT: "Something else has the place, the name or the number",
+    About.STATE: "It is not in a state in which this can be done",
+    About.REQUEST: "What was asked for cannot be",
+}
 KIND_CODES: Sequence[tuple[str, str]] = (
     ("already_exists", "back to looking for what an earlier call made"),
     ("not_visible_yet", "what it refers to is too young to be seen: tried again"),
@@ -214,6 +229,8 @@ def _actions(actions: Iterable[str]) -> str:
 def errors_page() -> str:
     """The tree of errors with exit codes, and what AWS's own codes mean everywhere."""
     codes = [(meaning, _codes(known)) for meaning, known in CODES_IN_WORDS]
+    said = sentences()
+    unread = sorted({one.module for one in said if not one.text})
     return _page(
         "Errors",
         "Every error that `tier1` raises on purpose. Its text is one sentence: what happened, what to do.",
@@ -222,8 +239,103 @@ def errors_page() -> str:
         _exit_codes(),
         "## Codes of AWS that mean the same for every kind",
         _table(("what follows", "codes"), codes),
-        "What a single kind knows beside these stands in [kinds](kinds.md).",
+        "What a single kind knows beside these stands in [kinds](kinds.md); what follows a failure, and what "
+        "helps, in [failures](failures.md).",
+        "## Sentences",
+        "Each is printed to stderr behind `tier1: `, and the command ends with the code. A name in braces is "
+        "what the code calls the value that stands there. Read off the code where it raises the error; "
+        f"{len(unread)} modules also pass on {UNREAD[1:-1]}: {_codes(unread)}. What the command line says of "
+        "a wrong option (code 2) is typer's own, and what failed calls lead to is told by `tier1 guide`.",
+        *(_sentences(code, said) for code in EXIT_CODES if any(one.exit_code == code for one in said)),
+        "### Exit codes 0, 3, 4, 5, and what was begun",
+        "No error ends these commands: they say on stdout what came of it, and what leads on.",
+        "\n".join(f"- {_literal(text)}" for text in closing_words()),
     )
+
+
+def _sentences(code: int, said: Sequence[Sentence]) -> str:
+    """The sentences of one exit code; those that say the same in two places stand once."""
+    texts = sorted({" ".join(one.text.split()) for one in said if one.exit_code == code and one.text})
+    return f"### Exit code {code}\n\n" + "\n".join(f"- {_literal(text)}" for text in texts)
+
+
+def _literal(text: str) -> str:
+    """A sentence as code, whatever it quotes itself."""
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+# --- failures
+
+
+def failures_page() -> str:
+    """The two tables of failures, the codes by what they are about, and the remedies."""
+    steps = [
+        (
+            row.failure,
+            f"`{row.phase}`",
+            _kinds_of(row),
+            f"`{row.becomes}`",
+            row.happens,
+        )
+        for row in failures.STEPS
+    ]
+    calls = [(row.failure, row.becomes, row.happens, _which(row)) for row in failures.CALLS]
+    about = [(ABOUT_IN_WORDS[about], _codes(codes)) for about, codes in FINAL_CODES.items()]
+    ec2 = [(f"`{operation}`", _codes(codes - EC2_COMMON) or "-") for operation, codes in EC2_CODES.items()]
+    return _page(
+        "Failures",
+        "What can go wrong, what class of failure it is, and what happens then. Codes are matched, never "
+        "words. `tier1 guide ID` tells the same of one deployment, with its ids.",
+        "## A step that has failed for good",
+        "The worst class among the failed steps decides: critical before recoverable. A blocked call stops "
+        "everything before that, and keeps everything.",
+        _table(("failure", "phase", "kinds", "class", "what happens"), steps),
+        "## One failed call",
+        "The first row that fits decides. Where the class is the step's, no further try is made.",
+        _table(("failure", "class", "what happens", "which"), calls),
+        "Under the goals `rolled_back` and `destroyed` no class triggers anything: what would not delete is "
+        "reported with its reason, and the failure that broke the deployment stays first.",
+        "## Final codes, by what they are about",
+        _table(("about", "codes"), about),
+        "## What EC2 can answer to our calls",
+        'By "Error codes for the Amazon EC2 API" of its reference. Every call can also answer with the '
+        f"common ones: {_codes(EC2_COMMON)}.",
+        _table(("call", "codes of its own"), ec2),
+        "## What helps",
+        "By code, or by call and code where one call means something else by it. Names in braces are filled "
+        "in by `tier1 guide`.",
+        _table(("code", "what it means", "what to do"), _remedies()),
+    )
+
+
+def _kinds_of(row: failures.StepFailure) -> str:
+    some = any(other.kinds for other in failures.STEPS if other.phase is row.phase)
+    return _codes(row.kinds) or ("all others" if some else "all")
+
+
+def _which(row: failures.CallFailure) -> str:
+    """Which failed calls a row is about."""
+    if row.any_code:
+        return "any other code"
+    if row.without_end:
+        return "any code"
+    codes = _codes(row.codes) if len(row.codes) <= SHOWN_CODES else "see below"
+    declared = (
+        f"what the kind declares as [{row.declared.replace('_', ' ')}](kinds.md)" if row.declared else ""
+    )
+    actions = "to " + ", ".join(f"`{action}`" for action in sorted(row.actions)) if row.actions else ""
+    return "; ".join(filter(None, (codes, declared, actions)))
+
+
+SHOWN_CODES = 20
+
+
+def _remedies() -> Iterator[tuple[str, str, str]]:
+    for key, remedy in sorted(CATALOGUE.items()):
+        yield f"`{key}`", remedy.why, " ".join(remedy.mend)
+    for about, remedy in BY_ABOUT.items():
+        yield f"any other that is about {about}", remedy.why, " ".join(remedy.mend)
+    yield "one that nobody knows", UNKNOWN.why, " ".join(UNKNOWN.mend)
 
 
 def _tree(error: type[errors.Tier1Error], lead: str = "", branch: str = "") -> Iterator[str]:
@@ -262,6 +374,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/commands.md": commands_page,
     "docs/kinds.md": kinds_page,
     "docs/errors.md": errors_page,
+    "docs/failures.md": failures_page,
 }
 """The generated pages, by their path below the root, and what each should say."""
 

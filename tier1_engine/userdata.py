@@ -31,6 +31,17 @@ from string import ascii_lowercase
 
 MAX_BYTES = 16_384
 """What EC2 takes as user data, before it is encoded for the call (EC2 user guide, "User data")."""
+FAILED_MARK = re.compile(r"tier1: user-data-failed (\S+)")
+"""The whole line that says that the user data ended badly, and with which code."""
+
+MEANINGS: Mapping[str, str] = {
+    "300": "it ended early, by a signal or a defect of tier1's part",
+    "301": "the mount path could not be made",
+    "302": "the file system could not be mounted",
+    "303": "the user's script could not be unpacked",
+}
+"""Of the codes that no exit status can be."""
+
 _LONGEST_ID = "fs-" + "f" * 40
 _LONGEST_ADDRESS = "255.255.255.255"
 
@@ -62,6 +73,16 @@ def largest_bytes(script: str | None, *, mount_path: str, region: str, zones: in
         script=script, file_system_id=_LONGEST_ID, mount_path=mount_path, region=region, mount_targets=targets
     )
     return len(text.encode())
+
+
+def meaning_of(code: str) -> str:
+    """What the code of a failed mark says, in words."""
+    if code in MEANINGS:
+        return MEANINGS[code]
+    status = int(code) if code.isdigit() else 0
+    if 128 < status <= 255:
+        return f"the user's script was ended by signal {status - 128}"
+    return f"the user's script ended with status {code}"
 
 
 @cache

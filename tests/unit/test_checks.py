@@ -127,8 +127,8 @@ def test_a_failed_script_is_reported_with_its_code() -> None:
     after = judge_marks("tier1: mounted\ntier1: user-data-failed 7")
     assert before.problem is not None
     assert after.problem is not None
-    assert "code 302, and EFS is not mounted" in before.problem.message
-    assert "code 7, after EFS was mounted" in after.problem.message
+    assert "code 302 (the file system could not be mounted), and EFS is not mounted" in before.problem.message
+    assert "code 7 (the user's script ended with status 7), after EFS was mounted" in after.problem.message
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from types import ModuleType
 
 import pytest
 
-from scripts import generate_docs, verify
-from tier1_engine import checks, errors, models, resources
+from scripts import generate_docs, sentences, verify
+from tier1_engine import checks, errors, failures, models, resources
+from tier1_engine.error_codes import FINAL_CODES
+from tier1_engine.guidance.advice import CATALOGUE
 from tier1_engine.states import CONDITIONS, TRANSITIONS, State
 
 
@@ -81,6 +83,28 @@ def test_every_command_has_its_help_with_an_example() -> None:
     ).keys()
     for path, text in sections:
         assert "Example: " in text.splitlines()[-1], path
+
+
+def test_every_row_of_both_tables_of_failures_and_every_remedy_is_on_the_page() -> None:
+    """A row, a code or a remedy that is new is documented by being added."""
+    text = page("failures")
+    for failure in (*(row.failure for row in failures.STEPS), *(row.failure for row in failures.CALLS)):
+        assert f"| {failure} |" in text
+    for code in (*CATALOGUE, *frozenset().union(*FINAL_CODES.values())):
+        assert f"`{code}`" in text
+
+
+def test_what_the_code_raises_is_on_the_page_of_errors_under_its_exit_code() -> None:
+    """Also where a function makes the words; and a sentence that is made of others is not invented."""
+    said = sentences.sentences()
+    assert len([one for one in said if one.text]) > 60
+    assert {one.exit_code for one in said} >= {1, 2, 6, 7, 8, 9}
+    text = page("errors")
+    under_8 = text.partition("### Exit code 8")[2].partition("###")[0]
+    assert "There is no deployment {reference}: see `tier1 list`." in under_8
+    under_2 = text.partition("### Exit code 2")[2].partition("###")[0]
+    assert "not failed: {flag} is for what has failed." in under_2
+    assert "could not be taken down whole" in text
 
 
 # --- verify

@@ -5,18 +5,31 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.kinds import SimKind
+from tests.unit.our_calls import calls, modelled
+from tier1_engine import resources
+from tier1_engine.blueprints.tier1 import Tier1
+from tier1_engine.ec2_codes import EC2_CODES, EC2_COMMON
+from tier1_engine.error_codes import FINAL_CODES, About
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures import (
     BLOCKED_CODES,
+    CALLS,
     NEVER_ANSWERED,
     SERVER_CODES,
+    STEPS,
     THROTTLE_CODES,
     UNSUPPORTED_CODES,
     Verdict,
+    about_of,
+    class_of,
     is_unsupported,
     judge,
+    row_of,
+    step_row,
 )
-from tier1_engine.states import Action
+from tier1_engine.kinds import Kind
+from tier1_engine.spec import Spec
+from tier1_engine.states import Action, FailureClass, Phase
 
 KIND = SimKind("net")
 
@@ -104,3 +117,104 @@ def test_no_code_has_two_meanings() -> None:
     """The tables are disjoint."""
     tables = [BLOCKED_CODES, THROTTLE_CODES, NEVER_ANSWERED, SERVER_CODES]
     assert sum(map(len, tables)) == len(frozenset().union(*tables))
+
+
+# --- the table walked
+
+
+def test_no_modelled_error_of_a_call_that_we_make_is_unclassed() -> None:
+    """EFS, IAM, SSM and STS, by the models of botocore."""
+    ours = [(service, operation) for service, operation in calls() if service != "ec2"]
+    assert {service for service, _ in ours} == {"efs", "iam", "ssm", "sts"}
+    unclassed = {
+        (operation, code)
+        for service, operation in ours
+        for code in modelled(service, operation)
+        if about_of(code) is None
+    }
+    assert unclassed == set()
+
+
+def test_every_ec2_call_has_its_codes_and_each_of_them_is_classed() -> None:
+    """By AWS's own list: an EC2 call that is new in the code is put there, one that is gone taken out."""
+    assert {operation for service, operation in calls() if service == "ec2"} == EC2_CODES.keys()
+    for operation, codes in EC2_CODES.items():
+        assert codes > EC2_COMMON or codes == EC2_COMMON, operation
+        assert {code for code in codes if about_of(code) is None} == set(), operation
+
+
+def test_what_a_kind_declares_is_classed_too() -> None:
+    """Outside the moment in which a kind's declaration counts, its codes mean something as well."""
+    for kind in resources.discover().values():
+        declared = kind.already_exists | kind.not_visible_yet | kind.next_candidate | kind.gone | kind.in_use
+        assert {code for code in declared if about_of(code) is None} == set(), kind.name
+
+
+def test_no_final_code_is_about_two_things() -> None:
+    """Nor is one of them blocked, or tried again, by its code."""
+    every = [code for codes in FINAL_CODES.values() for code in codes]
+    assert len(every) == len(set(every))
+    assert not set(every) & (BLOCKED_CODES | THROTTLE_CODES | NEVER_ANSWERED | SERVER_CODES)
+    assert About.CREDENTIALS not in FINAL_CODES
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("kind", [None, *resources.discover().values()], ids=lambda k: k and k.name)
+def test_every_code_of_ours_has_a_row_and_every_action_its_verdict(kind: Kind | None, action: Action) -> None:
+    """No failed call falls through the table; what is final fits a row of its own, not the last one."""
+    for codes in (*FINAL_CODES.values(), BLOCKED_CODES, THROTTLE_CODES):
+        for code in codes:
+            row = row_of(error(code), action, kind, young=False)
+            assert not row.any_code, code
+
+
+def test_a_code_that_nobody_knows_is_critical_at_a_create_and_transient_with_5xx() -> None:
+    """The last row, and the one for AWS's own failures."""
+    odd = row_of(error("Odd"), Action.CREATE, KIND, young=True)
+    assert (odd.any_code, odd.verdict) == (True, Verdict.FATAL)
+    assert row_of(error("Odd", status=503), Action.CREATE, KIND, young=True).without_end
+
+
+def test_every_row_is_reached() -> None:
+    """None is hidden by one above it."""
+    codes = [
+        *("PermitRefused", "AuthFailure", "Throttling", "CallTimeout", "Unavailable", "Odd"),
+        *("UnauthorizedOperation", "VpcLimitExceeded", "IncorrectInstanceState"),
+        *("InvalidInstanceID.NotFound", "IdempotentParameterMismatch", "InsufficientInstanceCapacity"),
+        "InvalidParameterValue",
+    ]
+    kind = resources.discover()["instance"]
+    tried = {
+        row_of(error(code, acted), action, one, young=young).failure
+        for code in codes
+        for action in (Action.CREATE, Action.DELETE)
+        for acted in Acted
+        for one in (kind, None)
+        for young in (True, False)
+    }
+    assert tried == {row.failure for row in CALLS}
+
+
+# --- steps
+
+
+def test_a_step_s_class_is_the_policy_s() -> None:
+    """DESIGN section 4, the user story's own words first."""
+    assert class_of(Phase.NETWORK, "vpc") is FailureClass.CRITICAL
+    assert class_of(Phase.EFS, "file_system") is class_of(Phase.EFS, "mount_target") is FailureClass.CRITICAL
+    assert class_of(Phase.EC2, "instance") is class_of(Phase.EC2, "role") is FailureClass.CRITICAL
+    assert class_of(Phase.HEALTH, "efs_mount") is FailureClass.CRITICAL
+    assert class_of(Phase.HEALTH, "http") is class_of(Phase.HEALTH, "tcp") is FailureClass.RECOVERABLE
+    assert {step_row(row.phase, kind).failure for row in STEPS for kind in (*row.kinds, "other")} == {
+        row.failure for row in STEPS
+    }
+
+
+def test_the_blueprint_asks_for_the_classes_of_the_table() -> None:
+    """Every step of a plan with all checks."""
+    services = [{"name": "web", "url": "http://{public_ip}/"}, {"name": "db", "tcp": "{private_ip}:5432"}]
+    spec = Spec.model_validate({"name": "demo", "region": "us-east-1", "health": {"services": services}})
+    plan = Tier1().plan(spec)
+    assert {step.phase for step in plan.steps} == set(Phase)
+    for step in plan.steps:
+        assert step.on_failure is class_of(step.phase, step.kind), step.name

@@ -306,6 +306,38 @@ def test_the_reason_of_an_end_is_kept_and_may_lead_to_the_next_candidate() -> No
     assert "Spot instance termination" in sight.problem.message
 
 
+TAKEN_BACK = {
+    "State": {"Name": "terminated"},
+    "StateReason": {"Code": "Server.SpotInstanceTermination", "Message": "Spot instance termination"},
+    "SpotInstanceRequestId": "sir-1",
+}
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (
+            {"Status": {"Code": "instance-terminated-no-capacity", "Message": "No capacity."}},
+            "Spot instance termination (spot request sir-1 is instance-terminated-no-capacity: No capacity.)",
+        ),
+        ({}, "Spot instance termination"),
+        (refusal("UnauthorizedOperation"), "Spot instance termination"),
+    ],
+)
+def test_a_spot_instance_that_ended_tells_its_request_s_status(request_: Any, said: str) -> None:
+    """Beside the reason, whose code decides; a request that cannot be read takes nothing from it."""
+    instance = {"InstanceId": INSTANCE, **TAKEN_BACK}
+    answer = request_ if isinstance(request_, CallError) else {"SpotInstanceRequests": [request_]}
+    cloud = ScriptedCloud(
+        describe_instances={"Reservations": [{"Instances": [instance]}]},
+        describe_spot_instance_requests=answer,
+    )
+    sight = KIND.describe(cloud, target({"associate_public_ip": True}, aws_id=INSTANCE))
+    assert sight.problem is not None
+    assert sight.problem.code == "Server.SpotInstanceTermination"
+    assert sight.problem.message.endswith(said)
+
+
 def test_one_that_somebody_terminated_has_no_fault_of_its_own() -> None:
     """It is made anew; without a reason from AWS there is none to report."""
     for reason in ({"Code": "Client.UserInitiatedShutdown", "Message": "m"}, {}):

@@ -102,11 +102,16 @@ def test_list_loads_the_database_and_at_most_the_screen(output: str) -> None:
         assert f"tier1_engine.{module}" not in found
 
 
-def test_show_loads_no_cloud(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> None:
-    """The kinds give links, and the engine finds the name; neither loads AWS's libraries."""
+@pytest.mark.parametrize(
+    "command", [("show",), ("guide",), ("guide", "-o", "json"), ("guide", "-o", "shell")], ids=" ".join
+)
+def test_show_and_guide_load_no_cloud(
+    monkeypatch: pytest.MonkeyPatch, sqlite_url: str, command: tuple[str, ...]
+) -> None:
+    """The kinds give links and commands, and the engine finds the name; none loads AWS's libraries."""
     monkeypatch.setenv("TIER1_DATABASE_URL", sqlite_url)
     store = Store.open(sqlite_url)
     store.create(deployment(), [step()], "asked for")
     store.close()
-    found = packages(loaded("show", "demo"))
+    found = packages(loaded(*command, "demo"))
     assert not found & {"boto3", "botocore", "moto", "pydantic", "alembic", "transitions"}

@@ -22,12 +22,13 @@ from typing import Any
 
 from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
 from tier1_engine.blueprints.tier1_survey import survey
+from tier1_engine.failures import class_of
 from tier1_engine.kinds import Cloud
 from tier1_engine.resources._shared import partition
 from tier1_engine.spec import Spec
 from tier1_engine.spec_parts import Service
 from tier1_engine.spec_values import subnet_cidrs
-from tier1_engine.states import FailureClass, Phase
+from tier1_engine.states import Phase
 
 NFS_PORT = 2049
 MANAGED_POLICIES = ("AmazonSSMManagedInstanceCore", "AmazonElasticFileSystemClientReadWriteAccess")
@@ -297,16 +298,11 @@ def _service(spec: Spec, service: Service) -> StepPlan:
         ("http", {"url": service.url}) if service.url is not None else ("tcp", {"tcp": service.tcp})
     )
     addresses = {name: ref("instance", name) for name in ("public_ip", "private_ip")}
-    return _check(spec, f"service-{service.name}", kind, {**template, **addresses}, FailureClass.RECOVERABLE)
+    return _check(spec, f"service-{service.name}", kind, {**template, **addresses})
 
 
-def _check(
-    spec: Spec,
-    name: str,
-    kind: str,
-    inputs: Mapping[str, Any],
-    on_failure: FailureClass = FailureClass.CRITICAL,
-) -> StepPlan:
+def _check(spec: Spec, name: str, kind: str, inputs: Mapping[str, Any]) -> StepPlan:
+    on_failure = class_of(Phase.HEALTH, kind)
     return StepPlan(
         name, Phase.HEALTH, kind, Mode.CHECK, ("instance",), dict(inputs), spec.health_seconds, on_failure
     )

@@ -6,11 +6,11 @@ Owns the reading of both. It changes nothing on the instance: the command only a
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tier1_engine import userdata
 from tier1_engine.checks._sights import PASSED, failed, unknown, waiting
 from tier1_engine.errors import CallError
 from tier1_engine.kinds import Check, Cloud, Sight
@@ -19,7 +19,6 @@ from tier1_engine.resources._shared import is_unsupported
 from tier1_engine.resources._time import iso_8601
 
 BEGIN, MOUNTED, READY = "tier1: begin", "tier1: mounted", "tier1: ready"
-_FAILED = re.compile(r"tier1: user-data-failed (\S+)")
 
 SAMPLE_OUTPUT = "Linux version 2.6.16-xenU"
 """How the sample in EC2's API reference begins, which emulators serve as every instance's output."""
@@ -68,12 +67,13 @@ def judge_marks(text: str) -> Sight:
     """
     operation = "GetConsoleOutput"
     lines = [line.strip() for line in text.splitlines()]
-    failure = next((match[1] for match in map(_FAILED.fullmatch, lines) if match), None)
+    failure = next((match[1] for match in map(userdata.FAILED_MARK.fullmatch, lines) if match), None)
     if failure is not None:
         when = "after EFS was mounted" if MOUNTED in lines else "and EFS is not mounted"
         return failed(
             "UserDataFailed",
-            f"The instance's user data failed with code {failure}, {when}: read its console output.",
+            f"The instance's user data failed with code {failure} ({userdata.meaning_of(failure)}), {when}: "
+            "read its console output.",
             operation,
         )
     if READY in lines:

@@ -114,7 +114,7 @@ def _failed(deployment: Deployment) -> list[Line]:
 def _blocked_on_the_way_back(record: Record) -> _End:
     deployment = record.deployment
     said = f"{_title(deployment)} is {deployment.state}, but AWS does not let us act: sign in, or reach it."
-    commands = [*_start_again(deployment), _go_on("then go on", deployment)]
+    commands = [_explained(deployment), *_start_again(deployment), _go_on("then go on", deployment)]
     return _End([Line(said, Tone.BAD), *_what_is_left(record)], commands)
 
 
@@ -131,7 +131,10 @@ def _stalled(record: Record) -> _End:
     # What ended the way forward comes first; of a destruction it is what would not delete.
     cause = _failed(deployment) if deployment.goal is Goal.ROLLED_BACK else []
     why = _what_is_left(record) or _failed(deployment)
-    return _End([*cause, Line(said, Tone.BAD), *why], [_go_on("once that is mended", deployment)])
+    return _End(
+        [*cause, Line(said, Tone.BAD), *why],
+        [_explained(deployment), _go_on("once that is mended", deployment)],
+    )
 
 
 def notes(record: Record) -> list[Line]:
@@ -164,12 +167,13 @@ def options(record: Record) -> list[Line]:
     failure = deployment.failure or {}
     if failure.get("class") == FailureClass.BLOCKED:
         start = _start_again(deployment) if failure.get("code") in UNREACHABLE_CODES else []
-        return [*start, _go_on("sign in, or reach AWS, then go on", deployment)]
+        return [_explained(deployment), *start, _go_on("sign in, or reach AWS, then go on", deployment)]
     lines = [_command("to try the failed step again", f"tier1 resume {deployment.id} --retry")]
     if openings.why_not_without(record) is None:
         lines.append(_command("to go on with a warning", f"tier1 resume {deployment.id} --continue"))
     if deployment.activated_at is None:
         lines.append(_command("to delete all that it made", f"tier1 rollback {deployment.id}"))
+    lines.append(_explained(deployment))
     return lines
 
 
@@ -187,6 +191,10 @@ def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
         lines.append(Line(f"Kept ({len(staying)}), with all that they need:"))
         lines += [_of_resource(resource) for resource in staying]
     return [Line(_indented(line.text), line.tone) for line in lines]
+
+
+def _explained(deployment: Deployment) -> Line:
+    return _command("what it means, and what helps", f"tier1 guide {deployment.id}")
 
 
 def _go_on(purpose: str, deployment: Deployment) -> Line:

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from tier1_engine import __version__
 from tier1_engine.cli.boundary import boundary, install_hook
-from tier1_engine.cli.options import LogOutput, Lost, OnRecoverable, Output, Pace
+from tier1_engine.cli.options import GuideOutput, LogOutput, Lost, OnRecoverable, Output, Pace
 from tier1_engine.cli.signals import Signals
 from tier1_engine.states import State
 
@@ -298,6 +298,23 @@ def log(
     if console:
         _end(command.console(id, output))
     _end(command.run(id, command.Wanted(failed, since, resource), follow=follow, output=output))
+
+
+@app.command(epilog="Example: tier1 guide ai-stack -o shell >undo.sh && bash undo.sh")
+def guide(
+    id: Reference,
+    output: Annotated[
+        GuideOutput,
+        typer.Option(
+            "--output", "-o", help="How the guide is written; `shell` is a script that deletes by `aws`."
+        ),
+    ] = GuideOutput.TABLE,
+) -> None:
+    """Say what happened, what is safe, what it costs, and the commands that mend or remove it."""
+    _reading()
+    from tier1_engine.cli import guide as command
+
+    _end(command.run(id, output))
 
 
 @db.command(epilog="Example: TIER1_DATABASE_URL=postgresql://tier1@db/tier1 tier1 db upgrade")

@@ -20,6 +20,14 @@ class LogOutput(StrEnum):
     JSONL = "jsonl"
 
 
+class GuideOutput(StrEnum):
+    """How a guide is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    SHELL = "shell"
+
+
 class OnRecoverable(StrEnum):
     """What follows a failure that the stack can live with."""
 

@@ -18,7 +18,7 @@ from tier1_engine.kinds import (
     Sight,
     Target,
 )
-from tier1_engine.resources._shared import ANY, carries
+from tier1_engine.resources._shared import ANY, aws, carries
 
 NAME_LIMIT_CHARACTERS = 64
 """Of a role (iam model of botocore, roleNameType); a profile's is 128, and the same name serves both."""
@@ -32,6 +32,13 @@ def name_of(target: Target) -> str:
     room = NAME_LIMIT_CHARACTERS - len(_PREFIX) - len(target.deployment_id) - 1
     readable = target.tags.get(TAG_NAME, "")[:room].rstrip("-")
     return "-".join(filter(None, (_PREFIX.rstrip("-"), readable, target.deployment_id)))
+
+
+def find_line(operation: str, member: str, name_member: str, target: Target) -> str:
+    """The `aws iam` line that prints this deployment's role or profile, if it is under our path."""
+    name = target.aws_id or name_of(target)
+    query = f"{member}[?{name_member}=='{name}' && Path=='{IAM_PATH}'].{name_member}"
+    return aws("iam", operation, "--path-prefix", IAM_PATH, "--query", query, "--output", "text")
 
 
 def proves(target: Target, sight: Sight) -> bool:

@@ -11,10 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tier1_engine.errors import Acted, CallError
-from tier1_engine.kinds import TAG_RESOURCE, Cloud, Target
+from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE, Cloud, Target
 
 ANY = "*"
 """As the value of a wanted tag: any value will do."""
+
+PROOF = (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
+"""The tags that prove an object ours."""
 
 UNSUPPORTED_CODES = frozenset(
     {
@@ -98,6 +101,28 @@ def console(region: str, service: str, fragment: str) -> str:
 def aws(*words: str) -> str:
     """One `aws` command line, quoted for a shell, without region and profile."""
     return shlex.join(("aws", *words))
+
+
+def find_line(operation: str, member: str, id_member: str, target: Target, *filters: str) -> str:
+    """The `aws ec2` line that prints the ids of whatever carries this resource's tags, one word each.
+
+    Args:
+        operation: e.g. `describe-vpcs`; `member` and `id_member` are where its reply has the ids.
+        filters: more of EC2's filters, as the command line takes them.
+    """
+    tagged = [f"Name=tag:{tag},Values={target.tags[tag]}" for tag in PROOF]
+    query = f"{member}[].{id_member}"
+    return aws("ec2", operation, "--filters", *tagged, *filters, "--query", query, "--output", "text")
+
+
+def tagged_query(tags: Mapping[str, str]) -> str:
+    """The condition, in the command line's query language, that `Tags` holds all of `tags`."""
+    return " && ".join(f"Tags[?Key=='{key}' && Value=='{value}']" for key, value in tags.items())
+
+
+def proof(target: Target) -> dict[str, str]:
+    """The tags that prove an object to be this resource."""
+    return {tag: target.tags[tag] for tag in PROOF}
 
 
 def part(reply: Mapping[str, Any], *path: str, operation: str) -> Any:

@@ -9,9 +9,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, TAG_RESOURCE, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.kinds import ABSENT, TAG_RESOURCE, Cloud, Kind, Presence, Problem, Recipe, Sight, Target
 from tier1_engine.resources import _efs
-from tier1_engine.resources._shared import arn, aws, carries, console, part, tag_dict, tag_list
+from tier1_engine.resources._shared import (
+    arn,
+    aws,
+    carries,
+    console,
+    part,
+    proof,
+    tag_dict,
+    tag_list,
+    tagged_query,
+)
 from tier1_engine.resources._time import iso_8601
 
 USABLE_STATES = frozenset({"available", "updating"})
@@ -102,6 +112,14 @@ class FileSystem(Kind):
             "look": [aws("efs", "describe-file-systems", "--file-system-id", aws_id)],
             "delete": [aws("efs", "delete-file-system", "--file-system-id", aws_id)],
         }
+
+    def recipe(self, target: Target) -> Recipe:
+        query = f"FileSystems[?{tagged_query(proof(target))}].FileSystemId"
+        return Recipe(
+            find=aws("efs", "describe-file-systems", "--query", query, "--output", "text"),
+            delete='aws efs delete-file-system --file-system-id "$id"',
+            lingers=True,
+        )
 
 
 def _made_for(target: Target, description: Mapping[str, Any]) -> bool:

@@ -7,12 +7,13 @@ candidate is asked for is decided by the engine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Recipe, Sight, Target
 from tier1_engine.resources import instance_request
 from tier1_engine.resources._console_output import console_output
 from tier1_engine.resources._shared import (
@@ -20,6 +21,7 @@ from tier1_engine.resources._shared import (
     aws,
     carries,
     console,
+    find_line,
     part,
     resource_filters,
     tag_dict,
@@ -97,6 +99,7 @@ class Instance(Kind):
         "ec2:CreateTags",
         "ec2:DescribeInstances",
         "ec2:DescribeImages",
+        "ec2:DescribeSpotInstanceRequests",
         "ec2:GetConsoleOutput",
         "ec2:TerminateInstances",
         "ssm:GetParameter",
@@ -132,7 +135,8 @@ class Instance(Kind):
         if instance is None:
             return ABSENT
         wants_public = bool(target.request.get("associate_public_ip"))
-        return _sight(cloud, instance, may_wait=wants_public and _just_launched(instance, reply))
+        sight = _sight(cloud, instance, may_wait=wants_public and _just_launched(instance, reply))
+        return replace(sight, problem=_with_spot_status(cloud, instance, sight.problem))
 
     def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
         cloud.change("ec2", "terminate_instances", InstanceIds=[sight.aws_id])
@@ -158,6 +162,15 @@ class Instance(Kind):
                 aws("ec2", "wait", "instance-terminated", "--instance-ids", aws_id),
             ],
         }
+
+    def recipe(self, target: Target) -> Recipe:
+        standing = "Name=instance-state-name,Values=pending,running,shutting-down,stopping,stopped"
+        return Recipe(
+            find=find_line("describe-instances", "Reservations[].Instances", "InstanceId", target, standing),
+            keep='aws ec2 get-console-output --instance-id "$id" --query Output --output text',
+            delete='aws ec2 terminate-instances --instance-ids "$id"',
+            wait='aws ec2 wait instance-terminated --instance-ids "$id"',
+        )
 
 
 def _list(cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
@@ -204,6 +217,27 @@ def _problem(instance: Mapping[str, Any], state: str, presence: Presence) -> Pro
     said = reason.get("Message") or instance.get("StateTransitionReason") or "AWS gives no reason"
     message = f"The instance {instance['InstanceId']} is {state}: {said}"
     return Problem(code or f"InstanceState.{state}", message, operation="DescribeInstances")
+
+
+def _with_spot_status(cloud: Cloud, instance: Mapping[str, Any], problem: Problem | None) -> Problem | None:
+    """The reason with what the spot request says of itself, such as `instance-terminated-no-capacity`.
+
+    Only words come of it: where the request cannot be read, the reason stands without them.
+    Source: EC2 user guide, "Spot Instance request status codes".
+    """
+    request_id = instance.get("SpotInstanceRequestId")
+    if problem is None or not request_id:
+        return problem
+    try:
+        reply = cloud.read("ec2", "describe_spot_instance_requests", SpotInstanceRequestIds=[request_id])
+    except CallError:
+        return problem
+    shown = reply.get("SpotInstanceRequests") or ()
+    status = next((one.get("Status") or {} for one in shown), {})
+    if not status.get("Code"):
+        return problem
+    said = f"{problem.message} (spot request {request_id} is {status['Code']}: {status.get('Message', '')})"
+    return replace(problem, message=said)
 
 
 def _just_launched(instance: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:

@@ -9,9 +9,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, IAM_PATH, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.kinds import (
+    ABSENT,
+    IAM_PATH,
+    Cloud,
+    Freeing,
+    Kind,
+    Presence,
+    Problem,
+    Recipe,
+    Sight,
+    Target,
+)
 from tier1_engine.resources import _iam
-from tier1_engine.resources._shared import aws, console, part, partition, tag_dict, tag_list
+from tier1_engine.resources._shared import aws, console, part, partition, proof, tag_dict, tag_list
 from tier1_engine.resources._time import iso_8601
 
 ROLE = "role"
@@ -131,6 +142,25 @@ class InstanceProfile(Kind):
             "look": [aws("iam", "get-instance-profile", *profile)],
             "delete": [*take_out, aws("iam", "delete-instance-profile", *profile)],
         }
+
+    def recipe(self, target: Target) -> Recipe:
+        profile = 'aws iam get-instance-profile --instance-profile-name "$id"'
+        return Recipe(
+            find=_iam.find_line("list-instance-profiles", "InstanceProfiles", "InstanceProfileName", target),
+            absent=self.gone,
+            evidence=(f"{profile} --query 'InstanceProfile.Tags[].[Key,Value]' --output text",),
+            proof=proof(target),
+            untagged=True,
+            free=(
+                Freeing(
+                    f"{profile} --query 'InstanceProfile.Roles[].RoleName' --output text",
+                    'aws iam remove-role-from-instance-profile --instance-profile-name "$id" '
+                    '--role-name "$it"',
+                    self.gone,
+                ),
+            ),
+            delete='aws iam delete-instance-profile --instance-profile-name "$id"',
+        )
 
 
 def _profile(cloud: Cloud, name: str) -> dict[str, Any] | None:

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Sight, Target
+from tier1_engine.kinds import ABSENT, Cloud, Freeing, Kind, Presence, Recipe, Sight, Target
 from tier1_engine.resources._shared import (
     arn,
     aws,
     carries,
     console,
+    find_line,
     oldest_first,
     part,
     resource_filters,
@@ -115,6 +116,21 @@ class InternetGateway(Kind):
             "look": [aws("ec2", "describe-internet-gateways", "--internet-gateway-ids", aws_id)],
             "delete": [*detach, aws("ec2", "delete-internet-gateway", *gateway)],
         }
+
+    def recipe(self, target: Target) -> Recipe:
+        attached = "InternetGateways[].Attachments[].VpcId"
+        return Recipe(
+            find=find_line("describe-internet-gateways", "InternetGateways", "InternetGatewayId", target),
+            free=(
+                Freeing(
+                    'aws ec2 describe-internet-gateways --internet-gateway-ids "$id" '
+                    f"--query '{attached}' --output text",
+                    'aws ec2 detach-internet-gateway --internet-gateway-id "$id" --vpc-id "$it"',
+                    frozenset({NOT_ATTACHED}),
+                ),
+            ),
+            delete='aws ec2 delete-internet-gateway --internet-gateway-id "$id"',
+        )
 
     def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
         hits = list(cloud.pages("ec2", "describe_internet_gateways", "InternetGateways", Filters=filters))

@@ -19,6 +19,7 @@ from tier1_engine.kinds import (
     Cloud,
     Kind,
     Presence,
+    Recipe,
     Sight,
     Target,
 )
@@ -162,7 +163,34 @@ class MountTarget(Kind):
         return {
             "look": [aws("efs", "describe-mount-targets", "--mount-target-id", aws_id)],
             "delete": [aws("efs", "delete-mount-target", "--mount-target-id", aws_id)],
+            # Its network interface is in the subnet and in the group until then; AWS has no waiter.
+            "wait": [aws("efs", "describe-mount-targets", "--mount-target-id", aws_id)],
         }
+
+    def recipe(self, target: Target) -> Recipe:
+        """The one of the file system in our subnet; proved by the tags of either, as `owns` does."""
+        file_system_id, subnet_id = (str(target.request[name]) for name in ("file_system_id", "subnet_id"))
+        query = f"MountTargets[?SubnetId=='{subnet_id}'].MountTargetId"
+        there = ("--query", query, "--output", "text")
+        groups = (
+            '$(aws efs describe-mount-target-security-groups --mount-target-id "$id" '
+            "--query 'SecurityGroups[]' --output text | tr '\\t' ,)"
+        )
+        text = ("--query", "Tags[].[Key,Value]", "--output", "text")
+        return Recipe(
+            find=aws("efs", "describe-mount-targets", "--file-system-id", file_system_id, *there),
+            absent=frozenset({_efs.FILE_SYSTEM_NOT_FOUND, _efs.MOUNT_TARGET_NOT_FOUND, INCORRECT_STATE}),
+            evidence=(
+                aws("efs", "list-tags-for-resource", "--resource-id", file_system_id, *text),
+                (
+                    f'aws ec2 describe-tags --filters "Name=resource-id,Values={groups}" '
+                    "--query 'Tags[].[Key,Value]' --output text"
+                ),
+            ),
+            proof={tag: target.tags[tag] for tag in PROOF},
+            delete='aws efs delete-mount-target --mount-target-id "$id"',
+            lingers=True,
+        )
 
 
 def _in_zone(description: Mapping[str, Any], request: Mapping[str, Any]) -> bool:

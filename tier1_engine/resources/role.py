@@ -11,9 +11,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, IAM_PATH, Cloud, Kind, Presence, Sight, Target
+from tier1_engine.kinds import ABSENT, IAM_PATH, Cloud, Freeing, Kind, Presence, Recipe, Sight, Target
 from tier1_engine.resources import _iam
-from tier1_engine.resources._shared import aws, console, is_unsupported, part, partition, tag_dict, tag_list
+from tier1_engine.resources._shared import (
+    aws,
+    console,
+    is_unsupported,
+    part,
+    partition,
+    proof,
+    tag_dict,
+    tag_list,
+)
 from tier1_engine.resources._time import iso_8601
 
 POLICIES = "policies"
@@ -150,6 +159,36 @@ class Role(Kind):
             "look": [aws("iam", "get-role", "--role-name", aws_id)],
             "delete": [*detach, aws("iam", "delete-role", "--role-name", aws_id)],
         }
+
+    def recipe(self, target: Target) -> Recipe:
+        named, text = '--role-name "$id"', "--output text"
+        in_ours = f"InstanceProfiles[?Path=='{IAM_PATH}' && InstanceProfileName=='$id'].InstanceProfileName"
+        return Recipe(
+            find=_iam.find_line("list-roles", "Roles", "RoleName", target),
+            absent=self.gone,
+            evidence=(f"aws iam list-role-tags {named} --query 'Tags[].[Key,Value]' {text}",),
+            proof=proof(target),
+            untagged=True,
+            free=(
+                Freeing(
+                    f"aws iam list-attached-role-policies {named} "
+                    f"--query 'AttachedPolicies[].PolicyArn' {text}",
+                    f'aws iam detach-role-policy {named} --policy-arn "$it"',
+                    self.gone,
+                ),
+                Freeing(
+                    f"aws iam list-role-policies {named} --query 'PolicyNames[]' {text}",
+                    f'aws iam delete-role-policy {named} --policy-name "$it"',
+                    self.gone,
+                ),
+                Freeing(
+                    f'aws iam list-instance-profiles-for-role {named} --query "{in_ours}" {text}',
+                    f'aws iam remove-role-from-instance-profile --instance-profile-name "$it" {named}',
+                    self.gone,
+                ),
+            ),
+            delete=f"aws iam delete-role {named}",
+        )
 
 
 def _wanted(target: Target) -> list[str]:

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.kinds import ABSENT, Cloud, Freeing, Kind, Presence, Problem, Recipe, Sight, Target
 from tier1_engine.resources._shared import (
     arn,
     aws,
     carries,
     console,
+    find_line,
     oldest_first,
     part,
     resource_filters,
@@ -112,6 +113,21 @@ class RouteTable(Kind):
             "look": [aws("ec2", "describe-route-tables", "--route-table-ids", aws_id)],
             "delete": [*disassociate, aws("ec2", "delete-route-table", "--route-table-id", aws_id)],
         }
+
+    def recipe(self, target: Target) -> Recipe:
+        associated = "RouteTables[].Associations[?!Main][].RouteTableAssociationId"
+        return Recipe(
+            find=find_line("describe-route-tables", "RouteTables", "RouteTableId", target),
+            free=(
+                Freeing(
+                    'aws ec2 describe-route-tables --route-table-ids "$id" '
+                    f"--query '{associated}' --output text",
+                    'aws ec2 disassociate-route-table --association-id "$it"',
+                    frozenset({NOT_ASSOCIATED}),
+                ),
+            ),
+            delete='aws ec2 delete-route-table --route-table-id "$id"',
+        )
 
     def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
         hits = list(cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters))

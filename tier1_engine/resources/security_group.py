@@ -15,12 +15,24 @@ from ipaddress import ip_network
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, TAG_DATABASE, TAG_DEPLOYMENT, Cloud, Kind, Presence, Sight, Target
+from tier1_engine.kinds import (
+    ABSENT,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    Cloud,
+    Freeing,
+    Kind,
+    Presence,
+    Recipe,
+    Sight,
+    Target,
+)
 from tier1_engine.resources._shared import (
     arn,
     aws,
     carries,
     console,
+    find_line,
     oldest_first,
     part,
     resource_filters,
@@ -154,6 +166,14 @@ class SecurityGroup(Kind):
             "delete": [*revoke, aws("ec2", "delete-security-group", *group)],
         }
 
+    def recipe(self, target: Target) -> Recipe:
+        """Rules that point from one group to another go first, those of our other groups to this one too."""
+        return Recipe(
+            find=find_line("describe-security-groups", "SecurityGroups", "GroupId", target),
+            free=tuple(_freeing(direction, target) for direction in MEMBER),
+            delete='aws ec2 delete-security-group --group-id "$id"',
+        )
+
     def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
         hits = list(cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=filters))
         return [_sight(cloud, hit) for hit in oldest_first(hits, "GroupId")]
@@ -183,6 +203,28 @@ class SecurityGroup(Kind):
         except CallError as error:
             if error.code not in (NOT_ALLOWED, NOT_FOUND):
                 raise
+
+
+def _freeing(direction: str, target: Target) -> Freeing:
+    """How a script revokes the rules of one direction in groups of ours: each as `GROUP:RULE`."""
+    ours = " ".join(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in (TAG_DATABASE, TAG_DEPLOYMENT))
+    groups = (
+        f"$(aws ec2 describe-security-groups --filters {ours} "
+        "--query 'SecurityGroups[].GroupId' --output text | tr '\\t' ,)"
+    )
+    egress = "IsEgress" if direction == "egress" else "!IsEgress"
+    points = "(GroupId=='$id' || ReferencedGroupInfo.GroupId=='$id')"
+    query = (
+        f"SecurityGroupRules[?ReferencedGroupInfo && {egress} && {points}]"
+        ".join(':', [GroupId, SecurityGroupRuleId])"
+    )
+    return Freeing(
+        f'aws ec2 describe-security-group-rules --filters "Name=group-id,Values={groups}" '
+        f'--query "{query}" --output text',
+        f'aws ec2 revoke-security-group-{direction} --group-id "${{it%%:*}}" '
+        '--security-group-rule-ids "${it#*:}"',
+        frozenset({NOT_ALLOWED, NOT_FOUND, "InvalidSecurityGroupRuleId.NotFound"}),
+    )
 
 
 def wanted_rules(request: Mapping[str, Any]) -> tuple[Rule, ...]:

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Recipe, Sight, Target
 from tier1_engine.resources._shared import (
     arn,
     aws,
     carries,
     console,
+    find_line,
     oldest_first,
     part,
     resource_filters,
@@ -104,6 +105,12 @@ class Vpc(Kind):
             "look": [aws("ec2", "describe-vpcs", "--vpc-ids", aws_id)],
             "delete": [aws("ec2", "delete-vpc", "--vpc-id", aws_id)],
         }
+
+    def recipe(self, target: Target) -> Recipe:
+        return Recipe(
+            find=find_line("describe-vpcs", "Vpcs", "VpcId", target),
+            delete='aws ec2 delete-vpc --vpc-id "$id"',
+        )
 
     def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
         hits = list(cloud.pages("ec2", "describe_vpcs", "Vpcs", Filters=filters))

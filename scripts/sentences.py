@@ -1,0 +1,111 @@
+"""The sentences that `tier1` can end with, read out of the code: what is raised, and with which words.
+
+Reads the syntax tree of every module. A sentence is what stands in `raise ERROR(...)`; what is put into
+it at run time is shown by its name in the code, in braces. Where the words are made elsewhere, by a
+function of the same module, those are followed; what cannot be read off is counted, never guessed.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import tier1_engine
+from tier1_engine import errors
+
+PACKAGE = Path(tier1_engine.__file__).parent
+DEPTH_LIMIT = 3
+LEAST_WORDS = 4
+"""Of what counts as a sentence; less is a part of one."""
+UNREAD = "(words of another error, or made from several parts)"
+
+
+@dataclass(frozen=True, order=True)
+class Sentence:
+    """One sentence, and how a command ends with it.
+
+    Attributes:
+        error: the class that is raised.
+        module: below the package, where it is raised.
+        text: the words; empty when they cannot be read off the code.
+    """
+
+    exit_code: int
+    error: str
+    module: str
+    text: str
+
+
+@cache
+def sentences() -> tuple[Sentence, ...]:
+    """Every sentence, by exit code, error and module."""
+    found: set[Sentence] = set()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = path.relative_to(PACKAGE).with_suffix("").as_posix()
+        found |= set(_in(ast.parse(path.read_text(encoding="utf-8")), module))
+    return tuple(sorted(found))
+
+
+def closing_words() -> list[str]:
+    """What a command that drives says at its end, read off the module that owns these words."""
+    tree = ast.parse((PACKAGE / "cli" / "closing.py").read_text(encoding="utf-8"))
+    texts = {_words(node, {}, 0)[0] for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
+    return sorted(text.strip() for text in texts if len(text.split()) >= LEAST_WORDS)
+
+
+def _in(tree: ast.Module, module: str) -> Iterator[Sentence]:
+    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for node in ast.walk(tree):
+        # What is raised is often made by a function that returns it: `raise refused(...)`.
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        kind = _error(name)
+        if kind is None or not node.args or isinstance(node.args[0], ast.Starred):
+            continue
+        for text in _words(node.args[0], functions, DEPTH_LIMIT) or [""]:
+            yield Sentence(kind.exit_code, name, module, text)
+
+
+def _error(name: str) -> type[errors.Tier1Error] | None:
+    """An error that ends a command by itself; one failed call does not."""
+    kind = getattr(errors, name, None)
+    if not isinstance(kind, type) or not issubclass(kind, errors.Tier1Error):
+        return None
+    return None if kind is errors.CallError else kind
+
+
+def _words(node: ast.expr, functions: dict[str, ast.FunctionDef], depth: int) -> list[str]:
+    """What an expression can say; nothing where it cannot be read off."""
+    if isinstance(node, ast.Constant):
+        return [str(node.value)]
+    if isinstance(node, ast.JoinedStr):
+        return ["".join(_part(part) for part in node.values)]
+    if isinstance(node, ast.IfExp):
+        return [*_words(node.body, functions, depth), *_words(node.orelse, functions, depth)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and depth:
+        made = functions.get(node.func.id)
+        returned = [n.value for n in ast.walk(made) if isinstance(n, ast.Return) and n.value] if made else []
+        return [text for value in returned for text in _words(value, functions, depth - 1)]
+    return []
+
+
+def _part(part: ast.expr) -> str:
+    if isinstance(part, ast.FormattedValue):
+        return "{" + _name(part.value) + "}"
+    assert isinstance(part, ast.Constant)
+    return str(part.value)
+
+
+def _name(value: ast.expr) -> str:
+    """What stands there at run time, by its name in the code."""
+    if isinstance(value, ast.Name):
+        return value.id
+    if isinstance(value, ast.Attribute):
+        return f"{_name(value.value)}.{value.attr}" if isinstance(value.value, ast.Name) else value.attr
+    if isinstance(value, ast.Call):
+        return _name(value.func)
+    return "..."

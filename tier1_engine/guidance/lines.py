@@ -1,0 +1,67 @@
+"""Command lines as they are typed: `aws` with the region, profile and endpoint of a deployment. Pure.
+
+Owns how a line of a kind, or words of a remedy, becomes one that works as printed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tier1_engine.guidance.remedies import Quota, filled
+from tier1_engine.record import Deployment
+
+WAIT_TRIES = 120
+WAIT_SECONDS = 5
+"""A loop that is typed by hand waits ten minutes: the tail of a mount target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line to type, and what it is for."""
+
+    line: str
+    why: str
+
+
+def flags(deployment: Deployment, *, region: str | None = None) -> str:
+    """The options that lead `aws` to the deployment's AWS."""
+    words = ["--region", region or deployment.region]
+    if deployment.profile:
+        words += ["--profile", deployment.profile]
+    if deployment.endpoint:
+        words += ["--endpoint-url", deployment.endpoint]
+    return shlex.join(words)
+
+
+def typed(line: str, deployment: Deployment) -> str:
+    """A kind's `aws` line, led to the deployment's AWS."""
+    return f"aws {flags(deployment)} {line.removeprefix('aws ')}"
+
+
+def worded(words: Sequence[str], known: Mapping[str, str], deployment: Deployment) -> str | None:
+    """The `aws` line of a remedy; None when it names something that is not known."""
+    whole = [filled(word, known) for word in words]
+    if any(word is None for word in whole):
+        return None
+    return typed(shlex.join(["aws", *(word or "" for word in whole)]), deployment)
+
+
+def until_gone(line: str, deployment: Deployment) -> str:
+    """A loop that ends when the line fails, or its tries are over."""
+    look = typed(line, deployment)
+    return f"for _ in $(seq {WAIT_TRIES}); do {look} >/dev/null 2>&1 || break; sleep {WAIT_SECONDS}; done"
+
+
+def quota_lines(quota: Quota, deployment: Deployment) -> list[Command]:
+    """How much the quota allows, and asking for more."""
+    where = flags(deployment, region=quota.region)
+    names = f"--service-code {quota.service} --quota-code {quota.code}"
+    look = f"aws {where} service-quotas get-service-quota {names} --query Quota.Value --output text"
+    found = [Command(look, f"how much the quota allows: {quota.title} ({quota.code})")]
+    if quota.adjustable:
+        wanted = f'"$(( $({look} | cut -d. -f1) + {quota.more} ))"'
+        ask = f"aws {where} service-quotas request-service-quota-increase {names} --desired-value {wanted}"
+        found.append(Command(ask, f"asks AWS for {quota.more} more"))
+    return found

@@ -1,0 +1,161 @@
+"""The script of a guide: bash that finds, checks and deletes everything of ours that stands, with `aws`.
+
+Owns how the recipes of the kinds become functions, and their order. What is the same in every script
+stands in `script.sh`, which needs bash 3.2 and the `aws` command line of version 1 or 2. Every value is
+quoted; nothing of a name or tag is ever interpreted.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from tier1_engine.failures import SERVER_CODES, THROTTLE_CODES
+from tier1_engine.guidance.lines import flags
+from tier1_engine.guidance.story import Situation, Story
+from tier1_engine.guidance.ways import settling
+from tier1_engine.kinds import Kind, Recipe
+from tier1_engine.record import Resource
+
+_LOCAL = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?$")
+
+
+def script(story: Story) -> str:
+    """The whole script. With nothing left to delete it says so and ends with 0."""
+    rows = _rows(story)
+    if story.situation is Situation.ENDED or not rows:
+        return "".join((_head(story), f"echo {shlex.quote(_nothing(story))} >&2\n"))
+    removed = [(number, row, recipe) for number, (row, recipe) in enumerate(rows, start=1) if recipe]
+    by_hand = [row for row, recipe in rows if recipe is None]
+    functions = "\n".join(_functions(number, recipe) for number, _, recipe in removed)
+    calls = "".join(_remove(story.kinds[row.kind], number, row, recipe) for number, row, recipe in removed)
+    names = " ".join(shlex.quote(_words(story, row)) for row, _ in rows)
+    left = "".join(
+        f"give_up {shlex.quote(row.name)} {shlex.quote('its kind has no recipe: delete it by hand')}\n"
+        for row in by_hand
+    )
+    return "".join(
+        (
+            _head(story),
+            _settings(story),
+            _body(),
+            "\n# --- what is removed\n\n",
+            functions,
+            "\n# --- in reverse order of need\n\n",
+            f"refuse_while_driven\nrefuse_other_account\nask {names}\n",
+            calls,
+            left,
+            "settle\n",
+        )
+    )
+
+
+def _rows(story: Story) -> list[tuple[Resource, Recipe | None]]:
+    """One row for each tag: what one key or another made of a resource is found together.
+
+    What shares its tag with something that was kept is left alone.
+    """
+    kept = {row.tagged_as for row in story.kept}
+    rows = {row.tagged_as: row for row in reversed(story.standing) if row.tagged_as not in kept}
+    found = []
+    for row in reversed(rows.values()):
+        kind = story.kinds.get(row.kind)
+        found.append((row, kind.recipe(story.target(row)) if kind else None))
+    return found
+
+
+def _nothing(story: Story) -> str:
+    return f"{story.title} is {story.deployment.state}: nothing is to be deleted."
+
+
+def _words(story: Story, row: Resource) -> str:
+    return f"{row.name}: {story.title_of(row.kind)} {row.aws_id or '(looked for by its tags)'}"
+
+
+def _head(story: Story) -> str:
+    kept = "".join(f"# Kept on your word: {row.name} {row.aws_id}\n" for row in story.kept)
+    return (
+        "#!/usr/bin/env bash\n"
+        f"# Made by: tier1 guide {story.deployment.id} -o shell\n"
+        f"# Deletes what {story.title} made, in reverse order, and nothing that does not carry its tags.\n"
+        "# It can be run twice, and stopped and run again. A console's text is kept beside it.\n"
+        f"{kept}"
+        "set -euo pipefail\n"
+        "set -f # ids and tags are words, never patterns\n"
+    )
+
+
+def _settings(story: Story) -> str:
+    deployment = story.deployment
+    values: Mapping[str, str] = {
+        "DEPLOYMENT": deployment.id,
+        "ACCOUNT": deployment.account_id,
+        "REGION": deployment.region,
+        "SETTLE": settling(story).split()[1],
+        "LIMIT_SECONDS": str(int(deployment.delete_seconds)),
+        "BUSY": " ".join(sorted(THROTTLE_CODES | SERVER_CODES)),
+        "LEND": "yes" if _LOCAL.match(deployment.endpoint) and not deployment.profile else "",
+    }
+    lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
+    return "\n".join(
+        (
+            "",
+            *lines,
+            "export AWS_PAGER='' AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true",
+            f'aws() {{ command aws {flags(deployment)} "$@"; }}',
+            "",
+        )
+    )
+
+
+@cache
+def _body() -> str:
+    return Path(__file__).with_name("script.sh").read_text(encoding="utf-8")
+
+
+def _functions(number: int, recipe: Recipe) -> str:
+    """What `script.sh` calls of one resource: find, proved and delete, with what they are made of."""
+    lines = [f"find_{number}() {{ {recipe.find}; }}", *_proved(number, recipe)]
+    steps = []
+    if recipe.keep is not None:
+        lines.append(f"keep_{number}() {{ {recipe.keep}; }}")
+        steps.append(f'attempt keep_{number} && printf "%s\\n" "$SAID" >"tier1-$id-console.txt" || true')
+    for part, freeing in enumerate(recipe.free, start=1):
+        lines.append(f"list_{number}_{part}() {{ {freeing.listing}; }}")
+        lines.append(f"take_{number}_{part}() {{ {freeing.command}; }}")
+        steps.append(f"free list_{number}_{part} take_{number}_{part} {_codes(freeing.fine)} || return 1")
+    lines.append(f"end_{number}() {{ {recipe.delete}; }}")
+    steps.append(f"attempt end_{number} || return 1")
+    if recipe.wait is not None:
+        lines.append(f"wait_{number}() {{ {recipe.wait}; }}")
+        steps.append(f"attempt wait_{number} || return 1")
+    body = "".join(f"  {step}\n" for step in steps)
+    return "\n".join((*lines, f"delete_{number}() {{\n{body}}}\n"))
+
+
+def _proved(number: int, recipe: Recipe) -> list[str]:
+    """A function that says whether `$id` is ours; what `find` asked for by its tags is."""
+    if not recipe.evidence:
+        return [f"proved_{number}() {{ :; }}"]
+    wanted = " ".join(shlex.quote(f"{tag}={value}") for tag, value in recipe.proof.items())
+    lines, checks = [], []
+    for part, evidence in enumerate(recipe.evidence, start=1):
+        lines.append(f"tags_{number}_{part}() {{ {evidence}; }}")
+        checks.append(f"  ! attempt tags_{number}_{part} || ! holds {wanted} || return 0\n")
+        if recipe.untagged:
+            checks.append("  ! untagged || return 0\n")
+    return [*lines, f"proved_{number}() {{\n{''.join(checks)}  return 1\n}}"]
+
+
+def _remove(kind: Kind, number: int, row: Resource, recipe: Recipe) -> str:
+    absent, waited_out = _codes(recipe.absent | kind.gone), _codes(kind.in_use)
+    recorded = shlex.quote(row.aws_id or "")
+    lingers = "yes" if recipe.lingers else "''"
+    return f"remove {number} {shlex.quote(row.name)} {recorded} {absent} {waited_out} {lingers}\n"
+
+
+def _codes(codes: Iterable[str]) -> str:
+    return shlex.quote(" ".join(sorted(codes)))

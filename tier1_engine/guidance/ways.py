@@ -1,0 +1,139 @@
+"""The ways on: which commands an operator can choose from, in the order in which they work. Pure.
+
+Owns the commands of `tier1` that fit a situation, and the `aws` lines that remove everything by hand.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tier1_engine.guidance.lines import Command, flags, typed, until_gone
+from tier1_engine.guidance.story import Situation, Story
+from tier1_engine.kinds import Recipe
+from tier1_engine.record import Resource
+from tier1_engine.states import ResourceState
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way on: its commands are typed one after the other."""
+
+    title: str
+    commands: tuple[Command, ...]
+
+
+def ways(story: Story) -> list[Way]:
+    """The alternatives, the likeliest first."""
+    found = [_way(title, line, why) for title, line, why in _by_tier1(story)]
+    if _may_delete(story):
+        found.append(_script(story))
+    return found
+
+
+def _may_delete(story: Story) -> bool:
+    return bool(story.standing) and story.situation is not Situation.DRIVEN
+
+
+def _way(title: str, line: str, why: str) -> Way:
+    return Way(title, (Command(line, why),))
+
+
+def _by_tier1(story: Story) -> Iterator[tuple[str, str, str]]:
+    id, situation = story.deployment.id, story.situation
+    if situation is Situation.DRIVEN:
+        yield "Follow it", f"tier1 show {id} --watch", "ends when nobody works on it any more"
+    if situation in (Situation.INTERRUPTED, Situation.BLOCKED, Situation.STALLED):
+        yield "Go on, once it is mended", f"tier1 resume {id}", "goes on from the database"
+    if situation is Situation.UNDECIDED:
+        yield "Try again, once it is mended", f"tier1 resume {id} --retry", "tries the failed step again"
+    if story.may_continue:
+        yield "Go on without it", f"tier1 resume {id} --continue", "it counts as active, with a warning"
+    if situation is not Situation.ENDED:
+        yield "Delete all that it made", settling(story), "in reverse order; asks first on a terminal"
+    yield "See every try", f"tier1 log {id}", "with its error and AWS's request id"
+
+
+def settling(story: Story) -> str:
+    """The command that ends the deployment in the database too."""
+    verb = "rollback" if story.deployment.activated_at is None else "destroy"
+    return f"tier1 {verb} {story.deployment.id}"
+
+
+def _script(story: Story) -> Way:
+    file = f"tier1-{story.deployment.id}.sh"
+    return Way(
+        "Delete it by a script, with the aws command line",
+        (
+            Command(
+                f"tier1 guide {story.deployment.id} -o shell >{file}",
+                "it checks our tags before each deletion, waits where AWS needs it, and can be run twice",
+            ),
+            Command(f"bash {file} --yes", "without --yes it asks first"),
+        ),
+    )
+
+
+def by_hand(story: Story) -> Way | None:
+    """One line after the other. None where only the script can: of something neither id nor tags tell."""
+    if not _may_delete(story):
+        return None
+    lines: list[Command] = []
+    for resource in story.standing:
+        found = list(_deletions(story, resource))
+        if not found:
+            return None
+        lines += found
+    lines.append(Command(f"{settling(story)} --yes", "confirms that all is gone, and ends it on record"))
+    return Way("Delete it by hand, line by line", tuple(lines))
+
+
+def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
+    """The lines that remove one resource, and wait where the next one needs it gone.
+
+    Of what was never seen ready the record may be behind, so what must be taken off is asked of AWS.
+    """
+    kind, aws_id = story.kinds.get(resource.kind), resource.aws_id
+    if kind is None:
+        return
+    recipe = kind.recipe(story.target(resource))
+    if aws_id is None:
+        if recipe is not None and (not recipe.evidence or recipe.untagged):
+            yield Command(_looked_for(recipe, story), f"deletes {resource.name}, if there is one")
+        return
+    commands = kind.commands(aws_id, resource.facts)
+    if resource.state is ResourceState.PRESENT or recipe is None:
+        lines = [typed(line, story.deployment) for line in commands["delete"]]
+    else:
+        lines = [_about(line, aws_id, story) for line in _looked_up(recipe)]
+    # What is on its way out may be gone already: that is no mistake.
+    gone = " || true" if resource.state is ResourceState.DELETING else ""
+    for line in lines:
+        yield Command(line + gone, f"deletes {resource.name}")
+    for line in commands.get("wait", ()):
+        yield Command(until_gone(line, story.deployment), f"waits until {resource.name} is gone")
+
+
+def _looked_for(recipe: Recipe, story: Story) -> str:
+    """What has no recorded id is looked for by its tags, or by the name that proves it."""
+    line = f"for id in $({recipe.find}); do {'; '.join(_looked_up(recipe))}; done"
+    return _CALL.sub(f"aws {flags(story.deployment)} ", line)
+
+
+def _looked_up(recipe: Recipe) -> Iterator[str]:
+    for freeing in recipe.free:
+        yield f"for it in $({freeing.listing}); do {freeing.command}; done"
+    yield recipe.delete
+    if recipe.wait is not None:
+        yield recipe.wait
+
+
+_CALL = re.compile(r"\baws (?=(?:ec2|efs|iam|ssm) )")
+
+
+def _about(line: str, aws_id: str, story: Story) -> str:
+    """A recipe's line about one id, led to the deployment's AWS."""
+    named = line.replace('"$id"', shlex.quote(aws_id)).replace("$id", aws_id)
+    return _CALL.sub(f"aws {flags(story.deployment)} ", named)
