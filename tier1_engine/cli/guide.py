@@ -45,7 +45,7 @@ def _story(store: Store, deployment_id: str) -> guidance.Story:
         for row in record.resources.values()
         if row.kind in known.kinds and known.kinds[row.kind].archives_console
     ]
-    texts = {id: store.console(id) for id in archiving}
+    texts = {id: store.console(deployment_id, id) for id in archiving}
     return guidance.Story(
         record=record,
         database_id=store.database_id,
