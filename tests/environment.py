@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 POSTGRES_URL = "TIER1_TEST_POSTGRES_URL"
 
@@ -10,3 +11,13 @@ POSTGRES_URL = "TIER1_TEST_POSTGRES_URL"
 def in_ci() -> bool:
     """Whether a skip would hide that a half was never run."""
     return os.environ.get("CI", "").strip().lower() not in ("", "0", "false")
+
+
+def hear_signals() -> None:
+    """Give signals their usual effect in a process that is about to start.
+
+    A test run under nohup ignores hang-ups, one that a script put into the background ignores Ctrl-C, and
+    what it starts would do the same.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)

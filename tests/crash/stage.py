@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.account import REGION, Account
-from tests.integration.command import TIER1, Result, hear_hang_ups
+from tests.environment import hear_signals
+from tests.integration.command import TIER1, Result
 from tests.proxy import Proxy
 
 NAME = "crash"
@@ -115,7 +116,7 @@ class Stage:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=told,
-                preexec_fn=hear_hang_ups,  # noqa: PLW1509 - takes no lock that the proxy's threads could hold
+                preexec_fn=hear_signals,  # noqa: PLW1509 - takes no lock that the proxy's threads could hold
             )
         self.processes.append(Process(popen, out, err))
         return self.processes[-1]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tests.environment import hear_signals
 from tests.unit.rows import AT, deployment, step
 from tier1_engine.states import State
 from tier1_engine.store import Store
@@ -18,11 +19,6 @@ from tier1_engine.store import Store
 LIMIT_SECONDS = 60.0
 TIER1 = (sys.executable, "-m", "tier1_engine.cli")
 SPEC = "name: {name}\nregion: us-east-1\ninstance: {{types: [{type}], market: on-demand}}\n"
-
-
-def hear_hang_ups() -> None:
-    """Give SIGHUP its usual effect in a process that is about to start."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -87,8 +83,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A test run under nohup ignores hang-ups, and what it starts would, too.
-            preexec_fn=hear_hang_ups,  # noqa: PLW1509 - no other thread of this process holds a lock there
+            preexec_fn=hear_signals,  # noqa: PLW1509 - no other thread of this process holds a lock there
         )
         self.begun.append(process)
         return Running(process)

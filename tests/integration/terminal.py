@@ -12,6 +12,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from tests.environment import hear_signals
 from tests.integration.command import LIMIT_SECONDS, TIER1, Command
 
 COLUMNS, ROWS = "100", "40"
@@ -19,6 +20,7 @@ COLUMNS, ROWS = "100", "40"
 
 def _take_the_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    hear_signals()
 
 
 class Terminal:

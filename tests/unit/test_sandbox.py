@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.environment import hear_signals
 from tier1_engine import sandbox
 from tier1_engine.errors import Refused, Tier1Error
 from tier1_engine.sandbox import server
@@ -326,7 +327,12 @@ def test_in_the_foreground_it_stays_until_a_signal(directory: Path, ending: sign
         "print(found.running)\n"
     )
     command = [sys.executable, "-c", program, str(directory)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(server.__file__).parents[2]) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        cwd=Path(server.__file__).parents[2],
+        preexec_fn=hear_signals,  # noqa: PLW1509 - no other thread of this process holds a lock there
+    ) as process:
         assert process.stdout is not None
         announced = json.loads(process.stdout.readline())
         assert announced["pid"] == process.pid
