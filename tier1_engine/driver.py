@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tier1_engine import lease as leases
 from tier1_engine import removal, results
-from tier1_engine.case import Case
+from tier1_engine.case import Case, with_what_is_held
 from tier1_engine.clock import Clock, new_id
 from tier1_engine.decide import decide
-from tier1_engine.decision import End, Why, Work
+from tier1_engine.decision import Decision, End, Why, Work
 from tier1_engine.errors import Acted, CallError, DatabaseUnavailable, Refused
-from tier1_engine.intent import Assignment, KindMissing, assign, intend, request_at_once
+from tier1_engine.intent import Assignment, KindMissing, assign, intend, ours, request_at_once
 from tier1_engine.kinds import Cloud, Registry
 from tier1_engine.lease import Lease
-from tier1_engine.pace import Do, Pacer, Task
+from tier1_engine.pace import Do, Pace, Pacer, Task
 from tier1_engine.permits import Permit, PermitRefused
 from tier1_engine.pool import Pool
 from tier1_engine.record import AttemptSet, Change, DeploymentSet, Move, Record, ResourceSet, StepSet
@@ -62,18 +62,37 @@ class Stop:
 
     asked: bool = False
     _wake: Callable[[], None] = field(default=lambda: None)
+    _below: list[Stop] = field(default_factory=list)
 
     def ask(self) -> None:
         self.asked = True
         self._wake()
+        for one in self._below:
+            one.ask()
+
+    def below(self) -> Stop:
+        """A request of its own for one of several drivers, which hears this one too."""
+        one = Stop()
+        self._below.append(one)
+        one.asked = one.asked or self.asked
+        return one
 
     def wakes(self, wake: Callable[[], None]) -> None:
         self._wake = wake
 
 
+Decide = Callable[[Record, Pace], Decision]
+"""What to do next: `decide` itself, or what only clears what is loose."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything a driver is made of, so that it runs as well on a simulated cloud and clock."""
+    """Everything a driver is made of, so that it runs as well on a simulated cloud and clock.
+
+    Attributes:
+        may_delete: (kind, AWS id) of all that may be deleted; None: whatever is ours.
+        looks_inside: what holds something that is not the deployment's is not deleted.
+    """
 
     store: Store
     registry: Registry
@@ -85,6 +104,8 @@ class Parts:
     stop: Stop = field(default_factory=Stop)
     new_id: Callable[[], str] = new_id
     rng: random.Random = field(default_factory=random.Random)
+    may_delete: frozenset[tuple[str, str]] | None = None
+    looks_inside: bool = False
 
 
 Opening = Callable[[Record, Pacer], Sequence[Change]]
@@ -112,14 +133,16 @@ class LeasePermit:
 class Driver:
     """Drives one deployment from the moment it holds the lease until there is nothing more to do."""
 
-    def __init__(self, parts: Parts, lease: Lease) -> None:
+    def __init__(self, parts: Parts, lease: Lease, decide: Decide = decide) -> None:
         self.parts = parts
+        self._decide = decide
         self.lease = lease
         self.record = parts.store.load(lease.deployment_id)
         self.pacer = Pacer(parts.settings, parts.rng)
         self.pacer.archiving_kinds = frozenset(
             name for name, kind in parts.registry.kinds.items() if kind.archives_console
         )
+        self.pacer.may_delete = parts.may_delete
         self.pool = parts.pool()
         self._calls: dict[str, tuple[Assignment, float]] = {}
         self._early: list[Answer] = []
@@ -175,7 +198,7 @@ class Driver:
         parts, whole = self.parts, list(changes)
         record = self.record.apply(whole)
         for _ in range(MAX_BOOKKEEPING_ROUNDS):
-            decision = decide(record, self.pacer.view(parts.clock.steady(), parts.clock.now()))
+            decision = self._decide(record, self.pacer.view(parts.clock.steady(), parts.clock.now()))
             if isinstance(decision, End):
                 driven = self._driven_time(record)
                 return decision, [*whole, *driven], record.apply(driven), []
@@ -227,6 +250,8 @@ class Driver:
         except (KindMissing, Refused) as error:
             instead = self._impossible(task, record, str(error))
             return instead, record.apply(instead), None
+        if task.do is Do.DELETE and parts.looks_inside:
+            assignment = replace(assignment, ours=ours(after))
         if task.do in (Do.CHECK, Do.REFERENCE, Do.CREATE, Do.OBSERVE):
             self.pacer.counted_from.setdefault(task.subject, parts.clock.steady())
         return intents, after, assignment
@@ -234,7 +259,8 @@ class Driver:
     def _impossible(self, task: Task, record: Record, message: str) -> list[Change]:
         error = {"code": "CannotBeDone", "message": message, "class": "critical"}
         resource = record.resource_of(task.subject)
-        if record.deployment.state in GOING_BACK and resource is not None:
+        going_back = record.deployment.state in GOING_BACK or task.do in _REMOVALS
+        if going_back and resource is not None:
             return [ResourceSet(resource.id, {"error": {**error, "stuck": True}})]
         failed = {"state": StepState.FAILED, "finished_at": self.parts.clock.now(), "error": error}
         return [StepSet(task.subject, failed)] if task.subject in record.steps else []
@@ -311,7 +337,7 @@ class Driver:
             except DatabaseUnavailable as error:
                 if parts.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
                     self._pause(0.0)
-                    raise _with_what_is_held(error, changes, self._early, self.record) from error
+                    raise with_what_is_held(error, changes, self._early, self.record) from error
                 self._pause(COMMIT_RETRY_SECONDS)
 
     def _look_at_goal(self) -> None:
@@ -368,24 +394,3 @@ class Driver:
         if decision.wake_at is not None:
             times.append(decision.wake_at)
         return min(times)
-
-
-def _with_what_is_held(
-    error: DatabaseUnavailable, changes: Sequence[Change], early: Sequence[Answer], record: Record
-) -> DatabaseUnavailable:
-    """Name every AWS id that came back and could not be written: stderr is its only record."""
-    held = [
-        f"{attempt.action} of {attempt.step} (key {attempt.key}) answered {change.values['aws_id']}"
-        for change in changes
-        if isinstance(change, AttemptSet) and change.values.get("aws_id")
-        for attempt in [record.attempts[change.id]]
-    ] + [
-        f"{answer.assignment.action} of {answer.assignment.task.subject} "
-        f"(key {answer.assignment.target.key}) answered {answer.sight.aws_id}"
-        for answer in early
-        if answer.changed and answer.sight and answer.assignment.target
-    ]
-    text = str(error)
-    if held:
-        text += " Not yet on record: " + "; ".join(held) + "."
-    return DatabaseUnavailable(text)

@@ -16,10 +16,12 @@ from typing import Any
 from tier1_engine import lease as leases
 from tier1_engine.blueprint import Plan, ordered
 from tier1_engine.clock import new_deployment_id
+from tier1_engine.decide import decide as whole_life
 from tier1_engine.decision import Why, may_have_acted, move, turn_back
-from tier1_engine.driver import Driver, Opening, Parts
-from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost, NoSuchDeployment, Refused
+from tier1_engine.driver import Decide, Driver, Opening, Parts
+from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost, Refused
 from tier1_engine.forward import activated
+from tier1_engine.names import find as find
 from tier1_engine.pace import Pacer
 from tier1_engine.record import Change, Deployment, DeploymentSet, Record, ResourceSet, Step, StepSet
 from tier1_engine.states import (
@@ -122,8 +124,19 @@ def create(parts: Parts, wish: Wish, plan: Plan, place: Place) -> str:
     return deployment.id
 
 
-def drive(parts: Parts, deployment_id: str, opening: Opening | None = None) -> Ended:
+def drive(
+    parts: Parts,
+    deployment_id: str,
+    opening: Opening | None = None,
+    *,
+    first: Callable[[], object] = lambda: None,
+    decide: Decide = whole_life,
+) -> Ended:
     """Take the lease and drive until there is nothing more to do.
+
+    Args:
+        first: done under the lease, before the record is read; what it raises ends the drive.
+        decide: what to do next, where that is not the whole life of a deployment.
 
     Raises:
         DrivenByAnother: a live driver holds it; LeaseLost: we were replaced.
@@ -133,7 +146,8 @@ def drive(parts: Parts, deployment_id: str, opening: Opening | None = None) -> E
     holder = leases.this_process()
     lease = leases.take(parts.store, deployment_id, holder, parts.settings.lease_seconds, parts.clock)
     try:
-        driver = Driver(parts, lease)
+        first()
+        driver = Driver(parts, lease, decide)
         why = driver.run(opening or _go_on)
         return Ended(driver.record, why)
     finally:
@@ -346,32 +360,7 @@ def follow(
             return Ended(record, Why.STOPPED)
 
 
-# --- names
-
-
-def find(parts_store: Any, reference: str, *, to_change: bool) -> Deployment:
-    """The deployment that an operator means by an id, a unique prefix of one, or a name.
-
-    A name means the living deployment of that name first, else the newest.
-
-    Raises:
-        NoSuchDeployment: nothing fits.
-        Refused: several fit, and the command changes something.
-    """
-    fitting: list[Deployment] = parts_store.matching(reference)
-    exact = [d for d in fitting if d.id == reference]
-    if exact:
-        return exact[0]
-    if not fitting:
-        raise NoSuchDeployment(f"There is no deployment {reference}: see `tier1 list`.")
-    named = [d for d in fitting if d.name == reference]
-    living = [d for d in named if d.state not in ENDED]
-    prefixed = [d for d in fitting if d.name != reference]
-    candidates = (living or named[:1]) + prefixed
-    if len(candidates) > 1 and to_change:
-        which = ", ".join(f"{d.id} ({d.name}, {d.state})" for d in candidates[:5])
-        raise Refused(f"{reference} fits several deployments: {which}. Name one by its whole id.")
-    return candidates[0]
+# --- the end
 
 
 def exit_code(ended: Ended, asked: Goal) -> int:

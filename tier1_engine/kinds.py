@@ -205,6 +205,19 @@ class Kind(ABC):
         the form `{"tier1:deployment": id}` or `{"tier1:database": id}`; a value `*` means any.
         """
 
+    def list_beyond(self, cloud: Cloud, tags: Mapping[str, str], known: frozenset[str]) -> Sequence[Sight]:
+        """As `list_owned`, without those whose AWS id is in `known`. A kind that must ask for each
+        object by itself does not ask for those.
+        """
+        return [sight for sight in self.list_owned(cloud, tags) if sight.aws_id not in known]
+
+    def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        """What stands inside it and is not this deployment's, in words (`instance i-0abc`). Reads only.
+
+        A sweep then leaves it alone. `ours` has every AWS id that the deployment has or had.
+        """
+        return ()
+
     def owns(self, target: Target, sight: Sight) -> bool:
         """Whether `sight` proves that this deployment made it for this resource."""
         return all(

@@ -181,7 +181,7 @@ def _look(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> Sight
     if not proof and on_it:
         wanted = {tag: target.tags[tag] for tag in PROOF}
         proof = _proof(_first(_tagged(cloud, on_it, wanted), on_it))
-    differs = on_it is not None and set(on_it) != set(target.request["security_group_ids"])
+    differs = on_it is not None and set(on_it) != set(target.request.get("security_group_ids") or on_it)
     unset = (SECURITY_GROUPS,) if presence is Presence.READY and proof and differs else ()
     return _sight(cloud, description, proof=proof, unset=unset, zone=target.request.get("zone"))
 
@@ -251,6 +251,8 @@ def _sight(
         facts={
             "ip_address": description.get("IpAddress"),
             "zone": description.get("AvailabilityZoneName") or zone,
+            # It outlives the mount target for a while, and nothing else says whose it was.
+            "network_interface_id": description.get("NetworkInterfaceId"),
         },
         problem=_efs.problem_of(description, "mount target"),
         unset=unset,

@@ -122,12 +122,17 @@ class Role(Kind):
         cloud.change("iam", "delete_role", RoleName=name)
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return self.list_beyond(cloud, tags, frozenset())
+
+    def list_beyond(self, cloud: Cloud, tags: Mapping[str, str], known: frozenset[str]) -> Sequence[Sight]:
         """Roles under our path, each asked for its tags on its own: `ListRoles` shows none."""
         owned: list[Sight] = []
         for listed in list(cloud.pages("iam", "list_roles", "Roles", PathPrefix=IAM_PATH)):
             name = str(listed.get("RoleName") or "")
             # An emulator may ignore the prefix.
             if not name or listed.get("Path") != IAM_PATH or not _iam.may_carry(name, tags):
+                continue
+            if name in known:
                 continue
             role = _role(cloud, name)
             shown = _tags(cloud, role) if role else {}
