@@ -277,7 +277,7 @@ class Store:
         remaining = (
             select(func.count())
             .select_from(RESOURCES)
-            .where(RESOURCES.c.deployment_id == DEPLOYMENTS.c.id, _remains())
+            .where(RESOURCES.c.deployment_id == DEPLOYMENTS.c.id, remains())
             .scalar_subquery()
             .label("remaining")
         )
@@ -365,7 +365,7 @@ _ITS_RESOURCES = _of(RESOURCES, bindparam("of")).order_by(RESOURCES.c.created_at
 _ITS_ATTEMPTS = _of(ATTEMPTS, bindparam("of")).where(_matters_to_decisions())
 
 
-def _remains() -> Any:
+def remains() -> Any:
     """Ours and not gone: it has an id, or a create that may have acted."""
     may_exist = exists().where(
         ATTEMPTS.c.resource_id == RESOURCES.c.id,

@@ -20,3 +20,11 @@ class OnRecoverable(StrEnum):
     RETRY = "retry"
     CONTINUE = "continue"
     ROLLBACK = "rollback"
+
+
+class OnInterrupted(StrEnum):
+    """What a sweep does with a deployment that lost its driver on the way."""
+
+    RESUME = "resume"
+    ROLLBACK = "rollback"
+    REPORT = "report"
