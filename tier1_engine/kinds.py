@@ -219,7 +219,13 @@ class Kind(ABC):
         return ()
 
     def owns(self, target: Target, sight: Sight) -> bool:
-        """Whether `sight` proves that this deployment made it for this resource."""
+        """Whether `sight` proves that this deployment made it for this resource.
+
+        Tags can be copied (the console's "launch more like this" does): where AWS shows the key that it
+        was made with, that must be one of this resource's too.
+        """
+        if sight.key is not None and not sight.key.startswith(f"{target.resource_id}-"):
+            return False
         return all(
             sight.tags.get(tag) == target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
         )

@@ -23,7 +23,8 @@ from tier1_engine.case import (
 )
 from tier1_engine.errors import CallError
 from tier1_engine.failures import Verdict, judge
-from tier1_engine.kinds import Presence
+from tier1_engine.intent import target_of
+from tier1_engine.kinds import TAG_DATABASE, Presence, Sight
 from tier1_engine.pace import CENSUS, Do
 from tier1_engine.record import Change, Console, DeploymentSet, Note, ResourceSet
 from tier1_engine.results import identified
@@ -168,9 +169,14 @@ def _census(case: Case) -> list[Change]:
     if error := case.answer.error:
         return _census_failed(case, error)
     changes: list[Change] = []
+    told: list[Change] = []
     for kind, sight in case.answer.census:
-        if sight.presence not in (Presence.LEAVING, Presence.GONE, Presence.ABSENT):
-            record = case.record.apply(changes)
+        if sight.presence in (Presence.LEAVING, Presence.GONE, Presence.ABSENT):
+            continue
+        record = case.record.apply(changes)
+        if _is_copy(case, kind, sight):
+            told += _warning(case, f"{sight.aws_id} carries copies of our tags: it is left alone")
+        else:
             changes += strays.turned_up(record, kind, sight, case.new_id, case.wall)
     case.pacer.last_census_at = case.now
     case.pacer.clean_censuses = 0 if changes else case.pacer.clean_censuses + 1
@@ -178,7 +184,18 @@ def _census(case: Case) -> list[Change]:
         case.poll()
     else:
         case.at_once()
-    return changes + _unlisted(case)
+    return changes + told + _unlisted(case)
+
+
+def _is_copy(case: Case, kind_name: str, sight: Sight) -> bool:
+    """Whether it carries the deployment's tags and its kind takes that for no proof."""
+    kind = next(one for one in case.assignment.kinds if one.name == kind_name)
+    row = strays.origin(case.record, kind_name, sight)
+    known = {r.aws_id for r in case.record.resources.values() if r.kind == kind_name}
+    if row is None or sight.aws_id in known:
+        return False
+    database_id = case.assignment.wanted_tags[TAG_DATABASE]
+    return not kind.owns(target_of(row, case.record.deployment, database_id), sight)
 
 
 def _census_failed(case: Case, error: CallError) -> list[Change]:

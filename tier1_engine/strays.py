@@ -10,8 +10,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from tier1_engine.blueprint import Mode
 from tier1_engine.kinds import TAG_RESOURCE, Sight
-from tier1_engine.record import Change, Note, Record, Resource, ResourceAdd, ResourceSet
+from tier1_engine.record import (
+    Change,
+    Deployment,
+    Note,
+    Record,
+    Resource,
+    ResourceAdd,
+    ResourceSet,
+    Step,
+)
 from tier1_engine.states import ResourceState
 
 
@@ -62,15 +72,35 @@ def turned_up(
     if rows:
         again = {"state": ResourceState.DELETING, "deleted_at": None}
         return [ResourceSet(rows[0].id, again), Note(f"{sight.aws_id} still exists", rows[0].step)]
-    origin = _origin(record, kind, sight)
-    return rows_for(record, origin, [sight], new_id, now) if origin else []
+    made_by = origin(record, kind, sight)
+    return rows_for(record, made_by, [sight], new_id, now) if made_by else []
 
 
-def _origin(record: Record, kind: str, sight: Sight) -> Resource | None:
-    """The row whose key made it, by its tag; else any of the kind (it carries our deployment's tag)."""
+def origin(record: Record, kind: str, sight: Sight) -> Resource | None:
+    """The row whose key made it, by its tag; else any of the kind, or one for a step that makes such a
+    thing: its row may have been lost with an older copy of the database. None: no step makes one.
+    """
     of_kind = [r for r in record.resources.values() if r.kind == kind and r.owned]
     tagged = sight.tags.get(TAG_RESOURCE)
     exact = next((r for r in of_kind if r.tagged_as == tagged), None)
-    if exact is not None or not of_kind:
+    if exact is not None:
         return exact
-    return replace(of_kind[0], tagged_as=tagged or of_kind[0].tagged_as)
+    if of_kind:
+        return replace(of_kind[0], tagged_as=tagged or of_kind[0].tagged_as)
+    steps = (step for step in record.steps.values() if step.kind == kind and step.mode is Mode.CREATE)
+    return next((_row_of(step, tagged or "", record.deployment) for step in steps), None)
+
+
+def _row_of(step: Step, tagged_as: str, deployment: Deployment) -> Resource:
+    return Resource(
+        id="",
+        deployment_id=step.deployment_id,
+        step=step.name,
+        name=step.name,
+        kind=step.kind,
+        state=ResourceState.CREATING,
+        owned=True,
+        tagged_as=tagged_as,
+        request={},
+        created_at=deployment.created_at,
+    )

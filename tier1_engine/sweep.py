@@ -152,7 +152,7 @@ def carry_out(ground: Ground, plan: Plan) -> Swept:
         marked=len(plan.items),
     )
     sweep_store.begin(ground.store, sweep)
-    worker = Worker(sweep.id, sweep.begun_at, ground.looks, ground.store.database_id, ground.stop)
+    worker = Worker(sweep.id, ground.looks, ground.store.database_id, ground.stop)
     results: list[Result] = []
     recording = Lock()
 

@@ -350,10 +350,10 @@ def unproved(one: Known, thing: Seen) -> str | None:
         return f"that lived in {lives.region} of account {lives.account_id}"
     if thing.kind not in one.positions:
         return "that never made such a thing"
-    if not thing.proved:
-        return "its tags and name do not prove it"
     if tag is not None and sight.key is not None and not sight.key.startswith(f"{tag}-"):
         return "it was made with another key: somebody copied its tags"
+    if not thing.proved:
+        return "its tags and name do not prove it"
     if tag is None and (one.deployment.state not in ENDED or one.retains):
         # A mount target has no tags: on a file system that stands it may be the user's.
         return "it cannot carry tags, and what it belongs to is in use"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -106,7 +105,6 @@ class Worker:
     """
 
     sweep_id: str
-    begun_at: datetime
     looks: Looks
     database_id: str
     stop: Stop
@@ -171,8 +169,9 @@ class Worker:
                 store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now()
             )
 
+        before = _gone(store.load(unit.deployment_id))
         ended = engine.drive(parts, unit.deployment_id, first=first)
-        return self._ended(unit, parts, ended)
+        return self._ended(unit, parts, ended, before)
 
     def _known(self, parts: Parts, unit: Unit) -> Known:
         """The deployment as it stands under our lease: nobody else drives it."""
@@ -207,7 +206,9 @@ class Worker:
             if others:
                 raise InTheWay(others_inside(resource.aws_id, others).message)
 
-    def _ended(self, unit: Unit, parts: Parts, ended: engine.Ended) -> list[Result]:
+    def _ended(
+        self, unit: Unit, parts: Parts, ended: engine.Ended, before: frozenset[str] = frozenset()
+    ) -> list[Result]:
         """What came of each item, by the rows; and what was found on the way and went with them."""
         if ended.why is Why.BLOCKED:
             self.blocked[unit.place] = "AWS does not let us act any more: sign in, and sweep again"
@@ -219,7 +220,7 @@ class Worker:
         more = [
             row
             for pair, row in rows.items()
-            if pair not in named and row.deleted_at is not None and row.deleted_at >= self.begun_at
+            if pair not in named and row.state is ResourceState.DELETED and row.id not in before
         ]
         found = [_result(item, record, rows, ended.why) for item in unit.items]
         return found + [Result(_beside(unit, row), Outcome.DELETED, "found on the way") for row in more]
@@ -250,8 +251,9 @@ class Worker:
                     )
             return changes
 
+        before = _gone(parts.store.load(unit.deployment_id))
         ended = engine.drive(parts, unit.deployment_id, opening, first=first, decide=clear)
-        return self._ended(unit, parts, ended)
+        return self._ended(unit, parts, ended, before)
 
     def _look_again(self, parts: Parts, known: Known, kind_name: str) -> dict[tuple[str, str], Sight]:
         """What of a kind is the deployment's by tags read anew, and in no row of it."""
@@ -339,6 +341,10 @@ def _same_ids(unit: Unit, record: Record) -> None:
         row = record.resources.get(item.id)
         if row is not None and (row.settled or row.aws_id != item.aws_id):
             raise Spared(f"{item.name} is {row.state} as {row.aws_id} now; {item.aws_id} was marked")
+
+
+def _gone(record: Record) -> frozenset[str]:
+    return frozenset(row.id for row in record.resources.values() if row.state is ResourceState.DELETED)
 
 
 def _beside(unit: Unit, row: Resource) -> Item:

@@ -12,6 +12,8 @@ from typing import Any, cast
 from tests.simulation.world import SimCloud, Thing
 from tier1_engine.kinds import (
     ABSENT,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
     TAG_RESOURCE,
     Check,
     Cloud,
@@ -83,6 +85,11 @@ class SimKind(Kind):
             self._sight(cloud, cast("Thing", thing))
             for thing in cloud.pages("sim", "find", "things", kind=self.name, tags=tags)
         ]
+
+    def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+        things = cloud.read("sim", "inside", id=target.aws_id)["things"]
+        return [t.id for t in things if t.id not in ours and not proof.items() <= t.tags.items()]
 
     def console(self, cloud: Cloud, target: Target) -> str:
         return str(cloud.read("sim", "console", id=target.aws_id)["text"])
