@@ -30,11 +30,10 @@ def others_inside(cloud: Cloud, target: Target, where: Mapping[str, Any], ours: 
     held = list(cloud.pages("ec2", "describe_instances", "Reservations", Filters=filters))
     instances = [one for reservation in held for one in reservation.get("Instances") or ()]
     mine = ours | {i["InstanceId"] for i in instances if carries(tag_dict(i.get("Tags")), proof)}
-    found = [
-        f"instance {one['InstanceId']}"
-        for one in instances
-        if one["InstanceId"] not in mine and (one.get("State") or {}).get("Name") not in ENDED
-    ]
+    ended = {one["InstanceId"] for one in instances if (one.get("State") or {}).get("Name") in ENDED}
+    found = [f"instance {id}" for id in sorted({i["InstanceId"] for i in instances} - mine - ended)]
+    # Some endpoints go on showing the interface of an instance that is gone, attached to it.
+    mine |= ended
     interfaces = list(cloud.pages("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters))
     strange = [one for one in interfaces if not _accounted_for(one, mine, proof)]
     if strange:
