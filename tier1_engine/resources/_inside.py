@@ -15,6 +15,13 @@ from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, Cloud, Target
 from tier1_engine.resources._efs import MOUNT_TARGET_NOT_FOUND
 from tier1_engine.resources._shared import carries, tag_dict
 
+IAM_ACTIONS = (
+    "ec2:DescribeInstances",
+    "ec2:DescribeNetworkInterfaces",
+    "elasticfilesystem:DescribeMountTargets",
+)
+"""What a look inside needs."""
+
 ENDED = frozenset({"terminated", "shutting-down"})
 MOUNT_TARGET_PREFIX = "fsmt-"
 

@@ -43,7 +43,13 @@ class Subnet(Kind):
     already_exists = frozenset({"InvalidSubnet.Conflict"})
     not_visible_yet = frozenset({NOT_FOUND, "InvalidVpcID.NotFound"})
     gone = frozenset({NOT_FOUND})
-    iam_actions = ("ec2:CreateSubnet", "ec2:CreateTags", "ec2:DeleteSubnet", "ec2:DescribeSubnets")
+    iam_actions = (
+        "ec2:CreateSubnet",
+        "ec2:CreateTags",
+        "ec2:DeleteSubnet",
+        "ec2:DescribeSubnets",
+        *_inside.IAM_ACTIONS,
+    )
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
         """READY when it exists in the VPC that the plan uses."""

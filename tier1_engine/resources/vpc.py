@@ -48,6 +48,7 @@ class Vpc(Kind):
         "ec2:DescribeVpcAttribute",
         "ec2:DescribeVpcs",
         "ec2:ModifyVpcAttribute",
+        *_inside.IAM_ACTIONS,
     )
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:

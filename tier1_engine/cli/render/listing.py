@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from tier1_engine.cli.render.base import QUIET, STYLE_OF_STATE, age, drawn, width
+from tier1_engine.cli.render.expiry import expiries
 from tier1_engine.cli.streams import clean
 
 _GAP = 2
@@ -45,7 +46,7 @@ def listed(deployments: Sequence[Mapping[str, Any]], now: datetime) -> str:
         )
         if deployment["failure"]:
             drawn_rows.append(_reason(deployment["failure"]))
-    return drawn(*drawn_rows)
+    return drawn(*drawn_rows, *expiries(deployments, now))
 
 
 def _state_words(deployment: Mapping[str, Any]) -> str:
