@@ -224,7 +224,7 @@ SWEEPING_VERBS = (
     "Remove",
 )
 """What a sweep does: it looks, takes out of use, and deletes. It makes and tags nothing."""
-ONLY_FOR_MAKING = frozenset({"ec2:DescribeImages", "ssm:GetParameter"})
+ONLY_FOR_MAKING = frozenset({"ec2:DescribeImages", "iam:GetPolicy", "ssm:GetParameter"})
 """Looks that resolve what is to be made."""
 
 

@@ -64,6 +64,7 @@ class Assignment:
         attempt_id: the attempt that is on disk for it, if its kind of task has one.
         elsewhere: AWS ids that other rows of the deployment hold; never adopted for this one.
         wanted_tags: of a census: what everything of ours carries.
+        known: of a census: AWS ids that need not be looked at, each with its request.
         ours: of a deletion that must look inside first: every id that the deployment has or had.
     """
 
@@ -78,6 +79,7 @@ class Assignment:
     elsewhere: frozenset[str] = frozenset()
     kinds: tuple[Kind, ...] = ()
     wanted_tags: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ours: frozenset[str] | None = None
 
 

@@ -205,9 +205,12 @@ class Kind(ABC):
         the form `{"tier1:deployment": id}` or `{"tier1:database": id}`; a value `*` means any.
         """
 
-    def list_beyond(self, cloud: Cloud, tags: Mapping[str, str], known: frozenset[str]) -> Sequence[Sight]:
-        """As `list_owned`, without those whose AWS id is in `known`. A kind that must ask for each
-        object by itself does not ask for those.
+    def list_beyond(
+        self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[Sight]:
+        """As `list_owned`, without those on record: `known` has their AWS ids, each with its request.
+
+        A kind that must ask for each object by itself does not ask for those.
         """
         return [sight for sight in self.list_owned(cloud, tags) if sight.aws_id not in known]
 

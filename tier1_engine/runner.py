@@ -178,7 +178,7 @@ def _census(a: Assignment, cloud: Cloud) -> Answer:
     unlisted: list[str] = []
     for kind in a.kinds:
         try:
-            seen += [(kind.name, s) for s in kind.list_beyond(cloud, a.wanted_tags, a.elsewhere)]
+            seen += [(kind.name, s) for s in kind.list_beyond(cloud, a.wanted_tags, a.known)]
         except CallError as error:
             if not is_unsupported(error):
                 raise

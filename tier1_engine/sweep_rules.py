@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Presence, Sight
 from tier1_engine.record import FOR_EVER, Deployment, Resource
@@ -80,7 +81,8 @@ class Known:
         last_event: the id of the last line of its time line.
         driver: who drives it now, in words; None when nobody does.
         remaining: what is ours and not gone, the last step first.
-        holds: (kind, AWS id) of every row that is not deleted: brought and retained ones too.
+        holds: (kind, AWS id) of every row that is not deleted, brought and retained ones too, with the
+            request that it was made by.
         expects: (kind, `tier1:resource` tag) of creates whose answer never came.
         positions: of the steps that make something: the highest position of each kind.
         retains: something was kept on the operator's word.
@@ -91,7 +93,7 @@ class Known:
     last_event_at: datetime
     driver: str | None = None
     remaining: tuple[Resource, ...] = ()
-    holds: frozenset[tuple[str, str]] = frozenset()
+    holds: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     expects: frozenset[tuple[str, str]] = frozenset()
     positions: Mapping[str, int] = field(default_factory=dict)
     retains: bool = False

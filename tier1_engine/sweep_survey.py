@@ -6,16 +6,27 @@ what could not be looked at is a gap, and nothing follows from it. It only reads
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any, TypeVar
 
 from tier1_engine.driver import Parts
-from tier1_engine.errors import CallError
+from tier1_engine.errors import CallError, Tier1Error
 from tier1_engine.failures import UNREACHABLE_CODES, Verdict, judge
 from tier1_engine.intent import Assignment
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Kind, Sight, Target
+from tier1_engine.kinds import (
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    TAG_NAME,
+    TAG_RESOURCE,
+    Cloud,
+    Kind,
+    Sight,
+    Target,
+)
 from tier1_engine.pace import CENSUS, IDENTITY, Do, Task
 from tier1_engine.permits import AlwaysPermitted
 from tier1_engine.runner import Answer, perform
@@ -29,6 +40,8 @@ ANY = "*"
 WRONG_ACCOUNT = "WrongAccount"
 CLAIMS = {TAG_DEPLOYMENT: ANY}
 """What everything of any deployment of any database carries."""
+
+NONE_KNOWN: Mapping[str, Mapping[str, Any]] = {}
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -47,6 +60,58 @@ class Looks:
     parts: Callable[[Place], Parts]
     sleep: Callable[[float], None]
     side_by_side: int = 8
+
+
+@dataclass(slots=True)
+class Remembered:
+    """The lists that one look around a place has read: kinds that need the same one share it."""
+
+    lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    locks: dict[str, Lock] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def read(self, key: str, read: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """The list of this key, read once; one that failed is read again by who asks next."""
+        with self.lock:
+            own = self.locks.setdefault(key, Lock())
+        with own:
+            if key not in self.lists:
+                self.lists[key] = read()
+            return self.lists[key]
+
+
+@dataclass(frozen=True, slots=True)
+class OneLook:
+    """A cloud for the length of one look around: it reads, and no list twice."""
+
+    cloud: Cloud
+    remembered: Remembered
+
+    @property
+    def region(self) -> str:
+        return self.cloud.region
+
+    @property
+    def account_id(self) -> str:
+        return self.cloud.account_id
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """As the cloud reads."""
+        return self.cloud.read(service, operation, **parameters)
+
+    def pages(
+        self, service: str, operation: str, result_key: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """As the cloud lists; the same list is read once."""
+        key = json.dumps([service, operation, result_key, parameters], sort_keys=True, default=str)
+        pages = self.cloud.pages
+        yield from self.remembered.read(
+            key, lambda: list(pages(service, operation, result_key, **parameters))
+        )
+
+    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Never: a look changes nothing."""
+        raise Tier1Error("A look around must not change anything.")
 
 
 def places(known: Iterable[Known], regions: Sequence[str], here: Place | None) -> list[Place]:
@@ -82,11 +147,12 @@ def look_around(
             gaps.append(gap)
     jobs = [(place, kind) for place in open_places for kind in looks.parts(place).registry.kinds.values()]
     held = _held(known)
+    remembered = {place: Remembered() for place in open_places}
 
     def one_look(job: tuple[Place, Kind]) -> tuple[list[Seen], Gap | None]:
         place, kind = job
         at = (place.endpoint, place.account_id, kind.name)
-        answer = listed(looks, place, kind, CLAIMS, held.get(at, frozenset()))
+        answer = listed(looks, place, kind, CLAIMS, held.get(at, {}), remembered[place])
         if answer.error is not None:
             return [], _gap(place, kind.title, answer.error)
         return [_seen(kind, place, sight, by_id, database_id) for _, sight in answer.census], None
@@ -111,13 +177,17 @@ def identify(looks: Looks, place: Place) -> Gap | None:
 
 
 def listed(
-    looks: Looks, place: Place, kind: Kind, tags: Mapping[str, str], known: frozenset[str] = frozenset()
+    looks: Looks,
+    place: Place,
+    kind: Kind,
+    tags: Mapping[str, str],
+    known: Mapping[str, Mapping[str, Any]] = NONE_KNOWN,
+    remembered: Remembered | None = None,
 ) -> Answer:
     """What of a kind carries `tags` in a place, without those whose AWS id is known."""
     task = Task(Do.CENSUS, CENSUS)
-    return _tried(
-        looks, place, Assignment(task, Action.CENSUS, kinds=(kind,), wanted_tags=tags, elsewhere=known)
-    )
+    census = Assignment(task, Action.CENSUS, kinds=(kind,), wanted_tags=tags, known=known)
+    return _tried(looks, place, census, remembered)
 
 
 def seen_of(
@@ -131,11 +201,14 @@ def seen_of(
     return [_seen(kind, one.place, sight, by_id, database_id) for _, sight in answer.census]
 
 
-def _tried(looks: Looks, place: Place, assignment: Assignment) -> Answer:
+def _tried(
+    looks: Looks, place: Place, assignment: Assignment, remembered: Remembered | None = None
+) -> Answer:
     """The answer of a look; one that AWS throttled or cut is tried again."""
     parts = looks.parts(place)
     for attempt in range(1, TRIES + 1):
-        answer = perform(assignment, parts.cloud(AlwaysPermitted()))
+        cloud = parts.cloud(AlwaysPermitted())
+        answer = perform(assignment, cloud if remembered is None else OneLook(cloud, remembered))
         if answer.error is None or attempt == TRIES or not _worth_another_try(answer.error):
             return answer
         looks.sleep(parts.settings.poll_seconds * 2.0**attempt)
@@ -153,13 +226,13 @@ def _gap(place: Place, kind: str | None, error: CallError) -> Gap:
     return Gap(place, kind, error.code, f"{error.operation}: {error.message}", blocked=blocked)
 
 
-def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], frozenset[str]]:
-    """AWS ids that are in rows, by endpoint, account and kind."""
-    held: dict[tuple[str, str, str], set[str]] = {}
+def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mapping[str, Any]]]:
+    """AWS ids that are in rows, with their requests, by endpoint, account and kind."""
+    held: dict[tuple[str, str, str], dict[str, Mapping[str, Any]]] = {}
     for one in known:
-        for kind, aws_id in one.holds:
-            held.setdefault((one.place.endpoint, one.place.account_id, kind), set()).add(aws_id)
-    return {at: frozenset(ids) for at, ids in held.items()}
+        for (kind, aws_id), request in one.holds.items():
+            held.setdefault((one.place.endpoint, one.place.account_id, kind), {})[aws_id] = request
+    return held
 
 
 def _seen(kind: Kind, place: Place, sight: Sight, by_id: Mapping[str, Known], database_id: str) -> Seen:

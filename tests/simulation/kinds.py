@@ -105,8 +105,9 @@ class SimKind(Kind):
         return ABSENT if thing is None else self._sight(cloud, thing)
 
     def _sight(self, cloud: Cloud, thing: Thing) -> Sight:
-        assert isinstance(cloud, SimCloud)
-        world = cloud.world
+        inner = getattr(cloud, "cloud", cloud)  # a look around may stand between
+        assert isinstance(inner, SimCloud)
+        world = inner.world
         unset = tuple(s for s in self.settings if s not in thing.settings)
         presence, problem = Presence.READY, None
         if thing.deleting_since is not None:

@@ -15,6 +15,7 @@ from tests.simulation.faults import act, fail
 from tests.simulation.rig import Rig
 from tests.simulation.world import World, refused, unknown
 from tier1_engine import sweep_store
+from tier1_engine.driver import Stop
 from tier1_engine.errors import CallError, Refused
 from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.record import FOR_EVER
@@ -528,13 +529,12 @@ def test_the_wrong_account_is_never_swept(estate: Estate) -> None:
 def test_credentials_that_expire_in_the_middle_leave_the_rest_to_the_next_sweep(estate: Estate) -> None:
     """What was begun is finished by it whatever its age, and what was not begun is untouched."""
     first, second = estate.plant(age_hours=40), estate.plant(age_hours=30)
-    expired = lambda: refused("ExpiredToken")  # noqa: E731
     seen = [0]
 
     def expire(world: World, operation: str, parameters: Any) -> None:
         seen[0] += operation == "delete"
         if seen[0] > 1:
-            raise expired()
+            raise refused("ExpiredToken")
 
     estate.world().before.append(expire)
     swept = estate.sweep()
@@ -584,7 +584,7 @@ def test_a_signal_leaves_the_rest_for_the_next(estate: Estate) -> None:
     estate.world().after.append(act("delete", None, estate.rig.stop.ask))
     assert estate.sweep().exit_code == 130
     estate.world().after.clear()
-    estate.rig.stop = type(estate.rig.stop)()
+    estate.rig.stop = Stop()
     assert estate.sweep().exit_code == 0
     assert not estate.living
 

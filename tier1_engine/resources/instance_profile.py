@@ -101,9 +101,11 @@ class InstanceProfile(Kind):
         cloud.change("iam", "delete_instance_profile", InstanceProfileName=sight.aws_id)
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        return self.list_beyond(cloud, tags, frozenset())
+        return self.list_beyond(cloud, tags, {})
 
-    def list_beyond(self, cloud: Cloud, tags: Mapping[str, str], known: frozenset[str]) -> Sequence[Sight]:
+    def list_beyond(
+        self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[Sight]:
         """Profiles under our path, each asked for its tags on its own: the list shows none."""
         owned: list[Sight] = []
         listing = cloud.pages("iam", "list_instance_profiles", "InstanceProfiles", PathPrefix=IAM_PATH)

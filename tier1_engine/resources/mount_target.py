@@ -7,6 +7,7 @@ never changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -130,18 +131,32 @@ class MountTarget(Kind):
         cloud.change("efs", "delete_mount_target", MountTargetId=sight.aws_id)
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        """Those of file systems with `tags`, and those that a security group with `tags` is on."""
+        return self.list_beyond(cloud, tags, {})
+
+    def list_beyond(
+        self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[Sight]:
+        """Those of file systems with `tags`, and those that a security group with `tags` is on.
+
+        EFS lists them by file system only: one that shows as many as are on record is not asked.
+        """
+        on_record = Counter(request.get("file_system_id") for request in known.values())
         groups = _groups_with(cloud, tags)
         vpcs = {group.get("VpcId") for group in groups.values()}
         owned: list[Sight] = []
         for one in list(cloud.pages("efs", "describe_file_systems", "FileSystems")):
-            if not one.get("FileSystemId") or one.get("NumberOfMountTargets") == 0:
+            if (
+                not one.get("FileSystemId")
+                or one.get("NumberOfMountTargets") == on_record[one["FileSystemId"]]
+            ):
                 continue
             shown = _efs.tags_of(cloud, one)
             ours = carries(shown, tags)
             if not ours and not groups:
                 continue
             for mounted in _efs.mount_targets(cloud, one["FileSystemId"]):
+                if mounted["MountTargetId"] in known:
+                    continue
                 if ours:
                     owned.append(_sight(cloud, mounted, proof=_proof(shown)))
                 elif mounted.get("VpcId") is None or mounted["VpcId"] in vpcs:

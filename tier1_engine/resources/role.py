@@ -122,9 +122,11 @@ class Role(Kind):
         cloud.change("iam", "delete_role", RoleName=name)
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        return self.list_beyond(cloud, tags, frozenset())
+        return self.list_beyond(cloud, tags, {})
 
-    def list_beyond(self, cloud: Cloud, tags: Mapping[str, str], known: frozenset[str]) -> Sequence[Sight]:
+    def list_beyond(
+        self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[Sight]:
         """Roles under our path, each asked for its tags on its own: `ListRoles` shows none."""
         owned: list[Sight] = []
         for listed in list(cloud.pages("iam", "list_roles", "Roles", PathPrefix=IAM_PATH)):
