@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from scripts import generate_docs
 from tests.integration.account import client, standing
 from tests.integration.command import Command, Result
+from tests.proxy import Call, killed_after, proxy
 from tier1_engine.store import Store
 
 REFUSED_TYPE = "t9.huge"
@@ -282,3 +284,36 @@ def test_keep_of_what_is_gone_or_not_there_is_refused(tier1: Command) -> None:
     assert tier1("rollback", "demo").code == 0
     tier1("keep", "demo").refused(2, "rolled_back")
     assert tier1("keep", "demo", "--off").code == 0
+
+
+SERVICE_PREFIX = {"efs": "elasticfilesystem"}
+
+
+def test_a_killed_sweep_is_finished_by_the_next_with_no_more_rights_than_the_policy_gives(
+    tier1: Command, aws: str
+) -> None:
+    """SIGKILL right after a deletion was executed; then default age limits are enough to finish."""
+    with proxy(aws) as passage:
+        command = tier1.with_(AWS_ENDPOINT_URL=passage.url)
+        id = failed(command)
+        before = len(passage.calls)
+        running = command.begin("sweep", *OLD, "--orphans", "--yes")
+        met: list[str] = []
+
+        def kill_at_the_third(call: Call) -> Any:
+            if not call.changing:
+                return None
+            met.append(call.operation)
+            return killed_after(running.process.kill) if len(met) == 3 else None
+
+        passage.rule = kill_at_the_third
+        assert running.end().code == -9
+        assert command.show(id)["interrupted"]
+        done = command("sweep", "--orphans", "--yes")
+        assert (done.code, summary(done)["remained"]) == (0, 0), done
+        used = {f"{SERVICE_PREFIX.get(c.service, c.service)}:{c.operation}" for c in passage.calls[before:]}
+    assert standing(aws) == {}
+    assert command.show(id)["state"] == "rolled_back"
+    cut = command("sweep", "--history", "-o", "json").json[-1]
+    assert (cut["exit_code"], cut["ended_at"]) == (None, None)
+    assert used - {"sts:GetCallerIdentity"} <= set(generate_docs.sweep_actions())
