@@ -13,6 +13,7 @@ import pytest
 from scripts import generate_docs
 from tests.integration.account import client, standing
 from tests.integration.command import Command, Result
+from tests.integration.terminal import Terminal
 from tests.proxy import Call, killed_after, proxy
 from tier1_engine.store import Store
 
@@ -317,3 +318,41 @@ def test_a_killed_sweep_is_finished_by_the_next_with_no_more_rights_than_the_pol
     cut = command("sweep", "--history", "-o", "json").json[-1]
     assert (cut["exit_code"], cut["ended_at"]) == (None, None)
     assert used - {"sts:GetCallerIdentity"} <= set(generate_docs.sweep_actions())
+
+
+def test_two_sweeps_at_once_share_the_work(tier1: Command, aws: str) -> None:
+    """Each deployment is swept once; what the other has is skipped and said."""
+    counts = 0
+    for name in ("one", "two"):
+        counts += len([r for r in tier1.show(failed(tier1, name))["resources"] if r["aws_id"]])
+    both = [one.end() for one in [tier1.begin("sweep", *OLD, "--yes") for _ in range(2)]]
+    assert [one.code for one in both] == [0, 0], both
+    assert sum(summary(one)["deleted"] for one in both) == counts
+    assert standing(aws) == {}
+    assert len(json.loads(tier1("db", "export").out)["sweeps"]) == 2
+
+
+def test_at_a_terminal_the_plan_is_shown_and_asked_about(tier1: Command, aws: str) -> None:
+    """No: code 2 and nothing is gone. Yes: all of it, although it is more than the limit."""
+    id = failed(tier1)
+    with Terminal(tier1, "sweep", *OLD, "--max-deletions", "1") as terminal:
+        terminal.see("more than --max-deletions 1. Go on?")
+        terminal.enter("n\n")
+        assert terminal.end() == 2
+    assert id in terminal.screen
+    assert standing(aws)["vpcs"] == 1
+    with Terminal(tier1, "sweep", *OLD, "--max-deletions", "1") as terminal:
+        terminal.see("Go on?")
+        terminal.enter("y\n")
+        assert terminal.end() == 0
+    assert standing(aws) == {}
+
+
+def test_a_region_is_looked_at_before_anything_was_deployed(tier1: Command, aws: str) -> None:
+    """Where the environment points; without credentials it is blocked."""
+    foreign = vpc(aws, database="another", deployment="theirs", resource="r1")
+    arguments = ("sweep", "--orphans", "--dry-run", "--region", "us-east-1", "-o", "json")
+    done = tier1(*arguments)
+    assert (done.code, [item["aws_id"] for item in done.json["reported"]]) == (0, [foreign])
+    nobody = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    nobody(*arguments).refused(7, "credentials")

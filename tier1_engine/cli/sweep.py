@@ -10,7 +10,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,20 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tier1_engine import engine
-from tier1_engine.cli import compose
+from tier1_engine import engine, sweep_store
+from tier1_engine.cli import compose, refusals
 from tier1_engine.cli.options import Output
 from tier1_engine.cli.signals import Signals
 from tier1_engine.cli.streams import clean, interactive, put, put_json, say
 from tier1_engine.clock import SystemClock
 from tier1_engine.driver import Parts, Silent, Stop
-from tier1_engine.errors import CallError, Refused
+from tier1_engine.errors import Refused
 from tier1_engine.settings import Settings, from_environment
 from tier1_engine.spec_values import duration
 from tier1_engine.sweep import Ground, Swept, carry_out, of_result, summary, survey
 from tier1_engine.sweep_plan import Plan, foreign_reported, narrowed, of_gap, of_item, of_plan, read, written
 from tier1_engine.sweep_rules import DEPLOYMENT, Choice, Interrupted, Place
 from tier1_engine.sweep_survey import Looks
+from tier1_engine.views import moment
 
 if TYPE_CHECKING:
     from tier1_engine.kinds import Registry
@@ -126,8 +126,8 @@ def _refuse_unknown_kinds(only: Sequence[str], registry: Registry) -> None:
 
 def _plan(asked: Asked, choice: Choice, ground: Ground, settings: Settings) -> Plan:
     if asked.apply is None:
-        here = _here(settings) if choice.looks_at_aws and asked.regions else None
-        return survey(ground, choice, asked.regions, here)
+        nowhere = choice.looks_at_aws and asked.regions and not ground.store.summaries(limit=1)
+        return survey(ground, choice, asked.regions, _here(settings) if nowhere else None)
     try:
         with asked.apply.open(encoding="utf-8") as file:
             text = file.read(MAX_PLAN_BYTES)
@@ -141,15 +141,22 @@ def _plan(asked: Asked, choice: Choice, ground: Ground, settings: Settings) -> P
     )
 
 
-def _here(settings: Settings) -> Place | None:
-    """Where the environment points; None where it says nothing that can be used."""
+def _here(settings: Settings) -> Place:
+    """Where the environment points, for a database that knows no deployment.
+
+    Raises:
+        Blocked: there are no credentials that can be used.
+    """
     profile = compose.environment_profile()
     endpoint = compose.environment_endpoint(profile)
     somewhere = Place("", os.environ.get("AWS_REGION") or "us-east-1", profile, endpoint)
-    with suppress(CallError):
-        account_id, _ = compose.session(_engines(somewhere), settings).identity()
-        return Place(account_id, somewhere.region, profile, endpoint)
-    return None
+    account_id, _ = refusals.looking(
+        compose.session(_engines(somewhere), settings).identity,
+        endpoint=endpoint,
+        poll_seconds=settings.poll_seconds,
+        sleep=time.sleep,
+    )
+    return Place(account_id, somewhere.region, profile, endpoint)
 
 
 def _engines(place: Place) -> engine.Place:
@@ -274,28 +281,8 @@ def as_json(swept: Swept) -> dict[str, Any]:
 
 def history(limit: int, output: Output) -> int:
     """Print the sweeps on record, newest first; answer the exit code."""
-    from tier1_engine import sweep_store
-    from tier1_engine.views import moment
-
     with compose.opened_store(from_environment()) as store:
-        found = [
-            {
-                "id": one.id,
-                "begun_at": moment(one.begun_at),
-                "ended_at": moment(one.ended_at),
-                "host": one.host,
-                "pid": one.pid,
-                "exit_code": one.exit_code,
-                "marked": one.marked,
-                "deleted": one.deleted,
-                "skipped": one.skipped,
-                "remained": one.remained,
-                "reported": one.reported,
-                "items": list(one.results),
-                "plan": one.plan,
-            }
-            for one in sweep_store.history(store, limit)
-        ]
+        found = on_record(store, limit)
     if output is Output.JSON:
         put_json(found)
     else:
@@ -303,3 +290,25 @@ def history(limit: int, output: Output) -> int:
 
         put(remembered(found))
     return 0
+
+
+def on_record(store: Store, limit: int) -> list[dict[str, Any]]:
+    """The sweeps, newest first, as JSON values; one without an exit code runs, or was cut."""
+    return [
+        {
+            "id": one.id,
+            "begun_at": moment(one.begun_at),
+            "ended_at": moment(one.ended_at),
+            "host": one.host,
+            "pid": one.pid,
+            "exit_code": one.exit_code,
+            "marked": one.marked,
+            "deleted": one.deleted,
+            "skipped": one.skipped,
+            "remained": one.remained,
+            "reported": one.reported,
+            "items": list(one.results),
+            "plan": one.plan,
+        }
+        for one in sweep_store.history(store, limit)
+    ]
