@@ -420,7 +420,7 @@ def test_what_is_listed_as_ours_and_unknown_to_the_rows_is_deleted(rig: Rig) -> 
     id = active(rig)
     net = rig.world.of("net")[0]
     tags = {**net.tags, TAG_RESOURCE: "unheard-of"}
-    rig.world.things["net-odd"] = Thing("net-odd", "net", tags, "?", rig.clock.seconds, ())
+    rig.world.things["net-odd"] = Thing("net-odd", "net", tags, "unheard-of-1-0", rig.clock.seconds, ())
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.DESTROYED
     assert not rig.world.living()

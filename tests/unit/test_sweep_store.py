@@ -12,7 +12,7 @@ from tier1_engine import sweep_store
 from tier1_engine.blueprint import Mode
 from tier1_engine.errors import NoSuchDeployment, Refused
 from tier1_engine.lease import release
-from tier1_engine.record import Attempt, AttemptAdd, Deployment, ResourceAdd
+from tier1_engine.record import Attempt, AttemptAdd, Change, Deployment, ResourceAdd
 from tier1_engine.states import Action, Goal, Outcome, ResourceState
 from tier1_engine.store import Store
 from tier1_engine.sweep_store import Sweep
@@ -53,7 +53,8 @@ def test_what_there_is_to_judge_is_read_whole(store: Store) -> None:
         resource("r4", "net~2", state=ResourceState.RETAINED, aws_id="net-3"),
         resource("r5", "net~3"),
     ]
-    changes = [*(ResourceAdd(row) for row in rows), AttemptAdd(create_of("r5"))]
+    changes: list[Change] = [ResourceAdd(row) for row in rows]
+    changes.append(AttemptAdd(create_of("r5")))
     store.commit(record, changes, held.fence, AT)
     clock = SteppedClock()
     (one,) = sweep_store.all_known(store, lambda holder, end: "somebody" if holder else None)

@@ -9,7 +9,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Sight, Target
+from tier1_engine.kinds import (
+    ABSENT,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    Cloud,
+    Kind,
+    Presence,
+    Problem,
+    Sight,
+    Target,
+)
 from tier1_engine.resources import _inside
 from tier1_engine.resources._shared import (
     arn,
@@ -47,6 +57,7 @@ class Vpc(Kind):
         "ec2:DeleteVpc",
         "ec2:DescribeVpcAttribute",
         "ec2:DescribeVpcs",
+        "ec2:DescribeSubnets",
         "ec2:ModifyVpcAttribute",
         *_inside.IAM_ACTIONS,
     )
@@ -99,8 +110,15 @@ class Vpc(Kind):
         return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        """Instances, interfaces, and subnets of somebody else's."""
         where = {"Name": "vpc-id", "Values": [target.aws_id or ""]}
-        return _inside.others_inside(cloud, target, where, ours)
+        proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+        subnets = [
+            f"subnet {one['SubnetId']}"
+            for one in cloud.pages("ec2", "describe_subnets", "Subnets", Filters=[where])
+            if one.get("SubnetId") not in ours and not carries(tag_dict(one.get("Tags")), proof)
+        ]
+        return [*_inside.others_inside(cloud, target, where, ours), *subnets]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"VpcDetails:VpcId={aws_id}")
