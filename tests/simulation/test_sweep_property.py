@@ -247,7 +247,7 @@ def resumed(case: Case, wish: Wish) -> bool:
     )
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=st.lists(CASES, min_size=1, max_size=5), wish=WISHES)
 def test_what_goes_is_what_the_rules_say_and_never_anything_else(
     sqlite_template: Path, cases: list[Case], wish: Wish
