@@ -9,6 +9,7 @@ the facts are those of the table, the commands, the registry and the tree of err
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -223,6 +224,46 @@ def _actions(actions: Iterable[str]) -> str:
     return f"IAM actions: {listed}." if listed else "IAM actions: none."
 
 
+# --- the policy for sweeping
+
+
+SWEEPING_VERBS = (
+    "Describe",
+    "Get",
+    "List",
+    "Delete",
+    "Terminate",
+    "Detach",
+    "Disassociate",
+    "Revoke",
+    "Remove",
+)
+"""What a sweep does: it looks, takes out of use, and deletes. It makes and tags nothing."""
+ONLY_FOR_MAKING = frozenset({"ec2:DescribeImages", "iam:GetPolicy", "ssm:GetParameter"})
+"""Looks that resolve what is to be made."""
+
+
+def sweep_actions() -> list[str]:
+    """The IAM actions that a sweep needs of every kind."""
+    from tier1_engine import resources
+
+    named = {action for kind in resources.discover().values() for action in kind.iam_actions}
+    return sorted(
+        action for action in named - ONLY_FOR_MAKING if action.partition(":")[2].startswith(SWEEPING_VERBS)
+    )
+
+
+def sweep_policy() -> str:
+    """The least IAM policy for whoever sweeps, as AWS takes it; `sts:GetCallerIdentity` needs none."""
+    looks = [a for a in sweep_actions() if a.partition(":")[2].startswith(("Describe", "Get", "List"))]
+    deletes = [a for a in sweep_actions() if a not in looks]
+    statements = [
+        {"Sid": "Look", "Effect": "Allow", "Action": looks, "Resource": "*"},
+        {"Sid": "Delete", "Effect": "Allow", "Action": deletes, "Resource": "*"},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
+
+
 # --- errors
 
 
@@ -375,6 +416,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/kinds.md": kinds_page,
     "docs/errors.md": errors_page,
     "docs/failures.md": failures_page,
+    "docs/sweep-policy.json": sweep_policy,
 }
 """The generated pages, by their path below the root, and what each should say."""
 

@@ -22,7 +22,7 @@ from tier1_engine.decision import (
 from tier1_engine.kinds import Problem
 from tier1_engine.pace import CENSUS, IDENTITY, Do, Pace, Task
 from tier1_engine.record import Change, DeploymentSet, Record, Resource, ResourceSet
-from tier1_engine.states import Action, FailureClass, Goal, Outcome, ResourceState, State, Trigger
+from tier1_engine.states import ENDED, Action, FailureClass, Goal, Outcome, ResourceState, State, Trigger
 
 MAX_ARCHIVE_TRIES = 3
 
@@ -43,7 +43,13 @@ def go_back(record: Record, pace: Pace) -> Decision:
     if pace.in_flight:
         return Work((), None)
     if living:
-        return Changed(_stall(record, pace, living))
+        held = any(_held(pace, resource) for resource in living)
+        return End(Why.HELD) if held else Changed(_stall(record, pace, living))
+    return _prove_gone(record, pace)
+
+
+def _prove_gone(record: Record, pace: Pace) -> Decision:
+    """No row is left: a census must say the same before it counts as gone."""
     if pace.census_problem is not None:
         return Changed(_stall_unproven(record, pace, pace.census_problem))
     if pace.clean_censuses < (2 if may_have_strays(record) else 1):
@@ -51,6 +57,30 @@ def go_back(record: Record, pace: Pace) -> Decision:
         return work(pace, [Task(Do.CENSUS, CENSUS)], not_before=wait)
     trigger = Trigger.DESTROYED if record.deployment.goal is Goal.DESTROYED else Trigger.ROLLED_BACK
     return Changed([move(record, trigger), DeploymentSet({"finished_at": pace.wall})])
+
+
+def clear(record: Record, pace: Pace) -> Decision:
+    """Delete what is loose, and leave the deployment itself as it is."""
+    if pace.stopping:
+        return Work((), None) if pace.in_flight else End(Why.STOPPED)
+    if pace.blocked is not None:
+        return Work((), None) if pace.in_flight else End(Why.BLOCKED)
+    if not pace.identified:
+        return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
+    living = loose(record)
+    if overdue := overdue_deletions(record, pace, living):
+        return Changed(overdue)
+    if tasks := delete_tasks(record, pace, living):
+        return work(pace, tasks)
+    return Work((), None) if pace.in_flight else End(Why.SETTLED)
+
+
+def loose(record: Record) -> list[Resource]:
+    """What is ours, is still there, and is no part of what the deployment is: strays, and after its end
+    whatever turned up.
+    """
+    ended = record.deployment.state in ENDED
+    return [r for r in record.resources.values() if not r.settled and (ended or r.name != r.step)]
 
 
 def _without_aws(record: Record, pace: Pace) -> list[Change]:
@@ -74,7 +104,9 @@ def delete_tasks(record: Record, pace: Pace, living: Sequence[Resource]) -> list
     return [
         Task(_delete_task(record, pace, resource), resource.name)
         for resource in living
-        if not _stuck(resource) and (resource.step not in needed or resource.aws_id is None)
+        if not _stuck(resource)
+        and not _held(pace, resource)
+        and (resource.step not in needed or resource.aws_id is None)
     ]
 
 
@@ -100,6 +132,13 @@ def _needed_by(record: Record, living: Sequence[Resource]) -> set[str]:
                 needed.add(need)
                 frontier.append(need)
     return needed
+
+
+def _held(pace: Pace, resource: Resource) -> bool:
+    """It may not be deleted this time: an operator's list does not name it."""
+    if pace.may_delete is None or resource.aws_id is None:
+        return False
+    return (resource.kind, resource.aws_id) not in pace.may_delete
 
 
 def _stuck(resource: Resource) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from tier1_engine import strays
 from tier1_engine.decision import grace_end
 from tier1_engine.errors import Acted, CallError, DatabaseUnavailable
 from tier1_engine.failures import UNREACHABLE_CODES
@@ -23,13 +24,11 @@ from tier1_engine.record import (
     AttemptAdd,
     AttemptSet,
     Change,
-    Note,
     Record,
     Resource,
-    ResourceAdd,
 )
 from tier1_engine.runner import Answer
-from tier1_engine.states import Action, FailureClass, Outcome, ResourceState
+from tier1_engine.states import Action, FailureClass, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,34 +185,7 @@ def keep_looking(case: Case) -> list[Change]:
 
 def stray_rows(case: Case, resource: Resource, sights: Iterable[Sight]) -> list[Change]:
     """Rows for what was made beside the one that counts; they will be deleted."""
-    known = {row.aws_id for row in case.record.resources.values() if row.kind == resource.kind}
-    taken = {row.name for row in case.record.resources.values()}
-    changes: list[Change] = []
-    for sight in sights:
-        if sight.aws_id in known:
-            continue
-        number = next(n for n in range(1, len(taken) + 2) if f"{resource.step}~{n}" not in taken)
-        taken.add(f"{resource.step}~{number}")
-        stray = Resource(
-            id=case.new_id(),
-            deployment_id=resource.deployment_id,
-            step=resource.step,
-            name=f"{resource.step}~{number}",
-            kind=resource.kind,
-            state=ResourceState.STRAY,
-            owned=True,
-            tagged_as=resource.tagged_as,
-            request=resource.request,
-            created_at=case.wall,
-            aws_id=sight.aws_id,
-            arn=sight.arn,
-            generation=resource.generation,
-            facts=dict(sight.facts),
-            made_at=case.wall,
-        )
-        note = Note(f"{sight.aws_id} is one too many: it will be deleted", resource.step)
-        changes += [ResourceAdd(stray), note]
-    return changes
+    return strays.rows_for(case.record, resource, sights, case.new_id, case.wall)
 
 
 def with_what_is_held(

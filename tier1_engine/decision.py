@@ -36,6 +36,7 @@ class Why(StrEnum):
     SETTLED = "settled"  # active, failed, rolled_back or destroyed
     BLOCKED = "blocked"
     STOPPED = "stopped"
+    HELD = "held"  # what is left is not among what may be deleted
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tier1_engine import lease as leases
@@ -18,12 +18,12 @@ from tier1_engine import removal, results
 from tier1_engine.case import Case, with_what_is_held
 from tier1_engine.clock import Clock, new_id
 from tier1_engine.decide import decide
-from tier1_engine.decision import End, Why, Work
+from tier1_engine.decision import Decision, End, Why, Work
 from tier1_engine.errors import Acted, CallError, DatabaseUnavailable, Refused
-from tier1_engine.intent import Assignment, KindMissing, assign, intend, request_at_once
+from tier1_engine.intent import Assignment, KindMissing, assign, intend, ours, request_at_once
 from tier1_engine.kinds import Cloud, Registry
 from tier1_engine.lease import Lease
-from tier1_engine.pace import Do, Pacer, Task
+from tier1_engine.pace import Do, Pace, Pacer, Task
 from tier1_engine.permits import Permit, PermitRefused
 from tier1_engine.pool import Pool
 from tier1_engine.record import AttemptSet, Change, DeploymentSet, Move, Record, ResourceSet, StepSet
@@ -62,18 +62,37 @@ class Stop:
 
     asked: bool = False
     _wake: Callable[[], None] = field(default=lambda: None)
+    _below: list[Stop] = field(default_factory=list)
 
     def ask(self) -> None:
         self.asked = True
         self._wake()
+        for one in self._below:
+            one.ask()
+
+    def below(self) -> Stop:
+        """A request of its own for one of several drivers, which hears this one too."""
+        one = Stop()
+        self._below.append(one)
+        one.asked = one.asked or self.asked
+        return one
 
     def wakes(self, wake: Callable[[], None]) -> None:
         self._wake = wake
 
 
+Decide = Callable[[Record, Pace], Decision]
+"""What to do next: `decide` itself, or what only clears what is loose."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything a driver is made of, so that it runs as well on a simulated cloud and clock."""
+    """Everything a driver is made of, so that it runs as well on a simulated cloud and clock.
+
+    Attributes:
+        may_delete: (kind, AWS id) of all that may be deleted; None: whatever is ours.
+        looks_inside: what holds something that is not the deployment's is not deleted.
+    """
 
     store: Store
     registry: Registry
@@ -85,6 +104,8 @@ class Parts:
     stop: Stop = field(default_factory=Stop)
     new_id: Callable[[], str] = new_id
     rng: random.Random = field(default_factory=random.Random)
+    may_delete: frozenset[tuple[str, str]] | None = None
+    looks_inside: bool = False
 
 
 Opening = Callable[[Record, Pacer], Sequence[Change]]
@@ -114,14 +135,24 @@ class Driver:
 
     Args:
         record: as it was loaded, or written, under the lease.
+        decide: says what to do next; a sweep drives only a part of a deployment.
         identified: AWS has just told this process that the account is the deployment's.
 
     Attributes:
         gave_back: the last turn was committed, and the lease given back with it.
     """
 
-    def __init__(self, parts: Parts, lease: Lease, record: Record, *, identified: bool = False) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        lease: Lease,
+        record: Record,
+        *,
+        identified: bool = False,
+        decide: Decide = decide,
+    ) -> None:
         self.parts = parts
+        self._decide = decide
         self.lease = lease
         self.record = record
         self.gave_back = False
@@ -130,6 +161,7 @@ class Driver:
         self.pacer.archiving_kinds = frozenset(
             name for name, kind in parts.registry.kinds.items() if kind.archives_console
         )
+        self.pacer.may_delete = parts.may_delete
         self.pool = parts.pool()
         self._calls: dict[str, tuple[Assignment, float]] = {}
         self._early: list[Answer] = []
@@ -185,7 +217,7 @@ class Driver:
         parts, whole = self.parts, list(changes)
         record = self.record.apply(whole)
         for _ in range(MAX_BOOKKEEPING_ROUNDS):
-            decision = decide(record, self.pacer.view(parts.clock.steady(), parts.clock.now()))
+            decision = self._decide(record, self.pacer.view(parts.clock.steady(), parts.clock.now()))
             if isinstance(decision, End):
                 driven = self._driven_time(record)
                 return decision, [*whole, *driven], record.apply(driven), []
@@ -237,6 +269,8 @@ class Driver:
         except (KindMissing, Refused) as error:
             instead = self._impossible(task, record, str(error))
             return instead, record.apply(instead), None
+        if task.do is Do.DELETE and parts.looks_inside:
+            assignment = replace(assignment, ours=ours(after))
         if task.do in (Do.CHECK, Do.REFERENCE, Do.CREATE, Do.OBSERVE):
             self.pacer.counted_from.setdefault(task.subject, parts.clock.steady())
         return intents, after, assignment
@@ -244,7 +278,8 @@ class Driver:
     def _impossible(self, task: Task, record: Record, message: str) -> list[Change]:
         error = {"code": "CannotBeDone", "message": message, "class": "critical"}
         resource = record.resource_of(task.subject)
-        if record.deployment.state in GOING_BACK and resource is not None:
+        going_back = record.deployment.state in GOING_BACK or task.do in _REMOVALS
+        if going_back and resource is not None:
             return [ResourceSet(resource.id, {"error": {**error, "stuck": True}})]
         failed = {"state": StepState.FAILED, "finished_at": self.parts.clock.now(), "error": error}
         return [StepSet(task.subject, failed)] if task.subject in record.steps else []

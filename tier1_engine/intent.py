@@ -64,6 +64,8 @@ class Assignment:
         attempt_id: the attempt that is on disk for it, if its kind of task has one.
         elsewhere: AWS ids that other rows of the deployment hold; never adopted for this one.
         wanted_tags: of a census: what everything of ours carries.
+        known: of a census: AWS ids that need not be looked at, each with its request.
+        ours: of a deletion that must look inside first: every id that the deployment has or had.
     """
 
     task: Task
@@ -77,6 +79,8 @@ class Assignment:
     elsewhere: frozenset[str] = frozenset()
     kinds: tuple[Kind, ...] = ()
     wanted_tags: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ours: frozenset[str] | None = None
 
 
 class KindMissing(Tier1Error):
@@ -215,6 +219,13 @@ def assign(
     )
 
 
+def ours(record: Record) -> frozenset[str]:
+    """Every id by which AWS knows something that the deployment has or had, interfaces included."""
+    rows = record.resources.values()
+    interfaces = (row.facts.get("network_interface_id") for row in rows)
+    return frozenset(filter(None, (*(row.aws_id for row in rows if row.owned), *interfaces)))
+
+
 def _installed(known: Mapping[str, Any], name: str) -> Any:
     try:
         return known[name]
@@ -233,9 +244,10 @@ def target_of(resource: Resource, deployment: Deployment, database_id: str) -> T
         TAG_RESOURCE: resource.tagged_as,
         TAG_NAME: deployment.name,
         "Name": f"{deployment.name}-{resource.step}",
+        **(deployment.tagged_as or {}),
     }
     return Target(
-        deployment_id=deployment.id,
+        deployment_id=tags[TAG_DEPLOYMENT],
         resource_id=resource.tagged_as,
         step=resource.step,
         tags=tags,

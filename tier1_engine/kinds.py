@@ -254,8 +254,30 @@ class Kind(ABC):
         the form `{"tier1:deployment": id}` or `{"tier1:database": id}`; a value `*` means any.
         """
 
+    def list_beyond(
+        self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[Sight]:
+        """As `list_owned`, without those on record: `known` has their AWS ids, each with its request.
+
+        A kind that must ask for each object by itself does not ask for those.
+        """
+        return [sight for sight in self.list_owned(cloud, tags) if sight.aws_id not in known]
+
+    def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        """What stands inside it and is not this deployment's, in words (`instance i-0abc`). Reads only.
+
+        A sweep then leaves it alone. `ours` has every AWS id that the deployment has or had.
+        """
+        return ()
+
     def owns(self, target: Target, sight: Sight) -> bool:
-        """Whether `sight` proves that this deployment made it for this resource."""
+        """Whether `sight` proves that this deployment made it for this resource.
+
+        Tags can be copied (the console's "launch more like this" does): where AWS shows the key that it
+        was made with, that must be one of this resource's too.
+        """
+        if sight.key is not None and not sight.key.startswith(f"{target.resource_id}-"):
+            return False
         return all(
             sight.tags.get(tag) == target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
         )

@@ -48,7 +48,7 @@ from tier1_engine.states import (
     Trigger,
 )
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration. A test holds it to be alembic's head; a database is opened only at this one."""
 
 
@@ -205,6 +205,9 @@ class DeploymentRow(Base):
     lease_term: Mapped[int] = mapped_column(Integer)
     lease_since: Mapped[datetime | None] = mapped_column(UtcTime)
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    keep_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    swept_by: Mapped[str | None] = mapped_column(String(32))
+    tagged_as: Mapped[dict[str, str] | None] = mapped_column(_Json)
 
 
 class StepRow(Base):
@@ -354,3 +357,27 @@ class ConsoleRow(Base):
     resource_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     captured_at: Mapped[datetime] = mapped_column(UtcTime)
     text: Mapped[str] = mapped_column(Text)
+
+
+class SweepRow(Base):
+    """One sweep: what it saw and meant to do, and what came of each of it."""
+
+    __tablename__ = "sweeps"
+    __table_args__ = (
+        CheckConstraint("(ended_at IS NULL) = (exit_code IS NULL)", name="an_ended_sweep_has_a_code"),
+        Index("sweeps_by_age", "begun_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    begun_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    host: Mapped[str] = mapped_column(String(256))
+    pid: Mapped[int] = mapped_column(Integer)
+    plan: Mapped[dict[str, Any]] = mapped_column(_Json)
+    results: Mapped[list[dict[str, Any]]] = mapped_column(_Json)
+    marked: Mapped[int] = mapped_column(Integer)
+    deleted: Mapped[int] = mapped_column(Integer)
+    skipped: Mapped[int] = mapped_column(Integer)
+    remained: Mapped[int] = mapped_column(Integer)
+    reported: Mapped[int] = mapped_column(Integer)
+    exit_code: Mapped[int | None] = mapped_column(Integer)

@@ -67,6 +67,7 @@ class Pace:
         identified: AWS said that this is the deployment's account.
         blocked: what keeps us from acting at AWS, and at which step or resource it was met.
         stopping: a signal asked us to stop.
+        may_delete: (kind, AWS id) of all that may be deleted; None: whatever is ours.
     """
 
     now: float
@@ -88,6 +89,7 @@ class Pace:
     blocked: Problem | None = None
     blocked_step: str | None = None
     stopping: bool = False
+    may_delete: frozenset[tuple[str, str]] | None = None
 
     def driven(self, subject: str, before: float) -> float:
         """Driven seconds of a subject: those on record and those of this process."""
@@ -120,6 +122,7 @@ class Pacer:
         self.blocked: Problem | None = None
         self.blocked_step: str | None = None
         self.stopping = False
+        self.may_delete: frozenset[tuple[str, str]] | None = None
         self._rounds: dict[str, int] = {}
 
     def begin(self, record: Record, steady: float, wall: datetime) -> None:
@@ -189,4 +192,5 @@ class Pacer:
             blocked=self.blocked,
             blocked_step=self.blocked_step,
             stopping=self.stopping,
+            may_delete=self.may_delete,
         )

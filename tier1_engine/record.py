@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from tier1_engine.blueprint import Mode
@@ -26,10 +26,20 @@ from tier1_engine.states import (
     Trigger,
 )
 
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""The `keep_until` of what is kept until somebody says otherwise."""
+
 
 @dataclass(frozen=True)
 class Deployment:
-    """One run. Times are aware UTC."""
+    """One run. Times are aware UTC.
+
+    Attributes:
+        keep_until: until then no sweep touches it; `FOR_EVER` when nobody named an end.
+        swept_by: the sweep that began to take it down; every later one goes on with it.
+        tagged_as: the tags that its objects carry where they are not this database's own: foreign
+            things that an operator reviewed, and asked to have deleted.
+    """
 
     id: str
     name: str
@@ -58,6 +68,14 @@ class Deployment:
     finished_at: datetime | None = None
     expires_at: datetime | None = None
     revision: int = 0
+    keep_until: datetime | None = None
+    swept_by: str | None = None
+    tagged_as: Mapping[str, str] | None = None
+
+    def protected(self, now: datetime) -> bool:
+        """Whether no sweep may touch it: its spec says so, or an operator did."""
+        by_spec = bool((self.spec.get("policy") or {}).get("keep"))
+        return by_spec or (self.keep_until is not None and self.keep_until > now)
 
 
 @dataclass(frozen=True)

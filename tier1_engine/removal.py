@@ -8,8 +8,8 @@ by the same functions on the way forward.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
+from tier1_engine import strays
 from tier1_engine.case import (
     Case,
     adopted,
@@ -23,9 +23,10 @@ from tier1_engine.case import (
 )
 from tier1_engine.errors import CallError
 from tier1_engine.failures import Verdict, judge
-from tier1_engine.kinds import TAG_RESOURCE, Presence, Sight
+from tier1_engine.intent import target_of
+from tier1_engine.kinds import TAG_DATABASE, Presence, Sight
 from tier1_engine.pace import CENSUS, Do
-from tier1_engine.record import Change, Console, DeploymentSet, Note, Resource, ResourceSet
+from tier1_engine.record import Change, Console, DeploymentSet, Note, ResourceSet
 from tier1_engine.results import identified
 from tier1_engine.runner import not_ours
 from tier1_engine.states import GOING_BACK, Action, Outcome, ResourceState
@@ -168,38 +169,33 @@ def _census(case: Case) -> list[Change]:
     if error := case.answer.error:
         return _census_failed(case, error)
     changes: list[Change] = []
+    told: list[Change] = []
     for kind, sight in case.answer.census:
-        if sight.presence not in (Presence.LEAVING, Presence.GONE, Presence.ABSENT):
-            changes += _counted(case.after(changes), kind, sight)
+        if sight.presence in (Presence.LEAVING, Presence.GONE, Presence.ABSENT):
+            continue
+        record = case.record.apply(changes)
+        if _is_copy(case, kind, sight):
+            told += _warning(case, f"{sight.aws_id} carries copies of our tags: it is left alone")
+        else:
+            changes += strays.turned_up(record, kind, sight, case.new_id, case.wall)
     case.pacer.last_census_at = case.now
     case.pacer.clean_censuses = 0 if changes else case.pacer.clean_censuses + 1
     if changes:
         case.poll()
     else:
         case.at_once()
-    return changes + _unlisted(case)
+    return changes + told + _unlisted(case)
 
 
-def _counted(case: Case, kind: str, sight: Sight) -> list[Change]:
-    """One object of the census: known and expected, known as deleted, or not known at all."""
-    rows = [r for r in case.record.resources.values() if r.kind == kind and r.aws_id == sight.aws_id]
-    if any(row.state is not ResourceState.DELETED for row in rows):
-        return []
-    if rows:
-        again = {"state": ResourceState.DELETING, "deleted_at": None}
-        return [ResourceSet(rows[0].id, again), Note(f"{sight.aws_id} still exists", rows[0].step)]
-    origin = _origin(case, kind, sight)
-    return stray_rows(case, origin, [sight]) if origin else []
-
-
-def _origin(case: Case, kind: str, sight: Sight) -> Resource | None:
-    """The row whose key made it, by its tag; else any of the kind (it carries our deployment's tag)."""
-    of_kind = [r for r in case.record.resources.values() if r.kind == kind and r.owned]
-    tagged = sight.tags.get(TAG_RESOURCE)
-    exact = next((r for r in of_kind if r.tagged_as == tagged), None)
-    if exact is not None or not of_kind:
-        return exact
-    return replace(of_kind[0], tagged_as=tagged or of_kind[0].tagged_as)
+def _is_copy(case: Case, kind_name: str, sight: Sight) -> bool:
+    """Whether it carries the deployment's tags and its kind takes that for no proof."""
+    kind = next(one for one in case.assignment.kinds if one.name == kind_name)
+    row = strays.origin(case.record, kind_name, sight)
+    known = {r.aws_id for r in case.record.resources.values() if r.kind == kind_name}
+    if row is None or sight.aws_id in known:
+        return False
+    database_id = case.assignment.wanted_tags[TAG_DATABASE]
+    return not kind.owns(target_of(row, case.record.deployment, database_id), sight)
 
 
 def _census_failed(case: Case, error: CallError) -> list[Change]:

@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 from sqlalchemy import Table
 
 from tier1_engine import statements
-from tier1_engine.models import AttemptRow, ConsoleRow, DeploymentRow, EventRow, ResourceRow, StepRow
+from tier1_engine.models import (
+    AttemptRow,
+    ConsoleRow,
+    DeploymentRow,
+    EventRow,
+    ResourceRow,
+    StepRow,
+    SweepRow,
+)
 from tier1_engine.record import (
     FIELDS,
     Attempt,
@@ -39,6 +47,7 @@ RESOURCES: Table = ResourceRow.__table__  # type: ignore[assignment]
 ATTEMPTS: Table = AttemptRow.__table__  # type: ignore[assignment]
 EVENTS: Table = EventRow.__table__  # type: ignore[assignment]
 CONSOLES: Table = ConsoleRow.__table__  # type: ignore[assignment]
+SWEEPS: Table = SweepRow.__table__  # type: ignore[assignment]
 
 Item = TypeVar("Item", Deployment, Step, Resource, Attempt)
 

@@ -10,7 +10,7 @@ to be ours is deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from tier1_engine.kinds import Cloud, Kind, Presence, Sight, Target
 from tier1_engine.pace import Do
 
 NOT_OURS = "NotOurs"
+OTHERS_INSIDE = "OthersInside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,15 @@ def not_ours(sight: Sight) -> CallError:
     )
 
 
+def others_inside(aws_id: str, others: Sequence[str]) -> CallError:
+    """What is said of an object of ours in which something stands that is not ours."""
+    return CallError(
+        OTHERS_INSIDE,
+        f"{', '.join(others)} in {aws_id} is not this deployment's: take it out, and sweep again",
+        operation="(inside)",
+    )
+
+
 def _archive(a: Assignment, cloud: Cloud) -> Answer:
     return Answer(a, text=_kind(a).console(cloud, _target(a)))
 
@@ -195,6 +205,8 @@ def _delete(a: Assignment, cloud: Cloud) -> Answer:
     sight = kind.describe(cloud, target)
     if sight.presence in (Presence.ABSENT, Presence.GONE, Presence.LEAVING) or not kind.owns(target, sight):
         return Answer(a, sight=sight)
+    if a.ours is not None and (others := kind.others_inside(cloud, target, a.ours)):
+        return Answer(a, sight=sight, error=others_inside(sight.aws_id, others))
     try:
         kind.delete(cloud, target, sight)
     except CallError as error:
@@ -207,7 +219,7 @@ def _census(a: Assignment, cloud: Cloud) -> Answer:
     unlisted: list[str] = []
     for kind in a.kinds:
         try:
-            seen += [(kind.name, sight) for sight in kind.list_owned(cloud, a.wanted_tags)]
+            seen += [(kind.name, s) for s in kind.list_beyond(cloud, a.wanted_tags, a.known)]
         except CallError as error:
             if not is_unsupported(error):
                 raise

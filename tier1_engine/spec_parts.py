@@ -269,9 +269,13 @@ class Health(Part):
 
 
 class Policy(Part):
-    """What follows a failure. `max_attempts`: tries of one call before it counts as failed."""
+    """What follows a failure. `max_attempts`: tries of one call before it counts as failed.
+
+    `keep` protects the deployment from every sweep, also when its time to live is over.
+    """
 
     rollback: bool = True
+    keep: bool = False
     on_recoverable: Literal["ask", "stop", "retry", "continue", "rollback"] = "stop"
     max_attempts: Annotated[int, AfterValidator(rules.within(1, 20))] = 5
 

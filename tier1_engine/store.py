@@ -294,7 +294,7 @@ class Store:
         remaining = (
             select(func.count())
             .select_from(RESOURCES)
-            .where(RESOURCES.c.deployment_id == DEPLOYMENTS.c.id, _remains())
+            .where(RESOURCES.c.deployment_id == DEPLOYMENTS.c.id, remains())
             .scalar_subquery()
             .label("remaining")
         )
@@ -326,7 +326,7 @@ class Store:
 
     def left(self, deployment_ids: Sequence[str]) -> dict[str, list[Resource]]:
         """What `Summary.remaining` counts, by deployment; those of which nothing is left are not in it."""
-        query = select(RESOURCES).where(RESOURCES.c.deployment_id.in_(list(deployment_ids)), _remains())
+        query = select(RESOURCES).where(RESOURCES.c.deployment_id.in_(list(deployment_ids)), remains())
         with database.translated(self.engine), self.reading() as connection:
             rows = [item_of(Resource, row) for row in connection.execute(query)]
         found: dict[str, list[Resource]] = {}
@@ -388,7 +388,7 @@ _ITS_RESOURCES = _of(RESOURCES, bindparam("of")).order_by(RESOURCES.c.created_at
 _ITS_ATTEMPTS = _of(ATTEMPTS, bindparam("of")).where(_matters_to_decisions())
 
 
-def _remains() -> Any:
+def remains() -> Any:
     """Ours and not gone: it has an id, or a create that may have acted."""
     may_exist = exists().where(
         ATTEMPTS.c.deployment_id == RESOURCES.c.deployment_id,

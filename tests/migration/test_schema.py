@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from tier1_engine import database
 from tier1_engine.models import SCHEMA_REVISION, Base
+from tier1_engine.store import Store
 
 
 def normalised(sql: str) -> str:
@@ -112,3 +114,32 @@ def test_migrations_run_only_through_the_program() -> None:
 
     with pytest.raises(RuntimeError, match="tier1 db upgrade"):
         command.upgrade(database.alembic_config(), "head")
+
+
+def test_a_database_of_the_first_release_keeps_all_that_it_has(tmp_path: Path) -> None:
+    """It is upgraded in place at the next start, after a copy was put beside it."""
+    from alembic import command
+
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    engine = database.connect(url)
+    with engine.connect() as connection, connection.begin():
+        config = database.alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        at = "2026-01-01T00:00:00.000000+00:00"
+        texts = {"id": "d1", "name": "old", "blueprint": "b", "region": "us-east-1", "account_id": "1"}
+        texts |= {"profile": "", "endpoint": "", "state": "pending", "goal": "active"}
+        texts |= {"on_recoverable": "stop", "created_at": at, "updated_at": at}
+        texts |= dict.fromkeys(("spec", "tags", "output_templates", "outputs"), "{}")
+        texts |= dict.fromkeys(("warnings", "retain"), "[]")
+        numbers = ("blueprint_version", "max_attempts", "rollback_enabled", "revision", "lease_term")
+        values = {**texts, **dict.fromkeys((*numbers, "delete_seconds"), 1)}
+        marks = ", ".join("?" * len(values))
+        insert = f"INSERT INTO deployments ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - our words
+        connection.exec_driver_sql(insert, tuple(values.values()))
+    engine.dispose()
+    store = Store.open(url)
+    found = store.load("d1").deployment
+    store.close()
+    assert (found.name, found.keep_until, found.swept_by, found.tagged_as) == ("old", None, None, None)
+    assert [path for path in tmp_path.iterdir() if path.name.startswith("old.db.0001.")]

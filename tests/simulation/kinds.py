@@ -12,6 +12,8 @@ from typing import Any, cast
 from tests.simulation.world import SimCloud, Thing
 from tier1_engine.kinds import (
     ABSENT,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
     TAG_RESOURCE,
     Check,
     Cloud,
@@ -84,6 +86,11 @@ class SimKind(Kind):
             for thing in cloud.pages("sim", "find", "things", kind=self.name, tags=tags)
         ]
 
+    def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+        things = cloud.read("sim", "inside", id=target.aws_id)["things"]
+        return [t.id for t in things if t.id not in ours and not proof.items() <= t.tags.items()]
+
     def console(self, cloud: Cloud, target: Target) -> str:
         return str(cloud.read("sim", "console", id=target.aws_id)["text"])
 
@@ -98,7 +105,7 @@ class SimKind(Kind):
         return ABSENT if thing is None else self._sight(cloud, thing)
 
     def _sight(self, cloud: Cloud, thing: Thing) -> Sight:
-        world = cast("SimCloud", cloud).world
+        world = cast("SimCloud", getattr(cloud, "cloud", cloud)).world  # a look around may stand between
         unset = tuple(s for s in self.settings if s not in thing.settings)
         presence, problem = Presence.READY, None
         if thing.deleting_since is not None:

@@ -357,7 +357,9 @@ def test_what_aws_executes_between_the_two_censuses_is_deleted(rig: Rig) -> None
         if len(times) == 1 and not rig.world.of("late"):
             net = rig.world.of("net")[0]
             tags = {**net.tags, "Name": "demo-late"}
-            world.clock.after(5.0, lambda: world.things.update(late=Thing("late", "net", tags, "?", 0.0, ())))
+            world.clock.after(
+                5.0, lambda: world.things.update(late=Thing("late", "net", tags, net.key, 0.0, ()))
+            )
 
     rig.world.after.append(late)
     ended = rig.deploy()
@@ -418,7 +420,7 @@ def test_what_is_listed_as_ours_and_unknown_to_the_rows_is_deleted(rig: Rig) -> 
     id = active(rig)
     net = rig.world.of("net")[0]
     tags = {**net.tags, TAG_RESOURCE: "unheard-of"}
-    rig.world.things["net-odd"] = Thing("net-odd", "net", tags, "?", rig.clock.seconds, ())
+    rig.world.things["net-odd"] = Thing("net-odd", "net", tags, "unheard-of-1-0", rig.clock.seconds, ())
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.DESTROYED
     assert not rig.world.living()

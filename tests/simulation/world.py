@@ -218,7 +218,11 @@ class World:
 
     def _find(self, kind: str, tags: Mapping[str, str], step: str = "") -> dict[str, Any]:
         seen = [t for t in self.things.values() if t.kind == kind and self._visible(t)]
-        return {"things": [thing for thing in seen if tags.items() <= thing.tags.items()]}
+        found = [t for t in seen if all(k in t.tags and v in ("*", t.tags[k]) for k, v in tags.items())]
+        return {"things": found}
+
+    def _inside(self, id: str) -> dict[str, Any]:
+        return {"things": [thing for thing in self.living() if id in thing.needs]}
 
     def _describe(self, id: str) -> dict[str, Any]:
         thing = self.things.get(id)

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, Table, insert, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.unit.rows import AT, SteppedClock, deployment, driven, resource, step
-from tier1_engine import database
+from tier1_engine import database, sweep_store
 from tier1_engine.errors import (
     DatabaseUnavailable,
     DrivenByAnother,
@@ -38,6 +38,7 @@ from tier1_engine.record import (
 )
 from tier1_engine.states import Action, Goal, Outcome, ResourceState, State, StepState, Trigger
 from tier1_engine.store import GoalChanged, Store
+from tier1_engine.sweep_store import Sweep
 
 
 @pytest.fixture
@@ -390,8 +391,8 @@ def test_a_connection_that_was_cut_is_said_to_be_unavailable(postgres_url: str) 
 # --- constraints
 
 
-DEPLOYMENTS, STEPS, RESOURCES, ATTEMPTS = (
-    Base.metadata.tables[name] for name in ("deployments", "steps", "resources", "attempts")
+DEPLOYMENTS, STEPS, RESOURCES, ATTEMPTS, SWEEPS = (
+    Base.metadata.tables[name] for name in ("deployments", "steps", "resources", "attempts", "sweeps")
 )
 VIOLATIONS: dict[str, tuple[Table, dict[str, object]]] = {
     "deployment_state_is_known": (DEPLOYMENTS, {"state": "sleeping"}),
@@ -415,6 +416,7 @@ VIOLATIONS: dict[str, tuple[Table, dict[str, object]]] = {
     "outcome_is_known": (ATTEMPTS, {"outcome": "x", "ended_at": AT.isoformat()}),
     "an_ended_attempt_has_an_outcome": (ATTEMPTS, {"outcome": "done"}),
     "a_try_that_changes_something_has_a_key": (ATTEMPTS, {"key": None}),
+    "an_ended_sweep_has_a_code": (SWEEPS, {"exit_code": 0}),
 }
 IN_EVENTS = {
     "trigger_is_known": "'x', NULL, 'active'",
@@ -430,6 +432,7 @@ def full(store: Store) -> Store:
     record, held = driven(store)
     store.commit(record, [ResourceAdd(resource()), AttemptAdd(attempt())], held.fence, AT)
     release(store, held)
+    sweep_store.begin(store, Sweep("s1", AT, "here", 1, {}))
     return store
 
 

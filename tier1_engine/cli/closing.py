@@ -173,6 +173,9 @@ def options(record: Record) -> list[Line]:
         lines.append(_command("to go on with a warning", f"tier1 resume {deployment.id} --continue"))
     if deployment.activated_at is None:
         lines.append(_command("to delete all that it made", f"tier1 rollback {deployment.id}"))
+    if left(record):
+        spare = "a sweep deletes it some time after its last event; to protect it from sweeps"
+        lines.append(_command(spare, f"tier1 keep {deployment.id}"))
     lines.append(_explained(deployment))
     return lines
 

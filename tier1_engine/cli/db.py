@@ -16,6 +16,9 @@ from tier1_engine.settings import database_url, from_environment
 if TYPE_CHECKING:
     from tier1_engine.store import Store, Summary
 
+MAX_SWEEPS = 10_000
+"""In an export: decades of nightly ones."""
+
 
 def upgrade() -> int:
     """Bring the schema to the one of this program."""
@@ -52,6 +55,8 @@ def current(output: Output) -> int:
 
 def export() -> int:
     """Print everything, one deployment after the other, with user data and secrets masked."""
+    from tier1_engine.cli.sweep import on_record
+
     with compose.opened_store(from_environment()) as store:
         head = json.dumps({"database_id": store.database_id, "schema": SCHEMA_REVISION})
         put(f'{head[:-1]}, "deployments": [')
@@ -60,7 +65,7 @@ def export() -> int:
         for summary in store.summaries():
             put(separator + json.dumps(_of_deployment(store, summary)))
             separator = ","
-        put("]}")
+        put(f'], "sweeps": {json.dumps(on_record(store, MAX_SWEEPS))}}}')
     return 0
 
 

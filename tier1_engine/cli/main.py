@@ -15,7 +15,15 @@ from typer.core import TyperGroup
 
 from tier1_engine import __version__
 from tier1_engine.cli.boundary import boundary, install_hook
-from tier1_engine.cli.options import GuideOutput, LogOutput, Lost, OnRecoverable, Output, Pace
+from tier1_engine.cli.options import (
+    GuideOutput,
+    LogOutput,
+    Lost,
+    OnInterrupted,
+    OnRecoverable,
+    Output,
+    Pace,
+)
 from tier1_engine.cli.signals import Signals
 from tier1_engine.states import State
 
@@ -91,6 +99,9 @@ def _main(
 def _end(code: int) -> NoReturn:
     raise typer.Exit(code)
 
+
+SWEEPS_SHOWN = 50
+"""Of the history, newest first."""
 
 GARBAGE_THRESHOLD = 50_000
 """Objects made before they are looked through, in a command that ends at once. Python's own 700 costs a
@@ -315,6 +326,105 @@ def guide(
     from tier1_engine.cli import guide as command
 
     _end(command.run(id, output))
+
+
+@app.command(epilog="Example: tier1 sweep --orphans --dry-run --save plan.json")
+def sweep(
+    older_than: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Failed and interrupted ones whose last event is this long ago."),
+    ] = "24h",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(metavar="PLAN", help="Write the plan to this file, for review.")
+    ] = None,
+    apply: Annotated[
+        Path | None, typer.Option(metavar="PLAN", help="Do exactly what this saved plan says.")
+    ] = None,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Also what AWS has with our tags and no row knows.")
+    ] = False,
+    foreign: Annotated[
+        bool, typer.Option("--foreign", help="Put what other databases made into the saved plan.")
+    ] = False,
+    interrupted: Annotated[
+        OnInterrupted | None,
+        typer.Option(
+            help="What becomes of those that lost their driver; by default a rollback or destruction is "
+            "finished, and what went forward is reported."
+        ),
+    ] = None,
+    max_deletions: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Refuse a plan with more deletions than this.")
+    ] = 200,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="Only this kind. May be given again.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Not this AWS id or deployment. May be given again."),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(metavar="R", help="Look for orphans here, too. May be given again."),
+    ] = None,
+    plan_max_age: Annotated[
+        str, typer.Option(metavar="TIME", help="Refuse a saved plan that is older than this.")
+    ] = "24h",
+    history: Annotated[bool, typer.Option("--history", help="Print the sweeps so far.")] = False,
+    yes: Yes = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Clean up failed, interrupted and expired deployments, and orphans."""
+    signals = _listening()
+    from tier1_engine.cli import sweep as command
+    from tier1_engine.sweep_rules import Interrupted
+
+    if history:
+        _end(command.history(SWEEPS_SHOWN, output))
+    asked = command.Asked(
+        older_than=older_than,
+        dry_run=dry_run,
+        save=save,
+        apply=apply,
+        orphans=orphans,
+        foreign=foreign,
+        interrupted=Interrupted(interrupted.value) if interrupted else None,
+        max_deletions=max_deletions,
+        only=only or (),
+        exclude=exclude or (),
+        regions=region or (),
+        plan_max_age=plan_max_age,
+        yes=yes,
+        output=output,
+    )
+    _end(command.run(asked, signals))
+
+
+@app.command(epilog="Example: tier1 keep ai-stack --until 7d")
+def keep(
+    id: Reference,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Until then: a time (ISO 8601), or how long from now, such as 7d."),
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Let sweeps touch it again.")] = False,
+) -> None:
+    """Protect a deployment from sweeps."""
+    from tier1_engine.cli import keep as command
+
+    _end(command.keep(id, until=until, off=off))
+
+
+@app.command(epilog="Example: tier1 extend ai-stack 24h")
+def extend(
+    id: Reference,
+    by: Annotated[str, typer.Argument(metavar="TIME", help="How much later, such as 24h or 3d.")],
+) -> None:
+    """Move the expiry of a deployment."""
+    from tier1_engine.cli import keep as command
+
+    _end(command.extend(id, by))
 
 
 @db.command(epilog="Example: TIER1_DATABASE_URL=postgresql://tier1@db/tier1 tier1 db upgrade")

@@ -52,3 +52,11 @@ class Lost(StrEnum):
 
     BEFORE = "before"
     AFTER = "after"
+
+
+class OnInterrupted(StrEnum):
+    """What a sweep does with a deployment that lost its driver on the way."""
+
+    RESUME = "resume"
+    ROLLBACK = "rollback"
+    REPORT = "report"

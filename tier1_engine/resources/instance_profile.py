@@ -112,6 +112,11 @@ class InstanceProfile(Kind):
         cloud.change("iam", "delete_instance_profile", InstanceProfileName=sight.aws_id)
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return self.list_beyond(cloud, tags, {})
+
+    def list_beyond(
+        self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[Sight]:
         """Profiles under our path, each asked for its tags on its own: the list shows none."""
         owned: list[Sight] = []
         listing = cloud.pages("iam", "list_instance_profiles", "InstanceProfiles", PathPrefix=IAM_PATH)
@@ -119,6 +124,8 @@ class InstanceProfile(Kind):
             name = str(listed.get("InstanceProfileName") or "")
             # An emulator may ignore the prefix.
             if not name or listed.get("Path") != IAM_PATH or not _iam.may_carry(name, tags):
+                continue
+            if name in known:
                 continue
             profile = _profile(cloud, name)
             if profile and _iam.is_owned(name, tag_dict(profile.get("Tags")), tags):

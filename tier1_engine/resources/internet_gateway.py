@@ -74,7 +74,7 @@ class InternetGateway(Kind):
                 return ABSENT
             raise
         gateway = next((hit for hit in hits if hit.get("InternetGatewayId") == gateway_id), None)
-        return ABSENT if gateway is None else _sight(cloud, gateway, target.request["vpc_id"])
+        return ABSENT if gateway is None else _sight(cloud, gateway, target.request.get("vpc_id"))
 
     def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
         if ATTACHMENT not in sight.unset:
@@ -102,6 +102,11 @@ class InternetGateway(Kind):
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
         return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        """A VPC of somebody else's that it was moved to."""
+        vpc_ids = self.describe(cloud, target).facts.get("vpc_ids", ())
+        return [f"VPC {vpc_id}" for vpc_id in vpc_ids if vpc_id not in ours]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"InternetGateway:internetGatewayId={aws_id}")

@@ -7,6 +7,7 @@ never changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -131,18 +132,32 @@ class MountTarget(Kind):
         cloud.change("efs", "delete_mount_target", MountTargetId=sight.aws_id)
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        """Those of file systems with `tags`, and those that a security group with `tags` is on."""
+        return self.list_beyond(cloud, tags, {})
+
+    def list_beyond(
+        self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[Sight]:
+        """Those of file systems with `tags`, and those that a security group with `tags` is on.
+
+        EFS lists them by file system only: one that shows as many as are on record is not asked.
+        """
+        on_record = Counter(request.get("file_system_id") for request in known.values())
         groups = _groups_with(cloud, tags)
         vpcs = {group.get("VpcId") for group in groups.values()}
         owned: list[Sight] = []
         for one in list(cloud.pages("efs", "describe_file_systems", "FileSystems")):
-            if not one.get("FileSystemId") or one.get("NumberOfMountTargets") == 0:
+            if (
+                not one.get("FileSystemId")
+                or one.get("NumberOfMountTargets") == on_record[one["FileSystemId"]]
+            ):
                 continue
             shown = _efs.tags_of(cloud, one)
             ours = carries(shown, tags)
             if not ours and not groups:
                 continue
             for mounted in _efs.mount_targets(cloud, one["FileSystemId"]):
+                if mounted["MountTargetId"] in known:
+                    continue
                 if ours:
                     owned.append(_sight(cloud, mounted, proof=_proof(shown)))
                 elif mounted.get("VpcId") is None or mounted["VpcId"] in vpcs:
@@ -209,7 +224,7 @@ def _look(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> Sight
     if not proof and on_it:
         wanted = {tag: target.tags[tag] for tag in PROOF}
         proof = _proof(_first(_tagged(cloud, on_it, wanted), on_it))
-    differs = on_it is not None and set(on_it) != set(target.request["security_group_ids"])
+    differs = on_it is not None and set(on_it) != set(target.request.get("security_group_ids") or on_it)
     unset = (SECURITY_GROUPS,) if presence is Presence.READY and proof and differs else ()
     return _sight(cloud, description, proof=proof, unset=unset, zone=target.request.get("zone"))
 
@@ -279,6 +294,8 @@ def _sight(
         facts={
             "ip_address": description.get("IpAddress"),
             "zone": description.get("AvailabilityZoneName") or zone,
+            # It outlives the mount target for a while, and nothing else says whose it was.
+            "network_interface_id": description.get("NetworkInterfaceId"),
         },
         problem=_efs.problem_of(description, "mount target"),
         unset=unset,

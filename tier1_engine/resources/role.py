@@ -131,12 +131,19 @@ class Role(Kind):
         cloud.change("iam", "delete_role", RoleName=name)
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+        return self.list_beyond(cloud, tags, {})
+
+    def list_beyond(
+        self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[Sight]:
         """Roles under our path, each asked for its tags on its own: `ListRoles` shows none."""
         owned: list[Sight] = []
         for listed in list(cloud.pages("iam", "list_roles", "Roles", PathPrefix=IAM_PATH)):
             name = str(listed.get("RoleName") or "")
             # An emulator may ignore the prefix.
             if not name or listed.get("Path") != IAM_PATH or not _iam.may_carry(name, tags):
+                continue
+            if name in known:
                 continue
             role = _role(cloud, name)
             shown = _tags(cloud, role) if role else {}

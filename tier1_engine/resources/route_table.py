@@ -79,7 +79,7 @@ class RouteTable(Kind):
                 return ABSENT
             raise
         table = next((hit for hit in hits if hit.get("RouteTableId") == table_id), None)
-        return ABSENT if table is None else _sight(cloud, table, target.request)
+        return ABSENT if table is None else _sight(cloud, table, target.request or None)
 
     def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
         for name in sight.unset:
@@ -100,6 +100,14 @@ class RouteTable(Kind):
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
         return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        """Subnets of somebody else's that it routes for."""
+        filters = [{"Name": "route-table-id", "Values": [target.aws_id or ""]}]
+        tables = cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters)
+        associations = [one for table in tables for one in table.get("Associations") or ()]
+        subnets = _subnets(associations, "associated", "associating") - {None}
+        return [f"subnet {subnet_id}" for subnet_id in sorted(subnets) if subnet_id not in ours]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"RouteTableDetails:RouteTableId={aws_id}")

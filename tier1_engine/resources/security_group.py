@@ -236,7 +236,7 @@ def wanted_rules(request: Mapping[str, Any]) -> tuple[Rule, ...]:
             rule.get("to_port"),
             rule.get("source_group") or rule["cidr"],
         )
-        for rule in request["ingress"]
+        for rule in request.get("ingress") or ()
     )
     return tuple(dict.fromkeys(rules))
 

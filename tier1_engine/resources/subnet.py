@@ -10,6 +10,7 @@ from typing import Any
 
 from tier1_engine.errors import CallError
 from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Recipe, Sight, Target
+from tier1_engine.resources import _inside
 from tier1_engine.resources._shared import (
     arn,
     aws,
@@ -43,7 +44,13 @@ class Subnet(Kind):
     already_exists = frozenset({"InvalidSubnet.Conflict"})
     not_visible_yet = frozenset({NOT_FOUND, "InvalidVpcID.NotFound"})
     gone = frozenset({NOT_FOUND})
-    iam_actions = ("ec2:CreateSubnet", "ec2:CreateTags", "ec2:DeleteSubnet", "ec2:DescribeSubnets")
+    iam_actions = (
+        "ec2:CreateSubnet",
+        "ec2:CreateTags",
+        "ec2:DeleteSubnet",
+        "ec2:DescribeSubnets",
+        *_inside.IAM_ACTIONS,
+    )
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
         """READY when it exists in the VPC that the plan uses."""
@@ -80,6 +87,10 @@ class Subnet(Kind):
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
         return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        where = {"Name": "subnet-id", "Values": [target.aws_id or ""]}
+        return _inside.others_inside(cloud, target, where, ours)
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"SubnetDetails:subnetId={aws_id}")

@@ -9,7 +9,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Recipe, Sight, Target
+from tier1_engine.kinds import (
+    ABSENT,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    Cloud,
+    Kind,
+    Presence,
+    Problem,
+    Recipe,
+    Sight,
+    Target,
+)
+from tier1_engine.resources import _inside
 from tier1_engine.resources._shared import (
     arn,
     aws,
@@ -47,7 +59,9 @@ class Vpc(Kind):
         "ec2:DeleteVpc",
         "ec2:DescribeVpcAttribute",
         "ec2:DescribeVpcs",
+        "ec2:DescribeSubnets",
         "ec2:ModifyVpcAttribute",
+        *_inside.IAM_ACTIONS,
     )
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
@@ -96,6 +110,17 @@ class Vpc(Kind):
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
         return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+
+    def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        """Instances, interfaces, and subnets of somebody else's."""
+        where = {"Name": "vpc-id", "Values": [target.aws_id or ""]}
+        proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+        subnets = [
+            f"subnet {one['SubnetId']}"
+            for one in cloud.pages("ec2", "describe_subnets", "Subnets", Filters=[where])
+            if one.get("SubnetId") not in ours and not carries(tag_dict(one.get("Tags")), proof)
+        ]
+        return [*_inside.others_inside(cloud, target, where, ours), *subnets]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"VpcDetails:VpcId={aws_id}")

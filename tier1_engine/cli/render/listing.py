@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tier1_engine import prices
 from tier1_engine.cli.render.base import QUIET, STYLE_OF_STATE, age, drawn, width
+from tier1_engine.cli.render.expiry import expiries
 from tier1_engine.cli.streams import clean
 
 _GAP = 2
@@ -39,7 +40,7 @@ def listed(deployments: Sequence[Mapping[str, Any]], now: datetime, costs: Mappi
         found.append(table.row(deployment, words, now))
         if not wide:
             found += table.below(deployment)
-    return drawn(*found)
+    return drawn(*found, *expiries(deployments, now))
 
 
 class _Table:

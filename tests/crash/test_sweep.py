@@ -1,0 +1,106 @@
+"""A sweep that is killed at every instant: run again, it leaves nothing, and touches nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.crash.life import SETTINGS
+from tests.crash.process import Killer, run, watch
+from tests.crash.test_matrix import told
+from tests.simulation.databases import fast_store
+from tests.simulation.estate import HOUR, Estate
+from tests.simulation.rig import Rig
+from tier1_engine import sweep_store
+from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
+from tier1_engine.record import FOR_EVER, Deployment
+from tier1_engine.states import Goal, ResourceState, State
+from tier1_engine.sweep import carry_out
+from tier1_engine.sweep_plan import read, written
+
+pytestmark = pytest.mark.crash
+LATE, AT_ONCE = 3.0, 0.0
+
+
+class Stage:
+    """An estate with one deployment to roll back, one to destroy, an orphan, and what must stay."""
+
+    def __init__(self, source: Path, gone_after: float) -> None:
+        self.estate = Estate(Rig(fast_store("crash-sweep", source), settings=SETTINGS))
+        self.estate.world().gone_after = gone_after
+        estate = self.estate
+        now = estate.clock.now()
+        self.failed = estate.plant(owned=("net", "door-1", "disk"))
+        self.expired = estate.plant(State.ACTIVE, expires_at=now - HOUR, owned=("disk",))
+        self.ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
+        estate.stray(self.ended)
+        self.kept = estate.plant(keep_until=FOR_EVER, owned=("disk",))
+        self.stays = {thing.id for thing in estate.things_of(self.kept)} | {estate.thing("disk").id}
+        self.killer = Killer()
+        watch(estate.rig, self.killer)
+
+    def sweep(self) -> None:
+        self.estate.sweep(orphans=True)
+
+    def check(self) -> None:
+        """Clean, by AWS and by the rows; and what had to stay stands."""
+        estate = self.estate
+        assert estate.living == self.stays
+        assert estate.state(self.failed) is State.ROLLED_BACK
+        assert estate.state(self.expired) is State.DESTROYED
+        assert estate.state(self.ended) is State.ROLLED_BACK
+        assert estate.state(self.kept) is State.FAILED
+        for whole in (self.failed, self.expired, self.ended):
+            check_rows(estate, whole)
+        assert sweep_store.history(estate.rig.store, 1)[0].exit_code == 0
+
+
+def check_rows(estate: Estate, whole: Deployment) -> None:
+    record = estate.rig.store.load(whole.id)
+    assert {row.state for row in record.resources.values()} <= {ResourceState.DELETED}
+    assert not [a for a in estate.rig.store.attempts(whole.id) if a.ended_at is None]
+
+
+@pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
+def test_a_sweep_that_is_killed_anywhere_is_finished_by_the_next(
+    sqlite_template: Path, gone_after: float
+) -> None:
+    """At each call and each commit; the second one needs no patience, whatever the age."""
+    whole = Stage(sqlite_template, gone_after)
+    assert run(whole.killer, whole.sweep)
+    whole.check()
+    instants = whole.killer.instants
+    assert len(instants) > 40
+    for number, instant in enumerate(instants, start=1):
+        with told(f"killed at instant {number} of {len(instants)}: {instant}"):
+            stage = Stage(sqlite_template, gone_after)
+            assert not run(stage.killer, stage.sweep, number)
+            assert run(stage.killer, stage.sweep)
+            stage.check()
+
+
+def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_next(
+    sqlite_template: Path,
+) -> None:
+    """Either the plan still holds and can be applied again, or a sweep finds what was begun."""
+    for number in range(1, 60):
+        estate, killer = Estate(Rig(fast_store("crash-sweep", sqlite_template), settings=SETTINGS)), Killer()
+        estate.world()
+        estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
+        tags = {TAG_DATABASE: "other", TAG_DEPLOYMENT: "f1"}
+        for n, kind in enumerate(("net", "disk")):
+            estate.thing(kind, {**tags, TAG_RESOURCE: f"r{n}"}, f"r{n}-1-0")
+        text = written(estate.mark(foreign=True))
+        plan = read(
+            text, database_id=estate.rig.store.database_id, now=estate.clock.now(), max_age_seconds=60.0
+        )
+        watch(estate.rig, killer)
+        if run(killer, lambda: carry_out(estate.ground, plan), number):  # noqa: B023 - called at once
+            assert number > 20
+            return
+        with told(f"killed at instant {number}"):
+            carry_out(estate.ground, plan)
+            estate.sweep(orphans=True)
+            assert not estate.living
+    raise AssertionError("it never lived to its end")

@@ -1,0 +1,603 @@
+"""What a sweep deletes, spares, tells of and finishes, on the simulated account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulation.databases import fast_store
+from tests.simulation.estate import HOUR, Estate
+from tests.simulation.faults import act, fail
+from tests.simulation.rig import Rig
+from tests.simulation.world import World, refused, unknown
+from tier1_engine import sweep_store
+from tier1_engine.driver import Stop
+from tier1_engine.errors import CallError, Refused
+from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
+from tier1_engine.record import FOR_EVER
+from tier1_engine.states import Goal, ResourceState, State
+from tier1_engine.sweep import carry_out, summary
+from tier1_engine.sweep_plan import narrowed, of_plan, read, written
+from tier1_engine.sweep_rules import Act, Interrupted
+from tier1_engine.sweep_units import Outcome
+
+
+@pytest.fixture
+def estate(sqlite_template: Path) -> Estate:
+    made = Estate(Rig(fast_store("sweep", sqlite_template)))
+    made.world()
+    return made
+
+
+# --- failed, interrupted, expired
+
+
+def test_an_old_failure_that_still_owns_something_is_rolled_back(estate: Estate) -> None:
+    """All of it goes by the engine, the result is on record, and the summary has the figures."""
+    failed = estate.plant()
+    swept = estate.sweep()
+    assert estate.state(failed) is State.ROLLED_BACK
+    assert not estate.living
+    assert (swept.exit_code, swept.counts["marked"], swept.counts["deleted"]) == (0, 3, 3)
+    assert summary(swept.counts) == "tier1 sweep: marked=3 deleted=3 skipped=0 remained=0 reported=0"
+    (row,) = sweep_store.history(estate.rig.store, 5)
+    assert (row.id, row.exit_code, row.deleted, len(row.results)) == (swept.id, 0, 3, 3)
+    assert estate.rig.store.load(failed.id).deployment.swept_by == swept.id
+
+
+@pytest.mark.parametrize(("age_hours", "older_than", "gone"), [(23, 24, False), (25, 24, True), (0, 0, True)])
+def test_only_what_is_older_than_the_limit_goes(
+    estate: Estate, age_hours: float, older_than: float, gone: bool
+) -> None:
+    """The age is since the last event."""
+    estate.plant(age_hours=age_hours)
+    estate.sweep(older_than_seconds=older_than * 3600)
+    assert (not estate.living) is gone
+
+
+def test_a_failure_that_owns_nothing_is_left_alone(estate: Estate) -> None:
+    """There is nothing to clean up."""
+    estate.plant(owned=())
+    assert estate.sweep().counts["marked"] == 0
+
+
+def test_what_once_was_active_is_destroyed(estate: Estate) -> None:
+    """An expired stack goes by destroy, whatever its age; one that has not expired stays."""
+    over = estate.plant(State.ACTIVE, age_hours=0, expires_at=estate.clock.now() - HOUR)
+    later = estate.plant(State.ACTIVE, age_hours=99, expires_at=estate.clock.now() + HOUR)
+    estate.sweep()
+    assert (estate.state(over), estate.state(later)) == (State.DESTROYED, State.ACTIVE)
+    assert estate.living == {thing.id for thing in estate.things_of(later)}
+
+
+@pytest.mark.parametrize(
+    ("how", "ends"),
+    [
+        (None, State.PROVISIONING_NETWORK),
+        (Interrupted.REPORT, State.PROVISIONING_NETWORK),
+        (Interrupted.ROLLBACK, State.ROLLED_BACK),
+        (Interrupted.RESUME, State.ACTIVE),
+    ],
+)
+def test_what_lost_its_driver_on_the_way_forward(
+    estate: Estate, how: Interrupted | None, ends: State
+) -> None:
+    """It is reported, unless the operator says what becomes of it."""
+    lost = estate.plant(State.PROVISIONING_NETWORK)
+    swept = estate.sweep(interrupted=how)
+    assert estate.state(lost) is ends
+    assert swept.counts["reported"] == (1 if ends is State.PROVISIONING_NETWORK else 0)
+    assert swept.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "ends"), [(None, State.ROLLED_BACK), (Interrupted.REPORT, State.ROLLING_BACK)]
+)
+def test_a_rollback_that_lost_its_driver_is_finished(
+    estate: Estate, how: Interrupted | None, ends: State
+) -> None:
+    """Its goal says what is wanted, so that is done without a word of the operator."""
+    lost = estate.plant(State.ROLLING_BACK, Goal.ROLLED_BACK)
+    estate.sweep(interrupted=how)
+    assert estate.state(lost) is ends
+
+
+def test_one_that_never_made_anything_is_rolled_back_without_a_deletion(estate: Estate) -> None:
+    """The deployment itself is the item, and counts as done."""
+    lost = estate.plant(State.PENDING, owned=())
+    swept = estate.sweep(interrupted=Interrupted.ROLLBACK)
+    assert estate.state(lost) is State.ROLLED_BACK
+    assert [result.outcome for result in swept.results] == [Outcome.DONE]
+    assert swept.plan.deletions == 0
+
+
+# --- what is spared
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"keep_until": FOR_EVER}, {"keep_until": "later"}, {"spec": {"policy": {"keep": True}}}],
+    ids=["kept", "kept until later", "kept by its spec"],
+)
+@pytest.mark.parametrize("state", [State.FAILED, State.ACTIVE])
+def test_what_is_kept_is_only_reported(estate: Estate, values: dict[str, Any], state: State) -> None:
+    """Also when it has expired; its strays stay too."""
+    if values.get("keep_until") == "later":
+        values = {"keep_until": estate.clock.now() + HOUR}
+    kept = estate.plant(state, expires_at=estate.clock.now() - HOUR, **values)
+    estate.stray(kept)
+    before = estate.living
+    swept = estate.sweep(orphans=True)
+    assert estate.living == before
+    assert all("kept" in item.reason or "keeps" in item.reason for item in swept.plan.marking.reported)
+    assert swept.counts == {"marked": 0, "deleted": 0, "skipped": 0, "remained": 0, "reported": 2}
+
+
+def test_a_protection_that_is_over_protects_no_more(estate: Estate) -> None:
+    """Its time has come like any other's."""
+    estate.plant(keep_until=estate.clock.now() - HOUR)
+    estate.sweep()
+    assert not estate.living
+
+
+def test_what_somebody_drives_is_left_to_him(estate: Estate) -> None:
+    """Not even its strays are touched."""
+    driven = estate.plant(State.PROVISIONING_NETWORK)
+    estate.stray(driven)
+    estate.drive_elsewhere(driven)
+    before = estate.living
+    estate.sweep(orphans=True, interrupted=Interrupted.ROLLBACK)
+    assert estate.living == before
+
+
+def test_what_is_taken_between_mark_and_deletion_is_skipped_and_said(estate: Estate) -> None:
+    """The lease decides; who has it is named."""
+    failed = estate.plant()
+    plan = estate.mark()
+    estate.drive_elsewhere(failed)
+    swept = carry_out(estate.ground, plan)
+    assert {result.outcome for result in swept.results} == {Outcome.SKIPPED}
+    assert all("process" in result.why for result in swept.results)
+    assert len(estate.living) == 3
+    assert swept.exit_code == 0
+
+
+def test_what_is_kept_between_mark_and_deletion_is_skipped(estate: Estate) -> None:
+    """The row is looked at again under its lock."""
+    failed = estate.plant()
+    plan = estate.mark()
+    sweep_store.protect(
+        estate.rig.store, failed.id, lambda d: ({"keep_until": FOR_EVER}, "kept"), estate.clock.now()
+    )
+    assert {r.outcome for r in carry_out(estate.ground, plan).results} == {Outcome.SKIPPED}
+    assert len(estate.living) == 3
+
+
+def test_the_users_own_in_our_network_stops_the_whole_chain(estate: Estate) -> None:
+    """It is named, nothing of that deployment goes, and the others go on."""
+    stopped, other = estate.plant(), estate.plant()
+    net = next(thing for thing in estate.things_of(stopped) if thing.kind == "net")
+    guest = estate.thing("machine", inside=(net.id,))
+    swept = estate.sweep()
+    assert swept.exit_code == 5
+    assert estate.state(stopped) is State.FAILED
+    assert estate.state(other) is State.ROLLED_BACK
+    assert len(estate.things_of(stopped)) == 3
+    remained = [result for result in swept.results if result.outcome is Outcome.REMAINED]
+    assert len(remained) == 3
+    assert all(guest.id in result.why for result in remained)
+    guest.deleting_since = estate.clock.seconds - 1
+    assert estate.sweep().exit_code == 0
+    assert not estate.living
+
+
+def test_what_moves_in_while_the_chain_goes_stops_what_holds_it(estate: Estate) -> None:
+    """The look inside is made again just before each deletion."""
+    failed = estate.plant()
+    net = next(thing for thing in estate.things_of(failed) if thing.kind == "net")
+    moved: list[str] = []
+
+    def move_in(world: World, operation: str, parameters: Any) -> None:
+        if operation == "delete" and not moved:
+            moved.append(estate.thing("machine", inside=(net.id,)).id)
+
+    estate.world().after.append(move_in)
+    swept = estate.sweep()
+    assert swept.exit_code == 5
+    assert net.id in estate.living
+    assert moved[0] in estate.living
+    (left,) = [result for result in swept.results if result.outcome is Outcome.REMAINED]
+    assert moved[0] in left.why
+
+
+# --- orphans and strays
+
+
+def test_orphans_of_what_ended_are_deleted_and_recorded(estate: Estate) -> None:
+    """Each gets a row, an attempt and its end under the deployment that it is of; that stays ended."""
+    ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
+    orphan = estate.stray(ended)
+    assert estate.sweep().counts["marked"] == 0
+    assert orphan.id in estate.living
+    swept = estate.sweep(orphans=True)
+    assert (swept.counts["deleted"], swept.exit_code) == (1, 0)
+    assert not estate.living
+    record = estate.rig.store.load(ended.id)
+    assert record.deployment.state is State.ROLLED_BACK
+    (row,) = record.resources.values()
+    assert (row.aws_id, row.state) == (orphan.id, ResourceState.DELETED)
+    assert [a.action.value for a in estate.rig.store.attempts(ended.id)] == ["delete"]
+
+
+def test_what_was_recorded_as_gone_and_stands_is_an_orphan(estate: Estate) -> None:
+    """Its row is opened again, and ends again."""
+    ended = estate.plant(State.DESTROYED, Goal.DESTROYED, owned=("disk",), once_active=True)
+    (row,) = estate.rig.store.load(ended.id).resources.values()
+    with estate.rig.store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE resources SET state = 'deleted', deleted_at = '2026-01-01'")
+    assert estate.sweep(orphans=True).counts["deleted"] == 1
+    assert estate.rig.store.load(ended.id).resources[row.id].state is ResourceState.DELETED
+    assert not estate.living
+
+
+def test_what_was_retained_is_nobodys_orphan(estate: Estate) -> None:
+    """It was kept on the operator's word."""
+    ended = estate.plant(State.DESTROYED, Goal.DESTROYED, owned=(), once_active=True)
+    kept = estate.own(ended, "disk", ResourceState.RETAINED)
+    assert estate.sweep(orphans=True).counts["marked"] == 0
+    assert estate.living == {kept.id}
+
+
+def test_a_stray_of_an_active_deployment_goes_and_the_deployment_stays(estate: Estate) -> None:
+    """What AWS executed late is deleted, and nothing beside it."""
+    active = estate.plant(State.ACTIVE, owned=("net", "door-1", "door-2", "disk", "machine"))
+    mine = estate.living
+    estate.stray(active, "machine")
+    swept = estate.sweep(orphans=True)
+    assert swept.counts["deleted"] == 1
+    assert estate.living == mine
+    assert estate.state(active) is State.ACTIVE
+
+
+def test_what_an_unanswered_create_may_have_made_is_left_to_its_deployment(estate: Estate) -> None:
+    """A resume adopts it; to take it for a stray would delete what is wanted."""
+    rig = estate.rig
+    rig.world.after.append(fail("create", "disk", error=unknown, times=1))
+    rig.world.before.append(act("find", "disk", rig.stop.ask))
+    id = rig.create("cut")
+    ended = rig.drive(id)
+    rig.world.before.clear()
+    assert ended.record.resource_of("disk") is not None
+    assert ended.record.resource_of("disk").aws_id is None  # type: ignore[union-attr]
+    rig.stop.asked = False
+    before = estate.living
+    estate.sweep(orphans=True)
+    assert estate.living == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tags: {**tags, TAG_DATABASE: "another"},
+        lambda tags: {**tags, TAG_DEPLOYMENT: "unknown"},
+        lambda tags: {k: v for k, v in tags.items() if k != TAG_DATABASE},
+        lambda tags: {k: v for k, v in tags.items() if k != TAG_RESOURCE},
+    ],
+    ids=["another database", "unknown deployment", "no database", "no resource"],
+)
+def test_tags_that_only_look_like_ours_are_reported(estate: Estate, change: Any) -> None:
+    """Even under an id of ours."""
+    ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
+    strange = estate.stray(ended)
+    strange.tags = change(strange.tags)
+    swept = estate.sweep(orphans=True)
+    assert (swept.counts["marked"], swept.counts["reported"], swept.exit_code) == (0, 1, 0)
+    assert strange.id in estate.living
+
+
+def test_copied_tags_prove_nothing(estate: Estate) -> None:
+    """The key that AWS shows is not one of ours: not by a sweep, and not by a rollback's census."""
+    failed = estate.plant()
+    copy = estate.stray(failed, "machine")
+    copy.key = "somebody-else"
+    swept = estate.sweep(orphans=True)
+    assert estate.living == {copy.id}
+    assert estate.state(failed) is State.ROLLED_BACK
+    assert [item.aws_id for item in swept.plan.marking.reported] == [copy.id]
+    assert any(copy.id in text for text in estate.rig.store.load(failed.id).deployment.warnings)
+
+
+def test_tags_in_another_region_than_the_deployments_are_reported(estate: Estate) -> None:
+    """Nothing of ours is ever made there."""
+    ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
+    moved = estate.stray(ended, region="eu-west-1")
+    assert estate.sweep(orphans=True).counts["reported"] == 0
+    swept = estate.sweep(orphans=True, regions=("eu-west-1",))
+    assert [item.aws_id for item in swept.plan.marking.reported] == [moved.id]
+    assert moved.id in estate.living
+
+
+def test_every_region_that_a_deployment_used_is_looked_at(estate: Estate) -> None:
+    """Each orphan goes where it is."""
+    for region in ("us-east-1", "eu-west-1", "ap-south-1"):
+        estate.stray(estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=(), region=region))
+    assert estate.sweep(orphans=True).counts["deleted"] == 3
+    assert not estate.living
+
+
+# --- foreign
+
+
+def foreign_plan(estate: Estate, **choice: Any) -> tuple[str, list[str]]:
+    things = [
+        estate.thing(kind, {TAG_DATABASE: "other", TAG_DEPLOYMENT: "f1", TAG_RESOURCE: f"r{n}"}, f"r{n}-1-0")
+        for n, kind in enumerate(("net", "disk"))
+    ]
+    estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
+    return written(estate.mark(foreign=True, **choice)), [thing.id for thing in things]
+
+
+def reviewed(estate: Estate, text: str, max_age_seconds: float = 3600.0) -> Any:
+    return read(
+        text,
+        database_id=estate.rig.store.database_id,
+        now=estate.clock.now(),
+        max_age_seconds=max_age_seconds,
+    )
+
+
+def test_what_is_foreign_goes_by_a_reviewed_plan_only(estate: Estate) -> None:
+    """The same plan, applied, deletes it; each deletion is on record."""
+    text, ids = foreign_plan(estate)
+    estate.sweep(foreign=True, orphans=True)
+    assert estate.living == set(ids)
+    swept = carry_out(estate.ground, reviewed(estate, text))
+    assert (swept.counts["deleted"], swept.exit_code) == (2, 0)
+    assert not estate.living
+    stand_in = next(s.deployment for s in estate.rig.store.summaries() if s.deployment.tagged_as)
+    assert stand_in.state is State.ROLLED_BACK
+    assert {r.state for r in estate.rig.store.load(stand_in.id).resources.values()} == {ResourceState.DELETED}
+
+
+def test_foreign_things_whose_tags_changed_since_the_review_are_skipped(estate: Estate) -> None:
+    """And what went meanwhile."""
+    text, (net, disk) = foreign_plan(estate)
+    estate.world().things[net].tags["owner"] = "somebody"
+    estate.world().remove_by_hand(estate.world().things[disk])
+    swept = carry_out(estate.ground, reviewed(estate, text))
+    assert {result.outcome for result in swept.results} == {Outcome.SKIPPED}
+    assert net in estate.living
+
+
+# --- plans
+
+
+def test_a_reviewed_plan_is_done_to_the_letter(estate: Estate) -> None:
+    """A stray that came after the review stays, and keeps its deployment from ending."""
+    failed = estate.plant()
+    text = written(estate.mark())
+    late = estate.stray(failed)
+    swept = carry_out(estate.ground, reviewed(estate, text))
+    assert swept.counts["deleted"] == 3
+    assert estate.living == {late.id}
+    assert estate.state(failed) is State.ROLLING_BACK
+    estate.sweep()
+    assert not estate.living
+    assert estate.state(failed) is State.ROLLED_BACK
+
+
+@pytest.mark.parametrize("what", ["resumed", "event", "id"])
+def test_an_item_that_differs_is_skipped_and_said(estate: Estate, what: str) -> None:
+    """Its state, goal, last event and AWS id are those of the review, or it is left alone."""
+    failed, other = estate.plant(), estate.plant()
+    text = written(estate.mark())
+    statement = {
+        "resumed": "UPDATE deployments SET state = 'active', activated_at = '2026-01-01' WHERE id = ?",
+        "event": "INSERT INTO events (deployment_id, at, message) VALUES (?, '2026-01-01', 'x')",
+        "id": "UPDATE resources SET aws_id = 'net-9' WHERE deployment_id = ? AND kind = 'net'",
+    }
+    with estate.rig.store.engine.begin() as connection:
+        connection.exec_driver_sql(statement[what], (failed.id,))
+    swept = carry_out(estate.ground, reviewed(estate, text))
+    assert (swept.counts["skipped"], swept.counts["deleted"], swept.exit_code) == (3, 3, 0)
+    assert all(r.why for r in swept.results if r.outcome is Outcome.SKIPPED)
+    assert len(estate.things_of(failed)) == 3
+    assert not estate.things_of(other)
+
+
+def test_a_plan_that_was_changed_is_refused(estate: Estate) -> None:
+    """By one character, by a cut, by another version; and one of another database, or too old."""
+    estate.plant()
+    text = written(estate.mark())
+    net = next(thing for thing in estate.world().living() if thing.kind == "net")
+    other = text.replace('"version": 1', '"version": 2')
+    for bad in (text.replace(net.id, "net-7777"), text[:-30], "[]", "{}", other):
+        with pytest.raises(Refused):
+            reviewed(estate, bad)
+    with pytest.raises(Refused, match="database"):
+        read(text, database_id="other", now=estate.clock.now(), max_age_seconds=60.0)
+    estate.clock.move_to(estate.clock.seconds + 61.0)
+    with pytest.raises(Refused, match="hours old"):
+        reviewed(estate, text, max_age_seconds=60.0)
+    estate.clock.offset = -timedelta(hours=2)
+    with pytest.raises(Refused, match="to come"):
+        reviewed(estate, text)
+
+
+def test_a_plan_is_read_as_it_was_written(estate: Estate) -> None:
+    """Item by item."""
+    estate.plant()
+    estate.stray(estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=()))
+    plan = estate.mark(orphans=True, foreign=True)
+    again = reviewed(estate, written(plan))
+    assert [replace(i, age_seconds=0.0) for i in again.items] == [
+        replace(i, age_seconds=0.0) for i in plan.items
+    ]
+    assert of_plan(plan)["deletions"] == 4
+
+
+def test_only_one_kind_goes_and_the_rest_waits_for_the_next_sweep(estate: Estate) -> None:
+    """What costs most can go first: the deployment stays on its way back."""
+    failed = estate.plant(owned=("net", "door-1", "door-2", "disk", "machine"))
+    swept = carry_out(estate.ground, narrowed(estate.mark(), ["machine"], []))
+    assert (swept.counts["deleted"], swept.counts["skipped"], swept.exit_code) == (1, 4, 0)
+    assert "machine" not in {thing.kind for thing in estate.world().living()}
+    assert estate.state(failed) is State.ROLLING_BACK
+    assert estate.sweep().counts["deleted"] == 4
+    assert not estate.living
+
+
+def test_what_is_excluded_stays_with_all_that_it_needs(estate: Estate) -> None:
+    """An AWS id keeps one thing; a deployment's id or name keeps all of it."""
+    one, other = estate.plant(), estate.plant()
+    door = next(t for t in estate.things_of(one) if t.kind == "door")
+    swept = carry_out(estate.ground, narrowed(estate.mark(), [], [door.id, other.name]))
+    assert {t.kind for t in estate.things_of(one)} == {"door", "net"}
+    assert len(estate.things_of(other)) == 3
+    assert swept.counts["deleted"] == 1
+    (held,) = [r for r in swept.results if r.outcome is Outcome.REMAINED]
+    assert held.item.kind == "net"
+
+
+# --- what goes wrong
+
+
+def test_throttling_is_waited_out(estate: Estate) -> None:
+    """In the looks and in the deletions."""
+    estate.plant()
+    estate.stray(estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=()))
+    throttled = lambda: refused("RequestLimitExceeded")  # noqa: E731
+    estate.world().before += [fail(op, error=throttled, times=2) for op in ("find", "delete", "describe")]
+    swept = estate.sweep(orphans=True)
+    assert (swept.exit_code, swept.counts["deleted"]) == (0, 4)
+
+
+def of_kind(kind: str, error: Any) -> Any:
+    """Every look at one kind fails."""
+
+    def fault(world: World, operation: str, parameters: Any) -> None:
+        if operation == "find" and parameters["kind"] == kind:
+            raise error()
+
+    return fault
+
+
+def test_a_kind_that_may_not_be_listed_is_a_gap_and_the_rest_goes(estate: Estate) -> None:
+    """Nothing of it is taken for gone; once it may be listed, the next sweep completes."""
+    ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
+    disk, net = estate.stray(ended, "disk"), estate.stray(ended, "net")
+    estate.world().before.append(of_kind("disk", lambda: refused("UnauthorizedOperation")))
+    swept = estate.sweep(orphans=True)
+    assert swept.exit_code == 5
+    assert [(gap.kind, gap.code) for gap in swept.plan.gaps] == [("disk", "UnauthorizedOperation")]
+    assert disk.id in estate.living
+    assert net.id not in estate.living
+    estate.world().before.clear()
+    assert estate.sweep(orphans=True).exit_code == 0
+    assert not estate.living
+
+
+def test_a_region_that_cannot_be_reached_is_a_gap_and_the_others_go(estate: Estate) -> None:
+    """The failed deployment there stays untouched on record and in AWS."""
+    far = estate.plant(region="eu-west-1")
+    near = estate.plant()
+    gone = fail("look", error=lambda: CallError("NameNotResolved", "no such host", operation="Sts"))
+    estate.world("eu-west-1").before.append(gone)
+    swept = estate.sweep(orphans=True)
+    assert swept.exit_code == 5
+    assert (estate.state(far), estate.state(near)) == (State.FAILED, State.ROLLED_BACK)
+    assert {r.outcome for r in swept.results if r.item.owner.deployment == far.id} == {Outcome.REMAINED}
+    estate.world("eu-west-1").before.clear()
+    assert estate.sweep(orphans=True).exit_code == 0
+    assert not estate.living
+
+
+def test_the_wrong_account_is_never_swept(estate: Estate) -> None:
+    """The same ids could mean other things there."""
+    failed = estate.plant()
+    estate.world().account_id = "999999999999"
+    swept = estate.sweep(orphans=True)
+    assert swept.exit_code == 7
+    assert estate.state(failed) is State.FAILED
+    assert len(estate.living) == 3
+
+
+def test_credentials_that_expire_in_the_middle_leave_the_rest_to_the_next_sweep(estate: Estate) -> None:
+    """What was begun is finished by it whatever its age, and what was not begun is untouched."""
+    first, second = estate.plant(age_hours=40), estate.plant(age_hours=30)
+    seen = [0]
+
+    def expire(world: World, operation: str, parameters: Any) -> None:
+        seen[0] += operation == "delete"
+        if seen[0] > 1:
+            raise refused("ExpiredToken")
+
+    estate.world().before.append(expire)
+    swept = estate.sweep()
+    assert swept.exit_code == 5
+    assert (estate.state(first), estate.state(second)) == (State.ROLLING_BACK, State.FAILED)
+    assert len(estate.things_of(second)) == 3
+    estate.world().before.clear()
+    again = estate.sweep()
+    assert again.exit_code == 0
+    assert not estate.living
+
+
+def test_what_would_not_delete_is_named_and_tried_again_by_the_next(estate: Estate) -> None:
+    """A failure in one deployment does not stop the others."""
+    stuck, fine = estate.plant(age_hours=40), estate.plant()
+    net = next(thing for thing in estate.things_of(stuck) if thing.kind == "net")
+    estate.world().before.append(
+        lambda world, op, p: (
+            (_ for _ in ()).throw(refused("OperationNotPermitted"))
+            if op == "delete" and p["id"] == net.id
+            else None
+        )
+    )
+    swept = estate.sweep()
+    assert swept.exit_code == 5
+    assert (estate.state(stuck), estate.state(fine)) == (State.FAILED, State.ROLLED_BACK)
+    (left,) = [result for result in swept.results if result.outcome is Outcome.REMAINED]
+    assert "OperationNotPermitted" in left.why
+    estate.world().before.clear()
+    assert estate.sweep().exit_code == 0
+    assert not estate.living
+
+
+def test_a_wall_clock_that_is_behind_makes_nothing_old(estate: Estate) -> None:
+    """It is said, and nothing is deleted."""
+    estate.plant(age_hours=0.0)
+    estate.clock.offset = -timedelta(hours=3)
+    swept = estate.sweep(older_than_seconds=0.0)
+    assert swept.counts["marked"] == 0
+    assert [gap.code for gap in swept.plan.gaps] == ["ClockSkew"]
+    assert len(estate.living) == 3
+
+
+def test_a_signal_leaves_the_rest_for_the_next(estate: Estate) -> None:
+    """130, and what was begun is gone on with."""
+    estate.plant(age_hours=40), estate.plant()
+    estate.world().after.append(act("delete", None, estate.rig.stop.ask))
+    assert estate.sweep().exit_code == 130
+    estate.world().after.clear()
+    estate.rig.stop = Stop()
+    assert estate.sweep().exit_code == 0
+    assert not estate.living
+
+
+def test_two_sweeps_of_one_plan_do_not_disturb_each_other(estate: Estate) -> None:
+    """The second finds what the first did, and says so."""
+    estate.plant()
+    plan = estate.mark()
+    assert carry_out(estate.ground, plan).counts["deleted"] == 3
+    second = carry_out(estate.ground, plan)
+    assert (second.counts["skipped"], second.counts["deleted"], second.exit_code) == (3, 0, 0)
+
+
+def test_the_acts_are_those_of_the_contract() -> None:
+    """A plan's JSON names them."""
+    assert {act.value for act in Act} == {"rollback", "destroy", "finish", "resume", "clear", "foreign"}

@@ -1,0 +1,275 @@
+"""Random accounts: what a sweep deletes is what the written rules say, and never anything else.
+
+The oracle reads neither rows nor tags: it knows what each thing is because it had it made, and applies
+the rules of `docs/sweeps.md` in its own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.simulation.databases import fast_store
+from tests.simulation.estate import HOUR, Estate
+from tests.simulation.rig import Rig
+from tests.simulation.world import Thing
+from tests.unit.rows import resource
+from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
+from tier1_engine.record import FOR_EVER, Deployment
+from tier1_engine.states import Goal, ResourceState, State
+from tier1_engine.sweep_rules import Interrupted
+
+LIMIT_HOURS = 24.0
+
+
+class Story(Enum):
+    """What has become of a deployment so far."""
+
+    FAILED = auto()
+    STALLED = auto()  # its rollback failed
+    FORWARD = auto()  # cut on the way to active
+    BACK = auto()  # cut on the way back
+    ACTIVE = auto()
+    DESTROYING = auto()  # cut while it was taken down
+    ENDED = auto()
+
+
+ROWS: dict[Story, tuple[State, Goal, bool]] = {
+    Story.FAILED: (State.FAILED, Goal.ACTIVE, False),
+    Story.STALLED: (State.FAILED, Goal.ROLLED_BACK, False),
+    Story.FORWARD: (State.PROVISIONING_EFS, Goal.ACTIVE, False),
+    Story.BACK: (State.ROLLING_BACK, Goal.ROLLED_BACK, False),
+    Story.ACTIVE: (State.ACTIVE, Goal.ACTIVE, True),
+    Story.DESTROYING: (State.DESTROYING, Goal.DESTROYED, True),
+    Story.ENDED: (State.ROLLED_BACK, Goal.ROLLED_BACK, False),
+}
+GOING_BACK = {Story.STALLED, Story.BACK, Story.DESTROYING}
+
+
+class Extra(Enum):
+    """A thing beside the rows of a deployment."""
+
+    STRAY = auto()  # ours, made late
+    RETAINED = auto()  # ours, kept on the operator's word
+    BROUGHT = auto()  # the user's, referenced by a row
+    GUEST = auto()  # the user's, inside of ours
+    UNTAGGED = auto()  # the user's, elsewhere
+    COPY = auto()  # the user's, with all of our tags
+    HALF_TAGGED = auto()  # the user's, with some of our tags
+    OTHER_DATABASE = auto()  # under an id of ours
+    UNKNOWN = auto()  # of a deployment that nobody knows
+    ELSEWHERE = auto()  # with our tags, in another region
+
+
+class Protection(Enum):
+    """What an operator said of it."""
+
+    NONE = auto()
+    KEPT = auto()
+    KEPT_FOR_NOW = auto()
+    WAS_KEPT = auto()
+    BY_SPEC = auto()
+
+
+PROTECTING = {Protection.KEPT, Protection.KEPT_FOR_NOW, Protection.BY_SPEC}
+OWNED = ("net", "door-1", "door-2", "disk", "machine")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One deployment as it is drawn."""
+
+    story: Story
+    hours: float
+    owned: tuple[str, ...]
+    extras: tuple[Extra, ...]
+    protection: Protection
+    expires_in_hours: float | None
+    driven: bool
+    begun_by_a_sweep: bool
+    moved: bool
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One sweep as it is drawn."""
+
+    orphans: bool
+    interrupted: Interrupted | None
+
+
+CASES = st.builds(
+    Case,
+    story=st.sampled_from(Story),
+    hours=st.sampled_from([0.5, 30.0, 100.0]),
+    owned=st.sets(st.sampled_from(OWNED)).map(lambda names: tuple(n for n in OWNED if n in names)),
+    extras=st.lists(st.sampled_from(Extra), max_size=3).map(tuple),
+    protection=st.sampled_from([Protection.NONE, Protection.NONE, *Protection]),
+    expires_in_hours=st.sampled_from([None, None, -1.0, 5.0]),
+    driven=st.sampled_from([False, False, False, True]),
+    begun_by_a_sweep=st.sampled_from([False, False, True]),
+    moved=st.booleans(),
+)
+WISHES = st.builds(Wish, orphans=st.booleans(), interrupted=st.sampled_from([None, *Interrupted]))
+
+
+@dataclass
+class Told:
+    """What the oracle was told when a deployment was made."""
+
+    case: Case
+    owned: list[str] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+    guests: list[str] = field(default_factory=list)
+
+
+# --- making it so
+
+
+def made(estate: Estate, case: Case) -> Told:
+    """Plant one deployment with all that belongs to it and all that does not."""
+    state, goal, once_active = ROWS[case.story]
+    now = estate.clock.now()
+    values: dict[str, Any] = {"spec": {"policy": {"keep": case.protection is Protection.BY_SPEC}}}
+    if case.expires_in_hours is not None:
+        values["expires_at"] = now + case.expires_in_hours * HOUR
+    if case.begun_by_a_sweep and case.story in GOING_BACK:
+        values["swept_by"] = "an earlier one"
+    values["keep_until"] = {
+        Protection.KEPT: FOR_EVER,
+        Protection.KEPT_FOR_NOW: now + HOUR,
+        Protection.WAS_KEPT: now - HOUR,
+    }.get(case.protection)
+    owned = () if case.story is Story.ENDED else case.owned
+    whole = estate.plant(state, goal, age_hours=case.hours, owned=owned, once_active=once_active, **values)
+    told = Told(case, owned=[thing.id for thing in estate.things_of(whole)])
+    if case.moved and told.owned:
+        # Somebody moved it into a network of his own; that changes nothing of whose it is.
+        users = estate.thing("net")
+        thing = estate.world().things[told.owned[-1]]
+        thing.needs = (*thing.needs, users.id)
+    for extra in case.extras:
+        add(estate, whole, told, extra)
+    if case.driven:
+        estate.drive_elsewhere(whole)
+    return told
+
+
+def add(estate: Estate, whole: Deployment, told: Told, extra: Extra) -> None:
+    ours = estate.tags(whole, estate.rig.ids(), "disk")
+    key = f"{ours[TAG_RESOURCE]}-1-0"
+    if extra is Extra.STRAY:
+        told.strays.append(estate.stray(whole).id)
+    elif extra is Extra.RETAINED:
+        retained(estate, whole, told.case.story)
+    elif extra is Extra.BROUGHT:
+        brought(estate, whole)
+    elif extra is Extra.GUEST and told.owned:
+        told.guests.append(estate.thing("machine", inside=(told.owned[0],)).id)
+    elif extra in FALSE:
+        tags, its_key, region = FALSE[extra](ours, key)
+        estate.thing("disk", tags, its_key, region)
+    else:
+        estate.thing("disk")
+
+
+Tags = dict[str, str]
+FALSE: dict[Extra, Callable[[Tags, str], tuple[Tags, str, str]]] = {
+    Extra.COPY: lambda ours, key: (ours, "made-by-hand", "us-east-1"),
+    Extra.HALF_TAGGED: lambda ours, key: (
+        {tag: value for tag, value in ours.items() if tag != TAG_RESOURCE},
+        key,
+        "us-east-1",
+    ),
+    Extra.OTHER_DATABASE: lambda ours, key: ({**ours, TAG_DATABASE: "another"}, key, "us-east-1"),
+    Extra.UNKNOWN: lambda ours, key: ({**ours, TAG_DEPLOYMENT: "nobody"}, key, "us-east-1"),
+    Extra.ELSEWHERE: lambda ours, key: (ours, key, "eu-west-1"),
+}
+"""What only looks like ours: its tags, the key it was made with, and where it is."""
+
+
+def retained(estate: Estate, whole: Deployment, story: Story) -> None:
+    rows = estate.rig.store.load(whole.id).resources.values()
+    if story is Story.ENDED and not any(row.name == "disk" for row in rows):
+        estate.own(whole, "disk", ResourceState.RETAINED)
+
+
+def brought(estate: Estate, whole: Deployment) -> Thing:
+    users = estate.thing("net")
+    name = f"alive~{users.id}"
+    row = resource(estate.rig.ids(), name, whole.id, kind="net", state=ResourceState.PRESENT, owned=False)
+    estate.row(replace(row, aws_id=users.id))
+    return users
+
+
+# --- the written rules, in the oracle's own words
+
+
+def taken_down(case: Case, wish: Wish, owned: list[str]) -> bool:
+    """Whether a sweep takes the deployment down."""
+    if case.protection in PROTECTING or case.driven or case.story is Story.ENDED:
+        return False
+    if case.story in (Story.FAILED, Story.STALLED) and not owned:
+        return False
+    expired = case.expires_in_hours is not None and case.expires_in_hours < 0
+    old = case.hours >= LIMIT_HOURS
+    if expired or (case.begun_by_a_sweep and case.story in GOING_BACK):
+        return True
+    if not old or case.story is Story.ACTIVE:
+        return False
+    if case.story is Story.FORWARD:
+        return wish.interrupted is Interrupted.ROLLBACK
+    if case.story in (Story.BACK, Story.DESTROYING):
+        return wish.interrupted is not Interrupted.REPORT
+    return True
+
+
+def to_go(told: Told, wish: Wish) -> set[str]:
+    """The ids that the rules say must go, and no other may."""
+    case = told.case
+    if taken_down(case, wish, told.owned):
+        # The user's own inside of it stops all of it.
+        return set() if told.guests else {*told.owned, *told.strays}
+    free = case.protection not in PROTECTING and not case.driven
+    return set(told.strays) if wish.orphans and free else set()
+
+
+def resumed(case: Case, wish: Wish) -> bool:
+    """Whether a sweep drives it forward: it may then make things."""
+    return (
+        case.story is Story.FORWARD and wish.interrupted is Interrupted.RESUME and case.hours >= LIMIT_HOURS
+    )
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cases=st.lists(CASES, min_size=1, max_size=5), wish=WISHES)
+def test_what_goes_is_what_the_rules_say_and_never_anything_else(
+    sqlite_template: Path, cases: list[Case], wish: Wish
+) -> None:
+    """And a second sweep finds nothing more to do, but for what still stands in the way."""
+    estate = Estate(Rig(fast_store("property", sqlite_template)))
+    estate.world("us-east-1"), estate.world("eu-west-1")
+    told = [made(estate, case) for case in cases]
+    before = {thing.id: dict(thing.tags) for world in estate.worlds.values() for thing in world.living()}
+    swept = estate.sweep(
+        regions=("eu-west-1",),
+        orphans=wish.orphans,
+        interrupted=wish.interrupted,
+        older_than_seconds=LIMIT_HOURS * 3600,
+    )
+    gone = set(before) - estate.living
+    expected = {id for one in told for id in to_go(one, wish)}
+    assert gone == expected
+    assert not [id for id in gone if TAG_DEPLOYMENT not in before[id]], "something untagged is gone"
+    if not any(resumed(case, wish) for case in cases):
+        assert estate.living <= set(before), "a sweep made something"
+    stopped = [one for one in told if one.guests and taken_down(one.case, wish, one.owned)]
+    assert (swept.exit_code == 5) is bool(stopped)
+    again = estate.sweep(regions=("eu-west-1",), orphans=wish.orphans, interrupted=Interrupted.REPORT)
+    assert again.counts["deleted"] == 0

@@ -1,0 +1,72 @@
+"""What stands in a network of ours that is not the deployment's: instances and network interfaces.
+
+Owns how each is accounted for: by an id on record, by our tags, by the instance that an interface is
+attached to, or, for EFS, by what DescribeMountTargets says (its interfaces carry no tags). It only
+reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tier1_engine.errors import CallError
+from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, Cloud, Target
+from tier1_engine.resources._efs import MOUNT_TARGET_NOT_FOUND
+from tier1_engine.resources._shared import carries, tag_dict
+
+IAM_ACTIONS = (
+    "ec2:DescribeInstances",
+    "ec2:DescribeNetworkInterfaces",
+    "elasticfilesystem:DescribeMountTargets",
+)
+"""What a look inside needs."""
+
+ENDED = frozenset({"terminated", "shutting-down"})
+MOUNT_TARGET_PREFIX = "fsmt-"
+
+
+def others_inside(cloud: Cloud, target: Target, where: Mapping[str, Any], ours: frozenset[str]) -> list[str]:
+    """Instances and interfaces in the place that the EC2 filter `where` names and that are not ours.
+
+    Args:
+        ours: every AWS id that the deployment has or had.
+    """
+    proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+    filters = [dict(where)]
+    held = list(cloud.pages("ec2", "describe_instances", "Reservations", Filters=filters))
+    instances = [one for reservation in held for one in reservation.get("Instances") or ()]
+    mine = ours | {i["InstanceId"] for i in instances if carries(tag_dict(i.get("Tags")), proof)}
+    ended = {one["InstanceId"] for one in instances if (one.get("State") or {}).get("Name") in ENDED}
+    found = [f"instance {id}" for id in sorted({i["InstanceId"] for i in instances} - mine - ended)]
+    # Some endpoints go on showing the interface of an instance that is gone, attached to it.
+    mine |= ended
+    interfaces = list(cloud.pages("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters))
+    strange = [one for one in interfaces if not _accounted_for(one, mine, proof)]
+    if strange:
+        efs = set(_interfaces_of_mount_targets(cloud, ours))
+        strange = [one for one in strange if one.get("NetworkInterfaceId") not in efs]
+    return found + [f"network interface {one.get('NetworkInterfaceId')}" for one in strange]
+
+
+def _accounted_for(interface: Mapping[str, Any], ours: frozenset[str], proof: Mapping[str, str]) -> bool:
+    attached_to = (interface.get("Attachment") or {}).get("InstanceId")
+    return (
+        interface.get("NetworkInterfaceId") in ours
+        or attached_to in ours
+        or carries(tag_dict(interface.get("TagSet")), proof)
+    )
+
+
+def _interfaces_of_mount_targets(cloud: Cloud, ours: frozenset[str]) -> Iterator[str]:
+    """The interfaces of the mount targets that the deployment has, for as long as EFS shows them."""
+    for mount_target_id in sorted(one for one in ours if one.startswith(MOUNT_TARGET_PREFIX)):
+        try:
+            reply = cloud.read("efs", "describe_mount_targets", MountTargetId=mount_target_id)
+        except CallError as error:
+            if error.code != MOUNT_TARGET_NOT_FOUND:
+                raise
+            continue
+        for one in reply.get("MountTargets") or ():
+            if one.get("NetworkInterfaceId"):
+                yield one["NetworkInterfaceId"]
