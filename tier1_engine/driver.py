@@ -8,29 +8,29 @@ thread: the driver sleeps until an answer comes, a time is due, the lease wants 
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import replace
 
 from tier1_engine import lease as leases
 from tier1_engine import removal, results
 from tier1_engine.case import Case, with_what_is_held
-from tier1_engine.clock import Clock, new_id
 from tier1_engine.decide import decide
-from tier1_engine.decision import Decision, End, Why, Work
+from tier1_engine.decision import End, Why, Work
 from tier1_engine.errors import Acted, CallError, DatabaseUnavailable, Refused
 from tier1_engine.intent import Assignment, KindMissing, assign, intend, ours, request_at_once
-from tier1_engine.kinds import Cloud, Registry
 from tier1_engine.lease import Lease
-from tier1_engine.pace import Do, Pace, Pacer, Task
-from tier1_engine.permits import Permit, PermitRefused
-from tier1_engine.pool import Pool
+from tier1_engine.pace import Do, Pacer, Task
+from tier1_engine.parts import Decide as Decide
+from tier1_engine.parts import Observer as Observer
+from tier1_engine.parts import Opening as Opening
+from tier1_engine.parts import Parts as Parts
+from tier1_engine.parts import Silent as Silent
+from tier1_engine.parts import Stop as Stop
+from tier1_engine.permits import PermitRefused
 from tier1_engine.record import AttemptSet, Change, DeploymentSet, Move, Record, ResourceSet, StepSet
 from tier1_engine.runner import Answer, perform
-from tier1_engine.settings import Settings
 from tier1_engine.states import GOING_BACK, Outcome, ResourceState, StepState
-from tier1_engine.store import GoalChanged, Store
+from tier1_engine.store import GoalChanged
 
 CALLS_PER_TASK = 6
 """A task that takes longer than this many call budgets is left behind as unknown; its permit ends then."""
@@ -39,77 +39,6 @@ GOAL_LOOK_SECONDS = 1.0
 MAX_BOOKKEEPING_ROUNDS = 1000
 COMMIT_RETRY_SECONDS = 0.2
 _REMOVALS = frozenset({Do.DELETE, Do.CONFIRM, Do.ARCHIVE, Do.CENSUS})
-
-
-class Observer(Protocol):
-    """Sees what a driver does; the live view is one."""
-
-    def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
-        """A turn was committed. `due` says when, in steady seconds, a waiting subject is tried again."""
-        ...
-
-
-class Silent:
-    """Nobody watches."""
-
-    def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
-        pass
-
-
-@dataclass(slots=True)
-class Stop:
-    """A request to stop, from a signal: calls in flight end and are recorded, none begins."""
-
-    asked: bool = False
-    _wake: Callable[[], None] = field(default=lambda: None)
-    _below: list[Stop] = field(default_factory=list)
-
-    def ask(self) -> None:
-        self.asked = True
-        self._wake()
-        for one in self._below:
-            one.ask()
-
-    def below(self) -> Stop:
-        """A request of its own for one of several drivers, which hears this one too."""
-        one = Stop()
-        self._below.append(one)
-        one.asked = one.asked or self.asked
-        return one
-
-    def wakes(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
-
-
-Decide = Callable[[Record, Pace], Decision]
-"""What to do next: `decide` itself, or what only clears what is loose."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything a driver is made of, so that it runs as well on a simulated cloud and clock.
-
-    Attributes:
-        may_delete: (kind, AWS id) of all that may be deleted; None: whatever is ours.
-        looks_inside: what holds something that is not the deployment's is not deleted.
-    """
-
-    store: Store
-    registry: Registry
-    settings: Settings
-    clock: Clock
-    cloud: Callable[[Permit], Cloud]
-    pool: Callable[[], Pool]
-    observer: Observer = field(default_factory=Silent)
-    stop: Stop = field(default_factory=Stop)
-    new_id: Callable[[], str] = new_id
-    rng: random.Random = field(default_factory=random.Random)
-    may_delete: frozenset[tuple[str, str]] | None = None
-    looks_inside: bool = False
-
-
-Opening = Callable[[Record, Pacer], Sequence[Change]]
-"""What a command does first under the lease: retry, accept, or nothing."""
 
 
 class LeasePermit:

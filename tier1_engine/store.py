@@ -18,18 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from tier1_engine import database, statements
 from tier1_engine.errors import LeaseLost, NameInUse, NoSuchDeployment, Tier1Error
 from tier1_engine.fence import NOBODY, Fence, check_fence, was_given_back
-from tier1_engine.models import (
-    Installation,
-)
-from tier1_engine.record import (
-    Attempt,
-    Change,
-    Deployment,
-    DeploymentSet,
-    Record,
-    Resource,
-    Step,
-)
+from tier1_engine.models import Installation
+from tier1_engine.record import Attempt, Change, Deployment, DeploymentSet, Record, Resource, Step
 from tier1_engine.rows import (
     ATTEMPTS,
     CONSOLES,
