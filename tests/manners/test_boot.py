@@ -187,6 +187,9 @@ def test_a_command_tells_whether_the_file_system_is_mounted(
     assert result(stage, harmless, made) == ("Success", 0)
     listed = stage.ssm.list_commands(InstanceId=made)["Commands"]
     assert sorted(one["Status"] for one in listed) == ["Failed", "Success", "Success"]
+    (invoked,) = stage.ssm.list_command_invocations(CommandId=other["CommandId"])["CommandInvocations"]
+    assert (invoked["InstanceId"], invoked["Status"]) == (made, "Failed")
+    assert len(stage.ssm.list_command_invocations(InstanceId=made)["CommandInvocations"]) == 3
 
 
 def test_a_command_fails_where_the_mount_failed(stage: Stage, place: str, file_system_id: str) -> None:

@@ -21,6 +21,17 @@ def checks(stage: Stage, instance_id: str) -> tuple[str, str]:
     return status["InstanceStatus"]["Status"], status["SystemStatus"]["Status"]
 
 
+def states_until_its_end(stage: Stage, instance_id: str) -> set[str]:
+    seen: set[str] = set()
+
+    def ended() -> bool:
+        seen.add(stage.state(instance_id))
+        return "terminated" in seen
+
+    stage.until(ended)
+    return seen
+
+
 def test_it_is_pending_then_runs_and_then_its_checks_pass(stage: Stage, place: tuple[str, str]) -> None:
     """Its public address comes with its running, its checks are initializing for minutes."""
     made = stage.launch(*place)
@@ -89,9 +100,7 @@ def test_it_may_end_by_itself(stage: Stage, place: tuple[str, str]) -> None:
     assert isinstance(stage.world.wrong, dict)
     stage.world.wrong["instance"] = "dies:Client.VolumeLimitExceeded"
     made = stage.launch(*place)
-    seen = set()
-    stage.until(lambda: seen.add(stage.state(made)) or stage.state(made) == "terminated")  # type: ignore[func-returns-value]
-    assert seen == {"pending", "terminated"}
+    assert states_until_its_end(stage, made) == {"pending", "terminated"}
     reason = stage.instance(made)["StateReason"]
     assert reason == {
         "Code": "Client.VolumeLimitExceeded",
@@ -125,9 +134,7 @@ def test_an_end_supersedes_a_start(stage: Stage, place: tuple[str, str]) -> None
     """One that is terminated while it is pending never comes to run."""
     made = stage.launch(*place)
     stage.ec2.terminate_instances(InstanceIds=[made])
-    seen = set()
-    stage.until(lambda: seen.add(stage.state(made)) or stage.state(made) == "terminated")  # type: ignore[func-returns-value]
-    assert seen == {"shutting-down", "terminated"}
+    assert states_until_its_end(stage, made) == {"shutting-down", "terminated"}
 
 
 def test_a_spot_instance_says_that_it_is_one(stage: Stage, place: tuple[str, str]) -> None:

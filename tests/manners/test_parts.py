@@ -63,6 +63,12 @@ def test_a_name_that_moto_no_longer_has_is_seen_at_once() -> None:
         mending.around(Instance, "no_such_method")(lambda before: None)
 
 
+def test_a_method_that_moto_has_got_meanwhile_is_seen_at_once() -> None:
+    """Ours would hide it."""
+    with pytest.raises(ValueError, match="has a terminate of its own"):
+        mending.add(Instance, "terminate", lambda instance: None)
+
+
 def test_what_is_inherited_is_inherited_again() -> None:
     """A method put over an inherited one leaves no copy behind."""
 

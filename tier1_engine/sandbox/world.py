@@ -104,8 +104,9 @@ class World:
     Attributes:
         lock: held while one call is answered, so that moto's objects and ours change one call at a time.
         figures: how long things take, by name (`vpc.create`); a scenario replaces some of them.
-        wrong: what is wrong with instances and services, by name (`mount`, `user_data`, `service`);
-            empty where nothing is.
+        wrong: what is wrong with instances and services, by name; empty where nothing is. `mount` and
+            `user_data` are `fails` (or `fails:CODE`), `service` is `never` or `flaps`, `instance` is
+            `dies:CODE` with the code of its state reason.
         by_hand: what somebody else does meanwhile.
         on_call: called, under the lock, before a call is answered: what is due by now happens here.
         on_reset: called, under the lock, when the account is emptied (`POST /moto-api/reset`): a manner

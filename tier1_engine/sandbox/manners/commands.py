@@ -12,13 +12,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.ssm.exceptions import SSMException
 from moto.ssm.models import Command, SimpleSystemManagerBackend, ssm_backends
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 from tier1_engine.sandbox.manners.agenda import Agenda
 from tier1_engine.sandbox.manners.boot import Boot, Boots
 from tier1_engine.sandbox.manners.instances import Life, Lives
-from tier1_engine.sandbox.manners.mending import around
+from tier1_engine.sandbox.manners.mending import add, around, asked
 from tier1_engine.sandbox.world import World
 
 PENDING, SUCCESS, FAILED = "Pending", "Success", "Failed"
@@ -48,6 +50,7 @@ def install(world: World, agenda: Agenda, lives: Lives, boots: Boots) -> None:
             and agenda.now >= vars(life.instance).get(REGISTERED_AT, agenda.now + 1)
         )
 
+    add(SimpleSystemManagerResponse, "list_command_invocations", _list_command_invocations)
     lives.on_running.append(register)
     lives.on_purged.append(forget)
 
@@ -64,6 +67,27 @@ def install(world: World, agenda: Agenda, lives: Lives, boots: Boots) -> None:
     def only_targets(before: Callable[..., list[str]], command: Any) -> list[str]:
         """moto takes no target at all for every instance there is."""
         return before(command) if command.targets else []
+
+
+def _list_command_invocations(response: Any) -> ActionResult:
+    """ListCommandInvocations, which moto lacks: how each command went on each instance."""
+    wanted = asked(response, "InstanceId")
+    commands = response.ssm_backend.list_commands(asked(response, "CommandId"), wanted)
+    shown = [
+        {
+            "CommandId": command.command_id,
+            "InstanceId": one["InstanceId"],
+            "Comment": command.comment,
+            "DocumentName": command.document_name,
+            "RequestedDateTime": command.requested_date_time,
+            "Status": one["Status"],
+            "StatusDetails": one["StatusDetails"],
+        }
+        for command in commands
+        for one in command.invocations
+        if wanted in (None, one["InstanceId"])
+    ]
+    return ActionResult({"CommandInvocations": shown})
 
 
 def _run(command: Any, boots: Boots) -> None:

@@ -27,6 +27,18 @@ def put(owner: object, name: str, value: Any) -> None:
     setattr(owner, name, value)
 
 
+def add(owner: type, name: str, function: Callable[..., Any]) -> None:
+    """Give a class of moto a method that it lacks; one that it has got meanwhile is a defect to be seen.
+
+    Raises:
+        ValueError: there is one of this name.
+    """
+    if hasattr(owner, name):
+        raise ValueError(f"moto's {owner.__name__} has a {name} of its own")
+    _undo.append(functools.partial(delattr, owner, name))
+    setattr(owner, name, function)
+
+
 def around(owner: object, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Put the decorated function around the method `name`; it gets the one before as its first argument.
 

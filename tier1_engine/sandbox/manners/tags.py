@@ -25,8 +25,6 @@ def install() -> None:
 
     @around(utils, "is_filter_matching")
     def is_filter_matching(before: Callable[..., bool], thing: Any, name: str, wanted: Any) -> bool:
-        if utils.is_tag_filter(name) and isinstance(thing, TaggedEC2Resource):
-            return utils.tag_filter_matches(thing, name, _as_list(wanted))
         value = thing.get_filter_value(name)
         if isinstance(value, _SEVERAL):
             return any(
