@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from tier1_engine.sandbox import region
@@ -71,27 +73,41 @@ class Rig:
             aws_secret_access_key="testing",
             config=Config(retries={"total_max_attempts": 1, "mode": "standard"}),
         )
-        made.meta.events.register("before-send", self._send)
+        made.meta.events.register("before-send", self.send)
         return made
 
-    def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AWSResponse:
-        """What the application answers to one request."""
-        builder = EnvironBuilder(path, ENDPOINT, method=method, headers=dict(headers), data=body)
-        pieces, status, answered = run_wsgi_app(self.aws.application, builder.get_environ())
-        return AWSResponse(ENDPOINT + path, int(status.split()[0]), dict(answered), Raw(b"".join(pieces)))
+    def request(self, method: str, path: str, headers: Headers, body: bytes) -> Any:
+        """What the application answers to one request, as botocore has it."""
+        environ = EnvironBuilder(path, ENDPOINT, method=method, headers=headers, data=body).get_environ()
+        pieces, status, answered = run_wsgi_app(self.aws.application, environ)
+        given: Any = HTTPHeaders.from_pairs(list(answered))
+        return AWSResponse(ENDPOINT + path, int(status.split()[0]), given, Raw(b"".join(pieces)))
 
     def reset(self) -> None:
         """Empty the account."""
-        assert self.request("POST", "/moto-api/reset", {}, b"").status_code == 200
+        assert self.request("POST", "/moto-api/reset", Headers(), b"").status_code == 200
 
-    def _send(self, request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
-        body = request.body or b""
-        content = body.encode() if isinstance(body, str) else bytes(body)
-        headers = {
-            name: value.decode() if isinstance(value, bytes) else str(value)
-            for name, value in request.headers.items()
-        }
-        return self.request(str(request.method), request.url.removeprefix(ENDPOINT), headers, content)
+    def send(self, request: Any, **_event: Any) -> Any:
+        """botocore's `before-send`: what is answered here goes nowhere else."""
+        return self.request(request.method, path_of(request), headers_of(request), body_of(request))
+
+
+def path_of(request: Any) -> str:
+    return str(request.url).removeprefix(ENDPOINT)
+
+
+def headers_of(request: Any) -> Headers:
+    """The headers of botocore's request, some of which are bytes."""
+    pairs = [
+        (name, value.decode() if isinstance(value, bytes) else value)
+        for name, value in request.headers.items()
+    ]
+    return Headers(pairs)
+
+
+def body_of(request: Any) -> bytes:
+    body = request.body or b""
+    return body.encode() if isinstance(body, str) else bytes(body)
 
 
 def make_rig(seed: int = 7, record: Path | None = None) -> Rig:

@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 
 from tests.unit.rows import AT, deployment, resource, step
-from tier1_engine.cli import closing, progress, refusals
+from tier1_engine.cli import closing, fault, gone, progress, refusals
+from tier1_engine.cli.options import Lost, Pace
 from tier1_engine.cli.streams import clean
 from tier1_engine.decision import Why
 from tier1_engine.engine import Ended
 from tier1_engine.errors import Blocked, CallError, Refused
 from tier1_engine.record import Attempt, AttemptAdd, Change, Move, Note, Record, ResourceSet, StepSet
+from tier1_engine.sandbox.board import Pinned
+from tier1_engine.sandbox.faults import Cut, Fault
+from tier1_engine.sandbox.world import Speed
 from tier1_engine.states import Action, Goal, Outcome, ResourceState, State, StepState, Trigger
 
 FAILURE = {
@@ -70,10 +74,10 @@ class TestTheClosing:
 
     def test_of_what_is_gone_says_so_but_for_what_was_kept(self) -> None:
         """Kept things are named."""
-        gone: dict[str, Any] = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK, "failure": FAILURE}
-        assert "nothing that it made is left" in text(ended(**gone))
+        rolled: dict[str, Any] = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK, "failure": FAILURE}
+        assert "nothing that it made is left" in text(ended(**rolled))
         kept = resource(aws_id="net-1", state=ResourceState.RETAINED)
-        said = text(ended(Why.SETTLED, kept, **gone))
+        said = text(ended(Why.SETTLED, kept, **rolled))
         assert "nothing that it made is left" not in said
         assert "net net-1" in said
 
@@ -131,6 +135,60 @@ def test_progress_tells_moves_steps_and_tries_with_their_countdown() -> None:
         "net: DescribeNets: Throttling: Slow down. (again in 2.5 s)",
     ]
     assert clean("red \x1b[31malert\nnext\x07") == "red  [31malert next"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "command"),
+    [
+        ("http://127.0.0.1:5000", "tier1 sandbox start --port 5000"),
+        ("http://localhost:5000", "tier1 sandbox start --port 5000"),
+        ("https://127.0.0.1:5000", None),
+        ("http://10.0.0.1:5000", None),
+        ("http://127.0.0.1", None),
+        ("http://127.0.0.1:port", None),
+        ("", None),
+    ],
+)
+def test_only_an_endpoint_on_this_host_may_be_a_local_aws_that_is_gone(
+    endpoint: str, command: str | None
+) -> None:
+    """Its port is in the command that starts it again; nobody listens on port 1 of nowhere."""
+    assert gone.command_to_start(endpoint) == command
+    if command is None:
+        assert not gone.nobody_listens(endpoint)
+    error = CallError("ConnectionRefused", "No.", operation="DescribeVpcs")
+    assert (command or "start it, or") in str(refusals.of_call(error, endpoint=endpoint or "http://here"))
+
+
+def test_what_blocked_on_a_local_aws_leads_to_its_start() -> None:
+    """Where it could not be reached; not where somebody has to sign in."""
+    told = {}
+    for code in ("ConnectionRefused", "ExpiredToken"):
+        failure = {**FAILURE, "class": "blocked", "code": code}
+        end = ended(state=State.FAILED, failure=failure, endpoint="http://127.0.0.1:5000")
+        told[code] = text(end)
+    assert "start it: tier1 sandbox start --port 5000" in told["ConnectionRefused"]
+    assert "sandbox start" not in told["ExpiredToken"]
+
+
+def test_a_fault_reads_as_a_sentence() -> None:
+    """Which calls, what happens to them, and how often."""
+    faults = [
+        (Fault("*", code="X", share=0.05, times=None), "every operation: refused with X, always, 5% of them"),
+        (Fault("CreateVpc", cut=Cut.BEFORE, after=2), "CreateVpc: request lost, 1 more time, from call 3 on"),
+        (Fault("CreateVpc", execute_late_seconds=30, times=2), "executed 30 s later, 2 more times"),
+        (Fault("CreateVpc", after_execution=True), "acts, then answers an error of the server"),
+        (Fault("CreateVpc", delay_seconds=1.5, match={"a": "b"}), "CreateVpc with a=b: 1.5 s late"),
+        (Fault("CreateVpc"), "CreateVpc: nothing"),
+    ]
+    for one, words in faults:
+        assert words in fault.in_words(Pinned(1, one).to_json())
+
+
+def test_options_have_the_values_of_the_sandbox() -> None:
+    """The commands name them without loading it."""
+    assert {one.value for one in Pace} == {one.value for one in Speed}
+    assert {one.value for one in Lost} == {one.value for one in Cut}
 
 
 @pytest.mark.parametrize(

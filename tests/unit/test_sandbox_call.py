@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+import boto3
 import pytest
 from botocore import xform_name
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from werkzeug.test import EnvironBuilder
 
-from tests.unit.local_aws import ENDPOINT, Raw
+from tests.unit.local_aws import ENDPOINT, Raw, body_of, headers_of, path_of
 from tier1_engine.sandbox import operations
 from tier1_engine.sandbox.call import Call, read
 from tier1_engine.sandbox.wire import from_json
@@ -85,15 +87,14 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
 
 def environ_of(service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The request that botocore sends for a call, as WSGI has it."""
-    import boto3
+    sent: list[Any] = []
 
-    sent: list[AWSPreparedRequest] = []
-
-    def catch(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
+    def catch(request: Any, **_event: Any) -> Any:
         sent.append(request)
-        return AWSResponse(ENDPOINT, 400, {}, Raw(b"<ErrorResponse/>"))
+        none: Any = {}
+        return AWSResponse(ENDPOINT, 400, none, Raw(b"<ErrorResponse/>"))
 
-    client = boto3.client(
+    client: Any = boto3.client(
         service,  # type: ignore[call-overload]
         region_name="eu-west-1",
         endpoint_url=ENDPOINT,
@@ -102,17 +103,9 @@ def environ_of(service: str, operation: str, parameters: Mapping[str, Any]) -> d
     with suppress(ClientError):
         getattr(client, xform_name(operation))(**parameters)
     (request,) = sent
-    headers = {
-        name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
-    }
-    builder = EnvironBuilder(
-        request.url.removeprefix(ENDPOINT),
-        ENDPOINT,
-        method=request.method,
-        headers=headers,
-        data=request.body or b"",
-    )
-    return builder.get_environ()
+    return EnvironBuilder(
+        path_of(request), ENDPOINT, method=request.method, headers=headers_of(request), data=body_of(request)
+    ).get_environ()
 
 
 @pytest.mark.parametrize(("service", "operation", "parameters"), CALLS)
@@ -176,6 +169,42 @@ def test_what_is_no_call_that_is_known_is_none(
     environ = environ_of(service, operation, {"Name": "n"} if service == "ssm" else {})
     spoil(environ)
     assert read(environ) is None
+
+
+def environ_with(body: bytes, query: str = "") -> dict[str, Any]:
+    """A query request to IAM with this body."""
+    environ = environ_of("iam", "ListRoles", {})
+    return {
+        **environ,
+        "wsgi.input": io.BytesIO(body),
+        "CONTENT_LENGTH": str(len(body)),
+        "QUERY_STRING": query,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "parameters"),
+    [
+        (b"", "Action=GetRole&RoleName=r", {"RoleName": "r"}),
+        (b"Action=TagRole&RoleName=r&Tags=", "", {"RoleName": "r", "Tags": []}),
+        (
+            b"Action=TagRole&Tags.member.2.Key=b&Tags.member.1.Key=a",
+            "",
+            {"Tags": [{"Key": "a"}, {"Key": "b"}]},
+        ),
+        (b"Action=TagRole&Tags.member=nonsense", "", {"Tags": []}),
+        (b"Action=TagRole&RoleName=r&RoleName.x=2", "", {"RoleName": {"x": "2"}}),
+        (b"Action=ListRoles&MaxItems=many", "", {"MaxItems": "many"}),
+        (b"Action=ListRoles&MaxItems=3&Unheard=of", "", {"MaxItems": 3}),
+    ],
+)
+def test_what_is_odd_on_the_wire_is_read_as_far_as_it_goes(
+    body: bytes, query: str, parameters: dict[str, Any]
+) -> None:
+    """A URL instead of a body, empty lists, numbers out of order, values of no type: moto judges them."""
+    call = read(environ_with(body, query))
+    assert call is not None
+    assert call.parameters == parameters
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"3"])

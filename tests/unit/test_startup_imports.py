@@ -60,7 +60,17 @@ def _from_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("deploy", "--help"), ("db", "--help")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("deploy", "--help"),
+        ("db", "--help"),
+        ("sandbox", "--help"),
+        ("sandbox", "fault", "add", "--help"),
+    ],
+)
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     """And of our own modules only those that name the commands."""
     found = loaded(*arguments)

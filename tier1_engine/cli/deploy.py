@@ -51,9 +51,9 @@ def _survey(spec: Spec, blueprint: Blueprint, settings: Settings, use_sandbox: b
     profile = compose.environment_profile()
     if use_sandbox:
         endpoint, profile = compose.start_sandbox(), ""
-        compose.lend_credentials(endpoint, profile)
     else:
         endpoint = compose.environment_endpoint(profile)
+    compose.lend_credentials(endpoint, profile)
     somewhere = Place(account_id="", region=spec.region, profile=profile, endpoint=endpoint)
     session = compose.session(somewhere, settings)
 

@@ -26,7 +26,7 @@ from tier1_engine.sandbox.faults import Cut, Fault
 from tier1_engine.sandbox.late import Late
 from tier1_engine.sandbox.manners.manner import Manner
 from tier1_engine.sandbox.operations import ANY_OPERATION
-from tier1_engine.sandbox.places import ec2_backend
+from tier1_engine.sandbox.places import ec2_backend, iam_backend
 from tier1_engine.sandbox.recorder import LOST, Recorder
 from tier1_engine.sandbox.replies import Reply, refusal, with_request_id
 from tier1_engine.sandbox.world import World
@@ -124,6 +124,7 @@ class Layer:
             forget()
 
     def _answer(self, call: Call, environ: WSGIEnvironment) -> Answer:
+        self._ids.enter(call)
         fault = self._board.strike(call)
         answer = Answer(self._execute(call, environ)) if fault is None else self._struck(fault, call, environ)
         self._record(call, answer.reply)
@@ -158,6 +159,7 @@ class Layer:
 
         def execute() -> None:
             again["wsgi.input"] = io.BytesIO(body)
+            self._ids.enter(call)
             for happen in self._world.on_call:
                 happen()
             self._record(call, self._execute(call, again))
@@ -203,14 +205,21 @@ class Ids:
         self._calls = 0
         self._draw("begin")
 
-    def seed(self, call: Call) -> None:
-        """Set moto's dice for the execution of a call."""
+    def enter(self, call: Call) -> None:
+        """Have the call's region and account there before anybody looks into them.
+
+        They come with a default VPC and with roles, whose ids must not be drawn by whoever happens to call
+        there first.
+        """
         place = (call.account_id, call.region)
         if place not in self._regions:
-            # A region comes with a default VPC, whose ids must not be drawn by whoever calls there first.
+            self._regions.add(place)
             self._draw(f"region/{place}")
             ec2_backend(call)
-            self._regions.add(place)
+            iam_backend(call)
+
+    def seed(self, call: Call) -> None:
+        """Set moto's dice for the execution of a call."""
         if not call.changes:
             self._draw(f"{call.service}/{call.operation}")
             return

@@ -64,11 +64,7 @@ def new_world(seed: int, speed: Speed = Speed.MAX, source: Callable[[], float] =
 
 def plain(seed: int) -> LocalAws:
     """moto as it is, with the images of all regions; its ids are drawn from the seed."""
-    application = _moto()
-    from moto.moto_api._internal import mock_random
-
-    mock_random.seed(seed)
-    return LocalAws(application)
+    return LocalAws(_moto(seed))
 
 
 def strict(
@@ -88,7 +84,7 @@ def strict(
         schedule: makes what executes late execute; by a timer where None.
         wait: sleeps so many seconds of ours.
     """
-    application = _moto()
+    application = _moto(world.dice.seed)
     from tier1_engine.sandbox.board import Board
     from tier1_engine.sandbox.late import Late, by_timer
     from tier1_engine.sandbox.layer import Layer
@@ -133,11 +129,12 @@ def _figures() -> Mapping[str, Figure]:
 
 
 @cache
-def _moto() -> WSGIApplication:
-    """moto, of which a process has one: what it holds are variables of its modules."""
+def _moto(seed: int) -> WSGIApplication:
+    """moto, whose ids are drawn from the seed. A process has one: its variables are those of modules."""
     # What a role of ours gets attached is a policy of AWS's own, which moto knows only when asked to.
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     try:
+        from moto.moto_api._internal import mock_random
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     except ModuleNotFoundError as error:
         raise Refused(
@@ -146,6 +143,7 @@ def _moto() -> WSGIApplication:
     from tier1_engine.sandbox import region
 
     region.mend()
+    mock_random.seed(seed)  # before a region is made, which comes with a default VPC
     aws: Any = DomainDispatcherApplication(create_backend_app)
     # What is loaded here stays until the end: looking through it for garbage takes a third of the start.
     gc.disable()
