@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from scripts import sandbox_page
 from tier1_engine import errors, failures, states
 from tier1_engine.kinds import Kind
 
@@ -262,6 +263,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/commands.md": commands_page,
     "docs/kinds.md": kinds_page,
     "docs/errors.md": errors_page,
+    "docs/sandbox.md": lambda: sandbox_page.page(ROOT / "docs" / "sandbox.md"),
 }
 """The generated pages, by their path below the root, and what each should say."""
 

@@ -279,15 +279,13 @@ class TestCensus:
 class TestTheSameAgain:
     """Same seed, same calls: same answers and same delays."""
 
-    @pytest.mark.parametrize(
-        "name", ["brownout", "lost-reply", "deleted-by-hand", "throttled", "late-create"]
-    )
+    @pytest.mark.parametrize("name", ["brownout", "lost-reply", "late-create"])
     def test_two_runs_of_a_day_have_the_same_traffic(self, tmp_path: Path, name: str) -> None:
         """Ids, codes and AWS's times, call by call; another seed has others."""
         first = traffic(name, 7, tmp_path / "first")
         again = traffic(name, 7, tmp_path / "again")
         other = traffic(name, 8, tmp_path / "other")
-        assert len(first) > 100
+        assert len(first) > 50
         assert first == again
         assert first != other
 
