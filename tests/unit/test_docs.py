@@ -101,7 +101,7 @@ def test_every_figure_and_every_manner_stands_there_with_its_source() -> None:
     text = page("sandbox")
     for name, figure in FIGURES.items():
         assert re.search(
-            rf"^\| `{name}` \| {figure.least:g} s \| .*{re.escape(figure.source)} \|$", text, re.M
+            rf"^\| `{name}` \| {figure.least:g} s \| .*{re.escape(figure.source)} \|$", text, re.MULTILINE
         )
     for name in ("visibility", "idempotency", "interfaces", "by_hand"):
         assert re.search(rf"^\| `{name}` \| .+ \| .+ \|$", text, re.MULTILINE), name

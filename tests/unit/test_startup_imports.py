@@ -82,6 +82,7 @@ def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
         "tier1_engine.cli.boundary",
         "tier1_engine.cli.main",
         "tier1_engine.cli.options",
+        "tier1_engine.cli.sandbox_commands",
         "tier1_engine.cli.signals",
         "tier1_engine.cli.streams",
         "tier1_engine.errors",

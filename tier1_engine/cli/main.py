@@ -15,7 +15,8 @@ from typer.core import TyperGroup
 
 from tier1_engine import __version__
 from tier1_engine.cli.boundary import boundary, install_hook
-from tier1_engine.cli.options import Lost, OnRecoverable, Output, Pace
+from tier1_engine.cli.options import OnRecoverable, Output, OutputOption, end
+from tier1_engine.cli.sandbox_commands import sandbox
 from tier1_engine.cli.signals import Signals
 from tier1_engine.states import State
 
@@ -42,22 +43,12 @@ app = typer.Typer(
 db = typer.Typer(
     help="The database: its schema, and everything in it.", no_args_is_help=True, rich_markup_mode=None
 )
-sandbox = typer.Typer(help="The local AWS for rehearsal.", no_args_is_help=True, rich_markup_mode=None)
-fault = typer.Typer(
-    help="What goes wrong in the running local AWS.", no_args_is_help=True, rich_markup_mode=None
-)
 app.add_typer(db, name="db", epilog="Example: tier1 db current")
 app.add_typer(sandbox, name="sandbox", epilog="Example: tier1 sandbox start")
-sandbox.add_typer(
-    fault,
-    name="fault",
-    epilog="Example: tier1 sandbox fault add --operation CreateVpc --cut after",
-)
 
 Reference = Annotated[
     str, typer.Argument(metavar="ID", help="A deployment's id, a unique prefix of one, or its name.")
 ]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the result is written to stdout.")]
 Retain = Annotated[
     list[str] | None,
     typer.Option(
@@ -82,10 +73,6 @@ def _main(
     ] = False,
 ) -> None:
     """What holds for every command; its help stands at the app."""
-
-
-def _end(code: int) -> NoReturn:
-    raise typer.Exit(code)
 
 
 GARBAGE_THRESHOLD = 50_000
@@ -134,10 +121,10 @@ def deploy(
     if dry_run:
         from tier1_engine.cli import dry_run as plan_only
 
-        _end(plan_only.run(spec, name=name, rollback=not no_rollback, output=output))
+        end(plan_only.run(spec, name=name, rollback=not no_rollback, output=output))
     from tier1_engine.cli import deploy as command
 
-    _end(
+    end(
         command.run(
             spec,
             name=name,
@@ -169,7 +156,7 @@ def resume(
 
     ways = {Resume.RETRY: retry, Resume.CONTINUE: go_on, Resume.ROLL_BACK: rollback}
     how = next((way for way, given in ways.items() if given), Resume.GO_ON)
-    _end(command.run(id, how=how, output=output, signals=signals))
+    end(command.run(id, how=how, output=output, signals=signals))
 
 
 @app.command(epilog="Example: tier1 rollback ai-stack --retain file-system")
@@ -193,7 +180,7 @@ def _back(goal: str, id: str, retain: list[str] | None, yes: bool, output: Outpu
     from tier1_engine.cli import back
     from tier1_engine.states import Goal
 
-    _end(back.run(id, Goal(goal), retain=retain or (), yes=yes, output=output, signals=signals))
+    end(back.run(id, Goal(goal), retain=retain or (), yes=yes, output=output, signals=signals))
 
 
 @app.command("list", epilog="Example: tier1 list --state failed --state rolling_back -o json")
@@ -208,7 +195,7 @@ def list_(
     _reading()
     from tier1_engine.cli import list_ as command
 
-    _end(command.run(state or [], limit, output))
+    end(command.run(state or [], limit, output))
 
 
 @app.command(epilog="Example: tier1 show ai-stack -o json")
@@ -221,7 +208,7 @@ def show(
     _reading()
     from tier1_engine.cli import show as command
 
-    _end(command.run(id, watch=watch, output=output))
+    end(command.run(id, watch=watch, output=output))
 
 
 @app.command(epilog="Example: tier1 log ai-stack")
@@ -230,7 +217,7 @@ def log(id: Reference, output: OutputOption = Output.TABLE) -> None:
     _reading()
     from tier1_engine.cli import log as command
 
-    _end(command.run(id, output))
+    end(command.run(id, output))
 
 
 @db.command(epilog="Example: TIER1_DATABASE_URL=postgresql://tier1@db/tier1 tier1 db upgrade")
@@ -238,7 +225,7 @@ def upgrade() -> None:
     """Bring the schema to the one that this program knows."""
     from tier1_engine.cli import db as command
 
-    _end(command.upgrade())
+    end(command.upgrade())
 
 
 @db.command(epilog="Example: tier1 db current")
@@ -246,7 +233,7 @@ def current(output: OutputOption = Output.TABLE) -> None:
     """Print the schema that the database has, and the one that this program knows."""
     from tier1_engine.cli import db as command
 
-    _end(command.current(output))
+    end(command.current(output))
 
 
 @db.command(epilog="Example: tier1 db export > tier1.json")
@@ -254,178 +241,7 @@ def export() -> None:
     """Print everything as JSON, with user data and secrets masked."""
     from tier1_engine.cli import db as command
 
-    _end(command.export())
-
-
-@sandbox.command(epilog="Example: tier1 sandbox start --port 5000 --speed 100 --seed 7")
-def start(
-    port: Annotated[
-        int | None, typer.Option(metavar="P", help="The port on 127.0.0.1; by default any free one.")
-    ] = None,
-    foreground: Annotated[bool, typer.Option("--foreground", help="Stay until it is ended.")] = False,
-    speed: Annotated[
-        Pace | None, typer.Option(help="How fast AWS's time passes, in seconds a second; by default max.")
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Of all ids, delays and chances; by default one is drawn."),
-    ] = None,
-    strict: Annotated[
-        bool | None,
-        typer.Option("--strict/--plain", help="With AWS's manners, or as kind as moto; by default strict."),
-    ] = None,
-    scenario: Annotated[
-        str | None, typer.Option(metavar="FILE|NAME", help="The bad day that it plays.")
-    ] = None,
-    record: Annotated[
-        Path | None, typer.Option(metavar="FILE", hidden=True, help="Write every call down in this file.")
-    ] = None,
-) -> None:
-    """Start the local AWS, and return when it answers."""
-    from tier1_engine.cli import sandbox as command
-
-    _end(
-        command.start(
-            port,
-            foreground=foreground,
-            speed=speed,
-            seed=seed,
-            strict=strict,
-            scenario=scenario,
-            record=record,
-        )
-    )
-
-
-@sandbox.command(epilog="Example: tier1 sandbox stop")
-def stop() -> None:
-    """Stop the local AWS, and nothing else."""
-    from tier1_engine.cli import sandbox as command
-
-    _end(command.stop())
-
-
-@sandbox.command(epilog="Example: tier1 sandbox status -o json")
-def status(output: OutputOption = Output.TABLE) -> None:
-    """Say whether the local AWS runs, and where."""
-    from tier1_engine.cli import sandbox as command
-
-    _end(command.status(output))
-
-
-@sandbox.command(epilog="Example: tier1 sandbox rehearse my.yaml --scenario capacity --scenario lost-reply")
-def rehearse(
-    spec: Annotated[
-        Path | None,
-        typer.Argument(metavar="[SPEC]", help="The YAML file to deploy; by default one that comes along."),
-    ] = None,
-    scenario: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="A scenario's name or file; by default all that have a name. Again for more."
-        ),
-    ] = None,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Deploy a spec on bad days of AWS, each in a sandbox and a database of its own."""
-    from tier1_engine.cli import rehearse as command
-
-    _end(command.run(spec, scenario or [], output))
-
-
-@sandbox.command(epilog="Example: tier1 sandbox census -o json")
-def census(output: OutputOption = Output.TABLE) -> None:
-    """List everything that exists in the running local AWS, with its owner tags."""
-    from tier1_engine.cli import census as command
-
-    _end(command.run(output))
-
-
-@fault.command(
-    epilog="Example: tier1 sandbox fault add --operation RunInstances --code InsufficientInstanceCapacity"
-)
-def add(
-    operation: Annotated[
-        str, typer.Option(metavar="NAME", help="As AWS names it, like RunInstances; '*' for every one.")
-    ],
-    code: Annotated[
-        str | None, typer.Option(metavar="C", help="Refuse its calls with this error code.")
-    ] = None,
-    message: Annotated[
-        str | None, typer.Option(metavar="M", help="Beside the code; by default AWS's own words.")
-    ] = None,
-    times: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="How many calls it strikes; by default one.")
-    ] = None,
-    always: Annotated[bool, typer.Option("--always", help="Strike every call.")] = False,
-    after: Annotated[
-        int, typer.Option(metavar="K", min=0, help="How many fitting calls pass before it strikes.")
-    ] = 0,
-    cut: Annotated[
-        Lost | None,
-        typer.Option(help="Cut the connection: before, AWS does not act; after, its reply is lost."),
-    ] = None,
-    delay: Annotated[
-        float, typer.Option(metavar="S", min=0, help="AWS seconds by which the reply comes late.")
-    ] = 0.0,
-    late: Annotated[
-        float | None,
-        typer.Option(metavar="S", min=0, help="Cut the connection, and execute so many AWS seconds later."),
-    ] = None,
-    share: Annotated[
-        float, typer.Option(metavar="F", min=0, max=1, help="The share of its calls that is struck.")
-    ] = 1.0,
-    after_execution: Annotated[
-        bool, typer.Option("--after-execution", help="Act, then answer the code; by default a 500.")
-    ] = False,
-    match: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE",
-            help="Only calls with this parameter, by its dotted name; '*' stands for any text. "
-            "May be given again.",
-        ),
-    ] = None,
-) -> None:
-    """Set a fault in the running local AWS."""
-    if always and times is not None:
-        raise typer.BadParameter("--times and --always exclude each other: give one.")
-    from tier1_engine.cli import fault as command
-    from tier1_engine.sandbox.faults import Cut, Fault
-
-    _end(
-        command.add(
-            Fault(
-                operation,
-                code=code,
-                message=message,
-                after_execution=after_execution,
-                times=None if always else times or 1,
-                after=after,
-                share=share,
-                cut=Cut(cut.value) if cut else None,
-                delay_seconds=delay,
-                execute_late_seconds=late,
-                match=command.matches(match or ()),
-            )
-        )
-    )
-
-
-@fault.command("list", epilog="Example: tier1 sandbox fault list -o json")
-def list_faults(output: OutputOption = Output.TABLE) -> None:
-    """List the faults, and how often each came and struck."""
-    from tier1_engine.cli import fault as command
-
-    _end(command.list_(output))
-
-
-@fault.command(epilog="Example: tier1 sandbox fault clear")
-def clear() -> None:
-    """Take all faults away."""
-    from tier1_engine.cli import fault as command
-
-    _end(command.clear())
+    end(command.export())
 
 
 def main() -> None:

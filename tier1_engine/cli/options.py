@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, NoReturn
+
+import typer
 
 
 class Output(StrEnum):
@@ -36,3 +39,11 @@ class Lost(StrEnum):
 
     BEFORE = "before"
     AFTER = "after"
+
+
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the result is written to stdout.")]
+
+
+def end(code: int) -> NoReturn:
+    """End a command with this exit code."""
+    raise typer.Exit(code)
