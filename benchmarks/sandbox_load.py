@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ from tier1_engine.cli import back, deploy
 from tier1_engine.cli.options import Output
 from tier1_engine.cli.signals import Signals
 from tier1_engine.errors import Tier1Error
-from tier1_engine.sandbox.rehearsal import SETTINGS
 from tier1_engine.sandbox.rehearsed import Rehearsed
+from tier1_engine.sandbox.stage import SETTINGS
 from tier1_engine.states import Goal
 
 SEED = 1
@@ -135,8 +136,8 @@ def _there_and_back(folder: Path, endpoint: str, deployments: int) -> None:
     for number in range(1, deployments + 1):
         name = f"load-{number}"
         _be_an_operator(folder, endpoint)
-        _must_end(name, 0, lambda name=name: _deploy(spec, name))
-        _must_end(name, 0, lambda name=name: _destroy(name))
+        _must_end(name, 0, partial(_deploy, spec, name))
+        _must_end(name, 0, partial(_destroy, name))
         print(f"\r{number} of {deployments}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
 

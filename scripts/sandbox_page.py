@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -24,10 +23,11 @@ def page(path: Path) -> str:
     """The page with its tables as the code has them; a marker that is missing is a defect of the page."""
     text = path.read_text(encoding="utf-8")
     for name, table in TABLES.items():
-        between = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
-        if not between.search(text):
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        if not 0 <= text.find(begin) < text.find(end):
             raise ValueError(f"{path} has no place for {name}: put its two markers back.")
-        text = between.sub(lambda found, table=table: f"{found[1]}\n{table()}\n\n{found[2]}", text)
+        before, after = text.partition(begin)[0], text.partition(end)[2]
+        text = f"{before}{begin}\n\n{table()}\n\n{end}{after}"
     return text
 
 

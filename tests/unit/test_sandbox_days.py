@@ -50,6 +50,11 @@ def _one_image(monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(monkeypatch)
 
 
+def ours(kind: str, id: str, region: str, state: str | None = None) -> Thing:
+    """An object with our tags, as the census has it."""
+    return Thing(kind, id, region, state, deployment="d1", resource="r1", name="mine-thing")
+
+
 def tagged(kind: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": TAGS}]
 
@@ -211,15 +216,14 @@ class TestCensus:
             client.clock.wait(300)
             client.ec2.describe_vpcs()
             found = {(one.kind, one.id): one for one in things() if not one.default}
-            ours = {"deployment": "d1", "resource": "r1", "name": "mine-thing"}
             for expected in (
-                Thing("vpc", vpc, REGION, "available", **ours),
-                Thing("subnet", subnet, REGION, "available", **ours),
-                Thing("file system", file_system, REGION, "available", **ours),
+                ours("vpc", vpc, REGION, "available"),
+                ours("subnet", subnet, REGION, "available"),
+                ours("file system", file_system, REGION, "available"),
                 Thing("mount target", target, REGION, "available", deployment="d1", name=file_system),
-                Thing("instance", instance, REGION, "running", **ours),
-                Thing("role", "role", "global", **ours),
-                Thing("instance profile", "profile", "global", **ours),
+                ours("instance", instance, REGION, "running"),
+                ours("role", "role", "global"),
+                ours("instance profile", "profile", "global"),
                 Thing("policy", "policy", "global", name="policy"),
                 Thing("internet gateway", gateway["InternetGatewayId"], "eu-west-1", "detached"),
                 Thing("address", address["AllocationId"], REGION, name=address["PublicIp"]),
