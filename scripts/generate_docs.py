@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from scripts import sandbox_page
 from scripts.sentences import UNREAD, Sentence, closing_words, sentences
 from tier1_engine import errors, failures, states
 from tier1_engine.ec2_codes import EC2_CODES, EC2_COMMON
@@ -417,6 +418,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
     "docs/failures.md": failures_page,
     "docs/sweep-policy.json": sweep_policy,
+    "docs/sandbox.md": lambda: sandbox_page.page(ROOT / "docs" / "sandbox.md"),
 }
 """The generated pages, by their path below the root, and what each should say."""
 

@@ -8,10 +8,12 @@ from types import ModuleType
 
 import pytest
 
-from scripts import generate_docs, sentences, verify
+from scripts import generate_docs, sandbox_page, sentences, verify
 from tier1_engine import checks, errors, failures, models, resources
 from tier1_engine.error_codes import FINAL_CODES
 from tier1_engine.guidance.advice import CATALOGUE
+from tier1_engine.sandbox import scenarios
+from tier1_engine.sandbox.manners.figures import FIGURES
 from tier1_engine.states import CONDITIONS, TRANSITIONS, State
 
 
@@ -105,6 +107,35 @@ def test_what_the_code_raises_is_on_the_page_of_errors_under_its_exit_code() -> 
     under_2 = text.partition("### Exit code 2")[2].partition("###")[0]
     assert "not failed: {flag} is for what has failed." in under_2
     assert "could not be taken down whole" in text
+
+
+def test_every_scenario_stands_in_the_sandbox_s_page_with_its_end() -> None:
+    """What a file expects is what an operator reads."""
+    text = page("sandbox")
+    for name in scenarios.names():
+        expected = scenarios.load(name).expected
+        assert expected is not None
+        row = rf"^\| `{name}` \| .* \| `{expected.state}`, exit code {expected.exit_code}\b.*\|$"
+        assert re.search(row, text, re.MULTILINE), name
+        assert f"**`{name}`.** " in text
+
+
+def test_every_figure_and_every_manner_stands_there_with_its_source() -> None:
+    """A new one is documented by being added."""
+    text = page("sandbox")
+    for name, figure in FIGURES.items():
+        assert re.search(
+            rf"^\| `{name}` \| {figure.least:g} s \| .*{re.escape(figure.source)} \|$", text, re.MULTILINE
+        )
+    for name in ("visibility", "idempotency", "interfaces", "by_hand"):
+        assert re.search(rf"^\| `{name}` \| .+ \| .+ \|$", text, re.MULTILINE), name
+
+
+def test_a_page_without_a_place_for_a_table_is_a_defect(tmp_path: Path) -> None:
+    """Nobody loses a table by editing the words around it."""
+    (tmp_path / "sandbox.md").write_text("# The sandbox\n")
+    with pytest.raises(ValueError, match="no place for manners"):
+        sandbox_page.page(tmp_path / "sandbox.md")
 
 
 # --- verify

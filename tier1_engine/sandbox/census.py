@@ -93,7 +93,7 @@ def _of_ec2(backend: Any) -> Iterator[Thing]:
         attached = volume.attachment.instance.id if volume.attachment else None
         yield _tagged(region, own, "volume", volume, volume.status, attached)
     for pair in backend.key_pairs.values():
-        yield _tagged(region, own, "key pair", pair, None, None, pair.name)
+        yield _tagged(region, own, "key pair", pair, None, None, pair.key_name)
     for address in backend.addresses:
         holder = address.instance.id if address.instance else None
         yield Thing(

@@ -1,18 +1,13 @@
 """Plays scenarios: each with the real command, in a sandbox, a database and a folder of its own.
 
-Owns the processes of a rehearsal and their end: whatever it started is ended when it returns, however it
+Owns the order of a day and the verdict on it. Whatever it started is ended when it returns, however it
 returns. What a deployment does is the command's; what is wrong with AWS is the sandbox's.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,32 +17,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tier1_engine.errors import Interrupted, Refused
-from tier1_engine.sandbox import remote, server
+from tier1_engine.errors import Refused
 from tier1_engine.sandbox.census import Thing
 from tier1_engine.sandbox.rehearsed import Rehearsed
 from tier1_engine.sandbox.scenario import Scenario
-from tier1_engine.sandbox.state import Options
-from tier1_engine.settings import state_directory
+from tier1_engine.sandbox.stage import COMMAND_SECONDS, LOOK_SECONDS, Said, Stage
 
 AT_ONCE: Final = 2
 """Scenarios side by side: a sandbox and a command keep about one core busy."""
-SEED: Final = 1
-COMMAND_SECONDS: Final = 120.0
-"""Of ours: a command that has not ended by then never will."""
-END_SECONDS: Final = 5.0
-LOOK_SECONDS: Final = 0.02
 CENSUS_SECONDS: Final = 3.0
 """Of ours: 50 minutes of AWS's, by which everything that was asked to go is gone."""
-SETTINGS: Final = {
-    # A thousandth of the defaults would keep the machine busy with asking and nothing else. With these the
-    # grace is eight minutes of AWS's time, far above its figures for visibility (`manners/figures.py`).
-    "TIER1_POLL_SECONDS": "0.05",
-    "TIER1_VISIBILITY_GRACE_SECONDS": "0.5",
-    "TIER1_LEASE_SECONDS": "60",
-    "TIER1_CALL_TIMEOUT_SECONDS": "20",
-}
-_OURS: Final = ("AWS_", "TIER1_", "MOTO_")
 _REMAINS: Final = frozenset({"creating", "present", "deleting", "stray"})
 
 
@@ -164,7 +143,7 @@ class _Rehearsal:
     def play(self, scenario: Scenario) -> Played:
         folder = self.home / scenario.name
         folder.mkdir(mode=0o700)
-        stage = _Stage(folder, self.stop)
+        stage = Stage(folder, self.stop)
         try:
             played = _Play(stage, scenario, self.rehearsed).run()
         finally:
@@ -175,121 +154,11 @@ class _Rehearsal:
         return played
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """How one command ended; the code is None when it did not end in time."""
-
-    code: int | None
-    out: str
-
-    @property
-    def shown(self) -> dict[str, Any]:
-        """The deployment that it printed; empty when it printed none."""
-        try:
-            found = json.loads(self.out)
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
-
-
-class _Stage:
-    """A folder with a sandbox, a database and the commands that were run there."""
-
-    def __init__(self, folder: Path, stop: threading.Event) -> None:
-        self.folder = folder
-        self.spec = folder / "spec.yaml"
-        self.record = folder / "calls.jsonl"
-        self._stop = stop
-        self._environment = _environment(folder)
-        self._directory = state_directory(self._environment)
-        self._number = 0
-
-    def start(self, scenario: str) -> None:
-        """Start the sandbox on this day."""
-        self._directory.mkdir(parents=True, mode=0o700)
-        server.start(self._directory, options=Options(seed=SEED, scenario=scenario, record=self.record))
-
-    def tier1(self, *words: str) -> _Said:
-        """Run a command to its end; what it says stands in numbered files.
-
-        Raises:
-            Interrupted: somebody asked to stop; the command is ended.
-        """
-        self._number += 1
-        base = self.folder / f"{self._number}-{words[0]}"
-        out, err = base.with_suffix(".out"), base.with_suffix(".err")
-        with out.open("wb") as said, err.open("wb") as told:
-            told.write(f"$ tier1 {shlex.join(words)}\n".encode())
-            told.flush()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tier1_engine.cli", *words],
-                env=self._environment,
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=told,
-                start_new_session=True,  # a Ctrl-C is ours to pass on
-            )
-        code = self._wait(process)
-        return _Said(code, out.read_text(encoding="utf-8"))
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
-        end = time.monotonic() + COMMAND_SECONDS
-        try:
-            while time.monotonic() < end:
-                try:
-                    return process.wait(LOOK_SECONDS)
-                except subprocess.TimeoutExpired:
-                    if self._stop.is_set():
-                        raise Interrupted("The rehearsal was interrupted.") from None
-            return None
-        finally:
-            _end(process)
-
-    def census(self) -> list[Thing]:
-        """What exists now."""
-        return remote.census(self._directory)
-
-    def traffic(self) -> list[dict[str, Any]]:
-        """Every call so far."""
-        return [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
-
-    def close(self) -> None:
-        """Stop the sandbox."""
-        server.stop(self._directory)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """The caller's, without what leads to a real AWS, another database or another pace."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return {
-        **inherited,
-        **SETTINGS,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "XDG_STATE_HOME": str(folder / "state"),
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command that still runs: ask it first, since it is in the middle of something."""
-    if process.poll() is not None:
-        return
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 @dataclass
 class _Play:
     """One day, from the start of its sandbox to its last census."""
 
-    stage: _Stage
+    stage: Stage
     scenario: Scenario
     rehearsed: Rehearsed
     unexpected: list[str] = field(default_factory=list)
@@ -318,7 +187,7 @@ class _Play:
             remains=remains,
         )
 
-    def _compare(self, deployed: _Said, shown: Mapping[str, Any], left: int) -> None:
+    def _compare(self, deployed: Said, shown: Mapping[str, Any], left: int) -> None:
         expected = self.scenario.expected_of(self.rehearsed.traits)
         assert expected is not None
         if deployed.code is None:

@@ -1,8 +1,8 @@
 """Somebody else in the account: deletes things of a deployment while it is being made.
 
 Owns what is done and when: once, right after the call that a scenario names, before that call's answer
-goes out. It is no fault of a call, and nobody is told. Source: github-aws-runners/terraform-aws-github-
-runner#4391, hashicorp/terraform-provider-aws#21829 for what it does to tools.
+goes out. It is no fault of a call, and nobody is told.
+Source: crossplane/crossplane#3037 and hashicorp/terraform-provider-aws#21829 for what it does to tools.
 """
 
 from __future__ import annotations

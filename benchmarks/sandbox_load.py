@@ -1,0 +1,209 @@
+"""What a sandbox costs under load: 100 deployments to active and back, in one sandbox.
+
+    python -m benchmarks.sandbox_load [--deployments 100]
+
+Prints one JSON object. The time of describe calls before anything was made and after everything was
+deleted: what is gone must cost nothing. The peak memory of the sandbox's process. And what the whole layer
+(manners of calls and of objects) adds to a call, against a plain sandbox in the same run: both answer in
+turns, so that whatever else the machine does strikes both.
+
+The deployments are driven by the command's own code, one after the other, in this process: starting a
+Python for each would measure that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.sandbox_layer import client
+from tier1_engine import sandbox
+from tier1_engine.cli import back, deploy
+from tier1_engine.cli.options import Output
+from tier1_engine.cli.signals import Signals
+from tier1_engine.errors import Tier1Error
+from tier1_engine.sandbox.rehearsed import Rehearsed
+from tier1_engine.sandbox.stage import SETTINGS
+from tier1_engine.states import Goal
+
+SEED = 1
+LOOKS = 40
+"""Of each describe call, before and after."""
+FORGET_SECONDS = 5.0
+"""Of ours; of AWS's, well over the hour for which a terminated instance is shown."""
+DESCRIBES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "DescribeVpcs": ("ec2", lambda c: c.describe_vpcs(Filters=[{"Name": "tag:a", "Values": ["b"]}])),
+    "DescribeSubnets": ("ec2", lambda c: c.describe_subnets(Filters=[{"Name": "tag:a", "Values": ["b"]}])),
+    "DescribeInstances": ("ec2", lambda c: c.describe_instances()),
+    "DescribeNetworkInterfaces": ("ec2", lambda c: c.describe_network_interfaces()),
+    "DescribeSecurityGroups": ("ec2", lambda c: c.describe_security_groups()),
+    "DescribeFileSystems": ("efs", lambda c: c.describe_file_systems()),
+    "ListRoles": ("iam", lambda c: c.list_roles(PathPrefix="/tier1/")),
+}
+CHANGES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "CreateSecurityGroup": (
+        "ec2",
+        lambda c: c.create_security_group(GroupName=f"g{time.perf_counter_ns()}", Description="d"),
+    ),
+    "CreateFileSystem": ("efs", lambda c: c.create_file_system(Encrypted=True)),
+}
+MIB = 1024 * 1024
+
+
+class NotAsTold(Tier1Error):
+    """A deployment did not end as it should have: the numbers would mean nothing."""
+
+
+def measure(deployments: int) -> dict[str, Any]:
+    """All figures.
+
+    Raises:
+        NotAsTold: a deployment did not become active, or did not go.
+    """
+    with tempfile.TemporaryDirectory(prefix="tier1-load-") as text:
+        folder = Path(text)
+        with (
+            _sandbox(folder / "strict", strict=True) as at,
+            _sandbox(folder / "plain", strict=False) as other,
+        ):
+            first = _describe(str(at.endpoint))
+            began = time.perf_counter()
+            _there_and_back(folder, str(at.endpoint), deployments)
+            took = time.perf_counter() - began
+            time.sleep(FORGET_SECONDS)
+            last = _describe(str(at.endpoint))
+            added = _added(str(at.endpoint), str(other.endpoint))
+            peak = _peak_bytes(at.pid or 0)
+    return {
+        "deployments": deployments,
+        "seconds": round(took, 1),
+        "describe_ms_first": first,
+        "describe_ms_last": last,
+        "describe_ratio": round(statistics.median(last[name] / first[name] for name in first), 2),
+        "peak_mib": None if peak is None else round(peak / MIB, 1),
+        "added_ms": added,
+        "added_ms_median": round(statistics.median(added.values()), 2),
+    }
+
+
+@contextlib.contextmanager
+def _sandbox(directory: Path, *, strict: bool) -> Iterator[sandbox.Status]:
+    directory.mkdir()
+    yield sandbox.start(directory, options=sandbox.Options(seed=SEED, strict=strict))
+    sandbox.stop(directory)
+
+
+def _describe(endpoint: str) -> dict[str, float]:
+    """The median of each describe call, in milliseconds."""
+    found = {}
+    for operation, (service, call) in DESCRIBES.items():
+        one = client(service, endpoint)
+        call(one)  # the first has a connection to make
+        found[operation] = round(statistics.median(_took(call, one) for _ in range(LOOKS)), 2)
+    return found
+
+
+def _added(strict_at: str, plain_at: str) -> dict[str, float]:
+    """What is added to each call, in milliseconds: the median of the differences of neighbours."""
+    found = {}
+    for operation, (service, call) in {**DESCRIBES, **CHANGES}.items():
+        plain, strict = client(service, plain_at), client(service, strict_at)
+        pairs = [(_took(call, plain), _took(call, strict)) for _ in range(LOOKS + 1)][1:]
+        found[operation] = round(statistics.median(two - one for one, two in pairs), 2)
+    return found
+
+
+def _took(call: Callable[[Any], Any], one: Any) -> float:
+    began = time.perf_counter()
+    call(one)
+    return (time.perf_counter() - began) * 1000
+
+
+def _there_and_back(folder: Path, endpoint: str, deployments: int) -> None:
+    spec = folder / "spec.yaml"
+    Rehearsed().write(spec)
+    for number in range(1, deployments + 1):
+        name = f"load-{number}"
+        _be_an_operator(folder, endpoint)
+        _must_end(name, 0, partial(_deploy, spec, name))
+        _must_end(name, 0, partial(_destroy, name))
+        print(f"\r{number} of {deployments}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+
+
+def _be_an_operator(folder: Path, endpoint: str) -> None:
+    """Set the environment of a new command: the one before has changed it for itself."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "TIER1_"))]:
+        del os.environ[name]
+    os.environ.update(SETTINGS)
+    os.environ.update(
+        AWS_ENDPOINT_URL=endpoint,
+        AWS_ACCESS_KEY_ID="load",
+        AWS_SECRET_ACCESS_KEY="load",  # noqa: S106 - opens nothing
+        XDG_STATE_HOME=str(folder),
+    )
+
+
+def _deploy(spec: Path, name: str) -> int:
+    return deploy.run(
+        spec,
+        name=name,
+        use_sandbox=False,
+        rollback=True,
+        on_recoverable=None,
+        log_file=None,
+        output=Output.JSON,
+        signals=Signals(),
+    )
+
+
+def _destroy(name: str) -> int:
+    return back.run(
+        name, Goal.DESTROYED, retain=(), yes=True, log_file=None, output=Output.JSON, signals=Signals()
+    )
+
+
+def _must_end(name: str, code: int, act: Callable[[], int]) -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        found = act()
+    if found != code:
+        raise NotAsTold(f"{name} ended with {found} and not {code}:\n{said.getvalue()}")
+
+
+def _peak_bytes(pid: int) -> int | None:
+    """The most memory that the process ever had; None where the system does not say."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return None
+    peak = next(line for line in lines if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) * 1024
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the figures; answer the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sandbox_load")
+    parser.add_argument("--deployments", type=int, default=100)
+    deployments = parser.parse_args(arguments).deployments
+    try:
+        print(json.dumps(measure(deployments), indent=2))
+    except Tier1Error as error:
+        print(f"sandbox_load: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
