@@ -24,7 +24,7 @@ WRONGLY_EXPECTED = """\
 title: Nothing happens, and nobody is told so
 expected: {state: rolled_back, exit_code: 3, left: 0, code: Nothing}
 """
-MINIMAL = "name: mine\nregion: us-east-1\n"
+ELSEWHERE = "name: mine\nregion: eu-west-1\n"
 
 
 @pytest.fixture
@@ -70,10 +70,10 @@ def test_a_deployment_ends_on_it_as_its_file_says(name: str, temporary: Path) ->
 
 
 def test_a_user_rehearses_a_spec_of_their_own(operator: Command, tmp_path: Path) -> None:
-    """Its script beside it is found; the day strikes nothing of it, and it becomes active."""
+    """In a region of its own, with a script beside it; the day strikes nothing of it: it becomes active."""
     (tmp_path / "boot.sh").write_text("#!/bin/sh\ntrue\n")
     spec = tmp_path / "mine.yaml"
-    spec.write_text(MINIMAL + "instance: {user_data: ./boot.sh}\n")
+    spec.write_text(ELSEWHERE + "instance: {user_data: ./boot.sh}\n")
     done = operator("sandbox", "rehearse", "mine.yaml", "--scenario", "service-never-healthy", "-o", "json")
     assert done.code == 0, done.err
     [played] = done.json

@@ -96,6 +96,8 @@ def test_the_wheel_has_all_that_runs_and_nothing_else(wheel: Path) -> None:
         "tier1_engine/_migrations/env.py",
         "tier1_engine/_migrations/versions/0001_first_schema.py",
         "tier1_engine/py.typed",
+        "tier1_engine/sandbox/ai-stack.yaml",
+        "tier1_engine/sandbox/scenarios/capacity.yaml",
         "tier1_engine/userdata.sh",
     } <= names
     assert {name.partition("/")[0] for name in names} == {
@@ -126,6 +128,13 @@ def test_the_sandbox_runs_from_the_wheel(installed: Installed) -> None:
     )
     done = installed.run("python", "-c", program)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_day_is_rehearsed_from_the_wheel(installed: Installed) -> None:
+    """The spec that comes along and the scenarios are in it."""
+    done = installed.run("tier1", "sandbox", "rehearse", "--scenario", "capacity", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert [one["outcome"] for one in json.loads(done.stdout)] == ["active"]
 
 
 def test_the_command_says_its_version(installed: Installed) -> None:
