@@ -2,10 +2,11 @@
 
     python -m benchmarks.sandbox_load [--deployments 100]
 
-Prints one JSON object. The time of describe calls before anything was made and after everything was
-deleted: what is gone must cost nothing. The peak memory of the sandbox's process. And what the whole layer
-(manners of calls and of objects) adds to a call, against a plain sandbox in the same run: both answer in
-turns, so that whatever else the machine does strikes both.
+Prints one JSON object: the time of describe calls before anything was made and after everything was
+deleted, with the ratio of both, each taken as a multiple of plain moto's (what is gone must cost nothing);
+the peak memory of the sandbox's process; and what the whole layer (manners of calls and of objects) adds to a
+call, against a plain sandbox in the same run. Strict and plain answer in turns, so that whatever else the
+machine does strikes both.
 
 The deployments are driven by the command's own code, one after the other, in this process: starting a
 Python for each would measure that.
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,20 +79,20 @@ def measure(deployments: int) -> dict[str, Any]:
             _sandbox(folder / "strict", strict=True) as at,
             _sandbox(folder / "plain", strict=False) as other,
         ):
-            first = _describe(str(at.endpoint))
+            first = _describe(str(at.endpoint), str(other.endpoint))
             began = time.perf_counter()
             _there_and_back(folder, str(at.endpoint), deployments)
             took = time.perf_counter() - began
             time.sleep(FORGET_SECONDS)
-            last = _describe(str(at.endpoint))
+            last = _describe(str(at.endpoint), str(other.endpoint))
             added = _added(str(at.endpoint), str(other.endpoint))
             peak = _peak_bytes(at.pid or 0)
     return {
         "deployments": deployments,
         "seconds": round(took, 1),
-        "describe_ms_first": first,
-        "describe_ms_last": last,
-        "describe_ratio": round(statistics.median(last[name] / first[name] for name in first), 2),
+        "describe_ms_first": {name: round(one.strict, 2) for name, one in first.items()},
+        "describe_ms_last": {name: round(one.strict, 2) for name, one in last.items()},
+        "describe_ratio": round(statistics.median(last[one].ratio / first[one].ratio for one in first), 2),
         "peak_mib": None if peak is None else round(peak / MIB, 1),
         "added_ms": added,
         "added_ms_median": round(statistics.median(added.values()), 2),
@@ -104,13 +106,25 @@ def _sandbox(directory: Path, *, strict: bool) -> Iterator[sandbox.Status]:
     sandbox.stop(directory)
 
 
-def _describe(endpoint: str) -> dict[str, float]:
-    """The median of each describe call, in milliseconds."""
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Milliseconds of one describe call, the medians of calls in turns."""
+
+    strict: float
+    plain: float
+
+    @property
+    def ratio(self) -> float:
+        """How much slower than plain moto, in which nothing was ever made: the machine's load is in both."""
+        return self.strict / self.plain
+
+
+def _describe(strict_at: str, plain_at: str) -> dict[str, Looks]:
+    """Every describe call."""
     found = {}
     for operation, (service, call) in DESCRIBES.items():
-        one = client(service, endpoint)
-        call(one)  # the first has a connection to make
-        found[operation] = round(statistics.median(_took(call, one) for _ in range(LOOKS)), 2)
+        pairs = _in_turns(call, client(service, strict_at), client(service, plain_at))
+        found[operation] = Looks(*(statistics.median(times) for times in zip(*pairs, strict=True)))
     return found
 
 
@@ -118,10 +132,14 @@ def _added(strict_at: str, plain_at: str) -> dict[str, float]:
     """What is added to each call, in milliseconds: the median of the differences of neighbours."""
     found = {}
     for operation, (service, call) in {**DESCRIBES, **CHANGES}.items():
-        plain, strict = client(service, plain_at), client(service, strict_at)
-        pairs = [(_took(call, plain), _took(call, strict)) for _ in range(LOOKS + 1)][1:]
-        found[operation] = round(statistics.median(two - one for one, two in pairs), 2)
+        pairs = _in_turns(call, client(service, strict_at), client(service, plain_at))
+        found[operation] = round(statistics.median(strict - plain for strict, plain in pairs), 2)
     return found
+
+
+def _in_turns(call: Callable[[Any], Any], strict: Any, plain: Any) -> list[tuple[float, float]]:
+    """What the call took of both, again and again; the first ones have a connection to make."""
+    return [(_took(call, strict), _took(call, plain)) for _ in range(LOOKS + 1)][1:]
 
 
 def _took(call: Callable[[Any], Any], one: Any) -> float:

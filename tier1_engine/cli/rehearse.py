@@ -34,7 +34,7 @@ def run(spec: Path | None, names: Sequence[str], output: Output) -> int:
     days = [scenarios.load(name) for name in dict.fromkeys(names or scenarios.names())]
     rehearsed = Rehearsed(spec)
     stop = threading.Event()
-    with _ending(stop), _Progress(len(days)) as progress:
+    with _ending(stop), Progress(len(days)) as progress:
         played = rehearse(rehearsed, days, began=progress.began, ended=progress.ended, stop=stop)
     if output is Output.JSON:
         put_json([one.to_json() for one in played])
@@ -42,7 +42,7 @@ def run(spec: Path | None, names: Sequence[str], output: Output) -> int:
         from tier1_engine.cli.render.rehearsal import table
 
         put(table([one.to_json() for one in played]))
-    return _judge(played)
+    return judge(played)
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def _ending(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class _Progress:
+class Progress:
     """What is said on the way: a line for each end, and on a terminal one that shows what is played."""
 
     def __init__(self, count: int) -> None:
@@ -78,7 +78,7 @@ class _Progress:
         self._playing: list[str] = []
         self._moving = moving()
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -110,7 +110,7 @@ class _Progress:
             Quiet().write("\r\x1b[K")
 
 
-def _judge(played: Sequence[Played]) -> int:
+def judge(played: Sequence[Played]) -> int:
     """Say what went otherwise, and where it can be read; answer the exit code."""
     bad = [one for one in played if not one.ok]
     for one in bad:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from tier1_engine.errors import Refused
 from tier1_engine.sandbox.census import Thing
 from tier1_engine.sandbox.rehearsed import Rehearsed
-from tier1_engine.sandbox.scenario import Scenario
+from tier1_engine.sandbox.scenario import Expected, Scenario
 from tier1_engine.sandbox.stage import COMMAND_SECONDS, LOOK_SECONDS, Said, Stage
 
 AT_ONCE: Final = 2
@@ -88,12 +88,10 @@ def rehearse(
             is kept.
 
     Raises:
-        Refused: a scenario does not say how it ends, or the sandbox cannot be started.
+        Refused: a scenario does not say how it ends, two have one name, or the sandbox cannot be started.
         Interrupted: it was asked to stop.
     """
-    for scenario in scenarios:
-        if scenario.expected is None:
-            raise Refused(f"The scenario {scenario.name} says nothing of how it ends: give it `expected`.")
+    _refuse_unclear(scenarios)
     stop = stop or threading.Event()
     # Whoever looks at a folder that was kept must be its user: it has the database and every call.
     home = Path(tempfile.mkdtemp(prefix="tier1-rehearsal-"))
@@ -105,6 +103,15 @@ def rehearse(
             shutil.rmtree(home)
         elif not any(home.iterdir()):
             home.rmdir()
+
+
+def _refuse_unclear(scenarios: Sequence[Scenario]) -> None:
+    names = [scenario.name for scenario in scenarios]
+    for scenario in scenarios:
+        if scenario.expected is None:
+            raise Refused(f"The scenario {scenario.name} says nothing of how it ends: give it `expected`.")
+        if names.count(scenario.name) > 1:
+            raise Refused(f"Two scenarios have the name {scenario.name}: rename one of the files.")
 
 
 def _play_all(
@@ -145,7 +152,10 @@ class _Rehearsal:
         folder.mkdir(mode=0o700)
         stage = Stage(folder, self.stop)
         try:
-            played = _Play(stage, scenario, self.rehearsed).run()
+            played = Day(stage, scenario, self.rehearsed).run()
+        except Refused:
+            shutil.rmtree(folder)  # nothing happened in it
+            raise
         finally:
             stage.close()
         if not played.ok:
@@ -155,7 +165,7 @@ class _Rehearsal:
 
 
 @dataclass
-class _Play:
+class Day:
     """One day, from the start of its sandbox to its last census."""
 
     stage: Stage
@@ -187,9 +197,14 @@ class _Play:
             remains=remains,
         )
 
-    def _compare(self, deployed: Said, shown: Mapping[str, Any], left: int) -> None:
+    @property
+    def _expected(self) -> Expected:
         expected = self.scenario.expected_of(self.rehearsed.traits)
-        assert expected is not None
+        assert expected is not None, "a rehearsal refuses a scenario without an end"
+        return expected
+
+    def _compare(self, deployed: Said, shown: Mapping[str, Any], left: int) -> None:
+        expected = self._expected
         if deployed.code is None:
             self.unexpected.append(f"the deploy did not end within {COMMAND_SECONDS:g} s and was ended")
         self._expect("exit code", expected.exit_code, deployed.code)
@@ -211,9 +226,11 @@ class _Play:
         """Run the commands that end it, and then what takes down whatever it became."""
         if self.unexpected:
             return
-        for line in self.scenario.then:
+        # What the file says follows the end that it expects of every spec.
+        then = self.scenario.then if self._expected is self.scenario.expected else ()
+        for line in then:
             self._must_succeed(shlex.split(line.format(id=shown["id"])))
-        now = self.stage.tier1("show", shown["id"], "-o", "json").shown if self.scenario.then else shown
+        now = self.stage.tier1("show", shown["id"], "-o", "json").shown if then else shown
         way = {"active": "destroy", "failed": "rollback"}.get(now.get("state", ""))
         if way and not self.unexpected:
             self._must_succeed([way, shown["id"], "--yes"])
