@@ -10,7 +10,7 @@ from typing import Final
 
 from tier1_engine.sandbox.world import Figure
 
-_FIELD = "field measurements: LESSONS.md, Figures to plan with"
+_FIELD = "measured in the field by the maintainers"
 _LIFE_CYCLE = "EC2 user guide, Instance lifecycle; waits of terraform-provider-aws's aws_instance"
 _CONSISTENCY = "EC2 API reference, Eventual consistency: seconds as a rule, minutes at worst"
 _IAM = "IAM user guide, Changes that I make are not always immediately visible"
