@@ -7,6 +7,7 @@ first use and upgraded then; a shared Postgres is changed only by `tier1 db upgr
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -144,15 +145,28 @@ def _vanished(path: Path) -> str:
 
 
 def _make_private_file(path: Path) -> None:
-    """SQLite gives `-wal` and `-shm` the mode of the file itself, so it must be private from the start."""
+    """SQLite gives `-wal` and `-shm` the mode of the file itself, so it must be private from the start.
+
+    A file that is there is not opened: closing it again would end every lock that SQLite holds on it for
+    this process (fcntl(2), and "How To Corrupt An SQLite Database File", 2.2). Another process that ends
+    would then take itself for the last one and remove the log, with all that is committed after that.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError as error:
+        if path.is_dir() or not os.access(path, os.R_OK | os.W_OK):
+            code = errno.EISDIR if path.is_dir() else errno.EACCES
+            raise _unwritable(path, os.strerror(code)) from error
     except OSError as error:
-        raise DatabaseUnavailable(
-            f"The database file {path} cannot be written ({error.strerror}): "
-            "make its folder writable or name another with TIER1_DATABASE_URL."
-        ) from error
+        raise _unwritable(path, error.strerror) from error
+
+
+def _unwritable(path: Path, why: str | None) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"The database file {path} cannot be written ({why}): "
+        "make its folder writable or name another with TIER1_DATABASE_URL."
+    )
 
 
 def _postgres(url: URL, lease_seconds: float) -> Engine:

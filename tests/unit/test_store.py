@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
@@ -207,6 +209,31 @@ def test_a_transaction_that_fails_leaves_its_connection_fit_for_the_next(store: 
         with pytest.raises(IntegrityError):
             store.commit(record, [StepSet("net", {"state": StepState.FAILED})], held.fence, AT)
     assert store.commit(record, [Note("after")], held.fence, AT).deployment.revision == 1
+
+
+def test_another_process_that_ends_does_not_take_the_log_away(sqlite_url: str) -> None:
+    """A store that reads beside its writing connection keeps SQLite's locks: what it commits is there."""
+    store = Store.open(sqlite_url)
+    record, held = driven(store)
+    with store.reading() as beside:
+        beside.execute(text("SELECT 1"))
+        for number in range(3):
+            record = store.commit(record, [Note(str(number))], held.fence, AT)
+            assert lines_seen_elsewhere(sqlite_url) == number + 2
+    store.close()
+
+
+def lines_seen_elsewhere(url: str) -> int:
+    """How many lines of the time line a process of its own sees, which then ends."""
+    program = (
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1])\n"
+        "print(connection.execute('SELECT count(*) FROM events').fetchone()[0])\n"
+        "connection.close()\n"
+    )
+    path = url.removeprefix("sqlite:///")
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    return int(done.stdout)
 
 
 @pytest.mark.postgres
