@@ -117,7 +117,8 @@ def _network(backend: Any) -> Iterator[Entry]:
     for table in backend.route_tables.values():
         yield "route table", table, None, table.vpc_id if table.main_association_id else None
     for acl in backend.network_acls.values():
-        yield "network acl", acl, None, acl.vpc_id if _true(acl.default) else None
+        if acl.vpc_id in backend.vpcs:  # plain moto keeps those of VPCs that are gone
+            yield "network acl", acl, None, acl.vpc_id if _true(acl.default) else None
     for gateway in backend.nat_gateways.values():
         if gateway.state != "deleted":
             yield "nat gateway", gateway, gateway.state, None
