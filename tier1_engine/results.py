@@ -90,8 +90,9 @@ def _failed_call(case: Case, step: Step, error: CallError) -> list[Change]:
             pacer.back_off(step.name, case.now)
             return [*changes, StepSet(step.name, {"error": noted})]
         case Verdict.TRANSIENT:
-            tries = step.tries + 1
-            if tries < case.record.deployment.max_attempts or case.assignment.task.do in _UNCOUNTED:
+            looking = _only_looked(case)
+            tries = step.tries if looking else step.tries + 1
+            if looking or tries < case.record.deployment.max_attempts:
                 pacer.back_off(step.name, case.now)
                 return [*changes, StepSet(step.name, {"error": noted, "tries": tries})]
             noted["message"] += f" (tried {tries} times)"
@@ -100,9 +101,17 @@ def _failed_call(case: Case, step: Step, error: CallError) -> list[Change]:
     return changes + _fail(case, step, noted)
 
 
-_UNCOUNTED = frozenset({Do.OBSERVE, Do.SETTLE, Do.CHECK})
-"""Looks at what exists go on until the step's deadline: giving up on a file system because describing
-it was throttled would throw away what is nearly ready."""
+def _only_looked(case: Case) -> bool:
+    """Whether it was a look at what exists that failed, the one before a create included.
+
+    Looks are no tries: they go on until the step's deadline. Giving up on a file system because describing
+    it was throttled would throw away what is nearly ready.
+    """
+    do = case.assignment.task.do
+    return do in _LOOKS or (do is Do.CREATE and not case.answer.in_change)
+
+
+_LOOKS = frozenset({Do.OBSERVE, Do.SETTLE, Do.CHECK})
 
 
 def _verdict(case: Case, step: Step, error: CallError) -> Verdict:

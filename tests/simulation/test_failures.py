@@ -302,6 +302,15 @@ def test_throttling_is_tried_again_and_every_try_is_on_record(rig: Rig) -> None:
     assert ended.record.steps["net"].error is None
 
 
+def test_looks_that_are_throttled_are_no_tries(rig: Rig) -> None:
+    """Four of the look before the create, and four of the create itself: the fifth one may go out."""
+    for operation in ("find", "create"):
+        throttled = fail(operation, "machine", error=lambda: refused("RequestLimitExceeded"), times=4)
+        rig.world.before.append(throttled)
+    assert rig.deploy().record.deployment.state is State.ACTIVE
+    assert rig.world.executed("create").count("machine") == 5
+
+
 def test_when_tries_run_out_the_steps_own_class_counts(rig: Rig) -> None:
     """Five tries of a throttled create, and the launch has failed; the message says how often."""
     rig.world.before.append(fail("create", "machine", error=lambda: refused("Throttling")))
