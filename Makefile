@@ -36,6 +36,10 @@ test: env ## Run every test on SQLite and Postgres, with coverage (ARGS="-k name
 crash: env ## Kill, stop, refuse and cut the real command at its calls (some six minutes)
 	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/crash/test_processes.py $(ARGS)
 
+.PHONY: long
+long: env ## Run what is left out of `make test`: every bad day, every guide (some ten minutes)
+	TIER1_TEST_LONG=1 $(BIN)/python -m pytest -n $(WORKERS) -m long $(ARGS)
+
 .PHONY: lint
 lint: env ## Check format, style, types and layers
 	$(BIN)/ruff format --check .

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from tests.environment import POSTGRES_URL, in_ci
+from tests.environment import LONG, POSTGRES_URL, in_ci
 
 pytest_plugins = ["tests.postgres"]
 
@@ -24,6 +24,15 @@ CREDENTIALS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the longest to `make long`; a sample of each kind runs always."""
+    if os.environ.get(LONG, "") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="`make long` runs it"))
 
 
 @pytest.fixture(autouse=True)

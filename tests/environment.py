@@ -6,6 +6,7 @@ import os
 import signal
 
 POSTGRES_URL = "TIER1_TEST_POSTGRES_URL"
+LONG = "TIER1_TEST_LONG"
 
 
 def in_ci() -> bool:

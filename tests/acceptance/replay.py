@@ -48,6 +48,7 @@ _VARIES = (
     (re.compile(r"\(request [^)]*\)|request id: \S+"), "REQUEST"),
     (re.compile(r"process \d+ on host \S+"), "PROCESS"),
     (re.compile(r"\b(public|private)_ip +[0-9.]+"), r"\1_ip ADDRESS"),
+    (re.compile(r"--port \d+"), "--port PORT"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "ENDPOINT"),
     (re.compile(r"\s+"), " "),
 )

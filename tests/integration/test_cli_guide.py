@@ -100,9 +100,6 @@ def active(tier1: Command, spoiler: Proxy) -> None:
     assert tier1("deploy", tier1.spec(more=ONE_ZONE)).code == 0
 
 
-SCENARIOS = [failed_launch, crashed_launch, active]
-
-
 def is_clean(path: str) -> bool:
     """Whether shellcheck finds nothing to say."""
     found = subprocess.run(
@@ -115,7 +112,14 @@ def is_clean(path: str) -> bool:
 # --- the script
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        crashed_launch,
+        *(pytest.param(one, marks=pytest.mark.long) for one in SCENARIOS if one is not crashed_launch),
+    ],
+    ids=lambda scenario: scenario.__name__,
+)
 def test_the_script_leaves_nothing(scenario: Scenario, shell: Shell, spoiler: Proxy, aws: str) -> None:
     """Whatever went wrong: nothing stands, and the record is ended by what the script ends with."""
     scenario(shell.tier1, spoiler)
@@ -144,6 +148,7 @@ def test_the_script_can_be_run_twice(shell: Shell, spoiler: Proxy, aws: str) -> 
     assert len(spoiler.executed) == executed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", [half_a_rollback, crashed_launch], ids=lambda one: one.__name__)
 def test_every_line_that_is_printed_works_as_printed(
     scenario: Scenario, shell: Shell, spoiler: Proxy, aws: str
@@ -197,6 +202,7 @@ def test_the_script_is_refused_while_somebody_drives(
     assert running.end().code == 130
 
 
+@pytest.mark.long
 def test_without_tier1_the_last_command_is_printed(shell: Shell, spoiler: Proxy, aws: str) -> None:
     """After a mount target that failed; what was deleted is settled by the command later."""
     failed_mount_target(shell.tier1, spoiler)

@@ -59,7 +59,14 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", scenarios.names())
+SAMPLE = ("capacity-everywhere", "lost-reply", "mount-fails", "stuck-eni", "throttled")
+"""The days that are played always: refused, lost, broken, in the way, and slowed."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.long) for name in scenarios.names()],
+)
 def test_a_deployment_ends_on_it_as_its_file_says(name: str, temporary: Path) -> None:
     """State, exit code, code of the failure, what is left; and nothing at all once it was ended."""
     [played] = rehearsal.rehearse(Rehearsed(), [scenarios.load(name)])
