@@ -120,6 +120,7 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
         "DescribeInstances": _NO_INSTANCE,
         "DescribeInternetGateways": _NO_GATEWAY,
         "DescribeKeyPairs": {"InvalidKeyPair.NotFound"},
+        "DescribeNetworkInterfaces": {"InvalidNetworkInterfaceID.NotFound"},
         "DescribeRouteTables": _NO_TABLE,
         "DescribeSecurityGroups": _NO_GROUP,
         "DescribeSpotInstanceRequests": {

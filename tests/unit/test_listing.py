@@ -29,6 +29,7 @@ def one(**values: Any) -> dict[str, Any]:
         "created_at": AT_TEXT,
         "updated_at": AT_TEXT,
         "finished_at": None,
+        "expires_at": None,
     }
     return {**whole, **values}
 

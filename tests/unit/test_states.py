@@ -98,10 +98,11 @@ def test_ended_states_have_no_way_out() -> None:
 
 
 def test_no_other_code_assigns_a_state() -> None:
-    """Of a deployment: only the store writes it, and only as a `Move` says."""
+    """Of a deployment: only the store writes it, and only as a `Move` says. The sandbox's are moto's."""
     found = [
         (path.name, node.lineno)
         for path in Path(tier1_engine.__path__[0]).rglob("*.py")
+        if "sandbox" not in path.parts
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Assign)
         and any(isinstance(t, ast.Attribute) and t.attr == "state" for t in node.targets)
