@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
+import sys
 
 from tests.integration.command import TIER1, Command
 
@@ -12,22 +12,23 @@ LIST_MIB = 80
 MEASURING = "COVERAGE"
 """Variables of this prefix would have the command measure its own coverage, which takes memory too."""
 
+PEAK = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+assert done.returncode == 0, done.stderr
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""A small process in between: what a process had before it became another counts as that one's, too."""
+
 
 def peak_mib(tier1: Command, *arguments: str) -> float:
     environment = {k: v for k, v in tier1.environment.items() if not k.startswith(MEASURING)}
-    process = subprocess.Popen(
-        [*TIER1, *arguments],
-        cwd=tier1.folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    command = [sys.executable, "-c", PEAK, *TIER1, *arguments]
+    done = subprocess.run(
+        command, cwd=tier1.folder, env=environment, capture_output=True, text=True, check=False
     )
-    # Nobody else waits for it: the usage is of this one process.
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss / 1024
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout) / 1024
 
 
 def test_a_deploy_that_makes_its_database_first_stays_within_its_memory(newcomer: Command) -> None:
