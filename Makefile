@@ -40,6 +40,12 @@ crash: env ## Kill, stop, refuse and cut the real command at its calls (some six
 long: env ## Run what is left out of `make test`: every bad day, every guide (some ten minutes)
 	TIER1_TEST_LONG=1 $(BIN)/python -m pytest -n $(WORKERS) -m long $(ARGS)
 
+MAIN_JOB := $(foreach part,life interrupted db reading refusals terminal,tests/integration/test_cli_$(part).py)
+
+.PHONY: plain
+plain: env ## Try the commands of the main job on moto without AWS's manners (some five minutes)
+	TIER1_TEST_SANDBOX=plain $(BIN)/python -m pytest -n $(WORKERS) $(MAIN_JOB) $(ARGS)
+
 .PHONY: lint
 lint: env ## Check format, style, types and layers
 	$(BIN)/ruff format --check .

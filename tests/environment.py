@@ -7,11 +7,17 @@ import signal
 
 POSTGRES_URL = "TIER1_TEST_POSTGRES_URL"
 LONG = "TIER1_TEST_LONG"
+SANDBOX = "TIER1_TEST_SANDBOX"
 
 
 def in_ci() -> bool:
     """Whether a skip would hide that a half was never run."""
     return os.environ.get("CI", "").strip().lower() not in ("", "0", "false")
+
+
+def on_plain_moto() -> bool:
+    """Whether the commands are tried on moto as it is, instead of on AWS's manners (`make plain`)."""
+    return os.environ.get(SANDBOX, "") == "plain"
 
 
 def hear_signals() -> None:

@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 
 import tier1_engine
+from tests.environment import on_plain_moto
 from tests.integration.command import Command
 from tier1_engine import sandbox
+from tier1_engine.sandbox.state import Options
+
+
+ON_PLAIN_MOTO = on_plain_moto()
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +27,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("local-aws")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
-        started = sandbox.start(directory)
+        started = sandbox.start(directory, options=Options(strict=not ON_PLAIN_MOTO))
     yield str(started.endpoint)
     sandbox.stop(directory)
 
