@@ -17,7 +17,6 @@ from tests.integration.command import Command
 from tier1_engine import sandbox
 from tier1_engine.sandbox.state import Options
 
-
 ON_PLAIN_MOTO = on_plain_moto()
 
 
