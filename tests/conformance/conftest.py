@@ -1,40 +1,90 @@
-"""A local AWS in this process, reached through the real `aws.py`, and every discovered kind in turn."""
+"""Two local AWSs in this process, reached through the real `aws.py`, and every discovered kind in turn.
+
+Every test here runs on moto as it is, and on moto with AWS's manners: what is made takes its time to be
+seen and to be ready, what is deleted lingers, and what is in use is not deleted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from moto import mock_aws
+from moto.core.responses import BaseResponse
 
 from tests.conformance.surroundings import World
 from tier1_engine.aws import AwsSession
 from tier1_engine.kinds import Cloud, Kind
 from tier1_engine.permits import AlwaysPermitted
 from tier1_engine.resources import discover
+from tier1_engine.sandbox.manners import objects
+from tier1_engine.sandbox.manners.figures import FIGURES
+from tier1_engine.sandbox.manners.mending import around
+from tier1_engine.sandbox.world import AwsClock, Dice, Speed
+from tier1_engine.sandbox.world import World as AwsWorld
 
 REGION = "us-east-1"
 KINDS = discover()
+SECONDS_A_CALL = 60.0
+"""What passes on AWS's clock at each call: all that is made or deleted here ends within `LOOKS` of them."""
+
+
+class PassingClock(AwsClock):
+    """Goes on by the same time at every call, and stands still otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__(Speed.MAX, source=lambda: 0.0)
+        self.calls = 0
+
+    def now(self) -> float:
+        return self.calls * SECONDS_A_CALL
 
 
 @contextmanager
-def empty_account() -> Iterator[Cloud]:
+def strict() -> Iterator[None]:
+    """AWS's manners of objects within moto, as the sandbox has them."""
+    clock = PassingClock()
+    objects.install(AwsWorld(clock, Dice(seed=1), FIGURES))
+
+    @around(BaseResponse, "call_action")
+    def call_action(before: Callable[..., Any], response: Any) -> Any:
+        clock.calls += 1
+        return before(response)
+
+    try:
+        yield
+    finally:
+        objects.remove()
+
+
+MANNERS: dict[str, Callable[[], AbstractContextManager[None]]] = {"plain": nullcontext, "strict": strict}
+
+
+@contextmanager
+def empty_account(manners: str = "plain") -> Iterator[Cloud]:
     """An account of moto with nothing of ours in it. It takes a third of a second, for moto's AMIs."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
             environment.delenv(variable, raising=False)
-        with mock_aws():
+        with MANNERS[manners](), mock_aws():
             yield AwsSession(REGION, call_timeout_seconds=20.0).cloud(AlwaysPermitted())
 
 
+@pytest.fixture(scope="module", params=sorted(MANNERS))
+def manners(request: pytest.FixtureRequest) -> str:
+    """Moto as it is, and with AWS's manners."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
+def cloud(manners: str) -> Iterator[Cloud]:
     """One account for the tests of a module; each test has a deployment and a database of its own."""
-    with empty_account() as account:
+    with empty_account(manners) as account:
         yield account
 
 

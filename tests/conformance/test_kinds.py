@@ -35,9 +35,9 @@ REFERENCED = sorted(name for name, kind in KINDS.items() if type(kind).reference
 
 
 @pytest.fixture(scope="module")
-def cloud(kind: Kind) -> Iterator[Cloud]:
+def cloud(kind: Kind, manners: str) -> Iterator[Cloud]:
     """An account for each kind: moto slows down with what an account holds."""
-    with empty_account() as account:
+    with empty_account(manners) as account:
         yield account
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.surroundings import World
-from tests.conformance.test_kinds import Counting, deleted
+from tests.conformance.test_kinds import Counting, deleted, failure_of
 from tier1_engine.errors import CallError
 from tier1_engine.kinds import Presence, Sight, Target
 from tier1_engine.resources.security_group import wanted_rules
@@ -340,8 +340,9 @@ def test_groups_that_point_at_each_other_can_be_deleted(world: World) -> None:
     assert remaining["IpPermissions"] == []
 
 
-def test_a_foreign_group_that_points_at_ours_is_not_changed(world: World) -> None:
+def test_a_foreign_group_that_points_at_ours_is_not_changed(world: World, manners: str) -> None:
     """The deletion waits for its owner (AWS says DependencyViolation), and takes nothing of theirs."""
+    kind = world.kinds["security_group"]
     target, sight = group(world, "one")
     foreign = world.cloud.change(
         "ec2",
@@ -358,8 +359,11 @@ def test_a_foreign_group_that_points_at_ours_is_not_changed(world: World) -> Non
     }
     world.cloud.change("ec2", "authorize_security_group_ingress", GroupId=foreign, IpPermissions=[permission])
     counting = Counting(world.cloud)
-    world.kinds["security_group"].delete(counting, target, sight)
+    refused = failure_of(kind, counting, target, sight)
+    assert refused in (kind.in_use if manners == "strict" else {None})
     assert counting.changes == ["delete_security_group"]
+    theirs = described(world, "describe_security_groups", "SecurityGroups", GroupIds=[foreign])
+    assert theirs["IpPermissions"][0]["UserIdGroupPairs"][0]["GroupId"] == sight.aws_id
 
 
 def test_what_a_group_s_rules_point_at_is_in_its_printed_commands(world: World) -> None:
