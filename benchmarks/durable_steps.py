@@ -24,7 +24,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy
 from sqlalchemy import Engine
@@ -32,6 +32,7 @@ from sqlalchemy.engine import make_url
 
 from benchmarks import raw, workload
 from tier1_engine import __version__, database, engine
+from tier1_engine.blueprint import Plan
 from tier1_engine.errors import Tier1Error
 from tier1_engine.settings import Settings
 from tier1_engine.states import Facts, State, Trigger, next_state
@@ -57,39 +58,54 @@ class Measured:
     commits: int
 
 
-def measure(url: str, *, workflows: int, steps: int, threads: int) -> Measured:
-    """Run the workflows, `threads` at a time; each has connections of its own, as a process would.
+class Drivers:
+    """What `threads` processes that drive at the same time have open: a store each, from first to last."""
 
-    Raises:
-        NotActive: one of them did not end `active`.
-    """
-    next_state(State.PENDING, Trigger.START, Facts())  # loads the state machine's library
-    run, plan = secrets.token_hex(4), workload.plan(steps)
-    idle: queue.SimpleQueue[Store] = queue.SimpleQueue()
-    commits: list[None] = []
+    def __init__(self, url: str, threads: int) -> None:
+        self._idle: queue.SimpleQueue[Store] = queue.SimpleQueue()
+        self._commits: list[None] = []
+        self._run = secrets.token_hex(4)
+        self._driven = 0
+        with ExitStack() as opened:
+            for _ in range(threads):
+                store = Store.open(url, lease_seconds=SETTINGS.lease_seconds)
+                opened.callback(store.close)
+                _count_commits(store.engine, self._commits)
+                self._idle.put(store)
+            self._pool = opened.enter_context(ThreadPoolExecutor(threads))
+            self._opened = opened.pop_all()
 
-    def workflow(number: int) -> None:
-        name = f"bench-{run}-{number}"
-        store = idle.get()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def measure(self, workflows: int, steps: int) -> Measured:
+        """Run so many more workflows, as many at a time as there are stores.
+
+        Raises:
+            NotActive: one of them did not end `active`.
+        """
+        next_state(State.PENDING, Trigger.START, Facts())  # loads the state machine's library
+        plan, commits = workload.plan(steps), len(self._commits)
+        numbers = range(self._driven, self._driven + workflows)
+        self._driven += workflows
+        began = time.perf_counter()
+        list(self._pool.map(lambda number: self._workflow(number, plan), numbers))
+        return Measured(time.perf_counter() - began, len(self._commits) - commits)
+
+    def _workflow(self, number: int, plan: Plan) -> None:
+        name = f"bench-{self._run}-{number}"
+        store = self._idle.get()
         try:
             parts = workload.parts(store, SETTINGS)
             wish = engine.Wish(name=name, spec={"name": name})
             state = engine.deploy(parts, wish, plan, workload.PLACE).record.deployment.state
         finally:
-            idle.put(store)
+            self._idle.put(store)
         if state is not State.ACTIVE:
             raise NotActive(f"Workflow {name} ended {state} and not active: nothing was measured.")
-
-    with ExitStack() as opened:
-        for _ in range(threads):
-            store = Store.open(url, lease_seconds=SETTINGS.lease_seconds)
-            opened.callback(store.close)
-            _count_commits(store.engine, commits)
-            idle.put(store)
-        pool = opened.enter_context(ThreadPoolExecutor(threads))
-        began = time.perf_counter()
-        list(pool.map(workflow, range(workflows)))
-        return Measured(time.perf_counter() - began, len(commits))
 
 
 def _count_commits(engine: Engine, seen: list[None]) -> None:
@@ -135,12 +151,13 @@ def _in_turn(url: str, workflows: int, steps: int, threads: int, baseline: bool)
     """Run all workflows; with the baseline, both by turns, so that both meet the same disk and load."""
     rounds = min(ROUNDS, workflows) if baseline else 1
     seconds, commits, raw_seconds = 0.0, 0, 0.0
-    for number in range(rounds):
-        share = workflows * (number + 1) // rounds - workflows * number // rounds
-        measured = measure(url, workflows=share, steps=steps, threads=threads)
-        seconds, commits = seconds + measured.seconds, commits + measured.commits
-        if baseline:
-            raw_seconds += raw.seconds(make_url(url), workflows=share, steps=steps, threads=threads)
+    with Drivers(url, threads) as drivers:
+        for number in range(rounds):
+            share = workflows * (number + 1) // rounds - workflows * number // rounds
+            measured = drivers.measure(share, steps)
+            seconds, commits = seconds + measured.seconds, commits + measured.commits
+            if baseline:
+                raw_seconds += raw.seconds(make_url(url), workflows=share, steps=steps, threads=threads)
     return Measured(seconds, commits), raw_seconds
 
 
