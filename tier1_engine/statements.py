@@ -60,22 +60,18 @@ class Compiled:
         self.text = str(compiled)
         # By position where the driver takes parameters by position (sqlite3), by name elsewhere.
         self._by_position = bool(compiled.positional)
-        names = compiled.positiontup if compiled.positional else list(compiled.binds)
-        self._converted = [(name, _into(compiled.binds[name].type, dialect)) for name in names or ()]
+        names = (compiled.positiontup if compiled.positional else list(compiled.binds)) or []
+        self._names = tuple(names)
+        converts = [(name, _into(compiled.binds[name].type, dialect)) for name in names]
+        self._converted = [(at, convert) for at, (_, convert) in enumerate(converts) if convert is not None]
 
     def parameters(self, values: Values) -> Parameters:
         """The values as the database driver takes them."""
-        if self._by_position:
-            return tuple(
-                [
-                    value if (value := values[name]) is None or convert is None else convert(value)
-                    for name, convert in self._converted
-                ]
-            )
-        return {
-            name: value if (value := values[name]) is None or convert is None else convert(value)
-            for name, convert in self._converted
-        }
+        found = [values[name] for name in self._names]
+        for at, convert in self._converted:
+            if found[at] is not None:
+                found[at] = convert(found[at])
+        return tuple(found) if self._by_position else dict(zip(self._names, found, strict=True))
 
 
 class Selecting(Compiled):
