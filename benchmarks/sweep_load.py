@@ -22,7 +22,6 @@ from typing import Any
 
 from benchmarks.sweep_account import ACCOUNT_ID, KINDS, REGION, Account, AccountCloud, registry
 from tier1_engine import database, statements
-from tier1_engine.blueprint import Mode
 from tier1_engine.clock import SystemClock, new_id
 from tier1_engine.driver import Parts
 from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
@@ -30,7 +29,7 @@ from tier1_engine.pool import ThreadPool
 from tier1_engine.record import Deployment, Resource, Step
 from tier1_engine.rows import RESOURCES, values_of
 from tier1_engine.settings import Settings
-from tier1_engine.states import FailureClass, Goal, Phase, ResourceState, State, StepState
+from tier1_engine.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
 from tier1_engine.store import Store
 from tier1_engine.sweep import UNITS_SIDE_BY_SIDE, Ground, carry_out, survey
 from tier1_engine.sweep_rules import Choice

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tier1_engine import openings
-from tier1_engine.blueprint import Mode, Plan, StepPlan, ordered
+from tier1_engine.blueprint import Plan, StepPlan, ordered
 from tier1_engine.decision import may_have_acted
 from tier1_engine.errors import Refused
 from tier1_engine.pace import Pacer
@@ -28,7 +28,7 @@ from tier1_engine.record import (
     StepAdd,
     StepSet,
 )
-from tier1_engine.states import ResourceState, StepState
+from tier1_engine.states import Mode, ResourceState, StepState
 
 REMOVED = "Removed"
 """The code of a step that a mended spec does not have any more. It stays on record, skipped."""

@@ -8,23 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
 
 from tier1_engine.errors import Refused
 from tier1_engine.kinds import Cloud
-from tier1_engine.states import FailureClass, Phase
+from tier1_engine.states import FailureClass, Mode, Phase
 
 REF = "$ref"
-
-
-class Mode(StrEnum):
-    """What a step does."""
-
-    CREATE = "create"  # makes a resource of its kind
-    REFERENCE = "reference"  # looks at a resource that the user brought, and never changes it
-    CHECK = "check"  # runs a health check of its kind
 
 
 @dataclass(frozen=True, slots=True)

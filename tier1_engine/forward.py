@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tier1_engine.backward import delete_tasks, overdue_deletions
-from tier1_engine.blueprint import Mode, resolve
+from tier1_engine.blueprint import resolve
 from tier1_engine.decision import (
     Changed,
     Decision,
@@ -26,6 +26,7 @@ from tier1_engine.states import (
     PHASE_OF_STATE,
     TRIGGER_ENDING_PHASE,
     FailureClass,
+    Mode,
     Phase,
     StepState,
     Trigger,

@@ -4,7 +4,7 @@ Invariants stand here as named constraints, so that a wrong state cannot be stor
 migrations are checked against this page on SQLite and on Postgres.
 """
 
-from __future__ import annotations
+# Annotations are objects here, not texts: SQLAlchemy would evaluate each text anew at every start.
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -35,11 +35,11 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from tier1_engine.blueprint import Mode
 from tier1_engine.states import (
     Action,
     FailureClass,
     Goal,
+    Mode,
     Outcome,
     Phase,
     ResourceState,

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from tier1_engine.blueprint import Mode
 from tier1_engine.states import (
     Action,
     Facts,
     FailureClass,
     Goal,
+    Mode,
     Outcome,
     Phase,
     ResourceState,

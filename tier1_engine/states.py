@@ -70,6 +70,14 @@ class Trigger(StrEnum):
     DESTROYED = "destroyed"
 
 
+class Mode(StrEnum):
+    """What a step does."""
+
+    CREATE = "create"  # makes a resource of its kind
+    REFERENCE = "reference"  # looks at a resource that the user brought, and never changes it
+    CHECK = "check"  # runs a health check of its kind
+
+
 class StepState(StrEnum):
     """What one step of the plan is."""
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from tier1_engine.blueprint import Mode
 from tier1_engine.kinds import TAG_RESOURCE, Sight
 from tier1_engine.record import (
     Change,
@@ -22,7 +21,7 @@ from tier1_engine.record import (
     ResourceSet,
     Step,
 )
-from tier1_engine.states import ResourceState
+from tier1_engine.states import Mode, ResourceState
 
 
 def rows_for(

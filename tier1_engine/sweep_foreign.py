@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from tier1_engine.blueprint import Mode
 from tier1_engine.clock import new_deployment_id
 from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Sight
 from tier1_engine.record import Deployment, Resource, Step
-from tier1_engine.states import FailureClass, Goal, Phase, ResourceState, State
+from tier1_engine.states import FailureClass, Goal, Mode, Phase, ResourceState, State
 from tier1_engine.sweep_rules import Item
 
 FOREIGN_DELETE_SECONDS = 2_400.0

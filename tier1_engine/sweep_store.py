@@ -15,11 +15,10 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from tier1_engine import database, statements
-from tier1_engine.blueprint import Mode
 from tier1_engine.errors import NoSuchDeployment
 from tier1_engine.record import Deployment, Resource
 from tier1_engine.rows import ATTEMPTS, DEPLOYMENTS, EVENTS, RESOURCES, STEPS, SWEEPS, item_of
-from tier1_engine.states import Action, Goal, Outcome, ResourceState
+from tier1_engine.states import Action, Goal, Mode, Outcome, ResourceState
 from tier1_engine.store import Store, remains
 from tier1_engine.sweep_rules import Known
 from tier1_engine.transactions import Transaction

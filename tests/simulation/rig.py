@@ -11,13 +11,13 @@ from typing import Any
 from tests.simulation.kinds import SimCheck, registry
 from tests.simulation.world import InlinePool, SimCloud, VirtualClock, World
 from tier1_engine import engine
-from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
+from tier1_engine.blueprint import Plan, StepPlan, ref
 from tier1_engine.driver import Observer, Parts, Silent, Stop
 from tier1_engine.engine import Ended, Place, Wish
 from tier1_engine.kinds import Registry
 from tier1_engine.pool import Pool
 from tier1_engine.settings import Settings
-from tier1_engine.states import FailureClass, Goal, Phase
+from tier1_engine.states import FailureClass, Goal, Mode, Phase
 from tier1_engine.store import Store
 
 SETTINGS = Settings(

@@ -12,11 +12,11 @@ from tests.simulation.rig import Rig, plan
 from tests.simulation.world import Thing, refused
 from tier1_engine import engine, lease
 from tier1_engine.amendment import REMOVED, Amendment
-from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
+from tier1_engine.blueprint import Plan, StepPlan, ref
 from tier1_engine.engine import Ended, Resume
 from tier1_engine.errors import Acted, CallError, DrivenByAnother, Refused
 from tier1_engine.kinds import Presence, Problem, Sight
-from tier1_engine.states import FailureClass, Goal, Phase, ResourceState, State, StepState
+from tier1_engine.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
 
 SHUT = Sight(Presence.BROKEN, problem=Problem("Shut", "it is shut"))
 

@@ -12,10 +12,10 @@ from tests.simulation.faults import act, executed_late, fail
 from tests.simulation.rig import Rig, plan
 from tests.simulation.world import Thing, World, refused, unknown
 from tier1_engine import engine
-from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
+from tier1_engine.blueprint import Plan, StepPlan, ref
 from tier1_engine.engine import Ended, exit_code
 from tier1_engine.record import Resource
-from tier1_engine.states import Goal, Phase, ResourceState, State
+from tier1_engine.states import Goal, Mode, Phase, ResourceState, State
 
 
 def resource(ended: Ended, name: str) -> Resource:

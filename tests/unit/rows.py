@@ -6,10 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tier1_engine.blueprint import Mode
 from tier1_engine.lease import Holder, Lease, take, this_process
 from tier1_engine.record import Deployment, Record, Resource, Step
-from tier1_engine.states import FailureClass, Goal, Phase, ResourceState, State
+from tier1_engine.states import FailureClass, Goal, Mode, Phase, ResourceState, State
 from tier1_engine.store import Store
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

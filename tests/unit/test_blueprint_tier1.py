@@ -11,14 +11,14 @@ import pytest
 from moto import mock_aws
 
 from tier1_engine.aws import AwsSession
-from tier1_engine.blueprint import REF, Mode, Plan, StepPlan, ordered, resolve
+from tier1_engine.blueprint import REF, Plan, StepPlan, ordered, resolve
 from tier1_engine.blueprints.tier1 import Tier1
 from tier1_engine.errors import CallError, SpecError
 from tier1_engine.kinds import Cloud
 from tier1_engine.permits import AlwaysPermitted
 from tier1_engine.resources import discover
 from tier1_engine.spec import Spec, load_spec
-from tier1_engine.states import FailureClass, Phase
+from tier1_engine.states import FailureClass, Mode, Phase
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ZONES: dict[str, Any] = {"zones": ["us-east-1a", "us-east-1b"], "file_system_zone": None}

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.rows import AT, deployment, resource, step
-from tier1_engine.blueprint import Mode, ref
+from tier1_engine.blueprint import ref
 from tier1_engine.decide import decide
 from tier1_engine.decision import Changed, Decision, Work, may_have_acted
 from tier1_engine.kinds import Problem
@@ -22,6 +22,7 @@ from tier1_engine.states import (
     Action,
     FailureClass,
     Goal,
+    Mode,
     Outcome,
     Phase,
     ResourceState,

@@ -9,11 +9,10 @@ import pytest
 
 from tests.unit.rows import AT, SteppedClock, deployment, driven, resource, step
 from tier1_engine import sweep_store
-from tier1_engine.blueprint import Mode
 from tier1_engine.errors import NoSuchDeployment, Refused
 from tier1_engine.lease import release
 from tier1_engine.record import Attempt, AttemptAdd, Change, Deployment, ResourceAdd
-from tier1_engine.states import Action, Goal, Outcome, ResourceState
+from tier1_engine.states import Action, Goal, Mode, Outcome, ResourceState
 from tier1_engine.store import Store
 from tier1_engine.sweep_store import Sweep
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tier1_engine.blueprint import Mode, Plan, StepPlan, ref
+from tier1_engine.blueprint import Plan, StepPlan, ref
 from tier1_engine.blueprints.tier1_survey import survey
 from tier1_engine.failures import class_of
 from tier1_engine.kinds import Cloud
@@ -28,7 +28,7 @@ from tier1_engine.resources._shared import partition
 from tier1_engine.spec import Spec
 from tier1_engine.spec_parts import Service
 from tier1_engine.spec_values import subnet_cidrs
-from tier1_engine.states import Phase
+from tier1_engine.states import Mode, Phase
 
 NFS_PORT = 2049
 MANAGED_POLICIES = ("AmazonSSMManagedInstanceCore", "AmazonElasticFileSystemClientReadWriteAccess")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tier1_engine.cli.boundary import complain
 from tier1_engine.errors import ConfigurationError
-from tier1_engine.kinds import Check, Kind, Registry
 from tier1_engine.masking import has_password
 from tier1_engine.settings import Settings, database_url, state_directory
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from tier1_engine.blueprint import Blueprint
     from tier1_engine.driver import Observer, Parts
     from tier1_engine.engine import Place
+    from tier1_engine.kinds import Registry
     from tier1_engine.record import Deployment
     from tier1_engine.store import Store
 
@@ -141,6 +141,7 @@ def session(place: Place | Deployment, settings: Settings) -> AwsSession:
 def registry() -> Registry:
     """The kinds and checks of this package, and those that other packages register."""
     from tier1_engine import checks, resources
+    from tier1_engine.kinds import Check, Kind, Registry
 
     return Registry(
         _with_plugins(resources.discover(), "tier1_engine.kinds", Kind),

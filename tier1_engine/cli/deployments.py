@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tier1_engine import lease, prices, views
 from tier1_engine.clock import SystemClock
-from tier1_engine.kinds import Registry
 from tier1_engine.states import State
 
 if TYPE_CHECKING:
+    from tier1_engine.kinds import Registry
     from tier1_engine.store import Store, Summary
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tier1_engine.blueprint import Mode, ordered
+from tier1_engine.blueprint import ordered
 from tier1_engine.cli import compose
 from tier1_engine.cli.deploy import BLUEPRINT
 from tier1_engine.cli.options import Output
@@ -13,6 +13,7 @@ from tier1_engine.cli.streams import put, put_json
 from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Registry
 from tier1_engine.masking import masked
 from tier1_engine.spec import Spec, load_spec
+from tier1_engine.states import Mode
 
 if TYPE_CHECKING:
     from tier1_engine.blueprint import Plan, StepPlan

@@ -4,7 +4,7 @@ Each is a thin wrapper: what it does stands in the module of its name, which is 
 runs, so that `tier1 --help` and `tier1 list` start fast.
 """
 
-from __future__ import annotations
+# Annotations are objects here, not texts: typer would evaluate each text anew at every start.
 
 from pathlib import Path
 from typing import Annotated, Any, NoReturn

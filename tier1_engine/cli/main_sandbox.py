@@ -1,6 +1,6 @@
 """`tier1 sandbox ...`, as an operator types it. What each does stands in the module of its name."""
 
-from __future__ import annotations
+# Annotations are objects here, not texts: typer would evaluate each text anew at every start.
 
 from pathlib import Path
 from typing import Annotated

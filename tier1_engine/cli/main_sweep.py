@@ -1,6 +1,6 @@
 """`tier1 sweep`, `keep` and `extend`, as an operator types them; `main` registers them."""
 
-from __future__ import annotations
+# Annotations are objects here, not texts: typer would evaluate each text anew at every start.
 
 from pathlib import Path
 from typing import Annotated
