@@ -1,0 +1,100 @@
+"""Databases of this schema revision in the middle of things, for the versions to come.
+
+    python -m scripts.make_fixture_database [FOLDER]
+
+Writes what the code of this checkout leaves behind when it is killed, as SQL text under
+`tests/migration/fixtures/REVISION/`, with the objects of the simulated account beside it as JSON. It is
+run once, before a revision lands; `tests/migration/test_old_databases.py` then opens, upgrades and
+resumes each with the code of the day, and fails while the newest revision has none.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.crash.process import Killer, run, watch
+from tests.simulation.faults import fail
+from tests.simulation.rig import Rig
+from tier1_engine.models import SCHEMA_REVISION
+from tier1_engine.store import Store
+
+FOLDER = Path(__file__).parent.parent / "tests" / "migration" / "fixtures"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a deployment of the simulated account is left.
+
+    Attributes:
+        killed: the instant at which its process ends, as `tests.crash.process` names them; None where it
+            comes to its own end.
+        refused: AWS refuses to launch the machine.
+    """
+
+    killed: str | None = None
+    refused: bool = False
+    rollback: bool = True
+
+
+MOMENTS = {
+    "deploying": Moment("after create of machine"),
+    "rolling_back": Moment("after delete of door-2", refused=True),
+    "failed": Moment(refused=True, rollback=False),
+    "active": Moment(),
+}
+
+
+def reached(moment: Moment, path: Path) -> Rig:
+    """A deployment that was brought there, in a new database at `path`; nothing of its process is left."""
+    whole = lived(moment, path.with_name("whole.db"), None)
+    if moment.killed is None:
+        return lived(moment, path, None)[0]
+    return lived(moment, path, whole[1].index(moment.killed) + 1)[0]
+
+
+def lived(moment: Moment, path: Path, kill_at: int | None) -> tuple[Rig, list[str]]:
+    """The rig after a deployment that was killed at an instant, or at none, and all instants until then."""
+    rig, killer = Rig(Store.open(f"sqlite:///{path}")), Killer()
+    if moment.refused:
+        rig.world.before.append(fail("create", "machine"))
+    watch(rig, killer)
+    ended = run(killer, lambda: rig.deploy(rollback_enabled=moment.rollback), kill_at)
+    assert ended is (kill_at is None)
+    rig.store.close()
+    return rig, killer.instants
+
+
+def write(folder: Path, name: str) -> None:
+    """Keep a database at a moment, and the account as it then is."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "tier1.db"
+        rig = reached(MOMENTS[name], path)
+        with closing(sqlite3.connect(path)) as connection:
+            text = "\n".join(connection.iterdump())
+    things = [{**asdict(thing), "settings": sorted(thing.settings)} for thing in rig.world.things.values()]
+    account = {"seconds": rig.clock.seconds, "things": things}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.sql").write_text(text + "\n")
+    (folder / f"{name}.json").write_text(json.dumps(account, indent=1) + "\n")
+
+
+def main(arguments: list[str]) -> int:
+    """Run as a command."""
+    folder = Path(arguments[0]) if arguments else FOLDER / SCHEMA_REVISION
+    if folder.exists():
+        print(f"{folder} exists: what landed once is not made anew.", file=sys.stderr)
+        return 1
+    for name in MOMENTS:
+        write(folder, name)
+        print(f"{folder / name}.sql")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

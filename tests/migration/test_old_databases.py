@@ -1,0 +1,199 @@
+"""A database that an earlier version left in the middle of things opens, is upgraded, and goes on.
+
+The databases were made by the code of their own revision (`scripts.make_fixture_database`), which was
+killed there; the objects of their account stand beside them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import Boolean, DateTime, Engine, MetaData, Table, insert, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from tests.crash.process import gone_holder
+from tests.simulation.rig import Rig
+from tests.simulation.world import Thing
+from tier1_engine import database, engine, lease
+from tier1_engine.engine import Resume
+from tier1_engine.errors import SchemaError
+from tier1_engine.kinds import TAG_RESOURCE
+from tier1_engine.models import SCHEMA_REVISION
+from tier1_engine.states import Goal, ResourceState, State
+from tier1_engine.store import Store
+
+FIXTURES = Path(__file__).parent / "fixtures"
+HOUR = 3600.0
+OLD = sorted(path.relative_to(FIXTURES).with_suffix("") for path in FIXTURES.glob("*/*.sql"))
+MOMENTS = ("active", "deploying", "failed", "rolling_back")
+AFTER_RESUME = {
+    "active": State.ACTIVE,
+    "deploying": State.ACTIVE,
+    "failed": State.ACTIVE,
+    "rolling_back": State.ROLLED_BACK,
+}
+
+
+@pytest.fixture(autouse=True)
+def _every_process_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "this_process", gone_holder)
+
+
+def sqlite_of(old: Path, folder: Path) -> Path:
+    """The database as it was left."""
+    path = folder / "tier1.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((FIXTURES / old).with_suffix(".sql").read_text())
+    path.chmod(0o600)
+    return path
+
+
+def rig_of(old: Path, store: Store) -> Rig:
+    """Today's code on it an hour later, in the account as it was left."""
+    account = json.loads((FIXTURES / old).with_suffix(".json").read_text())
+    rig = Rig(store)
+    rig.clock.seconds = account["seconds"] + HOUR
+    for values in account["things"]:
+        thing = Thing(**{**values, "needs": tuple(values["needs"]), "settings": set(values["settings"])})
+        rig.world.things[thing.id] = thing
+    rig.world.numbers = itertools.count(len(rig.world.things) + 1)
+    numbers = itertools.count(5000)
+    rig.ids = lambda: f"{next(numbers):020d}"
+    return rig
+
+
+def on_postgres(path: Path, url: str, revision: str) -> Engine:
+    """The rows of a SQLite database in a Postgres of the same revision."""
+    server = database.connect(url)
+    config = database.alembic_config()
+    with server.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    metadata = MetaData()
+    metadata.reflect(server)
+    with closing(sqlite3.connect(path)) as source, server.begin() as connection:
+        source.row_factory = sqlite3.Row
+        for table in metadata.sorted_tables:
+            if table.name != "alembic_version":
+                connection.execute(table.delete())
+                for row in source.execute(f'SELECT * FROM "{table.name}"'):  # noqa: S608 - a table of ours
+                    connection.execute(insert(table), in_postgres(table, row))
+        connection.execute(text("SELECT setval(pg_get_serial_sequence('events', 'id'), max(id)) FROM events"))
+    return server
+
+
+def in_postgres(table: Table, row: sqlite3.Row) -> dict[str, Any]:
+    """A row with its values as Postgres keeps them."""
+    values: dict[str, Any] = {}
+    for column in table.columns:
+        value = row[column.name]
+        match column.type:
+            case Boolean() if value is not None:
+                value = bool(value)
+            case DateTime() if value is not None:
+                value = datetime.fromisoformat(value)
+            case JSONB() if value is not None:
+                value = json.loads(value)
+        if value is not None:
+            values[column.name] = value
+    return values
+
+
+@pytest.fixture(
+    params=[pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)],
+)
+def store(request: pytest.FixtureRequest, old: Path, tmp_path: Path) -> Iterator[Store]:
+    """The old database, opened and upgraded as its users do it."""
+    path = sqlite_of(old, tmp_path)
+    url = f"sqlite:///{path}"
+    if request.param == "postgres":
+        url = str(request.getfixturevalue("empty_postgres_url"))
+        server = on_postgres(path, url, old.parent.name)
+        if old.parent.name != SCHEMA_REVISION:
+            with pytest.raises(SchemaError, match="tier1 db upgrade"):
+                database.ensure_schema(server)
+        database.upgrade(server)
+        server.dispose()
+    opened = Store.open(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def rig(old: Path, store: Store) -> Rig:
+    return rig_of(old, store)
+
+
+def the_one(rig: Rig) -> tuple[str, set[str]]:
+    """The deployment, and the attempts that its process left open."""
+    (summary,) = rig.store.summaries()
+    id = summary.deployment.id
+    return id, {a.id for a in rig.store.attempts(id) if a.ended_at is None}
+
+
+def check(rig: Rig, id: str, state: State, cut: set[str]) -> None:
+    """It is there; AWS has what the rows say and no more; nothing was made twice; what was cut says so."""
+    record = rig.store.load(id)
+    assert record.deployment.state is state, record.deployment.failure
+    present = {r.aws_id for r in record.resources.values() if r.state is ResourceState.PRESENT}
+    assert {thing.id for thing in rig.world.living()} == present
+    assert bool(present) is (state is State.ACTIVE)
+    made = Counter(thing.tags[TAG_RESOURCE] for thing in rig.world.things.values())
+    assert set(made.values()) == {1}
+    attempts = rig.store.attempts(id)
+    assert not [a for a in attempts if a.ended_at is None]
+    assert {a.id for a in attempts if a.code == "Cut"} == cut
+
+
+@pytest.mark.parametrize("old", OLD, ids=str)
+def test_it_goes_on_to_its_goal(rig: Rig, old: Path) -> None:
+    """`resume`, and `resume --retry` where it had failed."""
+    id, cut = the_one(rig)
+    if old.name != "active":
+        engine.resume(rig.parts, id, Resume.RETRY if old.name == "failed" else Resume.GO_ON)
+    assert bool(cut) is (old.name in ("deploying", "rolling_back"))
+    check(rig, id, AFTER_RESUME[old.name], cut)
+
+
+@pytest.mark.parametrize("old", OLD, ids=str)
+def test_it_can_be_taken_down(rig: Rig) -> None:
+    """By `destroy`, whatever it is in the middle of."""
+    id, cut = the_one(rig)
+    asked = engine.request(rig.parts, id, Goal.DESTROYED)
+    rig.drive(id)
+    check(rig, id, State(asked.goal.value), cut)
+
+
+@pytest.mark.parametrize("old", OLD, ids=str)
+def test_the_file_as_it_was_stands_beside_it_after_the_upgrade(old: Path, tmp_path: Path) -> None:
+    """A copy with the revision in its name; none where there was nothing to upgrade."""
+    path = sqlite_of(old, tmp_path)
+    Store.open(f"sqlite:///{path}").close()
+    copies = list(tmp_path.glob("tier1.db.0*"))
+    if old.parent.name == SCHEMA_REVISION:
+        assert copies == []
+        return
+    (copy,) = copies
+    assert copy.name.startswith(f"tier1.db.{old.parent.name}.")
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchall() == [(old.parent.name,)]
+        assert kept.execute("SELECT count(*) FROM resources").fetchone()[0] > 0
+
+
+def test_every_revision_has_its_databases() -> None:
+    """A revision lands together with what its code leaves behind."""
+    scripts = ScriptDirectory.from_config(database.alembic_config())
+    wanted = {Path(script.revision, moment) for script in scripts.walk_revisions() for moment in MOMENTS}
+    missing = sorted(str(path) for path in wanted - set(OLD))
+    assert not missing, f"{missing}: run `python -m scripts.make_fixture_database` and commit what it writes"
