@@ -16,7 +16,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 .PHONY: env
 env: $(STAMP) ## Make .venv with everything that was tested
@@ -35,6 +35,10 @@ test: env ## Run every test on SQLite and Postgres, with coverage (ARGS="-k name
 .PHONY: crash
 crash: env ## Kill, stop, refuse and cut the real command at its calls (some six minutes)
 	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/crash/test_processes.py $(ARGS)
+
+.PHONY: crash-full
+crash-full: env ## Kill every recovery of every kill, too; goes on where it was interrupted (an hour)
+	$(BIN)/python -m tests.crash.full --workers $(WORKERS) $(ARGS)
 
 .PHONY: long
 long: env ## Run what is left out of `make test`: every bad day, every guide (some ten minutes)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.crash.process import Killer, run, watch
 from tests.simulation.databases import fast_store
+from tests.simulation.estate import Estate
 from tests.simulation.faults import fail
 from tests.simulation.rig import Rig
 from tier1_engine import engine
@@ -15,10 +16,10 @@ from tier1_engine.errors import Refused
 from tier1_engine.record import Record
 from tier1_engine.settings import Settings
 from tier1_engine.states import Goal, Outcome, ResourceState, State
+from tier1_engine.sweep_rules import Interrupted
 
 MAX_INSTANTS = 400
-MAX_SECOND_INSTANT = 40
-"""Of a recovery; one that has ended before is not killed."""
+DAY_SECONDS = 86_400.0
 SETTINGS = Settings(
     poll_seconds=1.0, visibility_grace_seconds=5.0, lease_seconds=60.0, call_timeout_seconds=5.0
 )
@@ -52,8 +53,31 @@ def take_down(rig: Rig, id: str) -> None:
     engine.resume(rig.parts, id)
 
 
+def sweep(rig: Rig, id: str) -> None:
+    """Nobody looks at it; a day later a sweep goes on with what was interrupted."""
+    _sweep(rig, Interrupted.RESUME)
+
+
+def sweep_back(rig: Rig, id: str) -> None:
+    """The same, by a sweep that was told to roll back what was interrupted."""
+    _sweep(rig, Interrupted.ROLLBACK)
+
+
+def _sweep(rig: Rig, how: Interrupted) -> None:
+    rig.clock.move_to(rig.clock.seconds + 2 * DAY_SECONDS)
+    estate = Estate(rig)
+    estate.world()
+    estate.sweep(orphans=True, interrupted=how)
+
+
 Command = Callable[[Rig, str], None]
-WAYS_OUT: dict[str, Command] = {"resume": resume, "rollback": roll_back, "destroy": take_down}
+WAYS_OUT: dict[str, Command] = {
+    "resume": resume,
+    "rollback": roll_back,
+    "destroy": take_down,
+    "sweep": sweep,
+    "sweep back": sweep_back,
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +100,17 @@ OUT = (State.ROLLED_BACK, State.DESTROYED)
 LIVES = {
     life.name: life
     for life in (
-        Life("deploy", deploy, {"resume": (State.ACTIVE,), "rollback": OUT, "destroy": OUT}),
+        Life(
+            "deploy",
+            deploy,
+            {
+                "resume": (State.ACTIVE,),
+                "rollback": OUT,
+                "destroy": OUT,
+                "sweep": (State.ACTIVE,),
+                "sweep back": (State.ROLLED_BACK, State.ACTIVE),  # what became active is left alone
+            },
+        ),
         Life(
             "rollback",
             deploy,
@@ -86,7 +120,13 @@ LIVES = {
         Life(
             "destroy",
             destroy,
-            {"resume": (State.ACTIVE, State.DESTROYED), "rollback": OUT, "destroy": (State.DESTROYED,)},
+            {
+                "resume": (State.ACTIVE, State.DESTROYED),
+                "rollback": OUT,
+                "destroy": (State.DESTROYED,),
+                "sweep": (State.ACTIVE, State.DESTROYED),
+                "sweep back": (State.ACTIVE, State.DESTROYED),
+            },
             was_active=True,
         ),
     )
@@ -136,15 +176,19 @@ def instants(life: Life, source: Path, visible_after: float) -> list[str]:
     return stage.killer.instants
 
 
-def cut_and_recover(life: Life, way: str, source: Path, visible_after: float, kills: Sequence[int]) -> None:
-    """Kill the life at the first instant and each recovery at the next ones; the last one lives."""
+def cut_and_recover(life: Life, way: str, source: Path, visible_after: float, kills: Sequence[int]) -> bool:
+    """Kill the life at the first instant and each recovery at the next ones; the last one lives.
+
+    Answers whether every one of them was killed: one that has fewer instants ends by itself.
+    """
     stage = Stage.set(life, source, visible_after)
-    assert not stage.play(life.command, kills[0])
+    killed = not stage.play(life.command, kills[0])
     for kill_at in kills[1:]:
-        stage.play(WAYS_OUT[way], kill_at)
+        killed &= not stage.play(WAYS_OUT[way], kill_at)
     assert stage.play(WAYS_OUT[way])
     check(stage, life.ends[way])
     stage.close()
+    return killed
 
 
 def check(stage: Stage, ends: tuple[State, ...]) -> None:
