@@ -25,11 +25,14 @@ from tier1_engine.decision import Why
 from tier1_engine.driver import Decide, Driver, Opening, Parts
 from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost, Refused
 from tier1_engine.names import find as find
-from tier1_engine.record import Deployment, Record
+from tier1_engine.record import Attempt, Deployment, Record
 from tier1_engine.states import (
     ENDED,
+    Action,
     FailureClass,
     Goal,
+    Outcome,
+    ResourceState,
     State,
 )
 
@@ -190,16 +193,19 @@ def request(parts: Parts, deployment_id: str, goal: Goal, *, retain: Sequence[st
     """Write what is wanted, guarded by the state. `destroyed` of what was never active is rolled back.
 
     Raises:
-        Refused: of an active deployment a rollback, of an ended one another end, an unknown resource
-            to retain.
+        Refused: of an active deployment a rollback, of an ended one another end, a resource to retain
+            that is unknown or being deleted already.
         NoSuchDeployment: there is none of this id.
     """
     record = parts.store.load(deployment_id)
     closed = closure(record, retain)
+    doomed = _doomed(record, parts.store.attempts(deployment_id), closed) if closed else []
     if goal is Goal.DESTROYED and record.deployment.activated_at is None:
         goal = Goal.ROLLED_BACK
 
     def allowed(deployment: Deployment) -> None:
+        if closed and deployment.revision != record.deployment.revision:
+            raise _Moved
         if goal is Goal.ROLLED_BACK and deployment.activated_at is not None:
             raise Refused(
                 f"{deployment.name} became active, so there is nothing to roll back: "
@@ -209,17 +215,34 @@ def request(parts: Parts, deployment_id: str, goal: Goal, *, retain: Sequence[st
             raise Refused(
                 f"{deployment.name} is {deployment.state} already: nothing of it is left to act on."
             )
+        if doomed:
+            raise Refused(f"{', '.join(doomed)} is being deleted already: leave it out of --retain.")
 
     try:
         return parts.store.request_goal(
             deployment_id, goal, retain=closed, allowed=allowed, now=parts.clock.now()
         )
+    except _Moved:
+        return request(parts, deployment_id, goal, retain=retain)
     except Refused:
         # It may have become active between our look and the lock: then it is to be destroyed.
         again = parts.store.load(deployment_id).deployment
         if goal is Goal.ROLLED_BACK and record.deployment.activated_at is None and again.activated_at:
             return request(parts, deployment_id, Goal.DESTROYED, retain=retain)
         raise
+
+
+class _Moved(Exception):
+    """The driver committed a turn between our look at what it deletes and the lock."""
+
+
+def _doomed(record: Record, attempts: Iterable[Attempt], names: Sequence[str]) -> list[str]:
+    """Those of the names that can no longer be kept: AWS was asked to delete them, and did not refuse."""
+    asked = {
+        a.resource_id for a in attempts if a.action is Action.DELETE and a.outcome is not Outcome.REFUSED
+    }
+    rows = [record.resource_of(name) for name in names]
+    return [row.name for row in rows if row and (row.id in asked or row.state is ResourceState.DELETED)]
 
 
 def closure(record: Record, retain: Iterable[str]) -> tuple[str, ...]:

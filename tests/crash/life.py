@@ -144,8 +144,8 @@ class Stage:
     cut: set[str] = field(default_factory=set)
 
     @classmethod
-    def set(cls, life: Life, source: Path, visible_after: float) -> Stage:
-        rig, killer = Rig(fast_store("crash", source), settings=SETTINGS), Killer()
+    def set(cls, life: Life, source: Path, visible_after: float, killer: Killer | None = None) -> Stage:
+        rig, killer = Rig(fast_store("crash", source), settings=SETTINGS), killer or Killer()
         rig.world.visible_after = visible_after
         rig.world.gone_after = 1.0
         if life.machine_is_refused:
@@ -196,7 +196,8 @@ def check(stage: Stage, ends: tuple[State, ...]) -> None:
     record = stage.rig.store.load(stage.id)
     assert record.deployment.state in ends, record.deployment
     present = {r.aws_id for r in record.resources.values() if r.state is ResourceState.PRESENT}
-    assert {thing.id for thing in stage.rig.world.living()} == present
+    retained = {r.aws_id for r in record.resources.values() if r.state is ResourceState.RETAINED}
+    assert {thing.id for thing in stage.rig.world.living()} == present | retained
     if record.deployment.state is not State.ACTIVE:
         assert not present
     assert set(stage.rig.world.executed_creates.values()) <= {1}

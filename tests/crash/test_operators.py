@@ -1,0 +1,130 @@
+"""Other operators at awkward moments: what they ask for while a driver is at any of its instants.
+
+Each instant of a deployment, and of a rollback: before and after every call that changes something,
+and after every commit. (Before a commit the driver holds the row: a request waits for it, and comes
+right after.) The request comes from another process on the same database; the driver sees it at its
+next turn, or the command that asked drives once the driver has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.crash.life import LIVES, OUT, WAYS_OUT, Stage, check, instants
+from tests.crash.process import Killer
+from tests.crash.test_matrix import told
+from tests.simulation.rig import Rig
+from tier1_engine import engine
+from tier1_engine.errors import DrivenByAnother, Refused
+from tier1_engine.states import Goal, ResourceState, State
+
+pytestmark = pytest.mark.crash
+Ask = Callable[[Rig, str], None]
+BEFORE_COMMIT = "before commit"
+
+
+@pytest.fixture(autouse=True)
+def _every_process_is_gone() -> None:
+    """Not here: nobody is killed, and who drives must look alive to the others."""
+
+
+@dataclass
+class Operator(Killer):
+    """Acts at one instant of another's driver, and kills nobody."""
+
+    at: int = 0
+    ask: Callable[[], None] = lambda: None
+    asking: bool = False
+
+    def instant(self, what: str) -> None:
+        if not self.armed or self.asking:
+            return
+        self.instants.append(what)
+        if len(self.instants) == self.at:
+            self.asking = True
+            try:
+                self.ask()
+            finally:
+                self.asking = False
+
+
+def roll_back(rig: Rig, id: str) -> None:
+    engine.request(rig.parts, id, Goal.ROLLED_BACK)
+
+
+def destroy(rig: Rig, id: str) -> None:
+    engine.request(rig.parts, id, Goal.DESTROYED)
+
+
+def roll_back_but_keep(rig: Rig, id: str) -> None:
+    engine.request(rig.parts, id, Goal.ROLLED_BACK, retain=("disk",))
+
+
+def destroy_but_keep(rig: Rig, id: str) -> None:
+    engine.request(rig.parts, id, Goal.DESTROYED, retain=("disk",))
+
+
+def resume(rig: Rig, id: str) -> None:
+    """Is told who drives, and changes nothing; once nobody does, there is nothing left to do."""
+    (seen,) = rig.store.summaries(deployment_id=id)
+    if seen.holder is None:
+        engine.resume(rig.parts, id)
+        return
+    with pytest.raises(DrivenByAnother):
+        engine.resume(rig.parts, id)
+
+
+def two_at_once_one_keeps(rig: Rig, id: str) -> None:
+    """One rolls it back but keeps the disk, another destroys it: both get what they asked for."""
+    roll_back_but_keep(rig, id)
+    destroy(rig, id)
+
+
+ASKS: dict[str, Ask] = {
+    ask.__name__: ask
+    for ask in (roll_back, destroy, roll_back_but_keep, destroy_but_keep, resume, two_at_once_one_keeps)
+}
+
+
+def answered(ask: Ask, rig: Rig, id: str) -> bool:
+    """Whether the request was taken; one that cannot hold any more is refused with a sentence."""
+    try:
+        ask(rig, id)
+    except Refused:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("life", ["deploy", "rollback"])
+def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
+    life: str, ask: str, sqlite_template: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """It ends where the last request says, with nothing left but what was to be kept."""
+    whole = instants(LIVES[life], sqlite_template, 0.0)
+    points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
+    for at in points:
+        with told(f"{ask} at instant {at} of {len(whole)}: {whole[at - 1]}"):
+            operator = Operator(at=at)
+            stage = Stage.set(LIVES[life], sqlite_template, 0.0, operator)
+            taken: list[bool] = []
+            operator.ask = lambda: taken.append(answered(ASKS[ask], stage.rig, stage.id))  # noqa: B023
+            assert stage.play(stage.life.command)
+            assert len(taken) == 1
+            assert stage.play(WAYS_OUT["resume"])  # what the command that asked does once nobody drives
+            own_end = (State.ACTIVE,) if life == "deploy" else (State.ROLLED_BACK,)
+            check(stage, own_end if ask == "resume" or not taken[0] else OUT)
+            check_kept(stage, taken[0] and "keep" in ask)
+            stage.close()
+    record_property("promise", 6)
+    record_property("points", len(points))
+
+
+def check_kept(stage: Stage, disk: bool) -> None:
+    """The disk where that was asked for and taken, and nothing else."""
+    rows = stage.rig.store.load(stage.id).resources.values()
+    assert {row.name for row in rows if row.state is ResourceState.RETAINED} == ({"disk"} if disk else set())
