@@ -34,17 +34,17 @@ def _every_process_is_gone() -> None:
 
 @dataclass
 class Operator(Killer):
-    """Acts at one instant of another's driver, and kills nobody."""
+    """Acts at one instant of another's driver."""
 
     at: int = 0
     ask: Callable[[], None] = lambda: None
     asking: bool = False
 
     def instant(self, what: str) -> None:
-        if not self.armed or self.asking:
+        if self.asking:
             return
-        self.instants.append(what)
-        if len(self.instants) == self.at:
+        super().instant(what)
+        if self.armed and len(self.instants) == self.at:
             self.asking = True
             try:
                 self.ask()
