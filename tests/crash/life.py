@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from tier1_engine.errors import Refused
 from tier1_engine.record import Record
 from tier1_engine.settings import Settings
 from tier1_engine.states import Goal, Outcome, ResourceState, State
+from tier1_engine.store import Store
 from tier1_engine.sweep_rules import Interrupted
 
 MAX_INSTANTS = 400
@@ -133,6 +135,9 @@ LIVES = {
 }
 
 
+_numbers = itertools.count(1)
+
+
 @dataclass
 class Stage:
     """A rig with a killer in it, and the one deployment of the story."""
@@ -144,13 +149,21 @@ class Stage:
     cut: set[str] = field(default_factory=set)
 
     @classmethod
-    def set(cls, life: Life, source: Path, visible_after: float, killer: Killer | None = None) -> Stage:
-        rig, killer = Rig(fast_store("crash", source), settings=SETTINGS), killer or Killer()
+    def set(
+        cls,
+        life: Life,
+        source: Path | Store,
+        visible_after: float,
+        killer: Killer | None = None,
+    ) -> Stage:
+        """Set it on a store of the test's own, or on a copy of the database at a path."""
+        store = source if isinstance(source, Store) else fast_store("crash", source)
+        rig, killer = Rig(store, settings=SETTINGS), killer or Killer()
         rig.world.visible_after = visible_after
         rig.world.gone_after = 1.0
         if life.machine_is_refused:
             rig.world.before.append(fail("create", "machine"))
-        id = rig.create()
+        id = rig.create(f"demo{next(_numbers)}")
         if life.was_active:
             rig.drive(id)
         watch(rig, killer)
