@@ -57,7 +57,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 def keep(folder: Path, run: int) -> None:
     """Start the server, say so, and stop it when the run of process id `run` has ended."""
     try:
-        server, url = _started(folder)
+        server, url = started(folder)
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         (folder / "failed").write_text(f"{error}\n{getattr(error, 'stderr', '') or ''}")
         (folder / "keeper").unlink()
@@ -85,8 +85,8 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _started(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    place, user = _runnable(folder)
+def started(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    place, user = runnable(folder)
     password = secrets.token_hex(16)
     secret = folder / "password"
     secret.write_text(password)
@@ -106,22 +106,22 @@ def _started(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
         **(user or {}),
     )
     for _ in range(PORT_TRIES):  # another process may take the port before the server does
-        port = _free_port()
-        server = _launched(place, data, port, user)
+        port = free_port()
+        server = launched(place, data, port, user)
         url = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/postgres"
-        if _came_up(server, url):
+        if came_up(server, url):
             return server, url
         server.kill()
         server.wait()
     raise RuntimeError(f"it ended at each of {PORT_TRIES} starts; the run's keeper.log had the reason")
 
 
-def _came_up(server: subprocess.Popen[bytes], url: str) -> bool:
+def came_up(server: subprocess.Popen[bytes], url: str) -> bool:
     wait_until(lambda: server.poll() is not None or _answers(url), START_SECONDS)
     return server.poll() is None and _answers(url)
 
 
-def _launched(place: Path, data: Path, port: int, user: dict[str, Any] | None) -> subprocess.Popen[bytes]:
+def launched(place: Path, data: Path, port: int, user: dict[str, Any] | None) -> subprocess.Popen[bytes]:
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -141,7 +141,7 @@ def _launched(place: Path, data: Path, port: int, user: dict[str, Any] | None) -
     )
 
 
-def _runnable(folder: Path) -> tuple[Path, dict[str, Any] | None]:
+def runnable(folder: Path) -> tuple[Path, dict[str, Any] | None]:
     """The programs, and whom to run them as: Postgres refuses root, so then it is `nobody`.
 
     Who is not root cannot look into an environment below root's home, so a copy stands in for it.
@@ -174,7 +174,7 @@ def _copied(place: Path, into: Path) -> Path:
     return into / "pgserver" / place.name
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

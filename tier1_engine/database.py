@@ -74,15 +74,16 @@ def _sqlite(url: URL) -> Engine:
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )
 
-    opened: list[bool] = []
+    opened: set[tuple[int, int] | None] = set()
 
     @event.listens_for(engine, "do_connect")
     def make_private(*_: Any) -> None:
-        # Only the first connection may make the file: one that vanished later is not made anew, empty.
-        if opened and _file_id(path) is None:
+        # The first connection may make the file, and says which it is: one that vanished later is not made
+        # anew, empty, and one that was put in its place is not this database.
+        if opened and _file_id(path) not in opened:
             raise DatabaseUnavailable(_vanished(path))
         _make_private_file(path)
-        opened.append(True)
+        opened.add(_file_id(path))
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, record: Any) -> None:

@@ -45,8 +45,7 @@ class Transaction:
         self.dialect = writers.engine.dialect
 
     def __enter__(self) -> Self:
-        idle = self._writers.idle
-        self._pooled = idle.pop() if idle else self._writers.engine.raw_connection()
+        self._pooled = self._connected()
         try:
             self.dialect.do_begin(self._pooled)
             if self.dialect.name == "sqlite":
@@ -57,6 +56,22 @@ class Transaction:
             self._abandon(error)
             raise
         return self
+
+    def _connected(self) -> PoolProxiedConnection:
+        """A connection that is kept, or a new one.
+
+        Raises:
+            DBAPIError: the server cannot be reached; SQLAlchemy leaves this one to the driver's own words.
+        """
+        if self._writers.idle:
+            return self._writers.idle.pop()
+        driver: Any = self.dialect.loaded_dbapi
+        try:
+            return self._writers.engine.raw_connection()
+        except driver.Error as error:
+            raise DBAPIError.instance(
+                None, None, error, driver.Error, connection_invalidated=True, dialect=self.dialect
+            ) from error
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is not None:
