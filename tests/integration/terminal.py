@@ -68,6 +68,12 @@ class Terminal:
             assert time.monotonic() < end, self.screen
         return self._process.wait(LIMIT_SECONDS)
 
+    def hang_up(self) -> int:
+        """Close the window; answer the exit code of what ran in it."""
+        os.close(self._near)
+        self._near = -1
+        return self._process.wait(LIMIT_SECONDS)
+
     def _read(self) -> bool:
         if not select.select([self._near], [], [], LIMIT_SECONDS)[0]:
             return False
@@ -87,4 +93,5 @@ class Terminal:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        os.close(self._near)
+        if self._near >= 0:
+            os.close(self._near)

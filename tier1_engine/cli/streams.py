@@ -6,10 +6,14 @@ end a driver. Nothing here knows what is written.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 from typing import Any, TextIO
+
+NOBODY_READS = (errno.EPIPE, errno.EIO)
+"""The pipe was closed, or the terminal has hung up."""
 
 
 def put(text: str) -> bool:
@@ -18,8 +22,10 @@ def put(text: str) -> bool:
         if sys.stdout is not None:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
-    except BrokenPipeError:
-        # What Python flushes at its end would meet the closed pipe again.
+    except OSError as error:
+        if error.errno not in NOBODY_READS:
+            raise
+        # What Python flushes at its end would meet the same again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True

@@ -6,6 +6,7 @@ stdout is a terminal and NO_COLOR is not set.
 
 from __future__ import annotations
 
+import io
 import sys
 import textwrap
 from collections.abc import Iterable
@@ -47,13 +48,23 @@ QUIET = "dim"
 PHASES = ("network", "efs", "ec2", "health")
 
 
+class Page(io.StringIO):
+    """What is drawn for stdout: rich takes it for that, and writes nothing to a terminal that may be gone."""
+
+    def isatty(self) -> bool:
+        return sys.stdout.isatty()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # text in memory has none of its own
+        return sys.stdout.encoding
+
+
 def drawn(*parts: RenderableType) -> str:
     """What `parts` look like on stdout, as text."""
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-    with console.capture() as captured:
-        # Long words (links, commands) stay whole, so that they can be copied.
-        console.print(Group(*parts), soft_wrap=True)
-    return captured.get().rstrip("\n")
+    page = Page()
+    # Long words (links, commands) stay whole, so that they can be copied.
+    Console(file=page, highlight=False, markup=False, emoji=False).print(Group(*parts), soft_wrap=True)
+    return page.getvalue().rstrip("\n")
 
 
 def width() -> int:
