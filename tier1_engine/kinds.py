@@ -194,6 +194,7 @@ class Kind(ABC):
         name: how plans and the database call it (`vpc`).
         title: how a person calls it (`VPC`).
         already_exists: codes of `create` that lead back to `find`.
+        token_spent: codes of `create` that say that what this key made is gone: the next key makes another.
         not_visible_yet: codes of any call that mean "what it refers to is too young to be seen".
         next_candidate: codes of `create` (and of a dead instance's reason) that end a candidate.
         gone: codes of `delete` that mean that nothing is there.
@@ -206,6 +207,7 @@ class Kind(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     already_exists: ClassVar[frozenset[str]] = frozenset()
+    token_spent: ClassVar[frozenset[str]] = frozenset()
     not_visible_yet: ClassVar[frozenset[str]] = frozenset()
     next_candidate: ClassVar[frozenset[str]] = frozenset()
     gone: ClassVar[frozenset[str]] = frozenset()

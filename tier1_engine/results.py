@@ -79,6 +79,8 @@ def _failed_call(case: Case, step: Step, error: CallError) -> list[Change]:
         case Verdict.BLOCKED:
             pacer.blocked, pacer.blocked_step = problem_of(error), step.name
             return [*changes, StepSet(step.name, {"error": noted})]
+        case Verdict.SPENT:
+            return changes + _make_anew(case, step, Sight(Presence.GONE))
         case Verdict.EXHAUSTED:
             return changes + _next_candidate(case, step, noted)
         case Verdict.EXISTS:

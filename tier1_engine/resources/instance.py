@@ -55,6 +55,8 @@ class Instance(Kind):
 
     name = "instance"
     title = "EC2 instance"
+    # Some accounts are told so; others are answered with the terminated instance (boto/boto3#4406).
+    token_spent = frozenset({"IdempotentInstanceTerminated"})
     not_visible_yet = frozenset(
         {
             # What RunInstances says of an instance profile that EC2 does not see yet.
