@@ -171,7 +171,8 @@ class Recipe:
         keep: prints what is worth keeping of `"$id"` before it goes.
         free: what is taken off before.
         delete: deletes `"$id"`.
-        wait: returns once `"$id"` is gone, within AWS's own bound, where AWS has such a command.
+        wait: returns once `"$id"` is gone, within AWS's own bound, where AWS has such a command: for who
+            types it. A script looks for itself, as long as the deployment allows and at its own pace.
         lingers: it goes only some time after its deletion was accepted, so it is looked for again.
     """
 

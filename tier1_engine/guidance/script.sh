@@ -129,6 +129,11 @@ free() {
   done
 }
 
+# COMMAND FILE: keeps what the first prints, once.
+keep() {
+  [ -e "$2" ] || ! attempt "$1" || printf '%s\n' "$SAID" >"$2"
+}
+
 give_up() {
   say "$1: $2"
   LEFT="$LEFT $1"

@@ -172,6 +172,7 @@ class Instance(Kind):
             keep='aws ec2 get-console-output --instance-id "$id" --query Output --output text',
             delete='aws ec2 terminate-instances --instance-ids "$id"',
             wait='aws ec2 wait instance-terminated --instance-ids "$id"',
+            lingers=True,
         )
 
 
