@@ -36,8 +36,8 @@ from tests.unit import local_aws
 from tier1_engine import engine
 from tier1_engine.aws import AwsSession
 from tier1_engine.blueprints.tier1 import Tier1
-from tier1_engine.clock import new_id
-from tier1_engine.engine import Place, Wish
+from tier1_engine.cli.compose import registry
+from tier1_engine.engine import Ended, Place, Wish
 from tier1_engine.parts import Parts
 from tier1_engine.sandbox.faults import Fault
 from tier1_engine.sandbox.late import never
@@ -140,24 +140,11 @@ def measure(seed: int, folder: Path, *, launched: bool, settings: Settings | Non
         AssertionError: it ended otherwise, or something is left.
     """
     clock = VirtualClock()
-    wrong = {"user_data": "fails:7"} if launched else {}
-    with sandbox(clock, seed, wrong) as (world, session):
+    with sandbox(clock, seed, {"user_data": "fails:7"} if launched else {}) as (world, session):
         if not launched:
             session.rig.aws.board.add(NO_LAUNCH)
         store = Store.open(f"sqlite:///{folder / f'{seed}-{launched}.db'}")
-        parts = Parts(
-            store=store,
-            registry=_registry(),
-            settings=settings or Settings(),
-            clock=clock,
-            cloud=session.cloud,
-            pool=lambda: InlinePool(clock),
-            new_id=new_id,
-            rng=random.Random(seed),  # noqa: S311 - jitter
-        )
-        place = Place(ACCOUNT_ID, local_aws.REGION, "", local_aws.ENDPOINT)
-        plan = Tier1().plan(Spec.model_validate(SPEC))
-        ended = engine.deploy(parts, Wish(name="demo", spec=SPEC), plan, place)
+        ended = deploy(store, clock, session, settings or Settings())
         assert ended.record.deployment.state is State.ROLLED_BACK, ended.record.deployment
         at = {event.to_state: event.at for event in store.events(ended.record.deployment.id)}
         store.close()
@@ -167,6 +154,24 @@ def measure(seed: int, folder: Path, *, launched: bool, settings: Settings | Non
 
 _BEGAN: Final = VirtualClock().seconds
 """A virtual clock does not begin at 0, and AWS's does."""
+
+
+def deploy(
+    store: Store, clock: VirtualClock, session: AwsSession, settings: Settings, *, rollback: bool = True
+) -> Ended:
+    """One deployment of the blueprint, until it has ended."""
+    parts = Parts(
+        store=store,
+        registry=registry(),
+        settings=settings,
+        clock=clock,
+        cloud=session.cloud,
+        pool=lambda: InlinePool(clock),
+        rng=random.Random(1),  # noqa: S311 - jitter
+    )
+    wish = Wish(name="demo", spec=SPEC, rollback_enabled=rollback)
+    place = Place(ACCOUNT_ID, local_aws.REGION, "", local_aws.ENDPOINT)
+    return engine.deploy(parts, wish, Tier1().plan(Spec.model_validate(SPEC)), place)
 
 
 def longest_chain(world: TimedWorld, since: float, *, launched: bool) -> float:
@@ -184,12 +189,6 @@ def longest_chain(world: TimedWorld, since: float, *, launched: bool) -> float:
     chains += [target + linger for (_, target), linger in zip(targets, lingers, strict=True)]
     chains.append(max(target for _, target in targets) + file_system)
     return instance + max(chains)
-
-
-def _registry() -> Any:
-    from tier1_engine.cli.compose import registry
-
-    return registry()
 
 
 def main(arguments: list[str] | None = None) -> int:
