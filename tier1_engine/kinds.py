@@ -22,6 +22,8 @@ TAG_RESOURCE = "tier1:resource"
 TAG_NAME = "tier1:name"
 RESERVED_TAG_PREFIXES = ("tier1:", "aws:")
 IAM_PATH = "/tier1/"
+CONSOLE_FACT = "console"
+"""The fact in which a check that failed for good gives the end of the instance's console, if it read it."""
 
 
 class Cloud(Protocol):
@@ -202,6 +204,8 @@ class Kind(ABC):
         in_use: codes of `delete` that are waited out.
         iam_actions: the IAM actions that its calls need, for the preflight and the docs.
         may_reference: `find` may answer with something that is not ours, which is then referenced.
+        holds_interfaces: interfaces of AWS's own linger in it when what they belonged to is gone: who deletes
+            it by hand asks again.
         archives_console: `console` answers what should be kept before a rollback deletes it.
     """
 
@@ -215,6 +219,7 @@ class Kind(ABC):
     in_use: ClassVar[frozenset[str]] = frozenset({"DependencyViolation"})
     iam_actions: ClassVar[tuple[str, ...]] = ()
     may_reference: ClassVar[bool] = False
+    holds_interfaces: ClassVar[bool] = False
     archives_console: ClassVar[bool] = False
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:

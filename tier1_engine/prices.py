@@ -146,6 +146,8 @@ class Priced(Protocol):
     def request(self) -> Mapping[str, Any]: ...
     @property
     def candidate(self) -> int: ...
+    @property
+    def ended(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ def of_resource(resource: Priced) -> Price:
     """The estimate for one resource."""
     if resource.kind in FREE_KINDS:
         return Price(0.0)
+    if resource.ended:
+        return Price(0.0, "no charge: it has ended")
     if resource.kind == "file_system":
         return Price(0.0, f"by what it stores: ${EFS_GB_MONTH:.2f} a GB and month")
     if resource.kind == "instance":

@@ -28,7 +28,8 @@ from tier1_engine.guidance.quotas import of_vcpus
 from tier1_engine.guidance.remedies import BY_ABOUT, UNKNOWN, Remedy, fields_of, remedy_of
 from tier1_engine.guidance.script import script
 from tier1_engine.guidance.story import WORDS, _known
-from tier1_engine.record import Attempt, Record, Resource, Step
+from tier1_engine.kinds import CONSOLE_FACT
+from tier1_engine.record import ENDED_FACT, Attempt, Record, Resource, Step
 from tier1_engine.spec import Spec
 from tier1_engine.states import Action, Goal, Outcome, ResourceState, State, StepState
 
@@ -384,6 +385,12 @@ def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
     assert cause is not None
     assert cause.console[-1] == "tier1: user-data-failed 7"
     assert len(cause.console) == 20
+    read = {CONSOLE_FACT: "one\ntier1: user-data-failed 302"}
+    known = steps()
+    known["efs-mount"] = replace(known["efs-mount"], error=read)
+    kept = guidance.guide(story(failure=told, steps=known)).cause
+    assert kept is not None
+    assert kept.console == ("one", "tier1: user-data-failed 302")  # nothing is archived where all is kept
     other = guidance.guide(story(consoles={"r-instance": text})).cause
     assert other is not None
     assert other.console == ()
@@ -636,3 +643,20 @@ def test_nothing_is_looked_at_that_is_gone() -> None:
     ended = guidance.guide(story(gone, failure=told, state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK))
     assert ended.cause is not None
     assert not any(line.startswith("aws ") for line in lines(ended))
+
+
+def test_what_died_by_itself_is_neither_looked_at_nor_missed() -> None:
+    """AWS forgets a terminated instance within the hour: deleting it by hand may find nothing."""
+    dead = {
+        id: replace(row, facts={ENDED_FACT: True}) if row.name == "instance" else row
+        for id, row in rows().items()
+    }
+    told = guidance.guide(story(dead, failure=failure("Client.InternalError", "instance")))
+    assert told.cause is not None
+    assert not any("instance-1" in command.line for command in told.cause.commands)
+    (item,) = [one for one in told.standing if one.name == "instance"]
+    assert (item.look, item.price) == ((), "no charge: it has ended")
+    assert told.by_hand is not None
+    by_hand = [command.line for command in told.by_hand.commands if "instance-1" in command.line]
+    assert by_hand
+    assert all(line.endswith(" || true") for line in by_hand)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.rows import resource
 from tier1_engine import prices, resources
+from tier1_engine.record import ENDED_FACT
 
 MACHINE = {
     "candidates": [
@@ -92,6 +93,13 @@ def test_every_kind_of_ours_has_a_price() -> None:
     for kind in resources.discover().values():
         request = MACHINE if kind.name == "instance" else {}
         assert prices.of_resource(row(kind.name, request=request)).hourly is not None, kind.name
+
+
+def test_what_has_ended_costs_nothing_more() -> None:
+    """An instance that died by itself stays on record until it is taken off."""
+    ended = row("instance", request=MACHINE, facts={ENDED_FACT: True})
+    assert prices.of_resource(ended).words == "no charge: it has ended"
+    assert prices.hourly([ended]) == 0.0
 
 
 def test_a_file_system_costs_what_it_stores() -> None:

@@ -21,6 +21,7 @@ from tier1_engine.guidance import catalogue_ec2, catalogue_services, catalogue_s
 from tier1_engine.guidance.lines import Command, flags, quota_lines, typed, worded
 from tier1_engine.guidance.remedies import Catalogue, Remedy, remedy_of
 from tier1_engine.guidance.story import WORDS, Story
+from tier1_engine.kinds import CONSOLE_FACT
 from tier1_engine.record import Resource
 
 CATALOGUE: Catalogue = {
@@ -124,8 +125,8 @@ def _advice(story: Story, error: Mapping[str, Any], resource: Resource | None = 
 
 
 def _standing(known: Mapping[str, str], story: Story) -> dict[str, str]:
-    """What a command may name: AWS knows nothing any more of what is gone."""
-    gone = {resource.aws_id for resource in story.gone}
+    """What a command may name: AWS knows nothing any more of what is gone, and soon nothing of what ended."""
+    gone = {resource.aws_id for resource in (*story.gone, *(r for r in story.standing if r.ended))}
     return {name: value for name, value in known.items() if value not in gone}
 
 
@@ -216,14 +217,13 @@ def _decoding(message: str, story: Story) -> list[Command]:
 
 
 def _console(story: Story) -> tuple[str, ...]:
-    """The end of what the instance wrote, up to its failed mark, where a rollback has kept it."""
-    if story.failed_step is None or story.failed_step.kind not in (
-        "efs_mount",
-        "instance",
-        "instance_status",
-    ):
+    """The end of what the instance wrote, up to its failed mark: as a rollback has archived it, else what the
+    check that failed had read of it.
+    """
+    step = story.failed_step
+    if step is None or step.kind not in OF_THE_MACHINE:
         return ()
-    text = next(iter(story.consoles.values()), "")
+    text = next(iter(story.consoles.values()), "") or str((step.error or {}).get(CONSOLE_FACT, ""))
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     marks = [n for n, line in enumerate(lines) if userdata.FAILED_MARK.fullmatch(line.strip())]
     end = marks[0] + 1 if marks else len(lines)
@@ -233,7 +233,7 @@ def _console(story: Story) -> tuple[str, ...]:
 def looks_of(story: Story, resource: Resource) -> tuple[str, ...]:
     """The lines that show a resource: by its id, or by its tags where no id was ever recorded."""
     kind = story.kinds.get(resource.kind)
-    if kind is None:
+    if kind is None or resource.ended:
         return ()
     if resource.aws_id is not None:
         lines = kind.commands(resource.aws_id, resource.facts)["look"]

@@ -72,6 +72,12 @@ def until_gone(line: str, deployment: Deployment) -> str:
     return f"for _ in $(seq {WAIT_TRIES}); do {look} >/dev/null 2>&1 || break; sleep {WAIT_SECONDS}; done"
 
 
+def until_taken(line: str, look: str, deployment: Deployment) -> str:
+    """A loop that runs the line until it works or there is nothing to look at, or its tries are over."""
+    gone = f"{typed(look, deployment)} >/dev/null 2>&1 || break"
+    return f"for _ in $(seq {WAIT_TRIES}); do {line} && break; {gone}; sleep {WAIT_SECONDS}; done"
+
+
 def quota_lines(quota: Quota, deployment: Deployment) -> list[Command]:
     """How much the quota allows, and asking for more."""
     where = flags(deployment, region=quota.region)
