@@ -79,6 +79,7 @@ ABOUT_IN_WORDS: Mapping[About, str] = {
 }
 KIND_CODES: Sequence[tuple[str, str]] = (
     ("already_exists", "back to looking for what an earlier call made"),
+    ("token_spent", "what this token made is gone: made anew under the next one"),
     ("not_visible_yet", "what it refers to is too young to be seen: tried again"),
     ("next_candidate", "the next type, zone or market is asked for"),
     ("in_use", "a deletion that waits for others"),

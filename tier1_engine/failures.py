@@ -26,6 +26,7 @@ class Verdict(StrEnum):
     TRANSIENT = "transient"  # worth another try, counted
     UNSEEN = "unseen"  # what it refers to is too young to be seen; another try, not counted
     EXISTS = "exists"  # an earlier call acted: back to looking
+    SPENT = "spent"  # what this key made is gone: the next key
     EXHAUSTED = "exhausted"  # this candidate has no capacity: the next one
     IN_USE = "in_use"  # a deletion that must wait for others
     GONE = "gone"  # a deletion that found nothing
@@ -200,6 +201,14 @@ CALLS: tuple[CallFailure, ...] = (
         "back to looking until the visibility deadline; what is then shown not to be ours is critical",
         codes=frozenset({TOKEN_MISMATCH}),
         declared="already_exists",
+        actions=frozenset({Action.CREATE}),
+    ),
+    CallFailure(
+        "a create under the token of what has been terminated since",
+        Verdict.SPENT,
+        "none",
+        "made anew under the next token, three times at most; then the step has failed",
+        declared="token_spent",
         actions=frozenset({Action.CREATE}),
     ),
     CallFailure(

@@ -22,6 +22,8 @@ TAG_RESOURCE = "tier1:resource"
 TAG_NAME = "tier1:name"
 RESERVED_TAG_PREFIXES = ("tier1:", "aws:")
 IAM_PATH = "/tier1/"
+CONSOLE_FACT = "console"
+"""The fact in which a check that failed for good gives the end of the instance's console, if it read it."""
 
 
 class Cloud(Protocol):
@@ -171,7 +173,8 @@ class Recipe:
         keep: prints what is worth keeping of `"$id"` before it goes.
         free: what is taken off before.
         delete: deletes `"$id"`.
-        wait: returns once `"$id"` is gone, within AWS's own bound, where AWS has such a command.
+        wait: returns once `"$id"` is gone, within AWS's own bound, where AWS has such a command: for who
+            types it. A script looks for itself, as long as the deployment allows and at its own pace.
         lingers: it goes only some time after its deletion was accepted, so it is looked for again.
     """
 
@@ -194,24 +197,29 @@ class Kind(ABC):
         name: how plans and the database call it (`vpc`).
         title: how a person calls it (`VPC`).
         already_exists: codes of `create` that lead back to `find`.
+        token_spent: codes of `create` that say that what this key made is gone: the next key makes another.
         not_visible_yet: codes of any call that mean "what it refers to is too young to be seen".
         next_candidate: codes of `create` (and of a dead instance's reason) that end a candidate.
         gone: codes of `delete` that mean that nothing is there.
         in_use: codes of `delete` that are waited out.
         iam_actions: the IAM actions that its calls need, for the preflight and the docs.
         may_reference: `find` may answer with something that is not ours, which is then referenced.
+        holds_interfaces: interfaces of AWS's own linger in it when what they belonged to is gone: who deletes
+            it by hand asks again.
         archives_console: `console` answers what should be kept before a rollback deletes it.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     already_exists: ClassVar[frozenset[str]] = frozenset()
+    token_spent: ClassVar[frozenset[str]] = frozenset()
     not_visible_yet: ClassVar[frozenset[str]] = frozenset()
     next_candidate: ClassVar[frozenset[str]] = frozenset()
     gone: ClassVar[frozenset[str]] = frozenset()
     in_use: ClassVar[frozenset[str]] = frozenset({"DependencyViolation"})
     iam_actions: ClassVar[tuple[str, ...]] = ()
     may_reference: ClassVar[bool] = False
+    holds_interfaces: ClassVar[bool] = False
     archives_console: ClassVar[bool] = False
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:

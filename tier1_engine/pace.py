@@ -109,6 +109,8 @@ class Pacer:
         self.unknown_at: dict[str, float] = {}
         self.exists_since: dict[str, float] = {}
         self.accepted: dict[str, float] = {}
+        self.gone_at: dict[str, float] = {}
+        self.listed_behind: set[str] = set()
         self.unset: dict[str, Sight] = {}
         self.prepared: dict[str, Mapping[str, Any]] = {}
         self.made_at: dict[str, float] = {}

@@ -28,6 +28,8 @@ from tier1_engine.states import (
 
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 """The `keep_until` of what is kept until somebody says otherwise."""
+ENDED_FACT = "ended"
+"""The fact of what died by itself: AWS showed it as ended, and will soon not show it at all."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,13 @@ class Resource:
     def settled(self) -> bool:
         """Nothing of it is left to be deleted."""
         return self.state in (ResourceState.DELETED, ResourceState.RETAINED) or not self.owned
+
+    @property
+    def ended(self) -> bool:
+        """It died by itself, and AWS will soon not show it: it costs nothing, and has to be taken off the
+        books only.
+        """
+        return bool(self.facts.get(ENDED_FACT))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ by the same functions on the way forward.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from tier1_engine import strays
@@ -157,6 +158,7 @@ def _gone(case: Case) -> list[Change]:
     resource = case.resource
     case.at_once()
     case.pacer.accepted.pop(case.subject, None)
+    case.pacer.gone_at[resource.id] = case.now
     values = {"state": ResourceState.DELETED, "deleted_at": case.wall, "error": None}
     return [ResourceSet(resource.id, values), Note(f"gone: {resource.name} {resource.aws_id}", resource.step)]
 
@@ -170,21 +172,43 @@ def _census(case: Case) -> list[Change]:
         return _census_failed(case, error)
     changes: list[Change] = []
     told: list[Change] = []
+    behind: list[str] = []
     for kind, sight in case.answer.census:
         if sight.presence in (Presence.LEAVING, Presence.GONE, Presence.ABSENT):
             continue
         record = case.record.apply(changes)
-        if _is_copy(case, kind, sight):
+        if _just_gone(case, kind, sight):
+            behind.append(sight.aws_id)
+        elif _is_copy(case, kind, sight):
             told += _warning(case, f"{sight.aws_id} carries copies of our tags: it is left alone")
         else:
             changes += strays.turned_up(record, kind, sight, case.new_id, case.wall)
     case.pacer.last_census_at = case.now
-    case.pacer.clean_censuses = 0 if changes else case.pacer.clean_censuses + 1
-    if changes:
+    if changes or behind:
+        case.pacer.clean_censuses = 0
         case.poll()
     else:
+        case.pacer.clean_censuses += 1
         case.at_once()
-    return changes + told + _unlisted(case)
+    return changes + told + _still_listed(case, behind) + _unlisted(case)
+
+
+def _just_gone(case: Case, kind: str, sight: Sight) -> bool:
+    """Whether a look showed it gone within the grace: AWS's lists may be behind its looks."""
+    gone_at = case.pacer.gone_at
+    return any(
+        row.state is ResourceState.DELETED
+        and case.now - gone_at.get(row.id, -math.inf) < case.pacer.settings.visibility_grace_seconds
+        for row in case.record.resources.values()
+        if row.kind == kind and row.aws_id == sight.aws_id
+    )
+
+
+def _still_listed(case: Case, behind: list[str]) -> list[Change]:
+    """Said once of each; after the grace it counts as standing, and is deleted again."""
+    news = [aws_id for aws_id in behind if aws_id not in case.pacer.listed_behind]
+    case.pacer.listed_behind.update(news)
+    return [Note(f"{aws_id} is gone, and AWS still lists it: waiting until it does not") for aws_id in news]
 
 
 def _is_copy(case: Case, kind_name: str, sight: Sight) -> bool:

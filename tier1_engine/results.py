@@ -22,9 +22,20 @@ from tier1_engine.case import (
 )
 from tier1_engine.errors import CallError
 from tier1_engine.failures import Verdict, judge
-from tier1_engine.kinds import Presence, Problem, Sight
+from tier1_engine.kinds import CONSOLE_FACT, Presence, Problem, Sight
+from tier1_engine.masking import masked_text
 from tier1_engine.pace import IDENTITY, Do
-from tier1_engine.record import Change, DeploymentSet, Note, Resource, ResourceAdd, ResourceSet, Step, StepSet
+from tier1_engine.record import (
+    ENDED_FACT,
+    Change,
+    DeploymentSet,
+    Note,
+    Resource,
+    ResourceAdd,
+    ResourceSet,
+    Step,
+    StepSet,
+)
 from tier1_engine.runner import NOT_OURS
 from tier1_engine.states import Action, Outcome, ResourceState, StepState
 
@@ -79,6 +90,8 @@ def _failed_call(case: Case, step: Step, error: CallError) -> list[Change]:
         case Verdict.BLOCKED:
             pacer.blocked, pacer.blocked_step = problem_of(error), step.name
             return [*changes, StepSet(step.name, {"error": noted})]
+        case Verdict.SPENT:
+            return changes + _make_anew(case, step, Sight(Presence.GONE))
         case Verdict.EXHAUSTED:
             return changes + _next_candidate(case, step, noted)
         case Verdict.EXISTS:
@@ -256,10 +269,11 @@ def _dead(case: Case, step: Step) -> list[Change]:
         changes = _make_anew(case, step, sight)
     else:
         error = error_of(sight.problem, step.on_failure)
-        if kind is None or sight.problem.code not in kind.next_candidate:
-            return _fail(case, step, error)
-        changes = _next_candidate(case, step, error)
+        tried_out = kind is None or sight.problem.code not in kind.next_candidate
+        changes = _fail(case, step, error) if tried_out else _next_candidate(case, step, error)
     let_go = any(isinstance(change, ResourceSet) for change in changes)
+    if sight.presence is Presence.GONE:
+        changes = [ResourceSet(resource.id, {"facts": {**resource.facts, ENDED_FACT: True}}), *changes]
     if let_go and sight.presence is not Presence.GONE:
         changes += stray_rows(case.after(changes), resource, [sight])
     return changes
@@ -299,7 +313,8 @@ def _looked(case: Case, step: Step) -> list[Change]:
             Note(f"skipped: {error['message']}", step.name),
         ]
     if sight.dead or sight.presence is Presence.ABSENT:
-        return _fail(case, step, error_of(problem, step.on_failure))
+        told = {CONSOLE_FACT: masked_text(sight.facts[CONSOLE_FACT])} if CONSOLE_FACT in sight.facts else {}
+        return _fail(case, step, {**error_of(problem, step.on_failure), **told})
     case.poll()
     return _noted(step, problem)
 

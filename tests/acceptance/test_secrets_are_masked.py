@@ -32,8 +32,13 @@ READS = (
     ("log", "demo"),
     ("log", "demo", "-o", "json"),
     ("log", "demo", "-o", "jsonl"),
+    ("guide", "demo"),
+    ("guide", "demo", "-o", "json"),
+    ("guide", "demo", "-o", "shell"),
+    ("sweep", "--dry-run", "-o", "json"),
     ("db", "export"),
     ("rollback", "demo"),
+    ("guide", "demo", "-o", "json"),
     ("log", "demo", "--console"),
 )
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
+import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 
 import tier1_engine
 from tests.environment import on_plain_moto
+from tests.integration import warm_aws
 from tests.integration.command import Command
 from tier1_engine import sandbox
 from tier1_engine.sandbox.state import Options
@@ -78,3 +82,18 @@ def closed_port() -> Iterator[int]:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", 0))
         yield int(held.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Path]:
+    """The socket of an `aws` that is loaded already."""
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
+        socket = Path(folder) / "aws"
+        process = subprocess.Popen(
+            [sys.executable, warm_aws.__file__, "serve", str(socket)], stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield socket
+        process.kill()
+        process.communicate()

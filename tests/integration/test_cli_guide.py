@@ -5,13 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration import warm_aws
 from tests.integration.account import keys_of_another_account, standing
 from tests.integration.command import Command
 from tests.integration.shell import Shell, put_programs
@@ -20,21 +18,6 @@ from tier1_engine.states import Goal, State
 
 ONE_ZONE = "network: {zones: 1}\n"
 REFUSED_TYPE = "t9.huge"
-
-
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Path]:
-    """The socket of an `aws` that is loaded already."""
-    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
-        socket = Path(folder) / "aws"
-        process = subprocess.Popen(
-            [sys.executable, warm_aws.__file__, "serve", str(socket)], stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        yield socket
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ class SimKind(Kind):
     not_visible_yet = frozenset({"InvalidReference.NotFound"})
     next_candidate = frozenset({"NoCapacity"})
     already_exists = frozenset({"AlreadyExists"})
+    token_spent = frozenset({"TokenSpent"})
     settings: tuple[str, ...] = ()
     token = False
 

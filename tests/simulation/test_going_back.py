@@ -444,6 +444,21 @@ def test_what_reads_deleted_and_is_listed_again_is_deleted_again(rig: Rig) -> No
     assert not rig.world.living()
 
 
+def test_a_list_that_is_behind_is_waited_for_and_said_once(rig: Rig) -> None:
+    """What a look showed gone is neither deleted again nor called clean while AWS still lists it."""
+    id = active(rig)
+    rig.world.listed_gone = 15.0
+    gone_after = rig.clock.seconds
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert rig.clock.seconds - gone_after >= 15.0
+    deleted = rig.world.executed("delete")
+    assert len(deleted) == len(set(deleted)) == 5
+    said = [event.message for event in rig.store.events(id) if "still lists" in event.message]
+    assert len(said) == len(set(said)) > 0
+    assert not [event for event in rig.store.events(id) if "still exists" in event.message]
+
+
 def test_errors_of_the_rollback_do_not_replace_its_cause(rig: Rig) -> None:
     """The failure stays what ended the way forward; what a deletion ran into stands at the resource."""
     rig.world.before.append(fail("create", "machine", error=lambda: refused("VpcLimitExceeded")))

@@ -77,6 +77,25 @@ def test_a_spent_token_that_answers_with_the_corpse_raises_the_generation(rig: R
     assert resource(ended, "machine").generation == 2
 
 
+def test_a_spent_token_that_is_refused_raises_the_generation(rig: Rig) -> None:
+    """As EC2 answers some accounts: the code is on record, and the next key makes the machine."""
+    rig.world.after.append(act("create", "machine", lambda: remove(rig, "machine")))
+    rig.world.after.append(fail("create", "machine", error=unknown, times=1))
+
+    def refuse_the_first_key(_: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation == "create" and parameters["key"] in {t.key for t in rig.world.of("machine")}:
+            raise refused("TokenSpent")
+
+    rig.world.before.append(refuse_the_first_key)
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    assert resource(ended, "machine").generation == 2
+    assert [a.code for a in rig.store.attempts(ended.record.deployment.id) if a.code] == [
+        "ConnectionReset",
+        "TokenSpent",
+    ]
+
+
 def test_what_is_gone_again_and_again_is_made_a_bounded_number_of_times(rig: Rig) -> None:
     """Somebody deletes every disk: after three the step has failed, and says why."""
     rig.world.shown_gone = 1e9

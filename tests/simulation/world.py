@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -130,6 +130,7 @@ class World:
     Attributes:
         ready_after, visible_after, gone_after: virtual seconds.
         shown_gone: how long what is gone is still shown, as ended.
+        listed_gone: how long lists by the deployment's tag still show what is gone, as if it stood.
         natural: kinds of which AWS makes no second one for the same resource.
         deaf_to: ids whose deletion is accepted so many times without anything happening.
         before, after: faults run before AWS executes a call and after it did; they may raise.
@@ -140,6 +141,7 @@ class World:
     visible_after: float = 0.0
     gone_after: float = 0.0
     shown_gone: float = 0.0
+    listed_gone: float = 0.0
     natural: frozenset[str] = frozenset()
     deaf_to: dict[str, int] = field(default_factory=dict)
     account_id: str = "123456789012"
@@ -162,6 +164,13 @@ class World:
             return False
         since = thing.deleting_since
         return since is None or self.clock.seconds < since + self.gone_after + self.shown_gone
+
+    def _as_listed(self, thing: Thing) -> Thing | None:
+        """What is gone, as a list that is behind shows it."""
+        since = thing.deleting_since
+        if since is None or self._visible(thing) or self.clock.seconds >= since + self.listed_gone:
+            return None
+        return replace(thing, deleting_since=None)
 
     def of(self, step: str) -> list[Thing]:
         """What was made for a step, dead or alive, in the order of making."""
@@ -218,6 +227,8 @@ class World:
 
     def _find(self, kind: str, tags: Mapping[str, str], step: str = "") -> dict[str, Any]:
         seen = [t for t in self.things.values() if t.kind == kind and self._visible(t)]
+        if TAG_RESOURCE not in tags:
+            seen += [t for t in map(self._as_listed, self.things.values()) if t and t.kind == kind]
         found = [t for t in seen if all(k in t.tags and v in ("*", t.tags[k]) for k, v in tags.items())]
         return {"things": found}
 

@@ -19,7 +19,7 @@ from tier1_engine.checks.http import Http
 from tier1_engine.checks.instance_status import InstanceStatus
 from tier1_engine.checks.tcp import Tcp
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import Cloud, Presence, Sight
+from tier1_engine.kinds import CONSOLE_FACT, Cloud, Presence, Sight
 
 INSTANCE = "i-0123456789abcdef0"
 NOWHERE = ScriptedCloud()
@@ -119,6 +119,16 @@ def test_marks_are_whole_lines(text: str, presence: Presence, expected: str | No
     """A mount that failed, or a script that did, never goes unnoticed; text that mentions a mark is none."""
     sight = judge_marks(text)
     assert (sight.presence, code(sight)) == (presence, expected)
+
+
+def test_a_failure_comes_with_the_end_of_the_console_up_to_its_mark() -> None:
+    """What the command said that failed stands just before; what is passed has nothing to show."""
+    many = "".join(f"line {number}\n" for number in range(100))
+    sight = judge_marks(f"{many}mount: no such host\ntier1: user-data-failed 302\nlogin:")
+    shown = sight.facts[CONSOLE_FACT].splitlines()
+    assert shown[-2:] == ["mount: no such host", "tier1: user-data-failed 302"]
+    assert (len(shown), shown[0]) == (40, "line 62")
+    assert not judge_marks(f"{many}tier1: ready").facts
 
 
 def test_a_failed_script_is_reported_with_its_code() -> None:

@@ -88,6 +88,8 @@ def test_unheard_of_codes_are_tried_again_when_aws_itself_failed(status: int | N
         ("AlreadyExists", Action.CREATE, False, Verdict.EXISTS),
         ("AlreadyExists", Action.CONFIGURE, False, Verdict.FATAL),
         ("IdempotentParameterMismatch", Action.CREATE, False, Verdict.EXISTS),
+        ("TokenSpent", Action.CREATE, True, Verdict.SPENT),
+        ("TokenSpent", Action.DELETE, False, Verdict.FATAL),
         ("NoCapacity", Action.CREATE, False, Verdict.EXHAUSTED),
         ("NoCapacity", Action.DELETE, False, Verdict.FATAL),
         ("DependencyViolation", Action.DELETE, False, Verdict.IN_USE),
@@ -146,7 +148,8 @@ def test_every_ec2_call_has_its_codes_and_each_of_them_is_classed() -> None:
 def test_what_a_kind_declares_is_classed_too() -> None:
     """Outside the moment in which a kind's declaration counts, its codes mean something as well."""
     for kind in resources.discover().values():
-        declared = kind.already_exists | kind.not_visible_yet | kind.next_candidate | kind.gone | kind.in_use
+        create = kind.already_exists | kind.token_spent | kind.next_candidate
+        declared = create | kind.not_visible_yet | kind.gone | kind.in_use
         assert {code for code in declared if about_of(code) is None} == set(), kind.name
 
 
@@ -181,7 +184,7 @@ def test_every_row_is_reached() -> None:
         *("PermitRefused", "AuthFailure", "Throttling", "CallTimeout", "Unavailable", "Odd"),
         *("UnauthorizedOperation", "VpcLimitExceeded", "IncorrectInstanceState"),
         *("InvalidInstanceID.NotFound", "IdempotentParameterMismatch", "InsufficientInstanceCapacity"),
-        "InvalidParameterValue",
+        *("InvalidParameterValue", "IdempotentInstanceTerminated"),
     ]
     kind = resources.discover()["instance"]
     tried = {

@@ -11,22 +11,25 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conformance.command_lines import service_model
+from tests.unit import local_aws
 from tests.unit.rows import AT, deployment
 from tier1_engine import checks, guidance, resources, views
 from tier1_engine.blueprints.tier1 import Tier1
 from tier1_engine.error_codes import FINAL_CODES, About
 from tier1_engine.failures import BLOCKED_CODES, SERVER_CODES, THROTTLE_CODES, about_of
 from tier1_engine.guidance import Situation, Story
-from tier1_engine.guidance.advice import CATALOGUE, missing_actions, of_failure
+from tier1_engine.guidance.advice import CATALOGUE, ONLY_AWS, missing_actions, of_failure
 from tier1_engine.guidance.quotas import of_vcpus
 from tier1_engine.guidance.remedies import BY_ABOUT, UNKNOWN, Remedy, fields_of, remedy_of
 from tier1_engine.guidance.script import script
 from tier1_engine.guidance.story import WORDS, _known
-from tier1_engine.record import Attempt, Record, Resource, Step
+from tier1_engine.kinds import CONSOLE_FACT
+from tier1_engine.record import ENDED_FACT, Attempt, Record, Resource, Step
 from tier1_engine.spec import Spec
 from tier1_engine.states import Action, Goal, Outcome, ResourceState, State, StepState
 
@@ -53,6 +56,17 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
     "role": {"policies": ["arn:aws:iam::aws:policy/One"]},
     "instance_profile": {"roles": ["demo-role"]},
 }
+ASKED: Mapping[str, Mapping[str, Any]] = {
+    "create-service-linked-role": {"AWSServiceName": "spot.amazonaws.com"},
+    "describe-images": {"ImageIds": [local_aws.IMAGE]},
+    "describe-instance-types": {"InstanceTypes": ["t3.medium"]},
+    "describe-instance-attribute": {"InstanceId": "i-0123456789abcdef0", "Attribute": "userData"},
+    "describe-mount-targets": {"FileSystemId": "fs-0123456789abcdef0"},
+    "get-console-output": {"InstanceId": "i-0123456789abcdef0"},
+    "get-parameters-by-path": {"Path": "/aws"},
+    "list-instance-profiles-for-role": {"RoleName": "nobody"},
+}
+"""What these calls cannot be made without, or would take long."""
 PLACEHOLDER = re.compile(r"\{\w*\}|\bNone\b|<[\w-]+>")
 
 
@@ -162,7 +176,8 @@ def texts(value: Any) -> Iterator[str]:
 def lines(guide: guidance.Guide) -> list[str]:
     """Every command line of a guide."""
     advised = [guide.cause, *guide.on_the_way_back]
-    found = [command.line for one in advised if one for command in one.commands]
+    found = [guide.first.line] if guide.first else []
+    found += [command.line for one in advised if one for command in one.commands]
     ways = [*guide.ways, *([guide.by_hand] if guide.by_hand else [])]
     found += [command.line for way in ways for command in way.commands]
     return found + [line for item in guide.standing for line in item.look]
@@ -194,6 +209,25 @@ def _dashed(name: str) -> str:
 
 
 # --- the catalogue
+
+
+def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it does not have is left out there; every other one it can answer."""
+    local_aws.prepare(monkeypatch)
+    rig = local_aws.make_rig()
+    looks = {(look[0], look[1]) for remedy in CATALOGUE.values() for look in remedy.look}
+    clients = {service: rig.client(service) for service, _ in looks}
+    missing = set()
+    for service, verb in looks:
+        try:
+            getattr(clients[service], verb.replace("-", "_"))(**ASKED.get(verb, {}))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NotImplemented":
+                missing.add((service, verb))
+    assert missing == ONLY_AWS
+    told = failure("Client.InternalError", "instance")
+    assert not any("kms-key" in line for line in lines(guidance.guide(story(failure=told))))
+    assert any("kms-key" in line for line in lines(guidance.guide(story(failure=told, endpoint=""))))
 
 
 def test_there_is_a_mend_for_more_than_forty_codes_of_our_calls() -> None:
@@ -311,6 +345,20 @@ def test_a_missing_permission_is_named(operation: str, first: str, also: str) ->
     assert missing_actions(story(), None) == ()
 
 
+def test_the_action_that_aws_names_comes_first() -> None:
+    """EFS and IAM say in plain words what was refused: also what is checked beside the call."""
+    said = (
+        "User: arn:aws:iam::123456789012:user/ops is not authorized to perform: "
+        "elasticfilesystem:TagResource on the specified resource"
+    )
+    told = failure("AccessDeniedException", "file-system", operation="CreateFileSystem", message=said)
+    cause = guidance.guide(story(failure=told)).cause
+    assert cause is not None
+    assert cause.actions[:2] == ("elasticfilesystem:TagResource", "elasticfilesystem:CreateFileSystem")
+    assert len(cause.actions) == len(set(cause.actions))
+    assert "elasticfilesystem:TagResource" in cause.mend[-1]
+
+
 def test_an_encoded_refusal_comes_with_the_command_that_decodes_it() -> None:
     """Only AWS can read it; the policy statement that is needed is there without."""
     blob = "abc-DEF_123"
@@ -337,6 +385,12 @@ def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
     assert cause is not None
     assert cause.console[-1] == "tier1: user-data-failed 7"
     assert len(cause.console) == 20
+    read = {CONSOLE_FACT: "one\ntier1: user-data-failed 302"}
+    known = steps()
+    known["efs-mount"] = replace(known["efs-mount"], error=read)
+    kept = guidance.guide(story(failure=told, steps=known)).cause
+    assert kept is not None
+    assert kept.console == ("one", "tier1: user-data-failed 302")  # nothing is archived where all is kept
     other = guidance.guide(story(consoles={"r-instance": text})).cause
     assert other is not None
     assert other.console == ()
@@ -555,3 +609,54 @@ def test_codes_that_block_or_pass_have_their_mend_too() -> None:
     """Credentials and AWS's own failures, whether the catalogue names them or not."""
     for code in (*BLOCKED_CODES, *THROTTLE_CODES, *SERVER_CODES):
         assert remedy_of(code, "CreateVpc", CATALOGUE) is not UNKNOWN
+
+
+# --- a local AWS, and what is gone
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "profile", "wanted"),
+    [
+        ("http://127.0.0.1:4566", "", True),
+        ("http://localhost:4566", "", True),
+        ("http://127.0.0.1:4566", "mine", False),
+        ("http://aws.example:5000", "", False),
+        ("", "", False),
+    ],
+)
+def test_a_local_aws_takes_any_keys_and_the_guide_says_which(
+    endpoint: str, profile: str, wanted: bool
+) -> None:
+    """Before the first `aws` line; where the operator signs in, nothing is put in the way of that."""
+    told = story(endpoint=endpoint, profile=profile)
+    assert (guidance.guide(told).first is not None) is wanted
+    ended = story({}, state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK, endpoint=endpoint, failure=None)
+    assert guidance.guide(ended).first is None
+
+
+def test_nothing_is_looked_at_that_is_gone() -> None:
+    """After a rollback the cause has its words and its console, and no command that AWS would refuse."""
+    told = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
+    kept = guidance.guide(story(failure=told))
+    assert any("get-console-output" in line for line in lines(kept))
+    gone = {id: replace(row, state=ResourceState.DELETED, deleted_at=AT) for id, row in rows().items()}
+    ended = guidance.guide(story(gone, failure=told, state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK))
+    assert ended.cause is not None
+    assert not any(line.startswith("aws ") for line in lines(ended))
+
+
+def test_what_died_by_itself_is_neither_looked_at_nor_missed() -> None:
+    """AWS forgets a terminated instance within the hour: deleting it by hand may find nothing."""
+    dead = {
+        id: replace(row, facts={ENDED_FACT: True}) if row.name == "instance" else row
+        for id, row in rows().items()
+    }
+    told = guidance.guide(story(dead, failure=failure("Client.InternalError", "instance")))
+    assert told.cause is not None
+    assert not any("instance-1" in command.line for command in told.cause.commands)
+    (item,) = [one for one in told.standing if one.name == "instance"]
+    assert (item.look, item.price) == ((), "no charge: it has ended")
+    assert told.by_hand is not None
+    by_hand = [command.line for command in told.by_hand.commands if "instance-1" in command.line]
+    assert by_hand
+    assert all(line.endswith(" || true") for line in by_hand)

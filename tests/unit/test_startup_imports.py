@@ -106,15 +106,20 @@ def test_list_loads_the_database_and_at_most_the_screen(output: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("show",), ("guide",), ("guide", "-o", "json"), ("guide", "-o", "shell")], ids=" ".join
+    "command",
+    [("show",), ("log",), ("guide",), ("guide", "-o", "json"), ("guide", "-o", "shell")],
+    ids=" ".join,
 )
-def test_show_and_guide_load_no_cloud(
+def test_what_reads_one_deployment_loads_no_cloud_and_no_engine(
     monkeypatch: pytest.MonkeyPatch, sqlite_url: str, command: tuple[str, ...]
 ) -> None:
-    """The kinds give links and commands, and the engine finds the name; none loads AWS's libraries."""
+    """The kinds give links and commands, and none loads AWS's libraries; nothing that drives is there."""
     monkeypatch.setenv("TIER1_DATABASE_URL", sqlite_url)
     store = Store.open(sqlite_url)
     store.create(deployment(), [step()], "asked for")
     store.close()
-    found = packages(loaded(*command, "demo"))
-    assert not found & {"boto3", "botocore", "moto", "pydantic", "alembic", "transitions"}
+    found = loaded(*command, "demo")
+    assert not packages(found) & {"boto3", "botocore", "moto", "pydantic", "alembic", "transitions", "yaml"}
+    for module in ("driver", "engine", "amendment", "runner", "results", "removal", "aws", "spec", "sandbox"):
+        assert f"tier1_engine.{module}" not in found
+    assert "rich" not in packages(found) or not command[1:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tier1_engine.kinds import Presence, Problem, Sight
+from tier1_engine.kinds import CONSOLE_FACT, Presence, Problem, Sight
 
 PASSED = Sight(Presence.READY)
 
@@ -12,9 +12,10 @@ def waiting(code: str, message: str, operation: str | None = None) -> Sight:
     return Sight(Presence.PENDING, problem=Problem(code, message, operation))
 
 
-def failed(code: str, message: str, operation: str | None = None) -> Sight:
-    """It will never pass."""
-    return Sight(Presence.BROKEN, problem=Problem(code, message, operation))
+def failed(code: str, message: str, operation: str | None = None, *, console: str = "") -> Sight:
+    """It will never pass. `console` is the end of the instance's console, where that says why."""
+    facts = {CONSOLE_FACT: console} if console else {}
+    return Sight(Presence.BROKEN, facts=facts, problem=Problem(code, message, operation))
 
 
 def unknown(message: str, operation: str | None = None) -> Sight:

@@ -18,6 +18,8 @@ from tier1_engine.resources._console_output import console_output
 from tier1_engine.resources._shared import is_unsupported
 from tier1_engine.resources._time import iso_8601
 
+CONSOLE_LINES = 40
+"""What is kept of the console with the failure, up to its mark: enough for the command that failed."""
 BEGIN, MOUNTED, READY = "tier1: begin", "tier1: mounted", "tier1: ready"
 
 SAMPLE_OUTPUT = "Linux version 2.6.16-xenU"
@@ -67,14 +69,16 @@ def judge_marks(text: str) -> Sight:
     """
     operation = "GetConsoleOutput"
     lines = [line.strip() for line in text.splitlines()]
-    failure = next((match[1] for match in map(userdata.FAILED_MARK.fullmatch, lines) if match), None)
-    if failure is not None:
+    at = next((n for n, line in enumerate(lines) if userdata.FAILED_MARK.fullmatch(line)), None)
+    if at is not None:
+        failure = lines[at].split()[-1]
         when = "after EFS was mounted" if MOUNTED in lines else "and EFS is not mounted"
         return failed(
             "UserDataFailed",
             f"The instance's user data failed with code {failure} ({userdata.meaning_of(failure)}), {when}: "
             "read its console output.",
             operation,
+            console="\n".join(lines[max(0, at + 1 - CONSOLE_LINES) : at + 1]),
         )
     if READY in lines:
         return PASSED

@@ -130,7 +130,8 @@ def _roll_back(record: Record) -> str:
     if not going:
         return "roll back and abort: nothing stands, so there is nothing to delete"
     names = ", ".join(resource.name for resource in going)
-    return f"roll back and abort: delete the {len(going)} that it made ({names}); ends {prices.in_sum(going)}"
+    ends = f"; ends {prices.in_sum(going)}" if prices.hourly(going) else ""
+    return f"roll back and abort: delete the {len(going)} that it made ({names}){ends}"
 
 
 def _leave(record: Record) -> str:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tier1_engine import openings, prices
 from tier1_engine.cli.gone import command_to_start
 from tier1_engine.cli.lines import Line, Tone
 from tier1_engine.cli.streams import clean
 from tier1_engine.decision import Why
-from tier1_engine.engine import Ended
 from tier1_engine.failures import UNREACHABLE_CODES
 from tier1_engine.masking import masked_text
 from tier1_engine.record import Deployment, Record, Resource
 from tier1_engine.states import FailureClass, Goal, State
 from tier1_engine.views import asks_for_a_decision, left, retained
+
+if TYPE_CHECKING:
+    from tier1_engine.engine import Ended
 
 
 @dataclass(frozen=True, slots=True)

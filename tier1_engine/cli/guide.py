@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tier1_engine import engine, guidance
+from tier1_engine import guidance, names
 from tier1_engine.cli import compose
 from tier1_engine.cli.deployments import holder
 from tier1_engine.cli.options import GuideOutput
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def run(reference: str, output: GuideOutput) -> int:
     """Print the guide; answer the exit code."""
     with compose.opened_store(from_environment()) as store:
-        deployment = engine.find(store, reference, to_change=False)
+        deployment = names.find(store, reference, to_change=False)
         story = _story(store, deployment.id)
     if output is GuideOutput.SHELL:
         from tier1_engine.guidance.script import script

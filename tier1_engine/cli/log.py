@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tier1_engine import engine, views
+from tier1_engine import names, views
 from tier1_engine.cli import compose
 from tier1_engine.cli.deployments import holder
 from tier1_engine.cli.options import LogOutput
@@ -49,7 +49,7 @@ def run(reference: str, wanted: Wanted, *, follow: bool, output: LogOutput) -> i
         raise Refused("--follow has no end to close a JSON document at: use -o jsonl, one object a line.")
     since = _moment(wanted.since, SystemClock().now())
     with compose.opened_store(from_environment()) as store:
-        id = engine.find(store, reference, to_change=False).id
+        id = names.find(store, reference, to_change=False).id
         chosen = _chooser(store.load(id), wanted, since)
         if output is LogOutput.JSON:
             found = [entry for entry in _entries(store, id) if chosen(entry)]
@@ -62,7 +62,7 @@ def run(reference: str, wanted: Wanted, *, follow: bool, output: LogOutput) -> i
 def console(reference: str, output: LogOutput) -> int:
     """Print what was archived of the instances' consoles; answer the exit code."""
     with compose.opened_store(from_environment()) as store:
-        record = store.load(engine.find(store, reference, to_change=False).id)
+        record = store.load(names.find(store, reference, to_change=False).id)
         kept = [
             {"resource": row.name, "aws_id": row.aws_id, "text": masked_text(text)}
             for row in record.resources.values()

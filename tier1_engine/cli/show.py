@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from tier1_engine import engine
+from tier1_engine import names
 from tier1_engine.cli import compose
 from tier1_engine.cli.deployments import whole
 from tier1_engine.cli.options import Output
@@ -27,7 +27,7 @@ def spec(reference: str) -> int:
     from tier1_engine.cli.spec_text import as_yaml
 
     with compose.opened_store(from_environment()) as store:
-        deployment = engine.find(store, reference, to_change=False)
+        deployment = names.find(store, reference, to_change=False)
     text, hidden = as_yaml(deployment)
     put(text.rstrip())
     for what in hidden:
@@ -38,7 +38,7 @@ def spec(reference: str) -> int:
 def run(reference: str, *, watch: bool, output: Output) -> int:
     """Print the deployment; answer the exit code."""
     with compose.opened_store(from_environment()) as store:
-        deployment = engine.find(store, reference, to_change=False)
+        deployment = names.find(store, reference, to_change=False)
         known = compose.registry()
         found = whole(store, deployment.id, known)
         if not watch:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tier1_engine import prices
 from tier1_engine.guidance.advice import Advice, looks_of, of_failure, of_resource
+from tier1_engine.guidance.lines import Command, signing_in
 from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story
 from tier1_engine.guidance.telling import cost, safe, told
 from tier1_engine.guidance.ways import Way, by_hand, ways
@@ -46,6 +47,7 @@ class Guide:
         needed: whether a person has to decide or mend something.
         told: what happened, one paragraph.
         cause: the root cause; what went wrong on the way back is beside it.
+        first: what the `aws` lines need before; None where there are none, or they need nothing.
         cost: of what stands, an estimate; empty when nothing does.
         ways: the alternatives, the likeliest first.
         by_hand: one more, line by line: what the script does; None when nothing stands.
@@ -63,6 +65,7 @@ class Guide:
     safe: tuple[str, ...]
     cause: Advice | None
     on_the_way_back: tuple[Advice, ...]
+    first: Command | None
     standing: tuple[Item, ...]
     cost: str
     ways: tuple[Way, ...]
@@ -76,7 +79,9 @@ class Guide:
 def guide(story: Story) -> Guide:
     """What to tell a person of this deployment."""
     deployment = story.deployment
+    cause = of_failure(story)
     stuck = (of_resource(story, resource) for resource in story.stuck)
+    asks_aws = bool(story.standing or (cause and cause.commands))
     return Guide(
         id=deployment.id,
         name=deployment.name,
@@ -88,8 +93,9 @@ def guide(story: Story) -> Guide:
         needed=story.situation in NEEDS_A_PERSON,
         told=told(story),
         safe=tuple(safe(story)),
-        cause=of_failure(story),
+        cause=cause,
         on_the_way_back=tuple(one for one in stuck if one is not None),
+        first=signing_in(deployment) if asks_aws else None,
         standing=tuple(_item(story, resource) for resource in story.standing),
         cost=cost(story),
         ways=tuple(ways(story)),

@@ -1,8 +1,8 @@
 """The root cause of a failure in words: what it means, what to do, and the commands that help. Pure.
 
 Owns the way from code and operation to a remedy with everything filled in: the missing permission, the
-quota, the last lines of the console. It never reads AWS's words, but for the encoded part of a refusal,
-which only AWS can decode.
+quota, the last lines of the console. It never reads AWS's words, but for the action that a refusal names
+and for its encoded part, which only AWS can decode.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tier1_engine.guidance import catalogue_ec2, catalogue_services, catalogue_s
 from tier1_engine.guidance.lines import Command, flags, quota_lines, typed, worded
 from tier1_engine.guidance.remedies import Catalogue, Remedy, remedy_of
 from tier1_engine.guidance.story import WORDS, Story
+from tier1_engine.kinds import CONSOLE_FACT
 from tier1_engine.record import Resource
 
 CATALOGUE: Catalogue = {
@@ -31,9 +32,12 @@ CATALOGUE: Catalogue = {
 """Every remedy, by code or `Operation/code`."""
 
 VCPU_CODES = frozenset({"VcpuLimitExceeded", "InstanceLimitExceeded", "MaxSpotInstanceCountExceeded"})
+ONLY_AWS = frozenset({("ec2", "get-ebs-default-kms-key-id"), ("ssm", "describe-instance-information")})
+"""Looks that an endpoint which is not AWS does not have."""
 CONSOLE_LINES = 20
 OF_THE_MACHINE = frozenset({"efs_mount", "instance", "instance_status"})
 """Steps whose failure an instance's console may explain."""
+_NAMED = re.compile(r"is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
 _ENCODED = re.compile(r"Encoded authorization failure message:\s*(\S+)")
 BESIDES: Mapping[str, tuple[str, ...]] = {
     "RunInstances": ("iam:PassRole", "ec2:CreateTags", "iam:CreateServiceLinkedRole", "kms:CreateGrant"),
@@ -101,8 +105,8 @@ def _advice(story: Story, error: Mapping[str, Any], resource: Resource | None = 
     if resource is not None:
         known = {**known, **_of_resource(resource)}
     remedy = remedy_of(code, operation, CATALOGUE)
-    actions = missing_actions(story, operation) if about_of(code) is About.ACCESS else ()
-    commands = [*_looks(remedy, known, story), *_quota(remedy, code, known, story)]
+    actions = missing_actions(story, operation, message) if about_of(code) is About.ACCESS else ()
+    commands = [*_looks(remedy, _standing(known, story), story), *_quota(remedy, code, known, story)]
     mend = [_said(sentence, known) for sentence in remedy.mend]
     if actions:
         mend.append(f"The policy of whoever runs tier1 needs: {_statement(actions)}")
@@ -118,6 +122,12 @@ def _advice(story: Story, error: Mapping[str, Any], resource: Resource | None = 
         commands=tuple(commands),
         console=_console(story) if resource is None else (),
     )
+
+
+def _standing(known: Mapping[str, str], story: Story) -> dict[str, str]:
+    """What a command may name: AWS knows nothing any more of what is gone, and soon nothing of what ended."""
+    gone = {resource.aws_id for resource in (*story.gone, *(r for r in story.standing if r.ended))}
+    return {name: value for name, value in known.items() if value not in gone}
 
 
 def _said(sentence: str, known: Mapping[str, str]) -> str:
@@ -141,7 +151,9 @@ def _of_resource(resource: Resource) -> dict[str, str]:
 
 
 def _looks(remedy: Remedy, known: Mapping[str, str], story: Story) -> list[Command]:
-    lines = (worded(words, known, story.deployment) for words in remedy.look)
+    local = bool(story.deployment.endpoint)
+    looks = (words for words in remedy.look if not (local and words[:2] in ONLY_AWS))
+    lines = (worded(words, known, story.deployment) for words in looks)
     return [Command(line, "shows more") for line in lines if line is not None]
 
 
@@ -158,10 +170,15 @@ def _quota(remedy: Remedy, code: str, known: Mapping[str, str], story: Story) ->
 # --- permissions
 
 
-def missing_actions(story: Story, operation: str | None) -> tuple[str, ...]:
-    """The IAM action of an operation, by what the kinds and checks declare, and what AWS checks with it."""
-    if not operation:
-        return ()
+def missing_actions(story: Story, operation: str | None, message: str = "") -> tuple[str, ...]:
+    """The IAM actions that a refused call needs: the one that AWS names, where it names one, then that of
+    the operation, by what the kinds and checks declare, and what AWS checks with it.
+    """
+    said = _NAMED.findall(message)[:1]
+    return tuple(dict.fromkeys((*said, *_actions_of(story, operation)))) if operation else tuple(said)
+
+
+def _actions_of(story: Story, operation: str) -> tuple[str, ...]:
     named = [action for action in _declared(story) if action.partition(":")[2] == operation]
     first = named[:1] or [f"{_service_of(operation)}:{operation}"]
     tags = ("ec2:CreateTags",) if operation in _TAGGING else ()
@@ -200,14 +217,13 @@ def _decoding(message: str, story: Story) -> list[Command]:
 
 
 def _console(story: Story) -> tuple[str, ...]:
-    """The end of what the instance wrote, up to its failed mark, where a rollback has kept it."""
-    if story.failed_step is None or story.failed_step.kind not in (
-        "efs_mount",
-        "instance",
-        "instance_status",
-    ):
+    """The end of what the instance wrote, up to its failed mark: as a rollback has archived it, else what the
+    check that failed had read of it.
+    """
+    step = story.failed_step
+    if step is None or step.kind not in OF_THE_MACHINE:
         return ()
-    text = next(iter(story.consoles.values()), "")
+    text = next(iter(story.consoles.values()), "") or str((step.error or {}).get(CONSOLE_FACT, ""))
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     marks = [n for n, line in enumerate(lines) if userdata.FAILED_MARK.fullmatch(line.strip())]
     end = marks[0] + 1 if marks else len(lines)
@@ -217,7 +233,7 @@ def _console(story: Story) -> tuple[str, ...]:
 def looks_of(story: Story, resource: Resource) -> tuple[str, ...]:
     """The lines that show a resource: by its id, or by its tags where no id was ever recorded."""
     kind = story.kinds.get(resource.kind)
-    if kind is None:
+    if kind is None or resource.ended:
         return ()
     if resource.aws_id is not None:
         lines = kind.commands(resource.aws_id, resource.facts)["look"]

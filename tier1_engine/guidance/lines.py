@@ -5,6 +5,7 @@ Owns how a line of a kind, or words of a remedy, becomes one that works as print
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,13 @@ class Command:
     why: str
 
 
+_LOCAL = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?$")
+LEND = Command(
+    "export AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox",
+    "the local AWS takes any keys, and the aws command line wants some",
+)
+
+
 def flags(deployment: Deployment, *, region: str | None = None) -> str:
     """The options that lead `aws` to the deployment's AWS."""
     words = ["--region", region or deployment.region]
@@ -33,6 +41,16 @@ def flags(deployment: Deployment, *, region: str | None = None) -> str:
     if deployment.endpoint:
         words += ["--endpoint-url", deployment.endpoint]
     return shlex.join(words)
+
+
+def is_local(deployment: Deployment) -> bool:
+    """Whether its AWS is a local one, which takes any keys."""
+    return bool(_LOCAL.match(deployment.endpoint)) and not deployment.profile
+
+
+def signing_in(deployment: Deployment) -> Command | None:
+    """What `aws` needs before it talks to a local AWS; to AWS itself the operator is signed in."""
+    return LEND if is_local(deployment) else None
 
 
 def typed(line: str, deployment: Deployment) -> str:
@@ -52,6 +70,12 @@ def until_gone(line: str, deployment: Deployment) -> str:
     """A loop that ends when the line fails, or its tries are over."""
     look = typed(line, deployment)
     return f"for _ in $(seq {WAIT_TRIES}); do {look} >/dev/null 2>&1 || break; sleep {WAIT_SECONDS}; done"
+
+
+def until_taken(line: str, look: str, deployment: Deployment) -> str:
+    """A loop that runs the line until it works or there is nothing to look at, or its tries are over."""
+    gone = f"{typed(look, deployment)} >/dev/null 2>&1 || break"
+    return f"for _ in $(seq {WAIT_TRIES}); do {line} && break; {gone}; sleep {WAIT_SECONDS}; done"
 
 
 def quota_lines(quota: Quota, deployment: Deployment) -> list[Command]:

@@ -7,20 +7,17 @@ quoted; nothing of a name or tag is ever interpreted.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from tier1_engine.failures import SERVER_CODES, THROTTLE_CODES
-from tier1_engine.guidance.lines import flags
+from tier1_engine.guidance.lines import flags, is_local
 from tier1_engine.guidance.story import Situation, Story
 from tier1_engine.guidance.ways import settling
 from tier1_engine.kinds import Kind, Recipe
 from tier1_engine.record import Resource
-
-_LOCAL = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?$")
 
 
 def script(story: Story) -> str:
@@ -97,7 +94,7 @@ def _settings(story: Story) -> str:
         "SETTLE": settling(story).split()[1],
         "LIMIT_SECONDS": str(int(deployment.delete_seconds)),
         "BUSY": " ".join(sorted(THROTTLE_CODES | SERVER_CODES)),
-        "LEND": "yes" if _LOCAL.match(deployment.endpoint) and not deployment.profile else "",
+        "LEND": "yes" if is_local(deployment) else "",
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
     return "\n".join(
@@ -122,16 +119,13 @@ def _functions(number: int, recipe: Recipe) -> str:
     steps = []
     if recipe.keep is not None:
         lines.append(f"keep_{number}() {{ {recipe.keep}; }}")
-        steps.append(f'attempt keep_{number} && printf "%s\\n" "$SAID" >"tier1-$id-console.txt" || true')
+        steps.append(f'keep keep_{number} "tier1-$id-console.txt"')
     for part, freeing in enumerate(recipe.free, start=1):
         lines.append(f"list_{number}_{part}() {{ {freeing.listing}; }}")
         lines.append(f"take_{number}_{part}() {{ {freeing.command}; }}")
         steps.append(f"free list_{number}_{part} take_{number}_{part} {_codes(freeing.fine)} || return 1")
     lines.append(f"end_{number}() {{ {recipe.delete}; }}")
     steps.append(f"attempt end_{number} || return 1")
-    if recipe.wait is not None:
-        lines.append(f"wait_{number}() {{ {recipe.wait}; }}")
-        steps.append(f"attempt wait_{number} || return 1")
     body = "".join(f"  {step}\n" for step in steps)
     return "\n".join((*lines, f"delete_{number}() {{\n{body}}}\n"))
 

@@ -129,15 +129,21 @@ free() {
   done
 }
 
+# COMMAND FILE: keeps what the first prints, once.
+keep() {
+  [ -e "$2" ] || ! attempt "$1" || printf '%s\n' "$SAID" >"$2"
+}
+
 give_up() {
   say "$1: $2"
   LEFT="$LEFT $1"
 }
 
 # NUMBER NAME RECORDED ABSENT WAITED_OUT LINGERS: deletes it, and looks until it is gone.
+# However slow the calls are: time is up only once there was a look after the deletion, and one more.
 remove() {
   local passes=0 deleted='' refused until=$((SECONDS + LIMIT_SECONDS))
-  while [ "$SECONDS" -le "$until" ]; do
+  while [ "$passes" -lt 3 ] || [ "$SECONDS" -le "$until" ]; do
     [ "$passes" -lt 2 ] || sleep "$PAUSE_SECONDS"
     passes=$((passes + 1))
     if ! look "find_$1" "proved_$1" "$4"; then

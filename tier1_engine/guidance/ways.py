@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tier1_engine.guidance.lines import Command, flags, typed, until_gone
+from tier1_engine.guidance.lines import Command, flags, typed, until_gone, until_taken
 from tier1_engine.guidance.story import Situation, Story
 from tier1_engine.kinds import Recipe
 from tier1_engine.record import Resource
@@ -109,9 +109,15 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
     else:
         lines = [_about(line, aws_id, story) for line in _looked_up(recipe)]
     # What is on its way out may be gone already: that is no mistake.
-    gone = " || true" if resource.state is ResourceState.DELETING else ""
-    for line in lines:
+    gone = " || true" if resource.ended or resource.state is ResourceState.DELETING else ""
+    *before, last = lines
+    for line in before:
         yield Command(line + gone, f"deletes {resource.name}")
+    if kind.holds_interfaces:
+        last = until_taken(last, commands["look"][0], story.deployment)
+        yield Command(last, f"deletes {resource.name}, once no interface lingers in it")
+    else:
+        yield Command(last + gone, f"deletes {resource.name}")
     for line in commands.get("wait", ()):
         yield Command(until_gone(line, story.deployment), f"waits until {resource.name} is gone")
 

@@ -55,6 +55,8 @@ class Instance(Kind):
 
     name = "instance"
     title = "EC2 instance"
+    # Some accounts are told so; others are answered with the terminated instance (boto/boto3#4406).
+    token_spent = frozenset({"IdempotentInstanceTerminated"})
     not_visible_yet = frozenset(
         {
             # What RunInstances says of an instance profile that EC2 does not see yet.
@@ -170,6 +172,7 @@ class Instance(Kind):
             keep='aws ec2 get-console-output --instance-id "$id" --query Output --output text',
             delete='aws ec2 terminate-instances --instance-ids "$id"',
             wait='aws ec2 wait instance-terminated --instance-ids "$id"',
+            lingers=True,
         )
 
 

@@ -87,6 +87,7 @@ class SecurityGroup(Kind):
     not_visible_yet = frozenset({NOT_FOUND, "InvalidVpcID.NotFound"})
     gone = frozenset({NOT_FOUND})
     in_use = frozenset({"DependencyViolation", "InvalidGroup.InUse"})
+    holds_interfaces = True
     iam_actions = (
         "ec2:AuthorizeSecurityGroupIngress",
         "ec2:CreateSecurityGroup",

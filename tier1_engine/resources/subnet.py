@@ -44,6 +44,7 @@ class Subnet(Kind):
     already_exists = frozenset({"InvalidSubnet.Conflict"})
     not_visible_yet = frozenset({NOT_FOUND, "InvalidVpcID.NotFound"})
     gone = frozenset({NOT_FOUND})
+    holds_interfaces = True
     iam_actions = (
         "ec2:CreateSubnet",
         "ec2:CreateTags",

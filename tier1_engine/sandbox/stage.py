@@ -64,8 +64,8 @@ class Stage:
         self.spec = folder / "spec.yaml"
         self.record = folder / "calls.jsonl"
         self._stop = stop
-        self._environment = _environment(folder)
-        self._directory = state_directory(self._environment)
+        self.environment = _environment(folder)
+        self._directory = state_directory(self.environment)
         self._number = 0
 
     def start(self, scenario: str) -> None:
@@ -87,7 +87,7 @@ class Stage:
             told.flush()
             process = subprocess.Popen(
                 [sys.executable, "-m", "tier1_engine.cli", *words],
-                env=self._environment,
+                env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=said,

@@ -18,6 +18,7 @@ def guided(guide: Guide) -> str:
     """The guide as text. Commands stand alone on their lines, so that they can be copied."""
     return drawn(
         Text(clean(guide.told), style="bold"),
+        *([] if guide.first is None else _section("Before the aws commands", _commands([guide.first]))),
         *([] if guide.cause is None else _advice("Cause", guide.cause)),
         *(line for one in guide.on_the_way_back for line in _advice("On the way back", one)),
         *_section("Safe", (Text(f"  {clean(sentence)}") for sentence in guide.safe)),
