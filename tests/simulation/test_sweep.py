@@ -94,6 +94,16 @@ def test_what_lost_its_driver_on_the_way_forward(
     assert swept.exit_code == 0
 
 
+def test_what_was_resumed_and_rolled_itself_back_does_not_remain(estate: Estate) -> None:
+    """It failed for good: nothing of it is left, so the sweep ends with 0 and counts no remainder."""
+    whole = estate.plant(State.PENDING, owned=())
+    estate.rig.world.before.append(fail("create", "machine"))
+    swept = estate.sweep(interrupted=Interrupted.RESUME)
+    assert estate.state(whole) is State.ROLLED_BACK
+    assert not estate.living
+    assert (swept.exit_code, swept.counts["remained"]) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("how", "ends"), [(None, State.ROLLED_BACK), (Interrupted.REPORT, State.ROLLING_BACK)]
 )
