@@ -1,6 +1,6 @@
 """Other operators at awkward moments: what they ask for while a driver is at any of its instants.
 
-Each instant of a deployment, and of a rollback: before and after every call that changes something,
+Each instant of a deployment, a rollback and a destruction: before and after every call that changes something,
 and after every commit. (Before a commit the driver holds the row: a request waits for it, and comes
 right after.) The request comes from another process on the same database; the driver sees it at its
 next turn, or the command that asked drives once the driver has ended.
@@ -25,6 +25,7 @@ from tier1_engine.states import Goal, ResourceState, State
 pytestmark = pytest.mark.crash
 Ask = Callable[[Rig, str], None]
 BEFORE_COMMIT = "before commit"
+OWN_END = {"deploy": State.ACTIVE, "rollback": State.ROLLED_BACK, "destroy": State.DESTROYED}
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +69,11 @@ def destroy_but_keep(rig: Rig, id: str) -> None:
     engine.request(rig.parts, id, Goal.DESTROYED, retain=("disk",))
 
 
+def roll_back_but_keep_a_door(rig: Rig, id: str) -> None:
+    """With the net that it stands in."""
+    engine.request(rig.parts, id, Goal.ROLLED_BACK, retain=("door-1",))
+
+
 def resume(rig: Rig, id: str) -> None:
     """Is told who drives, and changes nothing; once nobody does, there is nothing left to do."""
     (seen,) = rig.store.summaries(deployment_id=id)
@@ -84,9 +90,23 @@ def two_at_once_one_keeps(rig: Rig, id: str) -> None:
     destroy(rig, id)
 
 
+KEPT = {
+    "roll_back_but_keep": {"disk"},
+    "destroy_but_keep": {"disk"},
+    "two_at_once_one_keeps": {"disk"},
+    "roll_back_but_keep_a_door": {"door-1", "net"},
+}
 ASKS: dict[str, Ask] = {
     ask.__name__: ask
-    for ask in (roll_back, destroy, roll_back_but_keep, destroy_but_keep, resume, two_at_once_one_keeps)
+    for ask in (
+        roll_back,
+        destroy,
+        roll_back_but_keep,
+        destroy_but_keep,
+        roll_back_but_keep_a_door,
+        resume,
+        two_at_once_one_keeps,
+    )
 }
 
 
@@ -100,7 +120,7 @@ def answered(ask: Ask, rig: Rig, id: str) -> bool:
 
 
 @pytest.mark.parametrize("ask", ASKS)
-@pytest.mark.parametrize("life", ["deploy", "rollback"])
+@pytest.mark.parametrize("life", LIVES)
 def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
     life: str, ask: str, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -116,15 +136,14 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
             assert stage.play(stage.life.command)
             assert len(taken) == 1
             assert stage.play(WAYS_OUT["resume"])  # what the command that asked does once nobody drives
-            own_end = (State.ACTIVE,) if life == "deploy" else (State.ROLLED_BACK,)
-            check(stage, own_end if ask == "resume" or not taken[0] else OUT)
-            check_kept(stage, taken[0] and "keep" in ask)
+            check(stage, (OWN_END[life],) if ask == "resume" or not taken[0] else OUT)
+            check_kept(stage, KEPT.get(ask, set()) if taken[0] else set())
             stage.close()
     record_property("promise", 6)
     record_property("points", len(points))
 
 
-def check_kept(stage: Stage, disk: bool) -> None:
-    """The disk where that was asked for and taken, and nothing else."""
+def check_kept(stage: Stage, kept: set[str]) -> None:
+    """What was asked for and taken, and nothing else."""
     rows = stage.rig.store.load(stage.id).resources.values()
-    assert {row.name for row in rows if row.state is ResourceState.RETAINED} == ({"disk"} if disk else set())
+    assert {row.name for row in rows if row.state is ResourceState.RETAINED} == kept
