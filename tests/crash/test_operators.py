@@ -15,16 +15,18 @@ from pathlib import Path
 import pytest
 
 from tests.crash.life import LIVES, OUT, WAYS_OUT, Stage, check, instants
-from tests.crash.process import Killer
+from tests.crash.process import Killer, gone_holder
 from tests.crash.test_matrix import told
 from tests.simulation.rig import Rig
-from tier1_engine import engine
+from tests.simulation.world import Crash
+from tier1_engine import engine, lease
 from tier1_engine.errors import DrivenByAnother, Refused
 from tier1_engine.states import Goal, ResourceState, State
 
 pytestmark = pytest.mark.crash
 Ask = Callable[[Rig, str], None]
 BEFORE_COMMIT = "before commit"
+LATE = 3.0
 OWN_END = {"deploy": State.ACTIVE, "rollback": State.ROLLED_BACK, "destroy": State.DESTROYED}
 
 
@@ -35,9 +37,14 @@ def _every_process_is_gone() -> None:
 
 @dataclass
 class Operator(Killer):
-    """Acts at one instant of another's driver."""
+    """Acts at one instant of another's driver.
+
+    Attributes:
+        dies: that driver is killed at the same instant.
+    """
 
     at: int = 0
+    dies: bool = False
     ask: Callable[[], None] = lambda: None
     asking: bool = False
 
@@ -51,6 +58,9 @@ class Operator(Killer):
                 self.ask()
             finally:
                 self.asking = False
+            if self.dies:
+                self.dead = True
+                raise Crash(what)
 
 
 def roll_back(rig: Rig, id: str) -> None:
@@ -143,7 +153,37 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
     record_property("points", len(points))
 
 
+@pytest.mark.parametrize("ask", ["destroy", "roll_back_but_keep", "two_at_once_one_keeps"])
+@pytest.mark.parametrize("life", LIVES)
+def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
+    life: str,
+    ask: str,
+    sqlite_template: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Nobody was left to see the request: it stands in the database, and whoever comes next heeds it."""
+    monkeypatch.setattr(lease, "this_process", gone_holder)
+    whole = instants(LIVES[life], sqlite_template, LATE)
+    points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
+    for at in points:
+        with told(f"{ask} and a kill at instant {at} of {len(whole)}: {whole[at - 1]}"):
+            operator = Operator(at=at, dies=True)
+            stage = Stage.set(LIVES[life], sqlite_template, LATE, operator)
+            taken: list[bool] = []
+            operator.ask = lambda: taken.append(answered(ASKS[ask], stage.rig, stage.id))  # noqa: B023
+            assert not stage.play(stage.life.command)
+            operator.at = 0
+            assert stage.play(WAYS_OUT["resume"])
+            check(stage, OUT if taken[0] else LIVES[life].ends["resume"])
+            check_kept(stage, KEPT.get(ask, set()) if taken[0] else set())
+            stage.close()
+    record_property("promise", 5)
+    record_property("points", len(points))
+
+
 def check_kept(stage: Stage, kept: set[str]) -> None:
-    """What was asked for and taken, and nothing else."""
+    """What was asked for and taken, as far as it was ever made, and nothing else."""
+    made = {n for n in kept if [t for t in stage.rig.world.of(n) if t not in stage.others]}
     rows = stage.rig.store.load(stage.id).resources.values()
-    assert {row.name for row in rows if row.state is ResourceState.RETAINED} == kept
+    assert {row.name for row in rows if row.state is ResourceState.RETAINED} == made
