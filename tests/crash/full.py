@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.crash.life import LIVES, WAYS_OUT, cut_and_recover, instants
+from tests.crash.life import ALL_LIVES, WAYS_OUT, cut_and_recover, instants
 from tests.crash.process import gone_holder
 from tier1_engine import database, lease
 
@@ -60,9 +60,9 @@ def walks(source: Path) -> list[Walk]:
     """All there are, in a fixed order."""
     return [
         Walk(life, way, seen, first)
-        for life in LIVES
+        for life in ALL_LIVES
         for seen in (AT_ONCE, LATE)
-        for whole in [len(instants(LIVES[life], source, seen))]
+        for whole in [len(instants(ALL_LIVES[life], source, seen))]
         for way in WAYS_OUT
         for first in range(1, whole + 1)
     ]
@@ -74,7 +74,9 @@ def walked(walk: Walk) -> Walked:
     failed: list[tuple[int, str]] = []
     for second in range(1, MAX_SECOND):
         try:
-            if not cut_and_recover(LIVES[walk.life], walk.way, _source(), walk.seen, [walk.first, second]):
+            if not cut_and_recover(
+                ALL_LIVES[walk.life], walk.way, _source(), walk.seen, [walk.first, second]
+            ):
                 return Walked(walk, second - 1, tuple(failed), time.perf_counter() - began)
         except Exception as error:  # noqa: BLE001 - whatever does not hold is on the table
             failed.append((second, f"{type(error).__name__}: {error}".splitlines()[0]))
@@ -176,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _begin_worker()
     if asked.replay:
         life, way, seen, first, second = asked.replay
-        cut_and_recover(LIVES[life], way, _source(), float(seen), [int(first), int(second)])
+        cut_and_recover(ALL_LIVES[life], way, _source(), float(seen), [int(first), int(second)])
         return 0
     asked.folder.mkdir(exist_ok=True)
     found = go_on(walks(_source()), asked.folder / f"{digest()}.jsonl", asked.workers)

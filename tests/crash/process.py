@@ -7,7 +7,8 @@ database or the account any more, not even what its `finally` blocks would do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -17,8 +18,9 @@ from sqlalchemy import Engine
 
 from tests.simulation.faults import name_of
 from tests.simulation.rig import Rig
-from tests.simulation.world import Crash, World
+from tests.simulation.world import Crash, SlowPool, VirtualClock, World
 from tier1_engine import lease
+from tier1_engine.pool import Call
 
 CHANGING = ("create", "set", "delete")
 
@@ -47,6 +49,32 @@ class Killer:
             raise Crash("dead already")
 
 
+KINDS = ("before a call", "executed, no reply yet", "replied, not committed", "before a commit", "committed")
+BEFORE_CALL, EXECUTED, REPLIED, BEFORE_COMMIT, COMMITTED = KINDS
+"""Of the instants; the proof asks for every one."""
+
+
+def points(instants: Sequence[str]) -> Counter[str]:
+    """How many instants there are of each kind that the proof asks for.
+
+    A commit that takes in replies is one of both: what a process knows and has not written is lost.
+    """
+    found: Counter[str] = Counter()
+    replied = False
+    for instant in instants:
+        when, _, what = instant.partition(" ")
+        if what != "commit":
+            found[BEFORE_CALL if when == "before" else EXECUTED] += 1
+            replied |= when == "after"
+        elif when == "before":
+            found[BEFORE_COMMIT] += 1
+            found[REPLIED] += replied
+            replied = False
+        else:
+            found[COMMITTED] += 1
+    return found
+
+
 def watch(rig: Rig, killer: Killer) -> None:
     """Put the killer's instants into the account and the database of a rig."""
 
@@ -62,6 +90,21 @@ def watch(rig: Rig, killer: Killer) -> None:
     rig.world.before.insert(0, before)
     rig.world.after.append(after)
     _tap(rig.store.engine).killer = killer
+
+
+class SpreadPool(SlowPool):
+    """AWS executes calls side by side, and their replies come one by one.
+
+    So a process is killed with several calls executed and unread, and each reply has a commit of its own.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock, send_seconds=0.0, reply_seconds=0.0)
+
+    def submit(self, call: Call) -> None:
+        answer = call()
+        self.reply_seconds = self.reply_seconds % 2.0 + 0.4
+        self.clock.after(self.reply_seconds, lambda: self.answers.append(answer))
 
 
 class _Tap:

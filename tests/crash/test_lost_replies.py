@@ -8,24 +8,33 @@ sweep finds it, and the last test shows its window.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.crash.life import DAY_SECONDS, LIVES, SETTINGS, WAYS_OUT, Stage, check
+from tests.crash.life import LIVES, OUT, SETTINGS, WAYS_OUT, Stage, check, sweep_later
 from tests.crash.test_matrix import told
-from tests.simulation.estate import Estate
 from tests.simulation.faults import name_of
+from tests.simulation.rig import plan
 from tests.simulation.world import Crash, Fault, World, unknown
+from tier1_engine import engine
 from tier1_engine.errors import Acted, CallError
-from tier1_engine.states import State
+from tier1_engine.states import Goal, Mode, State
 
 pytestmark = pytest.mark.crash
-STEPS = ("net", "door-1", "door-2", "disk", "machine")
+STEPS = tuple(step.name for step in plan().steps if step.mode is Mode.CREATE)
 WITH_TOKEN = ("disk", "machine")
 LATE = SETTINGS.visibility_grace_seconds * 4
-OPERATIONS = [("create", step) for step in STEPS] + [("delete", step) for step in STEPS]
+SOON_SECONDS = 1.0
+"""And seen 3 s after that: within the grace."""
+SET = ("net", "door-1", "door-2")
+OPERATIONS = [
+    *(("create", step) for step in STEPS),
+    *(("set", step) for step in SET),
+    *(("delete", step) for step in STEPS),
+]
 Where = tuple[str, str]
 Lose = Callable[[CallError], BaseException]
 """What is raised in the place of a reply: the error that the driver gets, or the end of its process."""
@@ -80,30 +89,42 @@ def reset(world: World, where: Where, lose: Lose) -> None:
     world.before.append(once(where, do))
 
 
+def soon(world: World, where: Where, lose: Lose) -> None:
+    """No reply, as of a call in flight when the process died; AWS executes it within the grace."""
+    _execute_after(SOON_SECONDS, world, where, lose)
+
+
 def late(world: World, where: Where, lose: Lose) -> None:
     """No reply; AWS executes it when the grace is long over."""
+    _execute_after(LATE, world, where, lose)
 
+
+def _execute_after(seconds: float, world: World, where: Where, lose: Lose) -> None:
     def do(world: World, parameters: Mapping[str, Any]) -> None:
         asked = dict(parameters)
-        world.clock.after(LATE, lambda: execute_late(world, where[0], asked))
+        world.clock.after(seconds, lambda: execute_late(world, where[0], asked))
         raise lose(unknown())
 
     world.before.append(once(where, do))
 
 
 def execute_late(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+    """AWS refuses by itself what is about something that is gone by then."""
     if operation == "create":
-        world.make(parameters)
+        with suppress(CallError):
+            world.make(parameters)
+    elif operation == "set":
+        world.things[parameters["id"]].settings.add(parameters["setting"])
     elif (thing := world.things[parameters["id"]]).deleting_since is None:
         thing.deleting_since = world.clock.seconds
 
 
-WAYS = {way.__name__: way for way in (cut, delayed, server_error, reset, late)}
+WAYS = {way.__name__: way for way in (cut, delayed, server_error, reset, soon, late)}
 
 
 def lost(source: Path, way: str, where: Where, *, killed: bool) -> Stage:
     """A life that loses the reply, and goes on to its end; after a kill by a resume."""
-    life = LIVES["deploy" if where[0] == "create" else "destroy"]
+    life = LIVES["destroy" if where[0] == "delete" else "deploy"]
     stage = Stage.set(life, source, visible_after=3.0)
 
     def lose(error: CallError) -> BaseException:
@@ -124,15 +145,15 @@ def lost(source: Path, way: str, where: Where, *, killed: bool) -> Stage:
 def test_whatever_becomes_of_a_reply_nothing_is_made_twice_or_left(
     way: str, killed: bool, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Every create of a deployment, every deletion of a destruction. What is executed late without a key
-    is the next test's.
+    """Every create and setting of a deployment, every deletion of a destruction. A create that is executed
+    late without a key is the next test's.
     """
     wheres = [where for where in OPERATIONS if (way, where[0]) != ("late", "create") or has_key(where)]
     for where in wheres:
         with told(f"{way}: {where}"):
             stage = lost(sqlite_template, way, where, killed=killed)
             stage.rig.clock.move_to(stage.rig.clock.seconds + 2 * LATE)
-            check(stage, (State.ACTIVE if where[0] == "create" else State.DESTROYED,))
+            check(stage, (State.DESTROYED if where[0] == "delete" else State.ACTIVE,))
             stage.close()
     record_property("promise", 2)
     record_property("points", len(wheres))
@@ -153,7 +174,7 @@ def test_what_is_executed_after_the_grace_without_a_key_is_found_by_a_sweep(
     stage = lost(sqlite_template, "late", ("create", step), killed=killed)
     world = stage.rig.world
     record = stage.rig.store.load(stage.id)
-    wanted = {row.aws_id for row in record.resources.values()}
+    wanted = {row.aws_id for row in record.resources.values()} | {thing.id for thing in stage.others}
     assert record.deployment.state is State.ACTIVE
     assert {thing.id for thing in world.living()} == wanted
 
@@ -162,11 +183,44 @@ def test_what_is_executed_after_the_grace_without_a_key_is_found_by_a_sweep(
     (second,) = [thing for thing in world.living() if thing.id not in wanted]
     assert name_of(world, {"id": second.id}) == step
 
-    stage.rig.clock.move_to(stage.rig.clock.seconds + DAY_SECONDS)
-    estate = Estate(stage.rig)
-    estate.world()
-    estate.sweep(orphans=True)
+    sweep_later(stage.rig)
     assert {thing.id for thing in world.living()} == wanted
     assert stage.rig.store.load(stage.id).deployment.state is State.ACTIVE
     record_property("promise", 7)
     record_property("points", 1)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
+def test_what_is_executed_after_it_was_rolled_back_is_found_by_a_sweep(
+    killed: bool, sqlite_template: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """The window: from its late execution to the next sweep it stands though all was rolled back, with a
+    key or without. What needs something that is gone by then AWS refuses.
+    """
+    stood = {step: rolled_back_before(step, sqlite_template, killed=killed) for step in STEPS}
+    assert {step for step, later in stood.items() if later} == {"net", "disk"}
+    record_property("promise", 7)
+    record_property("points", len(STEPS))
+
+
+def rolled_back_before(step: str, source: Path, *, killed: bool) -> list[str]:
+    """Roll back while a create is under way that AWS executes afterwards; answer what then stood."""
+    stage = Stage.set(LIVES["deploy"], source, visible_after=3.0)
+
+    def lose(error: CallError) -> BaseException:
+        engine.request(stage.rig.parts, stage.id, Goal.ROLLED_BACK)
+        stage.killer.dead = killed
+        return Crash("in the place of a reply") if killed else error
+
+    _execute_after(LATE * 10, stage.rig.world, ("create", step), lose)
+    assert stage.play(LIVES["deploy"].command) is not killed
+    with told(f"late, after the rollback: {step}"):
+        assert stage.play(WAYS_OUT["resume"])
+        check(stage, OUT)
+        stage.rig.clock.move_to(stage.rig.clock.seconds + LATE * 20)
+        ours = [thing for thing in stage.rig.world.living() if thing not in stage.others]
+        assert all(thing.tags["Name"].endswith(f"-{step}") for thing in ours)
+        sweep_later(stage.rig)
+        check(stage, OUT)
+    stage.close()
+    return [thing.id for thing in ours]

@@ -1,6 +1,6 @@
 """Other operators at awkward moments: what they ask for while a driver is at any of its instants.
 
-Each instant of a deployment, and of a rollback: before and after every call that changes something,
+Each instant of a deployment, a rollback and a destruction: before and after every call that changes something,
 and after every commit. (Before a commit the driver holds the row: a request waits for it, and comes
 right after.) The request comes from another process on the same database; the driver sees it at its
 next turn, or the command that asked drives once the driver has ended.
@@ -15,16 +15,19 @@ from pathlib import Path
 import pytest
 
 from tests.crash.life import LIVES, OUT, WAYS_OUT, Stage, check, instants
-from tests.crash.process import Killer
+from tests.crash.process import Killer, gone_holder
 from tests.crash.test_matrix import told
 from tests.simulation.rig import Rig
-from tier1_engine import engine
+from tests.simulation.world import Crash
+from tier1_engine import engine, lease
 from tier1_engine.errors import DrivenByAnother, Refused
 from tier1_engine.states import Goal, ResourceState, State
 
 pytestmark = pytest.mark.crash
 Ask = Callable[[Rig, str], None]
 BEFORE_COMMIT = "before commit"
+LATE = 3.0
+OWN_END = {"deploy": State.ACTIVE, "rollback": State.ROLLED_BACK, "destroy": State.DESTROYED}
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +37,14 @@ def _every_process_is_gone() -> None:
 
 @dataclass
 class Operator(Killer):
-    """Acts at one instant of another's driver."""
+    """Acts at one instant of another's driver.
+
+    Attributes:
+        dies: that driver is killed at the same instant.
+    """
 
     at: int = 0
+    dies: bool = False
     ask: Callable[[], None] = lambda: None
     asking: bool = False
 
@@ -50,6 +58,9 @@ class Operator(Killer):
                 self.ask()
             finally:
                 self.asking = False
+            if self.dies:
+                self.dead = True
+                raise Crash(what)
 
 
 def roll_back(rig: Rig, id: str) -> None:
@@ -68,6 +79,11 @@ def destroy_but_keep(rig: Rig, id: str) -> None:
     engine.request(rig.parts, id, Goal.DESTROYED, retain=("disk",))
 
 
+def roll_back_but_keep_a_door(rig: Rig, id: str) -> None:
+    """With the net that it stands in."""
+    engine.request(rig.parts, id, Goal.ROLLED_BACK, retain=("door-1",))
+
+
 def resume(rig: Rig, id: str) -> None:
     """Is told who drives, and changes nothing; once nobody does, there is nothing left to do."""
     (seen,) = rig.store.summaries(deployment_id=id)
@@ -84,9 +100,23 @@ def two_at_once_one_keeps(rig: Rig, id: str) -> None:
     destroy(rig, id)
 
 
+KEPT = {
+    "roll_back_but_keep": {"disk"},
+    "destroy_but_keep": {"disk"},
+    "two_at_once_one_keeps": {"disk"},
+    "roll_back_but_keep_a_door": {"door-1", "net"},
+}
 ASKS: dict[str, Ask] = {
     ask.__name__: ask
-    for ask in (roll_back, destroy, roll_back_but_keep, destroy_but_keep, resume, two_at_once_one_keeps)
+    for ask in (
+        roll_back,
+        destroy,
+        roll_back_but_keep,
+        destroy_but_keep,
+        roll_back_but_keep_a_door,
+        resume,
+        two_at_once_one_keeps,
+    )
 }
 
 
@@ -100,7 +130,7 @@ def answered(ask: Ask, rig: Rig, id: str) -> bool:
 
 
 @pytest.mark.parametrize("ask", ASKS)
-@pytest.mark.parametrize("life", ["deploy", "rollback"])
+@pytest.mark.parametrize("life", LIVES)
 def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
     life: str, ask: str, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -116,15 +146,44 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
             assert stage.play(stage.life.command)
             assert len(taken) == 1
             assert stage.play(WAYS_OUT["resume"])  # what the command that asked does once nobody drives
-            own_end = (State.ACTIVE,) if life == "deploy" else (State.ROLLED_BACK,)
-            check(stage, own_end if ask == "resume" or not taken[0] else OUT)
-            check_kept(stage, taken[0] and "keep" in ask)
+            check(stage, (OWN_END[life],) if ask == "resume" or not taken[0] else OUT)
+            check_kept(stage, KEPT.get(ask, set()) if taken[0] else set())
             stage.close()
     record_property("promise", 6)
     record_property("points", len(points))
 
 
-def check_kept(stage: Stage, disk: bool) -> None:
-    """The disk where that was asked for and taken, and nothing else."""
+@pytest.mark.parametrize("ask", ["destroy", "roll_back_but_keep", "two_at_once_one_keeps"])
+@pytest.mark.parametrize("life", LIVES)
+def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
+    life: str,
+    ask: str,
+    sqlite_template: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Nobody was left to see the request: it stands in the database, and whoever comes next heeds it."""
+    monkeypatch.setattr(lease, "this_process", gone_holder)
+    whole = instants(LIVES[life], sqlite_template, LATE)
+    points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
+    for at in points:
+        with told(f"{ask} and a kill at instant {at} of {len(whole)}: {whole[at - 1]}"):
+            operator = Operator(at=at, dies=True)
+            stage = Stage.set(LIVES[life], sqlite_template, LATE, operator)
+            taken: list[bool] = []
+            operator.ask = lambda: taken.append(answered(ASKS[ask], stage.rig, stage.id))  # noqa: B023
+            assert not stage.play(stage.life.command)
+            operator.at = 0
+            assert stage.play(WAYS_OUT["resume"])
+            check(stage, OUT if taken[0] else LIVES[life].ends["resume"])
+            check_kept(stage, KEPT.get(ask, set()) if taken[0] else set())
+            stage.close()
+    record_property("promise", 5)
+    record_property("points", len(points))
+
+
+def check_kept(stage: Stage, kept: set[str]) -> None:
+    """What was asked for and taken, as far as it was ever made, and nothing else."""
+    made = {n for n in kept if [t for t in stage.rig.world.of(n) if t not in stage.others]}
     rows = stage.rig.store.load(stage.id).resources.values()
-    assert {row.name for row in rows if row.state is ResourceState.RETAINED} == ({"disk"} if disk else set())
+    assert {row.name for row in rows if row.state is ResourceState.RETAINED} == made
