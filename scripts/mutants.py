@@ -164,22 +164,16 @@ def page(fates: Iterable[Fate]) -> str:
         f"| `{fate.test or fate.problem}` | {fate.seconds:.0f} |"
         for fate in fates
     ]
-    return "\n".join(
-        (
-            NOTICE,
-            "",
-            "# Mutants",
-            "",
-            "Does the proof bite? Each line is a way to break one promise of [guarantees](guarantees.md), "
-            "kept as a patch in `tests/mutants/`, with the first test that fails when it is applied. "
-            "`make mutants` tries all of them and writes this page; it fails when one survives.",
-            "",
-            "| mutant | promise | what it breaks | first test that fails | s |",
-            "| --- | --- | --- | --- | --- |",
-            *rows,
-            "",
-        )
+    intro = (
+        "Does the proof bite? Each line is a way to break one promise of [guarantees](guarantees.md), "
+        "kept as a patch in `tests/mutants/`, with the first test that fails when it is applied. "
+        "`make mutants` tries all of them and writes this page; it fails when one survives."
     )
+    head = [
+        "| mutant | promise | what it breaks | first test that fails | s |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([NOTICE, "", "# Mutants", "", intro, "", *head, *rows, ""])
 
 
 def named_on(text: str) -> list[str]:
