@@ -50,6 +50,10 @@ MAIN_JOB := $(foreach part,life interrupted db reading refusals terminal,tests/i
 plain: env ## Try the commands of the main job on moto without AWS's manners (some five minutes)
 	TIER1_TEST_SANDBOX=plain $(BIN)/python -m pytest -n $(WORKERS) $(MAIN_JOB) $(ARGS)
 
+.PHONY: mutants
+mutants: env ## Break each promise on purpose and see a test fail (some minutes; ARGS="NAME" for one)
+	WORKERS=$(WORKERS) $(BIN)/python -m scripts.mutants $(ARGS)
+
 .PHONY: lint
 lint: env ## Check format, style, types and layers
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +21,14 @@ Thing = Mapping[str, Any]
 
 
 class Account:
-    """One region of the local AWS at `endpoint`; it has things of its own, such as a default VPC."""
+    """One region of the local AWS at `endpoint`; it has things of its own, such as a default VPC.
 
-    def __init__(self, endpoint: str) -> None:
+    Args:
+        directory: the state directory of that local AWS, by which `tests.census` looks into it.
+    """
+
+    def __init__(self, endpoint: str, directory: Path) -> None:
+        self.directory = directory
         session = boto3.Session("testing", "testing", region_name=REGION)
         self.endpoint = endpoint
         self._ec2 = session.client("ec2", endpoint_url=endpoint)

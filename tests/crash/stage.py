@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.census import WATCH
 from tests.crash.account import REGION, Account
 from tests.environment import hear_signals
 from tests.integration.command import TIER1, Result
@@ -86,10 +87,13 @@ class Stage:
     @classmethod
     def set(cls, account: Account, proxy: Proxy, folder: Path, database: Path) -> Stage:
         """Set it with an empty account and a copy of an empty database, which saves making one."""
+        WATCH.leave(account.directory)  # what an earlier stage left is compared before it goes
         account.empty()
+        WATCH.sandbox(account.directory)
         (folder / "spec.yaml").write_text(SPEC)
         stage = cls(account, proxy, folder, dict(QUICK))
         shutil.copyfile(database, stage.database)
+        WATCH.databases.add(f"sqlite:///{stage.database}")
         return stage
 
     @property

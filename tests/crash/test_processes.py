@@ -94,7 +94,7 @@ class Undisturbed:
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """One local AWS for the module; every stage finds it as new."""
     directory = tmp_path_factory.mktemp("local-aws")
-    yield Account(str(sandbox.start(directory).endpoint))
+    yield Account(str(sandbox.start(directory).endpoint), directory)
     sandbox.stop(directory)
 
 

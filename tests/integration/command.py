@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tests.census import WATCH
 from tests.environment import hear_signals
 from tests.unit.rows import AT, deployment, step
 from tier1_engine.states import State
@@ -60,6 +61,7 @@ class Command:
     begun: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
+        WATCH.command({**self.environment, **environment}, stops=arguments[:2] == ("sandbox", "stop"))
         done = subprocess.run(
             [*TIER1, *arguments],
             cwd=self.folder,
@@ -71,10 +73,12 @@ class Command:
             timeout=LIMIT_SECONDS,
             check=False,
         )
+        WATCH.ended()
         return Result(done.returncode, done.stdout, done.stderr)
 
     def begin(self, *arguments: str) -> Running:
         """Start it and go on."""
+        WATCH.command(self.environment, waited_for=False)
         process = subprocess.Popen(
             [*TIER1, *arguments],
             cwd=self.folder,

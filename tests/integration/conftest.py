@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import tier1_engine
+from tests.census import WATCH
 from tests.environment import on_plain_moto
 from tests.integration import warm_aws
 from tests.integration.command import Command
@@ -22,6 +23,8 @@ from tier1_engine import sandbox
 from tier1_engine.sandbox.state import Options
 
 ON_PLAIN_MOTO = on_plain_moto()
+FOLDERS: dict[str, Path] = {}
+"""The state directory of each local AWS, by its endpoint."""
 
 
 @pytest.fixture(scope="session")
@@ -31,16 +34,18 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
         started = sandbox.start(directory, options=Options(strict=not ON_PLAIN_MOTO))
+    FOLDERS[str(started.endpoint)] = directory
     yield str(started.endpoint)
     sandbox.stop(directory)
 
 
 @pytest.fixture
 def aws(local_aws: str) -> str:
-    """The endpoint of an account with nothing in it."""
+    """The endpoint of an account with nothing in it; what a test leaves there is compared at its end."""
     request = urllib.request.Request(f"{local_aws}/moto-api/reset", method="POST")  # noqa: S310 - loopback
     with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
         assert reply.status == 200
+    WATCH.sandbox(FOLDERS[local_aws])
     return local_aws
 
 

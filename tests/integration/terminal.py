@@ -12,6 +12,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from tests.census import WATCH
 from tests.environment import hear_signals
 from tests.integration.command import LIMIT_SECONDS, TIER1, Command
 
@@ -27,6 +28,7 @@ class Terminal:
     """One command on a terminal of its own."""
 
     def __init__(self, command: Command, *arguments: str, **environment: str) -> None:
+        WATCH.command(command.environment, waited_for=False)
         self._near, far = pty.openpty()
         colours = {name: value for name, value in command.environment.items() if name != "NO_COLOR"}
         self._process = subprocess.Popen(

@@ -12,7 +12,19 @@ from tests.integration.command import Command
 from tier1_engine.sandbox import stage as stages
 from tier1_engine.sandbox.stage import Stage
 
-KEYS = ["kind", "id", "region", "state", "deployment", "resource", "name", "part_of", "default"]
+KEYS = [
+    "kind",
+    "id",
+    "region",
+    "state",
+    "deployment",
+    "resource",
+    "name",
+    "part_of",
+    "default",
+    "tags",
+    "attributes",
+]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.conftest import FOLDERS
 from tests.integration.test_cli_life import (
     test_a_deployment_is_made_shown_and_destroyed,
     test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason,
@@ -35,5 +36,6 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
         started = sandbox.start(directory, options=Options(strict=False))
+    FOLDERS[str(started.endpoint)] = directory
     yield str(started.endpoint)
     sandbox.stop(directory)

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from tests.simulation import census
 from tier1_engine import database
 from tier1_engine.store import Store
 
@@ -46,6 +47,7 @@ def fast_store(name: str, source: Path) -> Store:
     path = memory_folder() / f"{name}.db"
     engine = unsynced_engine(path)
     if earlier := _latest.pop(path, None):
+        census.leave(earlier)
         earlier.close()
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

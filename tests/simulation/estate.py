@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from tests.simulation import census
 from tests.simulation.rig import Rig, plan
 from tests.simulation.world import SimCloud, Thing, VirtualClock, World
 from tests.unit.rows import deployment, resource, step
@@ -58,6 +59,8 @@ class Estate:
             first = not self.worlds
             world = self.rig.world if first else World(self.rig.clock, numbers=self.rig.world.numbers)
             self.worlds[region] = world
+            if not first:
+                census.watch(world, self.rig.store)
         return self.worlds[region]
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tests.simulation import census
 from tests.simulation.kinds import SimCheck, registry
 from tests.simulation.world import InlinePool, SimCloud, VirtualClock, World
 from tier1_engine import engine
@@ -74,6 +75,7 @@ class Rig:
         self.pool = lambda: InlinePool(self.clock)
         numbers = itertools.count(1)
         self.ids = lambda: f"{next(numbers):020d}"
+        census.watch(self.world, self.store)
 
     @property
     def parts(self) -> Parts:

@@ -49,15 +49,30 @@ def test_a_deletion_is_recorded_only_when_a_look_says_that_it_is_gone(rig: Rig) 
     """At no commit does a row read `deleted` while AWS still has the object."""
     rig.world.gone_after = 45.0
     id = active(rig)
-
-    class Watching:
-        def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
-            living = {t.id for t in rig.world.living()}
-            gone = {r.aws_id for r in record.resources.values() if r.state is ResourceState.DELETED}
-            assert not living & gone
-
-    rig.observer = Watching()
+    rig.observer = NothingTooEarly(rig)
     assert rig.ask(id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
+
+
+@pytest.mark.parametrize("operation", ["describe", "delete"])
+def test_a_call_that_fails_proves_no_deletion(rig: Rig, operation: str) -> None:
+    """It is throttled, before the deletion and after it: that says nothing about the object."""
+    rig.world.gone_after = 45.0
+    id = active(rig)
+    rig.observer = NothingTooEarly(rig)
+    rig.world.before.append(fail(operation, "disk", error=lambda: refused("Throttling"), times=5))
+    assert rig.ask(id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
+
+
+class NothingTooEarly:
+    """Watches that no row reads `deleted` while its object exists."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
+        living = {t.id for t in self._rig.world.living()}
+        gone = {r.aws_id for r in record.resources.values() if r.state is ResourceState.DELETED}
+        assert not living & gone
 
 
 def test_what_is_already_gone_is_no_error(rig: Rig) -> None:

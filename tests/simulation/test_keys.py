@@ -169,6 +169,7 @@ def test_two_of_one_key_the_oldest_is_adopted_and_the_other_deleted(rig: Rig) ->
     assert not rig.world.exists(rig.world.things["net-twin"])
 
 
+@pytest.mark.leaves("a stray that would not delete yet", "twice")
 def test_a_stray_is_never_adopted_in_the_place_of_what_is_gone(rig: Rig) -> None:
     """It would not delete and carries the same tag; the net that was removed is made anew all the same."""
     rig.world.ready_after, rig.world.shown_gone = 30.0, 1e9
@@ -203,6 +204,7 @@ def test_a_stray_that_would_not_delete_is_a_warning_of_the_active_deployment(rig
     assert not rig.world.living()
 
 
+@pytest.mark.leaves("a stray that would not delete", "twice")
 def test_a_stray_is_given_the_deletions_whole_time_and_no_more(rig: Rig) -> None:
     """It is used by something that does not go: after the deadline it is left, with a warning."""
     rig.world.ready_after = 90.0

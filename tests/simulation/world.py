@@ -129,6 +129,9 @@ class World:
 
     Attributes:
         ready_after, visible_after, gone_after: virtual seconds.
+        made: ids of what a call made; all else was put there by a test.
+        by_hand: ids of what somebody else has deleted.
+        on_call: told of each call before it is executed.
         shown_gone: how long what is gone is still shown, as ended.
         listed_gone: how long lists by the deployment's tag still show what is gone, as if it stood.
         natural: kinds of which AWS makes no second one for the same resource.
@@ -151,6 +154,9 @@ class World:
     after: list[Fault] = field(default_factory=list)
     executed_creates: dict[str, int] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    made: set[str] = field(default_factory=set)
+    by_hand: set[str] = field(default_factory=set)
+    on_call: Callable[[], None] = lambda: None
 
     def living(self) -> list[Thing]:
         return [thing for thing in self.things.values() if self.exists(thing)]
@@ -183,7 +189,8 @@ class World:
         return thing
 
     def remove_by_hand(self, thing: Thing) -> None:
-        """Somebody deletes it in the AWS console; it is gone at once."""
+        """Somebody deletes it in the AWS console, or AWS does so itself; it is gone at once."""
+        self.by_hand.add(thing.id)
         thing.deleting_since = self.clock.seconds - self.gone_after
 
     def executed(self, operation: str) -> list[str]:
@@ -197,6 +204,7 @@ class World:
     # --- what a call does
 
     def execute(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self.on_call()
         self.calls.append((operation, str(parameters.get("id") or parameters.get("step") or "")))
         for fault in list(self.before):
             fault(self, operation, parameters)
@@ -222,6 +230,7 @@ class World:
             f"{kind}-{next(self.numbers):04}", kind, dict(tags), key, self.clock.seconds, tuple(needs)
         )
         self.things[thing.id] = thing
+        self.made.add(thing.id)
         self.executed_creates[tag] = self.executed_creates.get(tag, 0) + 1
         return {"id": thing.id}
 

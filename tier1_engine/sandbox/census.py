@@ -7,7 +7,8 @@ so that a day on which every call fails cannot hide what is left; it changes not
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any, Final, TypedDict
 
 OWNER: Final = "tier1:deployment"
@@ -30,6 +31,8 @@ class Thing:
         name: of its `Name` tag, else its own name.
         part_of: the id of what it comes and goes with (the volume of an instance).
         default: of the region's default VPC, or AWS's own.
+        tags: all of them. A mount target has none.
+        attributes: what else can be changed of it, by the names that moto has for it.
     """
 
     kind: str
@@ -41,6 +44,8 @@ class Thing:
     name: str | None = None
     part_of: str | None = None
     default: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+    attributes: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -101,6 +106,7 @@ def _of_ec2(backend: Any) -> Iterator[Thing]:
             str(address.allocation_id or address.public_ip),
             region,
             state=f"at {holder}" if holder else None,
+            attributes=attributes(address),
             **_owner(_ec2_tags(backend, address.allocation_id), str(address.public_ip)),
         )
 
@@ -164,6 +170,7 @@ def _tagged(
         state=str(state) if state else None,
         part_of=part_of,
         default=own.has(kind, thing),
+        attributes=attributes(thing),
         **_owner(tags, name),
     )
 
@@ -202,7 +209,12 @@ def _of_efs(backend: Any) -> Iterator[Thing]:
         tags = _tag_dict(backend.list_tags_for_resource(file_system.file_system_id))
         owner = _owner(tags)
         yield Thing(
-            "file system", file_system.file_system_id, region, state=file_system.life_cycle_state, **owner
+            "file system",
+            file_system.file_system_id,
+            region,
+            state=file_system.life_cycle_state,
+            attributes=attributes(file_system),
+            **owner,
         )
         for target in file_system.iter_mount_targets():
             # A mount target has no tags: it is its file system's.
@@ -213,6 +225,7 @@ def _of_efs(backend: Any) -> Iterator[Thing]:
                 state=target.life_cycle_state,
                 deployment=owner["deployment"],
                 name=file_system.file_system_id,
+                attributes=attributes(target),
             )
 
 
@@ -228,7 +241,8 @@ def _of_iam(backend: Any) -> Iterator[Thing]:
 
 
 def _identity(kind: str, thing: Any) -> Thing:
-    return Thing(kind, str(thing.name), GLOBAL, **_owner(_tag_dict(thing.tags), str(thing.name)))
+    owner = _owner(_tag_dict(thing.tags), str(thing.name))
+    return Thing(kind, str(thing.name), GLOBAL, attributes=attributes(thing), **owner)
 
 
 def _tag_dict(tags: Any) -> dict[str, str]:
@@ -241,6 +255,7 @@ class _Owner(TypedDict):
     deployment: str | None
     resource: str | None
     name: str | None
+    tags: Mapping[str, str]
 
 
 def _owner(tags: Mapping[str, str], name: str | None = None) -> _Owner:
@@ -249,4 +264,45 @@ def _owner(tags: Mapping[str, str], name: str | None = None) -> _Owner:
         "deployment": tags.get(OWNER),
         "resource": tags.get(RESOURCE),
         "name": tags.get("Name") or name,
+        "tags": dict(tags),
     }
+
+
+# --- attributes
+
+
+NOT_ITS_OWN: Final = frozenset(
+    {
+        "attachment_count",  # of a policy: other roles raise it
+        "backend",
+        "ec2_backend",
+        "enis",  # of a group: instances of others
+        "tags",  # told apart
+    }
+)
+"""What moto keeps at an object that is no attribute of it, or that others change."""
+DEPTH: Final = 2
+"""Rules and routes are objects of their own, at which what they refer to stands by its id."""
+
+
+def attributes(thing: Any, depth: int = DEPTH) -> dict[str, Any]:
+    """What can be said of an object of moto's as JSON; what it refers to is named by its id."""
+    return {
+        name: _plain(value, depth)
+        for name, value in sorted(vars(thing).items())
+        if not name.startswith("_") and name not in NOT_ITS_OWN and not callable(value)
+    }
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, depth) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner, depth) for inner in value]
+    if depth > 1 and hasattr(value, "__dict__"):
+        return attributes(value, depth - 1)
+    return str(getattr(value, "id", None) or getattr(value, "arn", None) or type(value).__name__)
