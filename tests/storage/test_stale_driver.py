@@ -14,21 +14,25 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.storage.test_real_failures import SEEN_SECONDS, until_somebody_waits
 from tests.unit.rows import AT, SteppedClock, driven
+from tier1_engine import store
 from tier1_engine.errors import LeaseLost
+from tier1_engine.fence import check_fence
 from tier1_engine.lease import take, this_process
 from tier1_engine.record import Note, StepSet
 from tier1_engine.store import Store
 
 LONG_AFTER = 10_000.0
+LOOK_SECONDS = 0.5
 
 
 @contextmanager
-def instead_of(store: Store, name: str, act: Callable[[Callable[[], object]], None]) -> Iterator[None]:
+def instead_of(of: Store, name: str, act: Callable[[Callable[[], object]], None]) -> Iterator[None]:
     """Act at the commit or the begin of a store's transactions, which is handed over."""
-    dialect: Any = store.engine.dialect
+    dialect: Any = of.engine.dialect
     usual = getattr(dialect, name)
     setattr(dialect, name, lambda connection: act(lambda: usual(connection)))
     try:
@@ -37,21 +41,29 @@ def instead_of(store: Store, name: str, act: Callable[[Callable[[], object]], No
         setattr(dialect, name, usual)
 
 
-def until_it_waits(url: str, begun: threading.Event) -> None:
-    """The stale commit stands before a lock: Postgres says so; on SQLite it can only stand at its begin."""
+def until_it_waits(url: str, begun: threading.Event, compared: threading.Event) -> None:
+    """The stale commit stands before a lock, and has not looked at the fence.
+
+    Postgres says who waits. SQLite does not: there it gets the time in which it would have looked.
+    """
     assert begun.wait(SEEN_SECONDS)
     if url.startswith("postgresql"):
         with psycopg.connect(url, autocommit=True) as watching:
             until_somebody_waits(watching)
+    else:
+        compared.wait(LOOK_SECONDS)
+    assert not compared.is_set(), "it compared its fence with a row that it had not locked"
 
 
 def test_a_commit_that_waited_for_a_takeover_writes_nothing(
-    any_database_url: str, record_property: Callable[[str, object], None]
+    any_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """It begins after the other has written its term, and before that is committed."""
     stale, other = Store.open(any_database_url), Store.open(any_database_url)
     record, old = driven(stale)
-    begun = threading.Event()
+    begun, compared = threading.Event(), threading.Event()
     ends: list[str] = []
 
     def write() -> None:
@@ -62,11 +74,16 @@ def test_a_commit_that_waited_for_a_takeover_writes_nothing(
         else:
             ends.append("written")
 
+    def look(*values: Any) -> None:
+        compared.set()
+        check_fence(*values)
+
+    monkeypatch.setattr(store, "check_fence", look)
     thread = threading.Thread(target=write)
 
     def at_commit(commit: Callable[[], object]) -> None:
         thread.start()
-        until_it_waits(any_database_url, begun)
+        until_it_waits(any_database_url, begun, compared)
         commit()
 
     def at_begin(begin: Callable[[], object]) -> None:
@@ -78,6 +95,7 @@ def test_a_commit_that_waited_for_a_takeover_writes_nothing(
             other, "d1", replace(this_process(), host="elsewhere"), 60.0, SteppedClock(seconds=LONG_AFTER)
         )
         thread.join(SEEN_SECONDS)
+    assert compared.is_set()
     assert new.term == old.term + 1
     assert ends == ["lost"]
     assert other.load("d1").steps["net"].attempts == 0
