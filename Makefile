@@ -37,7 +37,7 @@ crash: env ## Kill, stop, refuse and cut the real command at its calls (some six
 	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/crash/test_processes.py $(ARGS)
 
 .PHONY: crash-full
-crash-full: env ## Kill every recovery of every kill, too; goes on where it was interrupted (an hour)
+crash-full: env ## Kill every recovery of every kill, too; goes on where it was interrupted (hours)
 	$(BIN)/python -m tests.crash.full --workers $(WORKERS) $(ARGS)
 
 .PHONY: long

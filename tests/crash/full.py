@@ -4,7 +4,7 @@
     python -m tests.crash.full --replay LIFE WAY SEEN FIRST SECOND
 
 What is done is written down as it goes, so that an interrupted run goes on where it was. A change of
-the sources begins a new one.
+the sources begins a new one. Exit codes: 0 all is clean, 1 a pair failed, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -20,9 +22,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 
-from tests.crash.life import ALL_LIVES, WAYS_OUT, cut_and_recover, instants
+from tests.crash.life import ALL_LIVES, EXCLUDED, WAYS_OUT, cut_and_recover, instants
 from tests.crash.process import gone_holder
+from tests.simulation import databases
 from tier1_engine import database, lease
 
 AT_ONCE, LATE = 0.0, 3.0
@@ -68,37 +72,34 @@ def walks(source: Path) -> list[Walk]:
     ]
 
 
-def walked(walk: Walk) -> Walked:
+def walked(walk: Walk, source: Path) -> Walked:
     """Kill the recovery at its first instant, its second, and so on, until it has ended before."""
     began = time.perf_counter()
     failed: list[tuple[int, str]] = []
     for second in range(1, MAX_SECOND):
         try:
-            if not cut_and_recover(
-                ALL_LIVES[walk.life], walk.way, _source(), walk.seen, [walk.first, second]
-            ):
+            kills = [walk.first, second]
+            if not cut_and_recover(ALL_LIVES[walk.life], walk.way, source, walk.seen, kills):
                 return Walked(walk, second - 1, tuple(failed), time.perf_counter() - began)
         except Exception as error:  # noqa: BLE001 - whatever does not hold is on the table
             failed.append((second, f"{type(error).__name__}: {error}".splitlines()[0]))
     raise AssertionError(f"{walk} has no end")
 
 
-_made: list[Path] = []
+def empty_database(folder: Path) -> Path:
+    """The one from which those of the walks are copied."""
+    path = folder / "empty.db"
+    engine = database.connect(f"sqlite:///{path}")
+    database.upgrade(engine)
+    engine.dispose()
+    return path
 
 
-def _source() -> Path:
-    """An empty database of this process, from which those of the walks are copied."""
-    if not _made:
-        path = Path(tempfile.mkdtemp(prefix="tier1-crash-")) / "tier1.db"
-        engine = database.connect(f"sqlite:///{path}")
-        database.upgrade(engine)
-        engine.dispose()
-        _made.append(path)
-    return _made[0]
-
-
-def _begin_worker() -> None:
-    """A killed driver was this very process: its holder must look gone, so that takeover is at once."""
+def begin(folder: Path) -> None:
+    """Give this process databases of its own, and let a driver that it killed look gone: that was itself."""
+    own = folder / str(os.getpid())
+    own.mkdir()
+    databases.memory_folder = lambda: own  # type: ignore[assignment]
     lease.this_process = gone_holder
 
 
@@ -128,17 +129,27 @@ def done(progress: Path) -> dict[Walk, Walked]:
     return found
 
 
-def go_on(all_walks: Sequence[Walk], progress: Path, workers: int) -> dict[Walk, Walked]:
-    """Walk what was not walked yet."""
+def go_on(all_walks: Sequence[Walk], progress: Path, folder: Path, workers: int) -> dict[Walk, Walked]:
+    """Walk what was not walked yet; interrupted, end at once."""
     found = done(progress)
     left = [walk for walk in all_walks if walk not in found]
-    print(f"{len(found)} of {len(all_walks)} walks are done; {progress}", file=sys.stderr)
-    with progress.open("a") as written, ProcessPoolExecutor(workers, initializer=_begin_worker) as pool:
-        for future in as_completed([pool.submit(walked, walk) for walk in left]):
-            one = future.result()
-            written.write(json.dumps(asdict(one)) + "\n")
-            written.flush()
-            found[one.walk] = one
+    print(f"{len(found)} of {len(all_walks)} walks were done before: {progress}", file=sys.stderr)
+    source = folder / "empty.db"
+    # Spawned, not forked: each is to have databases of its own.
+    spawned = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=spawned, initializer=begin, initargs=(folder,))
+    with progress.open("a") as written, pool:
+        try:
+            for future in as_completed([pool.submit(walked, walk, source) for walk in left]):
+                one = future.result()
+                written.write(json.dumps(asdict(one)) + "\n")
+                written.flush()
+                found[one.walk] = one
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return found
 
 
@@ -147,18 +158,19 @@ def go_on(all_walks: Sequence[Walk], progress: Path, workers: int) -> dict[Walk,
 
 def table(found: Iterable[Walked]) -> Iterator[str]:
     """A line for each life, visibility and way out, and one for all."""
-    heading = ("life", "seen", "way out", "points", "pairs", "clean", "failed", "seconds")
-    yield "{:10} {:>5} {:12} {:>7} {:>7} {:>7} {:>7} {:>8}".format(*heading)
+    heading = ("life", "seen", "way out", "points", "pairs", "clean", "failed", "excluded", "seconds")
+    yield "{:10} {:>5} {:12} {:>7} {:>7} {:>7} {:>7} {:>8} {:>8}".format(*heading)
     groups: dict[tuple[str, float, str], list[Walked]] = {}
     for one in found:
         groups.setdefault((one.walk.life, one.walk.seen, one.walk.way), []).append(one)
     everything = [one for group in groups.values() for one in group]
-    for (life, seen, way), group in [*groups.items(), (("all", 0.0, ""), everything)]:
+    rows = [(life, f"{seen:.0f}", way, group) for (life, seen, way), group in groups.items()]
+    for life, seen, way, group in [*rows, ("all", "", "", everything)]:
         pairs, failed = sum(g.pairs for g in group), sum(len(g.failed) for g in group)
         seconds = sum(g.seconds for g in group)
         yield (
-            f"{life:10} {seen:5.0f} {way:12} {len(group):7} {pairs:7} {pairs - failed:7} {failed:7} "
-            f"{seconds:8.0f}"
+            f"{life:10} {seen:>5} {way:12} {len(group):7} {pairs:7} {pairs - failed:7} {failed:7} "
+            f"{0:8} {seconds:8.0f}"  # no pair is left out
         )
 
 
@@ -173,17 +185,47 @@ def failures(found: Iterable[Walked]) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run as a command; 1 when a pair failed."""
+    """Run as a command."""
     asked = _arguments(arguments)
-    _begin_worker()
-    if asked.replay:
-        life, way, seen, first, second = asked.replay
-        cut_and_recover(ALL_LIVES[life], way, _source(), float(seen), [int(first), int(second)])
-        return 0
+    signal.signal(signal.SIGINT, _interrupt)  # also where a script put it into the background
+    signal.signal(signal.SIGTERM, _interrupt)
+    memory = databases.IN_MEMORY if databases.IN_MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory, prefix="tier1-crash-") as name:
+        folder = Path(name)
+        source = empty_database(folder)
+        begin(folder)
+        if asked.replay:
+            life, way, seen, first, second = asked.replay
+            cut_and_recover(ALL_LIVES[life], way, source, float(seen), [int(first), int(second)])
+            print("clean")
+            return 0
+        return _run(asked, folder, source)
+
+
+def _run(asked: argparse.Namespace, folder: Path, source: Path) -> int:
     asked.folder.mkdir(exist_ok=True)
-    found = go_on(walks(_source()), asked.folder / f"{digest()}.jsonl", asked.workers)
+    progress = asked.folder / f"{digest()}.jsonl"
+    all_walks = walks(source)
+    try:
+        found = go_on(all_walks, progress, folder, asked.workers)
+    except KeyboardInterrupt:
+        found = done(progress)
+        print("\n".join([*table(found.values()), *failures(found.values())]))
+        print(
+            f"interrupted: {len(found)} of {len(all_walks)} walks; the same command goes on", file=sys.stderr
+        )
+        return 130
     print("\n".join([*table(found.values()), *failures(found.values())]))
+    print(
+        "\n".join(
+            ["", "Excluded, beside the pairs:", *(f"- {what}: {why}" for what, why in EXCLUDED.items())]
+        )
+    )
     return int(any(one.failed for one in found.values()))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -2,8 +2,8 @@
 
 Each instant of a deployment, a rollback and a destruction: before and after every call that changes
 something, and after every commit. (Before a commit the driver holds the row: a request waits for it, and
-comes right after.) The request comes from another process on the same database; the driver sees it at its
-next turn, or the command that asked drives once the driver has ended.
+comes right after.) The request comes from another process on the same database; the driver sees it at
+its next turn, or the command that asked drives once the driver has ended.
 """
 
 from __future__ import annotations
