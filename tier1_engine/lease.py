@@ -14,8 +14,9 @@ happen is stated honestly in the design: a process that is stopped between that 
 
 **Replacement.** A holder is replaced at once when it is provably gone: same host, same boot, same pid
 namespace, and no process of that id and start time. Otherwise the lease has to run out: by the
-host's steady clock when the holder runs on this boot of this host (wall time may be set), else by
-the database's clock. A clock that was read on another machine is never compared with ours.
+host's steady clock when the holder reads the same one as we do, which takes this boot of this host
+and our time namespace (wall time may be set), else by the database's clock. A clock that was read
+on another machine is never compared with ours.
 """
 
 from __future__ import annotations
@@ -252,17 +253,20 @@ _LOCK = (
 
 @cache
 def _boot() -> str:
-    """This boot of this host; empty where the system does not say (then only time ends a lease)."""
-    return _text("/proc/sys/kernel/random/boot_id")
+    """This boot of this host as we count its time; empty where the system does not say (then only the
+    database's clock ends a lease).
+
+    Another time namespace has a steady clock of its own, and start times of processes too
+    (time_namespaces(7)): a holder there is to us as one of another boot.
+    """
+    boot = _text("/proc/sys/kernel/random/boot_id")
+    return boot and f"{boot} {_link('/proc/self/ns/time')}".rstrip()
 
 
 @cache
 def _namespace() -> str:
     """The pid namespace: a process id means nothing in another one (pid_namespaces(7))."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return ""
+    return _link("/proc/self/ns/pid")
 
 
 def _started(pid: int) -> str | None:
@@ -276,6 +280,13 @@ def _started(pid: int) -> str | None:
     if len(rest) < 20 or rest[0] in ("Z", "X"):
         return None
     return rest[19]
+
+
+def _link(path: str) -> str:
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return ""
 
 
 def _text(path: str) -> str:

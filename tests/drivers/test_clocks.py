@@ -1,0 +1,49 @@
+"""One driver at a time where processes of one boot of one host do not read the same clock."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from tests.integration.account import standing
+from tests.integration.command import LIMIT_SECONDS, TIER1, Command
+from tests.integration.test_cli_interrupted import WHOLE, listening, waits_for
+
+UNSHARE = shutil.which("unshare")
+A_DAY_AHEAD = ("--time", "--boottime", "86400", "--monotonic", "86400", "--fork")
+
+
+def can_shift() -> bool:
+    if UNSHARE is None:
+        return False
+    return subprocess.run([UNSHARE, *A_DAY_AHEAD, "true"], capture_output=True, check=False).returncode == 0
+
+
+def test_a_live_driver_is_not_replaced_by_one_whose_steady_clock_is_a_day_ahead(
+    tier1: Command, aws: str, closed_port: int
+) -> None:
+    """In a time namespace (time_namespaces(7)) boot, host and process ids are ours and the clock is not."""
+    if not can_shift():
+        pytest.skip("no time namespace can be made here")
+    running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port)))
+    running.hear("service-door: begun")
+    ahead = subprocess.run(
+        [str(UNSHARE), *A_DAY_AHEAD, *TIER1, "resume", "demo"],
+        cwd=tier1.folder,
+        env=tier1.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+    assert ahead.returncode == 6, ahead.stderr
+    assert str(running.process.pid) in ahead.stderr
+    running.signal(signal.SIGTERM)
+    assert running.end().code == 130
+    with listening(closed_port):
+        assert tier1("resume", "demo").code == 0
+    assert standing(aws) == WHOLE
