@@ -13,9 +13,9 @@ failure each asks alone, so that nobody reads his own absence out of another's e
 
 from __future__ import annotations
 
-import copy
 import json
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,9 +29,10 @@ from tier1_engine.states import Action
 ASKERS_LIMIT = 100
 """Of one call. Source: EC2 takes 200 values in the filters of a call (`FilterLimitExceeded`)."""
 QUIET_SECONDS = 0.05
-"""A call leaves when nobody else came for so long."""
+"""A call leaves when nobody else came for so long, times those who came the last time."""
+QUIET_SECONDS_LIMIT = 0.25
 GATHERING_SECONDS_LIMIT = 1.0
-"""And at the latest after so long."""
+"""And at the latest after so long: far below the budget of a call."""
 WILD = frozenset("*?\\")
 
 
@@ -98,10 +99,12 @@ class Together:
     """Gathers who asks, and makes one call for all of them. Safe to use from several threads.
 
     Attributes:
-        quiet_seconds: a call leaves when nobody else came for so long.
+        quiet_seconds: a call leaves when nobody else came for so long. Where many came the last time it
+            waits longer: a busy machine brings them one by one.
     """
 
     quiet_seconds: float = QUIET_SECONDS
+    _came: dict[Hashable, int] = field(default_factory=dict)
     _open: dict[Hashable, Round] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -142,16 +145,19 @@ class Together:
         if mine.must_ask_alone:
             return alone()
         if mine.error is not None:
-            raise copy.copy(mine.error) from mine.error
+            raise _own(mine.error) from mine.error
         return mine.answers[wanted]
 
     def _gather(self, key: Hashable, mine: Round) -> None:
         """Let others join until nobody comes any more; then the round is closed."""
-        for _ in range(int(GATHERING_SECONDS_LIMIT / QUIET_SECONDS)):
+        quiet = min(self.quiet_seconds * self._came.get(key, 1), QUIET_SECONDS_LIMIT)
+        latest = time.monotonic() + GATHERING_SECONDS_LIMIT
+        while not mine.full and time.monotonic() < latest:
             mine.joined.clear()
-            if mine.full or not mine.joined.wait(self.quiet_seconds):
+            if not mine.joined.wait(quiet):
                 break
         with self._lock:
+            self._came[key] = len(mine.wanted)
             if self._open.get(key) is mine:
                 self._open.pop(key)
 
@@ -234,6 +240,20 @@ class TogetherCloud:
 
         found: list[dict[str, Any]] = self.together.ask("file systems by id", id, alone, of_all)
         return found
+
+
+def _own(error: Exception) -> Exception:
+    """The error for one of those who share it: each raises one of his own, with his own trace."""
+    if not isinstance(error, CallError):
+        return error
+    return CallError(
+        error.code,
+        error.message,
+        operation=error.operation,
+        acted=error.acted,
+        request_id=error.request_id,
+        http_status=error.http_status,
+    )
 
 
 # --- of the filters of several askers, and of what they show
