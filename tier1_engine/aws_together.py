@@ -30,8 +30,8 @@ ASKERS_LIMIT = 100
 """Of one call. Source: EC2 takes 200 values in the filters of a call (`FilterLimitExceeded`)."""
 QUIET_SECONDS = 0.05
 """A call leaves when nobody else came for so long, times those who came the last time."""
-QUIET_SECONDS_LIMIT = 0.25
-GATHERING_SECONDS_LIMIT = 1.0
+QUIET_SECONDS_LIMIT = 0.5
+GATHERING_SECONDS_LIMIT = 2.0
 """And at the latest after so long: far below the budget of a call."""
 WILD = frozenset("*?\\")
 

@@ -28,7 +28,7 @@ from tier1_engine.sweep_store import Sweep
 from tier1_engine.sweep_survey import Looks, in_turn, look_around, places
 from tier1_engine.sweep_units import Worker
 
-UNITS_SIDE_BY_SIDE = 64
+UNITS_SIDE_BY_SIDE = 100
 """Deployments at once. Each makes few calls at a time: EC2's token buckets bound what more would gain."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 

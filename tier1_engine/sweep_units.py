@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tier1_engine import engine, strays, sweep_store
 from tier1_engine.backward import clear, loose
@@ -45,7 +46,7 @@ from tier1_engine.sweep_rules import (
     spared,
     unproved,
 )
-from tier1_engine.sweep_survey import Looks, identify, listed, seen_of
+from tier1_engine.sweep_survey import Looks, identify, listed, patiently, seen_of
 
 GOALS: Mapping[Act, Goal] = {Act.ROLL_BACK: Goal.ROLLED_BACK, Act.DESTROY: Goal.DESTROYED}
 
@@ -182,7 +183,8 @@ class Worker:
                 continue
             target = target_of(resource, record.deployment, self.database_id)
             try:
-                others = kind.others_inside(cloud, target, known)
+                look = partial(kind.others_inside, cloud, target, known)
+                others = patiently(self.looks, parts, look)
             except CallError as error:
                 raise InTheWay(f"it could not be seen what stands in {resource.aws_id}: {error}") from error
             if others:
