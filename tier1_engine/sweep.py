@@ -29,7 +29,8 @@ from tier1_engine.sweep_survey import Looks, in_turn, look_around, places
 from tier1_engine.sweep_units import Worker
 
 UNITS_SIDE_BY_SIDE = 100
-"""Deployments at once. Each makes few calls at a time: EC2's token buckets bound what more would gain."""
+"""Deployments at once. They share their looks (`aws_together`), the more the more there are; what they
+change, EC2's token buckets pace: a throttled deletion is tried again, and never remains for that."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
