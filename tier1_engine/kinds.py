@@ -249,6 +249,13 @@ class Kind(ABC):
     def describe(self, cloud: Cloud, target: Target) -> Sight:
         """Look at `target.aws_id`: its state, its tags, its configuration against the request."""
 
+    def glance(self, cloud: Cloud, target: Target) -> Sight:
+        """Look at `target.aws_id` for its deletion: as `describe`, whatever its configuration is.
+
+        A kind that must ask for its configuration by calls of their own leaves them out.
+        """
+        return self.describe(cloud, target)
+
     def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:  # noqa: B027 - most need none
         """Set whatever `sight.unset` names; already so is success."""
 

@@ -183,6 +183,20 @@ def of_resource(resource: Priced) -> Price:
     return Price(None, "its price is not known here")
 
 
+def monthly(kind: str, resource: Priced | None) -> float | None:
+    """US dollars a month of one thing; None where nobody knows, as of what is billed by its contents.
+
+    Args:
+        resource: its row; without one only what costs nothing is known.
+    """
+    if resource is None:
+        return 0.0 if kind in FREE_KINDS else None
+    price = of_resource(resource)
+    if price.hourly is None or (price.about and not price.hourly):
+        return None
+    return round(price.hourly * HOURS_A_MONTH, 2)
+
+
 def hourly(resources: Iterable[Priced]) -> float:
     """US dollars an hour for all that the table knows."""
     return sum(of_resource(resource).hourly or 0.0 for resource in resources)

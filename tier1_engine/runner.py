@@ -164,6 +164,10 @@ def _observe(a: Assignment, cloud: Cloud) -> Answer:
     return Answer(a, sight=_kind(a).describe(cloud, _target(a)))
 
 
+def _confirm(a: Assignment, cloud: Cloud) -> Answer:
+    return Answer(a, sight=_kind(a).glance(cloud, _target(a)))
+
+
 def _configure(a: Assignment, cloud: Cloud) -> Answer:
     """Set what differs, then look: the attempt's end and the new sight are one commit."""
     assert a.sight is not None
@@ -202,7 +206,7 @@ def _archive(a: Assignment, cloud: Cloud) -> Answer:
 def _delete(a: Assignment, cloud: Cloud) -> Answer:
     """Look, prove it ours by what AWS shows now, and only then delete."""
     kind, target = _kind(a), _target(a)
-    sight = kind.describe(cloud, target)
+    sight = kind.glance(cloud, target)
     if sight.presence in (Presence.ABSENT, Presence.GONE, Presence.LEAVING) or not kind.owns(target, sight):
         return Answer(a, sight=sight)
     if a.ours is not None and (others := kind.others_inside(cloud, target, a.ours)):
@@ -248,6 +252,6 @@ _PERFORM = {
     Do.CONFIGURE: _configure,
     Do.ARCHIVE: _archive,
     Do.DELETE: _delete,
-    Do.CONFIRM: _observe,
+    Do.CONFIRM: _confirm,
     Do.CENSUS: _census,
 }

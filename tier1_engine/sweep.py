@@ -22,13 +22,15 @@ from tier1_engine.clock import Clock, new_id
 from tier1_engine.driver import Stop
 from tier1_engine.store import Store
 from tier1_engine.sweep_plan import Gap, Plan, of_item, of_plan
+from tier1_engine.sweep_results import Outcome, Result, Unit
 from tier1_engine.sweep_rules import Act, Choice, Item, Known, Place, Seen, mark
 from tier1_engine.sweep_store import Sweep
 from tier1_engine.sweep_survey import Looks, in_turn, look_around, places
-from tier1_engine.sweep_units import Outcome, Result, Unit, Worker
+from tier1_engine.sweep_units import Worker
 
-UNITS_SIDE_BY_SIDE = 6
-"""Deployments at once. Each makes few calls at a time: EC2's token buckets bound what more would gain."""
+UNITS_SIDE_BY_SIDE = 100
+"""Deployments at once. They share their looks (`aws_together`), the more the more there are; what they
+change, EC2's token buckets pace: a throttled deletion is tried again, and never remains for that."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
@@ -148,11 +150,12 @@ def carry_out(ground: Ground, plan: Plan) -> Swept:
         begun_at=ground.clock.now(),
         host=socket.gethostname(),
         pid=os.getpid(),
-        plan=of_plan(plan),
+        plan={**of_plan(plan), sweep_store.REVIEWED: plan.digest},
         marked=len(plan.items),
     )
+    earlier = sweep_store.applied(ground.store, plan.digest, plan.made_at) if plan.digest else frozenset()
     sweep_store.begin(ground.store, sweep)
-    worker = Worker(sweep.id, ground.looks, ground.store.database_id, ground.stop)
+    worker = Worker(sweep.id, ground.looks, ground.store.database_id, ground.stop, earlier)
     results: list[Result] = []
     recording = Lock()
 

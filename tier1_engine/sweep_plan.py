@@ -44,7 +44,7 @@ class Plan:
     """What a sweep means to do.
 
     Attributes:
-        reviewed: an operator reviewed it: it is done to the letter, and nothing is added.
+        digest: of the file, where an operator reviewed it: it is done to the letter, and nothing is added.
         left_out: items that the operator's filters took out of it.
     """
 
@@ -52,8 +52,12 @@ class Plan:
     made_at: datetime
     marking: Marking
     gaps: tuple[Gap, ...] = ()
-    reviewed: bool = False
+    digest: str | None = None
     left_out: tuple[Item, ...] = ()
+
+    @property
+    def reviewed(self) -> bool:
+        return self.digest is not None
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -184,7 +188,7 @@ def read(text: str, *, database_id: str, now: datetime, max_age_seconds: float) 
     marking = Marking(
         tuple(_item(one) for one in whole["items"]), tuple(_item(one) for one in whole["reported"])
     )
-    return Plan(database_id, made_at, marking, reviewed=True)
+    return Plan(database_id, made_at, marking, digest=whole[DIGEST])
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Presence, Sight
+from tier1_engine.prices import monthly
 from tier1_engine.record import FOR_EVER, Deployment, Resource
 from tier1_engine.states import ENDED, Goal, State
 
@@ -136,7 +137,7 @@ class Item:
         state, goal, last_event: of its deployment, as marked; a later difference spares it.
         tags: of what is foreign; a later difference spares it.
         age_seconds: of a deployment since its last event, of an object since it was made.
-        cost: a month, estimated, in US dollars; None: there is no price table.
+        cost: a month, estimated by list prices, in US dollars; None where they do not tell.
         order: in which deletion begins; 0 for what is only reported.
     """
 
@@ -229,7 +230,7 @@ def due(one: Known, choice: Choice, now: datetime) -> tuple[Act | None, str] | N
         return (Act.CLEAR, begun) if one.remaining and choice.orphans else None
     expired = deployment.expires_at is not None and deployment.expires_at <= now
     old = now - one.last_event_at >= timedelta(seconds=choice.older_than_seconds)
-    if state is State.FAILED and not one.remaining:
+    if state is State.FAILED and goal is Goal.ACTIVE and not one.remaining:
         return None
     if goal is not Goal.ACTIVE:
         if deployment.swept_by is not None or expired:
@@ -291,6 +292,7 @@ def _item(
         state=deployment.state,
         goal=deployment.goal,
         last_event=one.last_event,
+        cost=monthly(resource.kind, resource) if resource else None,
     )
 
 
@@ -380,6 +382,7 @@ def _of_thing(
         goal=known.deployment.goal if known else None,
         last_event=known.last_event if known else None,
         tags=dict(tags) if foreign else None,
+        cost=monthly(thing.kind, None),
     )
 
 

@@ -7,7 +7,7 @@ are. Owns no decision: `sweep_rules` judges, and `sweep` acts.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,9 @@ from tier1_engine.states import Action, Goal, Mode, Outcome, ResourceState
 from tier1_engine.store import Store, remains
 from tier1_engine.sweep_rules import Known
 from tier1_engine.transactions import Transaction
+
+REVIEWED = "reviewed"
+"""Of a sweep's plan as its row has it: the digest of the file that an operator applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +155,33 @@ def claim(
         allowed(deployment, statements.first(transaction, _LAST_EVENT, {"of": deployment_id}).id)
         values = {"goal": goal or deployment.goal, "swept_by": sweep_id, "updated_at": now}
         statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, values)
-        message = f"asked for by sweep {sweep_id}: {goal or deployment.goal}"
+        message = f"{_taken_by(sweep_id)}{goal or deployment.goal}"
         event = {"deployment_id": deployment_id, "at": now, "message": message}
         statements.add(transaction, EVENTS, [event])
+
+
+def take(store: Store, deployment_id: str, sweep_id: str, what: str, now: datetime) -> None:
+    """Write that a sweep takes something of a deployment in hand, whose goal stays as it is."""
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        event = {"deployment_id": deployment_id, "at": now, "message": _taken_by(sweep_id) + what}
+        statements.add(transaction, EVENTS, [event])
+
+
+def taken_since(store: Store, deployment_id: str, last_event: int, sweeps: Collection[str]) -> bool:
+    """Whether the first that happened to a deployment after an event is that one of these sweeps took it."""
+    query = (
+        select(EVENTS.c.message)
+        .where(EVENTS.c.deployment_id == deployment_id, EVENTS.c.id > last_event)
+        .order_by(EVENTS.c.id)
+        .limit(1)
+    )
+    with database.translated(store.engine), store.reading() as connection:
+        message = connection.execute(query).scalar()
+    return message is not None and any(message.startswith(_taken_by(sweep)) for sweep in sweeps)
+
+
+def _taken_by(sweep_id: str) -> str:
+    return f"asked for by sweep {sweep_id}: "
 
 
 _LOCK_WHOLE = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("of")).with_for_update()
@@ -205,6 +232,13 @@ def update(store: Store, sweep_id: str, values: Mapping[str, Any]) -> None:
     """Set what has come of a sweep so far."""
     with database.translated(store.engine), Transaction(store.writers) as transaction:
         statements.change(transaction, SWEEPS, {"id": sweep_id}, values)
+
+
+def applied(store: Store, digest: str, since: datetime) -> frozenset[str]:
+    """The sweeps that were begun with a reviewed plan, by its digest."""
+    query = select(SWEEPS.c.id, SWEEPS.c.plan).where(SWEEPS.c.begun_at >= since)
+    with database.translated(store.engine), store.reading() as connection:
+        return frozenset(row.id for row in connection.execute(query) if row.plan.get(REVIEWED) == digest)
 
 
 def history(store: Store, limit: int) -> list[Sweep]:

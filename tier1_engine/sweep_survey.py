@@ -34,8 +34,8 @@ from tier1_engine.states import Action
 from tier1_engine.sweep_plan import Gap
 from tier1_engine.sweep_rules import Known, Place, Seen
 
-TRIES = 4
-"""Of a look that AWS throttled or cut."""
+TRIES = 8
+"""Of a look that AWS throttled or cut; a look may be several calls, each of which can be throttled."""
 ANY = "*"
 WRONG_ACCOUNT = "WrongAccount"
 CLAIMS = {TAG_DEPLOYMENT: ANY}
@@ -211,8 +211,29 @@ def _tried(
         answer = perform(assignment, cloud if remembered is None else OneLook(cloud, remembered))
         if answer.error is None or attempt == TRIES or not _worth_another_try(answer.error):
             return answer
-        looks.sleep(parts.settings.poll_seconds * 2.0**attempt)
+        _rest(looks, parts, attempt)
     raise AssertionError("the last try answers")
+
+
+def patiently(looks: Looks, parts: Parts, look: Callable[[], Done]) -> Done:
+    """What a look answers; one that AWS throttled or cut is tried again.
+
+    Raises:
+        CallError: the last try failed, or no other would help.
+    """
+    for attempt in range(1, TRIES):
+        try:
+            return look()
+        except CallError as error:
+            if not _worth_another_try(error):
+                raise
+        _rest(looks, parts, attempt)
+    return look()
+
+
+def _rest(looks: Looks, parts: Parts, attempt: int) -> None:
+    settings = parts.settings
+    looks.sleep(min(settings.poll_seconds * 2.0**attempt, settings.poll_limit_seconds))
 
 
 def _worth_another_try(error: CallError) -> bool:

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Any
+from functools import partial
 
 from tier1_engine import engine, strays, sweep_store
 from tier1_engine.backward import clear, loose
@@ -33,11 +32,11 @@ from tier1_engine.record import (
     ResourceSet,
 )
 from tier1_engine.runner import others_inside
-from tier1_engine.states import ENDED, Goal, ResourceState, State
+from tier1_engine.states import ENDED, Goal, ResourceState
 from tier1_engine.sweep_foreign import stand_in, stand_in_row, stand_in_step
 from tier1_engine.sweep_plan import Gap
+from tier1_engine.sweep_results import Outcome, Result, Unit, results_of
 from tier1_engine.sweep_rules import (
-    DEPLOYMENT,
     NOT_THERE,
     TAKING_DOWN,
     Act,
@@ -47,27 +46,9 @@ from tier1_engine.sweep_rules import (
     spared,
     unproved,
 )
-from tier1_engine.sweep_survey import Looks, identify, listed, seen_of
+from tier1_engine.sweep_survey import Looks, identify, listed, patiently, seen_of
 
 GOALS: Mapping[Act, Goal] = {Act.ROLL_BACK: Goal.ROLLED_BACK, Act.DESTROY: Goal.DESTROYED}
-
-
-class Outcome(StrEnum):
-    """What came of one item."""
-
-    DELETED = "deleted"  # a read-back said that it is gone
-    DONE = "done"  # the deployment is where it was to go; nothing of it had to be deleted
-    SKIPPED = "skipped"  # it is not what was marked any more, or somebody else has it
-    REMAINED = "remained"  # it was to go, and is still there
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of one item, and why."""
-
-    item: Item
-    outcome: Outcome
-    why: str = ""
 
 
 class Spared(Tier1Error):
@@ -78,29 +59,12 @@ class InTheWay(Tier1Error):
     """It was to go, and something keeps it: it is left alone and told of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """The items of one deployment.
-
-    Attributes:
-        whole: everything that is ours of it may go; otherwise only what the items name.
-    """
-
-    act: Act
-    deployment_id: str
-    place: Place
-    items: tuple[Item, ...]
-    whole: bool
-
-    def all(self, outcome: Outcome, why: str) -> list[Result]:
-        return [Result(item, outcome, why) for item in self.items]
-
-
 @dataclass(slots=True)
 class Worker:
     """Sweeps units, each under the lease of its deployment. Safe to use from several threads.
 
     Attributes:
+        earlier: sweeps that were begun with this very plan, and may have been killed.
         blocked: places where AWS stopped letting us act during this sweep, and why.
     """
 
@@ -108,6 +72,7 @@ class Worker:
     looks: Looks
     database_id: str
     stop: Stop
+    earlier: frozenset[str] = frozenset()
     blocked: dict[Place, str] = field(default_factory=dict)
 
     def sweep(self, unit: Unit) -> list[Result]:
@@ -154,8 +119,10 @@ class Worker:
         parts = self._parts(unit)
         store, clock = parts.store, parts.clock
 
+        begun = self._begun(parts, unit)
+
         def allowed(deployment: Deployment, last_event: int) -> None:
-            self._still_as_marked(unit, deployment, last_event)
+            self._still_as_marked(unit, deployment, last_event, begun=begun)
 
         def first() -> None:
             known = self._known(parts, unit)
@@ -163,7 +130,7 @@ class Worker:
             if unit.act is Act.RESUME:
                 return
             record = store.load(unit.deployment_id)
-            _same_ids(unit, record)
+            _same_ids(unit, record, begun=begun)
             self._nothing_strange(parts, record, [r for r in record.resources.values() if not r.settled])
             sweep_store.claim(
                 store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now()
@@ -180,12 +147,28 @@ class Worker:
             raise Spared("the database does not know its deployment any more")
         return found[0]
 
-    def _still_as_marked(self, unit: Unit, deployment: Deployment, last_event: int) -> None:
-        """Raises Spared when the deployment is not what was marked."""
+    def _begun(self, parts: Parts, unit: Unit) -> bool:
+        """Whether an earlier sweep by this very plan began with it, and nobody else came between.
+
+        It goes on from there: what the plan does not name is not deleted now either.
+        """
+        last_event = unit.items[0].last_event
+        if not self.earlier or last_event is None:
+            return False
+        return sweep_store.taken_since(parts.store, unit.deployment_id, last_event, self.earlier)
+
+    def _still_as_marked(
+        self, unit: Unit, deployment: Deployment, last_event: int, *, begun: bool = False
+    ) -> None:
+        """Raises Spared when the deployment is not what was marked, or what an earlier sweep made of it."""
         first = unit.items[0]
-        if (deployment.state, deployment.goal) != (first.state, first.goal):
+        wanted = GOALS.get(unit.act, first.goal)
+        on_its_way = begun and unit.act in TAKING_DOWN and deployment.state not in ENDED
+        if (deployment.state, deployment.goal) != (first.state, first.goal) and not (
+            on_its_way and deployment.goal is wanted
+        ):
             raise Spared(f"it is {deployment.state} now, with the goal {deployment.goal}")
-        if last_event != first.last_event:
+        if last_event != first.last_event and not begun:
             raise Spared("something has happened to it since it was marked: see `tier1 log`")
         known = Known(deployment, last_event, deployment.updated_at)
         if (why := spared(known, self.looks.parts(unit.place).clock.now())) is not None:
@@ -200,7 +183,8 @@ class Worker:
                 continue
             target = target_of(resource, record.deployment, self.database_id)
             try:
-                others = kind.others_inside(cloud, target, known)
+                look = partial(kind.others_inside, cloud, target, known)
+                others = patiently(self.looks, parts, look)
             except CallError as error:
                 raise InTheWay(f"it could not be seen what stands in {resource.aws_id}: {error}") from error
             if others:
@@ -213,27 +197,21 @@ class Worker:
         if ended.why is Why.BLOCKED:
             self.blocked[unit.place] = "AWS does not let us act any more: sign in, and sweep again"
         record = parts.store.load(ended.record.deployment.id)
-        rows: dict[tuple[str, str | None], Resource] = {
-            (row.kind, row.aws_id): row for row in record.resources.values() if row.aws_id
-        }
-        named = {(item.kind, item.aws_id) for item in unit.items}
-        more = [
-            row
-            for pair, row in rows.items()
-            if pair not in named and row.state is ResourceState.DELETED and row.id not in before
-        ]
-        found = [_result(item, record, rows, ended.why) for item in unit.items]
-        return found + [Result(_beside(unit, row), Outcome.DELETED, "found on the way") for row in more]
+        last_words = parts.store.events(record.deployment.id)[-1].message
+        return results_of(unit, record, ended.why, before, last_words)
 
     # --- orphans and strays
 
     def _clear(self, unit: Unit) -> list[Result]:
         parts = self._parts(unit)
         found: dict[tuple[str, str], Sight] = {}
+        begun = self._begun(parts, unit)
 
         def first() -> None:
             known = self._known(parts, unit)
-            self._still_as_marked(unit, known.deployment, known.last_event)
+            self._still_as_marked(unit, known.deployment, known.last_event, begun=begun)
+            what = f"{len(unit.items)} orphans or strays"
+            sweep_store.take(parts.store, unit.deployment_id, self.sweep_id, what, parts.clock.now())
             record = parts.store.load(unit.deployment_id)
             held = {(r.kind, r.aws_id): r for r in record.resources.values() if not r.settled}
             for kind in {i.kind for i in unit.items if (i.kind, i.aws_id) not in held and i.aws_id}:
@@ -323,9 +301,6 @@ class Worker:
         return there, gone
 
 
-# --- what came of it
-
-
 def _afresh(record: Record) -> list[Change]:
     """What would not delete last time gets its whole deadline again."""
     return [
@@ -335,11 +310,11 @@ def _afresh(record: Record) -> list[Change]:
     ]
 
 
-def _same_ids(unit: Unit, record: Record) -> None:
-    """Raises Spared when a row has another AWS id than was marked, or is settled."""
+def _same_ids(unit: Unit, record: Record, *, begun: bool) -> None:
+    """Raises Spared when a row has another AWS id than was marked, or is settled (by others than us)."""
     for item in unit.items:
         row = record.resources.get(item.id)
-        if row is not None and (row.settled or row.aws_id != item.aws_id):
+        if row is not None and ((row.settled and not begun) or row.aws_id != item.aws_id):
             raise Spared(f"{item.name} is {row.state} as {row.aws_id} now; {item.aws_id} was marked")
 
 
@@ -347,6 +322,7 @@ def _gone(record: Record) -> frozenset[str]:
     return frozenset(row.id for row in record.resources.values() if row.state is ResourceState.DELETED)
 
 
+<<<<<<< HEAD
 def _beside(unit: Unit, row: Resource) -> Item:
     """What no item named: a create whose answer never came, or a stray that the census found."""
     return replace(
@@ -380,6 +356,8 @@ def _why_it_remains(error: Mapping[str, Any] | None, why: Why) -> str:
     }.get(why, "it is still there")
 
 
+=======
+>>>>>>> sweep
 def _said(gap: Gap) -> str:
     where = f"{gap.place.region} of account {gap.place.account_id}"
     return f"{where} could not be looked at ({gap.code}: {gap.message})"

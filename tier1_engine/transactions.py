@@ -5,6 +5,7 @@ Owns the connections of a store that writes turn after turn. It knows no table a
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Engine
@@ -17,22 +18,45 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
 
+WRITERS_LIMIT = 8
+"""Transactions at once on Postgres: about half of what the pool has, the rest reads. SQLite takes one."""
+TURN_SECONDS_LIMIT = 30.0
+"""As long as SQLAlchemy's pool waits for a connection; a queue of many is slow, not broken."""
+
+
 class Writers:
     """The connections that transactions of one store write on, kept from one to the next.
 
     What a turn writes is a dozen statements of known shape, and the same driver writes turn after turn.
     SQLAlchemy's connections, events and results, and taking a connection from its pool and giving it
     back, cost more around each than the database's own work: here they are left out. Pool, dialect
-    and errors stay SQLAlchemy's. Several threads may write; each gets a connection of its own.
+    and errors stay SQLAlchemy's. Several threads may write; each gets a connection of its own, and
+    waits for its turn here: a hundred that wait inside the database would take every connection.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._turns = BoundedSemaphore(1 if engine.dialect.name == "sqlite" else WRITERS_LIMIT)
         self.idle: list[PoolProxiedConnection] = []
 
     def close(self) -> None:
         while self.idle:
             self.idle.pop().close()
+
+    def begin(self) -> None:
+        """Wait for a turn to write.
+
+        Raises:
+            DatabaseUnavailable: those before us did not end.
+        """
+        if not self._turns.acquire(timeout=TURN_SECONDS_LIMIT):
+            raise DatabaseUnavailable(
+                f"The database took no writes of this process for {TURN_SECONDS_LIMIT:g} seconds."
+            )
+
+    def end(self) -> None:
+        """Give the turn to the next."""
+        self._turns.release()
 
 
 class Transaction:
@@ -45,6 +69,14 @@ class Transaction:
         self.dialect = writers.engine.dialect
 
     def __enter__(self) -> Self:
+        self._writers.begin()
+        try:
+            return self._begun()
+        except BaseException:
+            self._writers.end()
+            raise
+
+    def _begun(self) -> Self:
         self._pooled = self._connected()
         try:
             self.dialect.do_begin(self._pooled)
@@ -74,6 +106,12 @@ class Transaction:
             ) from error
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            self._end(error)
+        finally:
+            self._writers.end()
+
+    def _end(self, error: BaseException | None) -> None:
         if error is not None:
             self._abandon(error)
             return

@@ -18,6 +18,7 @@ from tier1_engine.record import FOR_EVER, Deployment
 from tier1_engine.states import Goal, ResourceState, State
 from tier1_engine.sweep import carry_out
 from tier1_engine.sweep_plan import read, written
+from tier1_engine.sweep_results import Outcome
 
 pytestmark = pytest.mark.crash
 LATE, AT_ONCE = 3.0, 0.0
@@ -103,4 +104,29 @@ def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_nex
             carry_out(estate.ground, plan)
             estate.sweep(orphans=True)
             assert not estate.living
+    raise AssertionError("it never lived to its end")
+
+
+@pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
+def test_a_reviewed_plan_that_is_killed_is_applied_again_and_adds_nothing(
+    sqlite_template: Path, gone_after: float
+) -> None:
+    """At each instant: it goes on with what it had begun, and leaves what came after the review."""
+    for number in range(1, 200):
+        stage = Stage(sqlite_template, gone_after)
+        estate = stage.estate
+        text = written(estate.mark(orphans=True))
+        late = estate.stray(stage.ended)
+        plan = read(
+            text, database_id=estate.rig.store.database_id, now=estate.clock.now(), max_age_seconds=60.0
+        )
+        if run(stage.killer, lambda: carry_out(estate.ground, plan), number):  # noqa: B023 - called at once
+            assert number > 40
+            return
+        with told(f"killed at instant {number}"):
+            again = carry_out(estate.ground, plan)
+            assert not [r for r in again.results if r.outcome is Outcome.REMAINED]
+            assert estate.living == stage.stays | {late.id}
+            assert estate.state(stage.failed) is State.ROLLED_BACK
+            assert estate.state(stage.expired) is State.DESTROYED
     raise AssertionError("it never lived to its end")

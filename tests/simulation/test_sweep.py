@@ -22,8 +22,8 @@ from tier1_engine.record import FOR_EVER
 from tier1_engine.states import Goal, ResourceState, State
 from tier1_engine.sweep import carry_out, summary
 from tier1_engine.sweep_plan import narrowed, of_plan, read, written
+from tier1_engine.sweep_results import Outcome
 from tier1_engine.sweep_rules import Act, Interrupted
-from tier1_engine.sweep_units import Outcome
 
 
 @pytest.fixture
@@ -522,6 +522,32 @@ def test_a_kind_that_may_not_be_listed_is_a_gap_and_the_rest_goes(estate: Estate
     estate.world().before.clear()
     assert estate.sweep(orphans=True).exit_code == 0
     assert not estate.living
+
+
+def test_a_census_that_cannot_be_made_remains_and_is_made_by_the_next(estate: Estate) -> None:
+    """Every row is gone and AWS would not list the rest: that is not as planned, and not forgotten."""
+    failed = estate.plant(owned=("disk",))
+    late = estate.stray(failed)
+    estate.world().before.append(of_kind("disk", lambda: refused("UnauthorizedOperation")))
+    swept = estate.sweep()
+    assert swept.exit_code == 5
+    left = [result for result in swept.results if result.outcome is Outcome.REMAINED]
+    assert [result.item.id for result in left] == [failed.id]
+    assert "UnauthorizedOperation" in left[0].why
+    assert (estate.state(failed), estate.living) == (State.FAILED, {late.id})
+    estate.world().before.clear()
+    assert estate.sweep().exit_code == 0
+    assert (estate.state(failed), estate.living) == (State.ROLLED_BACK, set())
+
+
+def test_a_marked_stray_that_was_not_come_to_remained(estate: Estate) -> None:
+    """It was to go with its deployment, whose census failed: it is not said to be gone."""
+    failed = estate.plant(owned=("disk",))
+    estate.stray(failed)
+    plan = estate.mark(orphans=True)
+    estate.world().before.append(of_kind("disk", lambda: refused("UnauthorizedOperation")))
+    swept = carry_out(estate.ground, plan)
+    assert (swept.counts["deleted"], swept.counts["remained"], swept.exit_code) == (1, 1, 5)
 
 
 def test_a_region_that_cannot_be_reached_is_a_gap_and_the_others_go(estate: Estate) -> None:

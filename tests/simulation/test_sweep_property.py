@@ -216,7 +216,7 @@ def taken_down(case: Case, wish: Wish, owned: list[str]) -> bool:
     """Whether a sweep takes the deployment down."""
     if case.protection in PROTECTING or case.driven or case.story is Story.ENDED:
         return False
-    if case.story in (Story.FAILED, Story.STALLED) and not owned:
+    if case.story is Story.FAILED and not owned:
         return False
     expired = case.expires_in_hours is not None and case.expires_in_hours < 0
     old = case.hours >= LIMIT_HOURS

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks import sweep_load
+from benchmarks import sweep_load, sweep_sandbox
 
 
 def test_marking_reads_pages_and_all_of_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,3 +28,14 @@ def test_several_deployments_at_once_on_postgres(
         == 0
     )
     assert json.loads(capsys.readouterr().out)["database"] == "postgresql"
+
+
+def test_the_command_sweeps_real_stacks_on_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
+    """A small load: marking reads a page a kind, all of it goes, and looks are fewer than things."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.setenv(name, "load")
+        assert sweep_sandbox.main(["--deployments", "3"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["deployments"], found["resources"], found["deleted"]) == (3, 41, 41)
+    assert found["ratio_to_pages"] <= sweep_sandbox.MAX_RATIO

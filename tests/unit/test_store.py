@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
 import pytest
@@ -529,3 +531,19 @@ def test_rows_refer_to_rows_that_exist(full: Store) -> None:
     """Foreign keys are on, on SQLite too."""
     with pytest.raises(IntegrityError), full.engine.begin() as connection:
         connection.execute(text("UPDATE attempts SET resource_id = 'nobody'"))
+
+
+def test_many_that_write_at_once_leave_connections_to_read(store: Store) -> None:
+    """A sweep's hundred drivers wait for their turn, and not each in a connection of its own."""
+    store.create(deployment("d1"), [step("net")], "made")
+    writers = 40
+    gate = threading.Barrier(writers)
+
+    def write_and_read(number: int) -> int:
+        gate.wait()
+        sweep_store.take(store, "d1", f"s{number}", "something", AT)
+        return len(store.events("d1"))
+
+    with ThreadPoolExecutor(writers) as threads:
+        seen = list(threads.map(write_and_read, range(writers)))
+    assert max(seen) == writers + 1

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,12 +164,15 @@ def _engines(place: Place) -> engine.Place:
 
 
 def _ground(store: Store, settings: Settings, stop: Stop) -> Ground:
+    from tier1_engine.aws_together import Together
+
     clock = SystemClock()
     making = threading.Lock()
 
     @cache
     def made(place: Place) -> Parts:
-        return compose.parts(store, _engines(place), settings, Silent())
+        alone = compose.parts(store, _engines(place), settings, Silent())
+        return replace(alone, cloud=Together().cloud(alone.cloud))
 
     def parts(place: Place) -> Parts:
         with making:  # one session for each place, whoever asks first

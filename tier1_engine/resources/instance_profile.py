@@ -106,8 +106,7 @@ class InstanceProfile(Kind):
                 raise
 
     def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        profile = _profile(cloud, sight.aws_id)
-        for role in _roles(profile) if profile else ():
+        for role in sight.facts.get("roles") or ():
             _take_out(cloud, sight.aws_id, role)
         cloud.change("iam", "delete_instance_profile", InstanceProfileName=sight.aws_id)
 

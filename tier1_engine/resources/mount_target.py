@@ -108,16 +108,25 @@ class MountTarget(Kind):
         return _sight(cloud, reply, proof=_proof(target.tags), zone=request.get("zone"))
 
     def describe(self, cloud: Cloud, target: Target) -> Sight:
+        found = self._shown(cloud, target)
+        return ABSENT if found is None else _look(cloud, target, found)
+
+    def glance(self, cloud: Cloud, target: Target) -> Sight:
+        found = self._shown(cloud, target)
+        if found is None:
+            return ABSENT
+        proof = _file_system_proof(cloud, target, found)
+        return _sight(cloud, found, proof=proof) if proof else _look(cloud, target, found)
+
+    def _shown(self, cloud: Cloud, target: Target) -> Mapping[str, Any] | None:
+        """Its description; None when AWS does not show it."""
         try:
             reply = cloud.read("efs", "describe_mount_targets", MountTargetId=target.aws_id or "")
         except CallError as error:
             if error.code == _efs.MOUNT_TARGET_NOT_FOUND:
-                return ABSENT
+                return None
             raise
-        found = next((one for one in reply.get("MountTargets") or () if one.get("MountTargetId")), None)
-        if found is None:
-            return ABSENT
-        return _look(cloud, target, found)
+        return next((one for one in reply.get("MountTargets") or () if one.get("MountTargetId")), None)
 
     def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
         if SECURITY_GROUPS in sight.unset:

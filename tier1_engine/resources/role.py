@@ -98,6 +98,10 @@ class Role(Kind):
         possible = [one for one in _wanted(target) if one in attached or not _unheard_of(cloud, one)]
         return _sight(cloud, role, _tags(cloud, role), attached=attached, wanted=possible)
 
+    def glance(self, cloud: Cloud, target: Target) -> Sight:
+        role = _role(cloud, target.aws_id or _iam.name_of(target))
+        return ABSENT if role is None else _sight(cloud, role, _tags(cloud, role))
+
     def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
         """Attach the policies that are missing; attaching one twice is success to IAM."""
         if POLICIES not in sight.unset:

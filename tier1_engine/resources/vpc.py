@@ -99,6 +99,10 @@ class Vpc(Kind):
                 return ABSENT
             raise
 
+    def glance(self, cloud: Cloud, target: Target) -> Sight:
+        vpc = self._look(cloud, target.aws_id or "")
+        return ABSENT if vpc is None else _sight(cloud, vpc)
+
     def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
         for name in sight.unset:
             member = ATTRIBUTES[name][1]

@@ -16,7 +16,11 @@ STYLES = {"deleted": "green", "done": "green", "skipped": "yellow", "remained": 
 def planned(plan: Mapping[str, Any]) -> str:
     """What would be done, by deployment, in order; what is only reported; what could not be looked at."""
     found = [
-        Text(f"To be swept ({plan['deletions']} deletions)" if plan["items"] else "Nothing is to be swept.")
+        Text(
+            f"To be swept ({plan['deletions']} deletions{_cost(plan['items'])})"
+            if plan["items"]
+            else "Nothing is to be swept."
+        )
     ]
     found[0].stylize("bold")
     found += _grouped(plan["items"])
@@ -52,6 +56,12 @@ def remembered(sweeps: Sequence[Mapping[str, Any]]) -> str:
         for one in sweeps
     ]
     return drawn(head, *rows)
+
+
+def _cost(items: Sequence[Mapping[str, Any]]) -> str:
+    """What they cost a month, as far as list prices tell."""
+    known = sum(item["estimated_cost"] or 0.0 for item in items)
+    return f", at least ${known:.2f} a month" if known else ""
 
 
 def _grouped(items: Sequence[Mapping[str, Any]]) -> list[Text]:

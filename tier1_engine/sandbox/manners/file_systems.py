@@ -57,7 +57,25 @@ def install(world: World, agenda: Agenda, interfaces: Interfaces) -> None:
     _security_groups(agenda)
 
 
+PAGE = 100
+"""Source: DescribeFileSystems of the EFS API reference: `MaxItems` "is automatically set to 100"."""
+MARKERS_LIMIT = 100
+"""Lists that were begun and can be read on; older ones are forgotten, as they hold what is gone."""
+
+
+def _forget(begun: dict[str, list[Any]], file_system_id: str) -> None:
+    """Take what is gone out of the lists that somebody may still be reading; their markers stay good."""
+    for rest in begun.values():
+        rest[:] = [one for one in rest if getattr(one, "file_system_id", None) != file_system_id]
+    while len(begun) > MARKERS_LIMIT:
+        del begun[next(iter(begun))]
+
+
 def _file_systems(world: World, agenda: Agenda) -> None:
+    @around(EFSBackend, "describe_file_systems")
+    def describe_file_systems(before: Callable[..., Any], backend: Any, *given: Any, **named: Any) -> Any:
+        return before(backend, *given, **{**named, "max_items": PAGE})
+
     @around(EFSBackend, "create_file_system")
     def create_file_system(before: Callable[..., Any], backend: Any, *given: Any, **named: Any) -> Any:
         file_system = before(backend, *given, **named)
@@ -80,7 +98,7 @@ def _file_systems(world: World, agenda: Agenda) -> None:
         delete(backend, file_system_id)
         backend.tagging_service.delete_all_tags_for_resource(file_system_id)
         # moto keeps what followed each page that was ever cut.
-        backend.next_markers.clear()
+        _forget(backend.next_markers, file_system_id)
 
 
 def _mount_targets(world: World, agenda: Agenda, interfaces: Interfaces) -> None:
