@@ -11,7 +11,7 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,6 +89,7 @@ def _sqlite(url: URL) -> Engine:
     def set_pragmas(connection: sqlite3.Connection, record: Any) -> None:
         record.info["path"], record.info["file"] = path, _file_id(path)
         _write_ahead(connection)
+        record.info["log"] = None
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -103,6 +104,11 @@ def _sqlite(url: URL) -> Engine:
             raise
         reads = connection.get_execution_options().get("reads_only", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        try:
+            same_log(connection.connection.driver_connection, connection.info)
+        except DatabaseUnavailable:
+            connection.invalidate()
+            raise
 
     return engine
 
@@ -128,6 +134,32 @@ def same_file(info: Mapping[str, Any]) -> None:
     """A file that was deleted or replaced would take every write and keep none of them."""
     if info["file"] != _file_id(info["path"]):
         raise DatabaseUnavailable(_vanished(info["path"]))
+
+
+def same_log(connection: Any, info: MutableMapping[str, Any]) -> None:
+    """A log that was deleted still takes every commit, and a kill then loses them all.
+
+    Called once a transaction has begun, and again once it was committed: nothing is sent on the word of
+    a commit that nobody else can see. What is in the deleted log is written to the file itself first.
+    """
+    path = info["path"]
+    found = _file_id(log_of(path))
+    if info["log"] is None:
+        info["log"] = found  # SQLite makes it when it first needs it
+    if info["log"] == found:
+        return
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raise DatabaseUnavailable(
+        f"The log {log_of(path)} was deleted while it was in use; what it held was written to {path}: "
+        "leave both files to tier1, and run the command again."
+    )
+
+
+def log_of(path: Path) -> Path:
+    """Where SQLite keeps what was committed and is not yet in the file itself."""
+    return path.with_name(f"{path.name}-wal")
 
 
 def _file_id(path: Path) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from tier1_engine.database import same_file
+from tier1_engine.database import same_file, same_log
 from tier1_engine.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class Transaction:
             self.dialect.do_begin(self._pooled)
             if self.dialect.name == "sqlite":
                 same_file(self._pooled.info)
-                self._pooled.driver_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]
+                driver: Any = self._pooled.driver_connection
+                driver.execute("BEGIN IMMEDIATE")
+                same_log(driver, self._pooled.info)
             self.cursor: Any = self._pooled.cursor()
         except BaseException as error:
             self._abandon(error)
@@ -117,6 +119,8 @@ class Transaction:
             return
         try:
             self.dialect.do_commit(self._pooled)
+            if self.dialect.name == "sqlite":
+                same_log(self._pooled.driver_connection, self._pooled.info)
         except BaseException as uncommitted:
             self._abandon(uncommitted)
             raise

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.crash.process import CHANGING, Killer, SpreadPool, run, watch
-from tests.simulation.databases import fast_store
+from tests.simulation.databases import beside, fast_store
 from tests.simulation.estate import Estate
 from tests.simulation.faults import fail
 from tests.simulation.rig import Rig, plan
@@ -248,6 +250,16 @@ class Stage:
             assert begun, "the intent was not on disk before the call"
         self.cut |= begun
         return lived
+
+    @contextmanager
+    def another_process(self) -> Iterator[Rig]:
+        """Somebody else at the same database and account."""
+        other = copy(self.rig)
+        other.store = beside(self.rig.store)
+        try:
+            yield other
+        finally:
+            other.store.close()
 
     def close(self) -> None:
         self.rig.store.close()

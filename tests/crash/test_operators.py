@@ -120,12 +120,13 @@ ASKS: dict[str, Ask] = {
 }
 
 
-def answered(ask: Ask, rig: Rig, id: str) -> bool:
+def answered(ask: Ask, stage: Stage) -> bool:
     """Whether the request was taken; one that cannot hold any more is refused with a sentence."""
-    try:
-        ask(rig, id)
-    except Refused:
-        return False
+    with stage.another_process() as rig:
+        try:
+            ask(rig, stage.id)
+        except Refused:
+            return False
     return True
 
 
@@ -142,7 +143,7 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
             operator = Operator(at=at)
             stage = Stage.set(LIVES[life], sqlite_template, 0.0, operator)
             taken: list[bool] = []
-            operator.ask = lambda: taken.append(answered(ASKS[ask], stage.rig, stage.id))  # noqa: B023
+            operator.ask = lambda: taken.append(answered(ASKS[ask], stage))  # noqa: B023
             assert stage.play(stage.life.command)
             assert len(taken) == 1
             assert stage.play(WAYS_OUT["resume"])  # what the command that asked does once nobody drives
@@ -171,7 +172,7 @@ def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
             operator = Operator(at=at, dies=True)
             stage = Stage.set(LIVES[life], sqlite_template, LATE, operator)
             taken: list[bool] = []
-            operator.ask = lambda: taken.append(answered(ASKS[ask], stage.rig, stage.id))  # noqa: B023
+            operator.ask = lambda: taken.append(answered(ASKS[ask], stage))  # noqa: B023
             assert not stage.play(stage.life.command)
             operator.at = 0
             assert stage.play(WAYS_OUT["resume"])

@@ -31,8 +31,10 @@ def memory_folder() -> Path:
 
 
 @cache
-def unsynced_engine(path: Path) -> Engine:
-    """An engine that does not wait for the disk; one for each path, which keeps its compiled queries."""
+def unsynced_engine(path: Path, process: str = "first") -> Engine:
+    """An engine that does not wait for the disk; one for each path and process that is played, which keeps
+    its compiled queries.
+    """
     engine = database.connect(f"sqlite:///{path}")
 
     @event.listens_for(engine, "connect")
@@ -55,6 +57,11 @@ def fast_store(name: str, source: Path) -> Store:
     path.chmod(0o600)
     _latest[path] = Store(engine)
     return _latest[path]
+
+
+def beside(store: Store) -> Store:
+    """The same file, as another process has it open. Whoever asks closes it."""
+    return Store(unsynced_engine(Path(store.engine.url.database or ""), "another"))
 
 
 _latest: dict[Path, Store] = {}

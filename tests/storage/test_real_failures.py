@@ -102,6 +102,30 @@ def test_a_file_that_is_replaced_in_the_middle(file: Path) -> None:
         failed_in_the_middle(store, replace, "was deleted or replaced while it was in use: put it back")
 
 
+def test_a_log_that_is_deleted_in_the_middle_costs_nothing(file: Path) -> None:
+    """What was committed is written to the file itself before anything more is sent: a kill right after
+    finds all of it on record. The driver goes on with a new log.
+    """
+    log = database.log_of(file)
+    with opened(file) as store:
+        stage = Stage.set(LIVES["deploy"], store, 0.0)
+        stage.rig.world.after.append(act("create", "door-1", log.unlink))
+        seen: list[int] = []
+
+        def look_as_after_a_kill() -> None:
+            copy = file.with_name("copy.db")
+            shutil.copyfile(file, copy)
+            if log.exists():
+                shutil.copyfile(log, database.log_of(copy))
+            with opened(copy) as found:
+                seen.append(len(found.load(stage.id).resources))
+
+        stage.rig.world.before.append(act("create", "machine", look_as_after_a_kill))
+        assert stage.play(stage.life.command)
+        check(stage, stage.life.ends["resume"])
+    assert seen == [6]
+
+
 def test_a_folder_that_is_moved_away_in_the_middle(file: Path) -> None:
     """With the log and all."""
 
