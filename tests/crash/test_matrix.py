@@ -28,7 +28,7 @@ MATRIX = [
     for life in ALL_LIVES
     for way in WAYS_OUT
     for seen in (AT_ONCE, LATE)
-    if life in LIVES or seen == LATE
+    if life in LIVES or (seen == LATE and way != "destroy")  # never active: that is a rollback
 ]
 
 

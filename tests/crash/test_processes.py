@@ -67,6 +67,7 @@ POINTS = [
     ("before", "AddRoleToInstanceProfile"),
     ("after", "RunInstances"),
 ]
+DELETED = [("before", "TerminateInstances"), ("after", "DeleteFileSystem"), ("after", "DeleteVpc")]
 PREFIXES = {
     "CreateVpc": "vpc",
     "CreateSubnet": "subnet",
@@ -228,11 +229,63 @@ def check_recovered(stage: Stage, way: str, done: Result, undisturbed: Undisturb
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("moment", "point"), POINTS)
 def test_a_killed_process_is_recovered_from_the_database(
-    stage: Stage, undisturbed: Undisturbed, moment: str, point: str, way: str
+    stage: Stage,
+    undisturbed: Undisturbed,
+    moment: str,
+    point: str,
+    way: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """SIGKILL around a call: resumed it is whole, rolled back nothing is left, and nothing is made twice."""
     done = kill_and_recover(stage, moment, at(point), way)
     check_recovered(stage, way, done, undisturbed)
+    record_property("promise", 2)
+    record_property("points", 1)
+
+
+@pytest.mark.parametrize("way", ["resume", "destroy", "sweep"])
+@pytest.mark.parametrize(("moment", "point"), DELETED)
+def test_a_destruction_whose_process_was_killed_is_ended_from_the_database(
+    stage: Stage, moment: str, point: str, way: str, record_property: Callable[[str, object], None]
+) -> None:
+    """SIGKILL around a deletion: whoever goes on, a sweep too, leaves nothing."""
+    assert stage.deploy().code == 0
+    stage.proxy.rule = times(1, at(point), KILLED[moment](stage.kill_latest))
+    assert stage.destroy().code == -signal.SIGKILL
+    done = ENDINGS[way](stage)
+    assert done.code == 0, done.err
+    assert stage.listed()["state"] == "destroyed"
+    check_gone(stage)
+    record_property("promise", 5)
+    record_property("points", 1)
+
+
+def test_a_rollback_whose_process_was_killed_is_ended_by_a_sweep(
+    stage: Stage, record_property: Callable[[str, object], None]
+) -> None:
+    """The launch is refused, and the rollback that follows by itself dies after its first deletion."""
+    refusing = refused(403, "UnauthorizedOperation")
+    killing = times(1, lambda call: call.operation.startswith(DELETING), KILLED["after"](stage.kill_latest))
+    stage.proxy.rule = lambda call: refusing if call.operation == "RunInstances" else killing(call)
+    assert stage.deploy().code == -signal.SIGKILL
+    done = swept(stage)
+    assert done.code == 0, done.err
+    assert stage.listed()["state"] == "rolled_back"
+    check_gone(stage)
+    record_property("promise", 7)
+    record_property("points", 1)
+
+
+def swept(stage: Stage) -> Result:
+    """What nobody drives any more is ended by a sweep that need not wait until it is old."""
+    return stage.run("sweep", "--older-than", "0s", "--interrupted", "rollback", "--orphans", "--yes")
+
+
+ENDINGS: dict[str, Callable[[Stage], Result]] = {
+    "resume": Stage.resume,
+    "destroy": Stage.destroy,
+    "sweep": swept,
+}
 
 
 @pytest.mark.skipif(

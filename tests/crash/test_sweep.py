@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def check_rows(estate: Estate, whole: Deployment) -> None:
 
 @pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
 def test_a_sweep_that_is_killed_anywhere_is_finished_by_the_next(
-    sqlite_template: Path, gone_after: float
+    sqlite_template: Path, gone_after: float, record_property: Callable[[str, object], None]
 ) -> None:
     """At each call and each commit; the second one needs no patience, whatever the age."""
     whole = Stage(sqlite_template, gone_after)
@@ -79,10 +80,12 @@ def test_a_sweep_that_is_killed_anywhere_is_finished_by_the_next(
             assert not run(stage.killer, stage.sweep, number)
             assert run(stage.killer, stage.sweep)
             stage.check()
+    record_property("promise", 7)
+    record_property("points", len(instants))
 
 
 def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_next(
-    sqlite_template: Path,
+    sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """Either the plan still holds and can be applied again, or a sweep finds what was begun."""
     for number in range(1, 60):
@@ -99,6 +102,8 @@ def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_nex
         watch(estate.rig, killer)
         if run(killer, lambda: carry_out(estate.ground, plan), number):  # noqa: B023 - called at once
             assert number > 20
+            record_property("promise", 7)
+            record_property("points", number - 1)
             return
         with told(f"killed at instant {number}"):
             carry_out(estate.ground, plan)
