@@ -33,8 +33,8 @@ test: env ## Run every test on SQLite and Postgres, with coverage (ARGS="-k name
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(ARGS)
 
 .PHONY: crash
-crash: env ## Kill, stop, refuse and cut the real command at its calls (some six minutes)
-	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/crash/test_processes.py $(ARGS)
+crash: env ## Kill, stop, refuse, cut and interrupt the real command at its calls (some 20 minutes)
+	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/crash/test_processes.py tests/drivers $(ARGS)
 
 .PHONY: crash-full
 crash-full: env ## Kill every recovery of every kill, too; goes on where it was interrupted (hours)

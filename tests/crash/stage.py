@@ -100,10 +100,11 @@ class Stage:
     def database(self) -> Path:
         return self.folder / "tier1.db"
 
-    def begin(self, *arguments: str) -> Process:
-        """Start `tier1` with the arguments."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its commands are told."""
         own = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TIER1_"))}
-        environment = {
+        return {
             **own,
             **SIGNED_IN,
             **self.settings,
@@ -111,12 +112,15 @@ class Stage:
             "TIER1_DATABASE_URL": f"sqlite:///{self.database}",
             "XDG_STATE_HOME": str(self.folder),
         }
+
+    def begin(self, *arguments: str) -> Process:
+        """Start `tier1` with the arguments."""
         base = self.folder / str(len(self.processes))
         out, err = base.with_suffix(".out"), base.with_suffix(".err")
         with out.open("wb") as said, err.open("wb") as told:
             popen = subprocess.Popen(
                 [*TIER1, *arguments],
-                env=environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=told,
@@ -183,9 +187,9 @@ class Stage:
                 process.kill()
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Look until something holds, at most `EVENT_SECONDS`."""
-    end = time.monotonic() + EVENT_SECONDS
+def wait_until(holds: Callable[[], bool], seconds: float = EVENT_SECONDS) -> None:
+    """Look until something holds."""
+    end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "what was waited for never came"
         time.sleep(LOOK_SECONDS)

@@ -6,9 +6,11 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +19,7 @@ from tests.environment import hear_signals
 from tests.integration.command import LIMIT_SECONDS, TIER1, Command
 
 COLUMNS, ROWS = "100", "40"
+LOOK_SECONDS = 0.02
 
 
 def _take_the_terminal() -> None:
@@ -60,6 +63,17 @@ class Terminal:
             assert time.monotonic() < end, self.screen
             assert self._read(), self.screen
 
+    def watch_until(self, holds: Callable[[], bool]) -> None:
+        """Read what is written until something holds."""
+        end = time.monotonic() + LIMIT_SECONDS
+        while not holds():
+            assert time.monotonic() < end, self.screen
+            if select.select([self._near], [], [], LOOK_SECONDS)[0]:
+                assert self._read(), self.screen
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
     def enter(self, text: str) -> None:
         os.write(self._near, text.encode())
 
@@ -72,8 +86,16 @@ class Terminal:
 
     def hang_up(self) -> int:
         """Close the window; answer the exit code of what ran in it."""
+        self.close()
+        return self.wait()
+
+    def close(self) -> None:
+        """Close the window; nobody sees what is written from now on."""
         os.close(self._near)
         self._near = -1
+
+    def wait(self) -> int:
+        """The exit code, once it has ended."""
         return self._process.wait(LIMIT_SECONDS)
 
     def _read(self) -> bool:
