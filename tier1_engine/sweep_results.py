@@ -108,8 +108,8 @@ def _result(
 ) -> Result:
     deployment = record.deployment
     if item.kind == DEPLOYMENT:
-        wanted = State.ACTIVE if item.act is Act.RESUME else None
-        done = deployment.state is wanted if wanted else deployment.state in ENDED
+        # One that was resumed and failed for good has rolled itself back: nothing of it remains.
+        done = deployment.state in (*ENDED, *((State.ACTIVE,) if item.act is Act.RESUME else ()))
         return Result(item, Outcome.DONE if done else Outcome.REMAINED, f"it is {deployment.state}")
     row = rows.get((item.kind, item.aws_id)) or record.resources.get(item.id)
     if row is None and item.act in TAKING_DOWN and deployment.state not in ENDED:

@@ -322,42 +322,6 @@ def _gone(record: Record) -> frozenset[str]:
     return frozenset(row.id for row in record.resources.values() if row.state is ResourceState.DELETED)
 
 
-<<<<<<< HEAD
-def _beside(unit: Unit, row: Resource) -> Item:
-    """What no item named: a create whose answer never came, or a stray that the census found."""
-    return replace(
-        unit.items[0], id=row.id, kind=row.kind, name=row.name, aws_id=row.aws_id, order=0, age_seconds=None
-    )
-
-
-def _result(item: Item, record: Record, rows: Mapping[tuple[str, str | None], Resource], why: Why) -> Result:
-    deployment = record.deployment
-    if item.kind == DEPLOYMENT:
-        # One that was resumed and failed for good has rolled itself back: nothing of it remains.
-        done = deployment.state in (*ENDED, *((State.ACTIVE,) if item.act is Act.RESUME else ()))
-        return Result(item, Outcome.DONE if done else Outcome.REMAINED, f"it is {deployment.state}")
-    row = rows.get((item.kind, item.aws_id)) or record.resources.get(item.id)
-    if row is None:
-        return Result(item, Outcome.SKIPPED, "AWS does not show it as this deployment's any more")
-    if row.state is ResourceState.DELETED:
-        return Result(item, Outcome.DELETED)
-    if row.state is ResourceState.RETAINED:
-        return Result(item, Outcome.SKIPPED, "it is retained")
-    return Result(item, Outcome.REMAINED, _why_it_remains(row.error, why))
-
-
-def _why_it_remains(error: Mapping[str, Any] | None, why: Why) -> str:
-    if error:
-        return f"{error.get('code')}: {error.get('message')}"
-    return {
-        Why.BLOCKED: "AWS does not let us act: sign in, and sweep again",
-        Why.STOPPED: "a signal asked to stop: sweep again",
-        Why.HELD: "what needs it is not in the plan",
-    }.get(why, "it is still there")
-
-
-=======
->>>>>>> sweep
 def _said(gap: Gap) -> str:
     where = f"{gap.place.region} of account {gap.place.account_id}"
     return f"{where} could not be looked at ({gap.code}: {gap.message})"
