@@ -31,8 +31,8 @@ from tier1_engine.permits import AlwaysPermitted
 from tier1_engine.store import Store
 
 MAX_RATIO, MAX_SECONDS = 1.2, 120.0
-PAGE = 100
-"""Objects on a page: EFS's, and as many as a sweep names in one filter."""
+PAGES = {"Describe": 1000, "DescribeFileSystems": 100, "List": 100}
+"""Objects on a page, by how an operation's name begins, the longest that fits: EC2, EFS and IAM."""
 START_SECONDS = 60.0
 SPEC = """\
 name: load
@@ -161,7 +161,7 @@ def _swept(stage: Stage, endpoint: str, deployments: int) -> dict[str, Any]:
     plan = stage.tier1(endpoint, *sweep, "--dry-run", ends=0)
     marking = _reads(stage.calls(before))
     standing = Counter(item["kind"] for item in plan["items"])
-    needed = sum(-(-standing[kind] // PAGE) for kind in SHARED.values() if kind)
+    needed = sum(-(-standing[kind] // _page(name)) for name, kind in SHARED.items() if kind)
     before = len(stage.calls())
     cpu = _cpu_seconds()
     began = time.perf_counter()
@@ -185,6 +185,10 @@ def _swept(stage: Stage, endpoint: str, deployments: int) -> dict[str, Any]:
         "throttled": sum(call["code"] in THROTTLED for call in calls),
         **{name: found[name] for name in ("marked", "deleted", "skipped", "remained")},
     }
+
+
+def _page(operation: str) -> int:
+    return PAGES[max((name for name in PAGES if operation.startswith(name)), key=len)]
 
 
 def _reads(calls: Sequence[Mapping[str, Any]]) -> Counter[str]:

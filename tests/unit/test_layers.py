@@ -21,7 +21,7 @@ MODULES = sorted(
     if "_migrations" not in path.parts  # in a wheel they lie in the package
 )
 LINES_LIMIT = 400
-SIDE = {"aws", "aws_errors", "blueprints", "checks", "resources"}
+SIDE = {"aws", "aws_errors", "aws_together", "blueprints", "checks", "resources"}
 """What plugs in from the side."""
 SHELL = {"cli", "sandbox", "worker"}
 """What may know the terminal, moto or the queue."""
