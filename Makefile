@@ -54,6 +54,10 @@ plain: env ## Try the commands of the main job on moto without AWS's manners (so
 mutants: env ## Break each promise on purpose and see a test fail (some minutes; ARGS="NAME" for one)
 	WORKERS=$(WORKERS) $(BIN)/python -m scripts.mutants $(ARGS)
 
+.PHONY: guarantees
+guarantees: env ## Count the points that hold each promise, and write docs/guarantees.md
+	$(BIN)/python -m scripts.guarantees
+
 .PHONY: lint
 lint: env ## Check format, style, types and layers
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts import generate_docs
+from scripts import generate_docs, guarantees
 from tier1_engine import database
 from tier1_engine.models import SCHEMA_REVISION, Base
 
@@ -60,6 +60,7 @@ def main() -> int:
     # A migration that the models do not name cannot be compared with them.
     findings += schema_findings() if not findings else []
     findings += page_findings()
+    findings += guarantees.findings()
     for finding in findings:
         print(f"verify: {finding}", file=sys.stderr)
     return 1 if findings else 0

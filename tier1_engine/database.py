@@ -7,11 +7,10 @@ first use and upgraded then; a shared Postgres is changed only by `tier1 db upgr
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from tier1_engine.errors import ConfigurationError, DatabaseUnavailable, DrivenByAnother, SchemaError
 from tier1_engine.models import SCHEMA_REVISION
+from tier1_engine.sqlite_file import file_id, make_private_file, same_file, same_log, vanished
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -80,14 +80,14 @@ def _sqlite(url: URL) -> Engine:
     def make_private(*_: Any) -> None:
         # The first connection may make the file, and says which it is: one that vanished later is not made
         # anew, empty, and one that was put in its place is not this database.
-        if opened and _file_id(path) not in opened:
-            raise DatabaseUnavailable(_vanished(path))
-        _make_private_file(path)
-        opened.add(_file_id(path))
+        if opened and file_id(path) not in opened:
+            raise DatabaseUnavailable(vanished(path))
+        make_private_file(path)
+        opened.add(file_id(path))
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, record: Any) -> None:
-        record.info["path"], record.info["file"] = path, _file_id(path)
+        record.info["path"], record.info["file"] = path, file_id(path)
         _write_ahead(connection)
         record.info["log"] = None
         connection.execute("PRAGMA synchronous=FULL")
@@ -128,78 +128,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
                 raise
         time.sleep(SWITCH_SECONDS)
-
-
-def same_file(info: Mapping[str, Any]) -> None:
-    """A file that was deleted or replaced would take every write and keep none of them."""
-    if info["file"] != _file_id(info["path"]):
-        raise DatabaseUnavailable(_vanished(info["path"]))
-
-
-def same_log(connection: Any, info: MutableMapping[str, Any]) -> None:
-    """A log that was deleted still takes every commit, and a kill then loses them all.
-
-    Called once a transaction has begun, and again once it was committed: nothing is sent on the word of
-    a commit that nobody else can see. What is in the deleted log is written to the file itself first.
-    """
-    path = info["path"]
-    found = _file_id(log_of(path))
-    if info["log"] is None:
-        info["log"] = found  # SQLite makes it when it first needs it
-    if info["log"] == found:
-        return
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    raise DatabaseUnavailable(
-        f"The log {log_of(path)} was deleted while it was in use; what it held was written to {path}: "
-        "leave both files to tier1, and run the command again."
-    )
-
-
-def log_of(path: Path) -> Path:
-    """Where SQLite keeps what was committed and is not yet in the file itself."""
-    return path.with_name(f"{path.name}-wal")
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _vanished(path: Path) -> str:
-    return (
-        f"The database file {path} was deleted or replaced while it was in use: put it back, "
-        "then run the command again."
-    )
-
-
-def _make_private_file(path: Path) -> None:
-    """SQLite gives `-wal` and `-shm` the mode of the file itself, so it must be private from the start.
-
-    A file that is there is not opened: closing it again would end every lock that SQLite holds on it for
-    this process (fcntl(2), and "How To Corrupt An SQLite Database File", 2.2). Another process that ends
-    would then take itself for the last one and remove the log, with all that is committed after that.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError as error:
-        if path.is_dir() or not os.access(path, os.R_OK | os.W_OK):
-            code = errno.EISDIR if path.is_dir() else errno.EACCES
-            raise _unwritable(path, os.strerror(code)) from error
-    except OSError as error:
-        raise _unwritable(path, error.strerror) from error
-
-
-def _unwritable(path: Path, why: str | None) -> DatabaseUnavailable:
-    return DatabaseUnavailable(
-        f"The database file {path} cannot be written ({why}): "
-        "make its folder writable or name another with TIER1_DATABASE_URL."
-    )
 
 
 def _postgres(url: URL, lease_seconds: float) -> Engine:

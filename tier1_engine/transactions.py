@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from tier1_engine.database import same_file, same_log
 from tier1_engine.errors import DatabaseUnavailable
+from tier1_engine.sqlite_file import same_file, same_log
 
 if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection

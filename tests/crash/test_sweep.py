@@ -112,6 +112,7 @@ def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_nex
     raise AssertionError("it never lived to its end")
 
 
+@pytest.mark.leaves("what came after the review", "unknown")
 @pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
 def test_a_reviewed_plan_that_is_killed_is_applied_again_and_adds_nothing(
     sqlite_template: Path, gone_after: float

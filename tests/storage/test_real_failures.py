@@ -26,6 +26,7 @@ from tests.crash.life import LIVES, WAYS_OUT, Stage, check
 from tests.simulation.faults import act
 from tier1_engine import database
 from tier1_engine.errors import DatabaseUnavailable
+from tier1_engine.sqlite_file import log_of
 from tier1_engine.store import Store
 
 SMALL = "1M"
@@ -106,7 +107,7 @@ def test_a_log_that_is_deleted_in_the_middle_costs_nothing(file: Path) -> None:
     """What was committed is written to the file itself before anything more is sent: a kill right after
     finds all of it on record. The driver goes on with a new log.
     """
-    log = database.log_of(file)
+    log = log_of(file)
     with opened(file) as store:
         stage = Stage.set(LIVES["deploy"], store, 0.0)
         stage.rig.world.after.append(act("create", "door-1", log.unlink))
@@ -116,7 +117,7 @@ def test_a_log_that_is_deleted_in_the_middle_costs_nothing(file: Path) -> None:
             copy = file.with_name("copy.db")
             shutil.copyfile(file, copy)
             if log.exists():
-                shutil.copyfile(log, database.log_of(copy))
+                shutil.copyfile(log, log_of(copy))
             with opened(copy) as found:
                 seen.append(len(found.load(stage.id).resources))
 
@@ -351,16 +352,18 @@ def test_a_deadlock_that_ends_our_transaction_is_overcome(postgres_url: str) -> 
         stage.rig.world.after.append(act("create", "door-1", rival.begin))
         assert stage.play(stage.life.command)
         rival.thread.join(SEEN_SECONDS)
-        assert ended_by_deadlock(postgres_url) == 1
         check(stage, stage.life.ends["resume"])
+    until_a_deadlock_is_counted(postgres_url)
 
 
-def ended_by_deadlock(url: str) -> int:
-    """How many the server has counted in this database."""
+def until_a_deadlock_is_counted(url: str) -> None:
+    """By the server, of this database: a session counts what it met when it ends."""
+    query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    end = time.monotonic() + SEEN_SECONDS
     with psycopg.connect(url, autocommit=True) as asking:
-        asking.execute("SELECT pg_stat_force_next_flush()")
-        row = asking.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        return int((row.fetchone() or (0,))[0])
+        while asking.execute(query).fetchone() != (1,):
+            assert time.monotonic() < end, "no deadlock"
+            time.sleep(0.01)
 
 
 @pytest.mark.postgres
