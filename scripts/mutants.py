@@ -122,7 +122,8 @@ def attempt(mutant: Mutant) -> Fate:
         return Fate(mutant, first[1], seconds)
     if done.returncode == 0:
         return Fate(mutant, None, seconds, "survived: no test failed")
-    return Fate(mutant, None, seconds, f"could not be tried: {_end_of(done.stdout + done.stderr)}")
+    how = f"pytest ended with {done.returncode}"  # negative: by that signal, from outside
+    return Fate(mutant, None, seconds, f"could not be tried, {how}: {_end_of(done.stdout + done.stderr)}")
 
 
 def _copy(target: Path) -> None:
