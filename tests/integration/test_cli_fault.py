@@ -140,6 +140,7 @@ def test_a_fault_is_set_listed_and_taken_away(shared: Command) -> None:
     assert shared(*fault, "list", "-o", "json").json == []
 
 
+@pytest.mark.leaves("what the test's own client made: its reply was cut", "unknown")
 def test_connections_are_cut_for_real(shared: Command) -> None:
     """Lost request, lost reply, and a call that executes by itself after the client has given up."""
     ec2 = client("ec2", endpoint_of(shared))
@@ -153,6 +154,7 @@ def test_connections_are_cut_for_real(shared: Command) -> None:
         assert vpcs(ec2) == made
 
 
+@pytest.mark.leaves("what the test's own client made: its reply came late", "unknown")
 def test_a_late_reply_outlasts_a_clients_patience(somebody: Command) -> None:
     """AWS has acted; others are answered meanwhile."""
     endpoint = started(somebody, "--speed", "10")["endpoint"]
@@ -241,6 +243,7 @@ def test_real_looking_credentials_are_stored_nowhere(shared: Command) -> None:
             assert SECRET.encode() not in content
 
 
+@pytest.mark.leaves("what the test's own client made", "unknown")
 def test_the_same_seed_gives_the_same_ids_in_every_process(somebody: Command) -> None:
     """Also where calls that only look come in between."""
 
