@@ -51,7 +51,9 @@ def resumed_once_free(command: Command) -> None:
 def test_on_postgres_a_driver_that_slept_past_its_lease_changes_nothing(
     shared: Command, aws: str, closed_port: int
 ) -> None:
-    """Frozen, replaced, and woken: it says so and ends with 6; what stands is the new one's."""
+    """Frozen, replaced, and woken: it says so and ends with 6; what stands is the new one's. Frozen within a
+    transaction, which Postgres then ends, it ends with 9: its lease was over before it could look again.
+    """
     quick = shared.with_(**SHORT_LEASE)
     frozen = quick.begin("deploy", quick.spec(more=waits_for(closed_port)))
     frozen.hear("service-door: begun")
@@ -61,8 +63,8 @@ def test_on_postgres_a_driver_that_slept_past_its_lease_changes_nothing(
     before = quick("log", "demo", "-o", "json").json
     frozen.signal(signal.SIGCONT)
     ended = frozen.end()
-    assert ended.code == 6
-    assert "another driver has taken over" in ended.err.lower()
+    assert ended.code in (6, 9)
+    assert ("another driver has taken over" in ended.err.lower()) is (ended.code == 6)
     assert quick("log", "demo", "-o", "json").json == before
     assert standing(aws) == WHOLE
 
@@ -109,7 +111,10 @@ def test_a_holder_in_another_pid_namespace_is_not_taken_for_dead(
     assert standing(aws) == WHOLE
 
 
-@pytest.mark.parametrize("command", ["deploy", "resume", "rollback", "destroy"])
+@pytest.mark.parametrize(
+    "command",
+    ["deploy", "rollback", *(pytest.param(one, marks=pytest.mark.long) for one in ("resume", "destroy"))],
+)
 def test_a_terminal_that_is_closed_ends_what_runs_in_it(
     tier1: Command, aws: str, closed_port: int, command: str
 ) -> None:
