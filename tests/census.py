@@ -165,6 +165,10 @@ def _is_ours(thing: Standing, books: Books | None) -> bool:
     return thing.tags.get(TAG_DATABASE) in books.ids or (thing.kind, thing.id) in books.owned
 
 
+PASSING = frozenset({"state"})
+"""What changes by itself: a new VPC is `pending`, and then `available`."""
+
+
 def _changed(now: Mapping[Key, Standing], theirs: Mapping[Key, Standing]) -> Iterator[Finding]:
     for key, was in theirs.items():
         thing = now.get(key)
@@ -174,7 +178,9 @@ def _changed(now: Mapping[Key, Standing], theirs: Mapping[Key, Standing]) -> Ite
         for what in ("tags", "attributes"):
             old, new = getattr(was, what), getattr(thing, what)
             if old != new:
-                names = sorted(n for n in {*old, *new} if old.get(n) != new.get(n))
+                names = sorted(n for n in {*old, *new} - PASSING if old.get(n) != new.get(n))
+                if not names:
+                    continue
                 told = "; ".join(f"{n}: {old.get(n)!r} -> {new.get(n)!r}" for n in names)
                 yield Finding(CHANGED, f"{was.kind} {was.id} has other {what} than before: {told}")
 

@@ -159,6 +159,7 @@ def expire(tier1: Command, id: str) -> None:
     store.close()
 
 
+@pytest.mark.leaves("what is only reported, and what AWS made in the VPC that went", "unknown", "changed")
 def test_orphans_go_and_what_is_not_ours_is_only_reported(tier1: Command, aws: str) -> None:
     """By tags and by the rows: of an ended deployment, of another database, of nobody, and the user's."""
     id = tier1.deployed()
@@ -178,6 +179,7 @@ def test_orphans_go_and_what_is_not_ours_is_only_reported(tier1: Command, aws: s
     assert orphan in {attempt["aws_id"] for attempt in attempts if attempt["action"] == "delete"}
 
 
+@pytest.mark.leaves("what AWS itself made in the VPC that went", "changed")
 def test_foreign_things_go_by_a_saved_and_reviewed_plan_only(
     tier1: Command, aws: str, tmp_path: Path
 ) -> None:
@@ -195,6 +197,7 @@ def test_foreign_things_go_by_a_saved_and_reviewed_plan_only(
     assert vpcs(aws) == set()
 
 
+@pytest.mark.leaves("the instance that its user takes out", "changed")
 def test_the_users_instance_in_our_subnet_stops_the_chain(tier1: Command, aws: str) -> None:
     """Exit 5, it is named, and nothing of that stack goes; the next sweep, without it, completes."""
     id = failed(tier1)
