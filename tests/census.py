@@ -16,6 +16,7 @@ census runs right behind the test's last line, while its processes and sandboxes
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from tier1_engine import database
+from tier1_engine.errors import DatabaseUnavailable
 from tier1_engine.kinds import TAG_DATABASE, TAG_RESOURCE
 from tier1_engine.models import Installation
 from tier1_engine.rows import ATTEMPTS, RESOURCES
@@ -125,14 +127,17 @@ _OPEN_CREATES = select(ATTEMPTS.c.resource_id).where(
 
 
 def books_at(urls: Iterable[str]) -> Books:
-    """Of the databases at these URLs; a file that was never made, or is gone, knows nothing."""
+    """Of the databases at these URLs; a file that was never made, or a server that is not there, knows
+    nothing.
+    """
     books = Books()
     for url in urls:
         if url.startswith("sqlite") and not Path(url.partition("///")[2]).exists():
             continue
         engine = database.connect(url)
         try:
-            books.add(engine)
+            with suppress(DatabaseUnavailable), database.translated(engine):
+                books.add(engine)
         finally:
             engine.dispose()
     return books
