@@ -367,11 +367,22 @@ def until_a_deadlock_is_counted(url: str) -> None:
 
 
 @pytest.mark.postgres
-def test_a_serialization_failure_is_overcome(postgres_url: str) -> None:
+def test_a_serialization_failure_is_overcome(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database whose transactions are serializable by default refuses a turn that another overtook."""
     name = postgres_url.rpartition("/")[2]
     with psycopg.connect(postgres_url, autocommit=True) as owner:
         owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_isolation TO serializable'.encode())
+    met: list[str] = []
+    commit = Store.commit
+
+    def noting(store: Store, *given: Any, **named: Any) -> Any:
+        try:
+            return commit(store, *given, **named)
+        except DatabaseUnavailable as error:
+            met.append(str(error))
+            raise
+
+    monkeypatch.setattr(Store, "commit", noting)
     with stored_on(postgres_url) as store:
         stage = Stage.set(LIVES["deploy"], store, 0.0)
         rival = Rival(postgres_url, "UPDATE deployments SET max_attempts = max_attempts")
@@ -379,3 +390,5 @@ def test_a_serialization_failure_is_overcome(postgres_url: str) -> None:
         assert stage.play(stage.life.command)
         rival.thread.join(SEEN_SECONDS)
         check(stage, stage.life.ends["resume"])
+    (refused,) = met
+    assert "could not serialize access" in refused
