@@ -39,13 +39,32 @@ def go_back(record: Record, pace: Pace) -> Decision:
     if overdue := overdue_deletions(record, pace, living):
         return Changed(overdue)
     if tasks := delete_tasks(record, pace, living):
-        return work(pace, tasks)
+        return work(pace, [*tasks, *_search(record, pace, living)])
+    if living and any(_held(pace, resource) for resource in living):
+        return Work((), None) if pace.in_flight else End(Why.HELD)
+    if search := _search(record, pace, living):
+        return work(pace, search)
     if pace.in_flight:
         return Work((), None)
-    if living:
-        held = any(_held(pace, resource) for resource in living)
-        return End(Why.HELD) if held else Changed(_stall(record, pace, living))
-    return _prove_gone(record, pace)
+    return Changed(_stall(record, pace, living)) if living else _prove_gone(record, pace)
+
+
+def _search(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Task]:
+    """A census, while something does not go: what AWS executed late may stand in its way, and no row has it.
+
+    It is made when that something was asked to go for the whole grace, and once more before it is given up.
+    """
+    if pace.census_problem is not None:
+        return []
+    needed, searched = _needed_by(record, living), {name for name, _ in pace.searched}
+    wanted = any(
+        (r.name, True) not in pace.searched
+        if r.stuck
+        else r.name not in searched and pace.driven(r.name, r.driven_seconds) >= pace.grace_seconds
+        for r in living
+        if r.error and r.step not in needed
+    )
+    return [Task(Do.CENSUS, CENSUS)] if wanted else []
 
 
 def _prove_gone(record: Record, pace: Pace) -> Decision:
@@ -80,7 +99,7 @@ def loose(record: Record) -> list[Resource]:
     whatever turned up.
     """
     ended = record.deployment.state in ENDED
-    return [r for r in record.resources.values() if not r.settled and (ended or r.name != r.step)]
+    return [r for r in record.resources.values() if not r.settled and (ended or r.one_too_many)]
 
 
 def _without_aws(record: Record, pace: Pace) -> list[Change]:
@@ -104,7 +123,7 @@ def delete_tasks(record: Record, pace: Pace, living: Sequence[Resource]) -> list
     return [
         Task(_delete_task(record, pace, resource), resource.name)
         for resource in living
-        if not _stuck(resource)
+        if not resource.stuck
         and not _held(pace, resource)
         and (resource.step not in needed or resource.aws_id is None)
     ]
@@ -117,7 +136,7 @@ def _delete_task(record: Record, pace: Pace, resource: Resource) -> Do:
         return Do.CONFIRM
     if record.deployment.state is State.ROLLING_BACK and resource.kind in pace.archiving_kinds:
         tries = record.attempts_at(resource.id, Action.ARCHIVE)
-        if len(tries) < MAX_ARCHIVE_TRIES and not any(a.outcome is Outcome.DONE for a in tries):
+        if len(tries) < MAX_ARCHIVE_TRIES and not any(a.outcome is Outcome.DONE or a.settled for a in tries):
             return Do.ARCHIVE
     return Do.DELETE
 
@@ -141,17 +160,13 @@ def _held(pace: Pace, resource: Resource) -> bool:
     return (resource.kind, resource.aws_id) not in pace.may_delete
 
 
-def _stuck(resource: Resource) -> bool:
-    return bool(resource.error and resource.error.get("stuck"))
-
-
 def overdue_deletions(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Change]:
     """Deletions whose driven time is over since nothing used the resource any more."""
     limit = record.deployment.delete_seconds
     return [
         ResourceSet(resource.id, {"error": _stuck_error(resource, limit)})
         for resource in living
-        if not _stuck(resource)
+        if not resource.stuck
         and resource.name in pace.looked
         and resource.name not in pace.in_flight
         and resource.name in pace.counted_from
@@ -161,17 +176,17 @@ def overdue_deletions(record: Record, pace: Pace, living: Sequence[Resource]) ->
 
 def _stuck_error(resource: Resource, limit_seconds: float) -> dict[str, Any]:
     last = resource.error or {"code": "DeadlineExceeded", "message": "AWS still shows it."}
-    message = f"would not delete within {limit_seconds:g} s. Last seen: {last['code']}: {last['message']}"
+    message = f"would not delete within {limit_seconds:g} s. Last seen: {last['message']}"
     return {**last, "message": message, "stuck": True}
 
 
 def _stall(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Change]:
     """Something would not delete: name what waits for it, and end."""
-    stuck = [resource for resource in living if _stuck(resource)]
+    stuck = [resource for resource in living if resource.stuck]
     names = ", ".join(resource.name for resource in stuck)
     blocked_by = {"code": "BlockedBy", "message": f"waits for what would not delete: {names}."}
     changes: list[Change] = [
-        ResourceSet(resource.id, {"error": blocked_by}) for resource in living if not _stuck(resource)
+        ResourceSet(resource.id, {"error": blocked_by}) for resource in living if not resource.stuck
     ]
     first = stuck[0].error or {}
     changes.append(move(record, Trigger.STALL, f"{len(living)} remain; would not delete: {names}"))

@@ -293,7 +293,7 @@ def follow(
             if isinstance(error, LeaseLost):
                 raise
             if not told:
-                tell(str(error))
+                tell(error.driver)
                 told = True
         if not wait(FOLLOW_SECONDS):
             return Ended(record, Why.STOPPED)

@@ -179,12 +179,12 @@ CALLS: tuple[CallFailure, ...] = (
         codes=BLOCKED_CODES,
     ),
     CallFailure(
-        "a deletion that finds nothing",
+        "a deletion, or a last look at a console, that finds nothing",
         Verdict.GONE,
         "none",
         "gone: at once after a deletion that AWS accepted, else after the grace since the create",
         declared="gone",
-        actions=frozenset({Action.DELETE}),
+        actions=frozenset({Action.DELETE, Action.ARCHIVE}),
     ),
     CallFailure(
         "a deletion of what something else still uses",

@@ -46,7 +46,7 @@ def go_forward(record: Record, pace: Pace) -> Decision:
         return _fail(record, pace, failed)
     if not pace.identified:
         return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
-    strays = [r for r in record.resources.values() if r.owned and r.name != r.step and not r.settled]
+    strays = [r for r in record.resources.values() if r.owned and r.one_too_many and not r.settled]
     if overdue := overdue_deletions(record, pace, strays):
         return Changed(overdue)
     tasks = [*_step_tasks(record, pace, record.steps.values()), *delete_tasks(record, pace, strays)]
@@ -60,8 +60,13 @@ def go_forward(record: Record, pace: Pace) -> Decision:
 
 def _with_what_stays(record: Record, strays: Iterable[Resource]) -> tuple[str, ...]:
     """The warnings, with every stray that would not delete: the stack works, and the stray costs money."""
-    stay = (f"{r.aws_id} was made beside {r.step}: {(r.error or {}).get('message')}" for r in strays)
+    stay = (f"{r.aws_id} was made beside {r.step}{because(r.error)}" for r in strays)
     return (*record.deployment.warnings, *stay)
+
+
+def because(error: Mapping[str, Any] | None) -> str:
+    """What a warning adds of an error: its code and its message."""
+    return f": {error.get('code')}: {error.get('message')}" if error else ""
 
 
 def activated(record: Record, at: datetime) -> dict[str, Any]:
@@ -105,12 +110,12 @@ def _overdue_steps(record: Record, pace: Pace) -> list[Change]:
 
 
 def _overdue_error(step: Step) -> dict[str, Any]:
-    """The error of a step that took too long: its last problem, and that time ran out."""
+    """The error of a step that took too long: its last problem and code, and that time ran out."""
     last = step.error
-    because = f" Last seen: {last['code']}: {last['message']}" if last else ""
+    seen = f" Last seen: {last['message']}" if last else ""
     return {
         "code": last["code"] if last else "DeadlineExceeded",
-        "message": f"not ready within {step.deadline_seconds:g} s.{because}",
+        "message": f"not ready within {step.deadline_seconds:g} s.{seen}",
         "operation": last.get("operation") if last else None,
         "request_id": last.get("request_id") if last else None,
         "class": step.on_failure.value,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tier1_engine.decision import may_have_acted, move, turn_back
 from tier1_engine.errors import Refused
-from tier1_engine.forward import activated
+from tier1_engine.forward import activated, because
 from tier1_engine.pace import Pacer
 from tier1_engine.record import Change, Deployment, DeploymentSet, Record, ResourceSet, Step, StepSet
 from tier1_engine.states import FailureClass, Goal, State, StepState, Trigger
@@ -78,9 +78,7 @@ def accept(record: Record, pacer: Pacer) -> Sequence[Change]:
         )
     open_steps = [step for step in record.steps.values() if not step.complete]
     skipped = [StepSet(step.name, {"state": StepState.SKIPPED}) for step in open_steps]
-    warnings = [
-        f"{step.name} was accepted as failed: {(step.error or {}).get('message', '')}" for step in open_steps
-    ]
+    warnings = [f"{step.name} was accepted as failed{because(step.error)}" for step in open_steps]
     whole = {
         "warnings": (*deployment.warnings, *warnings),
         "failure": None,

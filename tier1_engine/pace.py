@@ -64,6 +64,7 @@ class Pace:
         prepared: names of steps whose request is resolved.
         clean_censuses: how many in a row found nothing, and when the last one did.
         census_problem: why no census can be made.
+        searched: what stood while a census was made: names of resources, and whether each was stuck by then.
         identified: AWS said that this is the deployment's account.
         blocked: what keeps us from acting at AWS, and at which step or resource it was met.
         stopping: a signal asked us to stop.
@@ -85,6 +86,7 @@ class Pace:
     last_census_at: float = 0.0
     archiving_kinds: frozenset[str] = frozenset()
     census_problem: Problem | None = None
+    searched: frozenset[tuple[str, bool]] = frozenset()
     identified: bool = True
     blocked: Problem | None = None
     blocked_step: str | None = None
@@ -121,6 +123,7 @@ class Pacer:
         self.identity_tries = 0
         self.census_tries = 0
         self.census_problem: Problem | None = None
+        self.searched: set[tuple[str, bool]] = set()
         self.blocked: Problem | None = None
         self.blocked_step: str | None = None
         self.stopping = False
@@ -146,6 +149,7 @@ class Pacer:
         for known in (self.due, self.counted_from, self.unset, self.prepared, self.accepted, self._rounds):
             known.clear()
         self.looked.clear()
+        self.searched.clear()
         self.clean_censuses = self.census_tries = 0
         self.census_problem = None
 
@@ -190,6 +194,7 @@ class Pacer:
             last_census_at=self.last_census_at,
             archiving_kinds=self.archiving_kinds,
             census_problem=self.census_problem,
+            searched=frozenset(self.searched),
             identified=self.identified,
             blocked=self.blocked,
             blocked_step=self.blocked_step,

@@ -156,6 +156,16 @@ class Resource:
         return self.state in (ResourceState.DELETED, ResourceState.RETAINED) or not self.owned
 
     @property
+    def one_too_many(self) -> bool:
+        """It stands beside what its step is for: a stray."""
+        return self.name != self.step
+
+    @property
+    def stuck(self) -> bool:
+        """It would not be deleted, and was given up for this time."""
+        return bool(self.error and self.error.get("stuck"))
+
+    @property
     def ended(self) -> bool:
         """It died by itself, and AWS will soon not show it: it costs nothing, and has to be taken off the
         books only.
@@ -168,7 +178,8 @@ class Attempt:
     """One try of one call, begun before it goes out.
 
     Attributes:
-        settled: an unknown end was looked after through the whole visibility grace.
+        settled: an unknown end was looked after through the whole visibility grace; or, of an archive,
+            what it was to read is gone.
         term: the lease term of the driver that began it.
     """
 

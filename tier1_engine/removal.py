@@ -27,7 +27,7 @@ from tier1_engine.failures import Verdict, judge
 from tier1_engine.intent import target_of
 from tier1_engine.kinds import TAG_DATABASE, Presence, Sight
 from tier1_engine.pace import CENSUS, Do
-from tier1_engine.record import Change, Console, DeploymentSet, Note, ResourceSet
+from tier1_engine.record import AttemptSet, Change, Console, DeploymentSet, Note, Resource, ResourceSet
 from tier1_engine.results import identified
 from tier1_engine.runner import not_ours
 from tier1_engine.states import GOING_BACK, Action, Outcome, ResourceState
@@ -72,8 +72,15 @@ def _failed_call(case: Case, error: CallError) -> list[Change]:
 
 
 def _not_archived(case: Case, error: CallError) -> list[Change]:
-    """The console could not be read: tried a bounded number of times, then the termination goes on."""
+    """The console could not be read: tried a bounded number of times, then the termination goes on.
+
+    Of what is gone there is none to read, and no second try; what is young may only not be shown yet.
+    """
     verdict = judge(error, Action.ARCHIVE, case.assignment.kind, young=False)
+    if verdict is Verdict.GONE and _grace_left(case) <= 0:
+        case.at_once()
+        assert case.assignment.attempt_id is not None  # an archive is recorded before it goes out
+        return [AttemptSet(case.assignment.attempt_id, {"settled": True})]
     if verdict is Verdict.BLOCKED:
         case.pacer.blocked, case.pacer.blocked_step = problem_of(error), case.resource.step
     case.pacer.back_off(case.subject, case.now)
@@ -145,13 +152,17 @@ def _confirmed(case: Case) -> list[Change]:
 
 def _shown_absent(case: Case) -> list[Change]:
     """NotFound without a deletion of ours that AWS accepted: proof only after the grace since the create."""
-    resource = case.resource
-    left = case.pacer.settings.visibility_grace_seconds - case.pacer.age(resource.id, case.now)
+    left = _grace_left(case)
     if left <= 0:
         return _gone(case)
     case.poll()
     case.pacer.due[case.subject] = min(case.pacer.due[case.subject], case.now + left)
     return []
+
+
+def _grace_left(case: Case) -> float:
+    """Seconds for which NotFound may still mean that AWS does not show it yet."""
+    return case.pacer.settings.visibility_grace_seconds - case.pacer.age(case.resource.id, case.now)
 
 
 def _gone(case: Case) -> list[Change]:
@@ -188,9 +199,33 @@ def _census(case: Case) -> list[Change]:
         case.pacer.clean_censuses = 0
         case.poll()
     else:
-        case.pacer.clean_censuses += 1
+        case.pacer.clean_censuses += 0 if _living(case) else 1
         case.at_once()
+    changes += _tried_anew(case) if changes else _searched(case)
     return changes + told + _still_listed(case, behind) + _unlisted(case)
+
+
+def _living(case: Case) -> list[Resource]:
+    """On the way back: what is still to go. A census beside it is a search, and proves no end."""
+    if case.record.deployment.state not in GOING_BACK:
+        return []
+    return [row for row in case.record.resources.values() if not row.settled]
+
+
+def _searched(case: Case) -> list[Change]:
+    """Nothing unknown stands in the way of what does not go."""
+    case.pacer.searched |= {(row.name, row.stuck) for row in _living(case)}
+    return []
+
+
+def _tried_anew(case: Case) -> list[Change]:
+    """Something turned up that may have stood in the way: once it is gone, the rest has its time again."""
+    case.pacer.searched.clear()
+    waiting = [row for row in _living(case) if row.error]
+    for row in waiting:
+        case.pacer.at_once(row.name)
+        case.pacer.counted_from.pop(row.name, None)
+    return [ResourceSet(row.id, {"error": None, "driven_seconds": 0.0}) for row in waiting]
 
 
 def _just_gone(case: Case, kind: str, sight: Sight) -> bool:
@@ -233,6 +268,10 @@ def _census_failed(case: Case, error: CallError) -> list[Change]:
         pacer.blocked = problem_of(error)
     elif verdict is Verdict.TRANSIENT and pacer.census_tries < case.record.deployment.max_attempts:
         pass
+    elif _living(case):
+        pacer.census_tries = 0
+        told = Note(f"what may stand in the way could not be listed: {error.code}: {error.message}")
+        return [*changes, told, *_searched(case)]
     elif case.record.deployment.state in GOING_BACK:
         pacer.census_problem = problem_of(error)
     else:

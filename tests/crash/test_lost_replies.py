@@ -7,6 +7,7 @@ sweep finds it, and the last test shows its window.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -224,3 +225,44 @@ def rolled_back_before(step: str, source: Path, *, killed: bool) -> list[str]:
         check(stage, OUT)
     stage.close()
     return [thing.id for thing in ours]
+
+
+def test_what_is_executed_at_any_instant_of_the_rollback_is_gone_with_it(
+    sqlite_template: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """A door is made late in a net that is on its way out: the net does not go while it stands, and no row
+    has it once the grace is over. Neither is left, whenever it comes.
+    """
+    points = next(k for k in itertools.count() if not rolled_back_around(k, sqlite_template))
+    assert points > 30
+    record_property("promise", 2)
+    record_property("points", points)
+
+
+def rolled_back_around(instant: int, source: Path) -> bool:
+    """Roll back while a create is under way that AWS executes at the call of that number; whether it did."""
+    stage = Stage.set(LIVES["deploy"], source, visible_after=3.0)
+    world, left = stage.rig.world, [instant]
+    world.gone_after = SETTINGS.visibility_grace_seconds * 2
+
+    def lose(error: CallError) -> BaseException:
+        engine.request(stage.rig.parts, stage.id, Goal.ROLLED_BACK)
+        return error
+
+    def lost(world: World, parameters: Mapping[str, Any]) -> None:
+        asked = dict(parameters)
+
+        def count(world: World, *_: object) -> None:
+            left[0] -= 1
+            if left[0] == -1:
+                execute_late(world, "create", asked)
+
+        world.before.append(count)
+        raise lose(unknown())
+
+    world.before.append(once(("create", "door-1"), lost))
+    with told(f"executed at call {instant} of the rollback"):
+        stage.play(LIVES["deploy"].command)
+        check(stage, OUT)
+    stage.close()
+    return left[0] < 0

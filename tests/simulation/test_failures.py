@@ -168,7 +168,7 @@ def test_a_step_that_is_accepted_is_skipped_with_a_warning(rig: Rig) -> None:
     ended = engine.resume(rig.parts, id, Resume.CONTINUE)
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.steps["alive"].state is StepState.SKIPPED
-    assert ended.record.deployment.warnings == ("alive was accepted as failed: answered 500",)
+    assert ended.record.deployment.warnings == ("alive was accepted as failed: HttpStatus: answered 500",)
     assert ended.record.deployment.outputs["machine"]
 
 
@@ -226,7 +226,7 @@ def test_a_check_that_never_passes_fails_at_its_deadline_with_its_last_problem(r
     rig.check.answers = [NOT_YET]
     ended = rig.deploy()
     assert failure(ended)["code"] == "Refused"
-    assert failure(ended)["message"] == "not ready within 600 s. Last seen: Refused: nobody listens"
+    assert failure(ended)["message"] == "not ready within 600 s. Last seen: nobody listens"
 
 
 def test_a_check_that_this_endpoint_cannot_answer_is_a_warning(rig: Rig) -> None:

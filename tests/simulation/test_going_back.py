@@ -15,7 +15,7 @@ from tier1_engine import engine
 from tier1_engine.decision import Why
 from tier1_engine.engine import Ended, Resume, exit_code
 from tier1_engine.errors import Refused
-from tier1_engine.kinds import TAG_RESOURCE
+from tier1_engine.kinds import TAG_RESOURCE, Presence, Problem, Sight
 from tier1_engine.record import Change, Record, Resource
 from tier1_engine.states import Action, Goal, Outcome, ResourceState, State
 
@@ -323,6 +323,30 @@ def test_a_console_that_cannot_be_read_is_tried_a_bounded_number_of_times(rig: R
     assert [a.code for a in tries] == [code] * 3
 
 
+def test_the_console_of_a_machine_that_is_gone_is_asked_for_once(rig: Rig) -> None:
+    """Somebody deleted it by hand: there is nothing to read, and the rollback does not wait for it."""
+    rig.check.answers = [Sight(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500"))]
+    id = rig.deploy().record.deployment.id
+    rig.clock.move_to(rig.clock.seconds + rig.settings.visibility_grace_seconds)
+    (machine,) = rig.world.of("machine")
+    rig.world.remove_by_hand(machine)
+    ended = engine.resume(rig.parts, id, Resume.ROLL_BACK)
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert rig.world.executed("console") == [machine.id]
+    assert row(ended, "machine").state is ResourceState.DELETED
+
+
+def test_the_console_of_a_young_machine_that_is_not_shown_is_asked_for_again(rig: Rig) -> None:
+    """Within the grace since its create, NotFound is no proof: what it wrote may yet be read."""
+    rig.world.after.append(break_new("machine", "Dead"))
+    rig.world.before.append(fail("console", error=lambda: refused("Thing.NotFound"), times=1))
+    ended = rig.deploy()
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    machine = row(ended, "machine")
+    assert rig.world.executed("console") == [machine.aws_id] * 2
+    assert rig.store.console(machine.deployment_id, machine.id) == f"console of {machine.aws_id}"
+
+
 def test_a_destruction_keeps_no_console(rig: Rig) -> None:
     """Nothing failed: there is nothing to understand."""
     rig.ask(active(rig), Goal.DESTROYED)
@@ -382,6 +406,61 @@ def test_what_aws_executes_between_the_two_censuses_is_deleted(rig: Rig) -> None
     assert len(times) >= 3
     assert rig.world.of("late")
     assert not rig.world.living()
+
+
+def test_what_aws_made_late_in_the_way_of_what_goes_is_found_and_deleted(rig: Rig) -> None:
+    """A door that no row has keeps the net: once that lasts for the grace, a census looks what it is."""
+    id = active(rig)
+    standing_in(rig, "net")
+    times, began = censuses(rig), rig.clock.seconds
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert not rig.world.living()
+    assert row(ended, "door-1~1").state is ResourceState.DELETED
+    assert len(times) == 2  # what is in the way, and the proof of the end
+    assert rig.clock.seconds - began < ended.record.deployment.delete_seconds / 2
+
+
+def test_what_turns_up_when_all_was_given_up_is_deleted_and_the_rest_has_its_time_again(rig: Rig) -> None:
+    """AWS makes it after the first look: before a rollback ends with what remains, it looks once more."""
+    id = active(rig)
+    deadline = rig.store.load(id).deployment.delete_seconds
+    in_use = fail("delete", "net", error=lambda: refused("DependencyViolation"))
+    rig.world.before.append(in_use)
+
+    def late() -> None:
+        rig.world.before.remove(in_use)
+        standing_in(rig, "net")
+
+    rig.clock.after(deadline - 1.0, late)
+    times = censuses(rig)
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.DESTROYED
+    assert not rig.world.living()
+    assert len(times) == 3  # of what is in the way, twice, and the proof of the end
+
+
+def test_a_search_that_aws_refuses_keeps_no_rollback_from_its_end(rig: Rig) -> None:
+    """What may stand in the way cannot be listed: that is told, and the end names what remains."""
+    id = active(rig)
+    rig.world.before.append(fail("delete", "net", error=lambda: refused("DependencyViolation")))
+    times = censuses(rig)
+    rig.world.before.append(fail("find", "net"))
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.FAILED
+    assert row(ended, "net").stuck
+    assert (ended.record.deployment.failure or {})["code"] == "DependencyViolation"
+    assert "would not delete" in (ended.record.deployment.failure or {})["message"]
+    assert len(times) == 2
+    told = [event.message for event in rig.store.events(id)]
+    assert sum("what may stand in the way could not be listed" in text for text in told) == 2
+
+
+def standing_in(rig: Rig, step: str) -> None:
+    """A door of this deployment that no row has, made within what was made for `step`."""
+    parent, door = rig.world.of(step)[0], rig.world.of("door-1")[0]
+    tags = {**door.tags, "Name": "demo-late"}
+    rig.world.things["late"] = Thing("late", "door", tags, door.key, rig.clock.seconds, (parent.id,))
 
 
 def test_a_census_that_this_endpoint_cannot_make_is_a_warning(rig: Rig) -> None:

@@ -268,6 +268,8 @@ class World:
         return {}
 
     def _console(self, id: str) -> dict[str, Any]:
+        if not self._visible(self.things[id]):
+            raise refused("Thing.NotFound", f"{id} does not exist")
         return {"text": f"console of {id}"}
 
 
