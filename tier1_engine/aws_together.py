@@ -62,8 +62,16 @@ LISTINGS: Mapping[str, Listing] = {
 }
 PLACES = {"vpc-id": "VpcId", "subnet-id": "SubnetId"}
 FILE_SYSTEMS = ("efs", "describe_file_systems", "FileSystems")
-SHARED_LISTS = frozenset({FILE_SYSTEMS[:2], ("iam", "list_roles"), ("iam", "list_instance_profiles")})
-"""Lists that AWS does not filter by what we want: who asks for the same one shares it."""
+SHARED_LISTS = frozenset(
+    {
+        FILE_SYSTEMS[:2],
+        ("efs", "describe_mount_targets"),
+        ("iam", "list_roles"),
+        ("iam", "list_instance_profiles"),
+    }
+)
+"""Lists that AWS does not filter by what we want: who asks for the same one shares it. EFS lists mount
+targets of one file system, so those of one stack are looked at by one call."""
 
 Wanted = tuple[tuple[str, str], ...]
 """The filters of one asker, each with its one value."""

@@ -215,6 +215,19 @@ def test_file_systems_that_are_asked_for_together_come_from_the_list() -> None:
     assert len(counted.calls) == 1
 
 
+def test_mount_targets_of_one_file_system_are_looked_at_by_one_call() -> None:
+    """And those of another by another: EFS lists them by file system."""
+    things = [{"FileSystemId": "fs-1", "MountTargetId": "a"}, {"FileSystemId": "fs-1", "MountTargetId": "b"}]
+    counted = Counted({"describe_mount_targets": things})
+    cloud = together(counted)
+    asks = [
+        lambda id=id: list(cloud().pages("efs", "describe_mount_targets", "MountTargets", FileSystemId=id))
+        for id in ("fs-1", "fs-1", "fs-2")
+    ]
+    assert at_once(asks) == [things, things, []]
+    assert sorted(call["FileSystemId"] for call in counted.calls) == ["fs-1", "fs-2"]
+
+
 def test_a_throttled_call_is_throttled_for_all_who_shared_it() -> None:
     """Each raises an error of its own, and none asks alone: that would only make it worse."""
     counted = Counted({"describe_vpcs": []})

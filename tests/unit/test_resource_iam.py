@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -159,22 +159,73 @@ def test_a_role_in_somebody_elses_profile_stays_there(cloud: Cloud) -> None:
     assert caught.value.code in ROLE.in_use
 
 
-def test_what_was_taken_off_meanwhile_does_not_read_as_a_role_that_is_gone() -> None:
-    """`NoSuchEntity` of a detached policy is success; that of the role's own delete means gone."""
+ATTACHED = {"AttachedPolicies": [{"PolicyArn": MANAGED}]}
+
+
+def test_a_role_is_asked_what_else_it_holds_only_when_iam_refuses() -> None:
+    """A sweep deletes roles by the hundred, and IAM shows what is in one at a time."""
+    cloud = ScriptedCloud(list_attached_role_policies=ATTACHED, detach_role_policy={}, delete_role={})
+    ROLE.delete(cloud, target(), Sight(Presence.READY, NAME))
+    made = ["list_attached_role_policies", "detach_role_policy", "delete_role"]
+    assert [operation for operation, _ in cloud.calls] == made
+
+
+def test_a_deletion_that_is_throttled_at_every_second_call_gets_on() -> None:
+    """What the last try took off is not asked for again: two policies on one bucket of one token."""
+    attached, tokens = [f"{MANAGED}{number}" for number in range(3)], [0]
+
+    def detach(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        tokens[0] -= 1
+        if tokens[0] < 0:
+            raise refusal("Throttling")
+        attached.remove(parameters["PolicyArn"])
+        return {}
+
     cloud = ScriptedCloud(
-        list_attached_role_policies={"AttachedPolicies": [{"PolicyArn": MANAGED}]},
+        list_attached_role_policies=lambda _: {"AttachedPolicies": [{"PolicyArn": one} for one in attached]},
+        detach_role_policy=detach,
+        delete_role={},
+    )
+    for left in (2, 1):
+        tokens[0] = 1
+        with pytest.raises(CallError):
+            ROLE.delete(cloud, target({"policies": [*attached]}), Sight(Presence.READY, NAME))
+        assert len(attached) == left
+    tokens[0] = 1
+    ROLE.delete(cloud, target(), Sight(Presence.READY, NAME))
+    assert cloud.changes[-1][0] == "delete_role"
+
+
+def test_what_was_taken_off_meanwhile_does_not_read_as_a_role_that_is_gone() -> None:
+    """`NoSuchEntity` of a policy is success; that of the role's own delete means gone."""
+    refusals = iter([refusal("DeleteConflict")])
+
+    def delete_role(_: Mapping[str, Any]) -> Mapping[str, Any]:
+        if error := next(refusals, None):
+            raise error
+        return {}
+
+    cloud = ScriptedCloud(
+        list_attached_role_policies=ATTACHED,
         list_role_policies=refusal("InvalidAction"),
         list_instance_profiles_for_role=refusal("InvalidAction"),
         detach_role_policy=refusal("NoSuchEntity"),
-        delete_role={},
+        delete_role=delete_role,
     )
     ROLE.delete(cloud, target(), Sight(Presence.READY, NAME))
-    assert [operation for operation, _ in cloud.changes] == ["detach_role_policy", "delete_role"]
+    changes = ["detach_role_policy", "delete_role", "delete_role"]
+    assert [operation for operation, _ in cloud.changes] == changes
     for operation in ("detach_role_policy", "list_role_policies", "list_instance_profiles_for_role"):
-        refused = ScriptedCloud(**{**cloud.answers, operation: refusal("AccessDenied")})
+        answers = {**cloud.answers, "delete_role": refusal("DeleteConflict")}
+        refused = ScriptedCloud(**{**answers, operation: refusal("AccessDenied")})
         with pytest.raises(CallError) as caught:
             ROLE.delete(refused, target(), Sight(Presence.READY, NAME))
         assert caught.value.code == "AccessDenied"
+    for code in ("NoSuchEntity", "AccessDenied"):
+        refused = ScriptedCloud(**{**cloud.answers, "delete_role": refusal(code)})
+        with pytest.raises(CallError) as caught:
+            ROLE.delete(refused, target(), Sight(Presence.READY, NAME))
+        assert caught.value.code == code
 
 
 def test_another_role_in_our_profile_makes_room_for_ours(cloud: Cloud) -> None:

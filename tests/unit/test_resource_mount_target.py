@@ -87,6 +87,7 @@ def test_the_users_own_is_answered_truthfully_and_never_changed(cloud: Cloud) ->
     assert KIND.describe(cloud, replace(it, aws_id=theirs)).unset == ()
 
 
+@pytest.mark.leaves("groups of two deployments with one resource id, which AWS never has", "twice")
 def test_one_of_another_deployment_is_not_ours(cloud: Cloud) -> None:
     """Neither another deployment's file system nor its group proves a mount target ours."""
     site = Site(cloud)
@@ -238,6 +239,45 @@ def test_a_refused_look_is_no_absence() -> None:
     assert KIND.describe(cloud, it).presence is Presence.ABSENT
     cloud.answers["describe_mount_targets"] = {"MountTargets": []}
     assert KIND.describe(cloud, it).presence is Presence.ABSENT
+
+
+ANOTHER = "fsmt-0123456789abcdef1"
+
+
+@pytest.mark.parametrize("look", [KIND.describe, KIND.glance])
+def test_one_whose_file_system_is_known_is_looked_at_with_the_others_of_it(look: Any) -> None:
+    """By one call that several can share; what the list does not show is absent, and so is all of one
+    that is gone.
+    """
+    cloud = scripted()
+    it = target(
+        REQUEST, aws_id=MOUNT_TARGET, facts=KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET)).facts
+    )
+    cloud.calls.clear()
+    sight = look(cloud, it)
+    assert (sight.aws_id, sight.presence) == (MOUNT_TARGET, Presence.READY)
+    assert KIND.owns(it, sight)
+    assert cloud.calls[0] == ("describe_mount_targets", {"FileSystemId": "fs-1"})
+    assert look(cloud, replace(it, aws_id=ANOTHER)).presence is Presence.ABSENT
+    cloud.answers["describe_mount_targets"] = refusal("FileSystemNotFound")
+    assert look(cloud, it).presence is Presence.ABSENT
+    cloud.answers["describe_mount_targets"] = refusal("AccessDeniedException")
+    with pytest.raises(CallError):
+        look(cloud, it)
+
+
+def test_a_stray_is_looked_for_where_aws_showed_it_and_not_where_its_request_says(cloud: Cloud) -> None:
+    """Its row has the request of the step that it was made for, which may name another file system."""
+    site = Site(cloud)
+    group = site.group("ours", TAGS)
+    elsewhere = site.file_system(TAGS)
+    stray = site.theirs(elsewhere, group)
+    it = replace(site.wanted("fs-0123456789abcdef0", group), aws_id=stray)
+    seen = KIND.glance(cloud, it)
+    assert seen.facts["file_system_id"] == elsewhere
+    assert KIND.glance(cloud, replace(it, facts=seen.facts)).aws_id == stray
+    cloud.change("efs", "delete_mount_target", MountTargetId=stray)
+    assert KIND.glance(cloud, replace(it, facts=seen.facts)).presence is Presence.ABSENT
 
 
 def test_a_census_counts_one_on_its_way_out_whose_groups_are_gone() -> None:

@@ -40,6 +40,8 @@ INCORRECT_STATE = "IncorrectMountTargetState"
 """Asked for the groups of a mount target whose network interface is not made yet, or is gone."""
 
 SECURITY_GROUPS = "security_groups"
+FILE_SYSTEM = "file_system_id"
+"""The fact that says which file system it is on, as AWS showed it; rows of older versions have none."""
 PROOF = (TAG_DATABASE, TAG_DEPLOYMENT)
 """The tags of the file system, or of a group, that prove the mount target ours. It has none itself."""
 
@@ -119,7 +121,14 @@ class MountTarget(Kind):
         return _sight(cloud, found, proof=proof) if proof else _look(cloud, target, found)
 
     def _shown(self, cloud: Cloud, target: Target) -> Mapping[str, Any] | None:
-        """Its description; None when AWS does not show it."""
+        """Its description; None when AWS does not show it.
+
+        EFS shows one by its id, or all of a file system: two of one stack are seen by one call. Which file
+        system it is on is what AWS said of it (a stray's request may name another), and never changes.
+        """
+        if on := target.facts.get(FILE_SYSTEM):
+            shown = _efs.mount_targets(cloud, str(on))
+            return next((one for one in shown if one["MountTargetId"] == target.aws_id), None)
         try:
             reply = cloud.read("efs", "describe_mount_targets", MountTargetId=target.aws_id or "")
         except CallError as error:
@@ -303,6 +312,7 @@ def _sight(
         facts={
             "ip_address": description.get("IpAddress"),
             "zone": description.get("AvailabilityZoneName") or zone,
+            FILE_SYSTEM: description.get("FileSystemId"),
             # It outlives the mount target for a while, and nothing else says whose it was.
             "network_interface_id": description.get("NetworkInterfaceId"),
         },

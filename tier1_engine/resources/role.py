@@ -116,22 +116,23 @@ class Role(Kind):
                     raise
 
     def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        """Detach and delete its policies, take it out of our own profile, then delete it.
+        """Detach its policies and delete it; only a role that IAM then refuses is asked what else it holds.
 
         In a profile that is not ours it stays: IAM then answers `DeleteConflict`.
         """
         name = sight.aws_id
+        # What is asked for, and not what we once attached: a try that was throttled half-way gets on.
         for policy in _attached(cloud, name):
             with _already_so():
                 cloud.change("iam", "detach_role_policy", RoleName=name, PolicyArn=policy)
-        for inline in _inline(cloud, name):
-            with _already_so():
-                cloud.change("iam", "delete_role_policy", RoleName=name, PolicyName=inline)
-        for profile in _profiles_of_ours(cloud, target, name):
-            with _already_so():
-                cloud.change(
-                    "iam", "remove_role_from_instance_profile", InstanceProfileName=profile, RoleName=name
-                )
+        try:
+            cloud.change("iam", "delete_role", RoleName=name)
+        except CallError as error:
+            if error.code not in self.in_use:
+                raise
+        else:
+            return
+        _free(cloud, target, name)
         cloud.change("iam", "delete_role", RoleName=name)
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
@@ -267,6 +268,18 @@ def _profiles_of_ours(cloud: Cloud, target: Target, name: str) -> list[str]:
         raise
     names = [str(one["InstanceProfileName"]) for one in found if one.get("Path") == IAM_PATH]
     return [one for one in names if one == _iam.name_of(target)]
+
+
+def _free(cloud: Cloud, target: Target, name: str) -> None:
+    """Delete its inline policies, and take it out of our own profile."""
+    for inline in _inline(cloud, name):
+        with _already_so():
+            cloud.change("iam", "delete_role_policy", RoleName=name, PolicyName=inline)
+    for profile in _profiles_of_ours(cloud, target, name):
+        with _already_so():
+            cloud.change(
+                "iam", "remove_role_from_instance_profile", InstanceProfileName=profile, RoleName=name
+            )
 
 
 @contextmanager
