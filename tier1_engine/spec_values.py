@@ -48,7 +48,7 @@ class Wrong(ValueError):
 
 def duration(value: Any) -> float:
     """Seconds of a duration such as `90s`, `10m`, `72h` or `3d`."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhd])", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"([0-9]{1,20})([smhd])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("must be a whole number with a unit, such as 90s, 10m, 72h or 3d")
     seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
@@ -149,7 +149,7 @@ def vpc_cidr(text: str) -> str:
     try:
         network = ipaddress.IPv4Network(text)
     except ValueError:
-        raise ValueError(f"must be an IPv4 network{_meant(text)}") from None
+        raise ValueError(f"must be an IPv4 network{_meant(text, ipaddress.IPv4Network)}") from None
     if not LARGEST_VPC_PREFIX <= network.prefixlen <= SMALLEST_SUBNET_PREFIX or "/" not in text:
         raise ValueError(f"must be from a /{LARGEST_VPC_PREFIX} to a /{SMALLEST_SUBNET_PREFIX}")
     if network.is_loopback or network.is_link_local or network.is_multicast or network.is_reserved:
@@ -164,13 +164,13 @@ def peer_cidr(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
-        raise ValueError(f"must be an IPv4 or IPv6 network{_meant(text)}") from None
+        raise ValueError(f"must be an IPv4 or IPv6 network{_meant(text, ipaddress.ip_network)}") from None
 
 
-def _meant(text: str) -> str:
+def _meant(text: str, network: Callable[..., object]) -> str:
     """What a network with host bits set should have been."""
     try:
-        return f"; did you mean {ipaddress.ip_network(text, strict=False)}"
+        return f"; did you mean {network(text, strict=False)}"
     except ValueError:
         return ", such as 10.0.0.0/16"
 

@@ -314,6 +314,15 @@ def test_what_cannot_be_reached_is_not_yet(url: str) -> None:
     assert (sight.presence, code(sight)) == (Presence.PENDING, "NotConnected")
 
 
+def test_a_closed_port_is_told_in_words_and_once() -> None:
+    """The system's number for it helps nobody who reads the screen at night."""
+    port = closed_port()
+    for check, where in ((Http(), f"http://127.0.0.1:{port}/"), (Tcp(), f"127.0.0.1:{port}")):
+        sight = check.look(NOWHERE, {"url": where, "tcp": where})
+        assert sight.problem is not None
+        assert sight.problem.message.endswith(": Connection refused.")
+
+
 def test_no_proxy_of_the_environment_comes_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
     """The service itself is asked, whatever proxy the operator's shell names."""
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):

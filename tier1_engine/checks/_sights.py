@@ -12,6 +12,11 @@ def waiting(code: str, message: str, operation: str | None = None) -> Sight:
     return Sight(Presence.PENDING, problem=Problem(code, message, operation))
 
 
+def reason(error: Exception) -> str:
+    """Why no connection came about, in the system's words and without its number for them."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def failed(code: str, message: str, operation: str | None = None, *, console: str = "") -> Sight:
     """It will never pass. `console` is the end of the instance's console, where that says why."""
     facts = {CONSOLE_FACT: console} if console else {}

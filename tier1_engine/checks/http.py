@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tier1_engine.checks._addresses import filled
-from tier1_engine.checks._sights import PASSED, waiting
+from tier1_engine.checks._sights import PASSED, reason, waiting
 from tier1_engine.kinds import Check, Cloud, Sight
 
 LOOK_SECONDS = 5.0
@@ -36,7 +36,7 @@ class Http(Check):
         try:
             status = _status(url, self._look_seconds)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            return waiting("NotConnected", f"{url} does not answer: {error}.")
+            return waiting("NotConnected", f"{url} does not answer: {reason(error)}.")
         if status is None:
             return waiting("NotHttp", f"{url} answers with something that is not HTTP.")
         if 200 <= status < 400:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tier1_engine.checks._addresses import filled
-from tier1_engine.checks._sights import PASSED, waiting
+from tier1_engine.checks._sights import PASSED, reason, waiting
 from tier1_engine.kinds import Check, Cloud, Sight
 
 CONNECT_SECONDS = 5.0
@@ -28,4 +28,4 @@ class Tcp(Check):
             with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
                 return PASSED
         except (OSError, ValueError) as error:
-            return waiting("NotConnected", f"{where} takes no connection: {error}.")
+            return waiting("NotConnected", f"{where} takes no connection: {reason(error)}.")
