@@ -189,6 +189,8 @@ def _sentence(engine: Engine, error: DBAPIError) -> str:
                 f"{where} is locked by another process for more than {BUSY_SECONDS:g} s: "
                 f"end the one that holds it ({_openers(engine)}), then run the command again."
             )
+        if code == "SQLITE_FULL":
+            return f"{where} has no room to grow ({cause}): make room on its disk, then run it again."
         if code == "SQLITE_NOTADB":
             return f"{where} is no SQLite database: name another file with TIER1_DATABASE_URL."
         return f"{where} cannot be read or written ({cause}): mend it, then run the command again."

@@ -32,7 +32,7 @@ from tier1_engine.rows import (
     write,
 )
 from tier1_engine.states import ENDED, Action, Goal, Outcome, ResourceState, State, Trigger
-from tier1_engine.transactions import Transaction, Writers
+from tier1_engine.transactions import Look, Transaction, Writers
 
 
 class GoalChanged(Tier1Error):
@@ -175,9 +175,8 @@ class Store:
         Raises:
             LeaseLost: another driver has taken over.
         """
-        columns = (DEPLOYMENTS.c.goal, DEPLOYMENTS.c.retain, DEPLOYMENTS.c.lease_term, DEPLOYMENTS.c.holder)
-        with database.translated(self.engine), self.reading() as connection:
-            row = connection.execute(select(*columns).where(DEPLOYMENTS.c.id == deployment_id)).one()
+        with database.translated(self.engine), Look(self.writers) as look:
+            row = statements.first(look, _ITS_GOAL, {"of": deployment_id})
         check_fence(deployment_id, row, fence)
         return row.goal, tuple(row.retain)
 
@@ -373,6 +372,9 @@ def _matters_to_decisions() -> Any:
 
 
 _THE_DEPLOYMENT = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("of"))
+_ITS_GOAL = _THE_DEPLOYMENT.with_only_columns(
+    DEPLOYMENTS.c.goal, DEPLOYMENTS.c.retain, DEPLOYMENTS.c.lease_term, DEPLOYMENTS.c.holder
+)
 _ITS_STEPS = _of(STEPS, bindparam("of")).order_by(STEPS.c.position)
 _ITS_RESOURCES = _of(RESOURCES, bindparam("of")).order_by(RESOURCES.c.created_at)
 _ITS_ATTEMPTS = _of(ATTEMPTS, bindparam("of")).where(_matters_to_decisions())

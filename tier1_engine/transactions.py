@@ -1,4 +1,4 @@
-"""Transactions that write: begun, committed and rolled back on the driver's own connection.
+"""A driver's transactions: begun, committed and rolled back on the database driver's own connection.
 
 Owns the connections of a store that writes turn after turn. It knows no table and no statement.
 """
@@ -58,23 +58,46 @@ class Writers:
         """Give the turn to the next."""
         self._turns.release()
 
+    def take(self) -> PoolProxiedConnection | None:
+        """A connection that was kept."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return None
+
+    def keep(self, connection: PoolProxiedConnection) -> None:
+        """Keep it for the next, or give it back to the pool: others read."""
+        if len(self.idle) < WRITERS_LIMIT:
+            self.idle.append(connection)
+        else:
+            connection.close()
+
 
 class Transaction:
     """A transaction that writes: committed when it is left, rolled back when an exception leaves it."""
 
     __slots__ = ("_pooled", "_writers", "cursor", "dialect")
 
+    begins = "BEGIN IMMEDIATE"
+    """On SQLite."""
+
     def __init__(self, writers: Writers) -> None:
         self._writers = writers
         self.dialect = writers.engine.dialect
 
     def __enter__(self) -> Self:
-        self._writers.begin()
+        self._wait_for_turn()
         try:
             return self._begun()
         except BaseException:
-            self._writers.end()
+            self._give_turn()
             raise
+
+    def _wait_for_turn(self) -> None:
+        self._writers.begin()
+
+    def _give_turn(self) -> None:
+        self._writers.end()
 
     def _begun(self) -> Self:
         self._pooled = self._connected()
@@ -83,7 +106,7 @@ class Transaction:
             if self.dialect.name == "sqlite":
                 same_file(self._pooled.info)
                 driver: Any = self._pooled.driver_connection
-                driver.execute("BEGIN IMMEDIATE")
+                driver.execute(self.begins)
                 same_log(driver, self._pooled.info)
             self.cursor: Any = self._pooled.cursor()
         except BaseException as error:
@@ -97,8 +120,8 @@ class Transaction:
         Raises:
             DBAPIError: the server cannot be reached; SQLAlchemy leaves this one to the driver's own words.
         """
-        if self._writers.idle:
-            return self._writers.idle.pop()
+        if (kept := self._writers.take()) is not None:
+            return kept
         driver: Any = self.dialect.loaded_dbapi
         try:
             return self._writers.engine.raw_connection()
@@ -111,20 +134,23 @@ class Transaction:
         try:
             self._end(error)
         finally:
-            self._writers.end()
+            self._give_turn()
 
     def _end(self, error: BaseException | None) -> None:
         if error is not None:
             self._abandon(error)
             return
         try:
-            self.dialect.do_commit(self._pooled)
-            if self.dialect.name == "sqlite":
-                same_log(self._pooled.driver_connection, self._pooled.info)
-        except BaseException as uncommitted:
-            self._abandon(uncommitted)
+            self._finish()
+        except BaseException as unfinished:
+            self._abandon(unfinished)
             raise
-        self._writers.idle.append(self._pooled)
+        self._writers.keep(self._pooled)
+
+    def _finish(self) -> None:
+        self.dialect.do_commit(self._pooled)
+        if self.dialect.name == "sqlite":
+            same_log(self._pooled.driver_connection, self._pooled.info)
 
     def _abandon(self, error: BaseException) -> None:
         """Roll back by giving the connection back to the pool; one that is broken is thrown away.
@@ -143,3 +169,23 @@ class Transaction:
             raise DBAPIError.instance(
                 None, None, cause, driver.Error, connection_invalidated=broken, dialect=self.dialect
             ) from error
+
+
+class Look(Transaction):
+    """A transaction that only reads, by the same short way, and waits for no writer.
+
+    For a driver that looks again and again: a connection that broke meanwhile fails one look.
+    """
+
+    __slots__ = ()
+
+    begins = "BEGIN"
+
+    def _wait_for_turn(self) -> None:
+        """It may even be made by who writes."""
+
+    def _give_turn(self) -> None:
+        """It had none."""
+
+    def _finish(self) -> None:
+        self.dialect.do_rollback(self._pooled)

@@ -43,6 +43,7 @@ from tier1_engine.record import (
 from tier1_engine.states import Action, Goal, Outcome, ResourceState, State, StepState, Trigger
 from tier1_engine.store import GoalChanged, Store
 from tier1_engine.sweep_store import Sweep
+from tier1_engine.transactions import WRITERS_LIMIT, Transaction
 
 
 @pytest.fixture
@@ -288,6 +289,22 @@ def test_a_goal_written_meanwhile_stops_a_commit_and_is_told(
     assert store.goal("d1", held.fence) == (goal, retain)
     told = record.apply([DeploymentSet({"goal": goal, "retain": retain})])
     assert store.commit(told, [Note("later")], held.fence, AT).deployment.goal is goal
+
+
+def test_a_look_at_the_goal_waits_for_no_writer_and_leaves_no_transaction_open(store: Store) -> None:
+    """Not even for the one that makes it; and it shows what was committed, each time anew."""
+    _, held = driven(store)
+    with Transaction(store.writers):
+        assert store.goal("d1", held.fence) == (Goal.ACTIVE, ())
+    store.request_goal("d1", Goal.ROLLED_BACK, allowed=nothing_is_refused, now=AT)
+    for _ in range(WRITERS_LIMIT + 1):
+        assert store.goal("d1", held.fence) == (Goal.ROLLED_BACK, ())
+    with ThreadPoolExecutor(2 * WRITERS_LIMIT) as pool:
+        looks = [pool.submit(store.goal, "d1", held.fence) for _ in range(50)]
+    assert {look.result() for look in looks} == {(Goal.ROLLED_BACK, ())}
+    assert len(store.writers.idle) <= WRITERS_LIMIT
+    store.request_goal("d1", Goal.ROLLED_BACK, retain=("net",), allowed=nothing_is_refused, now=AT)
+    assert store.goal("d1", held.fence) == (Goal.ROLLED_BACK, ("net",))
 
 
 def test_more_to_retain_under_the_same_goal_is_told_too(store: Store) -> None:
