@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import wide_sandbox
 from benchmarks.sweep_estate import planted
 from tier1_engine import resources, sandbox
 from tier1_engine.aws import AwsSession
@@ -102,8 +104,31 @@ class Stage:
             process.terminate()
             process.wait()
 
+    def tighten(self) -> None:
+        """Make the sandbox's token buckets so small that any load is throttled.
+
+        Raises:
+            NotAsTold: it does not.
+        """
+        pid = sandbox.status(self.state).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGUSR1)
+        latest = time.monotonic() + START_SECONDS
+        while not (self.state / wide_sandbox.TIGHT).exists():
+            if time.monotonic() > latest:
+                raise NotAsTold("the sandbox does not hear")
+            time.sleep(0.05)
+
     def tier1(self, endpoint: str, *words: str, ends: int) -> Any:
         """What a command printed as JSON.
+
+        Raises:
+            NotAsTold: it ended with another code.
+        """
+        return json.loads(self.run(endpoint, *words, "-o", "json", ends=ends))
+
+    def run(self, endpoint: str, *words: str, ends: int) -> str:
+        """What a command printed.
 
         Raises:
             NotAsTold: it ended with another code.
@@ -111,7 +136,7 @@ class Stage:
         inherited = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "TIER1_"))}
         keys = {"AWS_ACCESS_KEY_ID": "load", "AWS_SECRET_ACCESS_KEY": "load", "AWS_ENDPOINT_URL": endpoint}
         done = subprocess.run(
-            [sys.executable, "-m", "tier1_engine.cli", *words, "-o", "json"],
+            [sys.executable, "-m", "tier1_engine.cli", *words],
             env={**inherited, **keys, **SETTINGS, "XDG_STATE_HOME": str(self.folder)},
             capture_output=True,
             text=True,
@@ -119,7 +144,7 @@ class Stage:
         )
         if done.returncode != ends:
             raise NotAsTold(f"tier1 {words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
-        return json.loads(done.stdout)
+        return done.stdout
 
     def calls(self, after: int = 0) -> list[dict[str, Any]]:
         """What the sandbox was asked, from a line of its record on."""
@@ -137,12 +162,17 @@ def measure(deployments: int) -> dict[str, Any]:
         stage = Stage(Path(text))
         with stage.sandbox() as endpoint:
             began = time.perf_counter()
-            _plant(stage, endpoint, deployments)
+            plant(stage, endpoint, deployments)
             planting = time.perf_counter() - began
             return {**_swept(stage, endpoint, deployments), "seconds_to_plant": round(planting, 1)}
 
 
-def _plant(stage: Stage, endpoint: str, deployments: int) -> None:
+def plant(stage: Stage, endpoint: str, deployments: int) -> None:
+    """Deploy one that fails and keeps everything, and copy it.
+
+    Raises:
+        NotAsTold: it did not fail.
+    """
     spec = stage.folder / "load.yaml"
     spec.write_text(SPEC, encoding="utf-8")
     first = stage.tier1(endpoint, "deploy", str(spec), ends=KEPT)

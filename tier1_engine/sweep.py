@@ -21,7 +21,7 @@ from tier1_engine import sweep_store
 from tier1_engine.clock import Clock, new_id
 from tier1_engine.driver import Stop
 from tier1_engine.store import Store
-from tier1_engine.sweep_plan import Gap, Plan, of_item, of_plan
+from tier1_engine.sweep_plan import Gap, Plan, described, of_item, of_plan
 from tier1_engine.sweep_results import Outcome, Result, Unit
 from tier1_engine.sweep_rules import Act, Choice, Item, Known, Place, Seen, mark
 from tier1_engine.sweep_store import Sweep
@@ -159,16 +159,17 @@ def carry_out(ground: Ground, plan: Plan) -> Swept:
     results: list[Result] = []
     recording = Lock()
 
-    def work(unit: Unit) -> None:
-        found = worker.sweep(unit)
-        with recording:
-            results.extend(found)
-            for line in _told(found):
-                ground.tell(line)
-            sweep_store.update(ground.store, sweep.id, _columns(_swept(sweep.id, plan, results)))
+    def work(of_one: Sequence[Unit]) -> None:
+        for unit in of_one:
+            found = worker.sweep(unit)
+            with recording:
+                results.extend(found)
+                for line in _told(found):
+                    ground.tell(line)
+                sweep_store.update(ground.store, sweep.id, _columns(_swept(sweep.id, plan, results)))
 
     at_once = Looks(ground.looks.parts, ground.looks.sleep, ground.side_by_side)
-    for _ in in_turn(work, units(plan), at_once):
+    for _ in in_turn(work, by_deployment(units(plan)), at_once):
         pass
     swept = _swept(sweep.id, plan, results, stopped=ground.stop.asked)
     end = {"ended_at": ground.clock.now(), "exit_code": swept.exit_code}
@@ -194,7 +195,7 @@ def units(plan: Plan) -> list[Unit]:
     grouped: dict[tuple[Any, ...], list[Item]] = {}
     for item in plan.items:
         assert item.act is not None
-        kind = Act.FOREIGN if item.act is Act.FOREIGN else None
+        kind = item.act if item.act in (Act.FOREIGN, Act.RESUME) else None
         key = (kind, item.place, item.owner.database, item.owner.deployment)
         grouped.setdefault(key, []).append(item)
     partial = {item.owner.deployment for item in plan.left_out}
@@ -207,16 +208,29 @@ def units(plan: Plan) -> list[Unit]:
     return found
 
 
+def by_deployment(found: Sequence[Unit]) -> list[list[Unit]]:
+    """Units of one deployment one after the other: its strays are cleared before it is resumed."""
+    grouped: dict[tuple[Any, ...], list[Unit]] = {}
+    for unit in found:
+        owner = unit.items[0].owner
+        grouped.setdefault((unit.place, owner.database, owner.deployment), []).append(unit)
+    return [sorted(one, key=lambda unit: unit.act is Act.RESUME) for one in grouped.values()]
+
+
 def _told(results: Sequence[Result]) -> list[str]:
-    """A line for each thing that did not go as marked, and one for all that went."""
+    """A line for all that went, and one for each reason why something did not go as marked."""
     gone = [result for result in results if result.outcome in (Outcome.DELETED, Outcome.DONE)]
     lines = []
     if gone:
-        owner = gone[0].item.owner
-        lines.append(f"{owner.name or owner.deployment}: {len(gone)} swept ({gone[0].item.reason})")
+        lines.append(f"{_whose(gone[0].item)}: {len(gone)} swept ({gone[0].item.reason})")
+    kept: dict[tuple[str, Outcome, str], list[Item]] = {}
     for result in results:
         if result not in gone:
-            item = result.item
-            what = item.aws_id or item.name
-            lines.append(f"{item.owner.name or item.owner.deployment}: {what} {result.outcome}: {result.why}")
+            kept.setdefault((_whose(result.item), result.outcome, result.why), []).append(result.item)
+    for (whose, outcome, why), items in kept.items():
+        lines.append(f"{whose}: {described(items)} {outcome}: {why}")
     return lines
+
+
+def _whose(item: Item) -> str:
+    return item.owner.name or item.owner.deployment

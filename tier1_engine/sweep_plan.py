@@ -73,16 +73,27 @@ def narrowed(plan: Plan, only: Collection[str], exclude: Collection[str]) -> Pla
     """The plan without what is of other kinds than `only`, and without what `exclude` names.
 
     Args:
-        exclude: AWS ids, and ids or names of deployments.
+        exclude: AWS ids, names of deployments, and their ids or the beginnings of those: one that fits
+            several leaves all of them out.
     """
 
     def chosen(item: Item) -> bool:
-        named = {item.id, item.aws_id, item.owner.deployment, item.owner.name} & set(exclude)
+        named = any(_is_named(item, word) for word in exclude)
         return not named and (not only or item.kind in only)
 
     kept = tuple(item for item in plan.items if chosen(item))
     out = tuple(item for item in plan.items if not chosen(item))
     return replace(plan, marking=replace(plan.marking, items=kept), left_out=out)
+
+
+def unfitting(plan: Plan, exclude: Collection[str]) -> list[str]:
+    """Those of `exclude` that leave nothing out: maybe a slip, so the operator is told."""
+    return [word for word in exclude if not any(_is_named(item, word) for item in plan.items)]
+
+
+def _is_named(item: Item, word: str) -> bool:
+    names = {item.id, item.aws_id, item.owner.name}
+    return bool(word) and (word in names or item.owner.deployment.startswith(word))
 
 
 def foreign_reported(plan: Plan) -> Plan:
@@ -180,7 +191,7 @@ def read(text: str, *, database_id: str, now: datetime, max_age_seconds: float) 
     age = now - made_at
     if age > timedelta(seconds=max_age_seconds):
         raise Refused(
-            f"This plan is {age.total_seconds() / 3600:.1f} hours old, which is more than --plan-max-age "
+            f"This plan was made at {made_at:%Y-%m-%dT%H:%M:%SZ}, which is longer ago than --plan-max-age "
             "allows: make a new one with `tier1 sweep --dry-run --save`."
         )
     if age < -CLOCK_TOLERANCE:

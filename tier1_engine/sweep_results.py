@@ -5,15 +5,19 @@ Owns the outcomes and their words. What was to go and is still there remained, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from tier1_engine.decision import Why
-from tier1_engine.record import Record, Resource
-from tier1_engine.states import ENDED, ResourceState, State
+from tier1_engine.record import Attempt, Record, Resource
+from tier1_engine.states import ENDED, Action, ResourceState, State
+from tier1_engine.states import Outcome as AttemptOutcome
 from tier1_engine.sweep_rules import DEPLOYMENT, TAKING_DOWN, Act, Item, Place
+
+NOT_THERE = "it is not there any more, and not by our deletion"
+NEVER_MADE = "AWS never made it"
 
 
 class Outcome(StrEnum):
@@ -52,24 +56,35 @@ class Unit:
         return [Result(item, outcome, why) for item in self.items]
 
 
-def results_of(unit: Unit, record: Record, why: Why, before: frozenset[str], last_words: str) -> list[Result]:
+def deletions(attempts: Iterable[Attempt]) -> frozenset[str]:
+    """The ids of the rows whose deletion AWS accepted of us, or may have."""
+    tried = (a for a in attempts if a.action is Action.DELETE and a.outcome is not AttemptOutcome.REFUSED)
+    return frozenset(attempt.resource_id for attempt in tried if attempt.resource_id)
+
+
+def results_of(
+    unit: Unit, record: Record, why: Why, before: frozenset[str], by_us: frozenset[str], last_words: str
+) -> list[Result]:
     """What came of each item, by the rows; and what was found on the way and went with them.
 
     Args:
         why: the drive ended.
         before: the ids of the rows that were deleted before it.
+        by_us: the ids of those that we deleted (`deletions`): what else is gone was gone already.
         last_words: of the deployment's time line.
     """
     rows: dict[tuple[str, str | None], Resource] = {
         (row.kind, row.aws_id): row for row in record.resources.values() if row.aws_id
     }
-    named = {(item.kind, item.aws_id) for item in unit.items}
+    named = {(item.kind, item.aws_id) for item in unit.items} | {("", item.id) for item in unit.items}
     more = [
         row
         for pair, row in rows.items()
-        if pair not in named and row.state is ResourceState.DELETED and row.id not in before
+        if not named & {pair, ("", row.id)}
+        and row.state is ResourceState.DELETED
+        and row.id in by_us - before
     ]
-    found = [_result(item, record, rows, why, last_words) for item in unit.items]
+    found = [_result(item, record, rows, why, by_us, last_words) for item in unit.items]
     if unit.act in TAKING_DOWN and unit.whole and not _ended_or_told(record, found):
         # Every row is gone, and AWS would not list what else there may be.
         what = _why_not_ended(record, why, last_words)
@@ -104,6 +119,7 @@ def _result(
     record: Record,
     rows: Mapping[tuple[str, str | None], Resource],
     why: Why,
+    by_us: frozenset[str],
     last_words: str,
 ) -> Result:
     deployment = record.deployment
@@ -117,7 +133,9 @@ def _result(
     if row is None:
         return Result(item, Outcome.SKIPPED, "AWS does not show it as this deployment's any more")
     if row.state is ResourceState.DELETED:
-        return Result(item, Outcome.DELETED)
+        if row.id in by_us:
+            return Result(replace(item, aws_id=row.aws_id), Outcome.DELETED)
+        return Result(item, Outcome.SKIPPED, NOT_THERE if item.aws_id else NEVER_MADE)
     if row.state is ResourceState.RETAINED:
         return Result(item, Outcome.SKIPPED, "it is retained")
     return Result(item, Outcome.REMAINED, _why_it_remains(row.error, why))

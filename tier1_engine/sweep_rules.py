@@ -7,7 +7,7 @@ nothing; what it marks is looked at again just before each deletion (`sweep`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -206,13 +206,8 @@ def _ordered(found: Sequence[Item], by_id: Mapping[str, Known]) -> Marking:
         return (at, item.owner.deployment, -position, "")
 
     marked = sorted((item for item in found if item.act is not None), key=rank)
-    numbered = tuple(_with_order(item, number) for number, item in enumerate(marked, start=1))
+    numbered = tuple(replace(item, order=number) for number, item in enumerate(marked, start=1))
     return Marking(numbered, tuple(sorted((i for i in found if i.act is None), key=rank)))
-
-
-def _with_order(item: Item, order: int) -> Item:
-    values = {name: getattr(item, name) for name in Item.__slots__}
-    return Item(**{**values, "order": order})
 
 
 # --- deployments
@@ -263,15 +258,22 @@ def spared(one: Known, now: datetime) -> str | None:
 
 
 def _of_deployment(one: Known, choice: Choice, now: datetime, database_id: str) -> Iterator[Item]:
-    verdict = due(one, choice, now)
-    if verdict is None:
-        return
-    act, reason = verdict
-    if (why := spared(one, now)) is not None:
-        act, reason = None, f"{reason}, but {why}"
-    whole = act in (None, Act.RESUME) or not one.remaining
-    for resource in (None,) if whole else one.remaining:
-        yield _item(one, resource, act, reason, now, database_id)
+    verdict, why = due(one, choice, now), spared(one, now)
+    act = verdict[0] if verdict and why is None else None
+    if verdict is not None:
+        reason = verdict[1] if why is None else f"{verdict[1]}, but {why}"
+        whole = act in (None, Act.RESUME) or not one.remaining
+        for resource in (None,) if whole else one.remaining:
+            yield _item(one, resource, act, reason, now, database_id)
+    if choice.orphans and why is None and act in (None, Act.RESUME):
+        # What an earlier sweep put on record and could not delete: nothing else would come back to it.
+        for stray in (resource for resource in one.remaining if resource.one_too_many):
+            yield _item(one, stray, Act.CLEAR, _stray_of(one), now, database_id)
+
+
+def _stray_of(one: Known) -> str:
+    what = "an orphan" if one.deployment.state in ENDED else "a stray"
+    return f"{what} of {one.deployment.name}, which is {one.deployment.state}"
 
 
 def _item(
@@ -328,9 +330,7 @@ def _of_sight(
         return
     if _expected(one, thing):
         return
-    state = one.deployment.state
-    what = "an orphan" if state in ENDED else "a stray"
-    reason = f"{what} of {one.deployment.name}, which is {state}"
+    reason = _stray_of(one)
     if (why := unproved(one, thing) or spared(one, now)) is not None:
         yield _of_thing(thing, one, None, f"{reason}, but {why}", now)
     elif choice.orphans:

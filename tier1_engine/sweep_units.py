@@ -11,10 +11,11 @@ by tags read anew, and its read-back. Whatever differs from what was marked is l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from tier1_engine import engine, strays, sweep_store
+from tier1_engine import engine, openings, strays, sweep_store
 from tier1_engine.backward import clear, loose
 from tier1_engine.decision import Why
 from tier1_engine.driver import Parts, Stop
@@ -35,7 +36,7 @@ from tier1_engine.runner import others_inside
 from tier1_engine.states import ENDED, Goal, ResourceState
 from tier1_engine.sweep_foreign import stand_in, stand_in_row, stand_in_step
 from tier1_engine.sweep_plan import Gap
-from tier1_engine.sweep_results import Outcome, Result, Unit, results_of
+from tier1_engine.sweep_results import Outcome, Result, Unit, deletions, results_of
 from tier1_engine.sweep_rules import (
     NOT_THERE,
     TAKING_DOWN,
@@ -120,6 +121,7 @@ class Worker:
         store, clock = parts.store, parts.clock
 
         begun = self._begun(parts, unit)
+        found: dict[tuple[str, str], Sight] = {}
 
         def allowed(deployment: Deployment, last_event: int) -> None:
             self._still_as_marked(unit, deployment, last_event, begun=begun)
@@ -132,12 +134,20 @@ class Worker:
             record = store.load(unit.deployment_id)
             _same_ids(unit, record, begun=begun)
             self._nothing_strange(parts, record, [r for r in record.resources.values() if not r.settled])
+            for kind in _beside(unit, record):
+                with suppress(InTheWay):  # what cannot be looked at remains, and the rest goes
+                    found.update(self._look_again(parts, known, kind))
             sweep_store.claim(
                 store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now()
             )
 
+        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+            # A stray may stand in what is to go: it goes first, and not when a census comes to it.
+            changes = [*openings.go_on(record, pacer)]
+            return changes + _turned_up(unit, found, record.apply(changes), parts)
+
         before = _gone(store.load(unit.deployment_id))
-        ended = engine.drive(parts, unit.deployment_id, first=first)
+        ended = engine.drive(parts, unit.deployment_id, opening, first=first)
         return self._ended(unit, parts, ended, before)
 
     def _known(self, parts: Parts, unit: Unit) -> Known:
@@ -148,14 +158,15 @@ class Worker:
         return found[0]
 
     def _begun(self, parts: Parts, unit: Unit) -> bool:
-        """Whether an earlier sweep by this very plan began with it, and nobody else came between.
+        """Whether this sweep, or an earlier one by this very plan, began with it; nobody else came between.
 
         It goes on from there: what the plan does not name is not deleted now either.
         """
         last_event = unit.items[0].last_event
-        if not self.earlier or last_event is None:
+        if last_event is None:
             return False
-        return sweep_store.taken_since(parts.store, unit.deployment_id, last_event, self.earlier)
+        ours = self.earlier | {self.sweep_id}
+        return sweep_store.taken_since(parts.store, unit.deployment_id, last_event, ours)
 
     def _still_as_marked(
         self, unit: Unit, deployment: Deployment, last_event: int, *, begun: bool = False
@@ -198,7 +209,8 @@ class Worker:
             self.blocked[unit.place] = "AWS does not let us act any more: sign in, and sweep again"
         record = parts.store.load(ended.record.deployment.id)
         last_words = parts.store.events(record.deployment.id)[-1].message
-        return results_of(unit, record, ended.why, before, last_words)
+        by_us = deletions(parts.store.attempts(record.deployment.id))
+        return results_of(unit, record, ended.why, before, by_us, last_words)
 
     # --- orphans and strays
 
@@ -214,20 +226,14 @@ class Worker:
             sweep_store.take(parts.store, unit.deployment_id, self.sweep_id, what, parts.clock.now())
             record = parts.store.load(unit.deployment_id)
             held = {(r.kind, r.aws_id): r for r in record.resources.values() if not r.settled}
-            for kind in {i.kind for i in unit.items if (i.kind, i.aws_id) not in held and i.aws_id}:
+            for kind in _beside(unit, record):
                 found.update(self._look_again(parts, known, kind))
             named = {(item.kind, item.aws_id) for item in unit.items}
             self._nothing_strange(parts, record, [row for pair, row in held.items() if pair in named])
 
         def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
-            changes: list[Change] = _afresh(record)
-            for item in unit.items:
-                sight = found.get((item.kind, item.aws_id or ""))
-                if sight is not None:
-                    changes += strays.turned_up(
-                        record.apply(changes), item.kind, sight, parts.new_id, parts.clock.now()
-                    )
-            return changes
+            changes = _afresh(record)
+            return changes + _turned_up(unit, found, record.apply(changes), parts)
 
         before = _gone(parts.store.load(unit.deployment_id))
         ended = engine.drive(parts, unit.deployment_id, opening, first=first, decide=clear)
@@ -299,6 +305,24 @@ class Worker:
             else:
                 there.append((item, sight))
         return there, gone
+
+
+def _beside(unit: Unit, record: Record) -> set[str]:
+    """The kinds of items that no row stands for, or one that says that it is gone."""
+    held = {(row.kind, row.aws_id) for row in record.resources.values() if not row.settled}
+    return {item.kind for item in unit.items if item.aws_id and (item.kind, item.aws_id) not in held}
+
+
+def _turned_up(
+    unit: Unit, found: Mapping[tuple[str, str], Sight], record: Record, parts: Parts
+) -> list[Change]:
+    """What puts on record those items of a unit that a look has just found."""
+    changes: list[Change] = []
+    for item in unit.items:
+        if (sight := found.get((item.kind, item.aws_id or ""))) is not None:
+            now = parts.clock.now()
+            changes += strays.turned_up(record.apply(changes), item.kind, sight, parts.new_id, now)
+    return changes
 
 
 def _afresh(record: Record) -> list[Change]:

@@ -60,7 +60,9 @@ def test_throttling_is_waited_out_and_nothing_remains_of_it(
     assert operator.show(id)["state"] == "rolled_back"
 
 
-@pytest.mark.parametrize("operation", ["DeleteSecurityGroup", "DescribeSubnets"])
+@pytest.mark.parametrize(
+    "operation", ["DeleteSecurityGroup", pytest.param("DescribeSubnets", marks=pytest.mark.long)]
+)
 def test_a_permission_that_is_missing_for_one_kind_is_named(
     operator: Command, passage: Proxy, aws: str, operation: str
 ) -> None:

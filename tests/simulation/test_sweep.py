@@ -94,6 +94,21 @@ def test_what_lost_its_driver_on_the_way_forward(
     assert swept.exit_code == 0
 
 
+@pytest.mark.parametrize("applied", [False, True], ids=["at once", "by a reviewed plan"])
+def test_what_is_resumed_is_cleared_of_its_strays_first(estate: Estate, applied: bool) -> None:
+    """Both are in the plan, and both are done: it was left where it was, and counted as remained."""
+    lost = estate.plant(State.PROVISIONING_NETWORK)
+    late = estate.stray(lost)
+    plan = estate.mark(orphans=True, interrupted=Interrupted.RESUME)
+    swept = carry_out(estate.ground, reviewed(estate, written(plan)) if applied else plan)
+    assert {r.item.act: r.outcome for r in swept.results} == {
+        Act.CLEAR: Outcome.DELETED,
+        Act.RESUME: Outcome.DONE,
+    }
+    assert (swept.exit_code, estate.state(lost)) == (0, State.ACTIVE)
+    assert late.id not in estate.living
+
+
 def test_what_was_resumed_and_rolled_itself_back_does_not_remain(estate: Estate) -> None:
     """It failed for good: nothing of it is left, so the sweep ends with 0 and counts no remainder."""
     whole = estate.plant(State.PENDING, owned=())
@@ -275,13 +290,75 @@ def test_a_stray_of_an_active_deployment_goes_and_the_deployment_stays(estate: E
     assert estate.state(active) is State.ACTIVE
 
 
+@pytest.mark.parametrize("executed", [True, False])
+def test_what_a_cut_create_made_is_one_item_whether_aws_acted_or_not(estate: Estate, executed: bool) -> None:
+    """It is marked without an id: found, it has one and is counted once; not found, it was never made."""
+    rig = estate.rig
+    cut = [act("create", "disk", rig.stop.ask), fail("create", "disk", error=unknown, times=1)]
+    (rig.world.after if executed else rig.world.before).extend(cut)
+    ended = rig.drive(rig.create("cut"))
+    assert ended.record.resource_of("disk").aws_id is None  # type: ignore[union-attr]
+    rig.world.before.clear()
+    rig.stop.asked = False
+    swept = estate.sweep(older_than_seconds=0.0, interrupted=Interrupted.ROLLBACK)
+    (disk,) = [result for result in swept.results if result.item.kind == "disk"]
+    wanted = (Outcome.DELETED, True, "") if executed else (Outcome.SKIPPED, False, "AWS never made it")
+    assert (disk.outcome, disk.item.aws_id is not None, disk.why) == wanted
+    assert swept.counts["marked"] == swept.counts["deleted"] + swept.counts["skipped"]
+    assert not estate.living
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["at once", "by a reviewed plan"])
+def test_a_stray_that_stands_in_the_way_of_what_holds_it_goes_first(estate: Estate, applied: bool) -> None:
+    """A subnet that AWS made late keeps the network from going, and so the census that would find it."""
+    failed = estate.plant(owned=("net", "disk"))
+    net = next(thing for thing in estate.things_of(failed) if thing.kind == "net")
+    estate.stray(failed, "door-1").needs = (net.id,)
+    plan = estate.mark(orphans=True)
+    swept = carry_out(estate.ground, reviewed(estate, written(plan)) if applied else plan)
+    assert (swept.counts["deleted"], swept.exit_code, estate.living) == (3, 0, set())
+    assert estate.state(failed) is State.ROLLED_BACK
+
+
+def test_what_was_taken_for_gone_and_stands_in_the_way_goes_first(estate: Estate) -> None:
+    """AWS had said NotFound of it once: its row is opened again, before what holds it is waited for."""
+    failed = estate.plant(State.ROLLING_BACK, Goal.ROLLED_BACK, owned=("net", "door-1"))
+    with estate.rig.store.engine.begin() as connection:
+        gone = "UPDATE resources SET state = 'deleted', deleted_at = '2026-01-01' WHERE kind = 'door'"
+        connection.exec_driver_sql(gone)
+    swept = estate.sweep(orphans=True)
+    assert (swept.counts["deleted"], swept.exit_code, estate.living) == (2, 0, set())
+    assert estate.state(failed) is State.ROLLED_BACK
+
+
+@pytest.mark.parametrize("how", [None, Interrupted.RESUME])
+@pytest.mark.parametrize("state", [State.ACTIVE, State.FAILED, State.PROVISIONING_EFS])
+def test_a_stray_that_would_not_delete_is_tried_again_by_the_next_sweep(
+    estate: Estate, state: State, how: Interrupted | None
+) -> None:
+    """It has a row now, so no census counts it as a stray any more: it stayed for good beside what stands."""
+    whole = estate.plant(state, age_hours=1, owned=("disk",))
+    mine = {thing.id for thing in estate.things_of(whole)}
+    late = estate.stray(whole)
+    estate.world().before.append(fail("delete", error=lambda: refused("OperationNotPermitted")))
+    assert estate.sweep(orphans=True, interrupted=how).exit_code == 5
+    assert late.id in estate.living
+    estate.world().before.clear()
+    assert estate.mark(interrupted=how).items == ()  # not without --orphans
+    swept = estate.sweep(orphans=True, interrupted=how)
+    assert (swept.counts["deleted"], swept.exit_code) == (1, 0)
+    assert estate.living == mine
+    assert estate.state(whole) is state
+
+
 def test_what_an_unanswered_create_may_have_made_is_left_to_its_deployment(estate: Estate) -> None:
     """A resume adopts it; to take it for a stray would delete what is wanted."""
     rig = estate.rig
-    rig.world.after.append(fail("create", "disk", error=unknown, times=1))
-    rig.world.before.append(act("find", "disk", rig.stop.ask))
+    cut = [act("create", "disk", rig.stop.ask), fail("create", "disk", error=unknown, times=1)]
+    rig.world.after.extend(cut)
     id = rig.create("cut")
     ended = rig.drive(id)
+    assert [thing.kind for thing in estate.things_of(ended.record.deployment)].count("disk") == 1
     rig.world.before.clear()
     assert ended.record.resource_of("disk") is not None
     assert ended.record.resource_of("disk").aws_id is None  # type: ignore[union-attr]
@@ -412,13 +489,14 @@ def test_a_reviewed_plan_is_done_to_the_letter(estate: Estate) -> None:
 OTHER_ID = pytest.mark.leaves("a row whose id the test has changed", "unknown")
 
 
-@pytest.mark.parametrize("what", ["resumed", "event", pytest.param("id", marks=OTHER_ID)])
+@pytest.mark.parametrize("what", ["resumed", "goal", "event", pytest.param("id", marks=OTHER_ID)])
 def test_an_item_that_differs_is_skipped_and_said(estate: Estate, what: str) -> None:
     """Its state, goal, last event and AWS id are those of the review, or it is left alone."""
     failed, other = estate.plant(), estate.plant()
     text = written(estate.mark())
     statement = {
         "resumed": "UPDATE deployments SET state = 'active', activated_at = '2026-01-01' WHERE id = ?",
+        "goal": "UPDATE deployments SET goal = 'rolled_back' WHERE id = ?",
         "event": "INSERT INTO events (deployment_id, at, message) VALUES (?, '2026-01-01', 'x')",
         "id": "UPDATE resources SET aws_id = 'net-9' WHERE deployment_id = ? AND kind = 'net'",
     }
@@ -429,6 +507,44 @@ def test_an_item_that_differs_is_skipped_and_said(estate: Estate, what: str) -> 
     assert all(r.why for r in swept.results if r.outcome is Outcome.SKIPPED)
     assert len(estate.things_of(failed)) == 3
     assert not estate.things_of(other)
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["at once", "by a reviewed plan"])
+@pytest.mark.parametrize("kind", ["disk", "net"])
+def test_an_item_that_is_gone_already_is_skipped_and_said(estate: Estate, applied: bool, kind: str) -> None:
+    """Nobody is told that a sweep deleted what somebody else did; the rest goes as planned."""
+    failed = estate.plant(owned=("net", "disk"))
+    orphan = estate.stray(estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=()), kind)
+    plan = estate.mark(orphans=True)
+    (thing,) = (one for one in estate.things_of(failed) if one.kind == kind)
+    for gone in (thing, orphan):
+        estate.world().remove_by_hand(gone)
+    swept = carry_out(estate.ground, reviewed(estate, written(plan)) if applied else plan)
+    skipped = [result for result in swept.results if result.outcome is Outcome.SKIPPED]
+    assert {result.item.aws_id for result in skipped} == {thing.id, orphan.id}
+    assert all(result.why for result in skipped)
+    assert (swept.counts["deleted"], swept.counts["remained"], swept.exit_code) == (1, 0, 0)
+    assert (estate.state(failed), estate.living) == (State.ROLLED_BACK, set())
+
+
+def test_tags_are_read_anew_just_before_each_deletion(estate: Estate) -> None:
+    """What was ours when it was marked and is not now stays, and is named; also while the chain goes."""
+    failed = estate.plant(owned=("net", "door-1", "disk"))
+    plan = estate.mark()
+    disk, net = (next(t for t in estate.things_of(failed) if t.kind == kind) for kind in ("disk", "net"))
+    disk.tags = {"owner": "somebody"}
+
+    def hand_over(world: World, operation: str, parameters: Any) -> None:
+        if operation == "delete":
+            net.tags = {"owner": "somebody"}
+
+    estate.world().after.append(hand_over)
+    swept = carry_out(estate.ground, plan)
+    assert estate.living == {disk.id, net.id}
+    left = {r.item.aws_id: r.why for r in swept.results if r.outcome is Outcome.REMAINED}
+    assert left.keys() == {disk.id, net.id}
+    assert all("NotOurs" in why for why in left.values())
+    assert (swept.counts["deleted"], swept.exit_code) == (1, 5)
 
 
 def test_a_plan_that_was_changed_is_refused(estate: Estate) -> None:
@@ -443,7 +559,7 @@ def test_a_plan_that_was_changed_is_refused(estate: Estate) -> None:
     with pytest.raises(Refused, match="database"):
         read(text, database_id="other", now=estate.clock.now(), max_age_seconds=60.0)
     estate.clock.move_to(estate.clock.seconds + 61.0)
-    with pytest.raises(Refused, match="hours old"):
+    with pytest.raises(Refused, match="longer ago than --plan-max-age"):
         reviewed(estate, text, max_age_seconds=60.0)
     estate.clock.offset = -timedelta(hours=2)
     with pytest.raises(Refused, match="to come"):

@@ -6,6 +6,7 @@ Owns the questions before the first deletion. What is swept, and how, is the eng
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 import threading
 import time
@@ -28,7 +29,17 @@ from tier1_engine.errors import Refused
 from tier1_engine.settings import Settings, from_environment
 from tier1_engine.spec_values import duration
 from tier1_engine.sweep import Ground, Swept, carry_out, of_result, summary, survey
-from tier1_engine.sweep_plan import Plan, foreign_reported, narrowed, of_gap, of_item, of_plan, read, written
+from tier1_engine.sweep_plan import (
+    Plan,
+    foreign_reported,
+    narrowed,
+    of_gap,
+    of_item,
+    of_plan,
+    read,
+    unfitting,
+    written,
+)
 from tier1_engine.sweep_rules import DEPLOYMENT, Choice, Interrupted, Place
 from tier1_engine.sweep_survey import Looks
 from tier1_engine.views import moment
@@ -69,11 +80,14 @@ def run(asked: Asked, signals: Signals) -> int:
         registry = compose.registry()
         _refuse_unknown_kinds(asked.only, registry)
         ground = _ground(store, settings, stop)
-        plan = narrowed(_plan(asked, choice, ground, settings), asked.only, asked.exclude)
+        whole = _plan(asked, choice, ground, settings)
+        plan = narrowed(whole, asked.only, asked.exclude)
+        for word in unfitting(whole, asked.exclude):
+            say(f"tier1: --exclude {clean(word)}: nothing that is marked has this id or name")
         if asked.save is not None:
             _save(asked.save, plan)
         if asked.dry_run:
-            return _only_planned(plan, asked.output)
+            return _only_planned(plan, asked)
         plan = _without_foreign(plan)
         _ask(plan, asked)
         with signals.driving(stop, lambda: say("tier1: stopping: calls in flight end first"), _nothing):
@@ -132,7 +146,8 @@ def _plan(asked: Asked, choice: Choice, ground: Ground, settings: Settings) -> P
         with asked.apply.open(encoding="utf-8") as file:
             text = file.read(MAX_PLAN_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"The plan {asked.apply} cannot be read ({error}): name another.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise Refused(f"The plan {asked.apply} cannot be read ({reason}): name another.") from error
     return read(
         text,
         database_id=ground.store.database_id,
@@ -219,7 +234,7 @@ def _ask(plan: Plan, asked: Asked) -> None:
 def _say_plan(plan: Plan) -> None:
     from tier1_engine.cli.render.sweeping import planned
 
-    say(planned(of_plan(plan)))
+    say(planned(of_plan(plan), [of_item(item) for item in plan.left_out]))
 
 
 def _save(path: Path, plan: Plan) -> None:
@@ -242,17 +257,21 @@ def _save(path: Path, plan: Plan) -> None:
 # --- what came of it
 
 
-def _only_planned(plan: Plan, output: Output) -> int:
+def _only_planned(plan: Plan, asked: Asked) -> int:
     """Print what would be done. Nothing was changed."""
     line = summary({**Swept("", plan, ()).counts, "deleted": 0})
-    if output is Output.JSON:
-        put_json({**of_plan(plan), "left_out": [of_item(item) for item in plan.left_out]})
+    left_out = [of_item(item) for item in plan.left_out]
+    if asked.output is Output.JSON:
+        put_json({**of_plan(plan), "left_out": left_out})
         say(line)
-        return 0
-    from tier1_engine.cli.render.sweeping import planned
+    else:
+        from tier1_engine.cli.render.sweeping import planned
 
-    put(planned(of_plan(plan)))
-    put(line)
+        put(planned(of_plan(plan), left_out))
+        put(line)
+    if asked.save is not None:
+        plan_file = shlex.quote(str(asked.save))
+        say(f"tier1: the plan is in {plan_file}; once it is reviewed: tier1 sweep --apply {plan_file}")
     return 0
 
 
