@@ -53,9 +53,16 @@ class NameInUse(Refused):
 
 
 class DrivenByAnother(Tier1Error):
-    """A live driver holds the deployment."""
+    """A live driver holds the deployment.
+
+    `driver` says who, for those that do not have to do anything about it.
+    """
 
     exit_code = 6
+
+    def __init__(self, message: str, driver: str = "another driver") -> None:
+        super().__init__(message)
+        self.driver = driver
 
 
 class LeaseLost(DrivenByAnother):

@@ -111,7 +111,9 @@ def take(store: Store, deployment_id: str, holder: Holder, seconds: float, clock
             raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
         now = _database_time(transaction, clock)
         if row.holder is not None and _live(row.holder, row.lease_expires_at, now, clock):
-            raise DrivenByAnother(sentence(deployment_id, row.holder, row.lease_since))
+            raise DrivenByAnother(
+                sentence(deployment_id, row.holder, row.lease_since), in_words(row.holder, row.lease_since)
+            )
         # Trust begins before the write is sent, so that it ends before the lease does for others.
         lease = _from(clock.steady(), deployment_id, holder, row.lease_term + 1, seconds)
         statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, _columns(lease, now))
@@ -196,12 +198,17 @@ def driven(store: Store, holder: Mapping[str, Any] | None, expires_at: datetime 
 
 
 def sentence(deployment_id: str, holder: Mapping[str, Any], since: datetime | None) -> str:
-    """Who holds it, for a person."""
-    when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+    """Who holds it, and what to do, for a person."""
     return (
-        f"Deployment {deployment_id} is driven by process {holder['pid']} on host {holder['host']}{when}: "
+        f"Deployment {deployment_id} is driven by {in_words(holder, since)}: "
         "wait for it, or stop that process and run the command again."
     )
+
+
+def in_words(holder: Mapping[str, Any], since: datetime | None = None) -> str:
+    """Who holds it, for a person."""
+    when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+    return f"process {holder['pid']} on host {holder['host']}{when}"
 
 
 def _live(holder: Mapping[str, Any], expires_at: datetime, now: datetime, clock: Clock) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,8 +42,9 @@ def text(end: Ended, **more: Any) -> str:
 class TestTheClosing:
     def test_of_an_active_one_tells_what_it_offers(self) -> None:
         """Outputs, warnings, and how it is taken down."""
-        said = text(ended(state=State.ACTIVE, outputs={"ip": "192.0.2.1"}, warnings=("slow",)))
-        assert "ip  192.0.2.1" in said
+        outputs = {"ip": "192.0.2.1", "public_ip": None}
+        said = text(ended(state=State.ACTIVE, outputs=outputs, warnings=("slow",)))
+        assert "  ip         192.0.2.1\n  public_ip  -\n" in said
         assert said.index("warning: slow") < said.index("tier1 destroy d1")
 
     def test_of_a_failed_one_tells_what_is_left_and_every_way_on(self) -> None:
@@ -95,35 +97,37 @@ def test_a_deletion_is_announced_with_what_goes_and_what_stays() -> None:
     record = ended(Why.SETTLED, *rows, state=State.ACTIVE).record
     said = [line.text for line in closing.deletions(record, ["net"], Goal.DESTROYED)]
     assert said[1:] == [
-        "Deleted (1):",
+        "To be deleted (1):",
         "  door door-1",
-        "Kept (1), with all that they need:",
+        "To be kept (1), with all that they need:",
         "  net net-1",
     ]
 
 
+REFUSED = Attempt(
+    id="a1",
+    deployment_id="d1",
+    step="net",
+    action=Action.DESCRIBE,
+    begun_at=AT,
+    term=1,
+    ended_at=AT,
+    outcome=Outcome.REFUSED,
+    operation="DescribeNets",
+    code="Throttling",
+    message="Slow down.",
+)
+
+
 def test_progress_tells_moves_steps_and_tries_with_their_countdown() -> None:
     """A line for each; control characters of AWS's words do not reach the terminal."""
-    refused = Attempt(
-        id="a1",
-        deployment_id="d1",
-        step="net",
-        action=Action.DESCRIBE,
-        begun_at=AT,
-        term=1,
-        ended_at=AT,
-        outcome=Outcome.REFUSED,
-        operation="DescribeNets",
-        code="Throttling",
-        message="Slow down.",
-    )
     changes: list[Change] = [
         Move(Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, Goal.ACTIVE),
         StepSet("net", {"state": StepState.RUNNING}),
         StepSet("door", {"error": {"code": "NotReady", "message": "Shut."}}),
         Note("done", "disk"),
         ResourceSet("r1", {"state": ResourceState.DELETING}),
-        AttemptAdd(refused),
+        AttemptAdd(REFUSED),
     ]
     record = ended(Why.SETTLED, resource(aws_id="net-1")).record
     assert list(progress.told(record, changes, {"net": 12.5}, 10.0)) == [
@@ -135,6 +139,12 @@ def test_progress_tells_moves_steps_and_tries_with_their_countdown() -> None:
         "net: DescribeNets: Throttling: Slow down. (again in 2.5 s)",
     ]
     assert clean("red \x1b[31malert\nnext\x07") == "red  [31malert next"
+
+
+def test_a_call_that_was_not_sent_when_we_were_stopped_is_no_failed_try() -> None:
+    """It will not be sent again in 0.1 s; that we stop has been said."""
+    held = replace(REFUSED, code="PermitRefused", message="a signal asked this driver to stop")
+    assert list(progress.told(ended().record, [AttemptAdd(held)], {"net": 10.1}, 10.0)) == []
 
 
 @pytest.mark.parametrize(

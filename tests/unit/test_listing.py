@@ -48,6 +48,14 @@ def test_what_is_kept_has_its_number_and_its_cost(monkeypatch: pytest.MonkeyPatc
     assert "Ask for more" not in "".join(said)
 
 
+def test_what_would_not_delete_is_not_kept_but_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody decided that it stays."""
+    assert (
+        "failed (stuck 9, about $0.04/h)"
+        in table(monkeypatch, 80, one(goal="destroyed"), aaaa00000001=0.04)[1]
+    )
+
+
 @pytest.mark.parametrize("columns", [80, 100, 139, 140, 200])
 def test_no_line_is_wider_than_the_screen(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     """With the longest names, states, reasons and hosts."""

@@ -47,7 +47,7 @@ def run(
                 parts,
                 deployment.id,
                 asked,
-                tell=lambda who: command.view.note(f"asked for; following: {who}"),
+                tell=lambda who: command.view.note(f"asked for; following {who}"),
                 wait=signals.wait,
             )
         )

@@ -5,9 +5,9 @@ Every line is a fact of the record or a command that works as printed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tier1_engine import openings, prices
 from tier1_engine.cli.gone import command_to_start
@@ -69,12 +69,17 @@ def _title(deployment: Deployment) -> str:
 
 
 def _active(deployment: Deployment) -> _End:
-    width = max((len(name) for name in deployment.outputs), default=0)
-    outputs = [Line(f"  {name:<{width}}  {value}") for name, value in deployment.outputs.items()]
+    outputs = [Line(f"  {row}") for row in output_rows(deployment.outputs)]
     return _End(
         [Line(f"{_title(deployment)} is active.", Tone.GOOD), *outputs],
         [_command("to take it down", f"tier1 destroy {deployment.id}")],
     )
+
+
+def output_rows(outputs: Mapping[str, Any]) -> list[str]:
+    """Names and values below each other; an instance in a private subnet has no public address: `-`."""
+    width = max(map(len, outputs), default=0)
+    return [f"{name:<{width}}  {'-' if value is None else value}" for name, value in outputs.items()]
 
 
 def _stopped(deployment: Deployment) -> _End:
@@ -191,10 +196,10 @@ def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
     staying = [r for r in left(record) if r.name in kept]
     lines = [Line(f"{_title(record.deployment)} will be {verb}.")]
     if going:
-        lines.append(Line(f"Deleted ({len(going)}):", Tone.WARNING))
+        lines.append(Line(f"To be deleted ({len(going)}):", Tone.WARNING))
         lines += [_of_resource(resource) for resource in going]
     if staying:
-        lines.append(Line(f"Kept ({len(staying)}), with all that they need:"))
+        lines.append(Line(f"To be kept ({len(staying)}), with all that they need:"))
         lines += [_of_resource(resource) for resource in staying]
     return [Line(_indented(line.text), line.tone) for line in lines]
 

@@ -26,7 +26,8 @@ from tier1_engine.cli.declared import (
     reading,
 )
 from tier1_engine.cli.main_sandbox import sandbox
-from tier1_engine.cli.options import GuideOutput, LogOutput, OnRecoverable, Output
+from tier1_engine.cli.options import ExportOutput, GuideOutput, LogOutput, OnRecoverable, Output
+from tier1_engine.cli.streams import fill
 from tier1_engine.states import State
 
 
@@ -300,7 +301,11 @@ def current(output: OutputOption = Output.TABLE) -> None:
 
 
 @db.command(epilog="Example: tier1 db export > tier1.json")
-def export() -> None:
+def export(
+    output: Annotated[
+        ExportOutput, typer.Option("--output", "-o", help="It has this form only.")
+    ] = ExportOutput.JSON,
+) -> None:
     """Print everything as JSON, with user data and secrets masked."""
     from tier1_engine.cli import db as command
 
@@ -310,6 +315,7 @@ def export() -> None:
 def main() -> None:
     """The entry point `tier1`."""
     install_hook()
+    fill()
     # Not `app()`: that would put a hook of its own in the place of ours.
     typer.main.get_command(app)(prog_name="tier1")
 

@@ -12,6 +12,12 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class ExportOutput(StrEnum):
+    """How an export is written to stdout: it is for programs."""
+
+    JSON = "json"
+
+
 class LogOutput(StrEnum):
     """How a log is written to stdout; `jsonl` is one object a line."""
 

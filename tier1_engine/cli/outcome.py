@@ -12,6 +12,7 @@ from functools import partial
 
 from tier1_engine import engine
 from tier1_engine.cli import closing, compose
+from tier1_engine.cli.boundary import complain
 from tier1_engine.cli.deployments import holder, whole
 from tier1_engine.cli.log_file import Both, LogFile
 from tier1_engine.cli.options import OnRecoverable, Output
@@ -21,6 +22,7 @@ from tier1_engine.cli.streams import interactive, put, put_json, say
 from tier1_engine.decision import Why
 from tier1_engine.driver import Observer, Parts
 from tier1_engine.engine import Ended, Place, Resume
+from tier1_engine.errors import Tier1Error
 from tier1_engine.record import Deployment
 from tier1_engine.settings import Settings
 from tier1_engine.states import FailureClass, Goal
@@ -113,11 +115,15 @@ def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
     if output is Output.JSON:
         for line in told:
             say(line.text)
-        put_json(whole(parts.store, id, parts.registry))
+        write: Callable[[], object] = partial(put_json, whole(parts.store, id, parts.registry))
     else:
         from tier1_engine.cli.render.base import lines
 
-        put(lines(told))
+        write = partial(put, lines(told))
+    try:
+        write()
+    except Tier1Error as unwritten:  # how the drive ended is what the exit code is about
+        complain(str(unwritten))
     code = engine.exit_code(ended, asked)
     if session.log is not None:
         session.log.write("end", deployment=id, state=ended.record.deployment.state.value, exit_code=code)

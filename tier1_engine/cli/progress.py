@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 from tier1_engine.cli.streams import clean, moving, say
 from tier1_engine.clock import Clock, SystemClock
+from tier1_engine.permits import PERMIT_REFUSED
 from tier1_engine.record import (
     Attempt,
     AttemptAdd,
@@ -105,7 +106,7 @@ def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], st
 
 
 def _refused(record: Record, changes: Sequence[Change]) -> list[Attempt]:
-    """The attempts that this turn ended in an error."""
+    """The attempts that this turn ended in an error. What was not sent, when we were stopped, is none."""
     found: list[Attempt] = []
     for change in changes:
         if isinstance(change, AttemptAdd) and change.attempt.code:
@@ -114,7 +115,7 @@ def _refused(record: Record, changes: Sequence[Change]) -> list[Attempt]:
             attempt = record.attempts.get(change.id)
             if attempt is not None:
                 found.append(attempt)
-    return found
+    return [attempt for attempt in found if attempt.code != PERMIT_REFUSED]
 
 
 def tried_in_vain(attempt: Attempt, due: float | None, steady: float) -> str:

@@ -12,23 +12,41 @@ import os
 import sys
 from typing import Any, TextIO
 
+from tier1_engine.errors import Tier1Error
+
 NOBODY_READS = (errno.EPIPE, errno.EIO)
 """The pipe was closed, or the terminal has hung up."""
 
 
 def put(text: str) -> bool:
-    """Write a result to stdout; whether somebody still reads. What nobody reads any more is dropped."""
+    """Write a result to stdout; whether somebody still reads. What nobody reads any more is dropped.
+
+    Raises:
+        Tier1Error: it cannot be written, and somebody waits for it: the disk is full.
+    """
     try:
-        if sys.stdout is not None:
-            sys.stdout.write(f"{text}\n")
-            sys.stdout.flush()
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
     except OSError as error:
-        if error.errno not in NOBODY_READS:
-            raise
         # What Python flushes at its end would meet the same again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno not in NOBODY_READS:
+            raise Tier1Error(
+                f"stdout could not be written ({error.strerror}): make room, or write the result elsewhere."
+            ) from error
         return False
     return True
+
+
+def fill() -> None:
+    """Put the null device where the caller closed a stream: else a database that is opened got its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
 
 
 def put_json(value: Any) -> None:

@@ -104,14 +104,18 @@ class _Table:
 
 
 def _state_words(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
-    """`failed (kept 9, about $0.04/h)`, `launching_ec2, interrupted`, or the state alone."""
+    """`failed (kept 9, about $0.04/h)`, `launching_ec2, interrupted`, or the state alone.
+
+    What a rollback or a destruction left is not kept on anybody's word: it is stuck.
+    """
     state = str(deployment["state"])
     if deployment["interrupted"]:
         return f"{state}, interrupted"
     if state != "failed" or not deployment["remaining"]:
         return state
     cost = prices.briefly(dollars_an_hour)
-    return f"{state} (kept {deployment['remaining']}{', ' + cost if cost else ''})"
+    why = "kept" if deployment["goal"] == "active" else "stuck"
+    return f"{state} ({why} {deployment['remaining']}{', ' + cost if cost else ''})"
 
 
 def _since(deployment: Mapping[str, Any]) -> str:

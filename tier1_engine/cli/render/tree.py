@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from tier1_engine.cli.closing import output_rows
 from tier1_engine.cli.lines import Line
 from tier1_engine.cli.render.base import (
     PHASES,
@@ -20,6 +21,7 @@ from tier1_engine.cli.render.base import (
     state_text,
 )
 from tier1_engine.cli.streams import clean
+from tier1_engine.states import ENDED
 
 
 def shown(deployment: Mapping[str, Any], now: datetime, notes: Sequence[Line] = ()) -> str:
@@ -168,9 +170,8 @@ def _kept(deployment: Mapping[str, Any]) -> list[Text]:
 
 
 def _outputs(deployment: Mapping[str, Any]) -> list[Text]:
+    """What it offers; of one that is over, nothing: an address of what is gone only misleads."""
     outputs = deployment["outputs"]
-    if not outputs:
+    if not outputs or deployment["state"] in ENDED:
         return []
-    longest = max(map(len, outputs))
-    found = [Text(""), Text("outputs", style="bold")]
-    return [*found, *(Text(clean(f"{name:<{longest}}  {value}")) for name, value in outputs.items())]
+    return [Text(""), Text("outputs", style="bold"), *(Text(clean(row)) for row in output_rows(outputs))]
