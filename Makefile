@@ -16,7 +16,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: env
 env: $(STAMP) ## Make .venv with everything that was tested
@@ -33,8 +33,13 @@ test: env ## Run every test on SQLite and Postgres, with coverage (ARGS="-k name
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(ARGS)
 
 .PHONY: crash
-crash: env ## Kill, stop, refuse, cut and interrupt the real command at its calls (some 20 minutes)
+crash: env ## Kill, stop, refuse, cut and interrupt the real command at its calls (some 40 minutes)
 	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/crash/test_processes.py tests/drivers $(ARGS)
+
+.PHONY: crash-points
+crash-points: env ## Kill the real command at each call alone, each in a run of its own (some 40 minutes)
+	TIER1_TEST_PROCESSES=1 TIER1_TEST_ALL_POINTS=1 $(BIN)/python -m pytest \
+		tests/crash/test_processes.py tests/drivers/test_every_call.py -k "every_changing_call or call_alone" $(ARGS)
 
 .PHONY: crash-full
 crash-full: env ## Kill every recovery of every kill, too; goes on where it was interrupted (hours)

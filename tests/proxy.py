@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import select
 import socket
 import struct
 import threading
@@ -100,6 +101,10 @@ class Exchange:
         """End the connection with a reset, as a broken line does."""
         self._handler.reset()
 
+    def wait_until_given_up(self) -> None:
+        """Wait until the caller has closed the connection, at most `HOLD_SECONDS`."""
+        self._handler.wait_until_closed()
+
 
 Act = Callable[[Exchange], None]
 Rule = Callable[[Call], Act | None]
@@ -126,6 +131,19 @@ def failed_after(exchange: Exchange) -> None:
     """AWS executes the call and says 500."""
     exchange.forward()
     exchange.answer(error(exchange.call, 500, "InternalError"))
+
+
+def answered_late(exchange: Exchange) -> None:
+    """AWS executes the call, and its reply comes when the caller's read time-out is over."""
+    reply = exchange.forward()
+    exchange.wait_until_given_up()
+    exchange.answer(reply)
+
+
+def never_answered(exchange: Exchange) -> None:
+    """AWS never has the call, and the caller hears nothing until it gives up."""
+    exchange.wait_until_given_up()
+    exchange.cut()
 
 
 def refused(status: int, code: str) -> Act:
@@ -156,6 +174,17 @@ def killed_before(kill: Callable[[], object]) -> Act:
 def killed_after(kill: Callable[[], object]) -> Act:
     """The caller dies after AWS executed the call and before the reply is there."""
     return executed_then(kill, Exchange.cut)
+
+
+def executed_after_kill(kill: Callable[[], object]) -> Act:
+    """The caller dies while its call is under way, and AWS executes it all the same."""
+
+    def act(exchange: Exchange) -> None:
+        kill()
+        exchange.forward()
+        exchange.cut()
+
+    return act
 
 
 def executed_then(do: Callable[[], object], then: Act | None = None) -> Act:
@@ -307,6 +336,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         self.wfile.write(reply.body)
+
+    def wait_until_closed(self) -> None:
+        # What is readable on a connection that waits for its reply is its end.
+        select.select([self.connection], [], [], HOLD_SECONDS)
 
     def reset(self) -> None:
         # A linger of zero seconds makes the kernel send a reset instead of an orderly end.

@@ -76,12 +76,14 @@ class Stage:
 
     Attributes:
         settings: what paces the commands, as environment variables.
+        program: what is run as `tier1`.
     """
 
     account: Account
     proxy: Proxy
     folder: Path
     settings: dict[str, str]
+    program: tuple[str, ...] = TIER1
     processes: list[Process] = field(default_factory=list)
 
     @classmethod
@@ -119,7 +121,7 @@ class Stage:
         out, err = base.with_suffix(".out"), base.with_suffix(".err")
         with out.open("wb") as said, err.open("wb") as told:
             popen = subprocess.Popen(
-                [*TIER1, *arguments],
+                [*self.program, *arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=said,

@@ -1,8 +1,9 @@
 """The real command as processes on a local AWS: killed, stopped, refused, cut off (DESIGN section 2).
 
-`make crash` runs it (some six minutes on one core); CI has its sample in tests/integration, where processes
-are killed and stopped too. Every point, before and after every call that changes something, is run with
-TIER1_TEST_ALL_POINTS=1 (some ten minutes more).
+`make crash` runs it (some six minutes on one core); CI has its sample in tests/integration and tests/drivers,
+where processes are killed and stopped too. Every point of a deployment, before and after every call that
+changes something, is run by `make crash-points` (some ten minutes); `tests.drivers.test_every_call` has those
+of a rollback and a destruction.
 """
 
 from __future__ import annotations
@@ -91,9 +92,9 @@ class Undisturbed:
 # --- the stage
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """One local AWS for the module; every stage finds it as new."""
+    """One local AWS for the worker; every stage finds it as new."""
     directory = tmp_path_factory.mktemp("local-aws")
     yield Account(str(sandbox.start(directory).endpoint), directory)
     sandbox.stop(directory)
@@ -124,7 +125,7 @@ def stage(new_stage: Callable[[], Stage]) -> Stage:
     return new_stage()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def undisturbed(
     account: Account, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
 ) -> Undisturbed:
@@ -289,12 +290,16 @@ ENDINGS: dict[str, Callable[[Stage], Result]] = {
 
 
 @pytest.mark.skipif(
-    "TIER1_TEST_ALL_POINTS" not in os.environ, reason="ten minutes; TIER1_TEST_ALL_POINTS=1 runs it"
+    "TIER1_TEST_ALL_POINTS" not in os.environ, reason="ten minutes; `make crash-points` runs it"
 )
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("moment", KILLED)
 def test_a_kill_at_every_changing_call_is_recovered(
-    new_stage: Callable[[], Stage], undisturbed: Undisturbed, moment: str, way: str
+    new_stage: Callable[[], Stage],
+    undisturbed: Undisturbed,
+    moment: str,
+    way: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """The same at every changing call of a deployment."""
     for number in range(1, undisturbed.calls + 1):
@@ -305,6 +310,8 @@ def test_a_kill_at_every_changing_call_is_recovered(
         except BaseException as error:
             error.add_note(f"killed {moment} changing call {number} of {undisturbed.calls}, then {way}")
             raise
+    record_property("promise", 2)
+    record_property("points", undisturbed.calls)
 
 
 # --- cut off and refused

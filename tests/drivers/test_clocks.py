@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 
 import pytest
 
@@ -23,7 +24,7 @@ def can_shift() -> bool:
 
 
 def test_a_live_driver_is_not_replaced_by_one_whose_steady_clock_is_a_day_ahead(
-    tier1: Command, aws: str, closed_port: int
+    tier1: Command, aws: str, closed_port: int, record_property: Callable[[str, object], None]
 ) -> None:
     """In a time namespace (time_namespaces(7)) boot, host and process ids are ours and the clock is not."""
     if not can_shift():
@@ -47,3 +48,5 @@ def test_a_live_driver_is_not_replaced_by_one_whose_steady_clock_is_a_day_ahead(
     with listening(closed_port):
         assert tier1("resume", "demo").code == 0
     assert standing(aws) == WHOLE
+    record_property("promise", 6)
+    record_property("points", 1)

@@ -43,7 +43,7 @@ POINTS = [
     for command, phases in PHASES.items()
     for phase, way, times in itertools.product(phases, WAYS, ("once", "twice"))
 ]
-SAMPLE = {("rollback", "efs", "SIGHUP", "once"), ("destroy", "ec2", "SIGTERM", "twice")}
+SAMPLE = {("rollback", "efs", "SIGHUP", "once")}
 
 
 @dataclass

@@ -1,0 +1,39 @@
+"""The real `tier1`, on a disk with so many free pages, or with so little patience for a lock.
+
+    python limited.py PAGES|- SECONDS|- ARGUMENTS...
+
+Both are what SQLite itself is told; nothing else of the command is changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from tier1_engine import database
+from tier1_engine.cli.main import main
+
+UNLIMITED = "-"
+
+
+def limit_pages(spare: int) -> None:
+    """The file may grow by so many pages after a connection was opened, and the disk is full."""
+
+    @event.listens_for(Pool, "connect")
+    def limit(connection: sqlite3.Connection, _: Any) -> None:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages + spare}")
+
+
+if __name__ == "__main__":
+    pages, seconds = sys.argv[1:3]
+    del sys.argv[1:3]
+    if pages != UNLIMITED:
+        limit_pages(int(pages))
+    if seconds != UNLIMITED:
+        database.BUSY_SECONDS = float(seconds)
+    main()
