@@ -7,7 +7,9 @@ It lists everything that stands and compares it with the database. What it finds
     changed   what was there before is missing, or has other attributes or tags
 
 An AWS is watched by whoever makes it: the simulated account (`tests.simulation.rig`), the sandbox as a
-process (`tests.integration.conftest`, `tests.crash.stage`), moto in this process (`tests.conformance`).
+process (`tests.integration.conftest`, `tests.crash.stage`). moto in this process, as it is or with AWS's
+manners, is watched at its calls, whichever test makes them and without its doing (`tests.census_of_moto`).
+A scripted cloud (`tests.unit.scripted_cloud`) has answers and no objects: there is nothing to list.
 A test that leaves something on purpose says `@pytest.mark.leaves("why", "unknown")`; the other two are
 still looked for, and a mark that nothing needs fails as well. This module is a plugin of pytest: the
 census runs right behind the test's last line, while its processes and sandboxes are still there.
@@ -51,6 +53,7 @@ class Standing:
         deployment: whose it claims to be, by its own tags or by what it belongs to.
         leaving: its deletion has begun.
         default: AWS had it from the start.
+        state: as AWS names it; None where the kind has none.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class Standing:
     deployment: str | None = None
     leaving: bool = False
     default: bool = False
+    state: str | None = None
 
     @property
     def key(self) -> Key:
@@ -362,6 +366,7 @@ def _standing(one: Any) -> Standing:
         one.deployment,
         leaving=one.state in LEAVING,
         default=one.default,
+        state=one.state,
     )
 
 

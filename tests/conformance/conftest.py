@@ -15,7 +15,6 @@ import pytest
 from moto import mock_aws
 from moto.core.responses import BaseResponse
 
-from tests.census import WATCH, Account, Standing, of_moto
 from tests.conformance.surroundings import World
 from tier1_engine.aws import AwsSession
 from tier1_engine.kinds import Cloud, Kind
@@ -24,7 +23,7 @@ from tier1_engine.resources import discover
 from tier1_engine.sandbox.manners import objects
 from tier1_engine.sandbox.manners.figures import FIGURES
 from tier1_engine.sandbox.manners.mending import around
-from tier1_engine.sandbox.world import AwsClock, Dice, Speed
+from tier1_engine.sandbox.world import AwsClock, Dice, Figure, Speed
 from tier1_engine.sandbox.world import World as AwsWorld
 
 REGION = "us-east-1"
@@ -44,11 +43,19 @@ class PassingClock(AwsClock):
         return self.calls * SECONDS_A_CALL
 
 
+class Slowest(Dice):
+    """Lets everything take as long as it ever does: whatever ran before, a test meets the same AWS."""
+
+    def seconds(self, name: str, figure: Figure) -> float:
+        """The most that `figure` allows."""
+        return figure.most
+
+
 @contextmanager
 def strict() -> Iterator[None]:
     """AWS's manners of objects within moto, as the sandbox has them."""
     clock = PassingClock()
-    objects.install(AwsWorld(clock, Dice(seed=1), FIGURES))
+    objects.install(AwsWorld(clock, Slowest(seed=1), FIGURES))
 
     @around(BaseResponse, "call_action")
     def call_action(before: Callable[..., Any], response: Any) -> Any:
@@ -89,20 +96,9 @@ def cloud(manners: str) -> Iterator[Cloud]:
         yield account
 
 
-def _goes_along(one: Standing) -> bool:
-    """An interface may outlive what it was of, and then names nobody."""
-    return one.part_of is not None or one.kind == "network interface"
-
-
 @pytest.fixture
 def world(cloud: Cloud) -> World:
-    """A deployment and a database of the test's own, in an account that holds others' things as well.
-
-    There are no rows here, so nothing is unknown to them; what was there before is compared all the same.
-    """
-    account = WATCH.add("moto", Account(of_moto, None))
-    # What deployments of earlier tests left goes on by itself: it becomes ready, or lingers and is gone.
-    account.before = {one.key: one for one in of_moto() if one.deployment is None and not _goes_along(one)}
+    """A deployment and a database of the test's own, in an account that holds others' things as well."""
     return World(cloud, KINDS, deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
 
 
