@@ -172,8 +172,8 @@ def test_a_port_that_is_taken_is_skipped_with_a_line(stage: Stage, caplog: pytes
         taken.bind((address, PORT))
         stage.clock.turn(UP)
         look(stage)
+        assert soon(lambda: f"{address}:{PORT} cannot be served" in caplog.text)
         assert soon(lambda: open_at(address, PORT + 1))
-    assert f"{address}:{PORT} cannot be served" in caplog.text
     stage.ec2.terminate_instances(InstanceIds=[made])
 
 
