@@ -123,3 +123,27 @@ def test_what_reads_one_deployment_loads_no_cloud_and_no_engine(
     for module in ("driver", "engine", "amendment", "runner", "results", "removal", "aws", "spec", "sandbox"):
         assert f"tier1_engine.{module}" not in found
     assert "rich" not in packages(found) or not command[1:]
+
+
+ALONE = """
+import os, pkgutil
+import alembic.command, botocore.session, psycopg, pydantic, rich.live, sqlalchemy, transitions, typer, yaml
+import tier1_engine.cli
+for module in pkgutil.walk_packages(tier1_engine.cli.__path__, "tier1_engine.cli."):
+    if module.name == "tier1_engine.cli.__main__":
+        continue
+    if (child := os.fork()) == 0:
+        __import__(module.name)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print(module.name)
+"""
+"""A fork has none of our modules loaded, and saves loading those of others again and again."""
+
+
+def test_each_module_of_a_command_loads_whatever_it_needs_by_itself() -> None:
+    """Whichever comes first: most tests run commands in a process that has them all."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout == "", done.stderr
