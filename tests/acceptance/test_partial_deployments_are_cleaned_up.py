@@ -63,7 +63,7 @@ def test_what_is_retained_is_listed_and_untouched(tier1: Command, aws: str) -> N
     failed(tier1)
     with Terminal(tier1, "rollback", "demo", "--retain", "file-system") as terminal:
         terminal.see("Go on?")
-        assert "Kept (1)" in terminal.screen
+        assert "To be kept (1)" in terminal.screen
         terminal.enter("y\n")
         assert terminal.end() == 0
     assert standing(aws) == {"file_systems": 1}

@@ -34,7 +34,7 @@ def nobody(tier1: Command) -> Iterator[Command]:
     tier1("sandbox", "stop")
 
 
-@pytest.mark.parametrize("how", ["--strict", "--plain"])
+@pytest.mark.parametrize("how", ["--strict", pytest.param("--plain", marks=pytest.mark.long)])
 def test_it_has_what_a_deployment_made_and_afterwards_nothing_of_it(nobody: Command, how: str) -> None:
     """With the manners and without; nothing of AWS needs to answer for it."""
     assert nobody("sandbox", "start", how).code == 0

@@ -79,7 +79,7 @@ def test_the_export_has_everything_but_secrets(tier1: Command) -> None:
             ),
         )
     connection.close()
-    exported = tier1("db", "export")
+    exported = tier1("db", "export", "-o", "json")
     assert exported.code == 0
     assert "PASSWORD" not in exported.out
     assert "hidden" not in exported.out

@@ -49,7 +49,7 @@ def test_sigterm_ends_a_deploy_and_resume_needs_no_spec(tier1: Command, aws: str
     assert standing(aws) == WHOLE
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGHUP])
 def test_other_signals_end_it_alike(tier1: Command, number: signal.Signals) -> None:
     """Early too: whatever is on its way is on record."""
     running = tier1.begin("deploy", tier1.spec())

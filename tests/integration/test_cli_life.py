@@ -77,8 +77,10 @@ def test_a_deployment_is_made_shown_and_destroyed(newcomer: Command, aws: str) -
     (listed,) = tier1("list", "-o", "json").json
     assert list(listed) == [*SHOWN[:-2], "remaining"]
     assert listed["remaining"] == len(shown["resources"])
+    assert "ssm_session" in tier1("show", "demo").out
     destroyed = tier1("destroy", "demo", "-o", "json")
     assert (destroyed.code, destroyed.json["state"]) == (0, "destroyed")
+    assert "ssm_session" not in tier1("show", "demo").out  # an address of what is gone only misleads
     assert standing(aws) == {}
     assert {resource["state"] for resource in destroyed.json["resources"]} == {"deleted"}
     assert tier1("list", "-o", "json").json[0]["remaining"] == 0

@@ -1,6 +1,7 @@
 """The whole life of a deployment once more, on moto as it is (`sandbox start --plain`).
 
-Another emulator answers as that one does: all is there at once, and nothing is in use.
+Another emulator answers as that one does: all is there at once, and nothing is in use. `make plain` runs
+all commands of the main job there.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from tests.integration.conftest import FOLDERS
 from tests.integration.test_cli_life import (
     test_a_deployment_is_made_shown_and_destroyed,
     test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason,
-    test_two_deploys_of_one_name_at_once_are_one_deployment,
     test_what_is_retained_stays_with_all_that_it_needs,
-    test_without_rollback_what_is_left_is_named_with_the_commands_that_work,
 )
 from tier1_engine import sandbox
 from tier1_engine.sandbox.state import Options
@@ -23,9 +22,7 @@ from tier1_engine.sandbox.state import Options
 __all__ = [
     "test_a_deployment_is_made_shown_and_destroyed",
     "test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason",
-    "test_two_deploys_of_one_name_at_once_are_one_deployment",
     "test_what_is_retained_stays_with_all_that_it_needs",
-    "test_without_rollback_what_is_left_is_named_with_the_commands_that_work",
 ]
 
 

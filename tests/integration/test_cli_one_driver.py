@@ -113,7 +113,7 @@ def test_a_holder_in_another_pid_namespace_is_not_taken_for_dead(
 
 @pytest.mark.parametrize(
     "command",
-    ["deploy", "rollback", *(pytest.param(one, marks=pytest.mark.long) for one in ("resume", "destroy"))],
+    ["rollback", *(pytest.param(one, marks=pytest.mark.long) for one in ("deploy", "resume", "destroy"))],
 )
 def test_a_terminal_that_is_closed_ends_what_runs_in_it(
     tier1: Command, aws: str, closed_port: int, command: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,37 @@ def test_a_reader_that_leaves_early_ends_the_printing_quietly(three: Command, re
         check=True,
     )
     assert piped.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_streams_that_the_caller_closed_are_no_defect(three: Command, closed: str) -> None:
+    """Nothing is said, and no file of ours gets the number of a stream."""
+    for words in ("list", "list -o json"):
+        ran = into(closed, three, *words.split())
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert len(three("list", "-o", "json").json) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_behind_stdout_is_a_sentence(three: Command) -> None:
+    """1, and no trace; of a command that acted, how that ended decides the code."""
+    ran = into(">/dev/full", three, "list")
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert ran.stderr.startswith("tier1: stdout could not be written (No space left on device)")
+    three.write("dddd00000004", "up", state=State.ACTIVE, activated_at=AT)
+    assert into(">/dev/full", three, "resume", "up").returncode == 0
+
+
+def into(redirected: str, tier1: Command, *words: str) -> subprocess.CompletedProcess[str]:
+    """How a command ends whose streams the shell has redirected."""
+    return subprocess.run(
+        ["bash", "-c", f'"$@" {redirected}', "bash", *TIER1, *words],
+        env=tier1.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 COMMANDS = ["deploy", "resume", "rollback", "destroy", "list", "show", "log", "guide"]

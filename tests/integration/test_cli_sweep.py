@@ -98,13 +98,15 @@ def test_a_reviewed_plan_deletes_exactly_what_it_lists(tier1: Command, aws: str,
     saved = tier1("sweep", *OLD, "--dry-run", "--save", str(plan))
     assert saved.code == 0, saved
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
+    assert f"tier1 sweep --apply {plan}" in saved.err
     third = failed(tier1, "third")
     whole = json.loads(plan.read_text())
     whole["items"] = whole["items"][:-1]
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps(whole))
     tier1("sweep", "--apply", str(bad), "--yes").refused(2, "changed")
-    tier1("sweep", "--apply", str(tmp_path / "none.json"), "--yes").refused(2, "none.json")
+    absent = tier1("sweep", "--apply", str(tmp_path / "none.json"), "--yes")
+    absent.refused(2, "none.json cannot be read (No such file or directory): name another.")
     tier1("sweep", "--apply", str(plan), "--yes", "--orphans").refused(2, "--apply")
     tier1("sweep", "--apply", str(plan)).refused(2, "--yes")
     assert standing(aws)["vpcs"] == 3
@@ -145,6 +147,9 @@ def test_an_expired_stack_is_destroyed_unless_it_is_extended_or_kept(tier1: Comm
     assert (kept.code, kept.json["reported"]) == (0, 1)
     assert "kept" in kept.json["reports"][0]["reason"]
     assert tier1("keep", id, "--off").code == 0
+    plan = tier1("sweep", "--dry-run", "-o", "json").json["items"]
+    (cost,) = (item["estimated_cost"] for item in plan if item["kind"] == "instance")
+    assert cost == pytest.approx(730 * (0.0416 + 0.005) + 30 * 0.08, abs=0.01)  # t3.medium, address, volume
     assert "expired" in tier1("list").out
     done = tier1("sweep", "--yes")
     assert (done.code, tier1.show(id)["state"]) == (0, "destroyed"), done

@@ -283,6 +283,7 @@ class TestCensus:
 class TestTheSameAgain:
     """Same seed, same calls: same answers and same delays."""
 
+    @pytest.mark.leaves("what a client makes again whose replies are lost, and which never looks", "twice")
     @pytest.mark.parametrize("name", ["brownout", "lost-reply", "late-create"])
     def test_two_runs_of_a_day_have_the_same_traffic(self, tmp_path: Path, name: str) -> None:
         """Ids, codes and AWS's times, call by call; another seed has others."""
