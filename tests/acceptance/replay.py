@@ -76,10 +76,15 @@ def normalised(output: str) -> list[str]:
 
 @dataclass
 class Stage:
-    """Where the commands run: a folder, a database, and a line that can be spoilt."""
+    """Where the commands run: a folder, a database, and a line that can be spoilt.
+
+    Attributes:
+        programs: where `tier1` is.
+    """
 
     command: Command
     line: Proxy
+    programs: Path = Path(sys.executable).parent
     keys: list[str] = field(default_factory=list)
     kill_at: str | None = None
 
@@ -113,11 +118,10 @@ class Stage:
             return "Killed\n[exit code 137]\n"
         if self.keys:
             return self._on_a_terminal(shlex.split(command)[1:])
-        script = Path(sys.executable).parent
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.command.folder,
-            env={**self.command.environment, "COLUMNS": "100", "PATH": f"{script}:/usr/bin:/bin"},
+            env={**self.command.environment, "COLUMNS": "100", "PATH": f"{self.programs}:/usr/bin:/bin"},
             capture_output=True,
             text=True,
             timeout=LIMIT_SECONDS,

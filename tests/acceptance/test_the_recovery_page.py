@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.replay import PAGE, Stage, command_in, commands, normalised, replay
+from tests.integration.command import Warm
+from tests.integration.shell import put_programs
 from tests.proxy import Proxy
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the page has examples for jq")
-def test_its_commands_print_what_it_shows(line: Proxy, tmp_path: Path) -> None:
+def test_its_commands_print_what_it_shows(line: Proxy, tmp_path: Path, warm_tier1: Warm) -> None:
     """But for ids, times and the order in which AWS answered; exit codes included."""
-    stage = Stage(command_in(tmp_path, line.url, dict(os.environ)), line)
+    programs = put_programs(tmp_path / "programs", None, warm_tier1)
+    stage = Stage(command_in(tmp_path, line.url, dict(os.environ)), line, programs)
     ran = list(replay(PAGE.read_text(encoding="utf-8"), stage))
     assert len(ran) > 20
     for run in ran:

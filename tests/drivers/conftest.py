@@ -1,7 +1,7 @@
 """Commands as processes: as an operator runs them, and as the crash suite does, through its proxy."""
 
 from tests.crash.test_processes import account, new_stage, stage, undisturbed
-from tests.integration.conftest import aws, closed_port, local_aws, newcomer, tier1
+from tests.integration.conftest import aws, closed_port, local_aws, newcomer, tier1, warm_tier1
 
 __all__ = [
     "account",
@@ -13,4 +13,5 @@ __all__ = [
     "stage",
     "tier1",
     "undisturbed",
+    "warm_tier1",
 ]

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import tier1_engine
+from tests import measuring
 from tests.census import WATCH
 from tests.environment import hear_signals
+from tests.integration import warm
 from tests.unit.rows import AT, deployment, step
 from tier1_engine.states import State
 from tier1_engine.store import Store
 
 LIMIT_SECONDS = 60.0
+COLD = frozenset({"PYTHONPATH"})
+"""Python reads these when it starts."""
 TIER1 = (sys.executable, "-m", "tier1_engine.cli")
 SPEC = "name: {name}\nregion: us-east-1\ninstance: {{types: [{type}], market: on-demand}}\n"
 
@@ -52,20 +59,76 @@ class Result:
             assert word in said[0]
 
 
+class Warm:
+    """`tier1`, loaded already (`tests.integration.warm`): once with coverage, and once without."""
+
+    def __init__(self) -> None:
+        self._begun: dict[bool, tuple[subprocess.Popen[bytes], tempfile.TemporaryDirectory[str]]] = {}
+
+    def socket(self) -> str:
+        """Where it answers; it measures itself where whoever asks now is measured."""
+        measured = measuring.INHERITED in os.environ
+        if measured not in self._begun:
+            folder = tempfile.TemporaryDirectory()  # a socket's path must be short
+            process = subprocess.Popen(
+                [sys.executable, warm.__file__, "serve", "tier1", f"{folder.name}/tier1"],
+                env={**os.environ, "PYTHONPATH": str(Path(tier1_engine.__file__).parent.parent)},
+                stdout=subprocess.PIPE,
+            )
+            self._begun[measured] = process, folder
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+        return f"{self._begun[measured][1].name}/tier1"
+
+    def end(self) -> None:
+        for process, folder in self._begun.values():
+            process.terminate()
+            process.communicate()
+            folder.cleanup()
+
+
 @dataclass
 class Command:
-    """`tier1` in a folder and an environment."""
+    """`tier1` in a folder and an environment.
+
+    Attributes:
+        warm: what is waited for runs there; None starts a Python for each.
+    """
 
     folder: Path
     environment: dict[str, str]
+    warm: Warm | None = None
     begun: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
         WATCH.command({**self.environment, **environment}, stops=arguments[:2] == ("sandbox", "stop"))
+        run = self._cold if self.warm is None or COLD & set(environment) else self._warm
+        result = run(arguments, input, {**self.environment, **environment})
+        WATCH.ended()
+        return result
+
+    def _warm(self, arguments: tuple[str, ...], input: str | None, environment: dict[str, str]) -> Result:
+        assert self.warm is not None
+        with (
+            tempfile.TemporaryFile() as given,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            given.write((input or "").encode())
+            given.seek(0)
+            streams = [one.fileno() for one in (given, out, err)]
+            code = warm.call(
+                self.warm.socket(), arguments, environment, str(self.folder), streams, LIMIT_SECONDS
+            )
+            out.seek(0)
+            err.seek(0)
+            return Result(code, out.read().decode(), err.read().decode())
+
+    def _cold(self, arguments: tuple[str, ...], input: str | None, environment: dict[str, str]) -> Result:
         done = subprocess.run(
             [*TIER1, *arguments],
             cwd=self.folder,
-            env={**self.environment, **environment},
+            env=environment,
             input=input,
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,
@@ -73,7 +136,6 @@ class Command:
             timeout=LIMIT_SECONDS,
             check=False,
         )
-        WATCH.ended()
         return Result(done.returncode, done.stdout, done.stderr)
 
     def begin(self, *arguments: str) -> Running:

@@ -17,8 +17,9 @@ import pytest
 import tier1_engine
 from tests.census import WATCH
 from tests.environment import on_plain_moto
-from tests.integration import warm_aws
-from tests.integration.command import Command
+from tests.integration import warm
+from tests.integration.command import Command, Warm
+from tests.measuring import unmeasured_processes
 from tier1_engine import sandbox
 from tier1_engine.sandbox.state import Options
 
@@ -33,7 +34,8 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("local-aws")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
-        started = sandbox.start(directory, options=Options(strict=not ON_PLAIN_MOTO))
+        with unmeasured_processes():
+            started = sandbox.start(directory, options=Options(strict=not ON_PLAIN_MOTO))
     FOLDERS[str(started.endpoint)] = directory
     yield str(started.endpoint)
     sandbox.stop(directory)
@@ -50,10 +52,11 @@ def aws(local_aws: str) -> str:
 
 
 @pytest.fixture
-def newcomer(aws: str, tmp_path: Path) -> Iterator[Command]:
+def newcomer(aws: str, tmp_path: Path, warm_tier1: Warm) -> Iterator[Command]:
     """The command of an operator who is signed in to that account, and has no database yet."""
     command = Command(
         folder=tmp_path,
+        warm=warm_tier1,
         environment={
             **{name: value for name, value in os.environ.items() if not name.startswith("TIER1_")},
             "PYTHONPATH": str(Path(tier1_engine.__file__).parent.parent),
@@ -90,12 +93,20 @@ def closed_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def warm() -> Iterator[Path]:
+def warm_tier1() -> Iterator[Warm]:
+    """`tier1`, loaded already."""
+    kept = Warm()
+    yield kept
+    kept.end()
+
+
+@pytest.fixture(scope="session")
+def warm_aws() -> Iterator[Path]:
     """The socket of an `aws` that is loaded already."""
     with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
         socket = Path(folder) / "aws"
         process = subprocess.Popen(
-            [sys.executable, warm_aws.__file__, "serve", str(socket)], stdout=subprocess.PIPE
+            [sys.executable, warm.__file__, "serve", "aws", str(socket)], stdout=subprocess.PIPE
         )
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"

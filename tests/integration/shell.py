@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.integration import warm_aws
-from tests.integration.command import TIER1, Command, Result
+from tests.integration import warm
+from tests.integration.command import TIER1, Command, Result, Warm
 
 LIMIT_SECONDS = 180.0
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -51,12 +51,15 @@ class Shell:
         return str(path)
 
 
-def put_programs(folder: Path, socket: Path | None) -> Path:
-    """A folder with `tier1` and `aws`; `aws` is the warm one where a socket is given."""
+def put_programs(folder: Path, aws: Path | None, tier1: Warm | None) -> Path:
+    """A folder with `tier1` and `aws`: those kept warm, or for None what starts a Python of its own."""
     folder.mkdir()
-    warm = [sys.executable, "-IS", warm_aws.__file__, "call", str(socket)]
-    plain = [sys.executable, "-m", "awscli"]
-    for name, words in (("tier1", TIER1), ("aws", warm if socket else plain)):
+    kept_warm = (sys.executable, "-IS", warm.__file__, "call")
+    words_of = {
+        "tier1": (*kept_warm, tier1.socket()) if tier1 else TIER1,
+        "aws": (*kept_warm, str(aws)) if aws else (sys.executable, "-m", "awscli"),
+    }
+    for name, words in words_of.items():
         program = folder / name
         program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
         program.chmod(0o755)

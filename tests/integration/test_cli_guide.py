@@ -33,8 +33,8 @@ def tier1_there(tier1: Command, spoiler: Proxy) -> Command:
 
 
 @pytest.fixture
-def shell(tier1_there: Command, warm: Path, tmp_path: Path) -> Shell:
-    return Shell(tier1_there, put_programs(tmp_path / "programs", warm))
+def shell(tier1_there: Command, warm_aws: Path, tmp_path: Path) -> Shell:
+    return Shell(tier1_there, put_programs(tmp_path / "programs", warm_aws, tier1_there.warm))
 
 
 def only(operation: str, act: Act) -> Rule:
@@ -155,7 +155,7 @@ def test_every_line_that_is_printed_works_as_printed(
 
 def test_the_script_asks_first_and_takes_no_for_an_answer(tier1: Command, aws: str, tmp_path: Path) -> None:
     """Exit 2, with the plain `aws` of a user, and without tier1 on the path as well."""
-    shell = Shell(tier1, put_programs(tmp_path / "programs", None))
+    shell = Shell(tier1, put_programs(tmp_path / "programs", None, None))
     assert tier1("deploy", tier1.spec(type=REFUSED_TYPE, more=ONE_ZONE), "--no-rollback").code == 4
     there = standing(aws)
     script = shell.script()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import Command
+from tests.integration.command import Command, Warm
 from tests.integration.shell import Shell, put_programs
 from tier1_engine.sandbox import rehearsal, scenarios
 from tier1_engine.sandbox.census import Thing
@@ -102,7 +102,7 @@ Fall = Callable[[str], Night]
 
 
 @pytest.fixture
-def fall(tmp_path: Path, warm: Path) -> Iterator[Fall]:
+def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm) -> Iterator[Fall]:
     """Plays a day until its deployment has ended, and kept everything."""
     stage = Stage(tmp_path / "day", threading.Event())
     stage.folder.mkdir()
@@ -113,15 +113,14 @@ def fall(tmp_path: Path, warm: Path) -> Iterator[Fall]:
         stage.spec.write_text(patient)
         stage.start(name)
         at_first = frozenset(stage.census())
-        command = Command(stage.folder, stage.environment)
+        command = Command(stage.folder, stage.environment, warm_tier1)
         deployed = command("deploy", str(stage.spec), "--sandbox", "--no-rollback", "-o", "json")
         expected = scenarios.load(name).expected
         assert expected is not None
         wanted = State.ACTIVE if expected.state == State.ACTIVE else State.FAILED
         assert deployed.json["state"] == wanted, deployed.err
-        return Night(
-            stage, Shell(command, put_programs(tmp_path / "bin", warm)), deployed.json["id"], at_first
-        )
+        programs = put_programs(tmp_path / "bin", warm_aws, warm_tier1)
+        return Night(stage, Shell(command, programs), deployed.json["id"], at_first)
 
     yield begin
     stage.close()
