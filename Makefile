@@ -37,9 +37,9 @@ crash: env ## Kill, stop, refuse, cut and interrupt the real command at its call
 	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/crash/test_processes.py tests/drivers $(ARGS)
 
 .PHONY: crash-points
-crash-points: env ## Kill the real command at each call alone, each in a run of its own (some 40 minutes)
+crash-points: env ## Kill the real command at each call and commit alone, each in a run of its own (an hour)
 	TIER1_TEST_PROCESSES=1 TIER1_TEST_ALL_POINTS=1 $(BIN)/python -m pytest \
-		tests/crash/test_processes.py tests/drivers/test_every_call.py -k "every_changing_call or call_alone" $(ARGS)
+		tests/crash/test_processes.py tests/drivers -k "every_changing_call or alone_is_recovered" $(ARGS)
 
 .PHONY: crash-full
 crash-full: env ## Kill every recovery of every kill, too; goes on where it was interrupted (hours)

@@ -43,9 +43,9 @@ EXCLUDED = {
         "AWS executes it after the grace, which nothing can prevent: promise 7 is what holds then, and "
         "`test_what_is_executed_after_the_grace_without_a_key_is_found_by_a_sweep` shows the window"
     ),
-    "a SIGKILL of a real process at a commit": (
-        "real processes are killed at calls; at commits the in-process matrix kills, which leaves the "
-        "same file: SQLite's journal is what makes a commit whole, and `tests/storage` fails every commit"
+    "a SIGKILL of a real process at a commit to Postgres": (
+        "real processes die at commits to SQLite; a server takes a commit whole or not at all, whoever asked "
+        "for it has died or not, and `tests/storage` cuts each commit off before and after it"
     ),
 }
 """Points at which nothing is killed or asked, each with its reason; `docs/guarantees.md` prints them."""
