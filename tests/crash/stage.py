@@ -117,6 +117,7 @@ class Stage:
 
     def begin(self, *arguments: str) -> Process:
         """Start `tier1` with the arguments."""
+        WATCH.command(self.environment, waited_for=False)
         base = self.folder / str(len(self.processes))
         out, err = base.with_suffix(".out"), base.with_suffix(".err")
         with out.open("wb") as said, err.open("wb") as told:
