@@ -38,9 +38,11 @@ def dying(stage: Stage, moment: str, number: int, command: Callable[[Stage], Res
 
 
 def gone_on(stage: Stage, life: Life, goal: str) -> Result:
-    """What an operator types who finds it dead: a resume, or the same again if nothing is on record."""
+    """What an operator types who finds it dead: a resume, or the same again where it is not on record."""
     if stage.stored("SELECT id FROM deployments") == []:
         check_gone(stage)
+        return life.command(stage)
+    if goal == "destroyed" and stage.stored("SELECT goal FROM deployments") == ["active"]:
         return life.command(stage)
     if stage.stored("SELECT state FROM deployments") == [goal]:
         return stage.run("show", stage.listed()["id"], "-o", "json")
