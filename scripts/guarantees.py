@@ -113,7 +113,6 @@ PROMISES = (
         (
             "tests/simulation/test_going_back.py",
             "tests/crash/test_matrix.py",
-            "tests/drivers/test_every_call.py",
             "tests/drivers/test_every_commit.py",
         ),
         ("make crash", "make crash-points"),
