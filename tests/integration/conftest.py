@@ -20,8 +20,8 @@ from tests.environment import on_plain_moto
 from tests.integration import warm
 from tests.integration.command import Command, Warm
 from tests.measuring import unmeasured_processes
-from tier1_engine import sandbox
-from tier1_engine.sandbox.state import Options
+from tier1_engine.sandbox.process import server
+from tier1_engine.sandbox.process.state import Options
 
 ON_PLAIN_MOTO = on_plain_moto()
 FOLDERS: dict[str, Path] = {}
@@ -35,10 +35,10 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
         with unmeasured_processes():
-            started = sandbox.start(directory, options=Options(strict=not ON_PLAIN_MOTO))
+            started = server.start(directory, options=Options(strict=not ON_PLAIN_MOTO))
     FOLDERS[str(started.endpoint)] = directory
     yield str(started.endpoint)
-    sandbox.stop(directory)
+    server.stop(directory)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from tests.integration.test_cli_life import (
     test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason,
     test_what_is_retained_stays_with_all_that_it_needs,
 )
-from tier1_engine import sandbox
-from tier1_engine.sandbox.state import Options
+from tier1_engine.sandbox.process import server
+from tier1_engine.sandbox.process.state import Options
 
 __all__ = [
     "test_a_deployment_is_made_shown_and_destroyed",
@@ -32,7 +32,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("plain-aws")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
-        started = sandbox.start(directory, options=Options(strict=False))
+        started = server.start(directory, options=Options(strict=False))
     FOLDERS[str(started.endpoint)] = directory
     yield str(started.endpoint)
-    sandbox.stop(directory)
+    server.stop(directory)
