@@ -21,6 +21,7 @@ from tier1_engine.engine.engine import Ended
 from tier1_engine.engine.equipment import Observer, Parts, Silent, Stop
 from tier1_engine.engine.pool import Pool
 from tier1_engine.settings import Settings
+from tier1_engine.store.holder import Holder, this_process
 from tier1_engine.store.store import Store
 
 SETTINGS = Settings(
@@ -58,7 +59,11 @@ def plan(**changes: Any) -> Plan:
 
 @dataclass
 class Rig:
-    """One operator at one database and one simulated account."""
+    """One operator at one database and one simulated account.
+
+    Attributes:
+        holder: who its commands are to others; this very process, unless a test lets them look gone.
+    """
 
     store: Store
     clock: VirtualClock = field(default_factory=VirtualClock)
@@ -71,6 +76,7 @@ class Rig:
     stop: Stop = field(default_factory=Stop)
     missing: tuple[str, ...] = ()
     seed: int = 1
+    holder: Callable[[], Holder] = this_process
 
     def __post_init__(self) -> None:
         self.world = World(self.clock)
@@ -94,6 +100,7 @@ class Rig:
             rng=random.Random(self.seed),  # noqa: S311 - jitter
             observer=self.observer,
             stop=self.stop,
+            holder=self.holder,
         )
 
     def create(self, name: str = "demo", the_plan: Plan | None = None, **wish: Any) -> str:

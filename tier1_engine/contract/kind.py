@@ -132,6 +132,8 @@ class Kind(ABC):
         holds_interfaces: interfaces of AWS's own linger in it when what they belonged to is gone: who deletes
             it by hand asks again.
         archives_console: `console` answers what should be kept before a rollback deletes it.
+        asks_aws_for_request: `request` is defined, and looks things up at AWS. Otherwise the inputs of a step
+            are its request as they stand, and its create is committed without a look before it.
     """
 
     name: ClassVar[str]
@@ -146,6 +148,11 @@ class Kind(ABC):
     may_reference: ClassVar[bool] = False
     holds_interfaces: ClassVar[bool] = False
     archives_console: ClassVar[bool] = False
+    asks_aws_for_request: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        if "request" in vars(cls) and not cls.asks_aws_for_request:
+            raise TypeError(f"{cls.__name__} defines request: set asks_aws_for_request = True.")
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Resolve a step's inputs into the request as it will be sent (AMI looked up). Reads only."""

@@ -114,9 +114,9 @@ class Driver:
         """Commit what came in with all that follows from it, then send what is to be done."""
         while True:
             try:
-                decision, whole, after, calls = self._plan(changes)
+                decision, whole, calls = self._plan(changes)
                 if whole:
-                    self._commit(whole, after, last=isinstance(decision, End))
+                    self._commit(whole, last=isinstance(decision, End))
                 else:
                     self._look_at_goal()
                 break
@@ -128,15 +128,14 @@ class Driver:
         self.parts.observer.turn(self.record, whole, self.pacer.due)
         return decision
 
-    def _plan(self, changes: Sequence[Change]) -> tuple[Work | End, list[Change], Record, list[Assignment]]:
-        """All changes of the turn, the record with them, and the calls that go out once they are on disk."""
+    def _plan(self, changes: Sequence[Change]) -> tuple[Work | End, list[Change], list[Assignment]]:
+        """All changes of the turn, and the calls that go out once they are on disk."""
         parts, whole = self.parts, list(changes)
         record = self.record.apply(whole)
         for _ in range(MAX_BOOKKEEPING_ROUNDS):
             decision = self._decide(record, self.pacer.view(parts.clock.steady(), parts.clock.now()))
             if isinstance(decision, End):
-                driven = self._driven_time(record)
-                return decision, [*whole, *driven], record.apply(driven), []
+                return decision, [*whole, *self._driven_time(record)], []
             if isinstance(decision, Work):
                 break
             self._follow(decision.changes)
@@ -150,7 +149,7 @@ class Driver:
             whole += intents
             if assignment is not None:
                 calls.append(assignment)
-        return decision, whole, record, calls
+        return decision, whole, calls
 
     def _prepared_at_once(self, tasks: Sequence[Task], record: Record) -> list[Task]:
         """The same tasks; where a request needs no look at AWS it is known now, and its create joins this
@@ -265,7 +264,7 @@ class Driver:
 
     # --- the database
 
-    def _commit(self, changes: Sequence[Change], after: Record, *, last: bool) -> None:
+    def _commit(self, changes: Sequence[Change], *, last: bool) -> None:
         """Commit a turn; while the database does not take it, try again until the lease ends.
 
         The last one gives the lease back too.
@@ -274,7 +273,7 @@ class Driver:
         while True:
             try:
                 self.record = parts.store.commit(
-                    self.record, changes, self.lease.fence, parts.clock.now(), after=after, gives_back=last
+                    self.record, changes, self.lease.fence, parts.clock.now(), gives_back=last
                 )
                 self.gave_back = last
                 return

@@ -26,11 +26,12 @@ from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.driver import Driver
 from tier1_engine.engine.equipment import Decide, Opening, Parts
 from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost, Refused
-from tier1_engine.store import holder as holder_module
 from tier1_engine.store import lease as leases
 
 FOLLOW_SECONDS = 0.5
 """How often a follower looks whether the driver is done or gone."""
+MAX_REQUEST_TRIES = 100
+"""How often a request with `retain` is made again because the driver committed a turn since the look."""
 
 
 class Resume(StrEnum):
@@ -71,7 +72,7 @@ def deploy(
         LeaseLost, DatabaseUnavailable: as `drive`.
     """
     deployment, steps = new_deployment(wish, plan, place, parts.clock.now())
-    seconds, holder = parts.settings.lease_seconds, holder_module.this_process()
+    seconds, holder = parts.settings.lease_seconds, parts.holder()
     message = asked_for(wish, place)
     lease = leases.take_with(parts.store, deployment, steps, message, holder, seconds, parts.clock)
     record = Record(deployment, {step.name: step for step in steps}, {}, {})
@@ -114,8 +115,8 @@ def drive(
         DatabaseUnavailable: a turn could not be committed.
         Refused: the opening was refused; nothing was changed.
     """
-    holder = holder_module.this_process()
-    lease = leases.take(parts.store, deployment_id, holder, parts.settings.lease_seconds, parts.clock)
+    seconds = parts.settings.lease_seconds
+    lease = leases.take(parts.store, deployment_id, parts.holder(), seconds, parts.clock)
 
     def driver() -> Driver:
         first()
@@ -190,43 +191,40 @@ def request(parts: Parts, deployment_id: str, goal: Goal, *, retain: Sequence[st
             that is unknown or being deleted already.
         NoSuchDeployment: there is none of this id.
     """
-    record = parts.store.load(deployment_id)
-    closed = closure(record, retain)
-    doomed = _doomed(record, parts.store.attempts(deployment_id), closed) if closed else []
-    if goal is Goal.DESTROYED and record.deployment.activated_at is None:
+    for _ in range(MAX_REQUEST_TRIES):
+        record = parts.store.load(deployment_id)
+        closed = closure(record, retain)
+        doomed = _doomed(record, parts.store.attempts(deployment_id), closed) if closed else []
+
+        def choice(locked: Deployment) -> Goal | None:
+            if closed and locked.revision != record.deployment.revision:  # noqa: B023 - called at once
+                return None  # a driver committed a turn since: what it deletes must be looked at again
+            return _granted(goal, record.deployment, locked, closed, doomed)  # noqa: B023
+
+        now = parts.clock.now()
+        if (asked := parts.store.request_goal(deployment_id, choice, retain=closed, now=now)) is not None:
+            return asked
+    raise Refused(f"{deployment_id} changes faster than it can be read: give the command again.")
+
+
+def _granted(
+    goal: Goal, seen: Deployment, locked: Deployment, retain: Sequence[str], doomed: Sequence[str]
+) -> Goal:
+    """The goal to write, by the deployment as it was `seen` when asked, and as it is now, `locked`."""
+    if goal is Goal.DESTROYED and locked.activated_at is None:
         goal = Goal.ROLLED_BACK
-
-    def allowed(deployment: Deployment) -> None:
-        if closed and deployment.revision != record.deployment.revision:
-            raise _Moved
-        if goal is Goal.ROLLED_BACK and deployment.activated_at is not None:
+    elif goal is Goal.ROLLED_BACK and locked.activated_at is not None:
+        if seen.activated_at is not None:
             raise Refused(
-                f"{deployment.name} became active, so there is nothing to roll back: "
-                f"use `tier1 destroy {deployment.id}`."
+                f"{locked.name} became active, so there is nothing to roll back: "
+                f"use `tier1 destroy {locked.id}`."
             )
-        if deployment.state in ENDED and (closed or deployment.state.value != goal.value):
-            raise Refused(
-                f"{deployment.name} is {deployment.state} already: nothing of it is left to act on."
-            )
-        if doomed:
-            raise Refused(f"{', '.join(doomed)} is being deleted already: leave it out of --retain.")
-
-    try:
-        return parts.store.request_goal(
-            deployment_id, goal, retain=closed, allowed=allowed, now=parts.clock.now()
-        )
-    except _Moved:
-        return request(parts, deployment_id, goal, retain=retain)
-    except Refused:
-        # It may have become active between our look and the lock: then it is to be destroyed.
-        again = parts.store.load(deployment_id).deployment
-        if goal is Goal.ROLLED_BACK and record.deployment.activated_at is None and again.activated_at:
-            return request(parts, deployment_id, Goal.DESTROYED, retain=retain)
-        raise
-
-
-class _Moved(Exception):
-    """The driver committed a turn between our look at what it deletes and the lock."""
+        goal = Goal.DESTROYED  # it became active between our look and the lock
+    if locked.state in ENDED and (retain or locked.state.value != goal.value):
+        raise Refused(f"{locked.name} is {locked.state} already: nothing of it is left to act on.")
+    if doomed:
+        raise Refused(f"{', '.join(doomed)} is being deleted already: leave it out of --retain.")
+    return goal
 
 
 def _doomed(record: Record, attempts: Iterable[Attempt], names: Sequence[str]) -> list[str]:

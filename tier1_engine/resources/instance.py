@@ -111,6 +111,7 @@ class Instance(Kind):
         "iam:CreateServiceLinkedRole",
     )
     archives_console = True
+    asks_aws_for_request = True
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
         return instance_request.resolve(cloud, inputs)

@@ -10,10 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from tier1_engine.contract.kind import (
-    Kind,
-    Registry,
-)
+from tier1_engine.contract.kind import Registry
 from tier1_engine.deployment.plan import resolve
 from tier1_engine.deployment.record import (
     Attempt,
@@ -46,7 +43,7 @@ def request_at_once(step_name: str, record: Record, registry: Registry) -> dict[
     """
     step = record.steps[step_name]
     kind = registry.kinds.get(step.kind)
-    if kind is None or type(kind).request is not Kind.request:
+    if kind is None or kind.asks_aws_for_request:
         return None
     try:
         return dict(resolve(step.inputs, record.known_facts))
