@@ -16,7 +16,7 @@ from tier1_engine.contract.cloud import Cloud, Permit
 from tier1_engine.contract.kind import Registry
 from tier1_engine.deployment.record import Change, Record
 from tier1_engine.engine.decide.decision import Decision
-from tier1_engine.engine.pace import Pace, Pacer
+from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.pool import Pool
 from tier1_engine.settings import Settings
 from tier1_engine.store.holder import Holder, this_process
@@ -92,5 +92,5 @@ class Parts:
     looks_inside: bool = False
 
 
-Opening = Callable[[Record, Pacer], Sequence[Change]]
+Opening = Callable[[Record, Pace], Sequence[Change]]
 """What a command does first under the lease: retry, accept, or nothing."""

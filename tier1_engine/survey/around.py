@@ -17,6 +17,7 @@ from tier1_engine.contract.kind import (
 )
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
+from tier1_engine.engine.protocol.actions import Failed
 from tier1_engine.survey.looks import Gap, Looks, gap_of, identify, in_turn, listed
 from tier1_engine.survey.remembered import Remembered
 
@@ -81,9 +82,9 @@ def look_around(
         place, kind = job
         at = (place.endpoint, place.account_id, kind.name)
         answer = listed(looks, place, kind, CLAIMS, held.get(at, {}), remembered[place])
-        if answer.error is not None:
+        if isinstance(answer, Failed):
             return [], gap_of(place, kind.title, answer.error)
-        return [_seen(kind, place, sight, by_id, database_id) for _, sight in answer.census], None
+        return [_seen(kind, place, sight, by_id, database_id) for _, sight in answer.seen], None
 
     seen: list[Seen] = []
     for found, gap in in_turn(one_look, jobs, looks):
@@ -98,10 +99,10 @@ def seen_of(
 ) -> list[Seen] | Gap:
     """What of a kind carries `tags` where a deployment lives, read anew."""
     answer = listed(looks, one.place, kind, tags)
-    if answer.error is not None:
+    if isinstance(answer, Failed):
         return gap_of(one.place, kind.title, answer.error)
     by_id = {one.deployment.id: one}
-    return [_seen(kind, one.place, sight, by_id, database_id) for _, sight in answer.census]
+    return [_seen(kind, one.place, sight, by_id, database_id) for _, sight in answer.seen]
 
 
 def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mapping[str, Any]]]:

@@ -27,9 +27,10 @@ from tier1_engine.engine.decide import openings
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.decide.deletions import clear, loose
 from tier1_engine.engine.equipment import Parts, Stop
-from tier1_engine.engine.pace import Pacer
+from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol import duplicates
-from tier1_engine.engine.protocol.assignment import others_inside, ours
+from tier1_engine.engine.protocol.actions import Failed
+from tier1_engine.engine.protocol.proof import others_inside, ours
 from tier1_engine.errors import CallError, DrivenByAnother, LeaseLost, Tier1Error
 from tier1_engine.store import sweeps
 from tier1_engine.survey.around import seen_of
@@ -128,9 +129,9 @@ class Worker:
                     found.update(self._look_again(parts, known, kind))
             sweeps.claim(store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now())
 
-        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+        def opening(record: Record, pace: Pace) -> Sequence[Change]:
             # A stray may stand in what is to go: it goes first, and not when a census comes to it.
-            changes = [*openings.go_on(record, pacer)]
+            changes = [*openings.go_on(record, pace)]
             return changes + _turned_up(unit, found, record.apply(changes), parts)
 
         before = _gone(store.load(unit.deployment_id))
@@ -218,7 +219,7 @@ class Worker:
             named = {(item.kind, item.aws_id) for item in unit.items}
             self._nothing_strange(parts, record, [row for pair, row in held.items() if pair in named])
 
-        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+        def opening(record: Record, pace: Pace) -> Sequence[Change]:
             changes = _afresh(record)
             return changes + _turned_up(unit, found, record.apply(changes), parts)
 
@@ -256,7 +257,7 @@ class Worker:
         message = f"sweep {self.sweep_id}: {len(there)} foreign things that an operator reviewed"
         parts.store.create(deployment, steps, message)
 
-        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+        def opening(record: Record, pace: Pace) -> Sequence[Change]:
             return [
                 ResourceAdd(stand_in_row(deployment, step, item, sight, parts.new_id(), parts.clock.now()))
                 for step, (item, sight) in zip(steps, there, strict=True)
@@ -281,9 +282,9 @@ class Worker:
                 raise InTheWay(f"the kind {item.kind} is not installed on this host")
             if item.kind not in shown:
                 answer = listed(self.looks, unit.place, kind, claim)
-                if answer.error is not None:
+                if isinstance(answer, Failed):
                     raise InTheWay(str(answer.error))
-                shown[item.kind] = {sight.aws_id: sight for _, sight in answer.census}
+                shown[item.kind] = {sight.aws_id: sight for _, sight in answer.seen}
             sight = shown[item.kind].get(item.aws_id or "")
             if sight is None or sight.presence in NOT_THERE:
                 gone.append((item, "it is not there any more"))

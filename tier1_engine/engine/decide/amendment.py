@@ -28,7 +28,7 @@ from tier1_engine.deployment.record import (
 from tier1_engine.deployment.standing import may_have_acted
 from tier1_engine.deployment.states import Mode, ResourceState, StepState
 from tier1_engine.engine.decide import openings
-from tier1_engine.engine.pace import Pacer
+from tier1_engine.engine.pace import Pace
 from tier1_engine.errors import Refused
 
 REMOVED = "Removed"
@@ -49,7 +49,7 @@ class Amendment:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def retry(record: Record, pacer: Pacer, amendment: Amendment) -> Sequence[Change]:
+def retry(record: Record, pace: Pace, amendment: Amendment) -> Sequence[Change]:
     """The opening of a retry with a mended spec.
 
     Raises:
@@ -59,8 +59,8 @@ def retry(record: Record, pacer: Pacer, amendment: Amendment) -> Sequence[Change
     changes = _amend(record, amendment)
     amended = record.apply(changes)
     if amended.earliest_incomplete is None:
-        return [*changes, *openings.accept(amended, pacer)]
-    return [*changes, *openings.retry(amended, pacer)]
+        return [*changes, *openings.accept(amended, pace)]
+    return [*changes, *openings.retry(amended, pace)]
 
 
 def _amend(record: Record, amendment: Amendment) -> list[Change]:

@@ -62,7 +62,7 @@ def move(record: Record, trigger: Trigger, message: str = "", *, goal: Goal | No
     return Move(trigger, deployment.state, target, goal or deployment.goal, message)
 
 
-def turn_back(record: Record, pace: Pace, *, failure: Mapping[str, Any] | None = None) -> list[Change]:
+def turn_back(record: Record, *, failure: Mapping[str, Any] | None = None) -> list[Change]:
     """The changes that begin a rollback or a destruction, or begin a stalled one again."""
     goal = Goal.ROLLED_BACK if failure else record.deployment.goal
     trigger = Trigger.DESTROY if goal is Goal.DESTROYED else Trigger.ROLL_BACK

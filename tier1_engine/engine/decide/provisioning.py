@@ -128,7 +128,7 @@ def _fail(record: Record, pace: Pace, failed: Sequence[Step]) -> Decision:
         return Work((), None)
     failure = _failure_of(worst, pace.wall)
     if rolls_back:
-        return Changed(turn_back(record, pace, failure=failure))
+        return Changed(turn_back(record, failure=failure))
     message = f"{worst.name}: {failure['code']}: {failure['message']}"
     return Changed([move(record, Trigger.FAIL, message), DeploymentSet({"failure": failure})])
 

@@ -41,6 +41,7 @@ from tier1_engine.engine.decide.decide import decide
 from tier1_engine.engine.decide.decision import Changed, Decision, Work
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do
+from tier1_engine.settings import Settings
 
 MAX_STEPS = 5
 EXAMPLES = int(os.environ.get("TIER1_TEST_EXAMPLES", "120"))
@@ -147,7 +148,7 @@ def a_pace(draw: Any, record: Record) -> Pace:
     return Pace(
         now=1000.0,
         wall=AT,
-        grace_seconds=20.0,
+        settings=Settings(visibility_grace_seconds=20.0),
         in_flight=draw(some),
         due={name: draw(st.sampled_from([900.0, 1000.0, 1100.0])) for name in draw(some)},
         counted_from={name: draw(st.sampled_from([300.0, 1000.0])) for name in draw(some)},
@@ -372,6 +373,6 @@ def test_nothing_is_done_while_blocked_or_stopping(case: tuple[Record, Pace]) ->
 def test_rows_are_only_changed_in_columns_that_they_have(state: State) -> None:
     """A change of an unknown column would fail at the commit, after the call."""
     record = Record(deployment(state=state), {"net": step()}, {"r1": resource()}, {})
-    decision = decide(record, Pace(now=0.0, wall=AT, grace_seconds=1.0))
+    decision = decide(record, Pace(0.0, AT, Settings(visibility_grace_seconds=1.0), identified=True))
     for change in decision.changes if isinstance(decision, Changed) else ():
         assert isinstance(change, Move | StepSet | ResourceSet | DeploymentSet)
