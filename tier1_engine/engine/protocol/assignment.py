@@ -8,12 +8,14 @@ from typing import TypeVar
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Registry
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.plan import resolve
-from tier1_engine.deployment.record import Record, Resource
+from tier1_engine.deployment.record import Record, Resource, ResourceSet, StepSet
+from tier1_engine.deployment.states import GOING_BACK, StepState
+from tier1_engine.engine.effects import Effect
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol import actions
 from tier1_engine.engine.protocol.actions import Assignment
 from tier1_engine.engine.protocol.proof import ours
-from tier1_engine.engine.tasks import Do, Task
+from tier1_engine.engine.tasks import REMOVALS, Do, Task
 from tier1_engine.errors import Tier1Error
 
 Thing = TypeVar("Thing")
@@ -53,6 +55,17 @@ def assign(
     if resource is None or task.do in (Do.REFERENCE, Do.CHECK, Do.PREPARE):
         return _on_step(task, record, registry)
     return _on_resource(task, attempt_id, resource, record, pace, registry, database_id, looks_inside)
+
+
+def impossible(task: Task, record: Record, pace: Pace, message: str) -> list[Effect]:
+    """A task that cannot be done fails its step; in a teardown its resource is marked instead."""
+    error = {"code": "CannotBeDone", "message": message, "class": "critical"}
+    resource = record.resource_of(task.subject)
+    teardown = record.deployment.state in GOING_BACK or task.do in REMOVALS
+    if teardown and resource is not None:
+        return [ResourceSet(resource.id, {"error": {**error, "stuck": True}})]
+    failed = {"state": StepState.FAILED, "finished_at": pace.wall, "error": error}
+    return [StepSet(task.subject, failed)] if task.subject in record.steps else []
 
 
 def _on_step(task: Task, record: Record, registry: Registry) -> Assignment:

@@ -18,21 +18,20 @@ from dataclasses import dataclass
 
 from tier1_engine.contract.cloud import Cloud, Permit
 from tier1_engine.contract.kind import Registry
-from tier1_engine.deployment.record import AttemptSet, Record, ResourceSet, StepSet
-from tier1_engine.deployment.states import GOING_BACK, Outcome, StepState
+from tier1_engine.deployment.record import AttemptSet, Record
+from tier1_engine.deployment.states import GOING_BACK, Outcome
 from tier1_engine.engine.effects import Effect, Learn
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol.actions import Answer, Assignment, Failed
-from tier1_engine.engine.protocol.assignment import KindMissing, assign
+from tier1_engine.engine.protocol.assignment import KindMissing, assign, impossible
 from tier1_engine.engine.protocol.case import Case
 from tier1_engine.engine.protocol.intent import intend, resolve_at_once
 from tier1_engine.engine.protocol.perform import Noted, normalise, perform
 from tier1_engine.engine.protocol.record_provisioning import record_provisioning
 from tier1_engine.engine.protocol.record_teardown import record_teardown
-from tier1_engine.engine.tasks import Do, Task
+from tier1_engine.engine.tasks import REMOVALS, Do, Task
 from tier1_engine.errors import Acted, CallError, Refused
 
-REMOVALS = frozenset({Do.DELETE, Do.CONFIRM, Do.ARCHIVE, Do.CENSUS})
 _COUNTED = frozenset({Do.CHECK, Do.REFERENCE, Do.CREATE, Do.OBSERVE})
 
 
@@ -121,17 +120,6 @@ def cut_off(record: Record, pace: Pace) -> list[Effect]:
         "message": "the driver ended before an answer came",
     }
     return [AttemptSet(a.id, cut) for a in record.attempts.values() if a.ended_at is None]
-
-
-def impossible(task: Task, record: Record, pace: Pace, message: str) -> list[Effect]:
-    """A task that cannot be done fails its step; in a teardown its resource is marked instead."""
-    error = {"code": "CannotBeDone", "message": message, "class": "critical"}
-    resource = record.resource_of(task.subject)
-    teardown = record.deployment.state in GOING_BACK or task.do in REMOVALS
-    if teardown and resource is not None:
-        return [ResourceSet(resource.id, {"error": {**error, "stuck": True}})]
-    failed = {"state": StepState.FAILED, "finished_at": pace.wall, "error": error}
-    return [StepSet(task.subject, failed)] if task.subject in record.steps else []
 
 
 def _counted(task: Task, pace: Pace) -> list[Effect]:

@@ -6,7 +6,6 @@ at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from tier1_engine.contract.kind import CONSOLE_FACT, Kind, Presence, Problem, Sight
@@ -23,7 +22,6 @@ from tier1_engine.deployment.record import (
 from tier1_engine.deployment.states import Action, Outcome, ResourceState, StepState
 from tier1_engine.engine.effects import Effect, Forget, Learn
 from tier1_engine.engine.protocol.actions import (
-    Check,
     Checked,
     Configured,
     Create,
@@ -33,34 +31,32 @@ from tier1_engine.engine.protocol.actions import (
     Identified,
     Identify,
     Made,
-    Observe,
     Observed,
     Prepared,
     Referenced,
     Settle,
     Settled,
     Spent,
-    kind_of,
 )
 from tier1_engine.engine.protocol.case import (
     Case,
     adopted,
-    blocked,
     duplicate_rows,
     end_attempt,
-    end_in_error,
     error_of,
     identified,
     keep_looking,
     settled_attempts,
 )
-from tier1_engine.engine.protocol.proof import NOT_OURS
-from tier1_engine.errors import CallError
-from tier1_engine.failures.calls import Verdict, judge
+from tier1_engine.engine.protocol.setbacks import (
+    fail,
+    failed_call,
+    in_words,
+    make_anew,
+    next_candidate,
+    note_reason,
+)
 from tier1_engine.masking import masked_text
-
-MAX_GENERATIONS = 3
-"""How often one resource may be made anew because what was made is gone."""
 
 
 def record_provisioning(case: Case) -> list[Effect]:
@@ -76,7 +72,7 @@ def record_provisioning(case: Case) -> list[Effect]:
 def _recorded(case: Case, step: Step) -> list[Effect]:
     match case.answer.result:
         case Failed() as failed:
-            return _failed_call(case, step, failed)
+            return failed_call(case, step, failed)
         case Referenced() | Checked() as result:
             return _looked(case, step, result)
         case Prepared(request=request):
@@ -91,100 +87,13 @@ def _recorded(case: Case, step: Step) -> list[Effect]:
             raise TypeError(f"provisioning does not ask to {result.asked.do}")
 
 
-# --- calls that failed
-
-
-def _failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
-    error, resource = failed.error, case.record.resource_of(step.name)
-    effects = end_in_error(case, failed)
-    noted = error_of(error, step.on_failure)
-    match _verdict(case, step, error):
-        case Verdict.STOPPED:
-            return [*effects, case.poll()]
-        case Verdict.BLOCKED:
-            return [*effects, blocked(error, step.name), StepSet(step.name, {"error": noted})]
-        case Verdict.SPENT if resource is not None:
-            return effects + _make_anew(case, step, resource, Sight(Presence.GONE))
-        case Verdict.EXHAUSTED if resource is not None:
-            return effects + _next_candidate(case, step, resource, noted)
-        case Verdict.EXISTS:
-            since = case.pace.exists_since.get(step.name, case.now)
-            effects.append(Learn("exists_since", step.name, since))
-            if case.now - since < case.pace.settings.consistency_seconds:
-                return [*effects, case.poll(), StepSet(step.name, {"error": noted})]
-        case Verdict.UNSEEN:
-            return [*effects, case.back_off(), StepSet(step.name, {"error": noted})]
-        case Verdict.TRANSIENT:
-            looking = _only_looked(failed)
-            tries = step.tries if looking else step.tries + 1
-            if looking or tries < case.record.deployment.max_attempts:
-                again = StepSet(step.name, {"error": noted, "tries": tries})
-                return [*effects, case.back_off(), again]
-            noted["message"] += f" (tried {tries} times)"
-        case _:
-            pass
-    return effects + _fail(case, step, noted)
-
-
-def _only_looked(failed: Failed) -> bool:
-    """Whether it was a look at what exists that failed, the one before a create included.
-
-    Looks are no tries: they go on until the step's deadline. Giving up on a file system because describing
-    it was throttled would throw away what is nearly ready.
-    """
-    if isinstance(failed.asked, Create):
-        return not failed.in_change
-    return isinstance(failed.asked, Observe | Settle | Check)
-
-
-def _verdict(case: Case, step: Step, error: CallError) -> Verdict:
-    young = _youngest(case, {step.name, *step.needs}) < case.pace.settings.consistency_seconds
-    if error.code == NOT_OURS and young:
-        return Verdict.UNSEEN  # tags may show later than the object
-    return judge(error, case.asked.action, kind_of(case.asked), young=young)
-
-
-def _youngest(case: Case, names: set[str]) -> float:
-    """Seconds since the youngest of our resources of these names was made."""
-    ages = (
-        case.pace.age(resource.id)
-        for resource in case.record.resources.values()
-        if resource.owned and resource.name in names
-    )
-    return min(ages, default=float("inf"))
-
-
-def _fail(case: Case, step: Step, error: Mapping[str, Any]) -> list[Effect]:
-    values = {"state": StepState.FAILED, "finished_at": case.wall, "error": dict(error)}
-    return [StepSet(step.name, values), Note(f"failed: {error['code']}: {error['message']}", step.name)]
-
-
-def _next_candidate(case: Case, step: Step, resource: Resource, error: Mapping[str, Any]) -> list[Effect]:
-    """Ask for the next (type, zone, market) of the request; when none is left, the step has failed."""
-    kind, following = kind_of(case.asked), resource.candidate + 1
-    if kind is None or following >= kind.candidates(resource.request):
-        return _fail(case, step, error)
-    return [
-        case.at_once(),
-        ResourceSet(resource.id, {"candidate": following, **_NOT_MADE}),
-        StepSet(step.name, {"error": dict(error), "tries": 0}),
-        Note(f"{error['code']}: the next candidate is asked for ({following + 1})", step.name),
-    ]
-
-
-_NOT_MADE: Mapping[str, Any] = {"aws_id": None, "arn": None, "made_at": None, "facts": {}}
-
-
-# --- calls that answered
-
-
 def _created(case: Case, step: Step, result: Created) -> list[Effect]:
     """The answer of a create: it was made, found, or found to be spent."""
     resource = case.record.resources[result.asked.resource_id]
     match result.outcome:
         case Spent(spent):
-            end = end_attempt(case, Outcome.REFUSED, code="KeySpent", message=_words(spent))
-            return [*end, *_make_anew(case, step, resource, spent)]
+            end = end_attempt(case, Outcome.REFUSED, code="KeySpent", message=in_words(spent))
+            return [*end, *make_anew(case, step, resource, spent)]
         case Made(seen) as made:
             return [*end_attempt(case, aws_id=seen.aws_id), *_take(case, step, result.asked, made)]
         case Found(seen) as found:
@@ -199,7 +108,7 @@ def _settled(case: Case, step: Step, result: Settled) -> list[Effect]:
         case Found(seen) as found:
             return adopted(case, resource, seen.aws_id) + _take(case, step, result.asked, found)
         case Spent(spent):
-            return settled_attempts(case, resource) + _make_anew(case, step, resource, spent)
+            return settled_attempts(case, resource) + make_anew(case, step, resource, spent)
         case None:
             return keep_looking(case, resource)
 
@@ -248,16 +157,16 @@ def _observed(case: Case, step: Step, result: Observed | Configured) -> list[Eff
     # What was just set and is not yet seen is given time; what differs otherwise is set at once.
     differs = seen.presence is Presence.UNSET and isinstance(result, Observed)
     effects.append(case.at_once() if differs else case.poll())
-    return effects + _noted(step, seen.problem)
+    return effects + note_reason(step, seen.problem)
 
 
 def _absent(case: Case, step: Step, resource: Resource) -> list[Effect]:
     """AWS does not show what it made: too young to be seen, or gone by somebody else's hand."""
     if case.pace.age(resource.id) < case.pace.settings.consistency_seconds:
         young = Problem("NotVisibleYet", f"AWS does not show {resource.aws_id} yet")
-        return [case.poll(), *_noted(step, young)]
+        return [case.poll(), *note_reason(step, young)]
     gone = Sight(Presence.GONE, aws_id=resource.aws_id or "")
-    return [case.poll(), *_make_anew(case, step, resource, gone)]
+    return [case.poll(), *make_anew(case, step, resource, gone)]
 
 
 def _dead(case: Case, step: Step, resource: Resource, kind: Kind, seen: Sight) -> list[Effect]:
@@ -265,36 +174,19 @@ def _dead(case: Case, step: Step, resource: Resource, kind: Kind, seen: Sight) -
     one, somebody deleted it, and it is made anew. What remains of it becomes a duplicate.
     """
     if seen.problem is None:
-        effects = _make_anew(case, step, resource, seen)
+        effects = make_anew(case, step, resource, seen)
     else:
         error = error_of(seen.problem, step.on_failure)
         if seen.problem.code in kind.next_candidate:
-            effects = _next_candidate(case, step, resource, error)
+            effects = next_candidate(case, step, resource, error)
         else:
-            effects = _fail(case, step, error)
+            effects = fail(case, step, error)
     let_go = any(isinstance(effect, ResourceSet) for effect in effects)
     if seen.presence is Presence.GONE:
         return [ResourceSet(resource.id, {"facts": {**resource.facts, ENDED_FACT: True}}), *effects]
     if let_go:
         effects += duplicate_rows(case.after(effects), resource, [seen])
     return effects
-
-
-def _make_anew(case: Case, step: Step, resource: Resource, spent: Sight) -> list[Effect]:
-    """What this key made is gone: the next key makes another, within bounds."""
-    if resource.generation >= MAX_GENERATIONS:
-        message = f"{_words(spent)}; it was made {MAX_GENERATIONS} times and is not made again"
-        return _fail(case, step, {"code": "GoneByHand", "message": message, "class": step.on_failure.value})
-    return [
-        case.at_once(),
-        Forget("made_at", resource.id),
-        ResourceSet(resource.id, {"generation": resource.generation + 1, **_NOT_MADE}),
-        Note(f"{_words(spent)}: it is made anew", step.name),
-    ]
-
-
-def _words(spent: Sight) -> str:
-    return f"{spent.aws_id or 'what was made'} is {spent.presence}"
 
 
 def _looked(case: Case, step: Step, result: Referenced | Checked) -> list[Effect]:
@@ -315,8 +207,8 @@ def _looked(case: Case, step: Step, result: Referenced | Checked) -> list[Effect
         ]
     if seen.dead or seen.presence is Presence.ABSENT:
         console = {CONSOLE_FACT: masked_text(seen.facts[CONSOLE_FACT])} if CONSOLE_FACT in seen.facts else {}
-        return _fail(case, step, {**error_of(problem, step.on_failure), **console})
-    return [case.poll(), *_noted(step, problem)]
+        return fail(case, step, {**error_of(problem, step.on_failure), **console})
+    return [case.poll(), *note_reason(step, problem)]
 
 
 def _brought(case: Case, step: Step, seen: Sight) -> list[Effect]:
@@ -341,13 +233,3 @@ def _brought(case: Case, step: Step, seen: Sight) -> list[Effect]:
 def _done(case: Case, step: Step, message: str = "done") -> list[Effect]:
     values = {"state": StepState.DONE, "finished_at": case.wall, "error": None}
     return [StepSet(step.name, values), Note(message, step.name)]
-
-
-def _noted(step: Step, problem: Problem | None) -> list[Effect]:
-    """Keep why it is not ready, when that is news."""
-    if problem is None:
-        return []
-    error = error_of(problem, step.on_failure)
-    if (step.error or {}).get("message") == error["message"]:
-        return []
-    return [StepSet(step.name, {"error": error})]
