@@ -1,4 +1,4 @@
-"""Deployments at a glance, and their time line."""
+"""Deployments as those see them who do not drive them: a list, a sweep, a time line. Values only."""
 
 from __future__ import annotations
 

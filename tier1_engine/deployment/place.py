@@ -1,4 +1,4 @@
-"""Where a deployment lives."""
+"""Where a deployment lives: the account, region, profile and endpoint that every later command uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How a deployment stands: what remains, what can be retained or skipped."""
+"""How a deployment stands: what remains of it, what can be kept or gone without, whether it was interrupted.
+
+Pure questions to a record that several rooms ask; it decides nothing and changes nothing.
+"""
 
 from __future__ import annotations
 

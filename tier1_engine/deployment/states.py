@@ -1,16 +1,8 @@
-"""What a deployment, a step, a resource and an attempt can be, and every move a deployment may make.
-
-Owns the one transition table (`TRANSITIONS`) and runs it through `transitions`. It never stores a
-state: `store` commits what `next_state` answers, and no other code assigns one.
-"""
+"""What a deployment, a step, a resource and an attempt can be. Values only: the moves are `transitions`."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 class State(StrEnum):

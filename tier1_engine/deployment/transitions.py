@@ -1,4 +1,8 @@
-"""The state machine as a table, and what runs it."""
+"""The state machine: every move that a deployment may make, as one table with the reason for each.
+
+Owns the table (`TRANSITIONS`) and runs it through the `transitions` library on a throwaway cursor. It
+never stores a state: the store commits what `next_state` answers, and no other code assigns one.
+"""
 
 from __future__ import annotations
 

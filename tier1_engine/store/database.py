@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -21,9 +21,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from tier1_engine.errors import ConfigurationError, DatabaseUnavailable
 from tier1_engine.store.sqlite_file import file_id, make_private_file, same_file, same_log, vanished
-
-if TYPE_CHECKING:
-    pass
 
 BUSY_SECONDS = 5.0
 """How long one statement waits for another writer before it is reported as busy."""

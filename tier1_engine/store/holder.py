@@ -1,4 +1,8 @@
-"""Who holds a lease, and whether that process is still alive."""
+"""The holder of a lease: which process it is, and whether that process can still be running.
+
+Owns how a process is told apart from every other one, on any host and after any restart. It reads
+`/proc` and writes nothing; what follows from a holder that is gone is the lease's.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The database schema: created, upgraded, checked."""
+"""The schema of the database: made, upgraded and checked by migrations, and by nothing else.
+
+Owns when a schema may move: a private SQLite file at first use, behind a copy and under no living
+driver; a shared Postgres only when an operator says so.
+"""
 
 from __future__ import annotations
 

@@ -155,33 +155,31 @@ def claim(
         allowed(deployment, statements.first(transaction, _LAST_EVENT, {"of": deployment_id}).id)
         values = {"goal": goal or deployment.goal, "swept_by": sweep_id, "updated_at": now}
         statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, values)
-        message = f"{_taken_by(sweep_id)}{goal or deployment.goal}"
-        event = {"deployment_id": deployment_id, "at": now, "message": message}
+        event = _asked_for(deployment_id, sweep_id, goal or deployment.goal, now)
         statements.add(transaction, EVENTS, [event])
 
 
 def take(store: Store, deployment_id: str, sweep_id: str, what: str, now: datetime) -> None:
     """Write that a sweep takes something of a deployment in hand, whose goal stays as it is."""
     with database.translated(store.engine), Transaction(store.writers) as transaction:
-        event = {"deployment_id": deployment_id, "at": now, "message": _taken_by(sweep_id) + what}
-        statements.add(transaction, EVENTS, [event])
+        statements.add(transaction, EVENTS, [_asked_for(deployment_id, sweep_id, what, now)])
 
 
 def taken_since(store: Store, deployment_id: str, last_event: int, sweeps: Collection[str]) -> bool:
     """Whether the first that happened to a deployment after an event is that one of these sweeps took it."""
     query = (
-        select(EVENTS.c.message)
+        select(EVENTS.c.sweep_id)
         .where(EVENTS.c.deployment_id == deployment_id, EVENTS.c.id > last_event)
         .order_by(EVENTS.c.id)
         .limit(1)
     )
     with database.translated(store.engine), store.reading() as connection:
-        message = connection.execute(query).scalar()
-    return message is not None and any(message.startswith(_taken_by(sweep)) for sweep in sweeps)
+        return connection.execute(query).scalar() in sweeps
 
 
-def _taken_by(sweep_id: str) -> str:
-    return f"asked for by sweep {sweep_id}: "
+def _asked_for(deployment_id: str, sweep_id: str, what: str, now: datetime) -> dict[str, Any]:
+    message = f"asked for by sweep {sweep_id}: {what}"
+    return {"deployment_id": deployment_id, "at": now, "message": message, "sweep_id": sweep_id}
 
 
 _LOCK_WHOLE = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("of")).with_for_update()

@@ -48,7 +48,7 @@ from tier1_engine.deployment.states import (
     Trigger,
 )
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The newest migration. A test holds it to be alembic's head; a database is opened only at this one."""
 
 
@@ -343,6 +343,7 @@ class EventRow(Base):
     to_state: Mapped[State | None] = _one_of(State, "to_state", "to_state_is_known")
     step: Mapped[str | None] = mapped_column(String(128))
     message: Mapped[str] = mapped_column(Text)
+    sweep_id: Mapped[str | None] = mapped_column(String(32))  # the sweep that asked for it
 
 
 class ConsoleRow(Base):

@@ -1,4 +1,8 @@
-"""Lists everything that carries our tags."""
+"""Everything in AWS that claims, by its tags, to belong to some deployment, wherever one was deployed.
+
+Owns which accounts and regions are searched, and what is told apart there: what a row holds, and what
+none does. It only reads.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,10 @@ from tier1_engine.engine.protocol.actions import Failed
 from tier1_engine.survey.looks import Gap, Looks, gap_of, identify, in_turn, listed
 from tier1_engine.survey.remembered import Remembered
 
+ANY = "*"
+CLAIMS = {TAG_DEPLOYMENT: ANY}
+"""What everything of any deployment of any database carries."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -34,13 +42,6 @@ class Seen:
     place: Place
     sight: Sight
     proved: bool
-
-
-ANY = "*"
-
-
-CLAIMS = {TAG_DEPLOYMENT: ANY}
-"""What everything of any deployment of any database carries."""
 
 
 def places(known: Iterable[Known], regions: Sequence[str], here: Place | None) -> list[Place]:

@@ -1,7 +1,7 @@
-"""What AWS shows that claims to be of some deployment, in every place that a deployment used.
+"""One check of AWS for a survey: patient with throttles, and honest about what could not be checked.
 
-Owns which places are looked at and how a look that fails is told apart from one that finds nothing:
-what could not be looked at is a gap, and nothing follows from it. It only reads.
+Owns how a check that fails is told apart from one that finds nothing: what could not be checked is a
+gap, and nothing follows from it. It only reads.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from tier1_engine.contract.cloud import AlwaysPermitted
-from tier1_engine.contract.kind import (
-    Kind,
-)
+from tier1_engine.contract.kind import Kind
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.states import Action
 from tier1_engine.engine.equipment import Parts
@@ -56,6 +54,22 @@ class Looks:
     parts: Callable[[Place], Parts]
     sleep: Callable[[float], None]
     side_by_side: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What could not be looked at, so that nothing is known of it.
+
+    Attributes:
+        kind: None: nothing of the place could be looked at.
+        blocked: credentials, account or endpoint do not let us act there.
+    """
+
+    place: Place
+    kind: str | None
+    code: str
+    message: str
+    blocked: bool = False
 
 
 def identify(looks: Looks, place: Place) -> Gap | None:
@@ -140,19 +154,3 @@ def in_turn(work: Callable[[Job], Done], jobs: Sequence[Job], looks: Looks) -> I
         return
     with ThreadPoolExecutor(looks.side_by_side, thread_name_prefix="tier1-sweep") as threads:
         yield from threads.map(work, jobs)
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """What could not be looked at, so that nothing is known of it.
-
-    Attributes:
-        kind: None: nothing of the place could be looked at.
-        blocked: credentials, account or endpoint do not let us act there.
-    """
-
-    place: Place
-    kind: str | None
-    code: str
-    message: str
-    blocked: bool = False

@@ -1,4 +1,7 @@
-"""Shares one answer of AWS among several who ask for it."""
+"""Lists that one survey has read already, shared among the kinds that need the same one.
+
+Owns their life: the length of one survey of one place. It only reads.
+"""
 
 from __future__ import annotations
 
