@@ -23,6 +23,7 @@ from typing import Any
 from benchmarks.sweep_account import ACCOUNT_ID, KINDS, REGION, Account, AccountCloud, registry
 from tier1_engine.clock import SystemClock, new_id
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
+from tier1_engine.deployment.failure import Failure
 from tier1_engine.deployment.record import Deployment, Resource, Step
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
 from tier1_engine.engine.equipment import Parts
@@ -45,7 +46,7 @@ LONG_AGO = datetime.now(UTC) - timedelta(days=2)
 def planted(store: Store, account: Account, number: int) -> None:
     """A failed deployment and its fourteen things: a chain of four levels, as a network is."""
     id = f"{number:012x}"
-    failure = {"step": KINDS[-1], "class": "critical", "code": "Broken", "message": "it broke"}
+    failure = Failure(KINDS[-1], FailureClass.CRITICAL, "Broken", "it broke", None, None, LONG_AGO)
     whole = Deployment(
         id=id,
         name=f"load-{number}",

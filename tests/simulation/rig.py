@@ -13,8 +13,10 @@ from tests.simulation.kinds import SimCheck, registry
 from tests.simulation.world import InlinePool, SimCloud, VirtualClock, World
 from tier1_engine.contract.kind import Registry
 from tier1_engine.deployment.creation import Wish
+from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
+from tier1_engine.deployment.record import Resource, Step
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase
 from tier1_engine.engine import engine
 from tier1_engine.engine.engine import Ended
@@ -55,6 +57,20 @@ def plan(**changes: Any) -> Plan:
     )
     whole = Plan("sim", 1, steps, outputs={"machine": ref("machine")}, delete_seconds=600.0)
     return replace(whole, **changes)
+
+
+def failure_of(ended: Ended) -> Failure:
+    """The failure of a deployment that has one."""
+    failure = ended.record.deployment.failure
+    assert failure is not None
+    return failure
+
+
+def error_of(row: Step | Resource | None) -> Error:
+    """The error of a step or a resource that has one."""
+    assert row is not None
+    assert row.error is not None
+    return row.error
 
 
 @dataclass

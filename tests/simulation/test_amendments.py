@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.faults import act, fail
-from tests.simulation.rig import Rig, plan
+from tests.simulation.rig import Rig, error_of, plan
 from tests.simulation.world import Thing, refused
 from tier1_engine.contract.kind import Presence, Problem, Sight
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
@@ -148,7 +148,7 @@ def test_a_check_can_be_taken_out_and_the_rest_is_then_whole(rig: Rig) -> None:
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.deployment.failure is None
     alive = ended.record.steps["alive"]
-    assert (alive.state, (alive.error or {})["code"]) == (StepState.SKIPPED, REMOVED)
+    assert (alive.state, error_of(alive).code) == (StepState.SKIPPED, REMOVED)
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.DESTROYED
     assert not rig.world.living()

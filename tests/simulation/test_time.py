@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.faults import act, fail
-from tests.simulation.rig import Rig
+from tests.simulation.rig import Rig, failure_of
 from tests.simulation.world import SlowPool, World
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.record import Change, Record
@@ -49,7 +49,7 @@ def test_a_step_that_never_gets_ready_fails_at_its_deadline(rig: Rig) -> None:
         e.at for e in rig.store.events(ended.record.deployment.id) if e.to_state is State.ROLLING_BACK
     )
     assert 600.0 <= (failed - ended.record.deployment.created_at).total_seconds() < 615.0
-    assert (ended.record.deployment.failure or {})["code"] == "DeadlineExceeded"
+    assert failure_of(ended).code == "DeadlineExceeded"
 
 
 def test_only_driven_time_counts(rig: Rig) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import CheckConstraint, Table, insert, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.unit.rows import AT, SteppedClock, deployment, driven, resource, step
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
     AttemptAdd,
@@ -73,7 +74,7 @@ def test_every_change_is_read_back_as_it_was_applied(store: Store) -> None:
     changes: list[Change] = [
         ResourceAdd(resource(request={"a": [1, {"b": None}]})),
         AttemptAdd(attempt()),
-        StepSet("net", {"state": StepState.RUNNING, "started_at": AT, "error": {"code": "x"}}),
+        StepSet("net", {"state": StepState.RUNNING, "started_at": AT, "error": Error("x", "It is x.")}),
         ResourceSet("r1", {"aws_id": "vpc-1", "facts": {"ip": "1"}, "made_at": AT}),
         AttemptSet("a1", {"ended_at": AT, "outcome": Outcome.DONE, "aws_id": "vpc-1"}),
         DeploymentSet({"warnings": ("one", "two"), "outputs": {"o": 1}}),

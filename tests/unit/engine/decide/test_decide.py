@@ -9,8 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rows import AT, deployment, resource, step
+from tests.unit.rows import AT, deployment, failure, resource, step
 from tier1_engine.contract.kind import Problem
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import ref
 from tier1_engine.deployment.record import (
     Attempt,
@@ -49,9 +50,9 @@ MAX_BOOKKEEPING_ROUNDS = 60
 PROBLEM = Problem("ExpiredToken", "sign in")
 ERRORS = [
     None,
-    {"code": "X", "message": "m", "class": "critical"},
-    {"code": "X", "message": "m", "class": "recoverable", "operation": "Do", "request_id": "r"},
-    {"code": "X", "message": "m", "stuck": True},
+    Error("X", "m", failure_class=FailureClass.CRITICAL),
+    Error("X", "m", "Do", "r", failure_class=FailureClass.RECOVERABLE),
+    Error("X", "m", stuck=True),
 ]
 seconds = st.sampled_from([0.0, 1.0, 15.0, 599.0, 600.0, 700.0])
 
@@ -133,7 +134,7 @@ def a_record(draw: Any) -> Record:
         state=state,
         goal=goal,
         activated_at=AT if once else None,
-        failure={"code": "F"} if state is State.FAILED else None,
+        failure=failure() if state is State.FAILED else None,
         rollback_enabled=draw(st.booleans()),
         retain=tuple(n for n in names if draw(st.integers(0, 5)) == 0),
         output_templates={"s0": ref("s0")},
@@ -308,7 +309,7 @@ def test_healthy_fires_only_when_every_step_is_complete(case: tuple[Record, Pace
             if isinstance(change, Move) and change.trigger is Trigger.HEALTHY:
                 assert all(s.complete for s in record.steps.values())
                 strays = [r for r in record.resources.values() if not r.settled and r.name != r.step]
-                assert all((stray.error or {}).get("stuck") for stray in strays)
+                assert all(stray.stuck for stray in strays)
                 warnings = str(record.apply(decision.changes).deployment.warnings)
                 assert all(str(stray.aws_id) in warnings for stray in strays)
             ended = {Trigger.NETWORK_READY: Phase.NETWORK, Trigger.EFS_READY: Phase.EFS}
