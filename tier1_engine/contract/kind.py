@@ -22,6 +22,10 @@ TAG_DATABASE = "tier1:database"
 TAG_DEPLOYMENT = "tier1:deployment"
 TAG_RESOURCE = "tier1:resource"
 TAG_NAME = "tier1:name"
+DEPLOYMENT_PROOF = (TAG_DATABASE, TAG_DEPLOYMENT)
+"""The tags that together prove that a deployment made a thing."""
+RESOURCE_PROOF = (*DEPLOYMENT_PROOF, TAG_RESOURCE)
+"""The tags that together prove that a deployment made a thing for one resource of its own."""
 RESERVED_TAG_PREFIXES = ("tier1:", "aws:")
 IAM_PATH = "/tier1/"
 CONSOLE_FACT = "console"
@@ -225,9 +229,7 @@ class Kind(ABC):
         """
         if sight.key is not None and not sight.key.startswith(f"{target.resource_id}-"):
             return False
-        return all(
-            sight.tags.get(tag) == target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
-        )
+        return all(sight.tags.get(tag) == target.tags[tag] for tag in RESOURCE_PROOF)
 
     def console(self, cloud: Cloud, target: Target) -> str:
         """The text to archive before it is deleted. Only where `archives_console`."""

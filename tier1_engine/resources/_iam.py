@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from tier1_engine.aws.words import ANY, aws, carries
 from tier1_engine.contract.kind import (
     IAM_PATH,
-    TAG_DATABASE,
+    RESOURCE_PROOF,
     TAG_DEPLOYMENT,
     TAG_NAME,
-    TAG_RESOURCE,
     Sight,
     Target,
 )
@@ -48,8 +47,7 @@ def proves(target: Target, sight: Sight) -> bool:
     """
     if sight.facts.get("path") != IAM_PATH or sight.aws_id != name_of(target):
         return False
-    proof = (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
-    return not sight.tags or all(sight.tags.get(tag) == target.tags[tag] for tag in proof)
+    return not sight.tags or all(sight.tags.get(tag) == target.tags[tag] for tag in RESOURCE_PROOF)
 
 
 def may_carry(name: str, tags: Mapping[str, str]) -> bool:

@@ -16,8 +16,7 @@ from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import (
     ABSENT,
     DEAD,
-    TAG_DATABASE,
-    TAG_DEPLOYMENT,
+    DEPLOYMENT_PROOF,
     Kind,
     Presence,
     Sight,
@@ -33,8 +32,6 @@ INCORRECT_STATE = "IncorrectMountTargetState"
 SECURITY_GROUPS = "security_groups"
 FILE_SYSTEM = "file_system_id"
 """The fact that says which file system it is on, as AWS showed it; rows of older versions have none."""
-PROOF = (TAG_DATABASE, TAG_DEPLOYMENT)
-"""The tags of the file system, or of a group, that prove the mount target ours. It has none itself."""
 
 
 class MountTarget(Kind):
@@ -177,7 +174,7 @@ class MountTarget(Kind):
 
     def owns(self, target: Target, sight: Sight) -> bool:
         """By the proof alone: there is one mount target per file system and zone, and it has no tags."""
-        return all(sight.tags.get(tag) == target.tags[tag] for tag in PROOF)
+        return all(sight.tags.get(tag) == target.tags[tag] for tag in DEPLOYMENT_PROOF)
 
     def console_url(self, region: str, aws_id: str) -> str:
         # It has no page of its own; its network interface's description names it.
@@ -211,7 +208,7 @@ class MountTarget(Kind):
                     "--query 'Tags[].[Key,Value]' --output text"
                 ),
             ),
-            proof={tag: target.tags[tag] for tag in PROOF},
+            proof={tag: target.tags[tag] for tag in DEPLOYMENT_PROOF},
             delete='aws efs delete-mount-target --mount-target-id "$id"',
             lingers=True,
         )
@@ -231,7 +228,7 @@ def _look(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> Sight
     proof = _file_system_proof(cloud, target, description)
     on_it = _groups_on(cloud, description, needed=not proof and presence not in DEAD)
     if not proof and on_it:
-        wanted = {tag: target.tags[tag] for tag in PROOF}
+        wanted = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         proof = _proof(_first(_tagged(cloud, on_it, wanted), on_it))
     differs = on_it is not None and set(on_it) != set(target.request.get("security_group_ids") or on_it)
     unset = (SECURITY_GROUPS,) if presence is Presence.READY and proof and differs else ()
@@ -242,7 +239,7 @@ def _file_system_proof(cloud: Cloud, target: Target, description: Mapping[str, A
     """The proof that the file system is ours; empty when it is not."""
     found = _efs.file_system(cloud, str(description.get("FileSystemId") or target.request["file_system_id"]))
     shown = _efs.tags_of(cloud, found) if found else {}
-    return _proof(shown) if carries(shown, {tag: target.tags[tag] for tag in PROOF}) else {}
+    return _proof(shown) if carries(shown, {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}) else {}
 
 
 def _groups_on(cloud: Cloud, description: Mapping[str, Any], *, needed: bool) -> list[str] | None:
@@ -283,7 +280,7 @@ def _first(groups: Mapping[str, Mapping[str, Any]], on_it: Sequence[str] | None)
 
 
 def _proof(tags: Mapping[str, str]) -> dict[str, str]:
-    return {tag: tags[tag] for tag in PROOF if tag in tags}
+    return {tag: tags[tag] for tag in DEPLOYMENT_PROOF if tag in tags}
 
 
 def _sight(

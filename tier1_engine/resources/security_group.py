@@ -28,7 +28,7 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, TAG_DATABASE, TAG_DEPLOYMENT, Kind, Presence, Sight, Target
+from tier1_engine.contract.kind import ABSENT, DEPLOYMENT_PROOF, Kind, Presence, Sight, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.errors import CallError
 
@@ -172,7 +172,7 @@ class SecurityGroup(Kind):
 
     def _others_of_ours(self, cloud: Cloud, target: Target, group_id: str) -> list[Mapping[str, Any]]:
         """The other groups that this deployment made."""
-        ours = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+        ours = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         groups = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=tag_filters(ours))
         return [
             group
@@ -199,7 +199,7 @@ class SecurityGroup(Kind):
 
 def _freeing(direction: str, target: Target) -> Freeing:
     """How a script revokes the rules of one direction in groups of ours: each as `GROUP:RULE`."""
-    ours = " ".join(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in (TAG_DATABASE, TAG_DEPLOYMENT))
+    ours = " ".join(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in DEPLOYMENT_PROOF)
     groups = (
         f"$(aws ec2 describe-security-groups --filters {ours} "
         "--query 'SecurityGroups[].GroupId' --output text | tr '\\t' ,)"

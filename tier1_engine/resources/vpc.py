@@ -24,8 +24,7 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import (
     ABSENT,
-    TAG_DATABASE,
-    TAG_DEPLOYMENT,
+    DEPLOYMENT_PROOF,
     Kind,
     Presence,
     Problem,
@@ -118,7 +117,7 @@ class Vpc(Kind):
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         """Instances, interfaces, and subnets of somebody else's."""
         where = {"Name": "vpc-id", "Values": [target.aws_id or ""]}
-        proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+        proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         subnets = [
             f"subnet {one['SubnetId']}"
             for one in cloud.pages("ec2", "describe_subnets", "Subnets", Filters=[where])

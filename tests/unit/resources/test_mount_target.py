@@ -10,15 +10,15 @@ import pytest
 
 from tests.unit.scripted_cloud import DEPLOYMENT, TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Presence, Target
+from tier1_engine.contract.kind import DEPLOYMENT_PROOF, TAG_DATABASE, TAG_DEPLOYMENT, Presence, Target
 from tier1_engine.errors import CallError
-from tier1_engine.resources.mount_target import PROOF, MountTarget
+from tier1_engine.resources.mount_target import MountTarget
 
 KIND = MountTarget()
 ZONE = "us-east-1a"
 MOUNT_TARGET = "fsmt-0123456789abcdef0"
 OTHERS = {**TAGS, TAG_DEPLOYMENT: "ffffffffffff"}
-PROVED = {tag: TAGS[tag] for tag in PROOF}
+PROVED = {tag: TAGS[tag] for tag in DEPLOYMENT_PROOF}
 
 
 @pytest.fixture
