@@ -17,7 +17,7 @@ from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
 from tier1_engine.deployment.states import Phase
 from tier1_engine.engine import pool
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.settings import Settings
 from tier1_engine.store.store import Store
 
@@ -91,10 +91,10 @@ def plan(steps: int) -> Plan:
     )
 
 
-def parts(store: Store, settings: Settings) -> Parts:
+def parts(store: Store, settings: Settings) -> Equipment:
     """The real engine around the kind that does nothing."""
     clock = SystemClock()
-    return Parts(
+    return Equipment(
         store=store,
         registry=Registry({Nothing.name: Nothing()}, {}),
         settings=settings,

@@ -34,7 +34,7 @@ from tier1_engine.contract.kind import (
     Target,
 )
 from tier1_engine.deployment.place import Place
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.survey.looks import Looks
 from tier1_engine.sweep.sweep import Ground
 
@@ -229,7 +229,7 @@ class TogetherEstate(Estate):
         """Anew for each sweep, as a new process would have it."""
 
         @cache
-        def made(place: Place) -> Parts:
+        def made(place: Place) -> Equipment:
             world = self.world(place.region)
 
             def alone(permit: Permit) -> Cloud:
@@ -238,7 +238,7 @@ class TogetherEstate(Estate):
             share: Callable[[Permit], Cloud] = Together(QUIET_SECONDS).cloud(alone)
             return replace(self.rig.parts, cloud=share, registry=registry(self.rig.check))
 
-        def parts(place: Place) -> Parts:
+        def parts(place: Place) -> Equipment:
             with self.shared.lock:
                 return made(place)
 

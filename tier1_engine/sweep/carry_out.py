@@ -26,7 +26,7 @@ from tier1_engine.engine import engine
 from tier1_engine.engine.decide import openings
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.decide.deletions import clear, loose
-from tier1_engine.engine.equipment import Parts, Stop
+from tier1_engine.engine.equipment import Equipment, Stop
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol import duplicates
 from tier1_engine.engine.protocol.actions import Failed
@@ -94,7 +94,7 @@ class Worker:
             self.blocked[place] = _said(gap)
         return self.blocked.get(place)
 
-    def _parts(self, unit: Unit) -> Parts:
+    def _parts(self, unit: Unit) -> Equipment:
         named = frozenset((item.kind, item.aws_id) for item in unit.items if item.aws_id)
         limited = unit.act in TAKING_DOWN and not unit.whole
         return replace(
@@ -138,14 +138,14 @@ class Worker:
         ended = engine.drive(parts, unit.deployment_id, opening, first=first)
         return self._ended(unit, parts, ended, before)
 
-    def _known(self, parts: Parts, unit: Unit) -> Known:
+    def _known(self, parts: Equipment, unit: Unit) -> Known:
         """The deployment as it stands under our lease: nobody else drives it."""
         found = sweeps.all_known(parts.store, lambda holder, end: None, only=unit.deployment_id)
         if not found:
             raise Spared("the database does not know its deployment any more")
         return found[0]
 
-    def _begun(self, parts: Parts, unit: Unit) -> bool:
+    def _begun(self, parts: Equipment, unit: Unit) -> bool:
         """Whether this sweep, or an earlier one by this very plan, began with it; nobody else came between.
 
         It goes on from there: what the plan does not name is not deleted now either.
@@ -173,7 +173,7 @@ class Worker:
         if (why := spared(known, self.looks.parts(unit.place).clock.now())) is not None:
             raise Spared(why)
 
-    def _nothing_strange(self, parts: Parts, record: Record, resources: Sequence[Resource]) -> None:
+    def _nothing_strange(self, parts: Equipment, record: Record, resources: Sequence[Resource]) -> None:
         """Raises InTheWay when something that is not the deployment's stands inside of what would go."""
         cloud, known = parts.cloud(AlwaysPermitted()), ours(record)
         for resource in resources:
@@ -190,7 +190,7 @@ class Worker:
                 raise InTheWay(others_inside(resource.aws_id, others).message)
 
     def _ended(
-        self, unit: Unit, parts: Parts, ended: engine.Ended, before: frozenset[str] = frozenset()
+        self, unit: Unit, parts: Equipment, ended: engine.Ended, before: frozenset[str] = frozenset()
     ) -> list[Result]:
         """What came of each item, by the rows; and what was found on the way and went with them."""
         if ended.why is Why.BLOCKED:
@@ -227,7 +227,7 @@ class Worker:
         ended = engine.drive(parts, unit.deployment_id, opening, first=first, decide=clear)
         return self._ended(unit, parts, ended, before)
 
-    def _look_again(self, parts: Parts, known: Known, kind_name: str) -> dict[tuple[str, str], Sight]:
+    def _look_again(self, parts: Equipment, known: Known, kind_name: str) -> dict[tuple[str, str], Sight]:
         """What of a kind is the deployment's by tags read anew, and in no row of it."""
         kind = parts.registry.kinds.get(kind_name)
         if kind is None:
@@ -269,7 +269,7 @@ class Worker:
         return skipped + self._ended(tried, parts, ended)
 
     def _still_reviewed(
-        self, parts: Parts, unit: Unit
+        self, parts: Equipment, unit: Unit
     ) -> tuple[list[tuple[Item, Sight]], list[tuple[Item, str]]]:
         """The items whose tags, read anew, are those that were reviewed; and the others, with why."""
         there: list[tuple[Item, Sight]] = []
@@ -302,7 +302,7 @@ def _beside(unit: Unit, record: Record) -> set[str]:
 
 
 def _turned_up(
-    unit: Unit, found: Mapping[tuple[str, str], Sight], record: Record, parts: Parts
+    unit: Unit, found: Mapping[tuple[str, str], Sight], record: Record, parts: Equipment
 ) -> list[Change]:
     """What puts on record those items of a unit that a look has just found."""
     changes: list[Change] = []
