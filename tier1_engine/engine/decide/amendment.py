@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tier1_engine.deployment import standing as standing_module
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import Plan, StepPlan, ordered
 from tier1_engine.deployment.record import (
     Change,
@@ -118,7 +119,7 @@ def _differs(stored: Step, wanted: StepPlan | None, retagged: bool) -> list[str]
 
 
 def _is_removed(step: Step) -> bool:
-    return step.state is StepState.SKIPPED and (step.error or {}).get("code") == REMOVED
+    return step.state is StepState.SKIPPED and step.error is not None and step.error.code == REMOVED
 
 
 def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,7 +201,7 @@ def _new(deployment_id: str, step: StepPlan, position: int) -> Step:
 
 
 def _removed(record: Record, position: int) -> dict[str, Any]:
-    error = {"code": REMOVED, "message": "the mended spec does not have it any more"}
+    error = Error(REMOVED, "the mended spec does not have it any more")
     at = record.deployment.updated_at
     return {"position": position, "state": StepState.SKIPPED, "finished_at": at, "error": error}
 

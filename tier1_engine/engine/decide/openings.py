@@ -31,7 +31,7 @@ def go_on(record: Record, pace: Pace) -> Sequence[Change]:
         return ()
     if deployment.goal is not Goal.ACTIVE:
         return turn_back(record)
-    if (deployment.failure or {}).get("class") == FailureClass.BLOCKED:
+    if deployment.failure_class is FailureClass.BLOCKED:
         return retry(record, pace)
     return ()
 

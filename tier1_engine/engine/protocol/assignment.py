@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Registry
 from tier1_engine.contract.target import target_of
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import resolve
 from tier1_engine.deployment.record import Record, Resource, ResourceSet, StepSet
-from tier1_engine.deployment.states import GOING_BACK, StepState
+from tier1_engine.deployment.states import GOING_BACK, FailureClass, StepState
 from tier1_engine.engine.effects import Effect
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol import actions
@@ -59,11 +61,11 @@ def assign(
 
 def impossible(task: Task, record: Record, pace: Pace, message: str) -> list[Effect]:
     """A task that cannot be done fails its step; in a teardown its resource is marked instead."""
-    error = {"code": "CannotBeDone", "message": message, "class": "critical"}
+    error = Error("CannotBeDone", message, failure_class=FailureClass.CRITICAL)
     resource = record.resource_of(task.subject)
     teardown = record.deployment.state in GOING_BACK or task.do in REMOVALS
     if teardown and resource is not None:
-        return [ResourceSet(resource.id, {"error": {**error, "stuck": True}})]
+        return [ResourceSet(resource.id, {"error": replace(error, stuck=True)})]
     failed = {"state": StepState.FAILED, "finished_at": pace.wall, "error": error}
     return [StepSet(task.subject, failed)] if task.subject in record.steps else []
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from tier1_engine.contract.kind import Problem, Sight
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Attempt, AttemptAdd, AttemptSet, Change, Record, Resource
 from tier1_engine.deployment.states import Action, FailureClass, Outcome
 from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Learn, PaceSet, Poll, on_record
@@ -97,17 +98,15 @@ def blocked(error: CallError, step: str | None = None) -> Effect:
     return PaceSet({"blocked": problem_of(error), "blocked_step": step})
 
 
-def error_of(error: CallError | Problem, on_failure: FailureClass | None = None) -> dict[str, Any]:
+def error_of(error: CallError | Problem, on_failure: FailureClass | None = None) -> Error:
     """What a row keeps of an error."""
-    noted: dict[str, Any] = {
-        "code": error.code,
-        "message": masked_text(error.message),
-        "operation": error.operation,
-        "request_id": error.request_id,
-    }
-    if on_failure is not None:
-        noted["class"] = on_failure.value
-    return noted
+    return Error(
+        code=error.code,
+        message=masked_text(error.message),
+        operation=error.operation,
+        request_id=error.request_id,
+        failure_class=on_failure,
+    )
 
 
 def problem_of(error: CallError) -> Problem:

@@ -6,6 +6,7 @@ at once.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tier1_engine.contract.kind import CONSOLE_FACT, Kind, Presence, Problem, Sight
@@ -199,15 +200,15 @@ def _looked(case: Case, step: Step, result: Referenced | Checked) -> list[Effect
     if seen.presence is Presence.UNKNOWN:
         error = error_of(problem)
         skipped = {"state": StepState.SKIPPED, "finished_at": case.wall, "error": error}
-        warnings = (*case.record.deployment.warnings, f"{step.name}: {error['message']}")
+        warnings = (*case.record.deployment.warnings, f"{step.name}: {error.message}")
         return [
             StepSet(step.name, skipped),
             DeploymentSet({"warnings": warnings}),
-            Note(f"skipped: {error['message']}", step.name),
+            Note(f"skipped: {error.message}", step.name),
         ]
     if seen.dead or seen.presence is Presence.ABSENT:
-        console = {CONSOLE_FACT: masked_text(seen.facts[CONSOLE_FACT])} if CONSOLE_FACT in seen.facts else {}
-        return fail(case, step, {**error_of(problem, step.on_failure), **console})
+        console = masked_text(seen.facts.get(CONSOLE_FACT, ""))
+        return fail(case, step, replace(error_of(problem, step.on_failure), console=console))
     return [case.poll(), *note_reason(step, problem)]
 
 

@@ -7,6 +7,8 @@ functions in provisioning.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tier1_engine.contract.kind import Presence
 from tier1_engine.deployment.record import AttemptSet, Console, Note, Resource, ResourceSet
 from tier1_engine.deployment.states import Action, Outcome, ResourceState
@@ -90,7 +92,7 @@ def _failed_call(case: Case, resource: Resource, failed: Failed) -> list[Effect]
         case Verdict.IN_USE | Verdict.TRANSIENT | Verdict.UNSEEN:
             effects.append(case.back_off())
         case _:
-            noted["stuck"] = True
+            noted = replace(noted, stuck=True)
     return [*effects, ResourceSet(resource.id, {"error": noted})]
 
 
@@ -145,7 +147,7 @@ def _deleted(case: Case, resource: Resource, result: Deleted) -> list[Effect]:
         return [*found, Learn("accepted", case.subject, case.now), case.poll()]
     error = not_ours(seen)
     ended = end_attempt(case, Outcome.REFUSED, code=error.code, message=error.message)
-    return [*ended, ResourceSet(resource.id, {"error": {**error_of(error), "stuck": True}})]
+    return [*ended, ResourceSet(resource.id, {"error": replace(error_of(error), stuck=True)})]
 
 
 def _confirmed(case: Case, resource: Resource, result: Confirmed) -> list[Effect]:

@@ -6,9 +6,11 @@ Owns what follows: another attempt later, the next candidate, a new key, or the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tier1_engine.contract.kind import Presence, Problem, Sight
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Note, Resource, ResourceSet, Step, StepSet
 from tier1_engine.deployment.states import StepState
 from tier1_engine.engine.effects import Effect, Forget, Learn
@@ -49,7 +51,7 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
             if looking or tries < case.record.deployment.max_attempts:
                 again = StepSet(step.name, {"error": noted, "tries": tries})
                 return [*effects, case.back_off(), again]
-            noted["message"] += f" (tried {tries} times)"
+            noted = replace(noted, message=f"{noted.message} (tried {tries} times)")
         case _:
             pass
     return effects + fail(case, step, noted)
@@ -83,13 +85,13 @@ def _youngest(case: Case, names: set[str]) -> float:
     return min(ages, default=float("inf"))
 
 
-def fail(case: Case, step: Step, error: Mapping[str, Any]) -> list[Effect]:
+def fail(case: Case, step: Step, error: Error) -> list[Effect]:
     """The step has failed for good."""
-    values = {"state": StepState.FAILED, "finished_at": case.wall, "error": dict(error)}
-    return [StepSet(step.name, values), Note(f"failed: {error['code']}: {error['message']}", step.name)]
+    values = {"state": StepState.FAILED, "finished_at": case.wall, "error": error}
+    return [StepSet(step.name, values), Note(f"failed: {error.code}: {error.message}", step.name)]
 
 
-def next_candidate(case: Case, step: Step, resource: Resource, error: Mapping[str, Any]) -> list[Effect]:
+def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> list[Effect]:
     """Ask for the next (type, zone, market) of the request; when none is left, the step has failed."""
     kind, following = kind_of(case.asked), resource.candidate + 1
     if kind is None or following >= kind.candidates(resource.request):
@@ -97,8 +99,8 @@ def next_candidate(case: Case, step: Step, resource: Resource, error: Mapping[st
     return [
         case.at_once(),
         ResourceSet(resource.id, {"candidate": following, **_NOT_MADE}),
-        StepSet(step.name, {"error": dict(error), "tries": 0}),
-        Note(f"{error['code']}: the next candidate is asked for ({following + 1})", step.name),
+        StepSet(step.name, {"error": error, "tries": 0}),
+        Note(f"{error.code}: the next candidate is asked for ({following + 1})", step.name),
     ]
 
 
@@ -109,7 +111,7 @@ def make_anew(case: Case, step: Step, resource: Resource, spent: Sight) -> list[
     """What this key made is gone: the next key makes another, within bounds."""
     if resource.generation >= MAX_GENERATIONS:
         message = f"{in_words(spent)}; it was made {MAX_GENERATIONS} times and is not made again"
-        return fail(case, step, {"code": "GoneByHand", "message": message, "class": step.on_failure.value})
+        return fail(case, step, Error("GoneByHand", message, failure_class=step.on_failure))
     return [
         case.at_once(),
         Forget("made_at", resource.id),
@@ -128,6 +130,6 @@ def note_reason(step: Step, problem: Problem | None) -> list[Effect]:
     if problem is None:
         return []
     error = error_of(problem, step.on_failure)
-    if (step.error or {}).get("message") == error["message"]:
+    if step.error is not None and step.error.message == error.message:
         return []
     return [StepSet(step.name, {"error": error})]
