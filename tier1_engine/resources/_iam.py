@@ -15,7 +15,7 @@ from tier1_engine.contract.kind import (
     RESOURCE_PROOF,
     TAG_DEPLOYMENT,
     TAG_NAME,
-    Sight,
+    Observation,
     Target,
 )
 
@@ -40,14 +40,16 @@ def find_line(operation: str, member: str, name_member: str, target: Target) -> 
     return aws("iam", operation, "--path-prefix", IAM_PATH, "--query", query, "--output", "text")
 
 
-def proves(target: Target, sight: Sight) -> bool:
+def proves(target: Target, observation: Observation) -> bool:
     """Whether path, name and tags prove that this deployment made it for this resource.
 
     Tags that are shown must all be ours. None shown at all is how some endpoints are.
     """
-    if sight.facts.get("path") != IAM_PATH or sight.aws_id != name_of(target):
+    if observation.facts.get("path") != IAM_PATH or observation.aws_id != name_of(target):
         return False
-    return not sight.tags or all(sight.tags.get(tag) == target.tags[tag] for tag in RESOURCE_PROOF)
+    return not observation.tags or all(
+        observation.tags.get(tag) == target.tags[tag] for tag in RESOURCE_PROOF
+    )
 
 
 def may_carry(name: str, tags: Mapping[str, str]) -> bool:
