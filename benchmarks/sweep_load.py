@@ -26,7 +26,7 @@ from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, T
 from tier1_engine.deployment.failure import Failure
 from tier1_engine.deployment.record import Deployment, Resource, Step
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.engine.pool import ThreadPool
 from tier1_engine.settings import Settings
 from tier1_engine.store import database, schema, statements
@@ -131,8 +131,8 @@ def measured(store: Store, deployments: int, orphans: int, call_seconds: float) 
         account.things[KINDS[0]][f"late-{number}"] = _tags(store.database_id, owner, "late", new_id())
     account.seconds = call_seconds
 
-    def parts(_: object) -> Parts:
-        return Parts(
+    def parts(_: object) -> Equipment:
+        return Equipment(
             store=store,
             registry=registry(),
             settings=SETTINGS,

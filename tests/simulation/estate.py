@@ -20,7 +20,7 @@ from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import ordered
 from tier1_engine.deployment.record import Deployment, Resource
 from tier1_engine.deployment.states import ENDED, Goal, ResourceState, State, StepState
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.store import statements
 from tier1_engine.store.holder import this_process
 from tier1_engine.store.lease import take
@@ -187,7 +187,7 @@ class Estate:
 
     # --- sweeps
 
-    def parts(self, place: Place) -> Parts:
+    def parts(self, place: Place) -> Equipment:
         world = self.world(place.region)
         return replace(self.rig.parts, cloud=lambda permit: SimCloud(world, permit, place.region))
 

@@ -20,7 +20,7 @@ from tier1_engine.deployment.record import Resource, Step
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase
 from tier1_engine.engine import engine
 from tier1_engine.engine.engine import Ended
-from tier1_engine.engine.equipment import Observer, Parts, Silent, Stop
+from tier1_engine.engine.equipment import Equipment, Observer, Silent, Stop
 from tier1_engine.engine.pool import Pool
 from tier1_engine.settings import Settings
 from tier1_engine.store.holder import Holder, this_process
@@ -102,10 +102,10 @@ class Rig:
         census.watch(self.world, self.store)
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Equipment:
         """Anew for every command, as a new process would have it."""
         known = registry(self.check)
-        return Parts(
+        return Equipment(
             store=self.store,
             registry=Registry({n: k for n, k in known.kinds.items() if n not in self.missing}, known.checks),
             settings=self.settings,

@@ -10,7 +10,7 @@ from tests.simulation.faults import act, break_new, fail
 from tests.simulation.rig import Rig, failure_of, plan
 from tests.simulation.world import refused, unknown
 from tier1_engine.cli.screen.outcome import exit_code
-from tier1_engine.contract.kind import Presence, Problem, Sight
+from tier1_engine.contract.kind import Observation, Presence, Problem
 from tier1_engine.deployment.plan import Plan
 from tier1_engine.deployment.states import (
     Action,
@@ -28,8 +28,8 @@ from tier1_engine.engine.equipment import Stop
 from tier1_engine.errors import Acted, CallError, Refused
 
 CREATED = ("net", "door-1", "door-2", "disk", "machine")
-BAD = Sight(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500", "GET"))
-NOT_YET = Sight(Presence.PENDING, problem=Problem("Refused", "nobody listens"))
+BAD = Observation(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500", "GET"))
+NOT_YET = Observation(Presence.PENDING, problem=Problem("Refused", "nobody listens"))
 
 
 def with_step(the_plan: Plan, name: str, **values: object) -> Plan:
@@ -235,7 +235,7 @@ def test_a_check_that_never_passes_fails_at_its_deadline_with_its_last_problem(r
 
 def test_a_check_that_this_endpoint_cannot_answer_is_a_warning(rig: Rig) -> None:
     """Unknown is no failure: the step is skipped, and the deployment active."""
-    rig.check.answers = [Sight(Presence.UNKNOWN, problem=Problem("InvalidAction", "not offered here"))]
+    rig.check.answers = [Observation(Presence.UNKNOWN, problem=Problem("InvalidAction", "not offered here"))]
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.deployment.warnings == ("alive: not offered here",)

@@ -12,7 +12,7 @@ from tests.simulation.faults import break_new, fail
 from tests.simulation.rig import Rig, error_of, failure_of
 from tests.simulation.world import Thing, World, refused, unknown
 from tier1_engine.cli.screen.outcome import exit_code
-from tier1_engine.contract.kind import TAG_RESOURCE, Presence, Problem, Sight
+from tier1_engine.contract.kind import TAG_RESOURCE, Observation, Presence, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, Record, Resource
 from tier1_engine.deployment.states import Action, Goal, Outcome, ResourceState, State
@@ -324,7 +324,7 @@ def test_a_console_that_cannot_be_read_is_tried_a_bounded_number_of_times(rig: R
 
 def test_the_console_of_a_machine_that_is_gone_is_asked_for_once(rig: Rig) -> None:
     """Somebody deleted it by hand: there is nothing to read, and the rollback does not wait for it."""
-    rig.check.answers = [Sight(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500"))]
+    rig.check.answers = [Observation(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500"))]
     id = rig.deploy().record.deployment.id
     rig.clock.move_to(rig.clock.seconds + rig.settings.visibility_grace_seconds)
     (machine,) = rig.world.of("machine")

@@ -16,7 +16,7 @@ from tier1_engine.deployment.record import Change, DeploymentSet, Record
 from tier1_engine.engine.decide.decide import decide
 from tier1_engine.engine.decide.decision import End, Why, Work
 from tier1_engine.engine.effects import Effect, on_record
-from tier1_engine.engine.equipment import Decide, Opening, Parts
+from tier1_engine.engine.equipment import Decide, Equipment, Opening
 from tier1_engine.engine.pace import Pace, driven_time, rebuilt
 from tier1_engine.engine.permit import LeasePermit
 from tier1_engine.engine.protocol.actions import Answer, Assignment
@@ -64,37 +64,37 @@ class Driver:
 
     def __init__(
         self,
-        parts: Parts,
+        equipment: Equipment,
         lease: Lease,
         record: Record,
         *,
         identified: bool = False,
         decide: Decide = decide,
     ) -> None:
-        self.parts = parts
+        self.equipment = equipment
         self._decide = decide
         self.lease = lease
         self.record = record
         self.gave_back = False
-        self.pool = parts.pool()
-        kinds = parts.registry.kinds
+        self.pool = equipment.pool()
+        kinds = equipment.registry.kinds
         self.pace = Pace(
             now=lease.taken_at,
-            wall=parts.clock.now(),
-            settings=parts.settings,
+            wall=equipment.clock.now(),
+            settings=equipment.settings,
             identified=identified,
             archiving_kinds=frozenset(name for name in kinds if kinds[name].archives_console),
-            may_delete=parts.may_delete,
+            may_delete=equipment.may_delete,
         )
         self.attempts = Attempts(
-            registry=parts.registry,
-            database_id=parts.store.database_id,
-            cloud=parts.cloud,
+            registry=equipment.registry,
+            database_id=equipment.store.database_id,
+            cloud=equipment.cloud,
             permit=self._permit,
             term=lease.term,
-            new_id=parts.new_id,
-            jitter=parts.rng.random,
-            looks_inside=parts.looks_inside,
+            new_id=equipment.new_id,
+            jitter=equipment.rng.random,
+            looks_inside=equipment.looks_inside,
         )
         self._calls: dict[str, tuple[Assignment, float]] = {}
         self._early: list[Answer] = []
@@ -106,7 +106,7 @@ class Driver:
             LeaseLost: another driver has taken over; nothing was changed since.
             DatabaseUnavailable: a turn could not be committed before the lease ended.
         """
-        self.parts.stop.wakes(self.pool.wake)
+        self.equipment.stop.wakes(self.pool.wake)
         try:
             return self._loop(opening)
         finally:
@@ -142,7 +142,7 @@ class Driver:
         self.pace = turn.pace
         for assignment in turn.calls:
             self._send(assignment)
-        self.parts.observer.turn(self.record, changes, self.pace.due)
+        self.equipment.observer.turn(self.record, changes, self.pace.due)
         return turn.decision
 
     def _plan(self, effects: Sequence[Effect]) -> _Turn:
@@ -171,20 +171,20 @@ class Driver:
 
     def _pace_now(self) -> Pace:
         """The pace at this moment."""
-        now, wall = self.parts.clock.steady(), self.parts.clock.now()
-        in_flight, stopping = frozenset(self._calls), self.parts.stop.asked
+        now, wall = self.equipment.clock.steady(), self.equipment.clock.now()
+        in_flight, stopping = frozenset(self._calls), self.equipment.stop.asked
         return replace(self.pace, now=now, wall=wall, in_flight=in_flight, stopping=stopping)
 
     def _send(self, assignment: Assignment) -> None:
-        budget = self.parts.settings.call_timeout_seconds * CALLS_PER_TASK
-        ends_at = self.parts.clock.steady() + budget
+        budget = self.equipment.settings.call_timeout_seconds * CALLS_PER_TASK
+        ends_at = self.equipment.clock.steady() + budget
         self._calls[assignment.subject] = (assignment, ends_at)
         self.pool.submit(self.attempts.send(assignment, ends_at))
 
     def _permit(self, ends_at: float) -> LeasePermit:
-        parts = self.parts
-        seconds = parts.settings.call_timeout_seconds
-        return LeasePermit(parts.stop, parts.clock, lambda: self.lease.trusted_until, seconds, ends_at)
+        stop, clock = self.equipment.stop, self.equipment.clock
+        seconds = self.equipment.settings.call_timeout_seconds
+        return LeasePermit(stop, clock, lambda: self.lease.trusted_until, seconds, ends_at)
 
     # --- answers
 
@@ -215,16 +215,16 @@ class Driver:
 
         The last one gives the lease back too.
         """
-        parts = self.parts
+        equipment = self.equipment
         while True:
             try:
-                self.record = parts.store.commit(
-                    self.record, changes, self.lease.fence, parts.clock.now(), gives_back=last
+                self.record = equipment.store.commit(
+                    self.record, changes, self.lease.fence, equipment.clock.now(), gives_back=last
                 )
                 self.gave_back = last
                 return
             except DatabaseUnavailable as error:
-                if parts.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
+                if equipment.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
                     self._pause(0.0)
                     raise with_what_is_held(error, changes, self._early, self.record) from error
                 self._pause(COMMIT_RETRY_SECONDS)
@@ -232,27 +232,27 @@ class Driver:
     def _look_at_goal(self) -> None:
         """A turn without a commit reads the goal by itself."""
         try:
-            goal, retain = self.parts.store.goal(self.record.deployment.id, self.lease.fence)
+            goal, retain = self.equipment.store.goal(self.record.deployment.id, self.lease.fence)
         except DatabaseUnavailable:
             return  # the next renewal decides whether this is the end
         if (goal, retain) != (self.record.deployment.goal, self.record.deployment.retain):
             raise GoalChanged(goal, retain)
 
     def _renew_when_due(self) -> bool:
-        parts = self.parts
-        while parts.clock.steady() >= self.lease.renewal_due:
+        equipment = self.equipment
+        while equipment.clock.steady() >= self.lease.renewal_due:
             try:
-                self.lease = leases.renew(parts.store, self.lease, parts.clock)
+                self.lease = leases.renew(equipment.store, self.lease, equipment.clock)
                 return True
             except DatabaseUnavailable:
-                if parts.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
+                if equipment.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
                     raise
                 self._pause(COMMIT_RETRY_SECONDS)
         return False
 
     def _pause(self, seconds: float) -> None:
         """Wait without losing the answers that come meanwhile."""
-        self._early += self.pool.wait(self.parts.clock.steady() + seconds)
+        self._early += self.pool.wait(self.equipment.clock.steady() + seconds)
 
     def _wait(self, decision: Work) -> list[Answer]:
         early, self._early = self._early, []
@@ -260,7 +260,7 @@ class Driver:
 
     def _wake_at(self, decision: Work) -> float:
         """The next moment at which something is due, steady seconds."""
-        now = self.parts.clock.steady()
+        now = self.equipment.clock.steady()
         times = [self.lease.renewal_due, now + GOAL_LOOK_SECONDS]
         times += [ends_at for _, ends_at in self._calls.values()]
         if decision.wake_at is not None:

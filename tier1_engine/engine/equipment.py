@@ -68,7 +68,7 @@ Decide = Callable[[Record, Pace], Decision]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Equipment:
     """Everything a driver is made of, so that it runs as well on a simulated cloud and clock.
 
     Attributes:

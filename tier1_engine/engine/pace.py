@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from tier1_engine.contract.kind import Problem, Sight
+from tier1_engine.contract.kind import Observation, Problem
 from tier1_engine.deployment.record import Move, Record, Resource, ResourceSet, StepSet
 from tier1_engine.deployment.states import GOING_BACK, ResourceState, StepState
 from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, PaceSet, Poll
@@ -58,7 +58,7 @@ class Pace:
     gone_at: Mapping[str, float] = field(default_factory=dict)
     exists_since: Mapping[str, float] = field(default_factory=dict)
     accepted: Mapping[str, float] = field(default_factory=dict)
-    unset: Mapping[str, Sight] = field(default_factory=dict)
+    unset: Mapping[str, Observation] = field(default_factory=dict)
     prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clean_censuses: int = 0
     last_census_at: float = 0.0

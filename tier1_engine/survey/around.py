@@ -16,7 +16,7 @@ from tier1_engine.contract.kind import (
     TAG_NAME,
     TAG_RESOURCE,
     Kind,
-    Sight,
+    Observation,
     Target,
 )
 from tier1_engine.deployment.overview import Known
@@ -40,7 +40,7 @@ class Seen:
 
     kind: str
     place: Place
-    sight: Sight
+    observation: Observation
     proved: bool
 
 
@@ -85,7 +85,7 @@ def look_around(
         answer = listed(looks, place, kind, CLAIMS, held.get(at, {}), remembered[place])
         if isinstance(answer, Failed):
             return [], gap_of(place, kind.title, answer.error)
-        return [_seen(kind, place, sight, by_id, database_id) for _, sight in answer.seen], None
+        return [_seen(kind, place, observation, by_id, database_id) for _, observation in answer.seen], None
 
     seen: list[Seen] = []
     for found, gap in in_turn(one_look, jobs, looks):
@@ -103,7 +103,7 @@ def seen_of(
     if isinstance(answer, Failed):
         return gap_of(one.place, kind.title, answer.error)
     by_id = {one.deployment.id: one}
-    return [_seen(kind, one.place, sight, by_id, database_id) for _, sight in answer.seen]
+    return [_seen(kind, one.place, observation, by_id, database_id) for _, observation in answer.seen]
 
 
 def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mapping[str, Any]]]:
@@ -115,18 +115,24 @@ def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mappin
     return held
 
 
-def _seen(kind: Kind, place: Place, sight: Sight, by_id: Mapping[str, Known], database_id: str) -> Seen:
-    one = by_id.get(sight.tags.get(TAG_DEPLOYMENT, ""))
-    return Seen(kind.name, place, sight, one is not None and _proves(kind, one, sight, database_id))
+def _seen(
+    kind: Kind, place: Place, observation: Observation, by_id: Mapping[str, Known], database_id: str
+) -> Seen:
+    one = by_id.get(observation.tags.get(TAG_DEPLOYMENT, ""))
+    return Seen(
+        kind.name, place, observation, one is not None and _proves(kind, one, observation, database_id)
+    )
 
 
-def _proves(kind: Kind, one: Known, sight: Sight, database_id: str) -> bool:
+def _proves(kind: Kind, one: Known, observation: Observation, database_id: str) -> bool:
     """Whether the kind takes what is shown for this deployment's, whatever resource it was made for."""
-    tag = sight.tags.get(TAG_RESOURCE, "")
+    tag = observation.tags.get(TAG_RESOURCE, "")
     tags = {
         TAG_DATABASE: database_id,
         TAG_DEPLOYMENT: one.deployment.id,
         TAG_RESOURCE: tag,
         TAG_NAME: one.deployment.name,
     }
-    return kind.owns(Target(one.deployment.id, tag, "", tags, {}, key="", aws_id=sight.aws_id), sight)
+    return kind.owns(
+        Target(one.deployment.id, tag, "", tags, {}, key="", aws_id=observation.aws_id), observation
+    )

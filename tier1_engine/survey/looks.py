@@ -15,7 +15,7 @@ from tier1_engine.contract.cloud import AlwaysPermitted
 from tier1_engine.contract.kind import Kind
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.states import Action
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.engine.protocol.actions import (
     Assignment,
     Census,
@@ -51,7 +51,7 @@ class Looks:
         side_by_side: how many looks at once; 1: in the calling thread.
     """
 
-    parts: Callable[[Place], Parts]
+    parts: Callable[[Place], Equipment]
     sleep: Callable[[float], None]
     side_by_side: int = 8
 
@@ -114,7 +114,7 @@ def _tried(
     raise AssertionError("the last try answers")
 
 
-def patiently(looks: Looks, parts: Parts, look: Callable[[], Done]) -> Done:
+def patiently(looks: Looks, parts: Equipment, look: Callable[[], Done]) -> Done:
     """What a look answers; one that AWS throttled or cut is tried again.
 
     Raises:
@@ -130,7 +130,7 @@ def patiently(looks: Looks, parts: Parts, look: Callable[[], Done]) -> Done:
     return look()
 
 
-def _rest(looks: Looks, parts: Parts, attempt: int) -> None:
+def _rest(looks: Looks, parts: Equipment, attempt: int) -> None:
     settings = parts.settings
     looks.sleep(min(settings.poll_seconds * 2.0**attempt, settings.poll_limit_seconds))
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tier1_engine.contract.cloud import AlwaysPermitted
-from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Sight
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Observation
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
@@ -26,7 +26,7 @@ from tier1_engine.engine import engine
 from tier1_engine.engine.decide import openings
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.decide.deletions import clear, loose
-from tier1_engine.engine.equipment import Parts, Stop
+from tier1_engine.engine.equipment import Equipment, Stop
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol import duplicates
 from tier1_engine.engine.protocol.actions import Failed
@@ -94,7 +94,7 @@ class Worker:
             self.blocked[place] = _said(gap)
         return self.blocked.get(place)
 
-    def _parts(self, unit: Unit) -> Parts:
+    def _parts(self, unit: Unit) -> Equipment:
         named = frozenset((item.kind, item.aws_id) for item in unit.items if item.aws_id)
         limited = unit.act in TAKING_DOWN and not unit.whole
         return replace(
@@ -111,7 +111,7 @@ class Worker:
         store, clock = parts.store, parts.clock
 
         begun = self._begun(parts, unit)
-        found: dict[tuple[str, str], Sight] = {}
+        found: dict[tuple[str, str], Observation] = {}
 
         def allowed(deployment: Deployment, last_event: int) -> None:
             self._still_as_marked(unit, deployment, last_event, begun=begun)
@@ -138,14 +138,14 @@ class Worker:
         ended = engine.drive(parts, unit.deployment_id, opening, first=first)
         return self._ended(unit, parts, ended, before)
 
-    def _known(self, parts: Parts, unit: Unit) -> Known:
+    def _known(self, parts: Equipment, unit: Unit) -> Known:
         """The deployment as it stands under our lease: nobody else drives it."""
         found = sweeps.all_known(parts.store, lambda holder, end: None, only=unit.deployment_id)
         if not found:
             raise Spared("the database does not know its deployment any more")
         return found[0]
 
-    def _begun(self, parts: Parts, unit: Unit) -> bool:
+    def _begun(self, parts: Equipment, unit: Unit) -> bool:
         """Whether this sweep, or an earlier one by this very plan, began with it; nobody else came between.
 
         It goes on from there: what the plan does not name is not deleted now either.
@@ -173,7 +173,7 @@ class Worker:
         if (why := spared(known, self.looks.parts(unit.place).clock.now())) is not None:
             raise Spared(why)
 
-    def _nothing_strange(self, parts: Parts, record: Record, resources: Sequence[Resource]) -> None:
+    def _nothing_strange(self, parts: Equipment, record: Record, resources: Sequence[Resource]) -> None:
         """Raises InTheWay when something that is not the deployment's stands inside of what would go."""
         cloud, known = parts.cloud(AlwaysPermitted()), ours(record)
         for resource in resources:
@@ -190,7 +190,7 @@ class Worker:
                 raise InTheWay(others_inside(resource.aws_id, others).message)
 
     def _ended(
-        self, unit: Unit, parts: Parts, ended: engine.Ended, before: frozenset[str] = frozenset()
+        self, unit: Unit, parts: Equipment, ended: engine.Ended, before: frozenset[str] = frozenset()
     ) -> list[Result]:
         """What came of each item, by the rows; and what was found on the way and went with them."""
         if ended.why is Why.BLOCKED:
@@ -204,7 +204,7 @@ class Worker:
 
     def _clear(self, unit: Unit) -> list[Result]:
         parts = self._parts(unit)
-        found: dict[tuple[str, str], Sight] = {}
+        found: dict[tuple[str, str], Observation] = {}
         begun = self._begun(parts, unit)
 
         def first() -> None:
@@ -227,7 +227,9 @@ class Worker:
         ended = engine.drive(parts, unit.deployment_id, opening, first=first, decide=clear)
         return self._ended(unit, parts, ended, before)
 
-    def _look_again(self, parts: Parts, known: Known, kind_name: str) -> dict[tuple[str, str], Sight]:
+    def _look_again(
+        self, parts: Equipment, known: Known, kind_name: str
+    ) -> dict[tuple[str, str], Observation]:
         """What of a kind is the deployment's by tags read anew, and in no row of it."""
         kind = parts.registry.kinds.get(kind_name)
         if kind is None:
@@ -237,10 +239,10 @@ class Worker:
         if isinstance(seen, Gap):
             raise InTheWay(_said(seen))
         return {
-            (kind_name, one.sight.aws_id): one.sight
+            (kind_name, one.observation.aws_id): one.observation
             for one in seen
-            if one.sight.presence not in NOT_THERE
-            and (kind_name, one.sight.aws_id) not in known.holds
+            if one.observation.presence not in NOT_THERE
+            and (kind_name, one.observation.aws_id) not in known.holds
             and unproved(known, one) is None
         }
 
@@ -259,8 +261,10 @@ class Worker:
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
             return [
-                ResourceAdd(stand_in_row(deployment, step, item, sight, parts.new_id(), parts.clock.now()))
-                for step, (item, sight) in zip(steps, there, strict=True)
+                ResourceAdd(
+                    stand_in_row(deployment, step, item, observation, parts.new_id(), parts.clock.now())
+                )
+                for step, (item, observation) in zip(steps, there, strict=True)
             ]
 
         ended = engine.drive(parts, deployment.id, opening, decide=clear)
@@ -269,13 +273,13 @@ class Worker:
         return skipped + self._ended(tried, parts, ended)
 
     def _still_reviewed(
-        self, parts: Parts, unit: Unit
-    ) -> tuple[list[tuple[Item, Sight]], list[tuple[Item, str]]]:
+        self, parts: Equipment, unit: Unit
+    ) -> tuple[list[tuple[Item, Observation]], list[tuple[Item, str]]]:
         """The items whose tags, read anew, are those that were reviewed; and the others, with why."""
-        there: list[tuple[Item, Sight]] = []
+        there: list[tuple[Item, Observation]] = []
         gone: list[tuple[Item, str]] = []
         claim = {TAG_DEPLOYMENT: unit.items[0].owner.deployment}
-        shown: dict[str, Mapping[str, Sight]] = {}
+        shown: dict[str, Mapping[str, Observation]] = {}
         for item in unit.items:
             kind = parts.registry.kinds.get(item.kind)
             if kind is None:
@@ -284,14 +288,14 @@ class Worker:
                 answer = listed(self.looks, unit.place, kind, claim)
                 if isinstance(answer, Failed):
                     raise InTheWay(str(answer.error))
-                shown[item.kind] = {sight.aws_id: sight for _, sight in answer.seen}
-            sight = shown[item.kind].get(item.aws_id or "")
-            if sight is None or sight.presence in NOT_THERE:
+                shown[item.kind] = {observation.aws_id: observation for _, observation in answer.seen}
+            observation = shown[item.kind].get(item.aws_id or "")
+            if observation is None or observation.presence in NOT_THERE:
                 gone.append((item, "it is not there any more"))
-            elif dict(sight.tags) != dict(item.tags or {}):
+            elif dict(observation.tags) != dict(item.tags or {}):
                 gone.append((item, "its tags are not those that were reviewed"))
             else:
-                there.append((item, sight))
+                there.append((item, observation))
         return there, gone
 
 
@@ -302,14 +306,14 @@ def _beside(unit: Unit, record: Record) -> set[str]:
 
 
 def _turned_up(
-    unit: Unit, found: Mapping[tuple[str, str], Sight], record: Record, parts: Parts
+    unit: Unit, found: Mapping[tuple[str, str], Observation], record: Record, parts: Equipment
 ) -> list[Change]:
     """What puts on record those items of a unit that a look has just found."""
     changes: list[Change] = []
     for item in unit.items:
-        if (sight := found.get((item.kind, item.aws_id or ""))) is not None:
+        if (observation := found.get((item.kind, item.aws_id or ""))) is not None:
             now = parts.clock.now()
-            changes += duplicates.turned_up(record.apply(changes), item.kind, sight, parts.new_id, now)
+            changes += duplicates.turned_up(record.apply(changes), item.kind, observation, parts.new_id, now)
     return changes
 
 

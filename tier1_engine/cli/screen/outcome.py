@@ -25,7 +25,7 @@ from tier1_engine.deployment.states import ENDED, FailureClass, Goal, State
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.engine import Ended, Resume
-from tier1_engine.engine.equipment import Observer, Parts
+from tier1_engine.engine.equipment import Equipment, Observer
 from tier1_engine.errors import Tier1Error
 from tier1_engine.settings import Settings
 from tier1_engine.store.store import Store
@@ -38,7 +38,7 @@ MAX_ANSWERS = 100
 class Session:
     """One command that drives one deployment."""
 
-    parts: Parts
+    parts: Equipment
     view: View
     signals: Signals
     log: LogFile | None = None

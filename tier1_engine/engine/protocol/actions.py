@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from tier1_engine.contract.kind import Check as HealthCheck
-from tier1_engine.contract.kind import Kind, Sight, Target
+from tier1_engine.contract.kind import Kind, Observation, Target
 from tier1_engine.deployment.states import Action
 from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do
 from tier1_engine.errors import CallError
@@ -52,7 +52,7 @@ class Referenced:
     """What AWS shows of it."""
 
     asked: Reference
-    seen: Sight
+    seen: Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Checked:
     """What the check saw."""
 
     asked: Check
-    seen: Sight
+    seen: Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +111,22 @@ class _OnResource:
 class Made:
     """A create was sent, and AWS made it."""
 
-    seen: Sight
+    seen: Observation
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """The object that counts, and others of ours that the same look showed."""
 
-    seen: Sight
-    duplicates: tuple[Sight, ...] = ()
+    seen: Observation
+    duplicates: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What this key made is on its way out or gone."""
 
-    seen: Sight
+    seen: Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class Observed:
     """What AWS shows of it."""
 
     asked: Observe
-    seen: Sight
+    seen: Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class Configure(_OnResource):
     do: ClassVar = Do.CONFIGURE
     action: ClassVar = Action.CONFIGURE
     attempt_id: str
-    seen: Sight
+    seen: Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Configured:
     """It was set; `seen` is None where the look after it failed."""
 
     asked: Configure
-    seen: Sight | None
+    seen: Observation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class Deleted:
     """What was seen before; `accepted`: the call was made, and AWS accepted it."""
 
     asked: Delete
-    seen: Sight
+    seen: Observation
     accepted: bool
 
 
@@ -252,7 +252,7 @@ class Confirmed:
     """What AWS shows of it."""
 
     asked: Confirm
-    seen: Sight
+    seen: Observation
 
 
 # --- on a deployment
@@ -279,7 +279,7 @@ class Listed:
     """Everything seen, each with the name of its kind, and the titles of kinds that AWS cannot list here."""
 
     asked: Census
-    seen: tuple[tuple[str, Sight], ...]
+    seen: tuple[tuple[str, Observation], ...]
     unlisted: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tier1_engine.contract.kind import Problem, Sight
+from tier1_engine.contract.kind import Observation, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Attempt, AttemptAdd, AttemptSet, Change, Record, Resource
 from tier1_engine.deployment.states import Action, FailureClass, Outcome
@@ -196,9 +196,9 @@ def keep_looking(case: Case, resource: Resource) -> list[Effect]:
     return [Poll(case.subject, no_later_than=until)]
 
 
-def duplicate_rows(case: Case, resource: Resource, sights: Iterable[Sight]) -> list[Change]:
+def duplicate_rows(case: Case, resource: Resource, observations: Iterable[Observation]) -> list[Change]:
     """Rows for what was made beside the one that counts; they will be deleted."""
-    return duplicates.rows_for(case.record, resource, sights, case.new_id, case.wall)
+    return duplicates.rows_for(case.record, resource, observations, case.new_id, case.wall)
 
 
 def with_what_is_held(
@@ -221,14 +221,14 @@ def with_what_is_held(
     return DatabaseUnavailable(text)
 
 
-def _accepted(answers: Iterable[Answer]) -> list[tuple[Created | Configured | Deleted, Sight]]:
+def _accepted(answers: Iterable[Answer]) -> list[tuple[Created | Configured | Deleted, Observation]]:
     """Of calls that change something, those that AWS accepted, with the object."""
-    accepted: list[tuple[Created | Configured | Deleted, Sight]] = []
+    accepted: list[tuple[Created | Configured | Deleted, Observation]] = []
     for answer in answers:
         match answer.result:
             case Created(outcome=Made(seen)) as result:
                 accepted.append((result, seen))
-            case Configured(seen=Sight() as seen) as result:
+            case Configured(seen=Observation() as seen) as result:
                 accepted.append((result, seen))
             case Deleted(accepted=True) as result:
                 accepted.append((result, result.seen))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Presence, Sight
+from tier1_engine.contract.kind import Observation, Presence
 from tier1_engine.engine.protocol.actions import (
     Archive,
     Archived,
@@ -112,14 +112,14 @@ def _create(asked: Create, cloud: Cloud) -> Created | Failed:
 def _look(asked: Create | Settle, cloud: Cloud) -> Found | Spent | None:
     """Look for what any key of this resource made; say which counts and which are too many."""
     kind, target = asked.kind, asked.target
-    sights = [s for s in kind.find(cloud, target) if s.presence is not Presence.ABSENT]
-    ours = [s for s in sights if kind.owns(target, s) and s.aws_id not in asked.elsewhere]
+    observations = [s for s in kind.find(cloud, target) if s.presence is not Presence.ABSENT]
+    ours = [s for s in observations if kind.owns(target, s) and s.aws_id not in asked.elsewhere]
     living = sorted(
         (s for s in ours if not s.dead), key=lambda s: (s.key != target.key, s.made_at or "", s.aws_id)
     )
     if living:
         return Found(living[0], tuple(living[1:]))
-    foreign = [s for s in sights if not s.dead and not kind.owns(target, s)]
+    foreign = [s for s in observations if not s.dead and not kind.owns(target, s)]
     if foreign and kind.may_reference:
         return Found(foreign[0])
     spent = next((s for s in ours if s.key in (None, target.key)), None)
@@ -157,7 +157,7 @@ def _delete(asked: Delete, cloud: Cloud) -> Deleted | Failed:
 
 
 def _census(asked: Census, cloud: Cloud) -> Listed:
-    seen: list[tuple[str, Sight]] = []
+    seen: list[tuple[str, Observation]] = []
     unlisted: list[str] = []
     for kind in asked.kinds:
         try:

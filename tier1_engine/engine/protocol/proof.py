@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tier1_engine.contract.kind import Sight
+from tier1_engine.contract.kind import Observation
 from tier1_engine.deployment.record import Record
 from tier1_engine.errors import CallError
 
@@ -22,10 +22,12 @@ def ours(record: Record) -> frozenset[str]:
     return frozenset(filter(None, (*(row.aws_id for row in rows if row.owned), *interfaces)))
 
 
-def not_ours(sight: Sight) -> CallError:
+def not_ours(observation: Observation) -> CallError:
     """What is said of an object whose tags do not prove that this deployment made it."""
     return CallError(
-        NOT_OURS, f"the tags of {sight.aws_id} do not prove that this deployment made it", operation="(tags)"
+        NOT_OURS,
+        f"the tags of {observation.aws_id} do not prove that this deployment made it",
+        operation="(tags)",
     )
 
 

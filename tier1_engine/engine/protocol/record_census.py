@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tier1_engine.contract.kind import TAG_DATABASE, Presence, Sight
+from tier1_engine.contract.kind import TAG_DATABASE, Observation, Presence
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.record import Change, DeploymentSet, Note, Resource, ResourceSet
 from tier1_engine.deployment.states import GOING_BACK, Action, ResourceState
@@ -22,16 +22,16 @@ def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
     changes: list[Change] = []
     warned: list[Effect] = []
     behind: list[str] = []
-    for kind, sight in result.seen:
-        if sight.presence in (Presence.LEAVING, Presence.GONE, Presence.ABSENT):
+    for kind, observation in result.seen:
+        if observation.presence in (Presence.LEAVING, Presence.GONE, Presence.ABSENT):
             continue
-        if _just_gone(case, kind, sight):
-            behind.append(sight.aws_id)
-        elif _is_copy(case, result.asked, kind, sight):
-            warned += _warning(case, f"{sight.aws_id} carries copies of our tags: it is left alone")
+        if _just_gone(case, kind, observation):
+            behind.append(observation.aws_id)
+        elif _is_copy(case, result.asked, kind, observation):
+            warned += _warning(case, f"{observation.aws_id} carries copies of our tags: it is left alone")
         else:
             record = case.record.apply(changes)
-            changes += duplicates.turned_up(record, kind, sight, case.new_id, case.wall)
+            changes += duplicates.turned_up(record, kind, observation, case.new_id, case.wall)
     return [
         *changes,
         *_counted(case, nothing=not changes and not behind),
@@ -76,14 +76,14 @@ def _tried_anew(case: Case) -> list[Effect]:
     return effects
 
 
-def _just_gone(case: Case, kind: str, sight: Sight) -> bool:
+def _just_gone(case: Case, kind: str, observation: Observation) -> bool:
     """Whether a look showed it gone within the grace: AWS's lists may be behind its looks."""
     gone_at = case.pace.gone_at
     return any(
         row.state is ResourceState.DELETED
         and case.now - gone_at.get(row.id, -math.inf) < case.pace.settings.visibility_grace_seconds
         for row in case.record.resources.values()
-        if row.kind == kind and row.aws_id == sight.aws_id
+        if row.kind == kind and row.aws_id == observation.aws_id
     )
 
 
@@ -95,15 +95,15 @@ def _still_listed(case: Case, behind: list[str]) -> list[Effect]:
     return [known, *notes] if news else []
 
 
-def _is_copy(case: Case, asked: Census, kind_name: str, sight: Sight) -> bool:
+def _is_copy(case: Case, asked: Census, kind_name: str, observation: Observation) -> bool:
     """Whether it carries the deployment's tags and its kind takes that for no proof."""
     kind = next(one for one in asked.kinds if one.name == kind_name)
-    row = duplicates.origin(case.record, kind_name, sight)
+    row = duplicates.origin(case.record, kind_name, observation)
     known = {r.aws_id for r in case.record.resources.values() if r.kind == kind_name}
-    if row is None or sight.aws_id in known:
+    if row is None or observation.aws_id in known:
         return False
     database_id = asked.tags[TAG_DATABASE]
-    return not kind.owns(target_of(row, case.record.deployment, database_id), sight)
+    return not kind.owns(target_of(row, case.record.deployment, database_id), observation)
 
 
 def _census_failed(case: Case, failed: Failed) -> list[Effect]:

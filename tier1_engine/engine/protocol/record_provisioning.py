@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tier1_engine.contract.kind import CONSOLE_FACT, Kind, Presence, Problem, Sight
+from tier1_engine.contract.kind import CONSOLE_FACT, Kind, Observation, Presence, Problem
 from tier1_engine.deployment.record import (
     ENDED_FACT,
     DeploymentSet,
@@ -166,11 +166,11 @@ def _absent(case: Case, step: Step, resource: Resource) -> list[Effect]:
     if case.pace.age(resource.id) < case.pace.settings.consistency_seconds:
         young = Problem("NotVisibleYet", f"AWS does not show {resource.aws_id} yet")
         return [case.poll(), *note_reason(step, young)]
-    gone = Sight(Presence.GONE, aws_id=resource.aws_id or "")
+    gone = Observation(Presence.GONE, aws_id=resource.aws_id or "")
     return [case.poll(), *make_anew(case, step, resource, gone)]
 
 
-def _dead(case: Case, step: Step, resource: Resource, kind: Kind, seen: Sight) -> list[Effect]:
+def _dead(case: Case, step: Step, resource: Resource, kind: Kind, seen: Observation) -> list[Effect]:
     """It died. With a reason of its own the step fails or its next candidate is asked for; without
     one, somebody deleted it, and it is made anew. What remains of it becomes a duplicate.
     """
@@ -212,7 +212,7 @@ def _looked(case: Case, step: Step, result: Referenced | Checked) -> list[Effect
     return [case.poll(), *note_reason(step, problem)]
 
 
-def _brought(case: Case, step: Step, seen: Sight) -> list[Effect]:
+def _brought(case: Case, step: Step, seen: Observation) -> list[Effect]:
     row = Resource(
         id=case.new_id(),
         deployment_id=case.record.deployment.id,

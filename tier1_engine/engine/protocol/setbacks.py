@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tier1_engine.contract.kind import Presence, Problem, Sight
+from tier1_engine.contract.kind import Observation, Presence, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Note, Resource, ResourceSet, Step, StepSet
 from tier1_engine.deployment.states import StepState
@@ -35,7 +35,7 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
         case Verdict.BLOCKED:
             return [*effects, blocked(error, step.name), StepSet(step.name, {"error": noted})]
         case Verdict.SPENT if resource is not None:
-            return effects + make_anew(case, step, resource, Sight(Presence.GONE))
+            return effects + make_anew(case, step, resource, Observation(Presence.GONE))
         case Verdict.EXHAUSTED if resource is not None:
             return effects + next_candidate(case, step, resource, noted)
         case Verdict.EXISTS:
@@ -107,7 +107,7 @@ def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> 
 _NOT_MADE: Mapping[str, Any] = {"aws_id": None, "arn": None, "made_at": None, "facts": {}}
 
 
-def make_anew(case: Case, step: Step, resource: Resource, spent: Sight) -> list[Effect]:
+def make_anew(case: Case, step: Step, resource: Resource, spent: Observation) -> list[Effect]:
     """What this key made is gone: the next key makes another, within bounds."""
     if resource.generation >= MAX_GENERATIONS:
         message = f"{in_words(spent)}; it was made {MAX_GENERATIONS} times and is not made again"
@@ -120,7 +120,7 @@ def make_anew(case: Case, step: Step, resource: Resource, spent: Sight) -> list[
     ]
 
 
-def in_words(spent: Sight) -> str:
+def in_words(spent: Observation) -> str:
     """What became of what was made."""
     return f"{spent.aws_id or 'what was made'} is {spent.presence}"
 
