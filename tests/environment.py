@@ -9,6 +9,15 @@ POSTGRES_URL = "TIER1_TEST_POSTGRES_URL"
 LONG = "TIER1_TEST_LONG"
 SANDBOX = "TIER1_TEST_SANDBOX"
 
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    # Nobody is asked for credentials over the network, and no file of the user's is read.
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
 
 def in_ci() -> bool:
     """Whether a skip would hide that a half was never run."""

@@ -18,6 +18,7 @@ from tests import measuring
 from tests.census import WATCH
 from tests.environment import hear_signals
 from tests.integration import warm
+from tests.support.forked_aws import ForkedAws
 from tests.unit.rows import AT, deployment, step
 from tier1_engine.states import State
 from tier1_engine.store import Store
@@ -93,19 +94,25 @@ class Command:
 
     Attributes:
         warm: what is waited for runs there; None starts a Python for each.
+        aws: where `staged` puts what it made.
     """
 
     folder: Path
     environment: dict[str, str]
     warm: Warm | None = None
+    aws: ForkedAws | None = None
     begun: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
         WATCH.command({**self.environment, **environment}, stops=arguments[:2] == ("sandbox", "stop"))
-        run = self._cold if self.warm is None or COLD & set(environment) else self._warm
-        result = run(arguments, input, {**self.environment, **environment})
+        result = self.unwatched(*arguments, input=input, **environment)
         WATCH.ended()
         return result
+
+    def unwatched(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
+        """Run it where no census is taken."""
+        run = self._cold if self.warm is None or COLD & set(environment) else self._warm
+        return run(arguments, input, {**self.environment, **environment})
 
     def _warm(self, arguments: tuple[str, ...], input: str | None, environment: dict[str, str]) -> Result:
         assert self.warm is not None

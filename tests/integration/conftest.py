@@ -10,64 +10,83 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import tier1_engine
 from tests.census import WATCH
-from tests.environment import on_plain_moto
+from tests.environment import CREDENTIALS, on_plain_moto
 from tests.integration import warm
 from tests.integration.command import Command, Warm
 from tests.measuring import unmeasured_processes
-from tier1_engine import sandbox
-from tier1_engine.sandbox.state import Options
+from tests.support.forked_aws import ForkedAws
 
-ON_PLAIN_MOTO = on_plain_moto()
-FOLDERS: dict[str, Path] = {}
-"""The state directory of each local AWS, by its endpoint."""
+WARMING_UP = (("deploy", "warm.yaml"), ("destroy", "warm", "--yes"))
+"""Every model that the commands need is loaded after these."""
+
+
+@contextmanager
+def forked_aws(directory: Path, *, strict: bool) -> Iterator[ForkedAws]:
+    """A local AWS that refuses instance types that do not exist."""
+    with tempfile.TemporaryDirectory() as folder, unmeasured_processes():  # a socket's path must be short
+        started = ForkedAws(Path(folder), directory, strict=strict)
+        yield started
+        started.end()
 
 
 @pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The endpoint of a local AWS that refuses instance types that do not exist."""
+def local_aws(tmp_path_factory: pytest.TempPathFactory, warm_tier1: Warm) -> Iterator[ForkedAws]:
+    """What a test's local AWS is forked from."""
     directory = tmp_path_factory.mktemp("local-aws")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
-        with unmeasured_processes():
-            started = sandbox.start(directory, options=Options(strict=not ON_PLAIN_MOTO))
-    FOLDERS[str(started.endpoint)] = directory
-    yield str(started.endpoint)
-    sandbox.stop(directory)
+    with forked_aws(directory, strict=not on_plain_moto()) as started:
+        started.serve(started.empty)
+        command = Command(directory, environment_for(started.endpoint, directory), warm_tier1)
+        command.spec("warm")
+        for arguments in WARMING_UP:
+            done = command.unwatched(*arguments)
+            assert done.code == 0, done
+        empty(started.endpoint)
+        started.empty = started.freeze()
+        yield started
 
 
-@pytest.fixture
-def aws(local_aws: str) -> str:
-    """The endpoint of an account with nothing in it; what a test leaves there is compared at its end."""
-    request = urllib.request.Request(f"{local_aws}/moto-api/reset", method="POST")  # noqa: S310 - loopback
+def empty(endpoint: str) -> None:
+    """Take everything away that stands in a local AWS."""
+    request = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310 - loopback
     with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
         assert reply.status == 200
-    WATCH.sandbox(FOLDERS[local_aws])
-    return local_aws
 
 
 @pytest.fixture
-def newcomer(aws: str, tmp_path: Path, warm_tier1: Warm) -> Iterator[Command]:
+def aws(local_aws: ForkedAws) -> Iterator[str]:
+    """The endpoint of an account with nothing in it; what a test leaves there is compared at its end."""
+    local_aws.serve(local_aws.empty)
+    WATCH.sandbox(local_aws.directory)
+    yield local_aws.endpoint
+    local_aws.stop()
+
+
+def environment_for(endpoint: str, folder: Path) -> dict[str, str]:
+    """That of an operator who is signed in there."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("TIER1_")},
+        **CREDENTIALS,
+        "PYTHONPATH": str(Path(tier1_engine.__file__).parent.parent),
+        "AWS_ENDPOINT_URL": endpoint,
+        "XDG_STATE_HOME": str(folder / "state"),
+        "TIER1_POLL_SECONDS": "0.05",
+        "TIER1_VISIBILITY_GRACE_SECONDS": "0.3",
+        "TIER1_LEASE_SECONDS": "60",
+        "TIER1_CALL_TIMEOUT_SECONDS": "10",
+    }
+
+
+@pytest.fixture
+def newcomer(aws: str, local_aws: ForkedAws, tmp_path: Path, warm_tier1: Warm) -> Iterator[Command]:
     """The command of an operator who is signed in to that account, and has no database yet."""
-    command = Command(
-        folder=tmp_path,
-        warm=warm_tier1,
-        environment={
-            **{name: value for name, value in os.environ.items() if not name.startswith("TIER1_")},
-            "PYTHONPATH": str(Path(tier1_engine.__file__).parent.parent),
-            "AWS_ENDPOINT_URL": aws,
-            "XDG_STATE_HOME": str(tmp_path / "state"),
-            "TIER1_POLL_SECONDS": "0.05",
-            "TIER1_VISIBILITY_GRACE_SECONDS": "0.3",
-            "TIER1_LEASE_SECONDS": "60",
-            "TIER1_CALL_TIMEOUT_SECONDS": "10",
-        },
-    )
+    command = Command(tmp_path, environment_for(aws, tmp_path), warm_tier1, local_aws)
     yield command
     for process in command.begun:
         if process.poll() is None:

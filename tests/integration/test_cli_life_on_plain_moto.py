@@ -10,14 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.conftest import FOLDERS
+from tests.integration.conftest import forked_aws
 from tests.integration.test_cli_life import (
     test_a_deployment_is_made_shown_and_destroyed,
     test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason,
     test_what_is_retained_stays_with_all_that_it_needs,
 )
-from tier1_engine import sandbox
-from tier1_engine.sandbox.state import Options
+from tests.support.forked_aws import ForkedAws
 
 __all__ = [
     "test_a_deployment_is_made_shown_and_destroyed",
@@ -27,12 +26,7 @@ __all__ = [
 
 
 @pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The endpoint of a plain local AWS that refuses instance types that do not exist."""
-    directory = tmp_path_factory.mktemp("plain-aws")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
-        started = sandbox.start(directory, options=Options(strict=False))
-    FOLDERS[str(started.endpoint)] = directory
-    yield str(started.endpoint)
-    sandbox.stop(directory)
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedAws]:
+    """What a test's local AWS is forked from, without AWS's manners."""
+    with forked_aws(tmp_path_factory.mktemp("plain-aws"), strict=False) as started:
+        yield started
