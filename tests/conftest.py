@@ -10,11 +10,18 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.environment import CREDENTIALS, LONG, POSTGRES_URL, in_ci
 
-pytest_plugins = ["tests.postgres", "tests.measuring", "tests.census", "tests.census_of_moto"]
+pytest_plugins = [
+    "tests.support.table",
+    "tests.postgres",
+    "tests.measuring",
+    "tests.census",
+    "tests.census_of_moto",
+]
 
 # A slow machine is no defect; a run in CI can be repeated exactly.
 hypothesis_settings.register_profile("tier1", deadline=None, database=None, derandomize=in_ci())
 hypothesis_settings.load_profile("tier1")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the longest to `make long`; a sample of each kind runs always."""

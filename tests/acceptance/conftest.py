@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.command import Command
-from tests.integration.conftest import aws, closed_port, local_aws, newcomer, tier1, warm_tier1
+from tests.integration.conftest import aws, closed_port, local_aws, newcomer, stages, tier1, warm_tier1
 from tests.proxy import Proxy, proxy
 
-__all__ = ["aws", "closed_port", "local_aws", "newcomer", "tier1", "warm_tier1"]
+__all__ = ["aws", "closed_port", "local_aws", "newcomer", "stages", "tier1", "warm_tier1"]
 
 
 @pytest.fixture

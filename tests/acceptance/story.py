@@ -28,7 +28,7 @@ def refuses(*operations: str, code: str = "AccessDenied", times: int | None = No
 
 def failed(command: Command, name: str = "demo", *more: str) -> Any:
     """A deployment that failed at its launch and kept everything; the result of its `deploy`."""
-    done = command("deploy", command.spec(name, type=REFUSED_TYPE), "--no-rollback", *more)
+    done = command.staged("deploy", command.spec(name, type=REFUSED_TYPE), "--no-rollback", *more)
     assert done.code == 4, done
     return done
 

@@ -18,7 +18,7 @@ from tests import measuring
 from tests.census import WATCH
 from tests.environment import hear_signals
 from tests.integration import warm
-from tests.support.forked_aws import ForkedAws
+from tests.support.stages import Stages
 from tests.unit.rows import AT, deployment, step
 from tier1_engine.states import State
 from tier1_engine.store import Store
@@ -94,13 +94,13 @@ class Command:
 
     Attributes:
         warm: what is waited for runs there; None starts a Python for each.
-        aws: where `staged` puts what it made.
+        stages: what was made already by `staged`; None makes it anew each time.
     """
 
     folder: Path
     environment: dict[str, str]
     warm: Warm | None = None
-    aws: ForkedAws | None = None
+    stages: Stages | None = None
     begun: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
@@ -113,6 +113,21 @@ class Command:
         """Run it where no census is taken."""
         run = self._cold if self.warm is None or COLD & set(environment) else self._warm
         return run(arguments, input, {**self.environment, **environment})
+
+    def staged(self, *arguments: str) -> Result:
+        """Have everything as it is after this command, which need not run again for that."""
+        stages = self.stages
+        if stages is None or self.environment["AWS_ENDPOINT_URL"] != stages.aws.endpoint:
+            return self(*arguments)
+        WATCH.command(self.environment)
+
+        def run() -> tuple[int, str, str]:
+            done = self.unwatched(*arguments)
+            return done.code, done.out, done.err
+
+        result = Result(*stages.put(self.folder, self.database, arguments, self.environment, run))
+        WATCH.ended()
+        return result
 
     def _warm(self, arguments: tuple[str, ...], input: str | None, environment: dict[str, str]) -> Result:
         assert self.warm is not None
@@ -194,7 +209,7 @@ class Command:
 
     def deployed(self, name: str = "demo") -> str:
         """The id of a deployment that became active."""
-        done = self("deploy", self.spec(name))
+        done = self.staged("deploy", self.spec(name))
         assert done.code == 0, done
         return done.id
 

@@ -22,6 +22,7 @@ from tests.integration import warm
 from tests.integration.command import Command, Warm
 from tests.measuring import unmeasured_processes
 from tests.support.forked_aws import ForkedAws
+from tests.support.stages import Stages
 
 WARMING_UP = (("deploy", "warm.yaml"), ("destroy", "warm", "--yes"))
 """Every model that the commands need is loaded after these."""
@@ -59,6 +60,12 @@ def empty(endpoint: str) -> None:
         assert reply.status == 200
 
 
+@pytest.fixture(scope="session")
+def stages(local_aws: ForkedAws) -> Stages | None:
+    """What was made in it already; a plain one cannot be asked for its faults, and makes all anew."""
+    return None if on_plain_moto() else Stages(local_aws)
+
+
 @pytest.fixture
 def aws(local_aws: ForkedAws) -> Iterator[str]:
     """The endpoint of an account with nothing in it; what a test leaves there is compared at its end."""
@@ -84,9 +91,9 @@ def environment_for(endpoint: str, folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def newcomer(aws: str, local_aws: ForkedAws, tmp_path: Path, warm_tier1: Warm) -> Iterator[Command]:
+def newcomer(aws: str, stages: Stages | None, tmp_path: Path, warm_tier1: Warm) -> Iterator[Command]:
     """The command of an operator who is signed in to that account, and has no database yet."""
-    command = Command(tmp_path, environment_for(aws, tmp_path), warm_tier1, local_aws)
+    command = Command(tmp_path, environment_for(aws, tmp_path), warm_tier1, stages)
     yield command
     for process in command.begun:
         if process.poll() is None:
@@ -102,9 +109,9 @@ def tier1(newcomer: Command, sqlite_template: Path) -> Command:
     return newcomer
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def closed_port() -> Iterator[int]:
-    """A port that is the test's, and takes no connection until the test listens there."""
+    """A port that takes no connection until the test listens there. It is always the same: see `stages`."""
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", 0))

@@ -30,3 +30,8 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedAws]:
     """What a test's local AWS is forked from, without AWS's manners."""
     with forked_aws(tmp_path_factory.mktemp("plain-aws"), strict=False) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def stages() -> None:
+    """Everything is made anew."""

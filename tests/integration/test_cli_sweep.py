@@ -23,7 +23,7 @@ OLD = ("--older-than", "0s")
 
 def failed(tier1: Command, name: str = "demo") -> str:
     """The id of a deployment that failed and was kept."""
-    done = tier1("deploy", tier1.spec(name, type=REFUSED_TYPE), "--no-rollback")
+    done = tier1.staged("deploy", tier1.spec(name, type=REFUSED_TYPE), "--no-rollback")
     assert done.code == 4, done
     return done.id
 

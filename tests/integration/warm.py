@@ -76,6 +76,7 @@ def _aws() -> tuple[Callable[[], int | None], Mapping[str, str]]:
 
 
 def _tier1() -> tuple[Callable[[], int | None], Mapping[str, str]]:
+    import botocore.client
     import botocore.session
     from botocore import loaders
 
@@ -85,6 +86,8 @@ def _tier1() -> tuple[Callable[[], int | None], Mapping[str, str]]:
         if not module.name.startswith(NOT_LOADED):
             importlib.import_module(module.name)
     _read_once(loaders.JSONFileLoader)
+    _keep(loaders.Loader, "list_available_services")
+    _keep(botocore.client.ClientCreator, "_load_service_model")
     warm = botocore.session.get_session()
     for service in ("ec2", "efs", "iam", "ssm", "sts"):
         warm.create_client(
@@ -100,6 +103,18 @@ def _read_once(reader: Any) -> None:
     read, known = reader._load_file, reader()  # noqa: SLF001
     files = cache(lambda *where: read(known, *where))
     reader._load_file = lambda _, *where: files(*where)  # noqa: SLF001
+
+
+def _keep(owner: Any, name: str) -> None:
+    """Keep what a method answered, whichever object was asked: it only says what botocore has."""
+    find, found = getattr(owner, name), {}
+
+    def kept(asked: Any, *arguments: Any) -> Any:
+        if arguments not in found:
+            found[arguments] = find(asked, *arguments)
+        return found[arguments]
+
+    setattr(owner, name, kept)
 
 
 def _become(connection: socket.socket) -> Any:
