@@ -147,7 +147,7 @@ def test_a_service_that_does_not_answer_waits_for_a_decision(
     tier1: Command, aws: str, closed_port: int
 ) -> None:
     """4, and each way on is printed: retry fails again, continue ends 0 with a warning."""
-    kept = tier1("deploy", tier1.spec(more=waits_for(closed_port, "1s")))
+    kept = tier1.staged("deploy", tier1.spec(more=waits_for(closed_port, "1s")))
     assert kept.code == 4
     for way in ("--retry", "--continue"):
         assert f"tier1 resume {kept.id} {way}" in kept.out
@@ -177,6 +177,6 @@ def test_the_policy_decides_where_nobody_can_be_asked(
 
 def test_resume_with_rollback_asks_for_the_rollback(tier1: Command, closed_port: int) -> None:
     """0: that goal is what this command asked for."""
-    assert tier1("deploy", tier1.spec(more=waits_for(closed_port, "1s"))).code == 4
+    assert tier1.staged("deploy", tier1.spec(more=waits_for(closed_port, "1s"))).code == 4
     done = tier1("resume", "demo", "--rollback", "-o", "json")
     assert (done.code, done.json["state"]) == (0, "rolled_back")

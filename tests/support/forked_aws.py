@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,7 +194,7 @@ class Connections:
     def end(self) -> None:
         """Hang up on all of them; no thread is left."""
         for client in self._sockets:
-            if client.fileno() >= 0:
+            with suppress(OSError):  # it has hung up already
                 client.shutdown(socket.SHUT_RDWR)
         for thread in threading.enumerate():
             if thread is not threading.current_thread():

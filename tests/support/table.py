@@ -32,9 +32,10 @@ class Table:
         """The slowest folder first, and the sum."""
         slowest_first = sorted(self.seconds, key=lambda folder: -self.seconds[folder])
         rows = [(folder, self.seconds[folder], len(self.tests[folder])) for folder in slowest_first]
-        rows.append(("together", sum(self.seconds.values()), sum(map(len, self.tests.values()))))
+        rows.append(("all", sum(self.seconds.values()), sum(map(len, self.tests.values()))))
         width = max(len(folder) for folder, _, _ in rows)
-        return [f"{folder:{width}}  {seconds:8.0f} s  {tests:5} tests" for folder, seconds, tests in rows]
+        head = f"{'':{width}}  seconds  tests"
+        return [head, *(f"{folder:{width}}  {seconds:7.0f}  {tests:5}" for folder, seconds, tests in rows)]
 
 
 TABLE = pytest.StashKey[Table]()
@@ -60,6 +61,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Print it where more than one folder ran."""
     table = config.stash[TABLE]
     if len(table.seconds) > 1:
-        terminalreporter.section("seconds of the workers, by folder")
+        terminalreporter.section("by folder, all workers together")
         for line in table.lines():
             terminalreporter.line(line)
