@@ -31,12 +31,16 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from benchmarks import raw, workload
-from tier1_engine import __version__, database, engine
-from tier1_engine.blueprint import Plan
+from tier1_engine import __version__
+from tier1_engine.deployment import creation
+from tier1_engine.deployment.plan import Plan
+from tier1_engine.deployment.states import State, Trigger
+from tier1_engine.deployment.transitions import Facts, next_state
+from tier1_engine.engine import engine
 from tier1_engine.errors import Tier1Error
 from tier1_engine.settings import Settings
-from tier1_engine.states import Facts, State, Trigger, next_state
-from tier1_engine.store import Store
+from tier1_engine.store import database, schema
+from tier1_engine.store.store import Store
 
 SETTINGS = Settings()
 ROUNDS = 10
@@ -100,7 +104,7 @@ class Drivers:
         store = self._idle.get()
         try:
             parts = workload.parts(store, SETTINGS)
-            wish = engine.Wish(name=name, spec={"name": name})
+            wish = creation.Wish(name=name, spec={"name": name})
             state = engine.deploy(parts, wish, plan, workload.PLACE).record.deployment.state
         finally:
             self._idle.put(store)
@@ -170,7 +174,7 @@ def _prepared(url: str) -> dict[str, Any]:
     """Make the schema of an empty database; answer what the database is and how it is set."""
     prepared = database.connect(url, lease_seconds=SETTINGS.lease_seconds)
     try:
-        database.upgrade(prepared)
+        schema.upgrade(prepared)
         with database.translated(prepared), prepared.connect() as connection:
             if prepared.dialect.name == "sqlite":
                 found = connection.exec_driver_sql("SELECT sqlite_version()").scalar_one()

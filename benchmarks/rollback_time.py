@@ -33,22 +33,24 @@ import pytest
 
 from tests.simulation.world import EPOCH, InlinePool, VirtualClock
 from tests.unit import local_aws
-from tier1_engine import engine
-from tier1_engine.aws import AwsSession
-from tier1_engine.blueprints.tier1 import Tier1
-from tier1_engine.cli.compose import registry
-from tier1_engine.engine import Ended, Place, Wish
-from tier1_engine.parts import Parts
-from tier1_engine.sandbox.faults import Fault
-from tier1_engine.sandbox.late import never
-from tier1_engine.sandbox.local import strict
-from tier1_engine.sandbox.manners import objects
-from tier1_engine.sandbox.manners.figures import FIGURES
+from tier1_engine.aws.session import AwsSession
+from tier1_engine.blueprints.tier1.plan import Tier1
+from tier1_engine.blueprints.tier1.spec import Spec
+from tier1_engine.compose.plugins import registry
+from tier1_engine.deployment.creation import Wish
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.states import State
+from tier1_engine.engine import engine
+from tier1_engine.engine.engine import Ended
+from tier1_engine.engine.equipment import Parts
+from tier1_engine.sandbox.behaviour import objects
+from tier1_engine.sandbox.behaviour.figures import FIGURES
+from tier1_engine.sandbox.faults.faults import Fault
+from tier1_engine.sandbox.process.late import never
+from tier1_engine.sandbox.process.local import strict
 from tier1_engine.sandbox.world import AwsClock, Dice, Speed, World
 from tier1_engine.settings import Settings
-from tier1_engine.spec import Spec
-from tier1_engine.states import State
-from tier1_engine.store import Store
+from tier1_engine.store.store import Store
 
 LIMIT: Final = 1.2
 ACCOUNT_ID: Final = "123456789012"
@@ -162,7 +164,7 @@ def deploy(
     """One deployment of the blueprint, until it has ended."""
     parts = Parts(
         store=store,
-        registry=registry(),
+        registry=registry(print),
         settings=settings,
         clock=clock,
         cloud=session.cloud,

@@ -25,7 +25,7 @@ from botocore.config import Config
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from tier1_engine.sandbox.local import new_world, plain, strict
+from tier1_engine.sandbox.process.local import new_world, plain, strict
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

@@ -30,14 +30,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sandbox_layer import client
-from tier1_engine import sandbox
-from tier1_engine.cli import back, deploy
+from tier1_engine.cli.commands import deploy, teardown
 from tier1_engine.cli.options import Output
 from tier1_engine.cli.signals import Signals
+from tier1_engine.deployment.states import Goal
 from tier1_engine.errors import Tier1Error
-from tier1_engine.sandbox.rehearsed import Rehearsed
-from tier1_engine.sandbox.stage import SETTINGS
-from tier1_engine.states import Goal
+from tier1_engine.sandbox.process import server, state
+from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+from tier1_engine.sandbox.rehearsal.stage import SETTINGS
 
 SEED = 1
 LOOKS = 40
@@ -100,10 +100,10 @@ def measure(deployments: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _sandbox(directory: Path, *, strict: bool) -> Iterator[sandbox.Status]:
+def _sandbox(directory: Path, *, strict: bool) -> Iterator[state.Status]:
     directory.mkdir()
-    yield sandbox.start(directory, options=sandbox.Options(seed=SEED, strict=strict))
-    sandbox.stop(directory)
+    yield server.start(directory, options=state.Options(seed=SEED, strict=strict))
+    server.stop(directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def _deploy(spec: Path, name: str) -> int:
 
 
 def _destroy(name: str) -> int:
-    return back.run(
+    return teardown.run(
         name, Goal.DESTROYED, retain=(), yes=True, log_file=None, output=Output.JSON, signals=Signals()
     )
 

@@ -24,9 +24,9 @@ from typing import Any, Final
 
 from benchmarks.rollback_time import deploy, sandbox
 from tests.simulation.world import VirtualClock
+from tier1_engine.deployment.states import State
 from tier1_engine.settings import Settings
-from tier1_engine.states import State
-from tier1_engine.store import Store
+from tier1_engine.store.store import Store
 
 LIMIT: Final = 1.5
 LIST: Final = "list"

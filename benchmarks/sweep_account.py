@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tier1_engine.contract.cloud import Cloud, Permit
+from tier1_engine.contract.kind import ABSENT, Kind, Presence, Registry, Sight, Target
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Registry, Sight, Target
-from tier1_engine.permits import Permit
 
 ACCOUNT_ID, REGION = "123456789012", "us-east-1"
 PAGE = 100

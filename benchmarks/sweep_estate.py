@@ -16,15 +16,16 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
-from tier1_engine import statements
 from tier1_engine.clock import new_deployment_id, new_id
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import Kind, Presence, Sight, Target
+from tier1_engine.contract.target import target_of
+from tier1_engine.deployment.record import Deployment, Record, Resource, Step
 from tier1_engine.errors import CallError
-from tier1_engine.intent import target_of
-from tier1_engine.kinds import Cloud, Kind, Presence, Sight, Target
-from tier1_engine.record import Deployment, Record, Resource, Step
-from tier1_engine.rows import RESOURCES, values_of
-from tier1_engine.store import Store
-from tier1_engine.transactions import Transaction
+from tier1_engine.store import statements
+from tier1_engine.store.mapping import RESOURCES, values_of
+from tier1_engine.store.store import Store
+from tier1_engine.store.transactions import Transaction
 
 TRIES = 500
 WAIT_SECONDS = 0.02

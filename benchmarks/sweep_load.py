@@ -21,20 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sweep_account import ACCOUNT_ID, KINDS, REGION, Account, AccountCloud, registry
-from tier1_engine import database, statements
 from tier1_engine.clock import SystemClock, new_id
-from tier1_engine.driver import Parts
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
-from tier1_engine.pool import ThreadPool
-from tier1_engine.record import Deployment, Resource, Step
-from tier1_engine.rows import RESOURCES, values_of
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
+from tier1_engine.deployment.record import Deployment, Resource, Step
+from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
+from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.pool import ThreadPool
 from tier1_engine.settings import Settings
-from tier1_engine.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
-from tier1_engine.store import Store
-from tier1_engine.sweep import UNITS_SIDE_BY_SIDE, Ground, carry_out, survey
-from tier1_engine.sweep_rules import Choice
-from tier1_engine.sweep_survey import Looks
-from tier1_engine.transactions import Transaction
+from tier1_engine.store import database, schema, statements
+from tier1_engine.store.mapping import RESOURCES, values_of
+from tier1_engine.store.store import Store
+from tier1_engine.store.transactions import Transaction
+from tier1_engine.survey.looks import Looks
+from tier1_engine.sweep.rules import Choice
+from tier1_engine.sweep.sweep import UNITS_SIDE_BY_SIDE, Ground, carry_out, survey
 
 MAX_RATIO = 1.2
 MAX_SECONDS = 120.0
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         url = asked.url or f"sqlite:///{Path(folder) / 'sweep.db'}"
         engine = database.connect(url)
-        database.upgrade(engine)
+        schema.upgrade(engine)
         engine.dispose()
         store = Store.open(url)
         try:

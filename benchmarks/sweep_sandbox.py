@@ -27,10 +27,11 @@ from typing import Any
 
 from benchmarks import wide_sandbox
 from benchmarks.sweep_estate import planted
-from tier1_engine import resources, sandbox
-from tier1_engine.aws import AwsSession
-from tier1_engine.permits import AlwaysPermitted
-from tier1_engine.store import Store
+from tier1_engine import resources
+from tier1_engine.aws.session import AwsSession
+from tier1_engine.contract.cloud import AlwaysPermitted
+from tier1_engine.sandbox.process import server
+from tier1_engine.store.store import Store
 
 MAX_RATIO, MAX_SECONDS = 1.2, 120.0
 PAGES = {"Describe": 1000, "DescribeFileSystems": 100, "List": 100}
@@ -95,7 +96,7 @@ class Stage:
         process = subprocess.Popen(words)
         try:
             latest = time.monotonic() + START_SECONDS
-            while not (found := sandbox.status(self.state)).running:
+            while not (found := server.status(self.state)).running:
                 if time.monotonic() > latest or process.poll() is not None:
                     raise NotAsTold("the sandbox does not answer")
                 time.sleep(0.05)
@@ -110,7 +111,7 @@ class Stage:
         Raises:
             NotAsTold: it does not.
         """
-        pid = sandbox.status(self.state).pid
+        pid = server.status(self.state).pid
         assert pid is not None
         os.kill(pid, signal.SIGUSR1)
         latest = time.monotonic() + START_SECONDS

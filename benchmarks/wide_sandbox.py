@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from tier1_engine.sandbox import serve
-from tier1_engine.sandbox.manners import quotas, throttling
-from tier1_engine.sandbox.state import Options
+from tier1_engine.sandbox.behaviour import quotas, throttling
+from tier1_engine.sandbox.process import serve
+from tier1_engine.sandbox.process.state import Options
 
 LIMIT = 5_000
 

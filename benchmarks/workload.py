@@ -10,15 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tier1_engine import pool
-from tier1_engine.blueprint import Plan, StepPlan, ref
 from tier1_engine.clock import SystemClock
-from tier1_engine.driver import Parts
-from tier1_engine.engine import Place
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Registry, Sight, Target
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import ABSENT, Kind, Presence, Registry, Sight, Target
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.plan import Plan, StepPlan, ref
+from tier1_engine.deployment.states import Phase
+from tier1_engine.engine import pool
+from tier1_engine.engine.equipment import Parts
 from tier1_engine.settings import Settings
-from tier1_engine.states import Phase
-from tier1_engine.store import Store
+from tier1_engine.store.store import Store
 
 ACCOUNT = "123456789012"
 PLACE = Place(account_id=ACCOUNT, region="us-east-1")

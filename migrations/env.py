@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from tier1_engine.models import Base
+from tier1_engine.store.tables import Base
 
 
 def run() -> None:

@@ -18,12 +18,16 @@ from typing import Any
 
 from scripts import sandbox_page
 from scripts.sentences import UNREAD, Sentence, closing_words, sentences
-from tier1_engine import errors, failures, states
-from tier1_engine.ec2_codes import EC2_CODES, EC2_COMMON
-from tier1_engine.error_codes import FINAL_CODES, About
+from tier1_engine import errors
+from tier1_engine.contract.kind import Kind
+from tier1_engine.deployment import states, transitions
+from tier1_engine.failures import calls as failures
+from tier1_engine.failures import codes as codes_module
+from tier1_engine.failures import steps as steps_module
+from tier1_engine.failures.ec2_codes import EC2_CODES, EC2_COMMON
+from tier1_engine.failures.final_codes import FINAL_CODES, About
 from tier1_engine.guidance.advice import CATALOGUE
 from tier1_engine.guidance.remedies import BY_ABOUT, UNKNOWN
-from tier1_engine.kinds import Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 HELP_COLUMNS = 100
@@ -61,11 +65,11 @@ EXIT_CODES: Mapping[int, str] = {
     130: "interrupted by a signal; resumable",
 }
 CODES_IN_WORDS: Sequence[tuple[str, Iterable[str]]] = (
-    ("Blocked: AWS does not let us act, so not even a rollback is tried", failures.BLOCKED_CODES),
-    ("Throttled: tried again with backoff", failures.THROTTLE_CODES),
-    ("AWS failed: tried again; it may have acted", failures.SERVER_CODES),
-    ("AWS never answered (codes of ours): tried again; it may have acted", failures.NEVER_ANSWERED),
-    ("The endpoint does not know the call: a look answers `unknown`", failures.UNSUPPORTED_CODES),
+    ("Blocked: AWS does not let us act, so not even a rollback is tried", codes_module.BLOCKED_CODES),
+    ("Throttled: tried again with backoff", codes_module.THROTTLE_CODES),
+    ("AWS failed: tried again; it may have acted", codes_module.SERVER_CODES),
+    ("AWS never answered (codes of ours): tried again; it may have acted", codes_module.NEVER_ANSWERED),
+    ("The endpoint does not know the call: a look answers `unknown`", codes_module.UNSUPPORTED_CODES),
 )
 ABOUT_IN_WORDS: Mapping[About, str] = {
     About.ACCESS: "A permission is missing",
@@ -100,7 +104,7 @@ def states_page() -> str:
             row.reason,
             CONDITIONS_IN_WORDS[row.when] if row.when else "",
         )
-        for row in states.TRANSITIONS
+        for row in transitions.TRANSITIONS
     ]
     return _page(
         "States",
@@ -124,7 +128,7 @@ def _diagram() -> str:
         auto_transitions=False,
         graph_engine="mermaid",
     )
-    for row in states.TRANSITIONS:
+    for row in transitions.TRANSITIONS:
         machine.add_transition(row.trigger.value, [source.value for source in row.sources], row.target.value)
     drawn = machine.get_combined_graph().draw(None) or ""
     arrows = [line.strip() for line in drawn.splitlines() if "-->" in line]
@@ -320,7 +324,7 @@ def failures_page() -> str:
             f"`{row.becomes}`",
             row.happens,
         )
-        for row in failures.STEPS
+        for row in steps_module.STEPS
     ]
     calls = [(row.failure, row.becomes, row.happens, _which(row)) for row in failures.CALLS]
     about = [(ABOUT_IN_WORDS[about], _codes(codes)) for about, codes in FINAL_CODES.items()]
@@ -351,8 +355,8 @@ def failures_page() -> str:
     )
 
 
-def _kinds_of(row: failures.StepFailure) -> str:
-    some = any(other.kinds for other in failures.STEPS if other.phase is row.phase)
+def _kinds_of(row: steps_module.StepFailure) -> str:
+    some = any(other.kinds for other in steps_module.STEPS if other.phase is row.phase)
     return _codes(row.kinds) or ("all others" if some else "all")
 
 

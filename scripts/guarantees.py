@@ -91,7 +91,7 @@ PROMISES = (
         (
             "tests/simulation/test_keys.py",
             "tests/simulation/test_sweep_property.py",
-            "tests/unit/test_census.py",
+            "tests/unit/harness/test_census.py",
         ),
         ("make long",),
     ),
@@ -126,8 +126,8 @@ PROMISES = (
         "A process that is suspended between its last look at the lease and the send may still send that one "
         "call when it wakes; it commits nothing.",
         (
-            "tests/unit/test_lease.py",
-            "tests/unit/test_store.py",
+            "tests/unit/store/test_lease.py",
+            "tests/unit/store/test_store.py",
             "tests/simulation/test_time.py",
             "tests/simulation/test_goals.py",
             "tests/crash/test_operators.py",
@@ -165,7 +165,7 @@ PROMISES = (
         "Every command that a guide prints, run literally in the order printed, leads to a clean state, in "
         "AWS and in the database.",
         "Advice on what only a person can decide (a quota, a permission) names what to ask for.",
-        ("tests/unit/test_guidance.py", "tests/integration/test_cli_guide.py"),
+        ("tests/unit/guidance/test_guidance.py", "tests/integration/test_cli_guide.py"),
         ("make long",),
     ),
 )

@@ -21,8 +21,8 @@ from pathlib import Path
 from tests.crash.process import Killer, run, watch
 from tests.simulation.faults import fail
 from tests.simulation.rig import Rig
-from tier1_engine.models import SCHEMA_REVISION
-from tier1_engine.store import Store
+from tier1_engine.store.store import Store
+from tier1_engine.store.tables import SCHEMA_REVISION
 
 FOLDER = Path(__file__).parent.parent / "tests" / "migration" / "fixtures"
 

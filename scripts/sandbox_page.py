@@ -12,9 +12,10 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tier1_engine.sandbox import manners, scenarios
-from tier1_engine.sandbox.manners.figures import FIGURES
-from tier1_engine.sandbox.scenario import Expected, Scenario
+from tier1_engine.sandbox import behaviour
+from tier1_engine.sandbox.behaviour.figures import FIGURES
+from tier1_engine.sandbox.faults import scenarios
+from tier1_engine.sandbox.faults.scenario import Expected, Scenario
 
 SOURCE = "Source"
 
@@ -34,8 +35,8 @@ def page(path: Path) -> str:
 def manners_table() -> str:
     """Every module that has a manner of AWS, which is one that names its source."""
     rows = []
-    for found in pkgutil.iter_modules(manners.__path__):
-        module = importlib.import_module(f"{manners.__name__}.{found.name}")
+    for found in pkgutil.iter_modules(behaviour.__path__):
+        module = importlib.import_module(f"{behaviour.__name__}.{found.name}")
         says = inspect.cleandoc(module.__doc__ or "")
         if SOURCE in says:
             rows.append((f"`{found.name}`", _first(says), _source(says)))

@@ -51,7 +51,7 @@ def sentences() -> tuple[Sentence, ...]:
 
 def closing_words() -> list[str]:
     """What a command that drives says at its end, read off the module that owns these words."""
-    tree = ast.parse((PACKAGE / "cli" / "closing.py").read_text(encoding="utf-8"))
+    tree = ast.parse((PACKAGE / "cli" / "screen" / "closing.py").read_text(encoding="utf-8"))
     texts = {_words(node, {}, 0)[0] for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
     return sorted(text.strip() for text in texts if len(text.split()) >= LEAST_WORDS)
 

@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from scripts import generate_docs, guarantees
-from tier1_engine import database
-from tier1_engine.models import SCHEMA_REVISION, Base
+from tier1_engine.store import database, schema
+from tier1_engine.store.tables import SCHEMA_REVISION, Base
 
 
 def page_findings(root: Path = generate_docs.ROOT) -> list[str]:
@@ -25,7 +25,7 @@ def revision_findings() -> list[str]:
     """Whether the models name the newest migration."""
     from alembic.script import ScriptDirectory
 
-    heads = ScriptDirectory.from_config(database.alembic_config()).get_heads()
+    heads = ScriptDirectory.from_config(schema.alembic_config()).get_heads()
     if heads == [SCHEMA_REVISION]:
         return []
     found = " and ".join(heads) or "missing"
@@ -40,7 +40,7 @@ def schema_findings() -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         engine = database.connect(f"sqlite:///{Path(folder) / 'verify.db'}")
         try:
-            database.upgrade(engine)
+            schema.upgrade(engine)
             with engine.connect().execution_options(reads_only=True) as connection:
                 context = MigrationContext.configure(
                     connection, opts={"compare_type": True, "compare_server_default": True}

@@ -27,14 +27,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from tier1_engine import database
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_RESOURCE
+from tier1_engine.deployment.states import Action, Outcome, ResourceState
 from tier1_engine.errors import DatabaseUnavailable
-from tier1_engine.kinds import TAG_DATABASE, TAG_RESOURCE
-from tier1_engine.models import Installation
-from tier1_engine.rows import ATTEMPTS, RESOURCES
-from tier1_engine.sandbox import server
-from tier1_engine.sandbox.state import STATE_FILE
-from tier1_engine.states import Action, Outcome, ResourceState
+from tier1_engine.sandbox.process import server
+from tier1_engine.sandbox.process.state import STATE_FILE
+from tier1_engine.store import database
+from tier1_engine.store.mapping import ATTEMPTS, RESOURCES
+from tier1_engine.store.tables import Installation
 
 UNKNOWN, TWICE, CHANGED = "unknown", "twice", "changed"
 WHATS = (UNKNOWN, TWICE, CHANGED)
@@ -340,7 +340,7 @@ def of_sandbox(directory: Path) -> list[Standing]:
     Raises:
         Refused: none does.
     """
-    from tier1_engine.sandbox import remote
+    from tier1_engine.sandbox.process import remote
 
     return [_standing(one) for one in remote.census(directory)]
 

@@ -23,8 +23,8 @@ import pytest
 
 from tests.census import LEAVING, WATCH, Account, Books, Key, Standing, of_moto
 from tests.proxy import READING
-from tier1_engine.kinds import TAG_DEPLOYMENT
-from tier1_engine.states import ResourceState
+from tier1_engine.contract.kind import TAG_DEPLOYMENT
+from tier1_engine.deployment.states import ResourceState
 
 ACCOUNT = "moto"
 INTERFACE = "network interface"

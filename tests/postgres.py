@@ -25,6 +25,7 @@ import pytest
 
 from tests.environment import POSTGRES_URL, in_ci
 from tests.postgres_keeper import START_SECONDS, STOP_SECONDS, programs, wait_until
+from tier1_engine.store import schema
 
 RUN_FOLDER = pytest.StashKey[Path]()
 KEEPER = Path(__file__).resolve().with_name("postgres_keeper.py")
@@ -79,12 +80,12 @@ def postgres_server(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> Iterator[str]:
     """The name of a database with our schema, from which those of the tests are copied."""
-    from tier1_engine import database
+    from tier1_engine.store import database
 
     name = f"tier1_template_{secrets.token_hex(6)}"
     with _made_database(postgres_server, name) as url:
         engine = database.connect(url)
-        database.upgrade(engine)
+        schema.upgrade(engine)
         engine.dispose()  # a database that somebody is connected to cannot be copied
         yield name
 
@@ -107,11 +108,11 @@ def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with our schema, from which those of the tests are copied."""
-    from tier1_engine import database
+    from tier1_engine.store import database
 
     path = tmp_path_factory.mktemp("sqlite-template") / "tier1.db"
     engine = database.connect(f"sqlite:///{path}")
-    database.upgrade(engine)
+    schema.upgrade(engine)
     engine.dispose()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

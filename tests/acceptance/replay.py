@@ -25,7 +25,7 @@ from tests.acceptance.story import refuses
 from tests.integration.command import LIMIT_SECONDS, Command
 from tests.integration.terminal import Terminal
 from tests.proxy import Proxy, proxy
-from tier1_engine import sandbox
+from tier1_engine.sandbox.process import server
 
 PAGE = Path(__file__).parents[2] / "docs" / "recovery.md"
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -186,13 +186,13 @@ def main() -> None:
     os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        endpoint = sandbox.start(folder / "sandbox").endpoint
+        endpoint = server.start(folder / "sandbox").endpoint
         try:
             with proxy(str(endpoint)) as line:
                 stage = Stage(command_in(folder, line.url, dict(os.environ)), line)
                 PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), stage), encoding="utf-8")
         finally:
-            sandbox.stop(folder / "sandbox")
+            server.stop(folder / "sandbox")
 
 
 def command_in(folder: Path, endpoint: str, environ: dict[str, str]) -> Command:

@@ -17,7 +17,7 @@ from botocore import xform_name
 from botocore.model import ServiceModel, Shape
 from botocore.waiter import WaiterModel
 
-from tier1_engine.kinds import Cloud
+from tier1_engine.contract.cloud import Cloud
 
 GLOBAL_OPTIONS = frozenset({"output", "query"})
 

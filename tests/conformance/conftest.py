@@ -16,13 +16,13 @@ from moto import mock_aws
 from moto.core.responses import BaseResponse
 
 from tests.conformance.surroundings import World
-from tier1_engine.aws import AwsSession
-from tier1_engine.kinds import Cloud, Kind
-from tier1_engine.permits import AlwaysPermitted
+from tier1_engine.aws.session import AwsSession
+from tier1_engine.contract.cloud import AlwaysPermitted, Cloud
+from tier1_engine.contract.kind import Kind
 from tier1_engine.resources import discover
-from tier1_engine.sandbox.manners import objects
-from tier1_engine.sandbox.manners.figures import FIGURES
-from tier1_engine.sandbox.manners.mending import around
+from tier1_engine.sandbox.behaviour import objects
+from tier1_engine.sandbox.behaviour.figures import FIGURES
+from tier1_engine.sandbox.behaviour.mending import around
 from tier1_engine.sandbox.world import AwsClock, Dice, Figure, Speed
 from tier1_engine.sandbox.world import World as AwsWorld
 

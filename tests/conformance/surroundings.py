@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tier1_engine.kinds import (
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import (
     TAG_DATABASE,
     TAG_DEPLOYMENT,
     TAG_NAME,
     TAG_RESOURCE,
-    Cloud,
     Kind,
     Presence,
     Sight,

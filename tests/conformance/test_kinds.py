@@ -17,17 +17,17 @@ from botocore import xform_name
 from tests.conformance import command_lines
 from tests.conformance.conftest import KINDS, empty_account
 from tests.conformance.surroundings import LOOKS, REFERENCE_INPUTS, UNTAGGED, World
-from tier1_engine.errors import Acted, CallError, Refused
-from tier1_engine.kinds import (
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import (
     TAG_DATABASE,
     TAG_DEPLOYMENT,
     TAG_RESOURCE,
-    Cloud,
     Kind,
     Presence,
     Sight,
     Target,
 )
+from tier1_engine.errors import Acted, CallError, Refused
 
 ENDED = frozenset({Presence.ABSENT, Presence.GONE})
 ABSENT_IDS = {"instance_profile": "tier1-never-made", "role": "tier1-never-made"}

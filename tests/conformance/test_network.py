@@ -10,8 +10,8 @@ import pytest
 
 from tests.conformance.surroundings import World
 from tests.conformance.test_kinds import Counting, deleted, failure_of
+from tier1_engine.contract.kind import Presence, Sight, Target
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import Presence, Sight, Target
 from tier1_engine.resources.security_group import wanted_rules
 
 EVERYWHERE = "0.0.0.0/0"

@@ -27,7 +27,7 @@ from types import FrameType
 from tests.crash.life import ALL_LIVES, EXCLUDED, WAYS_OUT, cut_and_recover, instants
 from tests.crash.process import gone_holder
 from tests.simulation import databases
-from tier1_engine import database, lease
+from tier1_engine.store import database, holder, schema
 
 AT_ONCE, LATE = 0.0, 3.0
 """When what was made is seen; less than the grace, so that it can always be found."""
@@ -90,7 +90,7 @@ def empty_database(folder: Path) -> Path:
     """The one from which those of the walks are copied."""
     path = folder / "empty.db"
     engine = database.connect(f"sqlite:///{path}")
-    database.upgrade(engine)
+    schema.upgrade(engine)
     engine.dispose()
     return path
 
@@ -100,7 +100,7 @@ def begin(folder: Path) -> None:
     own = folder / str(os.getpid())
     own.mkdir()
     databases.memory_folder = lambda: own  # type: ignore[assignment]
-    lease.this_process = gone_holder
+    holder.this_process = gone_holder
 
 
 # --- what was done

@@ -15,15 +15,15 @@ from tests.simulation.estate import Estate
 from tests.simulation.faults import fail
 from tests.simulation.rig import Rig, plan
 from tests.simulation.world import Thing
-from tier1_engine import engine
-from tier1_engine.blueprint import Plan, StepPlan
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
+from tier1_engine.deployment.plan import Plan, StepPlan
+from tier1_engine.deployment.record import Record
+from tier1_engine.deployment.states import ENDED, Goal, Mode, Outcome, Phase, ResourceState, State
+from tier1_engine.engine import engine
 from tier1_engine.errors import Refused
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
-from tier1_engine.record import Record
 from tier1_engine.settings import Settings
-from tier1_engine.states import ENDED, Goal, Mode, Outcome, Phase, ResourceState, State
-from tier1_engine.store import Store
-from tier1_engine.sweep_rules import Interrupted
+from tier1_engine.store.store import Store
+from tier1_engine.sweep.rules import Interrupted
 
 MAX_INSTANTS = 400
 DAY_SECONDS = 86_400.0

@@ -19,8 +19,8 @@ from sqlalchemy import Engine
 from tests.simulation.faults import name_of
 from tests.simulation.rig import Rig
 from tests.simulation.world import Crash, SlowPool, VirtualClock, World
-from tier1_engine import lease
-from tier1_engine.pool import Call
+from tier1_engine.engine.pool import Call
+from tier1_engine.store import holder
 
 CHANGING = ("create", "set", "delete")
 
@@ -155,9 +155,9 @@ def run(killer: Killer, command: Callable[[], object], kill_at: int | None = Non
     return bool(lived)
 
 
-def gone_holder() -> lease.Holder:
+def gone_holder() -> holder.Holder:
     """A holder as this process would be, were it gone: its id is above what the kernel gives out."""
     return replace(_this_process(), pid=2**22 + 1)
 
 
-_this_process = lease.this_process
+_this_process = holder.this_process

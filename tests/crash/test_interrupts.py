@@ -14,7 +14,7 @@ import pytest
 from tests.crash.life import LIVES, WAYS_OUT, Life, Stage, check
 from tests.crash.test_matrix import told
 from tests.crash.test_operators import Operator
-from tier1_engine.parts import Stop
+from tier1_engine.engine.equipment import Stop
 
 pytestmark = pytest.mark.crash
 CUT_BEFORE_A_RESUME = 25

@@ -20,9 +20,9 @@ from tests.crash.test_matrix import told
 from tests.simulation.faults import name_of
 from tests.simulation.rig import plan
 from tests.simulation.world import Crash, Fault, World, unknown
-from tier1_engine import engine
+from tier1_engine.deployment.states import Goal, Mode, State
+from tier1_engine.engine import engine
 from tier1_engine.errors import Acted, CallError
-from tier1_engine.states import Goal, Mode, State
 
 pytestmark = pytest.mark.crash
 STEPS = tuple(step.name for step in plan().steps if step.mode is Mode.CREATE)

@@ -19,9 +19,10 @@ from tests.crash.process import Killer, gone_holder
 from tests.crash.test_matrix import told
 from tests.simulation.rig import Rig
 from tests.simulation.world import Crash
-from tier1_engine import engine, lease
+from tier1_engine.deployment.states import Goal, ResourceState, State
+from tier1_engine.engine import engine
 from tier1_engine.errors import DrivenByAnother, Refused
-from tier1_engine.states import Goal, ResourceState, State
+from tier1_engine.store import holder
 
 pytestmark = pytest.mark.crash
 Ask = Callable[[Rig, str], None]
@@ -164,7 +165,7 @@ def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
     record_property: Callable[[str, object], None],
 ) -> None:
     """Nobody was left to see the request: it stands in the database, and whoever comes next heeds it."""
-    monkeypatch.setattr(lease, "this_process", gone_holder)
+    monkeypatch.setattr(holder, "this_process", gone_holder)
     whole = instants(LIVES[life], sqlite_template, LATE)
     points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
     for at in points:

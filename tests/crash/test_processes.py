@@ -40,7 +40,7 @@ from tests.proxy import (
     proxy,
     refused,
 )
-from tier1_engine import sandbox
+from tier1_engine.sandbox.process import server
 
 # One worker runs them all: they share one local AWS, and one account in it.
 pytestmark = [
@@ -96,8 +96,8 @@ class Undisturbed:
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """One local AWS for the worker; every stage finds it as new."""
     directory = tmp_path_factory.mktemp("local-aws")
-    yield Account(str(sandbox.start(directory).endpoint), directory)
-    sandbox.stop(directory)
+    yield Account(str(server.start(directory).endpoint), directory)
+    server.stop(directory)
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import pytest
 from tests.crash.life import LIVES, SETTINGS, WAYS_OUT, Stage, check, check_time_line, instants
 from tests.crash.test_matrix import told
 from tests.crash.test_operators import BEFORE_COMMIT, Operator
-from tier1_engine import engine
+from tier1_engine.deployment.states import State
+from tier1_engine.engine import engine
 from tier1_engine.errors import LeaseLost
-from tier1_engine.states import State
 
 pytestmark = pytest.mark.crash
 LATE = 3.0

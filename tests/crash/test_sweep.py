@@ -13,13 +13,13 @@ from tests.crash.test_matrix import told
 from tests.simulation.databases import fast_store
 from tests.simulation.estate import HOUR, Estate
 from tests.simulation.rig import Rig
-from tier1_engine import sweep_store
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
-from tier1_engine.record import FOR_EVER, Deployment
-from tier1_engine.states import Goal, ResourceState, State
-from tier1_engine.sweep import carry_out
-from tier1_engine.sweep_plan import read, written
-from tier1_engine.sweep_results import Outcome
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
+from tier1_engine.deployment.record import FOR_EVER, Deployment
+from tier1_engine.deployment.states import Goal, ResourceState, State
+from tier1_engine.store import sweeps
+from tier1_engine.sweep.outcome import Outcome
+from tier1_engine.sweep.plan import read, written
+from tier1_engine.sweep.sweep import carry_out
 
 pytestmark = pytest.mark.crash
 LATE, AT_ONCE = 3.0, 0.0
@@ -55,7 +55,7 @@ class Stage:
         assert estate.state(self.kept) is State.FAILED
         for whole in (self.failed, self.expired, self.ended):
             check_rows(estate, whole)
-        assert sweep_store.history(estate.rig.store, 1)[0].exit_code == 0
+        assert sweeps.history(estate.rig.store, 1)[0].exit_code == 0
 
 
 def check_rows(estate: Estate, whole: Deployment) -> None:

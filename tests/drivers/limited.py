@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from tier1_engine import database
 from tier1_engine.cli.main import main
+from tier1_engine.store import database
 
 UNLIMITED = "-"
 

@@ -20,8 +20,8 @@ from tests.environment import hear_signals
 from tests.integration import warm
 from tests.support.stages import Stages
 from tests.unit.rows import AT, deployment, step
-from tier1_engine.states import State
-from tier1_engine.store import Store
+from tier1_engine.deployment.states import State
+from tier1_engine.store.store import Store
 
 LIMIT_SECONDS = 60.0
 COLD = frozenset({"PYTHONPATH"})

@@ -33,8 +33,10 @@ def forked_aws(directory: Path, *, strict: bool) -> Iterator[ForkedAws]:
     """A local AWS that refuses instance types that do not exist."""
     with tempfile.TemporaryDirectory() as folder, unmeasured_processes():  # a socket's path must be short
         started = ForkedAws(Path(folder), directory, strict=strict)
-        yield started
-        started.end()
+        try:
+            yield started
+        finally:
+            started.end()
 
 
 @pytest.fixture(scope="session")

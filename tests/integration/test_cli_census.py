@@ -9,8 +9,8 @@ from threading import Event
 import pytest
 
 from tests.integration.command import Command
-from tier1_engine.sandbox import stage as stages
-from tier1_engine.sandbox.stage import Stage
+from tier1_engine.sandbox.rehearsal import stage as stages
+from tier1_engine.sandbox.rehearsal.stage import Stage
 
 KEYS = [
     "kind",

@@ -9,8 +9,8 @@ import pytest
 
 from tests.integration.command import Command
 from tests.unit.rows import AT, resource
-from tier1_engine.models import SCHEMA_REVISION
-from tier1_engine.states import State
+from tier1_engine.deployment.states import State
+from tier1_engine.store.tables import SCHEMA_REVISION
 
 SCRIPT = "export PASSWORD='a$b'"
 

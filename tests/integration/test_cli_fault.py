@@ -15,9 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from tests.integration.command import Command
-from tier1_engine import sandbox
-from tier1_engine.sandbox import Options, server
-from tier1_engine.sandbox.state import read
+from tier1_engine.sandbox.process import routes, server
+from tier1_engine.sandbox.process.state import Options, read
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 CIDR = {"CidrBlock": "10.0.0.0/16"}
@@ -27,9 +26,9 @@ CIDR = {"CidrBlock": "10.0.0.0/16"}
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The state directory of one strict sandbox for all tests that only need one."""
     home = tmp_path_factory.mktemp("state")
-    sandbox.start(home / "tier1", options=Options(record=home / "record"))
+    server.start(home / "tier1", options=Options(record=home / "record"))
     yield home
-    sandbox.stop(home / "tier1")
+    server.stop(home / "tier1")
 
 
 @pytest.fixture
@@ -216,12 +215,12 @@ def test_only_the_token_opens_the_control_path(shared: Command) -> None:
         except urllib.error.HTTPError as error:
             return error.code
 
-    assert ask(server.FAULTS_PATH, record.token) == 200
-    assert ask(server.FAULTS_PATH, "guessed") == 403
-    assert ask(server.FAULTS_PATH, record.token, "PUT") == 405
-    assert ask(server.FAULTS_PATH, record.token, "POST") == 400
-    assert ask(f"{server.CONTROL_PATH}nothing", record.token) == 404
-    with urllib.request.urlopen(endpoint + server.IDENTITY_PATH, timeout=20) as reply:  # noqa: S310
+    assert ask(routes.FAULTS_PATH, record.token) == 200
+    assert ask(routes.FAULTS_PATH, "guessed") == 403
+    assert ask(routes.FAULTS_PATH, record.token, "PUT") == 405
+    assert ask(routes.FAULTS_PATH, record.token, "POST") == 400
+    assert ask(f"{routes.CONTROL_PATH}nothing", record.token) == 404
+    with urllib.request.urlopen(endpoint + routes.IDENTITY_PATH, timeout=20) as reply:  # noqa: S310
         assert record.token not in reply.read().decode()
 
 

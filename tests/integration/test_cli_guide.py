@@ -14,7 +14,7 @@ from tests.integration.account import keys_of_another_account, standing
 from tests.integration.command import Command
 from tests.integration.shell import Shell, put_programs
 from tests.proxy import Act, Call, Proxy, Rule, killed_after, proxy, refused
-from tier1_engine.states import Goal, State
+from tier1_engine.deployment.states import Goal, State
 
 ONE_ZONE = "network: {zones: 1}\n"
 REFUSED_TYPE = "t9.huge"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.command import TIER1, Command
 from tests.unit.rows import AT
-from tier1_engine.states import Goal, State
+from tier1_engine.deployment.states import Goal, State
 
 FAILURE = {
     "step": "net",

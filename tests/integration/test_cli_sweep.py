@@ -15,7 +15,7 @@ from tests.integration.account import client, standing
 from tests.integration.command import Command, Result
 from tests.integration.terminal import Terminal
 from tests.proxy import Call, killed_after, proxy
-from tier1_engine.store import Store
+from tier1_engine.store.store import Store
 
 REFUSED_TYPE = "t9.huge"
 OLD = ("--older-than", "0s")

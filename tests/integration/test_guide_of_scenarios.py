@@ -16,11 +16,12 @@ import pytest
 
 from tests.integration.command import Command, Warm
 from tests.integration.shell import Shell, put_programs
-from tier1_engine.sandbox import rehearsal, scenarios
+from tier1_engine.deployment.states import State
 from tier1_engine.sandbox.census import Thing
-from tier1_engine.sandbox.rehearsed import Rehearsed
-from tier1_engine.sandbox.stage import Stage
-from tier1_engine.states import State
+from tier1_engine.sandbox.faults import scenarios
+from tier1_engine.sandbox.rehearsal import rehearsal
+from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+from tier1_engine.sandbox.rehearsal.stage import Stage
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.command import Command, Running, Warm
-from tier1_engine.sandbox import rehearsal, scenarios
-from tier1_engine.sandbox.rehearsed import Rehearsed
-from tier1_engine.sandbox.state import process_started
+from tier1_engine.sandbox.faults import scenarios
+from tier1_engine.sandbox.process.state import process_started
+from tier1_engine.sandbox.rehearsal import rehearsal
+from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.sweep_sandbox import THROTTLED, Stage, plant
 from tests.integration.account import client
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.sandbox.census import Thing
-from tier1_engine.sandbox.remote import census as things
+from tier1_engine.sandbox.process.remote import census as things
 
 DEPLOYMENTS, KEPT = 3, "load-0"
 Pair = tuple[str, str]

@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from tier1_engine import userdata
-from tier1_engine.sandbox.manners import objects
-from tier1_engine.sandbox.manners.figures import FIGURES
+from tier1_engine.boot import userdata
+from tier1_engine.sandbox.behaviour import objects
+from tier1_engine.sandbox.behaviour.figures import FIGURES
 from tier1_engine.sandbox.world import AwsClock, Dice, Figure, Speed, World
 
 REGION = "us-east-1"

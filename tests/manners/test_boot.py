@@ -8,9 +8,9 @@ import pytest
 
 from tests.manners.stage import Stage, refused, user_data
 from tier1_engine.checks.efs_mount import judge_marks
-from tier1_engine.kinds import Presence
-from tier1_engine.sandbox.manners.boot import MOUNT_PAUSE_SECONDS, MOUNT_TRIES
-from tier1_engine.sandbox.manners.figures import FIGURES, HOUR
+from tier1_engine.contract.kind import Presence
+from tier1_engine.sandbox.behaviour.boot import MOUNT_PAUSE_SECONDS, MOUNT_TRIES
+from tier1_engine.sandbox.behaviour.figures import FIGURES, HOUR
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from tests.manners.stage import Stage, refused
-from tier1_engine.sandbox.manners.figures import FIGURES
+from tier1_engine.sandbox.behaviour.figures import FIGURES
 
 
 def test_a_file_system_lives_and_is_gone(stage: Stage) -> None:

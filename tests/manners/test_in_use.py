@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.manners.stage import TRUST, Stage, refused
-from tier1_engine.sandbox.manners.figures import FIGURES
+from tier1_engine.sandbox.behaviour.figures import FIGURES
 
 
 def gone_after(stage: Stage, **filters: str) -> float:

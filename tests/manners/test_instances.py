@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.manners.stage import Stage, refused
-from tier1_engine.sandbox.manners.figures import FIGURES, HOUR
+from tier1_engine.sandbox.behaviour.figures import FIGURES, HOUR
 
 
 @pytest.fixture(scope="module")

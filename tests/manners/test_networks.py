@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.manners.stage import Stage, refused
-from tier1_engine.sandbox.manners.figures import FIGURES, HOUR
+from tier1_engine.sandbox.behaviour.figures import FIGURES, HOUR
 
 
 def vpc(stage: Stage, vpc_id: str) -> str:

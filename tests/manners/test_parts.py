@@ -6,9 +6,9 @@ import pytest
 from moto.ec2.models.instances import Instance
 
 from tests.manners.stage import HandClock
-from tier1_engine.sandbox.manners import mending
-from tier1_engine.sandbox.manners.agenda import Agenda
-from tier1_engine.sandbox.manners.figures import FIGURES
+from tier1_engine.sandbox.behaviour import mending
+from tier1_engine.sandbox.behaviour.agenda import Agenda
+from tier1_engine.sandbox.behaviour.figures import FIGURES
 
 
 def test_what_is_due_happens_in_order_and_at_its_own_time() -> None:

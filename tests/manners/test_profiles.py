@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.manners.stage import Stage, code_of
-from tier1_engine.sandbox.manners.figures import FIGURES
+from tier1_engine.sandbox.behaviour.figures import FIGURES
 
 
 def attempt(stage: Stage, place: str, profile: dict[str, str]) -> str:

@@ -12,10 +12,10 @@ import pytest
 
 from tests.manners.stage import Stage, user_data
 from tier1_engine.checks.http import Http
-from tier1_engine.kinds import Presence
-from tier1_engine.sandbox.manners.addresses import Addresses
-from tier1_engine.sandbox.manners.figures import FIGURES
-from tier1_engine.sandbox.manners.services import RANGE_LIMIT_PORTS
+from tier1_engine.contract.kind import Presence
+from tier1_engine.sandbox.behaviour.addresses import Addresses
+from tier1_engine.sandbox.behaviour.figures import FIGURES
+from tier1_engine.sandbox.behaviour.services import RANGE_LIMIT_PORTS
 
 REAL_SECONDS = 10.0
 """How long a thread may take to do what it was woken for."""

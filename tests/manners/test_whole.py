@@ -21,8 +21,8 @@ from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.instances import Instance
 
 from tests.manners.stage import NOTHING_HIDDEN, Stage, staged, user_data
-from tier1_engine.sandbox.manners import objects
-from tier1_engine.sandbox.manners.figures import FIGURES, HOUR
+from tier1_engine.sandbox.behaviour import objects
+from tier1_engine.sandbox.behaviour.figures import FIGURES, HOUR
 
 PORT = 18_080
 DOORS = "sandbox-services"

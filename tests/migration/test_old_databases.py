@@ -27,13 +27,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from tests.crash.process import gone_holder
 from tests.simulation.rig import Rig
 from tests.simulation.world import Thing
-from tier1_engine import database, engine, lease
-from tier1_engine.engine import Resume
+from tier1_engine.contract.kind import TAG_RESOURCE
+from tier1_engine.deployment.states import Goal, ResourceState, State
+from tier1_engine.engine import engine
+from tier1_engine.engine.engine import Resume
 from tier1_engine.errors import SchemaError
-from tier1_engine.kinds import TAG_RESOURCE
-from tier1_engine.models import SCHEMA_REVISION
-from tier1_engine.states import Goal, ResourceState, State
-from tier1_engine.store import Store
+from tier1_engine.store import database, holder, schema
+from tier1_engine.store.store import Store
+from tier1_engine.store.tables import SCHEMA_REVISION
 
 FIXTURES = Path(__file__).parent / "fixtures"
 HOUR = 3600.0
@@ -49,7 +50,7 @@ AFTER_RESUME = {
 
 @pytest.fixture(autouse=True)
 def _every_process_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "this_process", gone_holder)
+    monkeypatch.setattr(holder, "this_process", gone_holder)
 
 
 def revision_of(old: Path) -> str:
@@ -83,7 +84,7 @@ def rig_of(old: Path, store: Store) -> Rig:
 def on_postgres(path: Path, url: str, revision: str) -> Engine:
     """The rows of a SQLite database in a Postgres of the same revision."""
     server = database.connect(url)
-    config = database.alembic_config()
+    config = schema.alembic_config()
     with server.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
@@ -129,8 +130,8 @@ def store(request: pytest.FixtureRequest, old: Path, tmp_path: Path) -> Iterator
         server = on_postgres(path, url, revision_of(old))
         if revision_of(old) != SCHEMA_REVISION:
             with pytest.raises(SchemaError, match="tier1 db upgrade"):
-                database.ensure_schema(server)
-        database.upgrade(server)
+                schema.ensure_schema(server)
+        schema.upgrade(server)
         server.dispose()
     opened = Store.open(url)
     yield opened
@@ -200,7 +201,7 @@ def test_the_file_as_it_was_stands_beside_it_after_the_upgrade(old: Path, tmp_pa
 
 def test_every_revision_has_its_databases() -> None:
     """A revision lands together with what its code leaves behind."""
-    scripts = ScriptDirectory.from_config(database.alembic_config())
+    scripts = ScriptDirectory.from_config(schema.alembic_config())
     wanted = {Path(script.revision, moment) for script in scripts.walk_revisions() for moment in MOMENTS}
     missing = sorted(str(path) for path in wanted - set(OLD))
     assert not missing, f"{missing}: run `python -m scripts.make_fixture_database` and commit what it writes"

@@ -12,9 +12,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from tier1_engine import database
-from tier1_engine.models import SCHEMA_REVISION, Base
-from tier1_engine.store import Store
+from tier1_engine.store import database, schema
+from tier1_engine.store.store import Store
+from tier1_engine.store.tables import SCHEMA_REVISION, Base
 
 
 def normalised(sql: str) -> str:
@@ -99,7 +99,7 @@ def _migrated_url(kind: str, request: pytest.FixtureRequest) -> str:
 
 def test_the_newest_migration_is_the_one_that_the_program_knows() -> None:
     """One head, without branches."""
-    scripts = ScriptDirectory.from_config(database.alembic_config())
+    scripts = ScriptDirectory.from_config(schema.alembic_config())
     assert scripts.get_heads() == [SCHEMA_REVISION]
 
 
@@ -113,7 +113,7 @@ def test_migrations_run_only_through_the_program() -> None:
     from alembic import command
 
     with pytest.raises(RuntimeError, match="tier1 db upgrade"):
-        command.upgrade(database.alembic_config(), "head")
+        command.upgrade(schema.alembic_config(), "head")
 
 
 def test_a_database_of_the_first_release_keeps_all_that_it_has(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_database_of_the_first_release_keeps_all_that_it_has(tmp_path: Path) -
     url = f"sqlite:///{tmp_path / 'old.db'}"
     engine = database.connect(url)
     with engine.connect() as connection, connection.begin():
-        config = database.alembic_config()
+        config = schema.alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         at = "2026-01-01T00:00:00.000000+00:00"

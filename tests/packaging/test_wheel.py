@@ -96,9 +96,9 @@ def test_the_wheel_has_all_that_runs_and_nothing_else(wheel: Path) -> None:
         "tier1_engine/_migrations/env.py",
         "tier1_engine/_migrations/versions/0001_first_schema.py",
         "tier1_engine/py.typed",
-        "tier1_engine/sandbox/ai-stack.yaml",
-        "tier1_engine/sandbox/scenarios/capacity.yaml",
-        "tier1_engine/userdata.sh",
+        "tier1_engine/sandbox/rehearsal/ai-stack.yaml",
+        "tier1_engine/sandbox/faults/scenarios/capacity.yaml",
+        "tier1_engine/boot/userdata.sh",
     } <= names
     assert {name.partition("/")[0] for name in names} == {
         "tier1_engine",
@@ -110,9 +110,9 @@ def test_the_wheel_has_all_that_runs_and_nothing_else(wheel: Path) -> None:
 def test_the_migrations_are_found_in_the_wheel(installed: Installed) -> None:
     """A fresh database gets its schema without a checkout."""
     program = (
-        "from tier1_engine import database, models\n"
+        "from tier1_engine.store import database, schema, tables\n"
         "engine = database.connect('sqlite:///probe.db')\n"
-        "database.upgrade(engine)\n"
+        "schema.upgrade(engine)\n"
         "assert '_migrations' in database.alembic_config().get_main_option('script_location')\n"
         "assert database.revision(engine) == models.SCHEMA_REVISION\n"
     )

@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.census import WATCH, Account, Books, Standing
 from tests.simulation.world import Thing, World
-from tier1_engine.store import Store
+from tier1_engine.store.store import Store
 
 
 def watch(world: World, store: Store) -> None:

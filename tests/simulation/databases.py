@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from tests.simulation import census
-from tier1_engine import database
-from tier1_engine.store import Store
+from tier1_engine.store import database
+from tier1_engine.store.store import Store
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 

@@ -15,19 +15,21 @@ from tests.simulation import census
 from tests.simulation.rig import Rig, plan
 from tests.simulation.world import SimCloud, Thing, VirtualClock, World
 from tests.unit.rows import deployment, resource, step
-from tier1_engine import statements
-from tier1_engine.blueprint import ordered
-from tier1_engine.driver import Parts
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
-from tier1_engine.lease import take, this_process
-from tier1_engine.record import Deployment, Resource
-from tier1_engine.rows import RESOURCES, values_of
-from tier1_engine.states import ENDED, Goal, ResourceState, State, StepState
-from tier1_engine.sweep import Ground, Swept, carry_out, survey
-from tier1_engine.sweep_plan import Plan, foreign_reported
-from tier1_engine.sweep_rules import Choice, Place
-from tier1_engine.sweep_survey import Looks
-from tier1_engine.transactions import Transaction
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.plan import ordered
+from tier1_engine.deployment.record import Deployment, Resource
+from tier1_engine.deployment.states import ENDED, Goal, ResourceState, State, StepState
+from tier1_engine.engine.equipment import Parts
+from tier1_engine.store import statements
+from tier1_engine.store.holder import this_process
+from tier1_engine.store.lease import take
+from tier1_engine.store.mapping import RESOURCES, values_of
+from tier1_engine.store.transactions import Transaction
+from tier1_engine.survey.looks import Looks
+from tier1_engine.sweep.plan import Plan, foreign_reported
+from tier1_engine.sweep.rules import Choice
+from tier1_engine.sweep.sweep import Ground, Swept, carry_out, survey
 
 HOUR = timedelta(hours=1)
 NEEDS: dict[str, tuple[str, ...]] = {

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from tests.simulation.world import SimCloud, Thing
-from tier1_engine.kinds import (
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import (
     ABSENT,
     TAG_DATABASE,
     TAG_DEPLOYMENT,
     TAG_RESOURCE,
     Check,
-    Cloud,
     Kind,
     Presence,
     Problem,

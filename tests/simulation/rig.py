@@ -11,15 +11,17 @@ from typing import Any
 from tests.simulation import census
 from tests.simulation.kinds import SimCheck, registry
 from tests.simulation.world import InlinePool, SimCloud, VirtualClock, World
-from tier1_engine import engine
-from tier1_engine.blueprint import Plan, StepPlan, ref
-from tier1_engine.driver import Observer, Parts, Silent, Stop
-from tier1_engine.engine import Ended, Place, Wish
-from tier1_engine.kinds import Registry
-from tier1_engine.pool import Pool
+from tier1_engine.contract.kind import Registry
+from tier1_engine.deployment.creation import Wish
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.plan import Plan, StepPlan, ref
+from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase
+from tier1_engine.engine import engine
+from tier1_engine.engine.engine import Ended
+from tier1_engine.engine.equipment import Observer, Parts, Silent, Stop
+from tier1_engine.engine.pool import Pool
 from tier1_engine.settings import Settings
-from tier1_engine.states import FailureClass, Goal, Mode, Phase
-from tier1_engine.store import Store
+from tier1_engine.store.store import Store
 
 SETTINGS = Settings(
     poll_seconds=1.0, visibility_grace_seconds=20.0, lease_seconds=60.0, call_timeout_seconds=5.0

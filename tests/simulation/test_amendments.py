@@ -10,13 +10,14 @@ import pytest
 from tests.simulation.faults import act, fail
 from tests.simulation.rig import Rig, plan
 from tests.simulation.world import Thing, refused
-from tier1_engine import engine, lease
-from tier1_engine.amendment import REMOVED, Amendment
-from tier1_engine.blueprint import Plan, StepPlan, ref
-from tier1_engine.engine import Ended, Resume
+from tier1_engine.contract.kind import Presence, Problem, Sight
+from tier1_engine.deployment.plan import Plan, StepPlan, ref
+from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
+from tier1_engine.engine import engine
+from tier1_engine.engine.decide.amendment import REMOVED, Amendment
+from tier1_engine.engine.engine import Ended, Resume
 from tier1_engine.errors import Acted, CallError, DrivenByAnother, Refused
-from tier1_engine.kinds import Presence, Problem, Sight
-from tier1_engine.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
+from tier1_engine.store import holder, lease
 
 SHUT = Sight(Presence.BROKEN, problem=Problem("Shut", "it is shut"))
 
@@ -256,7 +257,7 @@ def test_what_was_brought_may_not_change_under_what_stands_on_it(rig: Rig) -> No
 
 def test_somebody_who_drives_it_is_named(rig: Rig, failed_machine: str) -> None:
     """It is a resume like any other."""
-    lease.take(rig.store, failed_machine, lease.this_process(), 60.0, rig.clock)
+    lease.take(rig.store, failed_machine, holder.this_process(), 60.0, rig.clock)
     with pytest.raises(DrivenByAnother):
         mended(rig, failed_machine, plan())
 

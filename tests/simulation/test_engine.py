@@ -5,9 +5,10 @@ from __future__ import annotations
 from tests.simulation.faults import fail, once_each
 from tests.simulation.rig import Rig
 from tests.simulation.world import unknown
-from tier1_engine import engine
-from tier1_engine.decision import Why
-from tier1_engine.states import Goal, ResourceState, State, StepState
+from tier1_engine.cli.screen import outcome
+from tier1_engine.deployment.states import Goal, ResourceState, State, StepState
+from tier1_engine.engine import engine
+from tier1_engine.engine.decide.decision import Why
 
 
 def test_a_deployment_becomes_active(rig: Rig) -> None:
@@ -52,7 +53,7 @@ def test_a_critical_failure_rolls_back(rig: Rig) -> None:
     failure = ended.record.deployment.failure or {}
     assert (failure["step"], failure["code"]) == ("machine", "UnauthorizedOperation")
     assert not rig.world.living()
-    assert engine.exit_code(ended, Goal.ACTIVE) == 3
+    assert outcome.exit_code(ended, Goal.ACTIVE) == 3
 
 
 def test_a_lost_reply_is_adopted(rig: Rig) -> None:

@@ -9,14 +9,23 @@ import pytest
 from tests.simulation.faults import act, break_new, fail
 from tests.simulation.rig import Rig, plan
 from tests.simulation.world import refused, unknown
-from tier1_engine import engine
-from tier1_engine.blueprint import Plan
-from tier1_engine.decision import Why
-from tier1_engine.driver import Stop
-from tier1_engine.engine import Ended, Resume, exit_code
+from tier1_engine.cli.screen.outcome import exit_code
+from tier1_engine.contract.kind import Presence, Problem, Sight
+from tier1_engine.deployment.plan import Plan
+from tier1_engine.deployment.states import (
+    Action,
+    FailureClass,
+    Goal,
+    Outcome,
+    ResourceState,
+    State,
+    StepState,
+)
+from tier1_engine.engine import engine
+from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.engine import Ended, Resume
+from tier1_engine.engine.equipment import Stop
 from tier1_engine.errors import Acted, CallError, Refused
-from tier1_engine.kinds import Presence, Problem, Sight
-from tier1_engine.states import Action, FailureClass, Goal, Outcome, ResourceState, State, StepState
 
 CREATED = ("net", "door-1", "door-2", "disk", "machine")
 BAD = Sight(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500", "GET"))

@@ -9,13 +9,15 @@ import pytest
 
 from tests.simulation.faults import act, fail
 from tests.simulation.rig import Rig
-from tier1_engine import engine, lease
-from tier1_engine.decision import Why
-from tier1_engine.engine import Ended, exit_code
+from tier1_engine.cli.screen.outcome import exit_code
+from tier1_engine.deployment.record import Record
+from tier1_engine.deployment.states import Goal, ResourceState, State
+from tier1_engine.engine import engine
+from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.engine import Ended
 from tier1_engine.errors import DrivenByAnother, LeaseLost, NameInUse, NoSuchDeployment, Refused
-from tier1_engine.record import Record
-from tier1_engine.states import Goal, ResourceState, State
-from tier1_engine.store import Store
+from tier1_engine.store import holder, lease, names
+from tier1_engine.store.store import Store
 
 
 def asks(rig: Rig, id: str, goal: Goal) -> Callable[[], None]:
@@ -128,7 +130,7 @@ def follow(rig: Rig, id: str, goal: Goal, *, waits: Callable[[float], bool]) -> 
 
 
 def held_by_another(rig: Rig, id: str) -> lease.Lease:
-    return lease.take(rig.store, id, lease.this_process(), 60.0, rig.clock)
+    return lease.take(rig.store, id, holder.this_process(), 60.0, rig.clock)
 
 
 def test_a_request_that_nobody_drives_is_driven_by_whoever_asked(rig: Rig) -> None:
@@ -226,23 +228,23 @@ def test_a_name_means_the_living_deployment_else_the_newest(rig: Rig) -> None:
     rig.ask(first, Goal.ROLLED_BACK)
     rig.clock.seconds += 1.0
     second = rig.create()
-    assert engine.find(rig.store, "demo", to_change=True).id == second
+    assert names.find(rig.store, "demo", to_change=True).id == second
     rig.ask(second, Goal.ROLLED_BACK)
-    assert engine.find(rig.store, "demo", to_change=True).id == second
-    assert engine.find(rig.store, first, to_change=True).id == first
+    assert names.find(rig.store, "demo", to_change=True).id == second
+    assert names.find(rig.store, first, to_change=True).id == first
     prefix = next(first[:n] for n in range(1, 13) if not second.startswith(first[:n]))
-    assert engine.find(rig.store, prefix, to_change=True).id == first
+    assert names.find(rig.store, prefix, to_change=True).id == first
 
 
 def test_what_fits_nothing_or_several_is_refused(rig: Rig) -> None:
     """A command that only reads gets the first that fits."""
     with pytest.raises(NoSuchDeployment, match="no deployment demo: see `tier1 list`"):
-        engine.find(rig.store, "demo", to_change=False)
+        names.find(rig.store, "demo", to_change=False)
     first = rig.create()
     second = rig.create(first[:3])
     with pytest.raises(Refused, match="fits several deployments"):
-        engine.find(rig.store, first[:3], to_change=True)
-    assert engine.find(rig.store, first[:3], to_change=False).id == second
+        names.find(rig.store, first[:3], to_change=True)
+    assert names.find(rig.store, first[:3], to_change=False).id == second
 
 
 # --- exit codes

@@ -11,13 +11,14 @@ import pytest
 from tests.simulation.faults import break_new, fail
 from tests.simulation.rig import Rig
 from tests.simulation.world import Thing, World, refused, unknown
-from tier1_engine import engine
-from tier1_engine.decision import Why
-from tier1_engine.engine import Ended, Resume, exit_code
+from tier1_engine.cli.screen.outcome import exit_code
+from tier1_engine.contract.kind import TAG_RESOURCE, Presence, Problem, Sight
+from tier1_engine.deployment.record import Change, Record, Resource
+from tier1_engine.deployment.states import Action, Goal, Outcome, ResourceState, State
+from tier1_engine.engine import engine
+from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.engine import Ended, Resume
 from tier1_engine.errors import Refused
-from tier1_engine.kinds import TAG_RESOURCE, Presence, Problem, Sight
-from tier1_engine.record import Change, Record, Resource
-from tier1_engine.states import Action, Goal, Outcome, ResourceState, State
 
 
 def row(ended: Ended, name: str) -> Resource:

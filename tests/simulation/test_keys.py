@@ -11,11 +11,12 @@ import pytest
 from tests.simulation.faults import act, executed_late, fail
 from tests.simulation.rig import Rig, plan
 from tests.simulation.world import Thing, World, refused, unknown
-from tier1_engine import engine
-from tier1_engine.blueprint import Plan, StepPlan, ref
-from tier1_engine.engine import Ended, exit_code
-from tier1_engine.record import Resource
-from tier1_engine.states import Goal, Mode, Phase, ResourceState, State
+from tier1_engine.cli.screen.outcome import exit_code
+from tier1_engine.deployment.plan import Plan, StepPlan, ref
+from tier1_engine.deployment.record import Resource
+from tier1_engine.deployment.states import Goal, Mode, Phase, ResourceState, State
+from tier1_engine.engine import engine
+from tier1_engine.engine.engine import Ended
 
 
 def resource(ended: Ended, name: str) -> Resource:

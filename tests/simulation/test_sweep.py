@@ -14,16 +14,16 @@ from tests.simulation.estate import HOUR, Estate
 from tests.simulation.faults import act, fail
 from tests.simulation.rig import Rig
 from tests.simulation.world import World, refused, unknown
-from tier1_engine import sweep_store
-from tier1_engine.driver import Stop
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
+from tier1_engine.deployment.record import FOR_EVER
+from tier1_engine.deployment.states import Goal, ResourceState, State
+from tier1_engine.engine.equipment import Stop
 from tier1_engine.errors import CallError, Refused
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
-from tier1_engine.record import FOR_EVER
-from tier1_engine.states import Goal, ResourceState, State
-from tier1_engine.sweep import carry_out, summary
-from tier1_engine.sweep_plan import narrowed, of_plan, read, written
-from tier1_engine.sweep_results import Outcome
-from tier1_engine.sweep_rules import Act, Interrupted
+from tier1_engine.store import sweeps
+from tier1_engine.sweep.outcome import Outcome
+from tier1_engine.sweep.plan import narrowed, of_plan, read, written
+from tier1_engine.sweep.rules import Act, Interrupted
+from tier1_engine.sweep.sweep import carry_out, summary
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_an_old_failure_that_still_owns_something_is_rolled_back(estate: Estate)
     assert not estate.living
     assert (swept.exit_code, swept.counts["marked"], swept.counts["deleted"]) == (0, 3, 3)
     assert summary(swept.counts) == "tier1 sweep: marked=3 deleted=3 skipped=0 remained=0 reported=0"
-    (row,) = sweep_store.history(estate.rig.store, 5)
+    (row,) = sweeps.history(estate.rig.store, 5)
     assert (row.id, row.exit_code, row.deleted, len(row.results)) == (swept.id, 0, 3, 3)
     assert estate.rig.store.load(failed.id).deployment.swept_by == swept.id
 
@@ -197,7 +197,7 @@ def test_what_is_kept_between_mark_and_deletion_is_skipped(estate: Estate) -> No
     """The row is looked at again under its lock."""
     failed = estate.plant()
     plan = estate.mark()
-    sweep_store.protect(
+    sweeps.protect(
         estate.rig.store, failed.id, lambda d: ({"keep_until": FOR_EVER}, "kept"), estate.clock.now()
     )
     assert {r.outcome for r in carry_out(estate.ground, plan).results} == {Outcome.SKIPPED}

@@ -23,12 +23,12 @@ from tests.simulation.rig import Rig
 from tests.simulation.together import together_estate
 from tests.simulation.world import Thing, World, refused, unknown
 from tests.unit.rows import resource
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
+from tier1_engine.deployment.record import FOR_EVER, Deployment
+from tier1_engine.deployment.states import Goal, ResourceState, State
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
-from tier1_engine.record import FOR_EVER, Deployment
-from tier1_engine.states import Goal, ResourceState, State
-from tier1_engine.sweep import Swept
-from tier1_engine.sweep_rules import Interrupted
+from tier1_engine.sweep.rules import Interrupted
+from tier1_engine.sweep.sweep import Swept
 
 LIMIT_HOURS = 24.0
 

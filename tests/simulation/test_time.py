@@ -12,14 +12,16 @@ import pytest
 from tests.simulation.faults import act, fail
 from tests.simulation.rig import Rig
 from tests.simulation.world import SlowPool, World
-from tier1_engine import engine, lease
-from tier1_engine.decision import Why
-from tier1_engine.driver import Stop
-from tier1_engine.engine import exit_code
+from tier1_engine.cli.screen.outcome import exit_code
+from tier1_engine.deployment.record import Change, Record
+from tier1_engine.deployment.states import Goal, Outcome, State, StepState
+from tier1_engine.engine import engine
+from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.equipment import Stop
 from tier1_engine.errors import DatabaseUnavailable, LeaseLost
-from tier1_engine.record import Change, Record
-from tier1_engine.states import Goal, Outcome, State, StepState
-from tier1_engine.store import Store
+from tier1_engine.store import holder as holder_module
+from tier1_engine.store import lease
+from tier1_engine.store.store import Store
 
 
 def sleep(rig: Rig, seconds: float) -> None:
@@ -202,7 +204,7 @@ def test_a_driver_that_was_replaced_writes_nothing_and_leaves_the_new_lease_alon
 
     def sleep_and_be_replaced() -> None:
         rig.clock.seconds += 1000.0
-        new.append(lease.take(rig.store, id, lease.this_process(), 60.0, rig.clock))
+        new.append(lease.take(rig.store, id, holder_module.this_process(), 60.0, rig.clock))
 
     rig.world.after.append(act("create", "net", sleep_and_be_replaced))
     with pytest.raises(LeaseLost, match="changes nothing more"):
@@ -222,7 +224,7 @@ def test_a_driver_that_was_replaced_while_it_only_waited_notices(rig: Rig) -> No
 
     def replaced() -> None:
         rig.clock.seconds += 61.0
-        lease.take(rig.store, id, lease.this_process(), 60.0, rig.clock)
+        lease.take(rig.store, id, holder_module.this_process(), 60.0, rig.clock)
 
     rig.clock.after(100.0, replaced)
     with pytest.raises(LeaseLost):

@@ -19,25 +19,24 @@ from tests.simulation.estate import Estate
 from tests.simulation.kinds import SimCheck, SimKind
 from tests.simulation.rig import SETTINGS, Rig
 from tests.simulation.world import SimCloud, Thing, VirtualClock, World
-from tier1_engine.aws_together import LISTINGS, Listing, Together
-from tier1_engine.driver import Parts
-from tier1_engine.kinds import (
+from tier1_engine.aws.together import LISTINGS, Listing, Together
+from tier1_engine.aws.words import tag_dict, tag_filters, tag_list
+from tier1_engine.contract.cloud import Cloud, Permit
+from tier1_engine.contract.kind import (
     ABSENT,
     TAG_DATABASE,
     TAG_DEPLOYMENT,
     TAG_RESOURCE,
-    Cloud,
     Kind,
     Presence,
     Registry,
     Sight,
     Target,
 )
-from tier1_engine.permits import Permit
-from tier1_engine.resources._shared import tag_dict, tag_filters, tag_list
-from tier1_engine.sweep import Ground
-from tier1_engine.sweep_rules import Place
-from tier1_engine.sweep_survey import Looks
+from tier1_engine.deployment.place import Place
+from tier1_engine.engine.equipment import Parts
+from tier1_engine.survey.looks import Looks
+from tier1_engine.sweep.sweep import Ground
 
 QUIET_SECONDS = 0.004
 """Real ones, in which those who ask meet."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tier1_engine.contract.cloud import Permit
+from tier1_engine.contract.kind import TAG_RESOURCE
+from tier1_engine.engine.pool import Call
+from tier1_engine.engine.protocol.assignment import Answer
 from tier1_engine.errors import Acted, CallError
-from tier1_engine.kinds import TAG_RESOURCE
-from tier1_engine.permits import Permit
-from tier1_engine.pool import Call
-from tier1_engine.runner import Answer
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 

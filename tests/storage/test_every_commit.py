@@ -18,7 +18,7 @@ from tests.crash.life import LIVES, WAYS_OUT, Stage, check
 from tests.crash.process import Killer
 from tests.crash.test_matrix import told
 from tier1_engine.errors import DatabaseUnavailable
-from tier1_engine.store import Store
+from tier1_engine.store.store import Store
 
 BEFORE, AFTER = "before commit", "after commit"
 LATE = 3.0

@@ -22,10 +22,10 @@ from tests.crash.process import CHANGING, EXECUTED
 from tests.crash.test_matrix import told
 from tests.simulation.databases import make_pages_small
 from tests.simulation.world import World
-from tier1_engine import driver
+from tier1_engine.engine import driver
 from tier1_engine.errors import DatabaseUnavailable
-from tier1_engine.store import Store
-from tier1_engine.transactions import Transaction
+from tier1_engine.store.store import Store
+from tier1_engine.store.transactions import Transaction
 
 BUSY_MILLISECONDS = 1
 """How long SQLite really waits for a lock, instead of `database.BUSY_SECONDS`."""

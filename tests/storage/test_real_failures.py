@@ -24,10 +24,10 @@ from sqlalchemy import event
 from tests import postgres_keeper as keeper
 from tests.crash.life import LIVES, WAYS_OUT, Stage, check
 from tests.simulation.faults import act
-from tier1_engine import database
 from tier1_engine.errors import DatabaseUnavailable
-from tier1_engine.sqlite_file import log_of
-from tier1_engine.store import Store
+from tier1_engine.store import database, schema
+from tier1_engine.store.sqlite_file import log_of
+from tier1_engine.store.store import Store
 
 SMALL = "1M"
 SEEN_SECONDS = 20.0
@@ -253,7 +253,7 @@ def server() -> Iterator[Server]:
 @contextmanager
 def stored_on(url: str) -> Iterator[Store]:
     engine = database.connect(url)
-    database.upgrade(engine)
+    schema.upgrade(engine)
     engine.dispose()
     store = Store.open(url)
     try:

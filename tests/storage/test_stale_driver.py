@@ -18,12 +18,13 @@ import pytest
 
 from tests.storage.test_real_failures import SEEN_SECONDS, until_somebody_waits
 from tests.unit.rows import AT, SteppedClock, driven
-from tier1_engine import store
+from tier1_engine.deployment.record import Note, StepSet
 from tier1_engine.errors import LeaseLost
-from tier1_engine.fence import check_fence
-from tier1_engine.lease import take, this_process
-from tier1_engine.record import Note, StepSet
-from tier1_engine.store import Store
+from tier1_engine.store import store
+from tier1_engine.store.fence import check_fence
+from tier1_engine.store.holder import this_process
+from tier1_engine.store.lease import take
+from tier1_engine.store.store import Store
 
 LONG_AFTER = 10_000.0
 LOOK_SECONDS = 0.5

@@ -6,7 +6,7 @@ Loading moto takes seconds, and emptying it half a second. Here one process load
 is a fork of that. A fork that has served stops when it gets SIGUSR1, and can be forked from in its turn:
 so a test begins with a stack that stands already. All of them listen on one port, one at a time.
 
-Owns these processes and their end. What AWS does is `tier1_engine.sandbox.local`'s, as in `sandbox start`.
+Owns these processes and their end. What AWS does is `tier1_engine.sandbox.process.local`'s, as in `sandbox start`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tier1_engine.sandbox.control import controlled
-from tier1_engine.sandbox.local import LocalAws, draw_seed, new_world, plain, strict
-from tier1_engine.sandbox.serve import identified
-from tier1_engine.sandbox.state import Record, process_started, write
+from tier1_engine.sandbox.process.control import controlled
+from tier1_engine.sandbox.process.local import LocalAws, draw_seed, new_world, plain, strict
+from tier1_engine.sandbox.process.serve import identified
+from tier1_engine.sandbox.process.state import Record, process_started, write
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

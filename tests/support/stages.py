@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.census import of_sandbox
 from tests.support.forked_aws import ForkedAws
-from tier1_engine.sandbox import remote
+from tier1_engine.sandbox.process import remote
 
 FOLDER = "{folder}"
 SETTINGS = ("AWS_", "TIER1_", "MOTO_")

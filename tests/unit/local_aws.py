@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from tier1_engine.sandbox import region
-from tier1_engine.sandbox.late import never
-from tier1_engine.sandbox.local import LocalAws, new_world, strict
+from tier1_engine.sandbox.process import region
+from tier1_engine.sandbox.process.late import never
+from tier1_engine.sandbox.process.local import LocalAws, new_world, strict
 from tier1_engine.sandbox.world import Speed
 
 REGION = "us-east-1"

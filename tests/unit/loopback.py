@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tier1_engine.aws import AwsSession
+from tier1_engine.aws.session import AwsSession
+from tier1_engine.contract.cloud import AlwaysPermitted
 from tier1_engine.errors import CallError
-from tier1_engine.permits import AlwaysPermitted
 
 BUDGET_SECONDS = 5.0
 Respond = Callable[[socket.socket], None]

@@ -17,7 +17,7 @@ import tier1_engine
 
 PACKAGE = Path(tier1_engine.__file__).parent
 CALLING = ("read", "change", "pages", "call")
-WHERE = ("aws.py", "resources/*.py", "checks/*.py", "blueprints/*.py")
+WHERE = ("aws/session.py", "aws/console_output.py", "resources/*.py", "checks/*.py", "blueprints/**/*.py")
 
 
 @cache

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tier1_engine.lease import Holder, Lease, take, this_process
-from tier1_engine.record import Deployment, Record, Resource, Step
-from tier1_engine.states import FailureClass, Goal, Mode, Phase, ResourceState, State
-from tier1_engine.store import Store
+from tier1_engine.deployment.record import Deployment, Record, Resource, Step
+from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State
+from tier1_engine.store.holder import Holder, this_process
+from tier1_engine.store.lease import Lease, take
+from tier1_engine.store.store import Store
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -17,10 +17,10 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 from moto import mock_aws
 
-from tier1_engine.aws import AwsSession
+from tier1_engine.aws.session import AwsSession
+from tier1_engine.contract.cloud import AlwaysPermitted, Cloud
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Target
 from tier1_engine.errors import Acted, CallError
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Cloud, Target
-from tier1_engine.permits import AlwaysPermitted
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import importlib
 
-from tier1_engine.kinds import Check
-from tier1_engine.resources import instances_in
+from tier1_engine.contract.discovery import instances_in
+from tier1_engine.contract.kind import Check
 
 
 def discover() -> dict[str, Check]:

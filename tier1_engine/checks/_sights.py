@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tier1_engine.kinds import CONSOLE_FACT, Presence, Problem, Sight
+from tier1_engine.contract.kind import CONSOLE_FACT, Presence, Problem, Sight
 
 PASSED = Sight(Presence.READY)
 

@@ -10,13 +10,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tier1_engine import userdata
+from tier1_engine.aws.console_output import console_output
+from tier1_engine.aws.times import iso_8601
+from tier1_engine.aws.words import is_unsupported
+from tier1_engine.boot import userdata
 from tier1_engine.checks._sights import PASSED, failed, unknown, waiting
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import Check, Sight
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import Check, Cloud, Sight
-from tier1_engine.resources._console_output import console_output
-from tier1_engine.resources._shared import is_unsupported
-from tier1_engine.resources._time import iso_8601
 
 CONSOLE_LINES = 40
 """What is kept of the console with the failure, up to its mark: enough for the command that failed."""

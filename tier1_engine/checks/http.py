@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from tier1_engine.checks._addresses import filled
 from tier1_engine.checks._sights import PASSED, reason, waiting
-from tier1_engine.kinds import Check, Cloud, Sight
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import Check, Sight
 
 LOOK_SECONDS = 5.0
 """Connecting and waiting for the status line together; a server that drips cannot stretch it."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tier1_engine.aws.words import is_unsupported
 from tier1_engine.checks._sights import PASSED, failed, unknown, waiting
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import Check, Sight
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import Check, Cloud, Sight
-from tier1_engine.resources._shared import is_unsupported
 
 OPERATION = "DescribeInstanceStatus"
 OK = "ok"

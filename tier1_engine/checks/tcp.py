@@ -8,7 +8,8 @@ from typing import Any
 
 from tier1_engine.checks._addresses import filled
 from tier1_engine.checks._sights import PASSED, reason, waiting
-from tier1_engine.kinds import Check, Cloud, Sight
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import Check, Sight
 
 CONNECT_SECONDS = 5.0
 

@@ -18,7 +18,7 @@ from types import TracebackType
 
 import typer
 
-from tier1_engine.cli.streams import say
+from tier1_engine.cli.screen.streams import complain
 from tier1_engine.errors import CallError, Interrupted, Tier1Error
 from tier1_engine.settings import state_directory
 
@@ -33,7 +33,7 @@ def boundary() -> Iterator[None]:
     try:
         yield
     except CallError as error:
-        from tier1_engine.cli.refusals import of_call
+        from tier1_engine.compose.refusals import of_call
 
         refusal = of_call(error, endpoint="")
         complain(str(refusal))
@@ -44,12 +44,6 @@ def boundary() -> Iterator[None]:
     except (KeyboardInterrupt, typer.Abort) as stop:
         complain("Stopped by a signal: what was begun is on record, see `tier1 list`.")
         raise typer.Exit(Interrupted.exit_code) from stop
-
-
-def complain(text: str) -> None:
-    """Say what went wrong, a line for each thing."""
-    for line in text.splitlines():
-        say(f"tier1: {line}")
 
 
 def report_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -13,9 +13,9 @@ import typer
 from typer.core import TyperGroup
 
 from tier1_engine import __version__
-from tier1_engine.cli import main_sweep
 from tier1_engine.cli.boundary import boundary, install_hook
-from tier1_engine.cli.declared import (
+from tier1_engine.cli.declare import sweep
+from tier1_engine.cli.declare.declared import (
     LogFileOption,
     OutputOption,
     Reference,
@@ -25,10 +25,10 @@ from tier1_engine.cli.declared import (
     listening,
     reading,
 )
-from tier1_engine.cli.main_sandbox import sandbox
+from tier1_engine.cli.declare.sandbox import sandbox
 from tier1_engine.cli.options import ExportOutput, GuideOutput, LogOutput, OnRecoverable, Output
-from tier1_engine.cli.streams import fill
-from tier1_engine.states import State
+from tier1_engine.cli.screen.streams import fill
+from tier1_engine.deployment.states import State
 
 
 class Commands(TyperGroup):
@@ -103,10 +103,10 @@ def deploy(
     if dry_run and log_file is not None:
         raise typer.BadParameter("--log-file is for what is driven; a dry run drives nothing.")
     if dry_run:
-        from tier1_engine.cli import dry_run as plan_only
+        from tier1_engine.cli.commands import dry_run as plan_only
 
         end(plan_only.run(spec, name=name, rollback=not no_rollback, output=output))
-    from tier1_engine.cli import deploy as command
+    from tier1_engine.cli.commands import deploy as command
 
     end(
         command.run(
@@ -145,8 +145,8 @@ def resume(
         raise typer.BadParameter("--retry, --continue and --rollback exclude each other: give one.")
     if spec is not None and not retry:
         raise typer.BadParameter("--spec goes with --retry only: the stored plan counts everywhere else.")
-    from tier1_engine.cli import resume as command
-    from tier1_engine.engine import Resume
+    from tier1_engine.cli.commands import resume as command
+    from tier1_engine.engine.engine import Resume
 
     ways = {Resume.RETRY: retry, Resume.CONTINUE: go_on, Resume.ROLL_BACK: rollback}
     how = next((way for way, given in ways.items() if given), Resume.GO_ON)
@@ -181,11 +181,15 @@ def _back(
     goal: str, id: str, retain: list[str] | None, yes: bool, log_file: Path | None, output: Output
 ) -> NoReturn:
     signals = listening()
-    from tier1_engine.cli import back
-    from tier1_engine.states import Goal
+    from tier1_engine.cli.commands import teardown
+    from tier1_engine.deployment.states import Goal
 
     wanted = Goal(goal)
-    end(back.run(id, wanted, retain=retain or (), yes=yes, log_file=log_file, output=output, signals=signals))
+    end(
+        teardown.run(
+            id, wanted, retain=retain or (), yes=yes, log_file=log_file, output=output, signals=signals
+        )
+    )
 
 
 @app.command("list", epilog="Example: tier1 list --failed --limit 10")
@@ -205,8 +209,8 @@ def list_(
 ) -> None:
     """List deployments, newest first: state, reason of failure, what is left, since when, who drives."""
     reading()
-    from tier1_engine.cli import list_ as command
-    from tier1_engine.cli.deployments import Wanted
+    from tier1_engine.cli.commands import list_ as command
+    from tier1_engine.compose.reading import Wanted
 
     end(command.run(Wanted(tuple(state or ()), failed, limit), output, watch=watch))
 
@@ -224,7 +228,7 @@ def show(
     reading()
     if spec and (watch or output is not Output.TABLE):
         raise typer.BadParameter("--spec prints YAML, once: it goes with neither --watch nor -o.")
-    from tier1_engine.cli import show as command
+    from tier1_engine.cli.commands import show as command
 
     if spec:
         end(command.spec(id))
@@ -255,7 +259,7 @@ def log(
     reading()
     if console and (failed or follow or since is not None or resource is not None):
         raise typer.BadParameter("--console goes only with -o.")
-    from tier1_engine.cli import log as command
+    from tier1_engine.cli.commands import log as command
 
     if console:
         end(command.console(id, output))
@@ -274,20 +278,20 @@ def guide(
 ) -> None:
     """Say what happened, what is safe, what it costs, and the commands that mend or remove it."""
     reading()
-    from tier1_engine.cli import guide as command
+    from tier1_engine.cli.commands import guide as command
 
     end(command.run(id, output))
 
 
-app.command(epilog="Example: tier1 sweep --orphans --dry-run --save plan.json")(main_sweep.sweep)
-app.command(epilog="Example: tier1 keep ai-stack --until 7d")(main_sweep.keep)
-app.command(epilog="Example: tier1 extend ai-stack 24h")(main_sweep.extend)
+app.command(epilog="Example: tier1 sweep --orphans --dry-run --save plan.json")(sweep.sweep)
+app.command(epilog="Example: tier1 keep ai-stack --until 7d")(sweep.keep)
+app.command(epilog="Example: tier1 extend ai-stack 24h")(sweep.extend)
 
 
 @db.command(epilog="Example: TIER1_DATABASE_URL=postgresql://tier1@db/tier1 tier1 db upgrade")
 def upgrade() -> None:
     """Bring the schema to the one that this program knows."""
-    from tier1_engine.cli import db as command
+    from tier1_engine.cli.commands import db as command
 
     end(command.upgrade())
 
@@ -295,7 +299,7 @@ def upgrade() -> None:
 @db.command(epilog="Example: tier1 db current")
 def current(output: OutputOption = Output.TABLE) -> None:
     """Print the schema that the database has, and the one that this program knows."""
-    from tier1_engine.cli import db as command
+    from tier1_engine.cli.commands import db as command
 
     end(command.current(output))
 
@@ -307,7 +311,7 @@ def export(
     ] = ExportOutput.JSON,
 ) -> None:
     """Print everything as JSON, with user data and secrets masked."""
-    from tier1_engine.cli import db as command
+    from tier1_engine.cli.commands import db as command
 
     end(command.export())
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from tier1_engine.errors import Interrupted
 
 if TYPE_CHECKING:
-    from tier1_engine.driver import Stop
+    from tier1_engine.engine.equipment import Stop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tier1_engine import prices
+from tier1_engine.deployment.record import Resource
 from tier1_engine.guidance.advice import Advice, looks_of, of_failure, of_resource
 from tier1_engine.guidance.lines import Command, signing_in
 from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story
 from tier1_engine.guidance.telling import cost, safe, told
 from tier1_engine.guidance.ways import Way, by_hand, ways
-from tier1_engine.record import Resource
+from tier1_engine.views import prices
 
 
 @dataclass(frozen=True, slots=True)

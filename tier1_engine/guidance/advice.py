@@ -14,15 +14,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tier1_engine import userdata
-from tier1_engine.error_codes import About
-from tier1_engine.failures import about_of
+from tier1_engine.boot import userdata
+from tier1_engine.contract.kind import CONSOLE_FACT
+from tier1_engine.deployment.record import Resource
+from tier1_engine.failures.codes import about_of
+from tier1_engine.failures.final_codes import About
 from tier1_engine.guidance import catalogue_ec2, catalogue_services, catalogue_stack, quotas
 from tier1_engine.guidance.lines import Command, flags, quota_lines, typed, worded
 from tier1_engine.guidance.remedies import Catalogue, Remedy, remedy_of
 from tier1_engine.guidance.story import WORDS, Story
-from tier1_engine.kinds import CONSOLE_FACT
-from tier1_engine.record import Resource
 
 CATALOGUE: Catalogue = {
     **catalogue_ec2.CATALOGUE,

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
 
-from tier1_engine.error_codes import About
-from tier1_engine.failures import about_of
+from tier1_engine.failures.codes import about_of
+from tier1_engine.failures.final_codes import About
 
 
 @dataclass(frozen=True, slots=True)

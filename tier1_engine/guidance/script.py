@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from tier1_engine.failures import SERVER_CODES, THROTTLE_CODES
+from tier1_engine.contract.kind import Kind
+from tier1_engine.contract.manual import Recipe
+from tier1_engine.deployment.record import Resource
+from tier1_engine.failures.codes import SERVER_CODES, THROTTLE_CODES
 from tier1_engine.guidance.lines import flags, is_local
 from tier1_engine.guidance.story import Situation, Story
 from tier1_engine.guidance.ways import settling
-from tier1_engine.kinds import Kind, Recipe
-from tier1_engine.record import Resource
 
 
 def script(story: Story) -> str:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tier1_engine import openings
-from tier1_engine.failures import BLOCKED_CODES
-from tier1_engine.intent import target_of
-from tier1_engine.kinds import Check, Kind, Target
-from tier1_engine.record import Attempt, Deployment, Record, Resource, Step
-from tier1_engine.states import ENDED, FailureClass, Goal, Phase, State
-from tier1_engine.views import interrupted, left, retained
+from tier1_engine.contract.kind import Check, Kind, Target
+from tier1_engine.contract.target import target_of
+from tier1_engine.deployment import standing
+from tier1_engine.deployment.record import Attempt, Deployment, Record, Resource, Step
+from tier1_engine.deployment.standing import interrupted, left, retained
+from tier1_engine.deployment.states import ENDED, FailureClass, Goal, Phase, State
+from tier1_engine.failures.codes import BLOCKED_CODES
 
 
 class Situation(StrEnum):
@@ -83,7 +83,7 @@ class Story:
     @property
     def may_continue(self) -> bool:
         """Whether `resume --continue` would be taken."""
-        return self.situation is Situation.UNDECIDED and openings.why_not_without(self.record) is None
+        return self.situation is Situation.UNDECIDED and standing.why_not_without(self.record) is None
 
     @property
     def blocked_by(self) -> Attempt | None:

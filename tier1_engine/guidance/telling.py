@@ -5,9 +5,9 @@ Owns the sentences about a deployment as a whole; every one is a fact of the rec
 
 from __future__ import annotations
 
-from tier1_engine import prices
+from tier1_engine.deployment.states import Goal, State
 from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story
-from tier1_engine.states import Goal, State
+from tier1_engine.views import prices
 
 
 def told(story: Story) -> str:

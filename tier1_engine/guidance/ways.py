@@ -10,11 +10,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tier1_engine.contract.manual import Recipe
+from tier1_engine.deployment.record import Resource
+from tier1_engine.deployment.states import ResourceState
 from tier1_engine.guidance.lines import Command, flags, typed, until_gone, until_taken
 from tier1_engine.guidance.story import Situation, Story
-from tier1_engine.kinds import Recipe
-from tier1_engine.record import Resource
-from tier1_engine.states import ResourceState
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tier1_engine.kinds import (
+from tier1_engine.aws.words import ANY, aws, carries
+from tier1_engine.contract.kind import (
     IAM_PATH,
     TAG_DATABASE,
     TAG_DEPLOYMENT,
@@ -18,7 +19,6 @@ from tier1_engine.kinds import (
     Sight,
     Target,
 )
-from tier1_engine.resources._shared import ANY, aws, carries
 
 NAME_LIMIT_CHARACTERS = 64
 """Of a role (iam model of botocore, roleNameType); a profile's is 128, and the same name serves both."""

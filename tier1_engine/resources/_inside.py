@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tier1_engine.aws.words import carries, tag_dict
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Target
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import TAG_DATABASE, TAG_DEPLOYMENT, Cloud, Target
 from tier1_engine.resources._efs import MOUNT_TARGET_NOT_FOUND
-from tier1_engine.resources._shared import carries, tag_dict
 
 IAM_ACTIONS = (
     "ec2:DescribeInstances",

@@ -8,21 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tier1_engine.aws.times import iso_8601
+from tier1_engine.aws.words import arn, aws, carries, console, part, proof, tag_dict, tag_list, tagged_query
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import ABSENT, TAG_RESOURCE, Kind, Presence, Problem, Sight, Target
+from tier1_engine.contract.manual import Recipe
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, TAG_RESOURCE, Cloud, Kind, Presence, Problem, Recipe, Sight, Target
 from tier1_engine.resources import _efs
-from tier1_engine.resources._shared import (
-    arn,
-    aws,
-    carries,
-    console,
-    part,
-    proof,
-    tag_dict,
-    tag_list,
-    tagged_query,
-)
-from tier1_engine.resources._time import iso_8601
 
 USABLE_STATES = frozenset({"available", "updating"})
 """A file system that the user brought can be mounted in these; `updating` changes its throughput."""

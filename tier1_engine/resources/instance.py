@@ -12,11 +12,9 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Recipe, Sight, Target
-from tier1_engine.resources import instance_request
-from tier1_engine.resources._console_output import console_output
-from tier1_engine.resources._shared import (
+from tier1_engine.aws.console_output import console_output
+from tier1_engine.aws.times import iso_8601
+from tier1_engine.aws.words import (
     arn,
     aws,
     carries,
@@ -27,7 +25,11 @@ from tier1_engine.resources._shared import (
     tag_dict,
     tag_filters,
 )
-from tier1_engine.resources._time import iso_8601
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import ABSENT, Kind, Presence, Problem, Sight, Target
+from tier1_engine.contract.manual import Recipe
+from tier1_engine.errors import CallError
+from tier1_engine.resources import instance_request
 
 NOT_FOUND = "InvalidInstanceID.NotFound"
 CONSOLE_LIMIT_CHARACTERS = 65_536

@@ -8,22 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tier1_engine.aws.times import iso_8601
+from tier1_engine.aws.words import aws, console, part, partition, proof, tag_dict, tag_list
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Presence, Problem, Sight, Target
+from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.errors import CallError
-from tier1_engine.kinds import (
-    ABSENT,
-    IAM_PATH,
-    Cloud,
-    Freeing,
-    Kind,
-    Presence,
-    Problem,
-    Recipe,
-    Sight,
-    Target,
-)
 from tier1_engine.resources import _iam
-from tier1_engine.resources._shared import aws, console, part, partition, proof, tag_dict, tag_list
-from tier1_engine.resources._time import iso_8601
 
 ROLE = "role"
 

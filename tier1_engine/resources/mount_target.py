@@ -11,30 +11,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tier1_engine.errors import CallError
-from tier1_engine.kinds import (
+from tier1_engine.aws.words import arn, aws, carries, console, is_unsupported, part, tag_dict, tag_filters
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import (
     ABSENT,
     DEAD,
     TAG_DATABASE,
     TAG_DEPLOYMENT,
-    Cloud,
     Kind,
     Presence,
-    Recipe,
     Sight,
     Target,
 )
+from tier1_engine.contract.manual import Recipe
+from tier1_engine.errors import CallError
 from tier1_engine.resources import _efs
-from tier1_engine.resources._shared import (
-    arn,
-    aws,
-    carries,
-    console,
-    is_unsupported,
-    part,
-    tag_dict,
-    tag_filters,
-)
 
 INCORRECT_STATE = "IncorrectMountTargetState"
 """Asked for the groups of a mount target whose network interface is not made yet, or is gone."""

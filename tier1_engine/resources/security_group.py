@@ -14,20 +14,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
-from tier1_engine.errors import CallError
-from tier1_engine.kinds import (
-    ABSENT,
-    TAG_DATABASE,
-    TAG_DEPLOYMENT,
-    Cloud,
-    Freeing,
-    Kind,
-    Presence,
-    Recipe,
-    Sight,
-    Target,
-)
-from tier1_engine.resources._shared import (
+from tier1_engine.aws.words import (
     arn,
     aws,
     carries,
@@ -40,6 +27,10 @@ from tier1_engine.resources._shared import (
     tag_filters,
     tag_specifications,
 )
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import ABSENT, TAG_DATABASE, TAG_DEPLOYMENT, Kind, Presence, Sight, Target
+from tier1_engine.contract.manual import Freeing, Recipe
+from tier1_engine.errors import CallError
 
 NOT_FOUND = "InvalidGroup.NotFound"
 ALREADY_ALLOWED = "InvalidPermission.Duplicate"

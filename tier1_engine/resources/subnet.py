@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tier1_engine.errors import CallError
-from tier1_engine.kinds import ABSENT, Cloud, Kind, Presence, Problem, Recipe, Sight, Target
-from tier1_engine.resources import _inside
-from tier1_engine.resources._shared import (
+from tier1_engine.aws.words import (
     arn,
     aws,
     carries,
@@ -24,6 +21,11 @@ from tier1_engine.resources._shared import (
     tag_filters,
     tag_specifications,
 )
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import ABSENT, Kind, Presence, Problem, Sight, Target
+from tier1_engine.contract.manual import Recipe
+from tier1_engine.errors import CallError
+from tier1_engine.resources import _inside
 
 NOT_FOUND = "InvalidSubnetID.NotFound"
 # Source: SubnetState in the EC2 model. An endpoint that leaves it out has a subnet that can be used.

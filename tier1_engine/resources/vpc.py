@@ -8,21 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tier1_engine.errors import CallError
-from tier1_engine.kinds import (
-    ABSENT,
-    TAG_DATABASE,
-    TAG_DEPLOYMENT,
-    Cloud,
-    Kind,
-    Presence,
-    Problem,
-    Recipe,
-    Sight,
-    Target,
-)
-from tier1_engine.resources import _inside
-from tier1_engine.resources._shared import (
+from tier1_engine.aws.words import (
     arn,
     aws,
     carries,
@@ -35,6 +21,20 @@ from tier1_engine.resources._shared import (
     tag_filters,
     tag_specifications,
 )
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import (
+    ABSENT,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    Kind,
+    Presence,
+    Problem,
+    Sight,
+    Target,
+)
+from tier1_engine.contract.manual import Recipe
+from tier1_engine.errors import CallError
+from tier1_engine.resources import _inside
 
 NOT_FOUND = "InvalidVpcID.NotFound"
 # What is wanted of a VPC: the attribute to ask for, the member that answers and sets it.

@@ -1,6 +1,6 @@
 """The local AWS for rehearsals: start it, stop it, ask after it."""
 
-from tier1_engine.sandbox.server import start, status, stop
-from tier1_engine.sandbox.state import Options, Status
+from tier1_engine.sandbox.process.server import start, status, stop
+from tier1_engine.sandbox.process.state import Options, Status
 
 __all__ = ["Options", "Status", "start", "status", "stop"]

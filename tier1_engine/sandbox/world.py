@@ -14,10 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from tier1_engine.sandbox.scenario import ByHand
+from typing import Final
 
 
 class Speed(StrEnum):
@@ -129,3 +126,26 @@ class World:
             KeyError: no figure has this name.
         """
         return self.dice.seconds(name, self.figures[name])
+
+
+class Deed(StrEnum):
+    """What somebody does by hand. Each bears on the newest such object of a deployment in the region."""
+
+    TERMINATE_INSTANCE = "TerminateInstances"
+    DELETE_MOUNT_TARGET = "DeleteMountTarget"
+    DELETE_FILE_SYSTEM = "DeleteFileSystem"
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Something that somebody else does meanwhile.
+
+    Attributes:
+        after: the operation after which it is done: at once when AWS has acted, before it answers.
+        do: what is done.
+        seen: after how many such calls that succeeded; it is done once.
+    """
+
+    after: str
+    do: Deed
+    seen: int = 1

@@ -1,0 +1,112 @@
+"""What a rehearsal says: on the way, in its tables, and as its exit code."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from tier1_engine.cli.commands import rehearse
+from tier1_engine.cli.screen.render.rehearsal import census, table
+from tier1_engine.sandbox.census import Thing
+from tier1_engine.sandbox.faults.scenario import Scenario
+from tier1_engine.sandbox.rehearsal.rehearsal import Played
+
+GOOD = Played("capacity", "active", 0, 2415.9, 84, 13)
+WRONG = Played(
+    "permission", "active", None, 61, 12, 1, unexpected=("exit code 0 instead of 3",), logs=Path("/k")
+)
+LEFT = Played(
+    "quota-vpc", "rolled_back", 3, 61, 12, 0, remains=(Thing("vpc", "vpc-1", "r"),), logs=Path("/k")
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class TestTheExitCode:
+    def test_it_is_0_when_every_day_ended_as_its_file_says(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert rehearse.judge([GOOD, GOOD]) == 0
+        assert capsys.readouterr().err == ""
+
+    def test_it_is_4_when_one_ended_otherwise(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Each sentence is said, and where all of it can be read."""
+        assert rehearse.judge([GOOD, WRONG]) == 4
+        assert capsys.readouterr().err.splitlines() == [
+            "tier1: permission: exit code 0 instead of 3.",
+            "tier1: permission: its spec, database, calls and all that was said are in /k",
+        ]
+
+    def test_it_is_5_when_something_was_left_of_a_day_that_went_well(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Also beside one that ended otherwise; what is left is named."""
+        assert rehearse.judge([LEFT, WRONG]) == 5
+        assert "tier1: quota-vpc: 1 objects were left at the end: vpc vpc-1." in capsys.readouterr().err
+
+    def test_what_an_end_left_that_was_not_expected_is_4(self) -> None:
+        """Nobody ran the commands that would have ended it."""
+        both = Played("x", "active", 0, 1, 1, 1, unexpected=("a",), remains=LEFT.remains, logs=Path("/k"))
+        assert rehearse.judge([both]) == 4
+
+
+class TestTheTables:
+    def test_a_rehearsal_is_a_line_for_each_day(self) -> None:
+        text = table([GOOD.to_json(), WRONG.to_json(), LEFT.to_json()])
+        assert text.splitlines() == [
+            "SCENARIO    OUTCOME      EXIT  AWS TIME  CALLS  LEFT  AS EXPECTED",
+            "capacity    active          0   40m 15s     84    13  yes",
+            "permission  active          -    1m 01s     12     1  NO",
+            "quota-vpc   rolled_back     3    1m 01s     12     0  NO",
+        ]
+
+    def test_a_census_says_what_is_whose_and_what_is_aws_s_own(self) -> None:
+        """Control characters in a name do not reach the terminal."""
+        things = [
+            Thing("vpc", "vpc-1", "us-east-1", "available", "d1", "r1", "mine\x1b[2J"),
+            Thing("volume", "vol-1", "us-east-1", part_of="i-1"),
+            Thing("vpc", "vpc-2", "us-east-1", "available", default=True),
+        ]
+        assert census([one.to_json() for one in things]).splitlines() == [
+            "KIND    ID     STATE      DEPLOYMENT  NAME      REGION",
+            "vpc     vpc-1  available  d1          mine [2J  us-east-1",
+            "volume  vol-1  -          -           -         us-east-1  with i-1",
+            "vpc     vpc-2  available  -           -         us-east-1  default VPC",
+            "2 objects, and 1 of the default VPC",
+        ]
+
+    def test_an_empty_census_says_so(self) -> None:
+        assert census([]) == "Nothing exists: nobody has used it yet."
+
+
+class TestProgress:
+    def play(self) -> None:
+        with rehearse.Progress(2) as progress:
+            progress.began(Scenario("capacity", "No capacity", ""))
+            progress.began(Scenario("permission", "No permission", ""))
+            progress.ended(GOOD)
+            progress.ended(WRONG)
+
+    def test_without_a_terminal_it_is_plain_lines(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.play()
+        assert capsys.readouterr().err.splitlines() == [
+            "capacity: No capacity",
+            "permission: No permission",
+            "capacity: active, exit code 0, as expected (1 of 2)",
+            "permission: active, exit code None, NOT as expected (2 of 2)",
+        ]
+
+    def test_on_a_terminal_one_line_shows_what_is_played(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is drawn over, and gone at the end."""
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        self.play()
+        drawn = terminal.getvalue().split("\r\x1b[K")
+        assert "0 of 2 played; now capacity, permission" in drawn
+        assert "1 of 2 played; now permission" in drawn
+        assert drawn[-1] == ""

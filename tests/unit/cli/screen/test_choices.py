@@ -1,0 +1,138 @@
+"""The choices after a failure: what each line says it will do here, and what may be typed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.rows import AT, deployment, resource, step
+from tier1_engine.cli.screen import choices
+from tier1_engine.deployment.record import Attempt, Record
+from tier1_engine.deployment.states import Action, FailureClass, Outcome, ResourceState, State, StepState
+from tier1_engine.engine.engine import Resume
+
+FAILURE = {
+    "step": "door",
+    "class": "recoverable",
+    "code": "Shut",
+    "message": "It is shut.\nSee http://me:hidden@here/.\x1b[31m",
+    "operation": "LookAtDoor",
+    "request_id": "req-1",
+    "at": AT.isoformat(),
+}
+MACHINE = {"candidates": [{"type": "t3.medium"}], "root_volume_gib": 30}
+
+
+def record(error_class: str = "recoverable", **values: Any) -> Record:
+    """A machine that stands, and a door that failed."""
+    whole = deployment(state=State.FAILED, failure={**FAILURE, "class": error_class}, **values)
+    error = {**FAILURE, "class": error_class}
+    steps = [
+        step("machine", state=StepState.DONE, finished_at=AT),
+        step("door", position=1, state=StepState.FAILED, finished_at=AT, error=error, needs=("machine",)),
+        step("later", position=2, needs=("door",)),
+    ]
+    row = resource(
+        "r1", "machine", kind="instance", aws_id="i-1", state=ResourceState.PRESENT, request=MACHINE
+    )
+    return Record(whole, {s.name: s for s in steps}, {"r1": row}, {})
+
+
+def whole_but_for_the_door() -> Record:
+    """Nothing waits for it."""
+    found = record()
+    later = replace(found.steps["later"], state=StepState.DONE, finished_at=AT)
+    return replace(found, steps={**found.steps, "later": later})
+
+
+def lines(found: Record) -> dict[str, str]:
+    return {way.key: way.does for way in choices.ways(found)}
+
+
+def test_each_line_says_what_it_will_do_here_with_names_and_cost() -> None:
+    """Steps, resources, and dollars."""
+    said = lines(whole_but_for_the_door())
+    assert list(said) == ["r", "c", "b", "m", "?"]
+    assert "door (up to 600 s) again, with 5 tries anew" in said["r"]
+    assert "demo counts as active without door; 1 resources go on at about $0.04/h" in said["c"]
+    assert "delete the 1 that it made (machine); ends about $0.04/h" in said["b"]
+    assert "1 stay at about $0.04/h" in said["m"]
+    assert "`tier1 resume d1` asks again" in said["m"]
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (record(), "not possible without later (waiting): it is not complete yet"),
+        (record("critical"), "not possible without door (Shut): later needs it and could not be begun"),
+    ],
+)
+def test_what_cannot_be_continued_says_why(found: Record, why: str) -> None:
+    """It stands in its place all the same, and cannot be chosen."""
+    (way,) = [way for way in choices.ways(found) if way.key == "c"]
+    assert not way.possible
+    assert why in way.does
+
+
+def test_a_critical_check_that_nothing_needs_cannot_be_continued_either() -> None:
+    """Its class says so, and the sentence."""
+    found = whole_but_for_the_door()
+    door = replace(found.steps["door"], error={**FAILURE, "class": FailureClass.CRITICAL.value})
+    said = lines(replace(found, steps={**found.steps, "door": door}))
+    assert "without door (Shut): its failure is critical" in said["c"]
+
+
+def test_where_nothing_stands_nothing_is_deleted_and_nothing_costs() -> None:
+    """And an active one that failed later is not rolled back: that is `destroy`'s."""
+    nothing = replace(record(), resources={})
+    assert "nothing stands" in lines(nothing)["b"]
+    assert "nothing stands" in lines(nothing)["m"]
+    assert "b" not in lines(record(activated_at=AT))
+
+
+@pytest.mark.parametrize(
+    ("typed", "how"),
+    [
+        ("r\n", Resume.RETRY),
+        ("RETRY", Resume.RETRY),
+        ("c", Resume.CONTINUE),
+        ("roll back", Resume.ROLL_BACK),
+        ("", None),
+        ("\n", None),
+        ("m", None),
+    ],
+)
+def test_a_key_or_a_word_chooses_and_nothing_leaves_it(typed: str, how: Resume | None) -> None:
+    """Enter alone changes nothing."""
+    way = choices.chosen(typed, choices.ways(whole_but_for_the_door()))
+    assert way is not None
+    assert way.how is how
+
+
+def test_another_word_chooses_nothing() -> None:
+    """It is asked again."""
+    assert choices.chosen("perhaps", choices.ways(record())) is None
+
+
+def test_the_question_has_the_first_line_and_the_whole_error_all_of_them() -> None:
+    """Without secrets and without what would steer a terminal."""
+    found = record()
+    (head, *_) = [line.text for line in choices.question(found)]
+    assert head == "door failed (recoverable): Shut: It is shut."
+    tried = [
+        Attempt("a1", "d1", "door", Action.CHECK, AT, 1, outcome=Outcome.REFUSED, code="Shut"),
+        Attempt("a2", "d1", "machine", Action.CREATE, AT, 1, outcome=Outcome.DONE),
+    ]
+    said = [line.text for line in choices.in_full(found, tried)]
+    assert said == [
+        "Shut, at 2026-01-01T00:00:00.000Z",
+        "  It is shut.",
+        "  See http://me:***@here/. [31m",
+        "  step: door",
+        "  call: LookAtDoor",
+        "  AWS request id: req-1",
+        "  tried 1 times; the last:",
+        "    2026-01-01T00:00:00.000Z check refused Shut",
+    ]

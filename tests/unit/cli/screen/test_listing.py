@@ -1,0 +1,99 @@
+"""The table of `list`, at every width: nothing is wider than the screen, and nothing of use is lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.rows import AT
+from tier1_engine.cli.screen.render.listing import listed
+from tier1_engine.views.as_json import moment
+
+AT_TEXT = moment(AT)
+FAILURE = {"code": "VpcLimitExceeded", "message": "Too many.\nAsk for more.", "at": AT_TEXT}
+HOLDER = {"host": "a-host-with-a-very-long-name.example.com", "pid": 4711, "since": AT_TEXT}
+
+
+def one(**values: Any) -> dict[str, Any]:
+    whole: dict[str, Any] = {
+        "id": "aaaa00000001",
+        "name": "demo",
+        "state": "failed",
+        "goal": "active",
+        "interrupted": False,
+        "holder": None,
+        "failure": FAILURE,
+        "remaining": 9,
+        "created_at": AT_TEXT,
+        "updated_at": AT_TEXT,
+        "finished_at": None,
+        "expires_at": None,
+    }
+    return {**whole, **values}
+
+
+def table(monkeypatch: pytest.MonkeyPatch, columns: int, *rows: dict[str, Any], **costs: float) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    return listed(rows, AT + timedelta(minutes=5), costs).splitlines()
+
+
+def test_what_is_kept_has_its_number_and_its_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a cost that would say something, the number alone."""
+    said = table(monkeypatch, 80, one(), one(id="bbbb"), aaaa00000001=0.0449, bbbb=0.001)
+    assert "failed (kept 9, about $0.04/h)" in said[1]
+    assert "failed (kept 9) " in said[3]
+    assert "VpcLimitExceeded: Too many." in said[2]
+    assert "Ask for more" not in "".join(said)
+
+
+def test_what_would_not_delete_is_not_kept_but_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody decided that it stays."""
+    assert (
+        "failed (stuck 9, about $0.04/h)"
+        in table(monkeypatch, 80, one(goal="destroyed"), aaaa00000001=0.04)[1]
+    )
+
+
+@pytest.mark.parametrize("columns", [80, 100, 139, 140, 200])
+def test_no_line_is_wider_than_the_screen(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """With the longest names, states, reasons and hosts."""
+    rows = [
+        one(name="n" * 40, failure={**FAILURE, "message": "m" * 300}),
+        one(name="n" * 40, state="provisioning_network", interrupted=True, failure=None),
+        one(name="n" * 40, state="provisioning_network", holder=HOLDER, failure=None),
+    ]
+    said = table(monkeypatch, columns, *rows, aaaa00000001=12.34)
+    assert max(map(len, said)) <= columns
+    assert any("provisioning_network, interrupted" in line for line in said)
+    assert any("4711 on a-host" in line for line in said)
+
+
+def test_wide_it_is_a_line_each_with_driver_and_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Narrow, they stand below."""
+    rows = [one(), one(holder=HOLDER, state="rolling_back", goal="rolled_back")]
+    assert len(table(monkeypatch, 160, *rows)) == 3
+    assert len(table(monkeypatch, 80, *rows)) == 6
+
+
+@pytest.mark.parametrize(
+    ("values", "since"),
+    [
+        ({}, "5m"),
+        ({"updated_at": moment(AT + timedelta(minutes=4)), "state": "active"}, "1m"),
+        ({"finished_at": moment(AT + timedelta(minutes=3)), "state": "rolled_back"}, "2m"),
+        ({"holder": HOLDER, "updated_at": moment(AT + timedelta(minutes=4)), "state": "health_check"}, "5m"),
+    ],
+)
+def test_since_when_is_its_failure_its_end_its_driver_or_its_last_sign(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], since: str
+) -> None:
+    """Beside its age."""
+    head, row = table(monkeypatch, 160, one(**values))
+    assert row[: head.index("SINCE") + len("SINCE")].endswith(f" {since}")
+
+
+def test_an_empty_list_says_how_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence."""
+    assert table(monkeypatch, 80) == ["There is no such deployment: `tier1 deploy SPEC` makes one."]

@@ -1,0 +1,161 @@
+"""What a sweep prints: by deployment, each reason once, and what an operator needs to go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.rows import AT, deployment, resource
+from tier1_engine.cli.screen.render.sweeping import done, planned, remembered
+from tier1_engine.contract.kind import Presence, Sight
+from tier1_engine.deployment.overview import Known
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.record import FOR_EVER, Deployment, Resource
+from tier1_engine.deployment.states import Goal, State
+from tier1_engine.survey.around import Seen
+from tier1_engine.sweep.outcome import Outcome, Result
+from tier1_engine.sweep.plan import Plan, narrowed, of_item, of_plan, unfitting
+from tier1_engine.sweep.rules import Choice, Interrupted, mark
+from tier1_engine.sweep.sweep import Swept, of_result
+
+NOW = AT + timedelta(hours=30)
+MACHINE = {
+    "candidates": [{"type": "t3.medium", "market": "on-demand"}],
+    "root_volume_gib": 30,
+    "associate_public_ip": True,
+}
+MONTHLY = round(730 * 0.0416 + 30 * 0.08 + 730 * 0.005, 2)
+"""t3.medium, its volume and its address, by the list prices of us-east-1."""
+
+
+def row(kind: str, aws_id: str | None, **values: object) -> Resource:
+    return resource(f"row-of-{aws_id}", kind, "d1", kind=kind, aws_id=aws_id, **values)
+
+
+def known(*remaining: Resource, at: Deployment | None = None) -> Known:
+    failed = {"step": "web", "class": "recoverable", "code": "X", "message": "x"}
+    whole = at or deployment("d1", name="one", state=State.FAILED, failure=failed)
+    return Known(whole, 7, AT, remaining=remaining)
+
+
+def plan(*all_known: Known, choice: Choice | None = None, seen: tuple[Seen, ...] = ()) -> Plan:
+    return Plan("db", NOW, mark(all_known, seen, choice or Choice(), NOW, "db"))
+
+
+def test_an_instance_has_its_cost_in_the_plan_and_on_the_screen() -> None:
+    """A month of machine, volume and address; what costs nothing says nothing."""
+    whole = plan(
+        known(row("instance", "i-1", request=MACHINE), row("vpc", "vpc-1"), row("file_system", "fs-1"))
+    )
+    costs = {item["kind"]: item["estimated_cost"] for item in of_plan(whole)["items"]}
+    assert costs == {"instance": pytest.approx(MONTHLY), "vpc": 0.0, "file_system": None}
+    text = planned(of_plan(whole))
+    assert f"To be swept (3 deletions, at least ${MONTHLY:.2f} a month)" in text
+    assert f"i-1, 30h 00m old, ${MONTHLY:.2f} a month" in text
+    assert text.count("a month") == 2
+
+
+def test_the_cost_of_a_plan_is_that_of_all_its_machines() -> None:
+    """Each deployment's."""
+    other = known(row("instance", "i-2", request=MACHINE), at=deployment("d2", name="two", expires_at=AT))
+    text = planned(of_plan(plan(known(row("instance", "i-1", request=MACHINE)), other)))
+    assert f"${2 * MONTHLY:.2f} a month" in text
+
+
+def test_what_has_no_id_yet_is_called_by_its_name() -> None:
+    """The id of a row tells an operator nothing."""
+    text = planned(of_plan(plan(known(row("role", None)))))
+    assert "role (its create was never answered)" in text
+    assert "row-of" not in text
+
+
+def test_what_is_reported_says_whose_it_is_and_what_helps() -> None:
+    """A deployment by its name, and a foreign thing by its tags."""
+    over = deployment("d2", name="two", state=State.ACTIVE, activated_at=AT, expires_at=AT)
+    kept = known(row("vpc", "vpc-1"), at=replace(over, keep_until=FOR_EVER))
+    lost = known(row("vpc", "vpc-2"), at=deployment("d3", name="three", state=State.PROVISIONING_EFS))
+    tags = {"tier1:database": "other", "tier1:deployment": "f1", "tier1:name": "theirs"}
+    place = Place("123456789012", "eu-west-1", "", "")
+    foreign = Seen("vpc", place, Sight(Presence.READY, "vpc-9", tags=tags), proved=False)
+    text = planned(of_plan(plan(kept, lost, seen=(foreign,), choice=Choice(orphans=True))))
+    assert "two (d2) in us-east-1: it expired at" in text
+    assert "but it is kept" in text
+    assert "theirs (f1) in eu-west-1: it is of another database" in text
+    assert "--foreign --dry-run --save PLAN" in text
+    assert "--interrupted resume" in text
+    quiet = planned(of_plan(plan(kept)))
+    assert "--foreign" not in quiet
+    assert "--interrupted" not in quiet
+
+
+def swept(whole: Plan, *results: Result) -> str:
+    found = Swept("s1", whole, results)
+    return done(
+        {
+            "items": [of_result(result) for result in results],
+            "left_out": [of_item(item) for item in whole.left_out],
+            "reports": [],
+            "not_looked_at": [],
+            **found.counts,
+        }
+    )
+
+
+def test_a_reason_that_holds_for_all_of_a_deployment_is_said_once() -> None:
+    """Thirteen times the same sentence would hide the one that differs."""
+    whole = plan(known(row("vpc", "vpc-1"), row("subnet", "subnet-1")))
+    why = "i-9 in subnet-1 is not this deployment's"
+    first, second = whole.items
+    text = swept(whole, Result(first, Outcome.REMAINED, why), Result(second, Outcome.REMAINED, why))
+    assert text.count(why) == 1
+    assert f"all 2 remained: {why}" in text
+    assert "vpc-1" in text
+    assert "subnet-1, 30h" in text
+    mixed = swept(whole, Result(first, Outcome.REMAINED, why), Result(second, Outcome.DELETED))
+    assert "all" not in mixed
+    assert mixed.count(why) == 1
+
+
+def test_what_filters_leave_out_is_shown_by_deployment_in_a_dry_run_too() -> None:
+    """A beginning of the deployment's id is enough, as for other commands; what fits nothing is told."""
+    whole = plan(
+        known(
+            row("vpc", "vpc-1"), row("subnet", "subnet-1"), at=deployment("abcdef", name="one", expires_at=AT)
+        )
+    )
+    part = narrowed(whole, [], ["vpc-1", "nobody"])
+    assert [item.aws_id for item in part.items] == ["subnet-1"]
+    text = planned(of_plan(part), [of_item(item) for item in part.left_out])
+    head, _, rest = text.partition("Left out by --only or --exclude (1)")
+    assert "one (abcdef)" in head
+    assert "one (abcdef)" in rest
+    assert "vpc-1" in rest
+    for word in ("abc", "abcdef", "one"):
+        assert narrowed(whole, [], [word]).items == ()
+    assert len(narrowed(whole, [], ["bcd", ""]).items) == 2
+    assert unfitting(whole, ["abc", "vpc-1", "nobody", ""]) == ["nobody", ""]
+
+
+def test_the_history_says_why_something_was_left() -> None:
+    """Each reason with its count; of many some, and where the rest is."""
+    whole = plan(known(*(row("subnet", f"subnet-{n}") for n in range(7))))
+    results = [of_result(Result(item, Outcome.REMAINED, "DependencyViolation: x")) for item in whole.items]
+    one = {"begun_at": "2026-01-01T00:00:00Z", "id": "s1", "exit_code": 5, "items": results}
+    figures = dict.fromkeys(("marked", "deleted", "skipped", "remained", "reported"), 7)
+    text = remembered([{**one, **figures}])
+    assert "  one (d1): 7 remained: DependencyViolation: x" in text
+    several = [{**result, "why": f"reason {n}"} for n, result in enumerate(results)]
+    text = remembered([{**one, **figures, "items": several}])
+    assert "reason 4" in text
+    assert "reason 5" not in text
+    assert "and 2 more: see them with -o json" in text
+
+
+def test_one_that_goes_back_is_no_business_of_interrupted() -> None:
+    """The hint is for what is reported only."""
+    back = known(row("vpc", "vpc-1"), at=deployment("d4", state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK))
+    text = planned(of_plan(plan(replace(back), choice=Choice(interrupted=Interrupted.ROLLBACK))))
+    assert "Only reported" not in text
+    assert "--interrupted" not in text

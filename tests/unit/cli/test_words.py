@@ -1,0 +1,270 @@
+"""The words of the command line: closing lines, progress, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.rows import AT, deployment, resource, step
+from tier1_engine.cli.commands import fault
+from tier1_engine.cli.options import Lost, Pace
+from tier1_engine.cli.screen import closing, messages
+from tier1_engine.cli.screen.streams import clean
+from tier1_engine.compose import gone, refusals
+from tier1_engine.deployment.record import (
+    Attempt,
+    AttemptAdd,
+    Change,
+    Move,
+    Note,
+    Record,
+    ResourceSet,
+    StepSet,
+)
+from tier1_engine.deployment.states import Action, Goal, Outcome, ResourceState, State, StepState, Trigger
+from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.engine import Ended
+from tier1_engine.errors import Blocked, CallError, Refused
+from tier1_engine.sandbox.faults.board import Pinned
+from tier1_engine.sandbox.faults.faults import Cut, Fault
+from tier1_engine.sandbox.world import Speed
+
+FAILURE = {
+    "step": "net",
+    "class": "recoverable",
+    "code": "NotReady",
+    "message": "It is shut.",
+    "operation": None,
+}
+FAILED_STEP = step(state=StepState.FAILED, finished_at=AT, error=FAILURE)
+
+
+def ended(why: Why = Why.SETTLED, *resources: Any, steps: Any = (), **values: Any) -> Ended:
+    rows = {row.id: row for row in resources}
+    return Ended(Record(deployment(**values), {s.name: s for s in steps or [step()]}, rows, {}), why)
+
+
+def text(end: Ended, **more: Any) -> str:
+    return "\n".join(line.text for line in closing.closing(end, **more))
+
+
+class TestTheClosing:
+    def test_of_an_active_one_tells_what_it_offers(self) -> None:
+        """Outputs, warnings, and how it is taken down."""
+        outputs = {"ip": "192.0.2.1", "public_ip": None}
+        said = text(ended(state=State.ACTIVE, outputs=outputs, warnings=("slow",)))
+        assert "  ip         192.0.2.1\n  public_ip  -\n" in said
+        assert said.index("warning: slow") < said.index("tier1 destroy d1")
+
+    def test_of_a_failed_one_tells_what_is_left_and_every_way_on(self) -> None:
+        """A way that would be refused is not offered."""
+        left = resource(aws_id="net-1", state=ResourceState.PRESENT)
+        failed: dict[str, Any] = {"state": State.FAILED, "failure": FAILURE}
+        said = text(ended(Why.SETTLED, left, steps=[FAILED_STEP], **failed))
+        for words in ("NotReady: It is shut.", "net net-1", "--retry", "--continue", "tier1 rollback d1"):
+            assert words in said
+        critical = step(state=StepState.FAILED, finished_at=AT, error={**FAILURE, "class": "critical"})
+        assert "--continue" not in text(ended(steps=[critical], **failed))
+
+    def test_of_a_blocked_one_says_to_sign_in_first(self) -> None:
+        """On the way forward and on the way back."""
+        blocked: dict[str, Any] = {"state": State.FAILED, "failure": {**FAILURE, "class": "blocked"}}
+        assert "sign in, or reach AWS, then go on: tier1 resume d1" in text(ended(**blocked))
+        back = ended(Why.BLOCKED, state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK)
+        assert "tier1 resume d1" in text(back)
+
+    def test_of_a_stalled_one_says_what_would_not_delete_and_why(self) -> None:
+        """It never says that all is gone."""
+        stuck = resource(
+            aws_id="net-1", state=ResourceState.DELETING, error={"code": "InUse", "message": "By x."}
+        )
+        said = text(ended(Why.SETTLED, stuck, state=State.FAILED, goal=Goal.DESTROYED, failure=FAILURE))
+        assert "net net-1: InUse: By x." in said
+        assert "tier1 resume d1" in said
+        assert "nothing that it made is left" not in said
+
+    def test_of_what_is_gone_says_so_but_for_what_was_kept(self) -> None:
+        """Kept things are named."""
+        rolled: dict[str, Any] = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK, "failure": FAILURE}
+        assert "nothing that it made is left" in text(ended(**rolled))
+        kept = resource(aws_id="net-1", state=ResourceState.RETAINED)
+        said = text(ended(Why.SETTLED, kept, **rolled))
+        assert "nothing that it made is left" not in said
+        assert "net net-1" in said
+
+    def test_of_a_stopped_one_says_how_to_go_on_and_of_a_follower_who_does(self) -> None:
+        """A follower must not send the operator to a resume that is refused."""
+        assert "tier1 resume d1" in text(ended(Why.STOPPED, state=State.LAUNCHING_EC2))
+        followed = text(ended(Why.STOPPED, state=State.ROLLING_BACK), driven_by="process 7 on host desk")
+        assert "process 7 on host desk goes on with it" in followed
+        assert "resume" not in followed
+
+
+def test_a_deletion_is_announced_with_what_goes_and_what_stays() -> None:
+    """Before it is confirmed."""
+    rows = [resource("r1", "net", aws_id="net-1"), resource("r2", "door", aws_id="door-1")]
+    record = ended(Why.SETTLED, *rows, state=State.ACTIVE).record
+    said = [line.text for line in closing.deletions(record, ["net"], Goal.DESTROYED)]
+    assert said[1:] == [
+        "To be deleted (1):",
+        "  door door-1",
+        "To be kept (1), with all that they need:",
+        "  net net-1",
+    ]
+
+
+REFUSED = Attempt(
+    id="a1",
+    deployment_id="d1",
+    step="net",
+    action=Action.DESCRIBE,
+    begun_at=AT,
+    term=1,
+    ended_at=AT,
+    outcome=Outcome.REFUSED,
+    operation="DescribeNets",
+    code="Throttling",
+    message="Slow down.",
+)
+
+
+def test_progress_tells_moves_steps_and_tries_with_their_countdown() -> None:
+    """A line for each; control characters of AWS's words do not reach the terminal."""
+    changes: list[Change] = [
+        Move(Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, Goal.ACTIVE),
+        StepSet("net", {"state": StepState.RUNNING}),
+        StepSet("door", {"error": {"code": "NotReady", "message": "Shut."}}),
+        Note("done", "disk"),
+        ResourceSet("r1", {"state": ResourceState.DELETING}),
+        AttemptAdd(REFUSED),
+    ]
+    record = ended(Why.SETTLED, resource(aws_id="net-1")).record
+    assert list(messages.told(record, changes, {"net": 12.5}, 10.0)) == [
+        "pending -> provisioning_network",
+        "net: begun",
+        "door: not yet: NotReady: Shut.",
+        "disk: done",
+        "net: deleting net-1",
+        "net: DescribeNets: Throttling: Slow down. (again in 2.5 s)",
+    ]
+    assert clean("red \x1b[31malert\nnext\x07") == "red  [31malert next"
+
+
+def test_a_call_that_was_not_sent_when_we_were_stopped_is_no_failed_try() -> None:
+    """It will not be sent again in 0.1 s; that we stop has been said."""
+    held = replace(REFUSED, code="PermitRefused", message="a signal asked this driver to stop")
+    assert list(messages.told(ended().record, [AttemptAdd(held)], {"net": 10.1}, 10.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "command"),
+    [
+        ("http://127.0.0.1:5000", "tier1 sandbox start --port 5000"),
+        ("http://localhost:5000", "tier1 sandbox start --port 5000"),
+        ("https://127.0.0.1:5000", None),
+        ("http://10.0.0.1:5000", None),
+        ("http://127.0.0.1", None),
+        ("http://127.0.0.1:port", None),
+        ("", None),
+    ],
+)
+def test_only_an_endpoint_on_this_host_may_be_a_local_aws_that_is_gone(
+    endpoint: str, command: str | None
+) -> None:
+    """Its port is in the command that starts it again; nobody listens on port 1 of nowhere."""
+    assert gone.command_to_start(endpoint) == command
+    if command is None:
+        assert not gone.nobody_listens(endpoint)
+    error = CallError("ConnectionRefused", "No.", operation="DescribeVpcs")
+    assert (command or "start it, or") in str(refusals.of_call(error, endpoint=endpoint or "http://here"))
+
+
+def test_what_blocked_on_a_local_aws_leads_to_its_start() -> None:
+    """Where it could not be reached; not where somebody has to sign in."""
+    told = {}
+    for code in ("ConnectionRefused", "ExpiredToken"):
+        failure = {**FAILURE, "class": "blocked", "code": code}
+        end = ended(state=State.FAILED, failure=failure, endpoint="http://127.0.0.1:5000")
+        told[code] = text(end)
+    assert "start it: tier1 sandbox start --port 5000" in told["ConnectionRefused"]
+    assert "sandbox start" not in told["ExpiredToken"]
+
+
+def test_a_fault_reads_as_a_sentence() -> None:
+    """Which calls, what happens to them, and how often."""
+    faults = [
+        (Fault("*", code="X", share=0.05, times=None), "every operation: refused with X, always, 5% of them"),
+        (Fault("CreateVpc", cut=Cut.BEFORE, after=2), "CreateVpc: request lost, 1 more time, from call 3 on"),
+        (Fault("CreateVpc", execute_late_seconds=30, times=2), "executed 30 s later, 2 more times"),
+        (Fault("CreateVpc", after_execution=True), "acts, then answers an error of the server"),
+        (Fault("CreateVpc", delay_seconds=1.5, match={"a": "b"}), "CreateVpc with a=b: 1.5 s late"),
+        (Fault("CreateVpc"), "CreateVpc: nothing"),
+    ]
+    for one, words in faults:
+        assert words in fault.in_words(Pinned(1, one).to_json())
+
+
+def test_options_have_the_values_of_the_sandbox() -> None:
+    """The commands name them without loading it."""
+    assert {one.value for one in Pace} == {one.value for one in Speed}
+    assert {one.value for one in Lost} == {one.value for one in Cut}
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "words"),
+    [
+        ("NoCredentials", 7, "AWS_PROFILE"),
+        ("ExpiredToken", 7, "sign in again"),
+        ("InvalidClientTokenId", 7, "does not accept these credentials"),
+        ("ConnectionRefused", 7, "http://here cannot be reached"),
+        ("UnreadableReply", 7, "does not answer like AWS"),
+        ("CallTimeout", 7, "try again later"),
+        ("UnauthorizedOperation", 2, "DescribeVpcs: UnauthorizedOperation"),
+    ],
+)
+def test_a_failed_look_is_a_sentence_and_an_exit_code(code: str, exit_code: int, words: str) -> None:
+    """Blocked ones are 7; what AWS will not do is 2."""
+    refusal = refusals.of_call(
+        CallError(code, "No.\nNot now.", operation="DescribeVpcs"), endpoint="http://here"
+    )
+    assert refusal.exit_code == exit_code
+    assert words in str(refusal)
+    assert "\n" not in str(refusal)
+
+
+class TestALook:
+    def look(self, *codes: str) -> tuple[Any, list[float]]:
+        """What comes of a look that runs into `codes`, one after the other, and how long was waited."""
+        left: list[str] = list(codes)
+        waits: list[float] = []
+
+        def once() -> str:
+            if left:
+                raise CallError(left.pop(0), "No.", operation="DescribeVpcs")
+            return "seen"
+
+        try:
+            return refusals.looking(once, endpoint="", poll_seconds=1.0, sleep=waits.append), waits
+        except (Blocked, Refused) as refusal:
+            return refusal, waits
+
+    def test_is_made_again_when_aws_is_busy(self) -> None:
+        """With longer and longer waits."""
+        assert self.look("Throttling", "RequestLimitExceeded") == ("seen", [2.0, 4.0])
+
+    def test_is_given_up_after_a_bounded_number(self) -> None:
+        """And says what the last one ran into."""
+        refusal, waits = self.look(*["Throttling"] * refusals.TRIES)
+        assert "Throttling" in str(refusal)
+        assert len(waits) == refusals.TRIES - 1
+
+    @pytest.mark.parametrize(
+        "code", ["ConnectionRefused", "UnreadableReply", "AccessDenied", "NoCredentials"]
+    )
+    def test_is_not_made_again_where_that_would_not_help(self, code: str) -> None:
+        """The operator is told at once."""
+        refusal, waits = self.look(code)
+        assert code in str(refusal) or "credentials" in str(refusal)
+        assert waits == []

@@ -1,0 +1,218 @@
+"""What a failed call means: the table of failures, code by code."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.kinds import SimKind
+from tests.unit.our_calls import calls, modelled
+from tier1_engine import resources
+from tier1_engine.blueprints.tier1.plan import Tier1
+from tier1_engine.blueprints.tier1.spec import Spec
+from tier1_engine.contract.kind import Kind
+from tier1_engine.deployment.states import Action, FailureClass, Phase
+from tier1_engine.errors import Acted, CallError
+from tier1_engine.failures.calls import CALLS, Verdict, judge, row_of
+from tier1_engine.failures.codes import (
+    BLOCKED_CODES,
+    NEVER_ANSWERED,
+    SERVER_CODES,
+    THROTTLE_CODES,
+    UNSUPPORTED_CODES,
+    about_of,
+    is_unsupported,
+)
+from tier1_engine.failures.ec2_codes import EC2_CODES, EC2_COMMON
+from tier1_engine.failures.final_codes import FINAL_CODES, About
+from tier1_engine.failures.steps import STEPS, class_of, step_row
+
+KIND = SimKind("net")
+
+
+def error(code: str, acted: Acted = Acted.REFUSED, status: int | None = 400) -> CallError:
+    return CallError(code, "words that are never matched", operation="Do", acted=acted, http_status=status)
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize(
+    ("codes", "verdict"),
+    [
+        (BLOCKED_CODES, Verdict.BLOCKED),
+        (THROTTLE_CODES | NEVER_ANSWERED | SERVER_CODES, Verdict.TRANSIENT),
+        ({"PermitRefused"}, Verdict.STOPPED),
+        (
+            {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "VpcLimitExceeded"},
+            Verdict.FATAL,
+        ),
+    ],
+)
+def test_common_codes_mean_the_same_for_every_call(codes: set[str], verdict: Verdict, action: Action) -> None:
+    """Credentials block, throttles and silence are tried again, a missing permission is final."""
+    for code in codes:
+        assert judge(error(code), action, KIND, young=False) is verdict
+        assert judge(error(code), action, None, young=True) is verdict
+
+
+def test_the_contracts_blocked_codes_are_all_there() -> None:
+    """DESIGN section 8, `Blocked are`."""
+    assert {
+        "RequestExpired",
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "SignatureDoesNotMatch",
+        "OptInRequired",
+        "SubscriptionRequiredException",
+        "NoCredentials",
+    } <= BLOCKED_CODES
+
+
+@pytest.mark.parametrize(
+    ("status", "acted"), [(500, Acted.REFUSED), (503, Acted.REFUSED), (None, Acted.UNKNOWN)]
+)
+def test_unheard_of_codes_are_tried_again_when_aws_itself_failed(status: int | None, acted: Acted) -> None:
+    """A server error or an unknown end is worth another look."""
+    assert judge(error("Odd", acted, status), Action.CREATE, KIND, young=False) is Verdict.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("code", "action", "young", "verdict"),
+    [
+        ("AlreadyExists", Action.CREATE, False, Verdict.EXISTS),
+        ("AlreadyExists", Action.CONFIGURE, False, Verdict.FATAL),
+        ("IdempotentParameterMismatch", Action.CREATE, False, Verdict.EXISTS),
+        ("TokenSpent", Action.CREATE, True, Verdict.SPENT),
+        ("TokenSpent", Action.DELETE, False, Verdict.FATAL),
+        ("NoCapacity", Action.CREATE, False, Verdict.EXHAUSTED),
+        ("NoCapacity", Action.DELETE, False, Verdict.FATAL),
+        ("DependencyViolation", Action.DELETE, False, Verdict.IN_USE),
+        ("DependencyViolation", Action.CREATE, False, Verdict.FATAL),
+        ("Thing.NotFound", Action.DELETE, False, Verdict.GONE),
+        ("Thing.NotFound", Action.DESCRIBE, False, Verdict.FATAL),
+        ("InvalidReference.NotFound", Action.CREATE, True, Verdict.UNSEEN),
+        ("InvalidReference.NotFound", Action.CONFIGURE, True, Verdict.UNSEEN),
+        ("InvalidReference.NotFound", Action.CREATE, False, Verdict.FATAL),
+    ],
+)
+def test_what_a_kind_declares_counts_for_the_calls_it_is_about(
+    code: str, action: Action, young: bool, verdict: Verdict
+) -> None:
+    """The same code of another call means nothing special."""
+    assert judge(error(code), action, KIND, young=young) is verdict
+
+
+def test_a_call_that_an_endpoint_does_not_know_is_told_by_code_or_status() -> None:
+    """Only an emulator answers so."""
+    assert all(is_unsupported(error(code)) for code in UNSUPPORTED_CODES)
+    assert is_unsupported(error("Odd", status=501))
+    assert not is_unsupported(error("UnauthorizedOperation"))
+
+
+def test_no_code_has_two_meanings() -> None:
+    """The tables are disjoint."""
+    tables = [BLOCKED_CODES, THROTTLE_CODES, NEVER_ANSWERED, SERVER_CODES]
+    assert sum(map(len, tables)) == len(frozenset().union(*tables))
+
+
+# --- the table walked
+
+
+def test_no_modelled_error_of_a_call_that_we_make_is_unclassed() -> None:
+    """EFS, IAM, SSM and STS, by the models of botocore."""
+    ours = [(service, operation) for service, operation in calls() if service != "ec2"]
+    assert {service for service, _ in ours} == {"efs", "iam", "ssm", "sts"}
+    unclassed = {
+        (operation, code)
+        for service, operation in ours
+        for code in modelled(service, operation)
+        if about_of(code) is None
+    }
+    assert unclassed == set()
+
+
+def test_every_ec2_call_has_its_codes_and_each_of_them_is_classed() -> None:
+    """By AWS's own list: an EC2 call that is new in the code is put there, one that is gone taken out."""
+    assert {operation for service, operation in calls() if service == "ec2"} == EC2_CODES.keys()
+    for operation, codes in EC2_CODES.items():
+        assert codes > EC2_COMMON or codes == EC2_COMMON, operation
+        assert {code for code in codes if about_of(code) is None} == set(), operation
+
+
+def test_what_a_kind_declares_is_classed_too() -> None:
+    """Outside the moment in which a kind's declaration counts, its codes mean something as well."""
+    for kind in resources.discover().values():
+        create = kind.already_exists | kind.token_spent | kind.next_candidate
+        declared = create | kind.not_visible_yet | kind.gone | kind.in_use
+        assert {code for code in declared if about_of(code) is None} == set(), kind.name
+
+
+def test_no_final_code_is_about_two_things() -> None:
+    """Nor is one of them blocked, or tried again, by its code."""
+    every = [code for codes in FINAL_CODES.values() for code in codes]
+    assert len(every) == len(set(every))
+    assert not set(every) & (BLOCKED_CODES | THROTTLE_CODES | NEVER_ANSWERED | SERVER_CODES)
+    assert About.CREDENTIALS not in FINAL_CODES
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("kind", [None, *resources.discover().values()], ids=lambda k: k and k.name)
+def test_every_code_of_ours_has_a_row_and_every_action_its_verdict(kind: Kind | None, action: Action) -> None:
+    """No failed call falls through the table; what is final fits a row of its own, not the last one."""
+    for codes in (*FINAL_CODES.values(), BLOCKED_CODES, THROTTLE_CODES):
+        for code in codes:
+            row = row_of(error(code), action, kind, young=False)
+            assert not row.any_code, code
+
+
+def test_a_code_that_nobody_knows_is_critical_at_a_create_and_transient_with_5xx() -> None:
+    """The last row, and the one for AWS's own failures."""
+    odd = row_of(error("Odd"), Action.CREATE, KIND, young=True)
+    assert (odd.any_code, odd.verdict) == (True, Verdict.FATAL)
+    assert row_of(error("Odd", status=503), Action.CREATE, KIND, young=True).without_end
+
+
+def test_every_row_is_reached() -> None:
+    """None is hidden by one above it."""
+    codes = [
+        *("PermitRefused", "AuthFailure", "Throttling", "CallTimeout", "Unavailable", "Odd"),
+        *("UnauthorizedOperation", "VpcLimitExceeded", "IncorrectInstanceState"),
+        *("InvalidInstanceID.NotFound", "IdempotentParameterMismatch", "InsufficientInstanceCapacity"),
+        *("InvalidParameterValue", "IdempotentInstanceTerminated"),
+    ]
+    kind = resources.discover()["instance"]
+    tried = {
+        row_of(error(code, acted), action, one, young=young).failure
+        for code in codes
+        for action in (Action.CREATE, Action.DELETE)
+        for acted in Acted
+        for one in (kind, None)
+        for young in (True, False)
+    }
+    assert tried == {row.failure for row in CALLS}
+
+
+# --- steps
+
+
+def test_a_step_s_class_is_the_policy_s() -> None:
+    """DESIGN section 4, the user story's own words first."""
+    assert class_of(Phase.NETWORK, "vpc") is FailureClass.CRITICAL
+    assert class_of(Phase.EFS, "file_system") is class_of(Phase.EFS, "mount_target") is FailureClass.CRITICAL
+    assert class_of(Phase.EC2, "instance") is class_of(Phase.EC2, "role") is FailureClass.CRITICAL
+    assert class_of(Phase.HEALTH, "efs_mount") is FailureClass.CRITICAL
+    assert class_of(Phase.HEALTH, "http") is class_of(Phase.HEALTH, "tcp") is FailureClass.RECOVERABLE
+    assert {step_row(row.phase, kind).failure for row in STEPS for kind in (*row.kinds, "other")} == {
+        row.failure for row in STEPS
+    }
+
+
+def test_the_blueprint_asks_for_the_classes_of_the_table() -> None:
+    """Every step of a plan with all checks."""
+    services = [{"name": "web", "url": "http://{public_ip}/"}, {"name": "db", "tcp": "{private_ip}:5432"}]
+    spec = Spec.model_validate({"name": "demo", "region": "us-east-1", "health": {"services": services}})
+    plan = Tier1().plan(spec)
+    assert {step.phase for step in plan.steps} == set(Phase)
+    for step in plan.steps:
+        assert step.on_failure is class_of(step.phase, step.kind), step.name

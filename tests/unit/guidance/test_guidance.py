@@ -1,0 +1,662 @@
+"""What a guide says: for every code there is a mend, and nothing in it is empty, invented or left open."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conformance.command_lines import service_model
+from tests.unit import local_aws
+from tests.unit.rows import AT, deployment
+from tier1_engine import checks, guidance, resources
+from tier1_engine.blueprints.tier1.plan import Tier1
+from tier1_engine.blueprints.tier1.spec import Spec
+from tier1_engine.contract.kind import CONSOLE_FACT
+from tier1_engine.deployment import standing
+from tier1_engine.deployment.record import ENDED_FACT, Attempt, Record, Resource, Step
+from tier1_engine.deployment.states import Action, Goal, Outcome, ResourceState, State, StepState
+from tier1_engine.failures.codes import BLOCKED_CODES, SERVER_CODES, THROTTLE_CODES, about_of
+from tier1_engine.failures.final_codes import FINAL_CODES, About
+from tier1_engine.guidance.advice import CATALOGUE, ONLY_AWS, missing_actions, of_failure
+from tier1_engine.guidance.quotas import of_vcpus
+from tier1_engine.guidance.remedies import BY_ABOUT, UNKNOWN, Remedy, fields_of, remedy_of
+from tier1_engine.guidance.script import script
+from tier1_engine.guidance.story import WORDS, Situation, Story, _known
+
+KINDS, CHECKS = resources.discover(), checks.discover()
+PLACE = "--region eu-west-1 --profile 'my work' --endpoint-url http://aws.example:5000"
+HEALTH = {"services": [{"name": "web", "url": "http://{public_ip}/"}]}
+SPEC = Spec.model_validate(
+    {"name": "demo", "region": "eu-west-1", "instance": {"key_name": "mine"}, "health": HEALTH}
+)
+REQUESTS: Mapping[str, Mapping[str, Any]] = {
+    "instance": {
+        "images": {"x86_64": {"id": "ami-1"}},
+        "candidates": [
+            {"type": "t3.medium", "zone": "eu-west-1a", "subnet_id": "subnet-1", "market": "spot"}
+        ],
+    },
+    "mount_target": {"file_system_id": "fs-1", "subnet_id": "subnet-1", "zone": "eu-west-1a"},
+    "subnet": {"vpc_id": "vpc-1", "cidr": "10.0.0.0/20", "zone": "eu-west-1a"},
+    "vpc": {"cidr": "10.0.0.0/16"},
+}
+FACTS: Mapping[str, Mapping[str, Any]] = {
+    "internet_gateway": {"vpc_ids": ["vpc-1"]},
+    "route_table": {"association_ids": ["rtbassoc-1"]},
+    "role": {"policies": ["arn:aws:iam::aws:policy/One"]},
+    "instance_profile": {"roles": ["demo-role"]},
+}
+ASKED: Mapping[str, Mapping[str, Any]] = {
+    "create-service-linked-role": {"AWSServiceName": "spot.amazonaws.com"},
+    "describe-images": {"ImageIds": [local_aws.IMAGE]},
+    "describe-instance-types": {"InstanceTypes": ["t3.medium"]},
+    "describe-instance-attribute": {"InstanceId": "i-0123456789abcdef0", "Attribute": "userData"},
+    "describe-mount-targets": {"FileSystemId": "fs-0123456789abcdef0"},
+    "get-console-output": {"InstanceId": "i-0123456789abcdef0"},
+    "get-parameters-by-path": {"Path": "/aws"},
+    "list-instance-profiles-for-role": {"RoleName": "nobody"},
+}
+"""What these calls cannot be made without, or would take long."""
+PLACEHOLDER = re.compile(r"\{\w*\}|\bNone\b|<[\w-]+>")
+
+
+def steps() -> dict[str, Step]:
+    plan = Tier1().plan(SPEC)
+    return {
+        one.name: Step(
+            deployment_id="d1",
+            name=one.name,
+            position=position,
+            phase=one.phase,
+            kind=one.kind,
+            mode=one.mode,
+            needs=one.needs,
+            inputs=one.inputs,
+            deadline_seconds=one.deadline_seconds,
+            on_failure=one.on_failure,
+        )
+        for position, one in enumerate(plan.steps)
+    }
+
+
+def rows(state: ResourceState = ResourceState.PRESENT) -> dict[str, Resource]:
+    """One resource for each step that makes one, all of them in AWS."""
+    return {
+        f"r-{step.name}": Resource(
+            id=f"r-{step.name}",
+            deployment_id="d1",
+            step=step.name,
+            name=step.name,
+            kind=step.kind,
+            state=state,
+            owned=True,
+            tagged_as=f"r-{step.name}",
+            request=REQUESTS.get(step.kind, {"vpc_id": "vpc-1"}),
+            created_at=AT,
+            aws_id=f"{step.kind}-1",
+            facts=FACTS.get(step.kind, {}),
+        )
+        for step in steps().values()
+        if step.kind in KINDS
+    }
+
+
+def failure(code: str = "VpcLimitExceeded", step: str = "vpc", **values: Any) -> dict[str, Any]:
+    whole = {
+        "step": step,
+        "class": "critical",
+        "code": code,
+        "message": f"AWS says {code}.",
+        "operation": None,
+    }
+    return {**whole, "request_id": None, "at": AT.isoformat(), **values}
+
+
+def story(
+    resources: Mapping[str, Resource] | None = None,
+    attempts: Mapping[str, Attempt] | None = None,
+    **values: Any,
+) -> Story:
+    """A deployment that failed with everything kept, unless told otherwise."""
+    told = {name: values.pop(name) for name in ("consoles", "driven_by") if name in values}
+    plan = values.pop("steps", None) or steps()
+    kept = {
+        "state": State.FAILED,
+        "failure": failure(),
+        "rollback_enabled": False,
+        "region": "eu-west-1",
+        "profile": "my work",
+        "endpoint": "http://aws.example:5000",
+    }
+    whole = deployment("0123456789ab", **{**kept, **values})
+    record = Record(whole, plan, rows() if resources is None else resources, attempts or {})
+    return Story(record, "dbdbdbdbdbdb", KINDS, CHECKS, **told)
+
+
+def attempt(**values: Any) -> Attempt:
+    whole: dict[str, Any] = {
+        "id": "a1",
+        "deployment_id": "d1",
+        "step": "instance",
+        "action": Action.CREATE,
+        "begun_at": AT,
+        "term": 1,
+        "resource_id": "r-instance",
+        "key": "k",
+    }
+    return Attempt(**{**whole, **values})
+
+
+def without_id(name: str) -> dict[str, Resource]:
+    """All of it in AWS, and of one nobody knows: its create was never answered."""
+    unknown: dict[str, Any] = {"aws_id": None, "state": ResourceState.CREATING, "facts": {}}
+    return {id: replace(row, **unknown) if row.name == name else row for id, row in rows().items()}
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def lines(guide: guidance.Guide) -> list[str]:
+    """Every command line of a guide."""
+    advised = [guide.cause, *guide.on_the_way_back]
+    found = [guide.first.line] if guide.first else []
+    found += [command.line for one in advised if one for command in one.commands]
+    ways = [*guide.ways, *([guide.by_hand] if guide.by_hand else [])]
+    found += [command.line for way in ways for command in way.commands]
+    return found + [line for item in guide.standing for line in item.look]
+
+
+def is_bash(text: str) -> bool:
+    return subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
+
+
+def calls(line: str) -> Iterator[list[str]]:
+    """The words of each `aws` call in a line, without the options that lead it to its AWS."""
+    for found in re.finditer(r"\baws ((?:--[\w-]+ (?:'[^']*'|\S+) )*)([a-z0-9-]+) ([a-z-]+)([^;|&>]*)", line):
+        rest = found[4].split("$(")[0]
+        yield [found[2], found[3], *re.findall(r"(?<=\s)--[\w-]+", rest)]
+
+
+def is_real(service: str, verb: str, *options: str) -> bool:
+    """Whether the AWS command line has the command with these options."""
+    if verb == "wait":
+        return True  # the conformance suite looks at waiters
+    dashed = {_dashed(name): name for name in service_model(service).operation_names}
+    shape = service_model(service).operation_model(dashed[verb]).input_shape
+    members = {_dashed(member) for member in shape.members} if shape else set()
+    return {option[2:] for option in options} - members <= {"query", "output", "include-all-instances"}
+
+
+def _dashed(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+
+
+# --- the catalogue
+
+
+def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it does not have is left out there; every other one it can answer."""
+    local_aws.prepare(monkeypatch)
+    rig = local_aws.make_rig()
+    looks = {(look[0], look[1]) for remedy in CATALOGUE.values() for look in remedy.look}
+    clients = {service: rig.client(service) for service, _ in looks}
+    missing = set()
+    for service, verb in looks:
+        try:
+            getattr(clients[service], verb.replace("-", "_"))(**ASKED.get(verb, {}))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NotImplemented":
+                missing.add((service, verb))
+    assert missing == ONLY_AWS
+    told = failure("Client.InternalError", "instance")
+    assert not any("kms-key" in line for line in lines(guidance.guide(story(failure=told))))
+    assert any("kms-key" in line for line in lines(guidance.guide(story(failure=told, endpoint=""))))
+
+
+def test_there_is_a_mend_for_more_than_forty_codes_of_our_calls() -> None:
+    """Each is a code that AWS or tier1 can answer with, and has its own words."""
+    codes = {key.rpartition("/")[2] for key in CATALOGUE}
+    assert len(codes & {code for code in codes if about_of(code) is not None}) >= 40
+    assert all(remedy.why and remedy.mend for remedy in CATALOGUE.values())
+
+
+@pytest.mark.parametrize("key", sorted(CATALOGUE))
+def test_each_mend_is_filled_in_whatever_is_known(key: str) -> None:
+    """With everything known and with nothing: no field stays open, no command is cut, all are real."""
+    operation, _, code = key.rpartition("/")
+    step = next(name for name in ("vpc", "instance") if operation != "RunInstances" or name == "instance")
+    nothing: dict[str, Resource] = {}
+    for known in (None, nothing):
+        told = failure(code, step, operation=operation or "CreateVpc")
+        guide = guidance.guide(story(known, failure=told, endpoint=""))
+        assert guide.cause is not None
+        for text in texts(guide.as_json()):
+            assert not PLACEHOLDER.search(text.replace("{private_ip}", "")), text
+        assert is_bash("\n".join(lines(guide)))
+        for line in lines(guide):
+            assert all(is_real(*words) for words in calls(line)), line
+
+
+@given(
+    code=st.sampled_from([*sorted(frozenset().union(*FINAL_CODES.values())), "Odd", "Client.Odd", "HTTP503"])
+)
+def test_every_code_has_a_remedy(code: str) -> None:
+    """One that only stands in a list gets the mend for what it is about, an unknown one says so."""
+    remedy = remedy_of(code, "CreateVpc", CATALOGUE)
+    assert (remedy is UNKNOWN) is (code in ("Odd", "Client.Odd"))
+    guide = guidance.guide(story(failure=failure(code)))
+    assert guide.cause is not None
+    assert not any(PLACEHOLDER.search(text) for text in texts([guide.cause.why, guide.cause.mend]))
+
+
+def test_every_field_of_a_mend_is_one_that_is_known_or_has_words() -> None:
+    """A typing error in a field is found here."""
+    known = {*_known(story()), *WORDS}
+    for remedy in (*CATALOGUE.values(), *BY_ABOUT.values(), UNKNOWN):
+        assert isinstance(remedy, Remedy)
+        words = (remedy.why, *remedy.mend, *(word for look in remedy.look for word in look))
+        assert set().union(*(fields_of(word) for word in words)) <= known
+
+
+def test_everything_that_a_failure_is_about_has_a_mend() -> None:
+    """Beside what only tier1 and the stack say, which stand in the catalogue by their codes."""
+    assert {*FINAL_CODES, About.CREDENTIALS, About.AWS} == set(BY_ABOUT)
+
+
+# --- causes
+
+
+def test_a_quota_is_asked_for_by_its_code_and_never_at_another_endpoint() -> None:
+    """VPCs per Region; an endpoint that is not AWS has quotas of its own."""
+    guide = guidance.guide(story(failure=failure("VpcLimitExceeded", operation="CreateVpc"), endpoint=""))
+    assert guide.cause is not None
+    asked = [command.line for command in guide.cause.commands if "service-quotas" in command.line]
+    assert len(asked) == 2
+    assert all("--service-code vpc --quota-code L-F678F1CE" in line for line in asked)
+    assert "request-service-quota-increase" in asked[1]
+    elsewhere = guidance.guide(story(failure=failure("VpcLimitExceeded")))
+    assert not any("service-quotas" in line for line in lines(elsewhere))
+
+
+@pytest.mark.parametrize(
+    ("type", "market", "code"),
+    [
+        ("t3.medium", "on-demand", "L-1216C47A"),
+        ("m7g.large", "spot", "L-34B43A08"),
+        ("im4gn.large", "on-demand", "L-1216C47A"),
+        ("g4dn.xlarge", "on-demand", "L-DB2E81BA"),
+        ("g5.xlarge", "spot", "L-3819A6DF"),
+        ("p3.2xlarge", "on-demand", "L-417A185B"),
+        ("u-6tb1.metal", "on-demand", None),
+        ("", "", None),
+    ],
+)
+def test_virtual_cpus_count_against_the_quota_of_their_family_and_market(
+    type: str, market: str, code: str | None
+) -> None:
+    """One whose quota is not known here gets no command at all."""
+    quota = of_vcpus(type, market)
+    assert (quota.code if quota else None) == code
+
+
+def test_too_many_virtual_cpus_name_the_type_that_was_asked_for() -> None:
+    """The market of the last candidate decides which quota it is."""
+    told = failure("VcpuLimitExceeded", "instance", operation="RunInstances")
+    guide = guidance.guide(story(failure=told, endpoint=""))
+    assert guide.cause is not None
+    assert "t3.medium (spot)" in guide.cause.why
+    assert any("L-34B43A08" in line for line in lines(guide))
+
+
+@pytest.mark.parametrize(
+    ("operation", "first", "also"),
+    [
+        ("CreateVpc", "ec2:CreateVpc", "ec2:CreateTags"),
+        ("RunInstances", "ec2:RunInstances", "iam:PassRole"),
+        ("CreateMountTarget", "elasticfilesystem:CreateMountTarget", "ec2:CreateNetworkInterface"),
+        ("AttachRolePolicy", "iam:AttachRolePolicy", "iam:AttachRolePolicy"),
+        ("GetParameter", "ssm:GetParameter", "ssm:GetParameter"),
+        ("DescribeAvailabilityZones", "ec2:DescribeAvailabilityZones", "ec2:DescribeAvailabilityZones"),
+        ("GetCallerIdentity", "sts:GetCallerIdentity", "sts:GetCallerIdentity"),
+    ],
+)
+def test_a_missing_permission_is_named(operation: str, first: str, also: str) -> None:
+    """The action of the call first, then what AWS checks within it."""
+    actions = missing_actions(story(), operation)
+    assert actions[0] == first
+    assert also in actions
+    assert missing_actions(story(), None) == ()
+
+
+def test_the_action_that_aws_names_comes_first() -> None:
+    """EFS and IAM say in plain words what was refused: also what is checked beside the call."""
+    said = (
+        "User: arn:aws:iam::123456789012:user/ops is not authorized to perform: "
+        "elasticfilesystem:TagResource on the specified resource"
+    )
+    told = failure("AccessDeniedException", "file-system", operation="CreateFileSystem", message=said)
+    cause = guidance.guide(story(failure=told)).cause
+    assert cause is not None
+    assert cause.actions[:2] == ("elasticfilesystem:TagResource", "elasticfilesystem:CreateFileSystem")
+    assert len(cause.actions) == len(set(cause.actions))
+    assert "elasticfilesystem:TagResource" in cause.mend[-1]
+
+
+def test_an_encoded_refusal_comes_with_the_command_that_decodes_it() -> None:
+    """Only AWS can read it; the policy statement that is needed is there without."""
+    blob = "abc-DEF_123"
+    told = failure(
+        "UnauthorizedOperation",
+        "instance",
+        operation="RunInstances",
+        message=f"You are not authorized. Encoded authorization failure message: {blob}",
+    )
+    cause = guidance.guide(story(failure=told)).cause
+    assert cause is not None
+    assert f"aws {PLACE} sts decode-authorization-message --encoded-message {blob}" in cause.commands[-1].line
+    assert '"ec2:RunInstances"' in cause.mend[-1]
+    plain = guidance.guide(story(failure={**told, "message": "No."})).cause
+    assert plain is not None
+    assert not any("decode" in command.line for command in plain.commands)
+
+
+def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
+    """What a rollback kept of it; lines after the mark are of no interest."""
+    text = "boot\n\n" + "".join(f"line {n}\n" for n in range(40)) + "tier1: user-data-failed 7\nlogin:\n"
+    told = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
+    cause = guidance.guide(story(failure=told, consoles={"r-instance": text})).cause
+    assert cause is not None
+    assert cause.console[-1] == "tier1: user-data-failed 7"
+    assert len(cause.console) == 20
+    read = {CONSOLE_FACT: "one\ntier1: user-data-failed 302"}
+    known = steps()
+    known["efs-mount"] = replace(known["efs-mount"], error=read)
+    kept = guidance.guide(story(failure=told, steps=known)).cause
+    assert kept is not None
+    assert kept.console == ("one", "tier1: user-data-failed 302")  # nothing is archived where all is kept
+    other = guidance.guide(story(consoles={"r-instance": text})).cause
+    assert other is not None
+    assert other.console == ()
+
+
+# --- situations
+
+
+def with_a_silent_service() -> dict[str, Step]:
+    """All is done, but for a service that does not answer."""
+    error = {"code": "NotConnected", "message": "no answer", "class": "recoverable"}
+    done = {name: replace(step, state=StepState.DONE) for name, step in steps().items()}
+    return {**done, "service-web": replace(done["service-web"], state=StepState.FAILED, error=error)}
+
+
+NO_ANSWER = failure("NotConnected", "service-web", **{"class": "recoverable"})
+BLOCKED = failure("ExpiredToken", "instance", **{"class": "blocked"})
+GOING_BACK = {"state": State.ROLLING_BACK, "goal": Goal.ROLLED_BACK}
+ENDED = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK}
+REFUSED_LAST = {
+    "a1": attempt(ended_at=AT, outcome=Outcome.REFUSED, code="ExpiredToken", operation="DeleteVpc")
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "situation", "command"),
+    [
+        ({}, Situation.UNDECIDED, "tier1 resume 0123456789ab --retry"),
+        (
+            {"failure": NO_ANSWER, "steps": with_a_silent_service()},
+            Situation.UNDECIDED,
+            "tier1 resume 0123456789ab --continue",
+        ),
+        ({"failure": BLOCKED}, Situation.BLOCKED, "tier1 resume 0123456789ab"),
+        (GOING_BACK, Situation.INTERRUPTED, "tier1 resume 0123456789ab"),
+        ({**GOING_BACK, "attempts": REFUSED_LAST}, Situation.BLOCKED, "tier1 resume 0123456789ab"),
+        ({**GOING_BACK, "driven_by": "process 1"}, Situation.DRIVEN, "tier1 show 0123456789ab --watch"),
+        ({"goal": Goal.ROLLED_BACK}, Situation.STALLED, "tier1 resume 0123456789ab"),
+        (
+            {"state": State.ACTIVE, "failure": None, "activated_at": AT},
+            Situation.HEALTHY,
+            "tier1 destroy 0123456789ab",
+        ),
+        ({**ENDED, "resources": {}}, Situation.ENDED, "tier1 log 0123456789ab"),
+    ],
+)
+def test_each_situation_has_its_way_on(told: Mapping[str, Any], situation: Situation, command: str) -> None:
+    """The first command is the likeliest; who drives is not got in the way of."""
+    guide = guidance.guide(story(**told))
+    assert guide.situation is situation
+    typed = [one.line for way in guide.ways for one in way.commands]
+    assert command in typed
+    needs = situation in (Situation.UNDECIDED, Situation.BLOCKED, Situation.STALLED, Situation.INTERRUPTED)
+    assert guide.needed is needs
+    assert (guide.by_hand is None) is (situation in (Situation.DRIVEN, Situation.ENDED))
+
+
+def test_what_broke_it_is_told_before_what_went_wrong_on_the_way_back() -> None:
+    """Both are there, each with its own mend; what only waits for another comes last."""
+    stuck = {"code": "DependencyViolation", "message": "in use", "operation": "DeleteSubnet", "stuck": True}
+    waits = {"code": "BlockedBy", "message": "waits for what would not delete: subnet-1."}
+    found = {
+        "r-vpc": replace(rows()["r-vpc"], error=waits),
+        "r-subnet-1": replace(rows()["r-subnet-1"], error=stuck),
+    }
+    guide = guidance.guide(story(found, goal=Goal.ROLLED_BACK))
+    assert guide.cause is not None
+    assert guide.cause.code == "VpcLimitExceeded"
+    assert [(one.resource, one.code) for one in guide.on_the_way_back] == [
+        ("subnet-1", "DependencyViolation"),
+        ("vpc", "BlockedBy"),
+    ]
+    assert "subnet-1 stood in the way" in guide.told
+    assert any("Name=subnet-id,Values=subnet-1" in c.line for c in guide.on_the_way_back[0].commands)
+
+
+def test_a_refusal_that_stopped_the_way_back_is_its_cause() -> None:
+    """No failure ended the way forward: credentials ran out while it was destroyed."""
+    told = story(state=State.DESTROYING, goal=Goal.DESTROYED, failure=None, attempts=REFUSED_LAST)
+    cause = of_failure(told)
+    assert cause is not None
+    assert (cause.code, cause.operation) == ("ExpiredToken", "DeleteVpc")
+    later = {"a2": attempt(id="a2", begun_at=AT, ended_at=AT + timedelta(seconds=1), outcome=Outcome.DONE)}
+    went_on = story(
+        state=State.DESTROYING, goal=Goal.DESTROYED, failure=None, attempts={**REFUSED_LAST, **later}
+    )
+    assert of_failure(went_on) is None
+
+
+def test_what_is_safe_and_what_costs_is_said() -> None:
+    """Gone, brought and kept are not among what stands; what stands has its price."""
+    changed = {
+        "r-vpc": replace(rows()["r-vpc"], owned=False),
+        "r-role": replace(rows()["r-role"], state=ResourceState.DELETED, deleted_at=AT),
+        "r-file-system": replace(rows()["r-file-system"], state=ResourceState.RETAINED),
+    }
+    guide = guidance.guide(story({**rows(), **changed}))
+    said = "\n".join(guide.safe)
+    for words in ("1 resources are gone", "vpc vpc-1", "Kept on your word", "file-system file_system-1"):
+        assert words in said
+    names = {item.name for item in guide.standing}
+    assert not names & {"vpc", "role", "file-system"}
+    assert "$" in guide.cost
+    assert all(item.price for item in guide.standing)
+
+
+# --- ids, places, scripts
+
+
+@pytest.mark.parametrize("state", [ResourceState.PRESENT, ResourceState.DELETING, ResourceState.STRAY])
+def test_no_id_is_missing_and_every_line_leads_to_the_same_aws(state: ResourceState) -> None:
+    """Region, profile and endpoint of the row in each `aws` line; every id in the list and by hand."""
+    guide = guidance.guide(story(rows(state)))
+    assert guide.by_hand is not None
+    by_hand = "\n".join(command.line for command in guide.by_hand.commands)
+    for row in rows().values():
+        assert f"{row.aws_id}" in by_hand
+        item = next(item for item in guide.standing if item.name == row.name)
+        assert item.aws_id == row.aws_id
+        assert item.console_url is not None
+        assert item.look
+    assert is_bash("\n".join(lines(guide)))
+    for line in lines(guide):
+        assert all(is_real(*words) for words in calls(line)), line
+        for found in re.finditer(r"\baws (?!command)", line):
+            assert line[found.end() :].startswith(PLACE), line
+
+
+@pytest.mark.parametrize("name", ["instance", "vpc", "file-system", "role"])
+def test_what_has_no_id_is_looked_for(name: str) -> None:
+    """By its tags, or the name that proves it, by hand and in the script."""
+    open_create = {"a1": attempt(step=name, resource_id=f"r-{name}")}
+    told = story(without_id(name), attempts=open_create)
+    guide = guidance.guide(told)
+    item = next(item for item in guide.standing if item.name == name)
+    assert (item.aws_id, item.console_url) == (None, None)
+    assert f"r-{name}" in item.look[0] or "tier1-demo-0123456789ab" in item.look[0]
+    assert guide.by_hand is not None
+    assert any(line.line.startswith("for id in $(aws") for line in guide.by_hand.commands)
+    assert f"{name}: " in script(told)
+    assert "never answered" in guide.told
+
+
+def test_a_mount_target_without_id_is_for_the_script_alone() -> None:
+    """It has no tags: one line cannot both find and prove it."""
+    open_create = {"a1": attempt(step="mount-target-1", resource_id="r-mount-target-1")}
+    told = story(without_id("mount-target-1"), attempts=open_create)
+    assert guidance.guide(told).by_hand is None
+    assert re.search(r"^tags_\d+_2\(\) { aws ec2 describe-tags", script(told), re.MULTILINE)
+
+
+def test_the_script_goes_in_reverse_order_of_need_and_is_bash() -> None:
+    """What needs another is removed before it; names and ids are quoted."""
+    text = script(story())
+    assert is_bash(text)
+    order = re.findall(r"^remove \d+ (\S+)", text, re.MULTILINE)
+    assert set(order) == {row.name for row in rows().values()}
+    for step in steps().values():
+        for need in step.needs:
+            if step.name in order and need in order:
+                assert order.index(step.name) < order.index(need)
+    assert f'command aws {PLACE} "$@"' in text
+    assert text.rstrip().endswith("settle")
+
+
+def test_what_was_kept_is_in_no_script() -> None:
+    """Nor is what shares its tag with it."""
+    kept = replace(rows()["r-vpc"], state=ResourceState.RETAINED)
+    stray = replace(rows()["r-vpc"], id="r-2", name="vpc~1", aws_id="vpc-2", state=ResourceState.STRAY)
+    text = script(story({**rows(), "r-vpc": kept, "r-2": stray}))
+    assert "# Kept on your word: vpc vpc-1" in text
+    assert not re.search(r"^remove \d+ vpc", text, re.MULTILINE)
+
+
+def test_a_kind_that_is_not_installed_is_left_and_named() -> None:
+    """By the script as by the guide; the rest goes on."""
+    told = story()
+    lacking = replace(told, kinds={name: kind for name, kind in KINDS.items() if name != "role"})
+    assert "give_up role" in script(lacking)
+    assert guidance.guide(lacking).by_hand is None
+    item = next(item for item in guidance.guide(lacking).standing if item.name == "role")
+    assert (item.title, item.console_url, item.look) == ("role", None, ())
+
+
+@pytest.mark.parametrize("told", [{**ENDED, "resources": {}}, {"resources": {}}])
+def test_with_nothing_left_the_script_only_says_so(told: Mapping[str, Any]) -> None:
+    """It ends with 0 and calls nothing."""
+    text = script(story(**told))
+    done = subprocess.run(["bash"], input=text, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "nothing is to be deleted" in done.stderr
+
+
+def test_the_local_aws_lends_the_script_keys_that_open_nothing() -> None:
+    """Only there, and only where no profile is named."""
+    local: dict[str, Any] = {"endpoint": "http://127.0.0.1:5000", "profile": ""}
+    assert "LEND=yes" in script(story(**local))
+    assert "LEND=''" in script(story(**{**local, "profile": "mine"}))
+    assert "LEND=''" in script(story(endpoint="", profile=""))
+
+
+def test_what_stands_is_what_the_closing_words_count() -> None:
+    """One answer to the question what is left, wherever it is given."""
+    told = story()
+    assert {row.id for row in told.standing} == {row.id for row in standing.left(told.record)}
+
+
+def test_shell_words_in_a_name_are_never_run() -> None:
+    """A profile may be called anything."""
+    text = script(story(profile="a; touch /tmp/no $(id)"))
+    assert is_bash(text)
+    assert shlex.quote("a; touch /tmp/no $(id)") in text
+
+
+def test_codes_that_block_or_pass_have_their_mend_too() -> None:
+    """Credentials and AWS's own failures, whether the catalogue names them or not."""
+    for code in (*BLOCKED_CODES, *THROTTLE_CODES, *SERVER_CODES):
+        assert remedy_of(code, "CreateVpc", CATALOGUE) is not UNKNOWN
+
+
+# --- a local AWS, and what is gone
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "profile", "wanted"),
+    [
+        ("http://127.0.0.1:4566", "", True),
+        ("http://localhost:4566", "", True),
+        ("http://127.0.0.1:4566", "mine", False),
+        ("http://aws.example:5000", "", False),
+        ("", "", False),
+    ],
+)
+def test_a_local_aws_takes_any_keys_and_the_guide_says_which(
+    endpoint: str, profile: str, wanted: bool
+) -> None:
+    """Before the first `aws` line; where the operator signs in, nothing is put in the way of that."""
+    told = story(endpoint=endpoint, profile=profile)
+    assert (guidance.guide(told).first is not None) is wanted
+    ended = story({}, state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK, endpoint=endpoint, failure=None)
+    assert guidance.guide(ended).first is None
+
+
+def test_nothing_is_looked_at_that_is_gone() -> None:
+    """After a rollback the cause has its words and its console, and no command that AWS would refuse."""
+    told = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
+    kept = guidance.guide(story(failure=told))
+    assert any("get-console-output" in line for line in lines(kept))
+    gone = {id: replace(row, state=ResourceState.DELETED, deleted_at=AT) for id, row in rows().items()}
+    ended = guidance.guide(story(gone, failure=told, state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK))
+    assert ended.cause is not None
+    assert not any(line.startswith("aws ") for line in lines(ended))
+
+
+def test_what_died_by_itself_is_neither_looked_at_nor_missed() -> None:
+    """AWS forgets a terminated instance within the hour: deleting it by hand may find nothing."""
+    dead = {
+        id: replace(row, facts={ENDED_FACT: True}) if row.name == "instance" else row
+        for id, row in rows().items()
+    }
+    told = guidance.guide(story(dead, failure=failure("Client.InternalError", "instance")))
+    assert told.cause is not None
+    assert not any("instance-1" in command.line for command in told.cause.commands)
+    (item,) = [one for one in told.standing if one.name == "instance"]
+    assert (item.look, item.price) == ((), "no charge: it has ended")
+    assert told.by_hand is not None
+    by_hand = [command.line for command in told.by_hand.commands if "instance-1" in command.line]
+    assert by_hand
+    assert all(line.endswith(" || true") for line in by_hand)

@@ -1,0 +1,361 @@
+"""Role and instance profile: names, proof by path and tags, and configuration one step at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.scripted_cloud import DEPLOYMENT, TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import (
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    TAG_NAME,
+    TAG_RESOURCE,
+    Kind,
+    Presence,
+    Sight,
+)
+from tier1_engine.errors import CallError
+from tier1_engine.resources import _iam
+from tier1_engine.resources.instance_profile import InstanceProfile
+from tier1_engine.resources.role import Role
+
+ROLE, PROFILE = Role(), InstanceProfile()
+NAME = f"tier1-ai-stack-{DEPLOYMENT}"
+MANAGED = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with local_aws(monkeypatch) as found:
+        yield found
+
+
+STATEMENT = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
+DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
+
+
+def own_policy(cloud: Cloud, name: str = "own") -> str:
+    reply = cloud.change("iam", "create_policy", PolicyName=name, PolicyDocument=DOCUMENT)
+    return str(reply["Policy"]["Arn"])
+
+
+@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789-", max_size=200))
+def test_every_name_fits_and_ends_with_the_deployment(name: str) -> None:
+    """However long the deployment's name, a role's stays within 64 characters and tells whose it is."""
+    made = _iam.name_of(target(tags={**TAGS, TAG_NAME: name}))
+    assert len(made) <= 64
+    assert made.startswith("tier1-")
+    assert made.endswith(f"-{DEPLOYMENT}")
+
+
+@pytest.mark.parametrize(
+    ("sight", "ours"),
+    [
+        (Sight(Presence.READY, NAME, tags=TAGS, facts={"path": "/tier1/"}), True),
+        (Sight(Presence.READY, NAME, tags={}, facts={"path": "/tier1/"}), True),
+        (Sight(Presence.READY, NAME, tags=TAGS, facts={"path": "/"}), False),
+        (Sight(Presence.READY, "another", tags=TAGS, facts={"path": "/tier1/"}), False),
+        (Sight(Presence.READY, NAME, tags={"team": "theirs"}, facts={"path": "/tier1/"}), False),
+        (Sight(Presence.READY, NAME, tags={**TAGS, TAG_DATABASE: "x"}, facts={"path": "/tier1/"}), False),
+        (Sight(Presence.READY, NAME, tags={**TAGS, TAG_RESOURCE: "x"}, facts={"path": "/tier1/"}), False),
+    ],
+)
+@pytest.mark.parametrize("kind", [ROLE, PROFILE])
+def test_path_name_and_whatever_tags_are_shown_must_agree(kind: Kind, sight: Sight, ours: bool) -> None:
+    """Path and name prove it where an endpoint shows no tags; tags that say otherwise overrule them."""
+    assert kind.owns(target(), sight) is ours
+
+
+def test_a_role_of_the_same_name_elsewhere_is_a_conflict_and_not_ours(cloud: Cloud) -> None:
+    """`EntityAlreadyExists` leads to a look that shows a role of the user's, which is never changed."""
+    cloud.change("iam", "create_role", RoleName=NAME, AssumeRolePolicyDocument="{}")
+    with pytest.raises(CallError) as caught:
+        ROLE.create(cloud, target())
+    assert caught.value.code in ROLE.already_exists
+    (found,) = ROLE.find(cloud, target())
+    assert not ROLE.owns(target(), found)
+
+
+def test_policies_are_configuration(cloud: Cloud) -> None:
+    """Missing ones are named and attached; what somebody attached besides is left alone."""
+    mine, other = own_policy(cloud), own_policy(cloud, "other")
+    it = replace(target({"policies": [mine]}), aws_id=NAME)
+    ROLE.create(cloud, it)
+    cloud.change("iam", "attach_role_policy", RoleName=NAME, PolicyArn=other)
+    sight = ROLE.describe(cloud, it)
+    assert (sight.presence, sight.unset) == (Presence.UNSET, ("policies",))
+    ROLE.configure(cloud, it, sight)
+    sight = ROLE.describe(cloud, it)
+    assert sight.presence is Presence.READY
+    assert set(sight.facts["policies"]) == {mine, other}
+
+
+def test_a_policy_of_awss_that_the_endpoint_has_not_holds_nothing_up(cloud: Cloud) -> None:
+    """A local AWS may have none of the policies that AWS provides; AWS has them all."""
+    it = replace(target({"policies": [MANAGED]}), aws_id=NAME)
+    ROLE.configure(cloud, it, ROLE.create(cloud, it))
+    assert ROLE.describe(cloud, it).presence is Presence.READY
+
+
+def test_a_policy_of_the_users_that_is_not_there_is_an_error(cloud: Cloud) -> None:
+    """Only the endpoint's lack of AWS's own policies is passed over."""
+    it = replace(target({"policies": ["arn:aws:iam::123456789012:policy/none"]}), aws_id=NAME)
+    made = ROLE.create(cloud, it)
+    with pytest.raises(CallError) as caught:
+        ROLE.configure(cloud, it, made)
+    assert caught.value.code == "NoSuchEntity"
+    assert ROLE.describe(cloud, it).unset == ("policies",)
+
+
+def test_an_aws_policy_on_a_role_too_young_to_be_seen_is_tried_again() -> None:
+    """The same code means a young role when the policy itself is there."""
+    cloud = ScriptedCloud(attach_role_policy=refusal("NoSuchEntity"), get_policy={"Policy": {}})
+    sight = Sight(Presence.UNSET, NAME, unset=("policies",), facts={"policies": []})
+    with pytest.raises(CallError) as caught:
+        ROLE.configure(cloud, target({"policies": [MANAGED]}), sight)
+    assert caught.value.code in ROLE.not_visible_yet
+    cloud.answers["get_policy"] = refusal("AccessDenied")
+    with pytest.raises(CallError) as caught:
+        ROLE.configure(cloud, target({"policies": [MANAGED]}), sight)
+    assert caught.value.code == "AccessDenied"
+
+
+def test_nothing_is_set_that_is_not_named_as_unset() -> None:
+    """A look that found the configuration as wanted leads to no call."""
+    for kind in (ROLE, PROFILE):
+        cloud = ScriptedCloud()
+        kind.configure(cloud, target({"policies": [MANAGED], "role_name": NAME}), Sight(Presence.READY, NAME))
+        assert cloud.calls == []
+
+
+def test_a_role_is_freed_of_policies_and_of_our_profile_before_it_is_deleted(cloud: Cloud) -> None:
+    """Managed and inline policies and our own profile would each refuse the deletion."""
+    it = replace(target({"policies": [own_policy(cloud)]}), aws_id=NAME)
+    ROLE.configure(cloud, it, ROLE.create(cloud, it))
+    cloud.change("iam", "put_role_policy", RoleName=NAME, PolicyName="inline", PolicyDocument=DOCUMENT)
+    profile = target({"role_name": NAME})
+    PROFILE.configure(cloud, profile, PROFILE.create(cloud, profile))
+    ROLE.delete(cloud, it, ROLE.describe(cloud, it))
+    assert ROLE.describe(cloud, it).presence is Presence.ABSENT
+    assert PROFILE.describe(cloud, profile).facts["roles"] == []
+
+
+def test_a_role_in_somebody_elses_profile_stays_there(cloud: Cloud) -> None:
+    """A profile that is not ours is never changed: IAM refuses, and the deletion waits."""
+    it = replace(target(), aws_id=NAME)
+    ROLE.create(cloud, it)
+    cloud.change("iam", "create_instance_profile", InstanceProfileName="theirs")
+    cloud.change("iam", "add_role_to_instance_profile", InstanceProfileName="theirs", RoleName=NAME)
+    with pytest.raises(CallError) as caught:
+        ROLE.delete(cloud, it, ROLE.describe(cloud, it))
+    assert caught.value.code in ROLE.in_use
+
+
+ATTACHED = {"AttachedPolicies": [{"PolicyArn": MANAGED}]}
+
+
+def test_a_role_is_asked_what_else_it_holds_only_when_iam_refuses() -> None:
+    """A sweep deletes roles by the hundred, and IAM shows what is in one at a time."""
+    cloud = ScriptedCloud(list_attached_role_policies=ATTACHED, detach_role_policy={}, delete_role={})
+    ROLE.delete(cloud, target(), Sight(Presence.READY, NAME))
+    made = ["list_attached_role_policies", "detach_role_policy", "delete_role"]
+    assert [operation for operation, _ in cloud.calls] == made
+
+
+def test_a_deletion_that_is_throttled_at_every_second_call_gets_on() -> None:
+    """What the last try took off is not asked for again: two policies on one bucket of one token."""
+    attached, tokens = [f"{MANAGED}{number}" for number in range(3)], [0]
+
+    def detach(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        tokens[0] -= 1
+        if tokens[0] < 0:
+            raise refusal("Throttling")
+        attached.remove(parameters["PolicyArn"])
+        return {}
+
+    cloud = ScriptedCloud(
+        list_attached_role_policies=lambda _: {"AttachedPolicies": [{"PolicyArn": one} for one in attached]},
+        detach_role_policy=detach,
+        delete_role={},
+    )
+    for left in (2, 1):
+        tokens[0] = 1
+        with pytest.raises(CallError):
+            ROLE.delete(cloud, target({"policies": [*attached]}), Sight(Presence.READY, NAME))
+        assert len(attached) == left
+    tokens[0] = 1
+    ROLE.delete(cloud, target(), Sight(Presence.READY, NAME))
+    assert cloud.changes[-1][0] == "delete_role"
+
+
+def test_what_was_taken_off_meanwhile_does_not_read_as_a_role_that_is_gone() -> None:
+    """`NoSuchEntity` of a policy is success; that of the role's own delete means gone."""
+    refusals = iter([refusal("DeleteConflict")])
+
+    def delete_role(_: Mapping[str, Any]) -> Mapping[str, Any]:
+        if error := next(refusals, None):
+            raise error
+        return {}
+
+    cloud = ScriptedCloud(
+        list_attached_role_policies=ATTACHED,
+        list_role_policies=refusal("InvalidAction"),
+        list_instance_profiles_for_role=refusal("InvalidAction"),
+        detach_role_policy=refusal("NoSuchEntity"),
+        delete_role=delete_role,
+    )
+    ROLE.delete(cloud, target(), Sight(Presence.READY, NAME))
+    changes = ["detach_role_policy", "delete_role", "delete_role"]
+    assert [operation for operation, _ in cloud.changes] == changes
+    for operation in ("detach_role_policy", "list_role_policies", "list_instance_profiles_for_role"):
+        answers = {**cloud.answers, "delete_role": refusal("DeleteConflict")}
+        refused = ScriptedCloud(**{**answers, operation: refusal("AccessDenied")})
+        with pytest.raises(CallError) as caught:
+            ROLE.delete(refused, target(), Sight(Presence.READY, NAME))
+        assert caught.value.code == "AccessDenied"
+    for code in ("NoSuchEntity", "AccessDenied"):
+        refused = ScriptedCloud(**{**cloud.answers, "delete_role": refusal(code)})
+        with pytest.raises(CallError) as caught:
+            ROLE.delete(refused, target(), Sight(Presence.READY, NAME))
+        assert caught.value.code == code
+
+
+def test_another_role_in_our_profile_makes_room_for_ours(cloud: Cloud) -> None:
+    """A profile holds one role: what is in it is compared first, then exchanged."""
+    for name in ("another", NAME):
+        cloud.change("iam", "create_role", RoleName=name, AssumeRolePolicyDocument="{}")
+    it = target({"role_name": NAME})
+    PROFILE.create(cloud, it)
+    cloud.change("iam", "add_role_to_instance_profile", InstanceProfileName=NAME, RoleName="another")
+    sight = PROFILE.describe(cloud, it)
+    assert sight.unset == ("role",)
+    PROFILE.configure(cloud, it, sight)
+    assert PROFILE.describe(cloud, it).facts["roles"] == [NAME]
+
+
+def test_a_role_that_is_in_already_is_success(cloud: Cloud) -> None:
+    """A lost reply is answered by `LimitExceeded` the second time; the next look shows the role."""
+    cloud.change("iam", "create_role", RoleName=NAME, AssumeRolePolicyDocument="{}")
+    it = target({"role_name": NAME})
+    before = PROFILE.create(cloud, it)
+    PROFILE.configure(cloud, it, before)
+    PROFILE.configure(cloud, it, before)
+    assert PROFILE.describe(cloud, it).presence is Presence.READY
+
+
+def test_a_profile_meets_other_refusals_as_errors() -> None:
+    """Only a role that is in (or out) already is passed over."""
+    cloud = ScriptedCloud(
+        get_instance_profile=profile(Roles=[role("other")]),
+        add_role_to_instance_profile=refusal("AccessDenied"),
+        remove_role_from_instance_profile=refusal("NoSuchEntity"),
+    )
+    sight = Sight(Presence.UNSET, NAME, unset=("role",), facts={"roles": ["other"]})
+    with pytest.raises(CallError) as caught:
+        PROFILE.configure(cloud, target({"role_name": NAME}), sight)
+    assert caught.value.operation == "Scripted"
+    assert [operation for operation, _ in cloud.changes] == [
+        "remove_role_from_instance_profile",
+        "add_role_to_instance_profile",
+    ]
+    cloud.answers["remove_role_from_instance_profile"] = refusal("AccessDenied")
+    with pytest.raises(CallError):
+        PROFILE.delete(cloud, target(), sight)
+    PROFILE.configure(cloud, target(), replace(sight, unset=()))
+
+
+def role(name: str = NAME, **members: Any) -> dict[str, Any]:
+    return {"RoleName": name, "Path": "/tier1/", **members}
+
+
+def profile(name: str = NAME, **members: Any) -> dict[str, Any]:
+    return {"InstanceProfile": {"InstanceProfileName": name, "Path": "/tier1/", "Roles": [], **members}}
+
+
+def test_a_brought_profile_must_exist_and_have_a_role(cloud: Cloud) -> None:
+    """EC2 refuses a profile without a role: said before anything is made. One at any path will do."""
+    inputs = {"reference": "theirs"}
+    missing = PROFILE.reference(cloud, inputs)
+    cloud.change("iam", "create_instance_profile", InstanceProfileName="theirs")
+    empty = PROFILE.reference(cloud, inputs)
+    assert [missing.presence, empty.presence] == [Presence.BROKEN] * 2
+    cloud.change("iam", "create_role", RoleName="theirs", AssumeRolePolicyDocument="{}")
+    cloud.change("iam", "add_role_to_instance_profile", InstanceProfileName="theirs", RoleName="theirs")
+    fit = PROFILE.reference(cloud, inputs)
+    assert (fit.presence, fit.facts["name"]) == (Presence.READY, "theirs")
+
+
+LISTS: dict[str, Any] = {
+    "list_roles": {"Roles": [role(), role("elsewhere", Path="/"), {}]},
+    "get_role": {"Role": role()},
+    "list_role_tags": {"Tags": []},
+    "list_instance_profiles": {
+        "InstanceProfiles": [profile()["InstanceProfile"], profile("elsewhere", Path="/")["InstanceProfile"]]
+    },
+    "get_instance_profile": profile(),
+    "list_attached_role_policies": {"AttachedPolicies": []},
+}
+
+
+@pytest.mark.parametrize("kind", [ROLE, PROFILE])
+def test_a_census_on_an_endpoint_without_tags_goes_by_the_name(kind: Kind) -> None:
+    """The deployment is in the name; whose database it is cannot be told without tags."""
+    cloud = ScriptedCloud(**LISTS)
+    assert [one.aws_id for one in kind.list_owned(cloud, {TAG_DEPLOYMENT: DEPLOYMENT})] == [NAME]
+    assert kind.list_owned(cloud, {TAG_DEPLOYMENT: "ffffffffffff"}) == []
+    assert kind.list_owned(cloud, {TAG_DATABASE: TAGS[TAG_DATABASE]}) == []
+
+
+def test_tags_that_get_role_leaves_out_are_asked_for() -> None:
+    """Some endpoints show a role's tags only to the call that lists them."""
+    cloud = ScriptedCloud(**{**LISTS, "list_role_tags": {"Tags": tag_entries(TAGS)}})
+    (found,) = ROLE.list_owned(cloud, {TAG_DATABASE: TAGS[TAG_DATABASE]})
+    assert dict(found.tags) == TAGS
+    for code in ("InvalidAction", "NoSuchEntity"):
+        cloud.answers["list_role_tags"] = refusal(code)
+        assert ROLE.describe(cloud, target()).tags == {}
+    cloud.answers["list_role_tags"] = refusal("AccessDenied")
+    with pytest.raises(CallError):
+        ROLE.describe(cloud, target())
+
+
+@pytest.mark.parametrize("kind", [ROLE, PROFILE])
+def test_only_no_such_entity_is_absence(kind: Kind) -> None:
+    """A refused look is an error; one that went between list and look is no part of a census."""
+    cloud = ScriptedCloud(
+        **{**LISTS, "get_role": refusal("NoSuchEntity"), "get_instance_profile": refusal("NoSuchEntity")}
+    )
+    assert kind.describe(cloud, target()).presence is Presence.ABSENT
+    assert kind.find(cloud, target()) == []
+    assert kind.list_owned(cloud, {TAG_DEPLOYMENT: DEPLOYMENT}) == []
+    cloud.answers["get_role"] = cloud.answers["get_instance_profile"] = refusal("AccessDenied")
+    with pytest.raises(CallError):
+        kind.find(cloud, target())
+
+
+def test_a_role_that_goes_while_it_is_looked_at_is_absent() -> None:
+    """Its policies are read by a second call, which may come too late; a refusal is still an error."""
+    cloud = ScriptedCloud(**{**LISTS, "list_attached_role_policies": refusal("NoSuchEntity")})
+    assert ROLE.describe(cloud, target()).presence is Presence.ABSENT
+    cloud.answers["list_attached_role_policies"] = refusal("AccessDenied")
+    with pytest.raises(CallError):
+        ROLE.describe(cloud, target())
+
+
+def test_the_commands_free_what_they_delete() -> None:
+    """The lines work in the order given: IAM refuses to delete what still holds something."""
+    lines = ROLE.commands(NAME, {"policies": [MANAGED]})["delete"]
+    assert [line.split()[2] for line in lines] == ["detach-role-policy", "delete-role"]
+    lines = PROFILE.commands(NAME, {"roles": [NAME]})["delete"]
+    assert [line.split()[2] for line in lines] == [
+        "remove-role-from-instance-profile",
+        "delete-instance-profile",
+    ]

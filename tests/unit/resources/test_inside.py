@@ -1,0 +1,135 @@
+"""What stands inside a network of ours and is not the deployment's: by ids, tags and DescribeMountTargets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.scripted_cloud import TAGS, ScriptedCloud, refusal, tag_entries, target
+from tier1_engine.contract.kind import TAG_DEPLOYMENT
+from tier1_engine.errors import CallError
+from tier1_engine.resources.internet_gateway import InternetGateway
+from tier1_engine.resources.mount_target import MountTarget
+from tier1_engine.resources.route_table import RouteTable
+from tier1_engine.resources.subnet import Subnet
+from tier1_engine.resources.vpc import Vpc
+
+MOUNT_TARGET = "fsmt-0123456789abcdef0"
+OURS = frozenset({"i-ours", "eni-ours", "subnet-ours", "vpc-ours", MOUNT_TARGET})
+SUBNET = replace(target(), aws_id="subnet-ours")
+
+
+def instance(id: str, state: str = "running", tags: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return {"InstanceId": id, "State": {"Name": state}, "Tags": tag_entries(tags or {})}
+
+
+def interface(id: str, on: str | None = None, tags: Mapping[str, str] | None = None) -> dict[str, Any]:
+    attachment = {"Attachment": {"InstanceId": on}} if on else {}
+    return {"NetworkInterfaceId": id, "TagSet": tag_entries(tags or {}), **attachment}
+
+
+def cloud(instances: list[dict[str, Any]], interfaces: list[dict[str, Any]], **more: Any) -> ScriptedCloud:
+    return ScriptedCloud(
+        describe_instances={"Reservations": [{"Instances": instances}]},
+        describe_network_interfaces={"NetworkInterfaces": interfaces},
+        **{"describe_mount_targets": {"MountTargets": []}, **more},
+    )
+
+
+def test_what_is_ours_is_accounted_for_in_five_ways() -> None:
+    """By its id, by our tags, by its instance, by its mount target, and as what a gone instance left."""
+    seen = cloud(
+        [instance("i-ours"), instance("i-late", tags=TAGS), instance("i-gone", "terminated")],
+        [
+            interface("eni-ours"),
+            interface("eni-1", on="i-ours"),
+            interface("eni-2", on="i-late"),
+            interface("eni-3", on="i-gone"),
+            interface("eni-4", tags=TAGS),
+            interface("eni-efs"),
+        ],
+        describe_mount_targets={
+            "MountTargets": [{"MountTargetId": MOUNT_TARGET, "NetworkInterfaceId": "eni-efs"}]
+        },
+    )
+    assert Subnet().others_inside(seen, SUBNET, OURS) == []
+    asked = [parameters for operation, parameters in seen.calls if operation == "describe_mount_targets"]
+    assert asked == [{"MountTargetId": MOUNT_TARGET}]
+    assert not seen.changes
+
+
+def test_what_is_not_ours_is_named() -> None:
+    """An instance, its interface, a loose interface, and one of another deployment."""
+    others = {**TAGS, TAG_DEPLOYMENT: "ffffffffffff"}
+    seen = cloud(
+        [instance("i-user"), instance("i-other", tags=others)],
+        [interface("eni-1", on="i-user"), interface("eni-2"), interface("eni-3", tags=others)],
+        describe_mount_targets=refusal("MountTargetNotFound"),
+    )
+    assert Subnet().others_inside(seen, SUBNET, OURS) == [
+        "instance i-other",
+        "instance i-user",
+        "network interface eni-1",
+        "network interface eni-2",
+        "network interface eni-3",
+    ]
+
+
+def test_a_look_that_fails_is_no_proof_of_emptiness() -> None:
+    """Its error goes on."""
+    seen = cloud([], [interface("eni-1")], describe_mount_targets=refusal("AccessDenied"))
+    with pytest.raises(CallError):
+        Subnet().others_inside(seen, SUBNET, OURS)
+
+
+def test_a_subnet_of_the_users_in_our_vpc_is_named() -> None:
+    """Ours are known by id or tags."""
+    subnets = [
+        {"SubnetId": "subnet-ours"},
+        {"SubnetId": "subnet-late", "Tags": tag_entries(TAGS)},
+        {"SubnetId": "subnet-user"},
+    ]
+    seen = cloud([], [], describe_subnets={"Subnets": subnets})
+    assert Vpc().others_inside(seen, replace(target(), aws_id="vpc-ours"), OURS) == ["subnet subnet-user"]
+
+
+def test_a_table_that_routes_for_the_users_subnet_and_a_gateway_on_his_vpc_are_in_use() -> None:
+    """To delete them would cut him off."""
+    associations = [
+        {"SubnetId": "subnet-ours", "AssociationState": {"State": "associated"}},
+        {"SubnetId": "subnet-user", "AssociationState": {"State": "associated"}},
+        {"Main": True, "AssociationState": {"State": "associated"}},
+    ]
+    tables = ScriptedCloud(
+        describe_route_tables={"RouteTables": [{"RouteTableId": "rtb-1", "Associations": associations}]}
+    )
+    assert RouteTable().others_inside(tables, replace(target(), aws_id="rtb-1"), OURS) == [
+        "subnet subnet-user"
+    ]
+    gateway = {"InternetGatewayId": "igw-1", "Attachments": [{"VpcId": "vpc-ours"}, {"VpcId": "vpc-user"}]}
+    gateways = ScriptedCloud(describe_internet_gateways={"InternetGateways": [gateway]})
+    assert InternetGateway().others_inside(gateways, replace(target(), aws_id="igw-1"), OURS) == [
+        "VPC vpc-user"
+    ]
+
+
+def test_a_file_system_whose_mount_targets_are_on_record_is_not_asked() -> None:
+    """A sweep's look grows with pages; one that shows more than are known is asked."""
+    systems = [
+        {"FileSystemId": "fs-1", "NumberOfMountTargets": 1, "Tags": tag_entries(TAGS)},
+        {"FileSystemId": "fs-2", "NumberOfMountTargets": 2, "Tags": tag_entries(TAGS)},
+    ]
+    shown = [{"MountTargetId": id, "FileSystemId": "fs-2"} for id in ("fsmt-2", "fsmt-3")]
+    seen = ScriptedCloud(
+        describe_security_groups={"SecurityGroups": []},
+        describe_file_systems={"FileSystems": systems},
+        describe_mount_targets={"MountTargets": shown},
+    )
+    known = {"fsmt-1": {"file_system_id": "fs-1"}, "fsmt-2": {"file_system_id": "fs-2"}}
+    found = MountTarget().list_beyond(seen, {TAG_DEPLOYMENT: "*"}, known)
+    assert [sight.aws_id for sight in found] == ["fsmt-3"]
+    asked = [parameters for operation, parameters in seen.calls if operation == "describe_mount_targets"]
+    assert asked == [{"FileSystemId": "fs-2"}]

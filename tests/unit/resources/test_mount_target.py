@@ -1,0 +1,290 @@
+"""The mount target kind: whose it is, without tags of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.scripted_cloud import DEPLOYMENT, TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Presence, Target
+from tier1_engine.errors import CallError
+from tier1_engine.resources.mount_target import PROOF, MountTarget
+
+KIND = MountTarget()
+ZONE = "us-east-1a"
+MOUNT_TARGET = "fsmt-0123456789abcdef0"
+OTHERS = {**TAGS, TAG_DEPLOYMENT: "ffffffffffff"}
+PROVED = {tag: TAGS[tag] for tag in PROOF}
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with local_aws(monkeypatch) as found:
+        yield found
+
+
+class Site:
+    """A VPC with a subnet on a local AWS, and whatever file system and groups a test wants in it."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.vpc_id = cloud.change("ec2", "create_vpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet = cloud.change(
+            "ec2", "create_subnet", VpcId=self.vpc_id, CidrBlock="10.0.0.0/24", AvailabilityZone=ZONE
+        )
+        self.subnet_id = subnet["Subnet"]["SubnetId"]
+
+    def file_system(self, tags: Mapping[str, str]) -> str:
+        reply = self.cloud.change(
+            "efs", "create_file_system", CreationToken="brought", Tags=tag_entries(tags)
+        )
+        return str(reply["FileSystemId"])
+
+    def group(self, name: str, tags: Mapping[str, str]) -> str:
+        specification = [{"ResourceType": "security-group", "Tags": tag_entries(tags)}] if tags else []
+        reply = self.cloud.change(
+            "ec2",
+            "create_security_group",
+            GroupName=name,
+            Description=name,
+            VpcId=self.vpc_id,
+            TagSpecifications=specification,
+        )
+        return str(reply["GroupId"])
+
+    def wanted(self, file_system_id: str, *groups: str) -> Target:
+        request = {
+            "file_system_id": file_system_id,
+            "subnet_id": self.subnet_id,
+            "zone": ZONE,
+            "security_group_ids": list(groups),
+        }
+        return target(request)
+
+    def theirs(self, file_system_id: str, *groups: str) -> str:
+        reply = self.cloud.change(
+            "efs",
+            "create_mount_target",
+            FileSystemId=file_system_id,
+            SubnetId=self.subnet_id,
+            SecurityGroups=list(groups),
+        )
+        return str(reply["MountTargetId"])
+
+
+def test_the_users_own_is_answered_truthfully_and_never_changed(cloud: Cloud) -> None:
+    """A mount target of the user's in our zone is found, is not ours, and its groups are left alone."""
+    site = Site(cloud)
+    file_system_id = site.file_system({})
+    theirs = site.theirs(file_system_id, site.group("theirs", {}))
+    it = site.wanted(file_system_id, site.group("ours", TAGS))
+    (found,) = KIND.find(cloud, it)
+    assert (found.aws_id, found.presence, dict(found.tags)) == (theirs, Presence.READY, {})
+    assert not KIND.owns(it, found)
+    assert KIND.describe(cloud, replace(it, aws_id=theirs)).unset == ()
+
+
+@pytest.mark.leaves("groups of two deployments with one resource id, which AWS never has", "twice")
+def test_one_of_another_deployment_is_not_ours(cloud: Cloud) -> None:
+    """Neither another deployment's file system nor its group proves a mount target ours."""
+    site = Site(cloud)
+    file_system_id = site.file_system(OTHERS)
+    theirs = site.theirs(file_system_id, site.group("theirs", OTHERS))
+    it = site.wanted(file_system_id, site.group("ours", TAGS))
+    (found,) = KIND.find(cloud, it)
+    assert found.aws_id == theirs
+    assert not KIND.owns(it, found)
+
+
+def test_on_a_brought_file_system_our_group_proves_it_ours(cloud: Cloud) -> None:
+    """What a lost reply made on the user's file system is found, and is ours by the group on it."""
+    site = Site(cloud)
+    it = site.wanted(site.file_system({}), site.group("ours", TAGS))
+    made = KIND.create(cloud, it)
+    (found,) = KIND.find(cloud, it)
+    assert (found.aws_id, dict(found.tags)) == (made.aws_id, PROVED)
+    assert KIND.owns(it, found)
+
+
+def test_a_census_finds_one_on_a_brought_file_system_by_our_group(cloud: Cloud) -> None:
+    """It would be left on the user's file system if only file systems of ours were looked through."""
+    site = Site(cloud)
+    file_system_id = site.file_system({})
+    it = site.wanted(file_system_id, site.group("ours", TAGS))
+    made = KIND.create(cloud, it)
+    wanted = {TAG_DATABASE: TAGS[TAG_DATABASE], TAG_DEPLOYMENT: DEPLOYMENT}
+    assert [sight.aws_id for sight in KIND.list_owned(cloud, wanted)] == [made.aws_id]
+    assert KIND.list_owned(cloud, {TAG_DEPLOYMENT: "ffffffffffff"}) == []
+
+
+def test_a_census_leaves_out_what_hangs_on_somebody_elses(cloud: Cloud) -> None:
+    """Theirs in our VPC, without a group of ours on it, is not counted as ours."""
+    site = Site(cloud)
+    site.group("ours", TAGS)
+    site.theirs(site.file_system({}), site.group("theirs", {}))
+    assert KIND.list_owned(cloud, {TAG_DEPLOYMENT: DEPLOYMENT}) == []
+
+
+def test_groups_of_ours_that_were_changed_are_set_again(cloud: Cloud) -> None:
+    """The groups are configuration: compared, named as unset, set, and then it is ready."""
+    site = Site(cloud)
+    file_system_id, ours = site.file_system(TAGS), site.group("ours", TAGS)
+    made = site.theirs(file_system_id, site.group("other", {}))
+    it = replace(site.wanted(file_system_id, ours), aws_id=made)
+    sight = KIND.describe(cloud, it)
+    assert (sight.presence, sight.unset) == (Presence.UNSET, ("security_groups",))
+    KIND.configure(cloud, it, sight)
+    assert KIND.describe(cloud, it).presence is Presence.READY
+
+
+def test_one_in_another_zone_is_not_the_one(cloud: Cloud) -> None:
+    """A file system has one mount target in each zone; only that of the zone is looked at."""
+    site = Site(cloud)
+    it = site.wanted(site.file_system(TAGS), site.group("ours", TAGS))
+    KIND.create(cloud, it)
+    elsewhere = replace(it, request={**it.request, "zone": "us-east-1b"})
+    assert KIND.find(cloud, elsewhere) == []
+
+
+def test_on_a_file_system_that_is_gone_there_is_none(cloud: Cloud) -> None:
+    """A file system that AWS does not show has no mount targets to show."""
+    site = Site(cloud)
+    assert KIND.find(cloud, site.wanted("fs-0123456789abcdef0", site.group("ours", TAGS))) == []
+
+
+REQUEST = {
+    "file_system_id": "fs-1",
+    "subnet_id": "subnet-1",
+    "zone": ZONE,
+    "security_group_ids": ["sg-1"],
+}
+
+
+def scripted(
+    state: str = "available", tags: Mapping[str, str] = TAGS, groups: Any = ("sg-1",), **members: Any
+) -> ScriptedCloud:
+    """One mount target in a state, on a file system with tags, with groups or a refusal to show them."""
+    shown = {
+        "MountTargetId": MOUNT_TARGET,
+        "FileSystemId": "fs-1",
+        "SubnetId": "subnet-1",
+        "LifeCycleState": state,
+        **members,
+    }
+    return ScriptedCloud(
+        describe_mount_targets={"MountTargets": [shown]},
+        describe_file_systems={"FileSystems": [{"FileSystemId": "fs-1", "Tags": tag_entries(tags)}]},
+        describe_mount_target_security_groups=(
+            groups if isinstance(groups, CallError) else {"SecurityGroups": list(groups)}
+        ),
+        describe_security_groups={"SecurityGroups": [{"GroupId": "sg-1", "Tags": tag_entries(OTHERS)}]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "presence"),
+    [
+        ("creating", Presence.PENDING),
+        ("available", Presence.READY),
+        ("updating", Presence.PENDING),
+        ("deleting", Presence.LEAVING),
+        ("deleted", Presence.GONE),
+        ("error", Presence.BROKEN),
+    ],
+)
+def test_every_life_cycle_state_has_a_presence(state: str, presence: Presence) -> None:
+    """The states read as the file system's do, also where the groups cannot be read any more."""
+    cloud = scripted(state, groups=refusal("IncorrectMountTargetState"))
+    sight = KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
+    assert sight.presence is presence
+    assert KIND.owns(target(REQUEST), sight)
+
+
+def test_without_a_zone_in_the_reply_its_subnet_tells() -> None:
+    """An endpoint that names no zone is read by the subnet, and the zone we asked for is told."""
+    (found,) = KIND.find(scripted(), target(REQUEST))
+    assert found.facts["zone"] == ZONE
+    assert KIND.find(scripted(), target({**REQUEST, "subnet_id": "subnet-2"})) == []
+
+
+def test_whose_one_being_made_is_cannot_be_guessed() -> None:
+    """Taken as not ours it would be left behind: the look fails with a code that is waited out."""
+    cloud = scripted("creating", tags={}, groups=refusal("IncorrectMountTargetState"))
+    for look in (KIND.find, KIND.describe):
+        with pytest.raises(CallError) as caught:
+            look(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
+        assert caught.value.code in KIND.not_visible_yet & KIND.in_use
+
+
+def test_an_endpoint_that_does_not_show_groups_leaves_the_file_system_as_proof() -> None:
+    """Nothing is changed on a guess, and ours stays ours."""
+    cloud = scripted(groups=refusal("UnknownOperationException"))
+    sight = KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
+    assert (sight.presence, sight.unset) == (Presence.READY, ())
+    assert KIND.owns(target(REQUEST), sight)
+
+
+def test_a_refused_look_is_no_absence() -> None:
+    """Only `MountTargetNotFound`, or a list without it, says that there is none."""
+    cloud = scripted()
+    it = target(REQUEST, aws_id=MOUNT_TARGET)
+    cloud.answers["describe_mount_targets"] = refusal("AccessDeniedException")
+    for look in (KIND.find, KIND.describe):
+        with pytest.raises(CallError):
+            look(cloud, it)
+    cloud.answers["describe_mount_targets"] = refusal("MountTargetNotFound")
+    assert KIND.describe(cloud, it).presence is Presence.ABSENT
+    cloud.answers["describe_mount_targets"] = {"MountTargets": []}
+    assert KIND.describe(cloud, it).presence is Presence.ABSENT
+
+
+ANOTHER = "fsmt-0123456789abcdef1"
+
+
+@pytest.mark.parametrize("look", [KIND.describe, KIND.glance])
+def test_one_whose_file_system_is_known_is_looked_at_with_the_others_of_it(look: Any) -> None:
+    """By one call that several can share; what the list does not show is absent, and so is all of one
+    that is gone.
+    """
+    cloud = scripted()
+    it = target(
+        REQUEST, aws_id=MOUNT_TARGET, facts=KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET)).facts
+    )
+    cloud.calls.clear()
+    sight = look(cloud, it)
+    assert (sight.aws_id, sight.presence) == (MOUNT_TARGET, Presence.READY)
+    assert KIND.owns(it, sight)
+    assert cloud.calls[0] == ("describe_mount_targets", {"FileSystemId": "fs-1"})
+    assert look(cloud, replace(it, aws_id=ANOTHER)).presence is Presence.ABSENT
+    cloud.answers["describe_mount_targets"] = refusal("FileSystemNotFound")
+    assert look(cloud, it).presence is Presence.ABSENT
+    cloud.answers["describe_mount_targets"] = refusal("AccessDeniedException")
+    with pytest.raises(CallError):
+        look(cloud, it)
+
+
+def test_a_stray_is_looked_for_where_aws_showed_it_and_not_where_its_request_says(cloud: Cloud) -> None:
+    """Its row has the request of the step that it was made for, which may name another file system."""
+    site = Site(cloud)
+    group = site.group("ours", TAGS)
+    elsewhere = site.file_system(TAGS)
+    stray = site.theirs(elsewhere, group)
+    it = replace(site.wanted("fs-0123456789abcdef0", group), aws_id=stray)
+    seen = KIND.glance(cloud, it)
+    assert seen.facts["file_system_id"] == elsewhere
+    assert KIND.glance(cloud, replace(it, facts=seen.facts)).aws_id == stray
+    cloud.change("efs", "delete_mount_target", MountTargetId=stray)
+    assert KIND.glance(cloud, replace(it, facts=seen.facts)).presence is Presence.ABSENT
+
+
+def test_a_census_counts_one_on_its_way_out_whose_groups_are_gone() -> None:
+    """One that is being deleted is not asked for groups that it may no longer have."""
+    cloud = scripted("deleted", tags={}, groups=refusal("IncorrectMountTargetState"))
+    cloud.answers["describe_security_groups"] = {
+        "SecurityGroups": [{"GroupId": "sg-1", "VpcId": "vpc-1", "Tags": tag_entries(TAGS)}]
+    }
+    assert KIND.list_owned(cloud, {TAG_DEPLOYMENT: DEPLOYMENT}) == []

@@ -1,0 +1,175 @@
+"""The verdict on one day: what the deployment became, what AWS has, and what is left in the end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tier1_engine.errors import Refused
+from tier1_engine.sandbox.census import Thing
+from tier1_engine.sandbox.faults.scenario import Expected, Scenario, Trait
+from tier1_engine.sandbox.rehearsal import rehearsal
+from tier1_engine.sandbox.rehearsal.rehearsal import Day, Played, rehearse
+from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+from tier1_engine.sandbox.rehearsal.stage import Said, Stage
+
+ID = "aaaa00000001"
+DEFAULT = Thing("vpc", "vpc-0", "r", default=True)
+VPC = Thing("vpc", "vpc-1", "r", deployment=ID, resource="r1")
+TABLE = Thing("route table", "rtb-1", "r", deployment=ID, part_of="vpc-1")
+ACTIVE = Scenario("a-day", "A day", "", Expected("active", 0))
+FAILED = Scenario("a-day", "A day", "", Expected("failed", 5, 1, "X or Y"), then=("resume {id}",))
+
+
+class FakeStage(Stage):
+    """Answers as it is told; whatever deletes succeeds in doing so, unless told otherwise."""
+
+    def __init__(self, folder: Path, **told: Any) -> None:
+        self.folder, self.spec = folder, folder / "spec.yaml"
+        self.state: str = told.get("state", "active")
+        self.code: int | None = told.get("code", 0)
+        self.failure: dict[str, str] | None = told.get("failure")
+        self.recorded: int = told.get("recorded", 1)
+        self.things: list[Thing] = [DEFAULT]
+        self.made: list[Thing] = told.get("made", [VPC, TABLE])
+        self.kept: list[Thing] = told.get("kept", [])
+        self.codes: dict[str, int] = told.get("codes", {})
+        self.ran: list[str] = []
+
+    def start(self, scenario: str) -> None:
+        self.ran.append(f"start {scenario}")
+
+    def tier1(self, *words: str) -> Said:
+        self.ran.append(" ".join(word for word in words if word != str(self.spec)))
+        if words[0] == "deploy":
+            self.things += self.made
+            return Said(self.code, json.dumps(self.shown()) if self.state else "")
+        if words[0] == "show":
+            return Said(0, json.dumps(self.shown()))
+        if self.codes.get(words[0], 0) == 0:
+            self.things = [DEFAULT, *self.kept]
+            self.state = "rolled_back"
+        return Said(self.codes.get(words[0], 0), "")
+
+    def shown(self) -> dict[str, Any]:
+        one = {"owned": True, "state": "present", "aws_id": "x"}
+        others = [{**one, "owned": False}, {**one, "state": "deleted"}, {**one, "aws_id": None}]
+        resources = [one] * self.recorded + others
+        return {"id": ID, "state": self.state, "failure": self.failure, "resources": resources}
+
+    def census(self) -> list[Thing]:
+        return list(self.things)
+
+    def traffic(self) -> list[dict[str, Any]]:
+        return [{"at": 10.5}, {"at": 71.0}]
+
+
+@pytest.fixture(autouse=True)
+def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "CENSUS_SECONDS", 0.0)
+
+
+def play(tmp_path: Path, scenario: Scenario, **told: Any) -> tuple[Played, list[str]]:
+    stage = FakeStage(tmp_path, **told)
+    return Day(stage, scenario, Rehearsed()).run(), stage.ran
+
+
+def test_an_active_one_is_destroyed_and_the_day_is_good(tmp_path: Path) -> None:
+    """AWS's own time and things do not count; what comes along with a VPC is no object of its own."""
+    played, ran = play(tmp_path, ACTIVE)
+    assert played == Played("a-day", "active", 0, 60.5, 2, 1)
+    assert played.ok
+    assert ran == ["start a-day", "deploy --sandbox -o json", f"destroy {ID} --yes"]
+
+
+def test_a_failed_one_is_ended_as_the_file_says(tmp_path: Path) -> None:
+    """One of the codes is enough; what its commands ended needs no other."""
+    told = {"state": "failed", "code": 5, "failure": {"code": "Y"}}
+    played, ran = play(tmp_path, FAILED, **told)
+    assert played.ok
+    assert ran[2:] == [f"resume {ID}", f"show {ID} -o json"]
+
+
+def test_where_the_file_says_nothing_a_failed_one_is_rolled_back(tmp_path: Path) -> None:
+    told = {"state": "failed", "code": 5, "failure": {"code": "X"}}
+    played, ran = play(tmp_path, replace(FAILED, then=()), **told)
+    assert played.ok
+    assert ran[2:] == [f"rollback {ID} --yes"]
+
+
+def test_the_file_s_commands_are_for_the_end_that_it_expects_of_all(tmp_path: Path) -> None:
+    """A spec on which it ends otherwise is ended by what it became."""
+    day = replace(FAILED, otherwise={Trait.ONE_ZONE: Expected("active", 0)})
+    stage = FakeStage(tmp_path)
+    one = Rehearsed()
+    one.traits = frozenset({Trait.ONE_ZONE})
+    assert Day(stage, day, one).run().ok
+    assert stage.ran[2:] == [f"destroy {ID} --yes"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "told", "sentences"),
+    [
+        (ACTIVE, {"code": 3}, ["exit code 3 instead of 0"]),
+        (ACTIVE, {"state": "failed"}, ["state failed instead of active"]),
+        (ACTIVE, {"failure": {"code": "Z"}}, ["failure Z instead of none"]),
+        (FAILED, {"state": "failed", "code": 5}, ["failure none instead of X or Y"]),
+        (replace(ACTIVE, expected=Expected("active", 0, 0)), {}, ["left 1 instead of 0"]),
+        (ACTIVE, {"recorded": 2}, ["AWS has 1 objects of it and the record has 2"]),
+        (ACTIVE, {"made": [VPC, VPC]}, ["AWS has 2 objects of it and the record has 1"]),
+        (
+            ACTIVE,
+            {"code": None, "state": ""},
+            [
+                "the deploy did not end within 120 s and was ended",
+                "exit code None instead of 0",
+                "state none instead of active",
+            ],
+        ),
+    ],
+)
+def test_what_went_otherwise_is_said_and_nothing_more_is_done(
+    tmp_path: Path, scenario: Scenario, told: dict[str, Any], sentences: list[str]
+) -> None:
+    """It stays as it is, so that it can be looked at."""
+    played, ran = play(tmp_path, scenario, **told)
+    assert list(played.unexpected) == sentences
+    assert not played.ok
+    assert len(ran) == 2
+    assert VPC in played.remains
+
+
+def test_an_end_that_does_not_come_is_no_good_day(tmp_path: Path) -> None:
+    played, _ = play(tmp_path, ACTIVE, codes={"destroy": 5})
+    assert played.unexpected == (f"`tier1 destroy {ID} --yes` ended with 5",)
+
+
+def test_what_is_left_in_the_end_is_no_good_day(tmp_path: Path) -> None:
+    """Whoever's it is; a region's default VPC, which came with the first call there, is AWS's."""
+    volume = Thing("volume", "vol-1", "r")
+    elsewhere = Thing("vpc", "vpc-9", "elsewhere", default=True)
+    played, _ = play(tmp_path, ACTIVE, kept=[volume, elsewhere])
+    assert (played.unexpected, played.remains, played.ok) == ((), (volume,), False)
+
+
+def test_two_days_of_one_name_are_refused() -> None:
+    """Each has a folder of its name."""
+    with pytest.raises(Refused, match="Two scenarios have the name a-day"):
+        rehearse(Rehearsed(), [ACTIVE, FAILED])
+
+
+def test_json_has_the_promised_keys() -> None:
+    played = Played("a-day", "active", 0, 60.456, 2, 1)
+    assert played.to_json() == {
+        "scenario": "a-day",
+        "outcome": "active",
+        "exit_code": 0,
+        "seconds": 60.5,
+        "calls": 2,
+        "left": 1,
+        "ok": True,
+    }

@@ -1,0 +1,430 @@
+"""Opening the database: guarantees of every connection, and the sentence for everything that can be wrong."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
+
+from tests.unit.rows import deployment, step
+from tier1_engine.errors import ConfigurationError, DatabaseUnavailable, DrivenByAnother, SchemaError
+from tier1_engine.store import database, schema
+from tier1_engine.store.store import Store
+from tier1_engine.store.tables import SCHEMA_REVISION
+
+postgres = pytest.mark.postgres
+
+OPENERS = 4
+NEW_FILES = 40
+
+
+def path_of(url: str) -> Path:
+    return Path(make_url(url).database or "")
+
+
+def stamp(url: str, revision: str) -> None:
+    """Make a database look as if another release had made it."""
+    engine = database.connect(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": revision})
+    engine.dispose()
+
+
+def modes(folder: Path) -> set[int]:
+    return {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.is_file()}
+
+
+# --- URLs
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://host/name", "is no URL of ours"),
+        ("not a url", "is no URL of ours"),
+        ("oracle+odd://x", "is no URL of ours"),
+        ("sqlite://", "names no file"),
+    ],
+)
+def test_a_url_that_is_not_ours_is_refused(url: str, sentence: str) -> None:
+    """Exit 2, by the variable's name and with what to write."""
+    with pytest.raises(ConfigurationError, match=rf"TIER1_DATABASE_URL {sentence}.*write sqlite:///FILE"):
+        database.connect(url)
+
+
+def test_a_password_is_never_shown() -> None:
+    """Not in any sentence about the database."""
+    engine = database.connect("postgresql://me:secret@127.0.0.1:1/name")
+    assert "secret" not in database.describe(engine)
+    with pytest.raises(DatabaseUnavailable, match=r"cannot be reached.*check TIER1_DATABASE_URL") as error:
+        schema.ensure_schema(engine)
+    assert "secret" not in str(error.value)
+
+
+# --- SQLite
+
+
+def test_a_fresh_file_is_private_with_all_that_belongs_to_it(tmp_path: Path) -> None:
+    """0600 for the file, its -wal and its -shm; 0700 for a folder that had to be made."""
+    folder = tmp_path / "new" / "deep"
+    old = os.umask(0)
+    try:
+        store = Store.open(f"sqlite:///{folder / 'tier1.db'}")
+        store.create(deployment(), [step()], "")
+    finally:
+        os.umask(old)
+    assert {p.name for p in folder.iterdir()} == {"tier1.db", "tier1.db-wal", "tier1.db-shm"}
+    assert modes(folder) == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    store.close()
+
+
+def test_every_connection_has_the_guarantees_that_we_rely_on(sqlite_url: str) -> None:
+    """WAL, FULL, foreign keys, and a busy time-out."""
+    engine = database.connect(sqlite_url)
+    with engine.connect().execution_options(reads_only=True) as connection:
+        answers = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+    assert answers == ["wal", 2, 1, int(database.BUSY_SECONDS * 1000)]
+    engine.dispose()
+
+
+def test_a_second_writer_waits_and_then_writes(sqlite_url: str) -> None:
+    """A transaction that writes takes the lock at once, so two of them cannot both read and then fail."""
+    first, second = database.connect(sqlite_url), database.connect(sqlite_url)
+    begun, results = threading.Event(), []
+
+    def write() -> None:
+        begun.set()
+        with second.begin() as connection:
+            results.append(connection.execute(text("SELECT count(*) FROM events")).scalar())
+
+    with first.begin() as connection:
+        thread = threading.Thread(target=write)
+        thread.start()
+        begun.wait(10)
+        connection.execute(text("UPDATE installation SET id = id"))
+    thread.join(30)
+    assert results == [0]
+    first.dispose()
+    second.dispose()
+
+
+def test_a_lock_that_lasts_is_told_with_the_process_that_holds_it(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frozen writer keeps the file locked until it is killed: the sentence says whom to end."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    code = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); "
+        "print(1, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path_of(sqlite_url))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        store = Store(database.connect(sqlite_url))
+        with pytest.raises(
+            DatabaseUnavailable, match=rf"locked by another process.*end .*process {holder.pid}\)"
+        ):
+            store.create(deployment(), [step()], "")
+        holder.communicate(b"\n")
+    store.create(deployment(), [step()], "")
+    store.close()
+
+
+def test_who_holds_a_lock_may_not_be_known(sqlite_url: str) -> None:
+    """Another user's process, or another system: the sentence says so."""
+    engine = database.connect(sqlite_url)
+    assert database._openers(engine) == "its process could not be found"  # noqa: SLF001
+    engine.dispose()
+
+
+@pytest.mark.parametrize("content", [b"this is no database at all" * 100, b"\x00" * 5000])
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    """The sentence says what to do, and not a byte is changed."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(DatabaseUnavailable, match=r"is no SQLite database: name another file"):
+        Store.open(f"sqlite:///{path}")
+    assert path.read_bytes() == content
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DatabaseUnavailable, match=r"cannot be written.*name another with TIER1_DATABASE_URL"):
+        Store.open(f"sqlite:///{tmp_path / 'file' / 'tier1.db'}")
+
+
+def test_a_folder_that_is_named_as_the_file_is_told(tmp_path: Path) -> None:
+    """It cannot be opened as a file."""
+    with pytest.raises(DatabaseUnavailable, match="cannot be written"):
+        Store.open(f"sqlite:///{tmp_path}")
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_vanishes_while_it_is_used_is_noticed(sqlite_url: str, replaced: bool) -> None:
+    """Writes to a deleted file would be lost without a word; a new, empty one is not made in its place."""
+    store, path = Store.open(sqlite_url), path_of(sqlite_url)
+    aside = path.with_name("aside")
+    path.rename(aside)
+    if replaced:
+        path.write_bytes(aside.read_bytes())
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable, match="was deleted or replaced while it was in use"):
+            store.create(deployment(), [step()], "")
+        assert path.exists() is replaced
+    store.close()
+
+
+def test_a_broken_constraint_stays_what_it_is(sqlite_url: str) -> None:
+    """It is no trouble with the database."""
+    engine = database.connect(sqlite_url)
+    with pytest.raises(IntegrityError), database.translated(engine), engine.begin() as connection:
+        connection.execute(text("UPDATE installation SET id = 7"))
+    engine.dispose()
+
+
+def test_a_damaged_file_is_told_with_its_cause(sqlite_url: str) -> None:
+    """Not a traceback."""
+    path = path_of(sqlite_url)
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    store = Store(database.connect(sqlite_url))
+    with pytest.raises(DatabaseUnavailable, match=r"cannot be read or written \(.*\): mend it"):
+        store.summaries()
+    store.close()
+
+
+# --- schema
+
+
+def test_an_empty_sqlite_file_gets_the_schema_at_first_use(empty_sqlite_url: str) -> None:
+    """And upgrading again finds nothing left to do."""
+    store = Store.open(empty_sqlite_url)
+    assert schema.revision(store.engine) == SCHEMA_REVISION
+    assert schema.upgrade(store.engine) == SCHEMA_REVISION
+    assert [p.name for p in path_of(empty_sqlite_url).parent.glob("tier1.db.*")] == []
+    store.close()
+
+
+@postgres
+def test_an_empty_postgres_is_refused_with_the_command_and_upgraded_by_it(empty_postgres_url: str) -> None:
+    """A shared database is changed on purpose only; twice is no error."""
+    with pytest.raises(SchemaError, match="has no schema yet: run `tier1 db upgrade`"):
+        Store.open(empty_postgres_url)
+    engine = database.connect(empty_postgres_url)
+    assert schema.revision(engine) is None
+    assert schema.upgrade(engine) == ""
+    assert schema.upgrade(engine) == SCHEMA_REVISION
+    schema.ensure_schema(engine)
+    engine.dispose()
+
+
+def test_a_newer_schema_is_refused(any_database_url: str) -> None:
+    """By opening and by upgrading; nothing is changed."""
+    stamp(any_database_url, "9999")
+    engine = database.connect(any_database_url)
+    for act in (schema.ensure_schema, schema.upgrade):
+        with pytest.raises(SchemaError, match="has schema 9999, which is newer than this tier1 knows"):
+            act(engine)
+    assert schema.revision(engine) == "9999"
+    engine.dispose()
+
+
+def test_two_that_start_at_once_upgrade_once(empty_database_url: str) -> None:
+    """The second waits, and finds nothing left to do."""
+    engines = [database.connect(empty_database_url) for _ in range(2)]
+    barrier, errors = threading.Barrier(2, timeout=30), []
+
+    def start(number: int) -> None:
+        barrier.wait()
+        try:
+            schema.upgrade(engines[number])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            errors.append(error)
+
+    threads = [threading.Thread(target=start, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not errors
+    with engines[0].connect().execution_options(reads_only=True) as connection:
+        assert connection.execute(text("SELECT count(*) FROM installation")).scalar() == 1
+    for engine in engines:
+        engine.dispose()
+
+
+def test_many_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """SQLite itself does not wait for another one's switch to WAL mode: some of these would be refused."""
+    barrier, errors = threading.Barrier(OPENERS, timeout=30), []
+
+    def open_each() -> None:
+        for number in range(NEW_FILES):
+            engine = database.connect(f"sqlite:///{tmp_path / str(number)}.db")
+            barrier.wait()
+            try:
+                engine.connect().close()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+                errors.append(error)
+            engine.dispose()
+
+    threads = [threading.Thread(target=open_each) for _ in range(OPENERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not errors
+
+
+@postgres
+def test_a_postgres_that_may_lose_commits_is_refused(postgres_url: str) -> None:
+    """synchronous_commit=off for the database: the sentence says what to set."""
+    engine = database.connect(postgres_url)
+    name = make_url(postgres_url).database
+    with engine.begin() as connection:
+        connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
+    engine.dispose()
+    with pytest.raises(ConfigurationError, match=r"synchronous_commit=off.*set it to on"):
+        Store.open(postgres_url)
+
+
+@postgres
+def test_postgres_sessions_give_up_before_the_lease_does(postgres_url: str) -> None:
+    """A frozen driver cannot hold a row for ever: both time-outs are a third of the lease."""
+    engine = database.connect(postgres_url, lease_seconds=30.0)
+    with engine.connect() as connection:
+        limits = [
+            connection.exec_driver_sql(f"SHOW {name}").scalar()
+            for name in ("lock_timeout", "idle_in_transaction_session_timeout")
+        ]
+    assert limits == ["10s", "10s"]
+    engine.dispose()
+
+
+@postgres
+def test_a_row_that_a_frozen_session_holds_is_waited_for_and_then_told(postgres_url: str) -> None:
+    """The other's transaction is open: ours ends by its lock time-out, with a sentence."""
+    frozen, store = database.connect(postgres_url), Store.open(postgres_url, lease_seconds=0.3)
+    store.create(deployment(), [step()], "")
+    with frozen.begin() as connection:
+        connection.execute(text("SELECT 1 FROM deployments FOR UPDATE"))
+        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+            store.request_goal(
+                "d1", deployment().goal, retain=("x",), allowed=lambda _: None, now=deployment().created_at
+            )
+    frozen.dispose()
+    store.close()
+
+
+def test_an_installation_without_its_migrations_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A broken wheel."""
+    monkeypatch.setattr(schema, "__file__", str(tmp_path / "tier1_engine" / "store" / "schema.py"))
+    with pytest.raises(ConfigurationError, match=r"migrations are missing.*install tier1 again"):
+        schema.alembic_config()
+
+
+# --- an older SQLite schema
+
+
+@pytest.fixture
+def older(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database of today, as the next release will find it: one more migration exists."""
+    import shutil
+
+    migrations = tmp_path / "release" / "migrations"
+    shutil.copytree(Path(__file__).parents[3] / "migrations", migrations)
+    (migrations / "versions" / "9001_next.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n"
+        f"revision = '9001'\ndown_revision = {SCHEMA_REVISION!r}\nbranch_labels = None\ndepends_on = None\n"
+        "def upgrade() -> None:\n    op.add_column('deployments', sa.Column('colour', sa.String(8)))\n"
+        "def downgrade() -> None:\n    pass\n"
+    )
+    release = tmp_path / "release" / "tier1_engine" / "store" / "schema.py"
+    monkeypatch.setattr(schema, "__file__", str(release))
+    monkeypatch.setattr(schema, "SCHEMA_REVISION", "9001")
+    return sqlite_url
+
+
+def test_an_older_file_is_upgraded_after_a_private_copy_was_put_beside_it(older: str) -> None:
+    """The copy is whole, at the old schema, and 0600; the upgraded one has everything."""
+    path = path_of(older)
+    before = Store(database.connect(older))
+    before.create(deployment(), [step()], "")
+    before.close()
+    store = Store.open(older)
+    assert schema.revision(store.engine) == "9001"
+    assert store.load("d1").steps
+    store.close()
+    copies = list(path.parent.glob(f"tier1.db.{SCHEMA_REVISION}.*"))
+    assert len(copies) == 1
+    assert modes(path.parent) == {0o600}
+    with closing(sqlite3.connect(copies[0])) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchone() == (SCHEMA_REVISION,)
+        assert copy.execute("SELECT id FROM deployments").fetchall() == [("d1",)]
+        assert "colour" not in str(copy.execute("SELECT sql FROM sqlite_master").fetchall())
+
+
+def test_an_older_file_is_not_upgraded_under_a_live_driver(older: str) -> None:
+    """It is named; nothing is copied and nothing changed."""
+    from tier1_engine.clock import SystemClock
+    from tier1_engine.store.holder import this_process
+    from tier1_engine.store.lease import take
+
+    engine = database.connect(older)
+    store = Store(engine)
+    store.create(deployment(), [step()], "")
+    take(store, "d1", this_process(), 60.0, SystemClock())
+    with pytest.raises(DrivenByAnother, match="an older tier1 drives d1: wait for it to end"):
+        Store.open(older)
+    assert schema.revision(engine) == SCHEMA_REVISION
+    assert not list(path_of(older).parent.glob("tier1.db.0*"))
+    store.close()
+
+
+def test_an_upgrade_that_fails_leaves_the_old_schema(older: str, tmp_path: Path) -> None:
+    """It is one transaction, on SQLite as well."""
+    script = tmp_path / "release" / "migrations" / "versions" / "9001_next.py"
+    script.write_text(
+        script.read_text().replace("sa.String(8)))\n", "sa.String(8)))\n    raise OSError('cut')\n")
+    )
+    engine = database.connect(older)
+    with pytest.raises(OSError, match="cut"):
+        schema.upgrade(engine)
+    assert schema.revision(engine) == SCHEMA_REVISION
+    with engine.connect().execution_options(reads_only=True) as connection:
+        columns = connection.exec_driver_sql("PRAGMA table_info(deployments)").fetchall()
+    assert "colour" not in str(columns)
+    engine.dispose()
+
+
+@postgres
+def test_an_older_postgres_is_refused_with_the_command(postgres_url: str, older: str) -> None:
+    """`db upgrade` then brings it up; no copy is made of a shared database."""
+    assert older
+    engine = database.connect(postgres_url)
+    with pytest.raises(SchemaError, match=f"has the older schema {SCHEMA_REVISION}: run `tier1 db upgrade`"):
+        schema.ensure_schema(engine)
+    assert schema.upgrade(engine) == SCHEMA_REVISION
+    schema.ensure_schema(engine)
+    engine.dispose()

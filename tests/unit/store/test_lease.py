@@ -1,0 +1,239 @@
+"""One driver at a time: who is replaced at once, who is waited for, and by which clock."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.rows import SteppedClock, deployment, step
+from tier1_engine.errors import DrivenByAnother, LeaseLost, NoSuchDeployment
+from tier1_engine.store import holder as holder_module
+from tier1_engine.store import lease
+from tier1_engine.store.holder import Holder, this_process
+from tier1_engine.store.lease import Lease, driven, release, renew, take
+from tier1_engine.store.store import Store
+
+LEASE_SECONDS = 60.0
+
+
+@pytest.fixture
+def store(any_database_url: str) -> Iterator[Store]:
+    store = Store.open(any_database_url)
+    store.create(deployment(), [step()], "")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+def taken(
+    store: Store, clock: SteppedClock, holder: Holder | None = None, seconds: float = LEASE_SECONDS
+) -> Lease:
+    return take(store, "d1", holder or this_process(), seconds, clock)
+
+
+def elsewhere() -> Holder:
+    return replace(this_process(), host="elsewhere")
+
+
+# --- replaced at once
+
+
+def test_a_holder_whose_process_is_gone_is_replaced_at_once(store: Store, clock: SteppedClock) -> None:
+    """Same host, same boot, same namespace, and the process has ended: the lease is not waited for."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        started = holder_module._started(process.pid)  # noqa: SLF001 - who the other process is
+        assert started is not None
+        other = replace(this_process(), pid=process.pid, started=started, nonce="other")
+        taken(store, clock, other)
+        with pytest.raises(DrivenByAnother, match=f"process {process.pid} on host"):
+            taken(store, clock)
+        process.communicate(b"\n")
+    assert taken(store, clock).term == 2
+
+
+def test_a_process_id_that_was_given_to_another_does_not_count(store: Store, clock: SteppedClock) -> None:
+    """The start time tells them apart."""
+    taken(store, clock, replace(this_process(), started="1"))
+    assert taken(store, clock).term == 2
+
+
+def test_a_zombie_drives_nothing(store: Store, clock: SteppedClock) -> None:
+    """It has ended, and nobody has taken notice yet."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        started = holder_module._started(process.pid)  # noqa: SLF001 - who the other process is
+        taken(store, clock, replace(this_process(), pid=process.pid, started=started or ""))
+        process.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended and is kept
+        assert taken(store, clock).term == 2
+
+
+@pytest.mark.parametrize("other", [{"host": "elsewhere"}, {"boot": "another"}, {"namespace": "pid:[1]"}])
+def test_a_process_id_of_another_host_boot_or_namespace_says_nothing(
+    store: Store, clock: SteppedClock, other: dict[str, Any]
+) -> None:
+    """Such a holder may be alive: its lease has to run out."""
+    holder = replace(this_process(), pid=2**22 + 1, started="1", **other)
+    taken(store, clock, holder, seconds=1e6)
+    with pytest.raises(DrivenByAnother):
+        taken(store, clock)
+
+
+# --- waited for
+
+
+def test_two_drivers_in_one_process_are_two_holders(store: Store, clock: SteppedClock) -> None:
+    """Each has a nonce of its own; the second waits until the first has ended."""
+    first = taken(store, clock)
+    with pytest.raises(DrivenByAnother):
+        taken(store, clock)
+    clock.sleep(LEASE_SECONDS - 1)
+    with pytest.raises(DrivenByAnother):
+        taken(store, clock)
+    clock.sleep(1.0)
+    second = taken(store, clock)
+    assert second.term == first.term + 1
+    assert second.fence != first.fence
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_on_one_boot_a_lease_ends_by_the_steady_clock(store: Store, clock: SteppedClock, hours: int) -> None:
+    """The wall clock may be set by an hour: nobody is replaced early, and nobody stays for ever."""
+    taken(store, clock)
+    clock.wall += timedelta(hours=hours)
+    with pytest.raises(DrivenByAnother):
+        taken(store, clock)
+    clock.seconds += LEASE_SECONDS
+    assert taken(store, clock).term == 2
+
+
+def test_a_holder_elsewhere_is_replaced_when_the_databases_clock_says_so(
+    store: Store, clock: SteppedClock
+) -> None:
+    """Its steady clock means nothing here; on Postgres our wall clock does not either."""
+    postgres = store.engine.dialect.name == "postgresql"
+    taken(store, clock, elsewhere(), seconds=0.0 if postgres else LEASE_SECONDS)
+    if not postgres:
+        with pytest.raises(DrivenByAnother):
+            taken(store, clock)
+        clock.sleep(LEASE_SECONDS)
+    assert taken(store, clock).term == 2
+
+
+@pytest.mark.postgres
+def test_a_wrong_wall_clock_of_ours_does_not_end_a_lease_on_postgres(
+    postgres_url: str, clock: SteppedClock
+) -> None:
+    """Years ahead, and the holder elsewhere is still alive by the server's clock."""
+    store = Store.open(postgres_url)
+    store.create(deployment(), [step()], "")
+    taken(store, clock, elsewhere())
+    clock.wall += timedelta(days=9999)
+    with pytest.raises(DrivenByAnother):
+        taken(store, clock)
+    summary = store.summaries()[0]
+    assert driven(store, summary.holder, summary.lease_expires_at, clock)
+    store.close()
+
+
+def test_who_holds_it_is_named_with_host_process_and_since_when(store: Store, clock: SteppedClock) -> None:
+    """And what to do."""
+    taken(store, clock, replace(this_process(), host="build-7", pid=4711))
+    with pytest.raises(
+        DrivenByAnother, match=r"process 4711 on host build-7 since 20.* UTC: wait for it, or"
+    ):
+        taken(store, clock)
+    assert "since" not in lease.sentence("d1", {"pid": 1, "host": "h"}, None)
+
+
+def test_a_lease_of_nothing_cannot_be_taken(store: Store, clock: SteppedClock) -> None:
+    """The deployment is not known."""
+    with pytest.raises(NoSuchDeployment):
+        take(store, "nope", this_process(), LEASE_SECONDS, clock)
+
+
+# --- renewed, released, lost
+
+
+def test_a_renewal_extends_the_lease_from_before_it_was_sent(store: Store, clock: SteppedClock) -> None:
+    """For us and for others alike; the term stays."""
+    held = taken(store, clock)
+    assert held.trusted_until == 1000.0 + LEASE_SECONDS
+    assert held.renewal_due == pytest.approx(1020.0)
+    clock.sleep(50.0)
+    renewed = renew(store, held, clock)
+    assert (renewed.term, renewed.taken_at, renewed.trusted_until) == (
+        held.term,
+        1000.0,
+        1050.0 + LEASE_SECONDS,
+    )
+    clock.sleep(LEASE_SECONDS - 1)
+    with pytest.raises(DrivenByAnother):
+        taken(store, clock)
+
+
+def test_a_lease_that_ran_out_but_was_not_taken_over_may_be_renewed(
+    store: Store, clock: SteppedClock
+) -> None:
+    """Nobody came in between."""
+    held = taken(store, clock)
+    clock.sleep(10 * LEASE_SECONDS)
+    assert renew(store, held, clock).term == held.term
+
+
+def test_a_lost_lease_cannot_be_renewed_and_its_release_leaves_the_new_one(
+    store: Store, clock: SteppedClock
+) -> None:
+    """The new holder stays where it is."""
+    old = taken(store, clock)
+    clock.sleep(LEASE_SECONDS)
+    new = taken(store, clock)
+    with pytest.raises(LeaseLost):
+        renew(store, old, clock)
+    release(store, old)
+    assert store.goal("d1", new.fence)
+    release(store, new)
+    release(store, new)
+    summary = store.summaries()[0]
+    assert (summary.holder, summary.lease_expires_at, summary.lease_since) == (None, None, None)
+    assert taken(store, clock).term == new.term + 1
+
+
+def test_a_summary_says_who_drives_now(store: Store, clock: SteppedClock) -> None:
+    """Nobody when nobody holds it, or when what held it is gone or has run out."""
+    assert not driven(store, None, None, clock)
+    taken(store, clock)
+    row = store.summaries()[0]
+    assert driven(store, row.holder, row.lease_expires_at, clock)
+    clock.sleep(LEASE_SECONDS)
+    assert not driven(store, row.holder, row.lease_expires_at, clock)
+    gone = asdict(replace(this_process(), pid=2**22 + 1, steady_end=1e12))
+    assert not driven(store, gone, row.lease_expires_at, clock)
+
+
+def test_a_system_that_tells_no_boot_leaves_it_to_time(
+    store: Store, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No /proc: a process can not be told to be gone, and nothing is replaced at once."""
+    monkeypatch.setattr(holder_module, "_boot", lambda: "")
+    monkeypatch.setattr(holder_module, "_namespace", lambda: "")
+    taken(store, clock, replace(this_process(), pid=2**22 + 1), seconds=1e6)
+    with pytest.raises(DrivenByAnother):
+        taken(store, clock)
+
+
+def test_what_cannot_be_read_of_the_system_is_empty() -> None:
+    """The look at a process that is gone raises nothing."""
+    assert holder_module._started(2**22 + 1) is None  # noqa: SLF001
+    assert holder_module._text("/nonexistent/file") == ""  # noqa: SLF001

@@ -1,0 +1,1 @@
+"""Speaks to AWS: sessions, errors, shared calls, and the words that kinds have in common."""

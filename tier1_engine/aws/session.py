@@ -1,0 +1,272 @@
+"""AWS as the kinds see it: clients, one call at a time, and errors of ours.
+
+Owns the clients, their time-outs, and the moment at which the permit to change something is asked.
+It never retries (a blind retry of a create makes a second resource), never waits, and keeps no
+record of what was called. botocore is imported where a call is made, so that a command that makes
+none starts fast.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tier1_engine import __version__
+from tier1_engine.aws.errors import PARSER_STUMBLES, Call, check_body, failures, translate, unreadable
+from tier1_engine.contract.cloud import Permit
+from tier1_engine.errors import CallError, ConfigurationError, Tier1Error
+from tier1_engine.failures.codes import UNREADABLE_REPLY
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from botocore.model import OperationModel
+
+CONNECT_SECONDS_LIMIT = 5.0
+CONNECT_SHARE = 3
+"""At most a third of a call's budget is spent on reaching the endpoint."""
+POOL_CONNECTIONS = 32
+PAGES_LIMIT = 1000
+"""Pages of one list call; an endpoint that never ends its list is an error, not a loop."""
+
+_current: ContextVar[Call | None] = ContextVar("tier1_aws_call", default=None)
+Answer = TypeVar("Answer")
+
+
+class AwsSession:
+    """One region of AWS with one set of credentials. Safe to share between threads.
+
+    Args:
+        region: e.g. `us-east-1`.
+        profile: a profile of the shared AWS config files; None for the default chain.
+        endpoint_url: where every service is reached; None for AWS, or for what the AWS variables say.
+        call_timeout_seconds: the budget of one call, from signing to the last byte of its answer.
+    """
+
+    def __init__(
+        self,
+        region: str,
+        profile: str | None = None,
+        endpoint_url: str | None = None,
+        call_timeout_seconds: float = 20.0,
+    ) -> None:
+        self.region = region
+        self._profile = profile
+        self._endpoint_url = endpoint_url
+        self._call_timeout_seconds = call_timeout_seconds
+        # Making sessions and clients is not thread-safe in botocore; using a client is.
+        self._lock = threading.Lock()
+        self._session: Any = None
+        self._clients: dict[str, Any] = {}
+        self._identity: tuple[str, str] | None = None
+
+    def identity(self) -> tuple[str, str]:
+        """The account id and the ARN that AWS takes us for. Asked once per session.
+
+        Raises:
+            CallError: AWS did not say, e.g. `NoCredentials`.
+        """
+        if self._identity is None:
+            reply = self.call("sts", "get_caller_identity")
+            if not reply.get("Account") or not reply.get("Arn"):
+                raise CallError(UNREADABLE_REPLY, "the reply names no account", operation="GetCallerIdentity")
+            self._identity = (reply["Account"], reply["Arn"])
+        return self._identity
+
+    def cloud(self, permit: Permit) -> AwsCloud:
+        """This account and region, with a permit that is asked before every change."""
+        return AwsCloud(self, permit)
+
+    def endpoint(self, service: str) -> str:
+        """The URL at which a service is reached.
+
+        Raises:
+            CallError, ConfigurationError: no client could be made.
+        """
+        with _translated(Call(f"the client of {service}")):
+            return str(self._client(service).meta.endpoint_url)
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        permit: Permit | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Make one call, under a permit when it changes something.
+
+        Raises:
+            CallError: it failed; `acted` says whether AWS may have executed it.
+            ConfigurationError: region or endpoint cannot be.
+            Tier1Error: a defect: no such operation, or parameters that its model does not take.
+        """
+        call = Call(_api_name(operation), permit)
+        method = getattr(self._client_with(service, operation, call), operation)
+        reply: dict[str, Any] = self._exchange(call, lambda: method(**(parameters or {})))
+        return reply
+
+    def pages(
+        self, service: str, operation: str, result_key: str, parameters: Mapping[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the items under `result_key` of every page, each a call of its own. Raises as `call` does."""
+        call = Call(_api_name(operation))
+        client = self._client_with(service, operation, call)
+        if not client.can_paginate(operation):
+            yield from self.call(service, operation, None, parameters).get(result_key) or ()
+            return
+        pages = iter(client.get_paginator(operation).paginate(**parameters))
+        for _ in range(PAGES_LIMIT):
+            page = self._exchange(call, lambda: next(pages, None))
+            if page is None:
+                return
+            yield from page.get(result_key) or ()
+        raise CallError(
+            UNREADABLE_REPLY, f"the list did not end within {PAGES_LIMIT} pages", operation=call.operation
+        )
+
+    def _exchange(self, call: Call, make: Callable[[], Answer]) -> Answer:
+        """Make one exchange with AWS within the budget; turn what it runs into into our errors.
+
+        It runs in a thread of its own: the time-outs of sockets bound the wait for each byte, but neither
+        the look-up of a name nor an answer that drips. A thread that is left behind changes nothing any
+        more unless it had sent already.
+        """
+        call.sent, call.status = False, None
+        answer: Future[Answer] = Future()
+
+        def work() -> None:
+            _current.set(call)
+            try:
+                answer.set_result(make())
+            except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
+                answer.set_exception(error)
+
+        threading.Thread(target=work, name=f"tier1-{call.operation}", daemon=True).start()
+        wait((answer,), timeout=self._call_timeout_seconds)
+        if not answer.done():
+            raise call.abandoned(self._call_timeout_seconds)
+        with _translated(call):
+            return answer.result()
+
+    def _client_with(self, service: str, operation: str, call: Call) -> Any:
+        """The client of a service, once it is known to have the operation."""
+        with _translated(call):
+            client = self._client(service)
+        if operation not in client.meta.method_to_api_mapping:
+            raise Tier1Error(f"{service} has no operation {operation}.")
+        call.operation = client.meta.method_to_api_mapping[operation]
+        return client
+
+    def _client(self, service: str) -> Any:
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._make_client(service)
+            return self._clients[service]
+
+    def _make_client(self, service: str) -> Any:
+        import botocore.session
+
+        if self._session is None:
+            session = botocore.session.Session(profile=self._profile)
+            # Also bounds the calls that the credential chain makes on its own.
+            session.set_default_client_config(_client_config(self._call_timeout_seconds))
+            self._session = session
+        try:
+            client = self._session.create_client(
+                service, region_name=self.region, endpoint_url=self._endpoint_url
+            )
+        except ValueError as error:
+            if isinstance(error, failures()):
+                raise
+            endpoint = self._endpoint_url or "that the AWS settings name"
+            raise ConfigurationError(
+                f"The endpoint {endpoint} cannot be called: {error}. Correct it, and try again."
+            ) from error
+        client.meta.events.register_first("before-send", _ask_permit)
+        client.meta.events.register_first("before-parse", _look_at_reply)
+        return client
+
+
+class AwsCloud:
+    """`kinds.Cloud` over a session: reads need no permit, changes ask it just before the bytes go out."""
+
+    def __init__(self, session: AwsSession, permit: Permit) -> None:
+        self._session = session
+        self._permit = permit
+
+    @property
+    def region(self) -> str:
+        return self._session.region
+
+    @property
+    def account_id(self) -> str:
+        return self._session.identity()[0]
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Make a call that only observes. Raises as `AwsSession.call` does."""
+        return self._session.call(service, operation, None, parameters)
+
+    def pages(
+        self, service: str, operation: str, result_key: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the items under `result_key` of all pages. Raises as `AwsSession.call` does."""
+        return self._session.pages(service, operation, result_key, parameters)
+
+    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Make a call that changes something. Raises as `AwsSession.call` does.
+
+        Raises:
+            CallError: with code `PermitRefused` when the permit was withdrawn: it was not sent.
+        """
+        return self._session.call(service, operation, self._permit, parameters)
+
+
+def _client_config(call_timeout_seconds: float) -> Config:
+    from botocore.config import Config
+
+    connect_seconds = min(CONNECT_SECONDS_LIMIT, call_timeout_seconds / CONNECT_SHARE)
+    return Config(
+        connect_timeout=connect_seconds,
+        read_timeout=call_timeout_seconds - connect_seconds,
+        # Named, so that no AWS variable or config file switches retries or client-side waiting on.
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        max_pool_connections=POOL_CONNECTIONS,
+        user_agent_extra=f"tier1/{__version__}",
+    )
+
+
+@contextmanager
+def _translated(call: Call) -> Iterator[None]:
+    """Turn what botocore raises within into our errors."""
+    try:
+        yield
+    except failures() as error:
+        raise translate(error, call) from error
+    except PARSER_STUMBLES as error:
+        if call.status is None:
+            raise
+        # botocore's parsers trip over replies that lack what they are built of.
+        raise unreadable(call, f"{type(error).__name__}: {error}") from error
+
+
+def _ask_permit(**_event: Any) -> None:
+    """botocore's `before-send`: after credentials and signing, before the first byte."""
+    call = _current.get()
+    if call is not None:
+        call.leave()
+
+
+def _look_at_reply(operation_model: OperationModel, response_dict: Mapping[str, Any], **_event: Any) -> None:
+    """botocore's `before-parse`: what its parsers would silently read as an empty answer is refused."""
+    call = _current.get()
+    if call is not None:
+        call.status = int(response_dict["status_code"])
+    check_body(operation_model, response_dict)
+
+
+def _api_name(operation: str) -> str:
+    """An operation's name (`describe_vpcs` is `DescribeVpcs`) until its client is there to say it."""
+    return "".join(word.capitalize() for word in operation.split("_"))

@@ -1,0 +1,172 @@
+"""What the Tier 1 plan must know of AWS before anything is made: zones, and whether what is brought will do.
+
+Owns the looks and the refusals. Whether a brought resource will do is asked of its own kind, so that
+survey and plan judge alike. It never changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tier1_engine.aws.words import is_unsupported
+from tier1_engine.blueprints.tier1.spec import Spec
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import Kind, Presence, Sight
+from tier1_engine.errors import CallError, SpecError
+from tier1_engine.resources.file_system import FileSystem
+from tier1_engine.resources.instance_profile import InstanceProfile
+from tier1_engine.resources.subnet import Subnet
+from tier1_engine.resources.vpc import Vpc
+
+NEW_VPC = "that this deployment will make"
+"""Stands for the id of a VPC that is not there yet: no mount target can be in it."""
+
+
+def survey(cloud: Cloud, spec: Spec) -> dict[str, Any]:
+    """Look at everything the spec names.
+
+    Returns:
+        `zones`: the zone of each subnet step, in order. `file_system_zone`: the only zone in which the
+        file system can be mounted, for a brought One Zone file system, else None.
+
+    Raises:
+        SpecError: a line for everything that is not there or will not do.
+        CallError: a look failed for another reason.
+    """
+    looks = _Looks(cloud, spec)
+    looks.key_pair()
+    looks.profile()
+    file_system_zone = looks.file_system()
+    zones = looks.brought_zones() if spec.network.brought else looks.own_zones(file_system_zone)
+    if file_system_zone is not None and zones and file_system_zone not in zones:
+        looks.problems.append(
+            f"efs.file_system_id: {spec.efs.file_system_id} can be mounted in {file_system_zone} only, "
+            f"and the network is in {', '.join(zones)}; use that zone or another file system."
+        )
+    if looks.problems:
+        raise SpecError("\n".join(looks.problems))
+    return {"zones": zones, "file_system_zone": file_system_zone}
+
+
+class _Looks:
+    """One survey: gathers every problem, so that the operator sees all of them at once."""
+
+    def __init__(self, cloud: Cloud, spec: Spec) -> None:
+        self._cloud = cloud
+        self._spec = spec
+        self.problems: list[str] = []
+
+    def key_pair(self) -> None:
+        name = self._spec.instance.key_name
+        if name is None:
+            return
+        try:
+            self._cloud.read("ec2", "describe_key_pairs", KeyNames=[name])
+        except CallError as error:
+            if error.code == "InvalidKeyPair.NotFound":
+                self.problems.append(
+                    f"instance.key_name: the key pair {name} does not exist in {self._cloud.region}; "
+                    "name one that does, or leave it out and sign in by Session Manager."
+                )
+            elif not is_unsupported(error):
+                raise
+
+    def profile(self) -> None:
+        if self._spec.instance.iam_profile is not None:
+            self._brought(
+                "instance.iam_profile", InstanceProfile(), {"reference": self._spec.instance.iam_profile}
+            )
+
+    def file_system(self) -> str | None:
+        """Judge a brought file system; answer the one zone that it is bound to, if any."""
+        id = self._spec.efs.file_system_id
+        if id is None:
+            return None
+        vpc_id = self._spec.network.vpc_id or NEW_VPC
+        if self._brought("efs.file_system_id", FileSystem(), {"reference": id, "vpc_id": vpc_id}) is None:
+            return None
+        described = self._cloud.read("efs", "describe_file_systems", FileSystemId=id).get("FileSystems") or [
+            {}
+        ]
+        zone = described[0].get("AvailabilityZoneName")
+        return str(zone) if zone else None
+
+    def brought_zones(self) -> list[str]:
+        """The zones of the brought subnets, which must be in the brought VPC."""
+        network = self._spec.network
+        self._brought("network.vpc_id", Vpc(), {"reference": network.vpc_id})
+        zones: list[str] = []
+        for index, id in enumerate(network.subnet_ids or ()):
+            key = f"network.subnet_ids[{index}]"
+            sight = self._brought(key, Subnet(), {"reference": id, "vpc_id": network.vpc_id})
+            if sight is not None:
+                zones.append(str(sight.facts["zone"]))
+        return zones
+
+    def own_zones(self, file_system_zone: str | None) -> list[str]:
+        """The zones named, or as many as wanted: the file system's first, then those with the first types."""
+        wanted = self._spec.network.zones
+        usable = self._usable_zones()
+        if isinstance(wanted, tuple):
+            for index, zone in enumerate(wanted):
+                if zone not in usable:
+                    self.problems.append(
+                        f"network.zones[{index}]: {zone} is not open to this account; "
+                        f"{self._cloud.region} offers {', '.join(usable) or 'none'}."
+                    )
+            return list(wanted)
+        count = int(wanted or 0)
+        if len(usable) < count:
+            self.problems.append(
+                f"network.zones: {count} zones are wanted, but {self._cloud.region} offers {len(usable)}; "
+                "lower the number or take another region."
+            )
+        rank = self._rank_by_type()
+        worst = len(self._spec.instance.types)
+        usable.sort(key=lambda zone: (zone != file_system_zone, rank.get(zone, worst), zone))
+        return usable[:count]
+
+    def _usable_zones(self) -> list[str]:
+        """Availability zones that are open to the account; local and wavelength zones have no EFS."""
+        found = self._cloud.read("ec2", "describe_availability_zones").get("AvailabilityZones") or ()
+        return sorted(
+            str(zone["ZoneName"])
+            for zone in found
+            if zone.get("ZoneName")
+            and zone.get("ZoneType", "availability-zone") == "availability-zone"
+            and zone.get("State", "available") == "available"
+        )
+
+    def _rank_by_type(self) -> Mapping[str, int]:
+        """For each zone the place in the spec's list of the first type that it offers."""
+        types = list(self._spec.instance.types)
+        try:
+            offers = list(
+                self._cloud.pages(
+                    "ec2",
+                    "describe_instance_type_offerings",
+                    "InstanceTypeOfferings",
+                    LocationType="availability-zone",
+                    Filters=[{"Name": "instance-type", "Values": types}],
+                )
+            )
+        except CallError as error:
+            if is_unsupported(error):
+                return {}
+            raise
+        rank: dict[str, int] = {}
+        for offer in offers:
+            zone, type = str(offer.get("Location")), offer.get("InstanceType")
+            if type in types:  # an endpoint may ignore the filter
+                rank[zone] = min(rank.get(zone, len(types)), types.index(type))
+        return rank
+
+    def _brought(self, key: str, kind: Kind, inputs: Mapping[str, Any]) -> Sight | None:
+        """Ask the kind whether what the user brought will do; None, and a problem, when it will not."""
+        sight = kind.reference(self._cloud, inputs)
+        if sight.presence is Presence.READY:
+            return sight
+        reason = sight.problem.message if sight.problem else f"{inputs['reference']} cannot be used."
+        self.problems.append(f"{key}: {reason}")
+        return None

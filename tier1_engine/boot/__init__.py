@@ -1,0 +1,1 @@
+"""What an instance runs at its first boot."""

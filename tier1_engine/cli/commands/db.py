@@ -1,0 +1,92 @@
+"""`tier1 db`: the schema of the database, and everything in it as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tier1_engine import masking
+from tier1_engine.cli.options import Output
+from tier1_engine.cli.screen.streams import put, put_json
+from tier1_engine.compose import engine as compose
+from tier1_engine.settings import database_url, from_environment
+from tier1_engine.store import database, schema
+from tier1_engine.store.tables import SCHEMA_REVISION
+from tier1_engine.views import as_json
+
+if TYPE_CHECKING:
+    from tier1_engine.deployment.overview import Summary
+    from tier1_engine.store.store import Store
+
+MAX_SWEEPS = 10_000
+"""In an export: decades of nightly ones."""
+
+
+def upgrade() -> int:
+    """Bring the schema to the one of this program."""
+    engine = database.connect(database_url(), lease_seconds=from_environment().lease_seconds)
+    try:
+        before = schema.upgrade(engine)
+        what = database.describe(engine)
+    finally:
+        engine.dispose()
+    if before == SCHEMA_REVISION:
+        put(f"{what} has schema {SCHEMA_REVISION} already.")
+    else:
+        had = f"had {before}" if before else "was empty"
+        put(f"{what} has schema {SCHEMA_REVISION} now; before, it {had}.")
+    return 0
+
+
+def current(output: Output) -> int:
+    """Print the schema that was found and the one that this program knows."""
+    engine = database.connect(database_url(), lease_seconds=from_environment().lease_seconds)
+    try:
+        # A file that is not there is not made by asking after it.
+        missing = engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists()
+        found = None if missing else schema.revision(engine)
+        what = database.describe(engine)
+    finally:
+        engine.dispose()
+    if output is Output.JSON:
+        put_json({"found": found, "known": SCHEMA_REVISION})
+    else:
+        put(f"{what}: found {found or 'no schema'}, known {SCHEMA_REVISION}")
+    return 0
+
+
+def export() -> int:
+    """Print everything, one deployment after the other, with user data and secrets masked."""
+    from tier1_engine.cli.commands.sweep import on_record
+
+    with compose.opened_store(from_environment()) as store:
+        head = json.dumps({"database_id": store.database_id, "schema": SCHEMA_REVISION})
+        put(f'{head[:-1]}, "deployments": [')
+        # One at a time: a fleet's database may hold thousands.
+        separator = ""
+        for summary in store.summaries():
+            put(separator + json.dumps(_of_deployment(store, summary)))
+            separator = ","
+        put(f'], "sweeps": {json.dumps(on_record(store, MAX_SWEEPS))}}}')
+    return 0
+
+
+def _of_deployment(store: Store, summary: Summary) -> dict[str, Any]:
+    id = summary.deployment.id
+    record = store.load(id)
+    return {
+        **as_json.of_row(record.deployment),
+        "steps": [as_json.of_row(step) for step in record.steps.values()],
+        "resources": [as_json.of_row(resource) for resource in record.resources.values()],
+        "attempts": [as_json.of_row(attempt) for attempt in store.attempts(id)],
+        "events": [as_json.of_event(event) for event in store.events(id)],
+        "consoles": [
+            _of_console(r, text) for r in record.resources if (text := store.console(id, r)) is not None
+        ],
+    }
+
+
+def _of_console(resource_id: str, text: str) -> dict[str, Any]:
+    """A console may show what the user's script printed: like user data, it is named and not told."""
+    return {"resource_id": resource_id, "characters": len(text), "sha256": masking.digest(text)}

@@ -1,0 +1,107 @@
+"""`tier1 deploy`: from a spec to a deployment on record, driven until it has ended."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tier1_engine.cli.options import OnRecoverable, Output
+from tier1_engine.cli.screen.log_file import opened
+from tier1_engine.cli.screen.outcome import Session, finish, policy_of, see_through, session
+from tier1_engine.cli.screen.streams import complain
+from tier1_engine.cli.signals import Signals
+from tier1_engine.compose import engine as compose
+from tier1_engine.compose import place as place_module
+from tier1_engine.compose import plugins, refusals
+from tier1_engine.contract.cloud import AlwaysPermitted
+from tier1_engine.deployment import creation
+from tier1_engine.deployment.states import Goal
+from tier1_engine.settings import Settings, from_environment
+
+if TYPE_CHECKING:
+    from tier1_engine.blueprints.tier1.spec import Spec
+    from tier1_engine.contract.blueprint import Blueprint
+    from tier1_engine.deployment.place import Place
+    from tier1_engine.deployment.plan import Plan
+
+BLUEPRINT = "tier1"
+
+
+def run(
+    path: Path,
+    *,
+    name: str | None,
+    use_sandbox: bool,
+    rollback: bool,
+    on_recoverable: OnRecoverable | None,
+    log_file: Path | None,
+    output: Output,
+    signals: Signals,
+) -> int:
+    """Deploy; answer the exit code."""
+    from tier1_engine.blueprints.tier1.spec import load_spec
+
+    spec = load_spec(path, name=name)
+    settings = from_environment()
+    blueprint = plugins.blueprints(complain)[BLUEPRINT]
+    with opened(log_file) as log, compose.opened_store(settings) as store:
+        place, plan = _survey(spec, blueprint, settings, use_sandbox)
+        command = session(store, place, settings, signals, log)
+        return _deploy(command, spec, plan, place, rollback, on_recoverable, output)
+
+
+def _survey(spec: Spec, blueprint: Blueprint, settings: Settings, use_sandbox: bool) -> tuple[Place, Plan]:
+    """Ask AWS who we are and what the plan depends on. Nothing is made yet."""
+    from tier1_engine.deployment.place import Place
+
+    profile = place_module.environment_profile()
+    if use_sandbox:
+        endpoint, profile = place_module.start_sandbox(), ""
+    else:
+        endpoint = place_module.environment_endpoint(profile)
+    place_module.lend_credentials(endpoint, profile)
+    somewhere = Place(account_id="", region=spec.region, profile=profile, endpoint=endpoint)
+    aws = place_module.session(somewhere, settings)
+
+    def look() -> tuple[str, dict[str, Any]]:
+        account_id, _ = aws.identity()
+        return account_id, blueprint.survey(aws.cloud(AlwaysPermitted()), spec)
+
+    account_id, survey = refusals.looking(
+        look, endpoint=endpoint, poll_seconds=settings.poll_seconds, sleep=time.sleep
+    )
+    place = Place(account_id=account_id, region=spec.region, profile=profile, endpoint=endpoint)
+    return place, blueprint.plan(spec, survey)
+
+
+def _deploy(
+    command: Session,
+    spec: Spec,
+    plan: Plan,
+    place: Place,
+    rollback: bool,
+    on_recoverable: OnRecoverable | None,
+    output: Output,
+) -> int:
+    from tier1_engine.engine import engine
+
+    parts = command.parts
+    wish = creation.Wish(
+        name=spec.name,
+        spec=spec.to_stored(),
+        rollback_enabled=spec.policy.rollback and rollback,
+        on_recoverable=(on_recoverable or spec.policy.on_recoverable),
+        ttl_seconds=spec.ttl,
+    )
+
+    def create_and_drive() -> engine.Ended:
+        # From the row on a signal only asks to stop, so that there is always a deployment to resume.
+        def created(deployment_id: str) -> None:
+            command.view.note(f"{spec.name} is deployment {deployment_id}")
+
+        return engine.deploy(parts, wish, plan, place, created=created)
+
+    ended = command.drive(create_and_drive)
+    ended = see_through(command, ended, policy_of(on_recoverable, spec.policy.on_recoverable))
+    return finish(command, ended, Goal.ACTIVE, output)

@@ -1,0 +1,90 @@
+"""`tier1 sandbox fault`: what goes wrong in the running local AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tier1_engine.cli.options import Output
+from tier1_engine.cli.screen.streams import complain, put, put_json
+from tier1_engine.errors import Refused
+from tier1_engine.sandbox.faults.faults import Fault
+from tier1_engine.sandbox.process import remote
+from tier1_engine.settings import state_directory
+
+
+def add(fault: Fault) -> int:
+    """Set a fault, and warn where it will never be noticed."""
+    done = remote.add_fault(state_directory(), fault)
+    put(f"Fault {done.fault['number']} is set: {in_words(done.fault)}.")
+    for warning in done.warnings:
+        complain(f"warning: {warning}")
+    return 0
+
+
+def list_(output: Output) -> int:
+    """List the faults, in the order in which they are tried."""
+    found = remote.faults(state_directory())
+    if output is Output.JSON:
+        put_json(found)
+        return 0
+    for fault in found:
+        put(f"{fault['number']:>3}  {in_words(fault)}; struck {fault['struck']} of {fault['seen']} calls")
+    if not found:
+        put("No fault is set.")
+    return 0
+
+
+def clear() -> int:
+    """Take all faults away."""
+    count = remote.clear_faults(state_directory())
+    put(f"{count} fault{'' if count == 1 else 's'} taken away.")
+    return 0
+
+
+def matches(pairs: Sequence[str]) -> dict[str, str]:
+    """`KEY=VALUE` pairs as a mapping.
+
+    Raises:
+        Refused: one is none.
+    """
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise Refused(f"{pair!r} matches nothing: write it as a parameter, '=' and its value.")
+        found[key] = value
+    return found
+
+
+def in_words(fault: Mapping[str, Any]) -> str:
+    """One line for a fault, as the control path describes it."""
+    which = "every operation" if fault["operation"] == "*" else str(fault["operation"])
+    if fault["match"]:
+        which += " with " + ", ".join(f"{key}={value}" for key, value in fault["match"].items())
+    return f"{which}: {', '.join([*_what(fault), *_when(fault)])}"
+
+
+def _what(fault: Mapping[str, Any]) -> list[str]:
+    said = []
+    if fault["code"] or fault["status"] or fault["after_execution"]:
+        code = fault["code"] or fault["status"] or "an error of the server"
+        said.append(f"acts, then answers {code}" if fault["after_execution"] else f"refused with {code}")
+    if fault["cut"]:
+        said.append("request lost" if fault["cut"] == "before" else "reply lost")
+    if fault["execute_late_seconds"] is not None:
+        said.append(f"connection cut, executed {fault['execute_late_seconds']:g} s later")
+    if fault["delay_seconds"]:
+        said.append(f"{fault['delay_seconds']:g} s late")
+    return said or ["nothing"]
+
+
+def _when(fault: Mapping[str, Any]) -> list[str]:
+    said = [
+        "always" if fault["left"] is None else f"{fault['left']} more time{'' if fault['left'] == 1 else 's'}"
+    ]
+    if fault["share"] < 1:
+        said.append(f"{fault['share']:.0%} of them")
+    if fault["after"]:
+        said.append(f"from call {fault['after'] + 1} on")
+    return said

@@ -1,0 +1,111 @@
+"""`tier1 keep` and `tier1 extend`: what protects a deployment from sweeps, and when it expires."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tier1_engine.cli.screen.streams import put
+from tier1_engine.clock import SystemClock
+from tier1_engine.compose import engine as compose
+from tier1_engine.deployment.record import FOR_EVER, Deployment
+from tier1_engine.deployment.states import ENDED, Goal
+from tier1_engine.errors import Refused
+from tier1_engine.settings import from_environment
+from tier1_engine.spec.values import duration
+from tier1_engine.store import names, sweeps
+
+Change = tuple[Mapping[str, Any], str]
+
+
+def keep(reference: str, *, until: str | None, off: bool) -> int:
+    """Protect a deployment from sweeps, or end that; answer the exit code."""
+    now = SystemClock().now()
+    if off and until is not None:
+        raise Refused("--off and --until exclude each other: give one.")
+    end = None if off else moment(until, now) if until is not None else FOR_EVER
+
+    def change(deployment: Deployment) -> Change:
+        if end is None:
+            return {"keep_until": None}, "sweeps may touch it again"
+        _refuse_unless_wanted(deployment, "kept")
+        return {"keep_until": end}, f"kept {_until(end)}: no sweep touches it"
+
+    deployment = _protect(reference, change, now)
+    title = f"{deployment.name} ({deployment.id})"
+    if end is not None:
+        put(
+            f"{title} is kept {_until(end)}: no sweep touches it. "
+            f"`tier1 keep {deployment.id} --off` ends that."
+        )
+    elif deployment.protected(now):
+        put(f"{title} is kept by its spec still (policy.keep): no sweep touches it.")
+    else:
+        put(f"{title} is not kept any more: sweeps may touch it again.")
+    return 0
+
+
+def extend(reference: str, by: str) -> int:
+    """Move the expiry of a deployment; answer the exit code."""
+    now = SystemClock().now()
+    seconds = _seconds(by)
+
+    def change(deployment: Deployment) -> Change:
+        _refuse_unless_wanted(deployment, "extended")
+        if deployment.expires_at is None:
+            raise Refused(
+                f"{deployment.name} has no expiry (its spec has no ttl), so there is nothing to extend: it "
+                "stays until it is taken down."
+            )
+        later = max(deployment.expires_at, now) + timedelta(seconds=seconds)
+        return {"expires_at": later}, f"expires at {later:%Y-%m-%dT%H:%M:%SZ} now"
+
+    deployment = _protect(reference, change, now)
+    put(f"{deployment.name} ({deployment.id}) expires at {deployment.expires_at:%Y-%m-%dT%H:%M:%SZ} now.")
+    return 0
+
+
+def _protect(reference: str, change: Any, now: datetime) -> Deployment:
+    with compose.opened_store(from_environment()) as store:
+        found = names.find(store, reference, to_change=True)
+        return sweeps.protect(store, found.id, change, now)
+
+
+def _refuse_unless_wanted(deployment: Deployment, what: str) -> None:
+    """What is being taken down, or is gone, cannot be kept any more."""
+    if deployment.state in ENDED or deployment.goal is not Goal.ACTIVE:
+        state = f"{deployment.state}, with the goal {deployment.goal}"
+        raise Refused(f"{deployment.name} is {state}: it cannot be {what} any more.")
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """A time to come: ISO 8601 (UTC where it names no zone), or a duration from now such as `7d`.
+
+    Raises:
+        Refused: it is neither, or it is over.
+    """
+    try:
+        found = now + timedelta(seconds=duration(text))
+    except ValueError:
+        try:
+            parsed = datetime.fromisoformat(text)
+        except ValueError:
+            raise Refused(
+                f"{text!r} is no time: write one such as 2026-12-31T18:00Z, or how long from now, such as 7d."
+            ) from None
+        found = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    if found <= now:
+        raise Refused(f"{text} is over already: name a time to come.")
+    return found
+
+
+def _seconds(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise Refused(f"{text!r} is no time span: it {error}.") from None
+
+
+def _until(end: datetime) -> str:
+    return "until somebody says otherwise" if end == FOR_EVER else f"until {end:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,107 @@
+"""`tier1 sandbox`: the local AWS of this state directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from tier1_engine import sandbox
+from tier1_engine.cli.options import Output, Pace
+from tier1_engine.cli.screen.streams import put, put_json, say
+from tier1_engine.sandbox.process.state import Options, Status
+from tier1_engine.sandbox.world import Speed
+from tier1_engine.settings import state_directory
+
+
+def start(
+    port: int | None,
+    *,
+    foreground: bool,
+    speed: Pace | None,
+    seed: int | None,
+    strict: bool | None,
+    scenario: str | None,
+    record: Path | None,
+) -> int:
+    """Start it, or say that it runs, and with which options."""
+    options = Options(
+        speed=Speed(speed.value) if speed else Speed.MAX,
+        seed=seed,
+        strict=strict is not False,
+        scenario=_known_scenario(scenario),
+        record=record.absolute() if record else None,
+    )
+    asked = {"speed": speed and speed.value, "seed": seed, "strict": strict, "scenario": scenario}
+    ran = sandbox.status(state_directory()).running
+
+    def announce(found: Status) -> None:
+        verb = "was running already and answers" if ran else "answers"
+        put(f"The local AWS {verb} at {found.endpoint} ({_with_which(found)}).")
+        if ran and _differs(found, asked, port):
+            say("It keeps the options that it was started with: stop it first to start it with others.")
+        say(f"Use it with `tier1 deploy SPEC --sandbox`, or with AWS_ENDPOINT_URL={found.endpoint}.")
+
+    sandbox.start(state_directory(), port, foreground, announce, options)
+    return 0
+
+
+def _known_scenario(name: str | None) -> str | None:
+    """A scenario as the sandbox's process finds it, which has another working directory.
+
+    Raises:
+        Refused: there is none of this name.
+    """
+    if name is None:
+        return None
+    from tier1_engine.sandbox.faults import scenarios
+
+    path = Path(name)
+    found = str(path.absolute()) if path.is_file() else name
+    scenarios.load(found)
+    return found
+
+
+def _with_which(found: Status) -> str:
+    parts = [f"process {found.pid}", f"speed {found.speed}", f"seed {found.seed}"]
+    parts.append("strict" if found.strict else "plain")
+    if found.scenario:
+        parts.append(f"scenario {found.scenario}")
+    return ", ".join(parts)
+
+
+def _differs(found: Status, asked: Mapping[str, object], port: int | None) -> bool:
+    """Whether somebody asked for something else than what runs."""
+    other_port = port is not None and not str(found.endpoint).endswith(f":{port}")
+    named = Path(str(asked["scenario"])).stem if asked["scenario"] else None
+    wanted = {**asked, "scenario": named}
+    return other_port or any(
+        value is not None and value != getattr(found, name) for name, value in wanted.items()
+    )
+
+
+def stop() -> int:
+    """Stop it; well also when none runs."""
+    before = sandbox.status(state_directory())
+    sandbox.stop(state_directory())
+    put("The local AWS is stopped." if before.pid is not None else "No local AWS was running.")
+    return 0
+
+
+STATUS_KEYS = ("running", "endpoint", "pid", "speed", "seed", "scenario")
+"""The contract's (DESIGN section 8)."""
+
+
+def status(output: Output) -> int:
+    """Say whether it runs, where, and with which options."""
+    found = sandbox.status(state_directory())
+    if output is Output.JSON:
+        everything = asdict(found)
+        put_json({key: everything[key] for key in STATUS_KEYS})
+    elif found.running:
+        put(f"The local AWS answers at {found.endpoint} ({_with_which(found)}).")
+    elif found.pid is not None:
+        put(f"The local AWS is process {found.pid}, but does not answer: `tier1 sandbox stop` ends it.")
+    else:
+        put("No local AWS is running: `tier1 sandbox start` starts one.")
+    return 0

@@ -1,0 +1,86 @@
+"""`tier1 show`: one deployment whole, once or for as long as somebody works on it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from tier1_engine.cli.options import Output
+from tier1_engine.cli.screen.streams import complain, put, put_json, say
+from tier1_engine.clock import SystemClock
+from tier1_engine.compose import engine, plugins
+from tier1_engine.compose.reading import whole
+from tier1_engine.deployment.states import State
+from tier1_engine.settings import from_environment
+from tier1_engine.store import names
+
+if TYPE_CHECKING:
+    from tier1_engine.contract.kind import Registry
+    from tier1_engine.store.store import Store
+
+WATCH_SECONDS = 1.0
+
+
+def spec(reference: str) -> int:
+    """Print the spec as it was run, as YAML with secrets masked; answer the exit code."""
+    from tier1_engine.cli.commands.spec_text import as_yaml
+
+    with engine.opened_store(from_environment()) as store:
+        deployment = names.find(store, reference, to_change=False)
+    text, hidden = as_yaml(deployment)
+    put(text.rstrip())
+    for what in hidden:
+        say(f"tier1: {what}")
+    return 0
+
+
+def run(reference: str, *, watch: bool, output: Output) -> int:
+    """Print the deployment; answer the exit code."""
+    with engine.opened_store(from_environment()) as store:
+        deployment = names.find(store, reference, to_change=False)
+        known = plugins.registry(complain)
+        found = whole(store, deployment.id, known)
+        if not watch:
+            _print(store, found, output)
+        else:
+            _watch(store, deployment.id, known, output, found)
+    return 0
+
+
+def _print(store: Store, found: dict[str, Any], output: Output) -> None:
+    if output is Output.JSON:
+        put_json(found)
+    else:
+        put(_tree(store, found))
+
+
+def _tree(store: Store, found: dict[str, Any]) -> str:
+    from tier1_engine.cli.screen import closing
+    from tier1_engine.cli.screen.render.tree import shown
+
+    failed = found["state"] == State.FAILED.value
+    notes = closing.notes(store.load(found["id"])) if failed else []
+    return shown(found, SystemClock().now(), notes)
+
+
+def _watch(store: Store, id: str, known: Registry, output: Output, found: dict[str, Any]) -> None:
+    """Print it again whenever it has changed, until nobody works on it. JSON is one line for each."""
+    from tier1_engine.cli.screen.render.base import Screen
+
+    screen = Screen()
+    last: dict[str, Any] | None = None
+    while True:
+        if _without_lease(found) != last:
+            last = _without_lease(found)
+            if not (put(json.dumps(found)) if output is Output.JSON else screen.show(_tree(store, found))):
+                return
+        if found["holder"] is None:
+            return
+        time.sleep(WATCH_SECONDS)
+        found = whole(store, id, known)
+
+
+def _without_lease(found: dict[str, Any]) -> dict[str, Any]:
+    """What changes only because a driver lives is no news."""
+    return {name: value for name, value in found.items() if name not in ("holder", "updated_at")}

@@ -1,0 +1,82 @@
+"""A stored spec as the YAML that a user would write: `tier1 show ID --spec`.
+
+Owns the way back from stored values: seconds become durations, a script becomes its path. The text is
+a spec file again; where a secret was masked it says so, and there it has to be put back by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tier1_engine.masking import masked
+
+if TYPE_CHECKING:
+    from tier1_engine.deployment.record import Deployment
+
+DURATIONS = frozenset({("ttl",), ("health", "timeout")})
+DURATION_PARTS = frozenset({"timeouts"})
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9._/-]*|[0-9]+[smhd]")
+_WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+Path = tuple[str | int, ...]
+
+
+def as_yaml(deployment: Deployment) -> tuple[str, list[str]]:
+    """The spec that a deployment was run with, flags of its `deploy` included, and what is not shown."""
+    stored: dict[str, Any] = dict(deployment.spec)
+    policy = {"rollback": deployment.rollback_enabled, "on_recoverable": deployment.on_recoverable}
+    stored["policy"] = {**stored.get("policy", {}), **policy}
+    text = yaml.dump(_written(stored, ()), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text, list(_hidden(stored, ()))
+
+
+def _written(value: Any, path: Path) -> Any:
+    """A value as a user writes it. A null means the default, and is left out."""
+    if path[-1:] == ("user_data",) and isinstance(value, Mapping):
+        return value.get("path")
+    if isinstance(value, Mapping):
+        kept = {key: item for key, item in value.items() if item is not None}
+        return {key: _written(item, (*path, key)) for key, item in kept.items()}
+    if isinstance(value, list | tuple):
+        return [_written(item, (*path, index)) for index, item in enumerate(value)]
+    if isinstance(value, float) and (path in DURATIONS or path[0] in DURATION_PARTS):
+        return _duration(value)
+    return masked(value)
+
+
+def _duration(seconds: float) -> str:
+    """In the largest unit that leaves no rest; a duration of ours is a whole number of seconds."""
+    whole = int(seconds)
+    return next(f"{whole // size}{unit}" for unit, size in _UNITS if whole % size == 0)
+
+
+def _hidden(value: Any, path: Path) -> Iterator[str]:
+    """A sentence for each thing that the text does not show."""
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+    if path[-1:] == ("user_data",) and isinstance(value, Mapping):
+        sha256 = value.get("sha256")
+        yield f"{where}: the script is named by its path; its text (SHA-256 {sha256}) is not shown."
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _hidden(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _hidden(item, (*path, index))
+    elif masked(value) != value:
+        yield f"{where}: the secret in it is shown as ***; put it back before this is used as a spec."
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that a YAML reader of any version could take for something else."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _text)

@@ -1,0 +1,1 @@
+"""Options and help texts; loads nothing that a command does not need."""

@@ -1,0 +1,110 @@
+"""`tier1 sweep`, `keep` and `extend`, as an operator types them; `main` registers them."""
+
+# Annotations are objects here, not texts: typer would evaluate each text anew at every start.
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tier1_engine.cli.declare.declared import OutputOption, Reference, Yes, end, listening
+from tier1_engine.cli.options import OnInterrupted, Output
+
+SWEEPS_SHOWN = 50
+"""Of the history, newest first."""
+
+
+def sweep(
+    older_than: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Failed and interrupted ones whose last event is this long ago."),
+    ] = "24h",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(metavar="PLAN", help="Write the plan to this file, for review.")
+    ] = None,
+    apply: Annotated[
+        Path | None, typer.Option(metavar="PLAN", help="Do exactly what this saved plan says.")
+    ] = None,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Also what AWS has with our tags and no row knows.")
+    ] = False,
+    foreign: Annotated[
+        bool, typer.Option("--foreign", help="Put what other databases made into the saved plan.")
+    ] = False,
+    interrupted: Annotated[
+        OnInterrupted | None,
+        typer.Option(
+            help="What becomes of those that lost their driver; by default a rollback or destruction is "
+            "finished, and what went forward is reported."
+        ),
+    ] = None,
+    max_deletions: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Refuse a plan with more deletions than this.")
+    ] = 200,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="Only this kind. May be given again.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Not this AWS id or deployment. May be given again."),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(metavar="R", help="Look for orphans here, too. May be given again."),
+    ] = None,
+    plan_max_age: Annotated[
+        str, typer.Option(metavar="TIME", help="Refuse a saved plan that is older than this.")
+    ] = "24h",
+    history: Annotated[bool, typer.Option("--history", help="Print the sweeps so far.")] = False,
+    yes: Yes = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Clean up failed, interrupted and expired deployments, and orphans."""
+    signals = listening()
+    from tier1_engine.cli.commands import sweep as command
+    from tier1_engine.sweep.rules import Interrupted
+
+    if history:
+        end(command.history(SWEEPS_SHOWN, output))
+    asked = command.Asked(
+        older_than=older_than,
+        dry_run=dry_run,
+        save=save,
+        apply=apply,
+        orphans=orphans,
+        foreign=foreign,
+        interrupted=Interrupted(interrupted.value) if interrupted else None,
+        max_deletions=max_deletions,
+        only=only or (),
+        exclude=exclude or (),
+        regions=region or (),
+        plan_max_age=plan_max_age,
+        yes=yes,
+        output=output,
+    )
+    end(command.run(asked, signals))
+
+
+def keep(
+    id: Reference,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Until then: a time (ISO 8601), or how long from now, such as 7d."),
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Let sweeps touch it again.")] = False,
+) -> None:
+    """Protect a deployment from sweeps."""
+    from tier1_engine.cli.commands import keep as command
+
+    end(command.keep(id, until=until, off=off))
+
+
+def extend(
+    id: Reference,
+    by: Annotated[str, typer.Argument(metavar="TIME", help="How much later, such as 24h or 3d.")],
+) -> None:
+    """Move the expiry of a deployment."""
+    from tier1_engine.cli.commands import keep as command
+
+    end(command.extend(id, by))

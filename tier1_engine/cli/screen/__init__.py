@@ -1,0 +1,1 @@
+"""What an operator sees: messages, prompts, progress, the summary."""

@@ -1,0 +1,145 @@
+"""What an operator may do with a failed deployment, each in one line with names and cost. Pure.
+
+Owns the words of the prompt. The same choices are `resume --retry`, `--continue` and `--rollback`; what
+they do is the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tier1_engine.cli.screen.lines import Line, Tone
+from tier1_engine.cli.screen.streams import clean
+from tier1_engine.deployment import standing as standing_module
+from tier1_engine.deployment.record import Attempt, Record, Step
+from tier1_engine.deployment.standing import left
+from tier1_engine.deployment.states import StepState
+from tier1_engine.engine.engine import Resume
+from tier1_engine.masking import masked_text
+from tier1_engine.views import prices
+from tier1_engine.views.as_json import moment
+
+MORE = "?"
+LEAVE = "m"
+_ATTEMPTS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One choice.
+
+    Attributes:
+        key, words: what is typed for it.
+        does: what it will do here.
+        how: what it is to the engine; None for leaving everything as it is.
+        possible: whether it can be chosen; `does` says why not.
+    """
+
+    key: str
+    words: tuple[str, ...]
+    does: str
+    how: Resume | None = None
+    possible: bool = True
+
+
+def ways(record: Record) -> list[Way]:
+    """The choices, in the order in which they are offered."""
+    deployment = record.deployment
+    why_not = standing_module.why_not_without(record)
+    found = [
+        Way("r", ("retry",), _retry(record), Resume.RETRY),
+        Way("c", ("continue",), _continue(record, why_not), Resume.CONTINUE, possible=why_not is None),
+    ]
+    if deployment.activated_at is None:
+        found.append(Way("b", ("rollback", "roll back", "abort"), _roll_back(record), Resume.ROLL_BACK))
+    return [*found, Way(LEAVE, ("manual", "leave"), _leave(record)), Way(MORE, (), "show the error in full")]
+
+
+def chosen(answer: str, offered: Sequence[Way]) -> Way | None:
+    """The choice that was typed; nothing means to leave it."""
+    word = answer.strip().lower() or LEAVE
+    return next((way for way in offered if word == way.key or word in way.words), None)
+
+
+def question(record: Record) -> list[Line]:
+    """What failed, and the choices."""
+    failure = record.deployment.failure or {}
+    first = str(failure.get("message") or "").strip().partition("\n")[0]
+    head = f"{failure.get('step')} failed ({failure.get('class')}): {failure.get('code')}: {first}"
+    return _clean([Line(head, Tone.BAD), *(Line(f"  {way.key}  {way.does}") for way in ways(record))])
+
+
+def in_full(record: Record, attempts: Iterable[Attempt]) -> list[Line]:
+    """The error whole: every word of AWS, the call, and what was tried at the step."""
+    failure: Mapping[str, object] = record.deployment.failure or {}
+    at = moment(str(failure["at"])) if failure.get("at") else "an unknown time"
+    lines = [Line(f"{failure.get('code')}, at {at}", Tone.BAD)]
+    lines += [Line(f"  {text}") for text in str(failure.get("message") or "").strip().splitlines()]
+    for name, words in (("step", "step"), ("operation", "call"), ("request_id", "AWS request id")):
+        if failure.get(name):
+            lines.append(Line(f"  {words}: {failure[name]}"))
+    tried = [a for a in attempts if a.step == failure.get("step")]
+    if tried:
+        lines.append(Line(f"  tried {len(tried)} times; the last:"))
+    for attempt in tried[-_ATTEMPTS_SHOWN:]:
+        told = (moment(attempt.begun_at), attempt.action, attempt.operation, attempt.outcome, attempt.code)
+        lines.append(Line("    " + " ".join(str(word) for word in told if word)))
+    return _clean(lines)
+
+
+def _clean(lines: Iterable[Line]) -> list[Line]:
+    """Without secrets and without what would steer the terminal."""
+    found = []
+    for line in lines:
+        text = masked_text(line.text)
+        indent = text[: len(text) - len(text.lstrip(" "))]
+        found.append(Line(indent + clean(text), line.tone))
+    return found
+
+
+# --- what each will do here
+
+
+def _retry(record: Record) -> str:
+    failed = [step for step in record.steps.values() if step.state is StepState.FAILED]
+    waiting = sum(step.state is StepState.WAITING for step in record.steps.values())
+    names = ", ".join(_with_deadline(step) for step in failed) or "what failed"
+    then = f", then the {waiting} steps that wait for it" if waiting else ""
+    tries = record.deployment.max_attempts
+    return (
+        f"retry the failed step: {names} again, with {tries} tries anew{then}; what stands is not made again"
+    )
+
+
+def _with_deadline(step: Step) -> str:
+    return f"{step.name} (up to {step.deadline_seconds:g} s)"
+
+
+def _continue(record: Record, why_not: str | None) -> str:
+    if why_not is not None:
+        return f"continue with a warning: not possible without {why_not}"
+    without = ", ".join(step.name for step in record.steps.values() if not step.complete)
+    standing = left(record)
+    return (
+        f"continue with a warning: {record.deployment.name} counts as active without {without}; "
+        f"{len(standing)} resources go on at {prices.in_sum(standing)}"
+    )
+
+
+def _roll_back(record: Record) -> str:
+    going = left(record)
+    if not going:
+        return "roll back and abort: nothing stands, so there is nothing to delete"
+    names = ", ".join(resource.name for resource in going)
+    ends = f"; ends {prices.in_sum(going)}" if prices.hourly(going) else ""
+    return f"roll back and abort: delete the {len(going)} that it made ({names}){ends}"
+
+
+def _leave(record: Record) -> str:
+    deployment, standing = record.deployment, left(record)
+    kept = f"{len(standing)} stay at {prices.in_sum(standing)}" if standing else "nothing stands"
+    return (
+        f"leave it for manual intervention: {kept}; `tier1 guide {deployment.id}` says how, "
+        f"`tier1 resume {deployment.id}` asks again"
+    )

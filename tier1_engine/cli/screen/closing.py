@@ -1,0 +1,223 @@
+"""The last words of a command: what came of it, what is left, and the commands that lead on. Pure.
+
+Every line is a fact of the record or a command that works as printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tier1_engine.cli.screen.lines import Line, Tone
+from tier1_engine.cli.screen.streams import clean
+from tier1_engine.compose.gone import command_to_start
+from tier1_engine.deployment import standing
+from tier1_engine.deployment.record import Deployment, Record, Resource
+from tier1_engine.deployment.standing import asks_for_a_decision, left, retained
+from tier1_engine.deployment.states import FailureClass, Goal, State
+from tier1_engine.engine.decide.decision import Why
+from tier1_engine.failures.codes import UNREACHABLE_CODES
+from tier1_engine.masking import masked_text
+from tier1_engine.views import prices
+
+if TYPE_CHECKING:
+    from tier1_engine.engine.engine import Ended
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What came of it, and what leads on."""
+
+    facts: Sequence[Line]
+    commands: Sequence[Line] = ()
+
+
+def closing(ended: Ended, *, driven_by: str | None = None) -> list[Line]:
+    """What to tell the operator at the end of a drive.
+
+    Args:
+        driven_by: who goes on with it, where we only followed.
+    """
+    record = ended.record
+    end = _detached(record.deployment, driven_by) if driven_by else _end_of(ended)
+    warnings = [Line(f"warning: {text}", Tone.WARNING) for text in record.deployment.warnings]
+    lines = [*end.facts, *warnings, *end.commands]
+    return [Line(_indented(line.text), line.tone) for line in lines]
+
+
+def _end_of(ended: Ended) -> _End:
+    record, deployment = ended.record, ended.record.deployment
+    if ended.why is Why.STOPPED:
+        return _stopped(deployment)
+    if ended.why is Why.BLOCKED:
+        return _blocked_on_the_way_back(record)
+    if deployment.state is State.ACTIVE:
+        return _active(deployment)
+    if deployment.state is State.ROLLED_BACK:
+        return _rolled_back(record)
+    if deployment.state is State.DESTROYED:
+        return _End(_gone(record, "destroyed"))
+    if asks_for_a_decision(deployment):
+        return _End([*_failed(deployment), *_what_is_left(record)], options(record))
+    if deployment.state is State.FAILED:
+        return _stalled(record)
+    return _End([Line(f"{_title(deployment)} is {deployment.state}.")], [_go_on("to go on", deployment)])
+
+
+def _title(deployment: Deployment) -> str:
+    return f"{deployment.name} ({deployment.id})"
+
+
+def _active(deployment: Deployment) -> _End:
+    outputs = [Line(f"  {row}") for row in output_rows(deployment.outputs)]
+    return _End(
+        [Line(f"{_title(deployment)} is active.", Tone.GOOD), *outputs],
+        [_command("to take it down", f"tier1 destroy {deployment.id}")],
+    )
+
+
+def output_rows(outputs: Mapping[str, Any]) -> list[str]:
+    """Names and values below each other; an instance in a private subnet has no public address: `-`."""
+    width = max(map(len, outputs), default=0)
+    return [f"{name:<{width}}  {'-' if value is None else value}" for name, value in outputs.items()]
+
+
+def _stopped(deployment: Deployment) -> _End:
+    said = f"{_title(deployment)} was stopped while {deployment.state}; all that it made is on record."
+    return _End([Line(said, Tone.WARNING)], [_go_on("to go on", deployment)])
+
+
+def _detached(deployment: Deployment, driven_by: str) -> _End:
+    said = f"{_title(deployment)} is {deployment.state}; the request stands, and {driven_by} goes on with it."
+    return _End([Line(said)], [_command("to follow it", f"tier1 show {deployment.id} --watch")])
+
+
+def _rolled_back(record: Record) -> _End:
+    deployment = record.deployment
+    cause = _failed(deployment) if deployment.failure else []
+    return _End(
+        [*cause, *_gone(record, "rolled back")],
+        [_command("to see every try", f"tier1 log {deployment.id}")],
+    )
+
+
+def _gone(record: Record, how: str) -> list[Line]:
+    """Nothing is left, but for what was to be kept."""
+    kept = retained(record)
+    if not kept:
+        said = f"{_title(record.deployment)} is {how}: nothing that it made is left."
+        return [Line(said, Tone.GOOD)]
+    said = f"{_title(record.deployment)} is {how}: what it made is gone, but for what you kept:"
+    return [Line(said, Tone.GOOD), *(_of_resource(resource) for resource in kept)]
+
+
+def _failed(deployment: Deployment) -> list[Line]:
+    failure = deployment.failure or {}
+    where = f" at {failure['step']}" if failure.get("step") else ""
+    call = f" ({failure['operation']})" if failure.get("operation") else ""
+    said = f"{_title(deployment)} failed{where}: {failure.get('code')}: {failure.get('message')}{call}"
+    return [Line(said, Tone.BAD)]
+
+
+def _blocked_on_the_way_back(record: Record) -> _End:
+    deployment = record.deployment
+    said = f"{_title(deployment)} is {deployment.state}, but AWS does not let us act: sign in, or reach it."
+    commands = [_explained(deployment), *_start_again(deployment), _go_on("then go on", deployment)]
+    return _End([Line(said, Tone.BAD), *_what_is_left(record)], commands)
+
+
+def _start_again(deployment: Deployment) -> list[Line]:
+    """How to bring back the local AWS, where that is what did not answer."""
+    start = command_to_start(deployment.endpoint)
+    return [] if start is None else [_command("if the local AWS is gone, start it", start)]
+
+
+def _stalled(record: Record) -> _End:
+    """Something would not delete: what, why, and how to begin again."""
+    deployment = record.deployment
+    said = f"{_title(deployment)} could not be taken down whole: some of it would not delete."
+    # What ended the way forward comes first; of a destruction it is what would not delete.
+    cause = _failed(deployment) if deployment.goal is Goal.ROLLED_BACK else []
+    why = _what_is_left(record) or _failed(deployment)
+    return _End(
+        [*cause, Line(said, Tone.BAD), *why],
+        [_explained(deployment), _go_on("once that is mended", deployment)],
+    )
+
+
+def notes(record: Record) -> list[Line]:
+    """How much is left of a failed deployment, and what can be done about it."""
+    ways = options(record) if asks_for_a_decision(record.deployment) else _stalled(record).commands
+    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record)[:1], *ways)]
+
+
+def _what_is_left(record: Record) -> list[Line]:
+    remaining = left(record)
+    if not remaining:
+        return []
+    head = f"{len(remaining)} left in AWS, {prices.in_sum(remaining)} while they stand ({prices.CAVEAT})"
+    return [Line(head, Tone.WARNING), *(_with_price(resource) for resource in remaining)]
+
+
+def _with_price(resource: Resource) -> Line:
+    """What it is, why it would not go where that was tried, and what it costs."""
+    return Line(f"{_of_resource(resource).text} [{prices.of_resource(resource).words}]")
+
+
+def _of_resource(resource: Resource) -> Line:
+    why = f": {resource.error.get('code')}: {resource.error.get('message')}" if resource.error else ""
+    return Line(f"  {resource.name} {resource.aws_id or '(its create was never answered)'}{why}")
+
+
+def options(record: Record) -> list[Line]:
+    """What an operator may do with a deployment that failed on the way forward."""
+    deployment = record.deployment
+    failure = deployment.failure or {}
+    if failure.get("class") == FailureClass.BLOCKED:
+        start = _start_again(deployment) if failure.get("code") in UNREACHABLE_CODES else []
+        return [_explained(deployment), *start, _go_on("sign in, or reach AWS, then go on", deployment)]
+    lines = [_command("to try the failed step again", f"tier1 resume {deployment.id} --retry")]
+    if standing.why_not_without(record) is None:
+        lines.append(_command("to go on with a warning", f"tier1 resume {deployment.id} --continue"))
+    if deployment.activated_at is None:
+        lines.append(_command("to delete all that it made", f"tier1 rollback {deployment.id}"))
+    if left(record):
+        spare = "a sweep deletes it some time after its last event; to protect it from sweeps"
+        lines.append(_command(spare, f"tier1 keep {deployment.id}"))
+    lines.append(_explained(deployment))
+    return lines
+
+
+def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
+    """What a rollback or a destruction will do, for the operator to confirm."""
+    verb = "destroyed" if goal is Goal.DESTROYED else "rolled back"
+    kept = {*retain, *record.deployment.retain}
+    going = [r for r in left(record) if r.name not in kept]
+    staying = [r for r in left(record) if r.name in kept]
+    lines = [Line(f"{_title(record.deployment)} will be {verb}.")]
+    if going:
+        lines.append(Line(f"To be deleted ({len(going)}):", Tone.WARNING))
+        lines += [_of_resource(resource) for resource in going]
+    if staying:
+        lines.append(Line(f"To be kept ({len(staying)}), with all that they need:"))
+        lines += [_of_resource(resource) for resource in staying]
+    return [Line(_indented(line.text), line.tone) for line in lines]
+
+
+def _explained(deployment: Deployment) -> Line:
+    return _command("what it means, and what helps", f"tier1 guide {deployment.id}")
+
+
+def _go_on(purpose: str, deployment: Deployment) -> Line:
+    return _command(purpose, f"tier1 resume {deployment.id}")
+
+
+def _command(purpose: str, command: str) -> Line:
+    return Line(f"  {purpose}: {command}", Tone.COMMAND)
+
+
+def _indented(text: str) -> str:
+    """Control characters and secrets go; what a line is set in by stays."""
+    text = masked_text(text)
+    return text[: len(text) - len(text.lstrip(" "))] + clean(text)

@@ -1,0 +1,63 @@
+"""The message for each thing that happened in a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tier1_engine.contract.cloud import PERMIT_REFUSED
+from tier1_engine.deployment.record import (
+    Attempt,
+    AttemptAdd,
+    AttemptSet,
+    Change,
+    Move,
+    Note,
+    Record,
+    ResourceSet,
+    StepSet,
+)
+from tier1_engine.deployment.states import Action, ResourceState, StepState
+
+
+def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], steady: float) -> Iterator[str]:
+    """The lines that a turn is worth."""
+    tried = {attempt.step for attempt in _refused(record, changes)}
+    for change in changes:
+        match change:
+            case Move():
+                because = f" ({change.message})" if change.message else ""
+                yield f"{change.source} -> {change.target}{because}"
+            case Note(message, step):
+                yield f"{step}: {message}" if step else message
+            case StepSet(name, values) if values.get("state") is StepState.RUNNING:
+                yield f"{name}: begun"
+            case StepSet(name, values) if values.get("error") and "state" not in values and name not in tried:
+                error = values["error"]
+                yield f"{name}: not yet: {error['code']}: {error['message']}"
+            case ResourceSet(id, values) if values.get("state") is ResourceState.DELETING:
+                resource = record.resources[id]
+                yield f"{resource.name}: deleting {resource.aws_id}"
+    for attempt in _refused(record, changes):
+        if attempt.action is not Action.ADOPT:
+            yield tried_in_vain(attempt, due.get(attempt.step), steady)
+
+
+def _refused(record: Record, changes: Sequence[Change]) -> list[Attempt]:
+    """The attempts that this turn ended in an error. What was not sent, when we were stopped, is none."""
+    found: list[Attempt] = []
+    for change in changes:
+        if isinstance(change, AttemptAdd) and change.attempt.code:
+            found.append(change.attempt)
+        elif isinstance(change, AttemptSet) and change.values.get("code"):
+            attempt = record.attempts.get(change.id)
+            if attempt is not None:
+                found.append(attempt)
+    return [attempt for attempt in found if attempt.code != PERMIT_REFUSED]
+
+
+def tried_in_vain(attempt: Attempt, due: float | None, steady: float) -> str:
+    """One failed try, and when the next one is."""
+    said = f"{attempt.step}: {attempt.operation or attempt.action}: {attempt.code}: {attempt.message}"
+    if due is None or due <= steady:
+        return said
+    return f"{said} (again in {due - steady:.1f} s)"

@@ -1,0 +1,150 @@
+"""From the end of a drive to the end of the command: the options, the last words, the exit code.
+
+Owns what follows a failure that the operator or the policy may decide. An answer is a command like
+any other: it is given after `failed` is committed and the lease released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from tier1_engine.cli.options import OnRecoverable, Output
+from tier1_engine.cli.screen import closing
+from tier1_engine.cli.screen.log_file import Both, LogFile
+from tier1_engine.cli.screen.progress import View, view
+from tier1_engine.cli.screen.streams import complain, interactive, put, put_json, say
+from tier1_engine.cli.signals import Signals
+from tier1_engine.compose import engine as compose
+from tier1_engine.compose.reading import holder, whole
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.record import Deployment
+from tier1_engine.deployment.standing import asks_for_a_decision
+from tier1_engine.deployment.states import ENDED, FailureClass, Goal, State
+from tier1_engine.engine import engine
+from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.engine import Ended, Resume
+from tier1_engine.engine.equipment import Observer, Parts
+from tier1_engine.errors import Tier1Error
+from tier1_engine.settings import Settings
+from tier1_engine.store.store import Store
+
+MAX_ANSWERS = 100
+"""Of one operator at one prompt; nobody retries more often by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One command that drives one deployment."""
+
+    parts: Parts
+    view: View
+    signals: Signals
+    log: LogFile | None = None
+
+    def drive(self, go: Callable[[], Ended]) -> Ended:
+        """Watch `go` drive, while signals only ask it to stop."""
+        with self.view, self.signals.driving(self.parts.stop, self._tell_stopping, self.view.restore):
+            return go()
+
+    def _tell_stopping(self) -> None:
+        self.view.note("stopping: calls in flight are ended and recorded; again to leave at once")
+
+
+def session(
+    store: Store, place: Place | Deployment, settings: Settings, signals: Signals, log: LogFile | None
+) -> Session:
+    """A command's session on the AWS of a deployment, watched by the screen and the log file."""
+    watching = view()
+    observer: Observer = watching if log is None else Both(watching, log)
+    return Session(compose.parts(store, place, settings, observer, complain), watching, signals, log)
+
+
+def policy_of(flag: OnRecoverable | None, stored: str) -> OnRecoverable:
+    """What decides: the flag, else the spec. Somebody at a terminal is asked unless either says more."""
+    chosen = flag or OnRecoverable(stored)
+    if chosen is OnRecoverable.STOP and flag is None:
+        chosen = OnRecoverable.ASK
+    if chosen is OnRecoverable.ASK and not interactive():
+        return OnRecoverable.STOP
+    return chosen
+
+
+def see_through(session: Session, ended: Ended, policy: OnRecoverable) -> Ended:
+    """Follow the policy or the operator's answers until nothing is left to decide.
+
+    Raises:
+        Interrupted: Ctrl-C at the prompt; everything is left as it is.
+    """
+    tries = ended.record.deployment.max_attempts if policy is OnRecoverable.RETRY else MAX_ANSWERS
+    for _ in range(tries):
+        how, ended = _next(session, ended, policy)
+        if how is None or session.parts.stop.asked:
+            break
+        ended = session.drive(partial(engine.resume, session.parts, ended.record.deployment.id, how))
+    return ended
+
+
+def _next(session: Session, ended: Ended, policy: OnRecoverable) -> tuple[Resume | None, Ended]:
+    """What is to be done next, and how the deployment stands then."""
+    deployment = ended.record.deployment
+    kind_of_failure = (deployment.failure or {}).get("class")
+    if not asks_for_a_decision(deployment) or kind_of_failure == FailureClass.BLOCKED:
+        return None, ended
+    if policy is OnRecoverable.ASK:
+        from tier1_engine.cli.screen.prompt import ask
+
+        how, record = ask(session.parts.store, ended.record)
+        return how, Ended(record, ended.why)
+    if kind_of_failure != FailureClass.RECOVERABLE:
+        return None, ended
+    return _BY_POLICY.get(policy), ended
+
+
+_BY_POLICY = {
+    OnRecoverable.RETRY: Resume.RETRY,
+    OnRecoverable.CONTINUE: Resume.CONTINUE,
+    OnRecoverable.ROLLBACK: Resume.ROLL_BACK,
+}
+
+
+def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
+    """Say how it ended, and answer the exit code."""
+    parts, id = session.parts, ended.record.deployment.id
+    told = closing.closing(ended, driven_by=holder(parts.store, id) if ended.why is Why.STOPPED else None)
+    if output is Output.JSON:
+        for line in told:
+            say(line.text)
+        write: Callable[[], object] = partial(put_json, whole(parts.store, id, parts.registry))
+    else:
+        from tier1_engine.cli.screen.render.base import lines
+
+        write = partial(put, lines(told))
+    try:
+        write()
+    except Tier1Error as unwritten:  # how the drive ended is what the exit code is about
+        complain(str(unwritten))
+    code = exit_code(ended, asked)
+    if session.log is not None:
+        session.log.write("end", deployment=id, state=ended.record.deployment.state.value, exit_code=code)
+    return code
+
+
+def exit_code(ended: Ended, asked: Goal) -> int:
+    """The contract's exit code for a drive that was asked to reach `asked`."""
+    deployment = ended.record.deployment
+    state, goal = deployment.state, deployment.goal
+    if ended.why is Why.STOPPED:
+        return 130
+    if ended.why is Why.BLOCKED:
+        return 7
+    if state.value == asked.value:
+        return 0
+    if state is State.FAILED:
+        if goal is not Goal.ACTIVE:
+            return 5
+        return 7 if (deployment.failure or {}).get("class") == FailureClass.BLOCKED else 4
+    if state in ENDED:
+        return 3 if asked is Goal.ACTIVE else 0
+    return 4

@@ -1,0 +1,69 @@
+"""Reading deployments for people: who holds them, and what the contract's objects say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tier1_engine.clock import SystemClock
+from tier1_engine.deployment.states import State
+from tier1_engine.store import lease
+from tier1_engine.views import as_json, prices
+
+if TYPE_CHECKING:
+    from tier1_engine.contract.kind import Registry
+    from tier1_engine.deployment.overview import Summary
+    from tier1_engine.store.store import Store
+
+
+def is_driven(store: Store, summary: Summary) -> bool:
+    """Whether somebody drives it now."""
+    return lease.driven(store, summary.holder, summary.lease_expires_at, SystemClock())
+
+
+def holder(store: Store, deployment_id: str) -> str | None:
+    """Who drives it now, in words."""
+    (summary,) = store.summaries(deployment_id=deployment_id)
+    if summary.holder is None or not is_driven(store, summary):
+        return None
+    return f"process {summary.holder['pid']} on host {summary.holder['host']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which deployments a list is of."""
+
+    states: tuple[State, ...] = ()
+    failed: bool = False
+    limit: int | None = None
+
+
+def brief(store: Store, wanted: Wanted) -> list[dict[str, Any]]:
+    """What `list` shows."""
+    found = store.summaries(states=wanted.states, failed=wanted.failed, limit=wanted.limit)
+    return [as_json.of_summary(summary, driven=is_driven(store, summary)) for summary in found]
+
+
+def costs(store: Store, deployments: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """US dollars an hour of what failed deployments keep, by id: an estimate."""
+    kept = [d["id"] for d in deployments if d["state"] == State.FAILED.value and d["remaining"]]
+    if not kept:
+        return {}
+    return {id: prices.hourly(rows) for id, rows in store.left(kept).items()}
+
+
+def whole(store: Store, deployment_id: str, registry: Registry) -> dict[str, Any]:
+    """What `show` shows of one deployment.
+
+    Raises:
+        NoSuchDeployment: there is none of this id.
+    """
+    record = store.load(deployment_id)
+    (summary,) = store.summaries(deployment_id=deployment_id)
+
+    def console_url(kind: str, region: str, aws_id: str) -> str | None:
+        known = registry.kinds.get(kind)
+        return known.console_url(region, aws_id) if known else None
+
+    return as_json.of_record(record, summary, driven=is_driven(store, summary), console_url=console_url)

@@ -1,0 +1,66 @@
+"""What a sweep stands on: an engine for each place, with one session and shared answers for each."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tier1_engine.clock import SystemClock
+from tier1_engine.compose import place, refusals
+from tier1_engine.compose.engine import parts
+from tier1_engine.deployment.place import Place
+from tier1_engine.engine.equipment import Parts, Silent, Stop
+from tier1_engine.survey.looks import Looks
+from tier1_engine.sweep.sweep import Ground
+
+if TYPE_CHECKING:
+    from tier1_engine.compose.plugins import Tell
+    from tier1_engine.settings import Settings
+    from tier1_engine.store.store import Store
+
+DEFAULT_REGION = "us-east-1"
+
+
+def here(settings: Settings) -> Place:
+    """Where the environment points, for a database that knows no deployment.
+
+    Raises:
+        Blocked: there are no credentials that can be used.
+    """
+    profile = place.environment_profile()
+    endpoint = place.environment_endpoint(profile)
+    somewhere = Place("", os.environ.get("AWS_REGION") or DEFAULT_REGION, profile, endpoint)
+    account_id, _ = refusals.looking(
+        place.session(somewhere, settings).identity,
+        endpoint=endpoint,
+        poll_seconds=settings.poll_seconds,
+        sleep=time.sleep,
+    )
+    return Place(account_id, somewhere.region, profile, endpoint)
+
+
+def ground(store: Store, settings: Settings, stop: Stop, *, tell: Tell, warn: Tell) -> Ground:
+    """Everything that a sweep needs.
+
+    Args:
+        tell: gets the progress of the sweep, line by line.
+        warn: gets what is wrong with a plug-in.
+    """
+    from tier1_engine.aws.together import Together
+
+    making = threading.Lock()
+
+    @cache
+    def made(where: Place) -> Parts:
+        alone = parts(store, where, settings, Silent(), warn)
+        return replace(alone, cloud=Together().cloud(alone.cloud))
+
+    def one_for_each(where: Place) -> Parts:
+        with making:  # one session for each place, whoever asks first
+            return made(where)
+
+    return Ground(store, SystemClock(), Looks(one_for_each, time.sleep), stop, tell)

@@ -1,0 +1,1 @@
+"""What a plug-in implements: kinds, checks, blueprints."""

@@ -1,0 +1,1 @@
+"""The nouns: states, transitions, the record, the plan."""

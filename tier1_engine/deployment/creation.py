@@ -1,0 +1,76 @@
+"""What a new deployment is on record: from a wish, a plan and a place to its rows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tier1_engine.clock import new_deployment_id
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.plan import Plan, ordered
+from tier1_engine.deployment.record import Deployment, Step
+from tier1_engine.deployment.states import Goal, State
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What `deploy` asks for beside the plan."""
+
+    name: str
+    spec: Mapping[str, Any]
+    rollback_enabled: bool = True
+    on_recoverable: str = "stop"
+    ttl_seconds: float | None = None
+
+
+def asked_for(wish: Wish, place: Place) -> str:
+    """The first line of its time line."""
+    return f"asked for: {wish.name} in {place.region}"
+
+
+def new_deployment(wish: Wish, plan: Plan, place: Place, now: datetime) -> tuple[Deployment, list[Step]]:
+    """A deployment of its own id, `pending`, and the steps of its plan in their order.
+
+    Raises:
+        Refused: the plan does not hold together.
+    """
+    deployment = Deployment(
+        id=new_deployment_id(),
+        name=wish.name,
+        blueprint=plan.blueprint,
+        blueprint_version=plan.version,
+        region=place.region,
+        profile=place.profile,
+        endpoint=place.endpoint,
+        account_id=place.account_id,
+        state=State.PENDING,
+        goal=Goal.ACTIVE,
+        spec=wish.spec,
+        tags=plan.tags,
+        output_templates=plan.outputs,
+        delete_seconds=plan.delete_seconds,
+        max_attempts=plan.max_attempts,
+        rollback_enabled=wish.rollback_enabled,
+        on_recoverable=wish.on_recoverable,
+        created_at=now,
+        updated_at=now,
+        expires_at=None if wish.ttl_seconds is None else now + timedelta(seconds=wish.ttl_seconds),
+    )
+    steps = [
+        Step(
+            deployment_id=deployment.id,
+            name=step.name,
+            position=position,
+            phase=step.phase,
+            kind=step.kind,
+            mode=step.mode,
+            needs=step.needs,
+            inputs=step.inputs,
+            deadline_seconds=step.deadline_seconds,
+            on_failure=step.on_failure,
+        )
+        for position, step in enumerate(ordered(plan.steps))
+    ]
+    return deployment, steps

@@ -1,0 +1,104 @@
+"""What a plan is: steps, what each needs, and values that are known only once a step is done. Pure.
+
+A blueprint turns a validated spec into a `Plan`. The plan is stored with the deployment, and resume,
+rollback and destroy use the stored one, whatever the spec file or the program says today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from tier1_engine.deployment.states import FailureClass, Mode, Phase
+from tier1_engine.errors import Refused
+
+REF = "$ref"
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One unit of a plan.
+
+    Attributes:
+        name: unique in the plan; also the resource's logical name and part of its `Name` tag.
+        kind: the name of a `Kind`, or of a `Check` when the mode says so.
+        needs: names of the steps whose resources must be ready first; deletion goes the other way.
+        inputs: JSON values; `ref(step, fact)` stands for what is known once that step is done.
+        deadline_seconds: driven time it may take to become ready.
+        on_failure: what its failure is when tries or deadline run out.
+    """
+
+    name: str
+    phase: Phase
+    kind: str
+    mode: Mode = Mode.CREATE
+    needs: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    deadline_seconds: float = 600.0
+    on_failure: FailureClass = FailureClass.CRITICAL
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a deployment will do.
+
+    Attributes:
+        tags: the user's tags, put on everything beside ours.
+        outputs: what to tell the user at the end; values may be refs or templates of facts.
+        delete_seconds: driven time that one deletion may take once nothing uses the resource.
+        max_attempts: tries of one call before it counts as the step's failure.
+    """
+
+    blueprint: str
+    version: int
+    steps: tuple[StepPlan, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    delete_seconds: float = 2400.0
+    max_attempts: int = 5
+
+
+def ref(step: str, fact: str = "id") -> dict[str, str]:
+    """A value that is known once `step` is done: its AWS id, its ARN (`arn`) or one of its facts."""
+    return {REF: f"{step}.{fact}"}
+
+
+def resolve(value: Any, facts: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Replace every ref in `value` by what `facts[step][fact]` says.
+
+    Raises:
+        Refused: a ref names a step or a fact that is not there.
+    """
+    if isinstance(value, Mapping):
+        if set(value) == {REF}:
+            step, _, fact = str(value[REF]).rpartition(".")
+            try:
+                return facts[step][fact]
+            except KeyError:
+                raise Refused(f"The plan refers to {value[REF]}, which no finished step provides.") from None
+        return {key: resolve(item, facts) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [resolve(item, facts) for item in value]
+    return value
+
+
+def ordered(steps: Sequence[StepPlan]) -> tuple[StepPlan, ...]:
+    """The steps with each behind all that it needs, otherwise in the order given.
+
+    Raises:
+        Refused: a name twice, a need that is not a step, or needs that go in a circle.
+    """
+    by_name = {step.name: step for step in steps}
+    if len(by_name) != len(steps):
+        raise Refused("A plan has two steps of one name.")
+    for step in steps:
+        for need in step.needs:
+            if need not in by_name:
+                raise Refused(f"Step {step.name} needs {need}, which is not a step of the plan.")
+    try:
+        order = tuple(TopologicalSorter({step.name: step.needs for step in steps}).static_order())
+    except CycleError as error:
+        raise Refused(f"The plan's steps need each other in a circle: {', '.join(error.args[1])}.") from error
+    return tuple(by_name[name] for name in order)

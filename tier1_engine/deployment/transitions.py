@@ -1,0 +1,200 @@
+"""The state machine: every move that a deployment may make, as one table with the reason for each.
+
+Owns the table (`TRANSITIONS`) and runs it through the `transitions` library on a throwaway cursor. It
+never stores a state: the store commits what `next_state` answers, and no other code assigns one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from tier1_engine.deployment.states import FORWARD, STATE_OF_PHASE, Goal, Phase, State, Trigger
+from tier1_engine.errors import InvalidMove
+
+if TYPE_CHECKING:
+    from transitions import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a move may depend on beside the state and the trigger.
+
+    Attributes:
+        goal: what is wanted.
+        earliest: the earliest phase with a step that is neither done nor skipped.
+        once_active: whether the deployment ever was `active`.
+    """
+
+    goal: Goal = Goal.ACTIVE
+    earliest: Phase | None = None
+    once_active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the table.
+
+    Attributes:
+        reason: when the move is made, in words; the generated states page prints it.
+        when: the name of the condition (in `CONDITIONS`) that must hold, if any.
+    """
+
+    trigger: Trigger
+    sources: tuple[State, ...]
+    target: State
+    reason: str
+    when: str | None = None
+
+
+CONDITIONS: dict[str, Callable[[Facts], bool]] = {
+    "retries_network": lambda facts: _retries(facts, Phase.NETWORK),
+    "retries_efs": lambda facts: _retries(facts, Phase.EFS),
+    "retries_ec2": lambda facts: _retries(facts, Phase.EC2),
+    "retries_health": lambda facts: _retries(facts, Phase.HEALTH),
+    "wants_active": lambda facts: facts.goal is Goal.ACTIVE,
+    "never_active": lambda facts: not facts.once_active,
+    "once_active": lambda facts: facts.once_active,
+}
+
+
+def _retries(facts: Facts, phase: Phase) -> bool:
+    return facts.goal is Goal.ACTIVE and facts.earliest is phase
+
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(Trigger.START, (State.PENDING,), State.PROVISIONING_NETWORK, "a driver took the lease"),
+    Transition(
+        Trigger.NETWORK_READY,
+        (State.PROVISIONING_NETWORK,),
+        State.PROVISIONING_EFS,
+        "every step of the network is done or skipped",
+    ),
+    Transition(
+        Trigger.EFS_READY,
+        (State.PROVISIONING_EFS,),
+        State.LAUNCHING_EC2,
+        "every step of the file system is done or skipped",
+    ),
+    Transition(
+        Trigger.INSTANCE_LAUNCHED,
+        (State.LAUNCHING_EC2,),
+        State.HEALTH_CHECK,
+        "every step of the instance is done or skipped",
+    ),
+    Transition(
+        Trigger.HEALTHY,
+        (State.HEALTH_CHECK,),
+        State.ACTIVE,
+        "every check passed or was skipped; where the end of an attempt is unknown, a census found no stray",
+    ),
+    Transition(
+        Trigger.FAIL, FORWARD, State.FAILED, "a step failed for good and no automatic rollback follows"
+    ),
+    *(
+        Transition(
+            Trigger.RETRY,
+            (State.FAILED,),
+            state,
+            f"the operator or the policy retries; the {phase} phase is the earliest incomplete one",
+            f"retries_{phase}",
+        )
+        for phase, state in STATE_OF_PHASE.items()
+    ),
+    Transition(
+        Trigger.ACCEPT,
+        (State.FAILED,),
+        State.ACTIVE,
+        "every failed step is recoverable, nothing else is incomplete, and the operator accepts it",
+        "wants_active",
+    ),
+    Transition(
+        Trigger.ROLL_BACK,
+        (State.PENDING, *FORWARD, State.FAILED),
+        State.ROLLING_BACK,
+        "a critical failure with rollback on, or the goal asks for it",
+        "never_active",
+    ),
+    Transition(
+        Trigger.ROLLED_BACK,
+        (State.ROLLING_BACK,),
+        State.ROLLED_BACK,
+        "everything that is ours is gone or retained",
+    ),
+    Transition(
+        Trigger.STALL,
+        (State.ROLLING_BACK, State.DESTROYING),
+        State.FAILED,
+        "something would not delete; the rest is gone and the remainder is listed",
+    ),
+    Transition(
+        Trigger.DESTROY,
+        (State.ACTIVE, State.FAILED),
+        State.DESTROYING,
+        "the operator, or an expired time to live, takes down what once was active",
+        "once_active",
+    ),
+    Transition(
+        Trigger.DESTROYED, (State.DESTROYING,), State.DESTROYED, "everything that is ours is gone or retained"
+    ),
+)
+
+
+TRIGGER_ENDING_PHASE: dict[Phase, Trigger] = {
+    Phase.NETWORK: Trigger.NETWORK_READY,
+    Phase.EFS: Trigger.EFS_READY,
+    Phase.EC2: Trigger.INSTANCE_LAUNCHED,
+    Phase.HEALTH: Trigger.HEALTHY,
+}
+
+
+@cache
+def next_state(state: State, trigger: Trigger, facts: Facts) -> State:
+    """Answer where `trigger` leads from `state`.
+
+    Raises:
+        InvalidMove: the table has no such move, or its condition does not hold.
+    """
+    from transitions import MachineError
+
+    machine, lock = _machine()
+    cursor = _Cursor()
+    # The machine keeps every model it is given: the cursor is taken out again at once.
+    with lock:
+        machine.add_model(cursor, initial=state.value)
+        try:
+            moved: bool = getattr(cursor, trigger.value)(facts)
+        except MachineError as error:
+            raise InvalidMove(f"`{trigger}` cannot happen to a deployment that is {state}.") from error
+        finally:
+            machine.remove_model(cursor)
+    if not moved:
+        raise InvalidMove(f"`{trigger}` cannot happen to this deployment, which is {state}.")
+    return State(cursor.state)
+
+
+class _Cursor:
+    """The throwaway model that a move is tried on; rows are never mounted on the machine."""
+
+    state: str
+
+
+@cache
+def _machine() -> tuple[Machine, Lock]:
+    """The table as a `transitions` machine, and the lock that guards its list of models."""
+    from transitions import Machine
+
+    machine = Machine(
+        model=None, states=[state.value for state in State], initial=None, auto_transitions=False
+    )
+    for row in TRANSITIONS:
+        machine.add_transition(
+            row.trigger.value,
+            [source.value for source in row.sources],
+            row.target.value,
+            conditions=CONDITIONS[row.when] if row.when else None,
+        )
+    return machine, Lock()

@@ -1,0 +1,228 @@
+"""A mended spec for a deployment that failed: what of its stored plan it may still change. Pure.
+
+Owns the comparison of the stored plan with a new one. A step may change while nothing stands that
+was made by it or on it; what stands is never made anew here. The changes are committed by the driver
+together with the retry, in one fenced transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tier1_engine.deployment import standing as standing_module
+from tier1_engine.deployment.plan import Plan, StepPlan, ordered
+from tier1_engine.deployment.record import (
+    Change,
+    DeploymentSet,
+    Note,
+    Record,
+    Resource,
+    ResourceSet,
+    Step,
+    StepAdd,
+    StepSet,
+)
+from tier1_engine.deployment.standing import may_have_acted
+from tier1_engine.deployment.states import Mode, ResourceState, StepState
+from tier1_engine.engine.decide import openings
+from tier1_engine.engine.pace import Pacer
+from tier1_engine.errors import Refused
+
+REMOVED = "Removed"
+"""The code of a step that a mended spec does not have any more. It stays on record, skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What is wanted instead.
+
+    Attributes:
+        spec: as it will be stored. plan: what it leads to.
+        values: columns of the deployment that follow from what the spec says otherwise now.
+    """
+
+    spec: Mapping[str, Any]
+    plan: Plan
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def retry(record: Record, pacer: Pacer, amendment: Amendment) -> Sequence[Change]:
+    """The opening of a retry with a mended spec.
+
+    Raises:
+        Refused: it is no failed deployment, or something that stands would have to be made anew.
+    """
+    openings.check_retry(record.deployment)
+    changes = _amend(record, amendment)
+    amended = record.apply(changes)
+    if amended.earliest_incomplete is None:
+        return [*changes, *openings.accept(amended, pacer)]
+    return [*changes, *openings.retry(amended, pacer)]
+
+
+def _amend(record: Record, amendment: Amendment) -> list[Change]:
+    plan = {step.name: step for step in ordered(amendment.plan.steps)}
+    retagged = dict(amendment.plan.tags) != dict(record.deployment.tags)
+    what = {name: _differs(step, plan.get(name), retagged) for name, step in record.steps.items()}
+    touched = {name: keys for name, keys in what.items() if keys}
+    _refuse_what_stands(record, touched)
+    # A request that was resolved names what it stood on: what needs a changed step begins anew, too.
+    anew = {*touched, *(other for name in touched for other in _standing_on(record, name))}
+    changes: list[Change] = []
+    for position, step in enumerate(plan.values()):
+        stored = record.steps.get(step.name)
+        if stored is None:
+            changes.append(StepAdd(_new(record.deployment.id, step, position)))
+            continue
+        values: dict[str, Any] = {"position": position, **_terms(step)}
+        if step.name in anew:
+            values |= {**_planned(step), **_FROM_THE_START}
+            changes += _let_go(record, step.name)
+        changes.append(StepSet(step.name, values))
+    gone = [name for name in record.steps if name not in plan]
+    for number, name in enumerate(gone):
+        changes += [StepSet(name, _removed(record, len(plan) + number)), *_let_go(record, name)]
+    whole = {
+        "spec": dict(amendment.spec),
+        "tags": dict(amendment.plan.tags),
+        "output_templates": dict(amendment.plan.outputs),
+        "delete_seconds": amendment.plan.delete_seconds,
+        "max_attempts": amendment.plan.max_attempts,
+        "blueprint_version": amendment.plan.version,
+        **amendment.values,
+    }
+    return [*changes, DeploymentSet(whole), Note(_told(record, plan, touched))]
+
+
+# --- what is another
+
+
+def _differs(stored: Step, wanted: StepPlan | None, retagged: bool) -> list[str]:
+    """What of a step the new plan has otherwise, in words; empty when it is the same."""
+    if wanted is None:
+        return [] if _is_removed(stored) else ["the step itself"]
+    if _is_removed(stored):
+        return ["the step itself"]
+    before, after = _plain(stored.inputs), _plain(wanted.inputs)
+    found = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
+    if (stored.kind, stored.mode) != (wanted.kind, wanted.mode):
+        found.append("its kind")
+    if set(stored.needs) != set(wanted.needs):
+        found.append("what it needs")
+    if retagged and wanted.mode is Mode.CREATE:
+        found.append("its tags")
+    return found
+
+
+def _is_removed(step: Step) -> bool:
+    return step.state is StepState.SKIPPED and (step.error or {}).get("code") == REMOVED
+
+
+def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """As the database gives them back."""
+    plain: dict[str, Any] = json.loads(json.dumps(inputs))
+    return plain
+
+
+def _refuse_what_stands(record: Record, touched: Mapping[str, Sequence[str]]) -> None:
+    """A sentence for each step that cannot change, with all that would have to be made anew.
+
+    Raises:
+        Refused: there is one.
+    """
+    sentences: list[str] = []
+    for name, keys in touched.items():
+        rows = [record.resource_of(step) for step in (name, *_standing_on(record, name))]
+        if standing := [_named(record, row) for row in rows if row is not None and _stands(record, row)]:
+            sentences.append(
+                f"{name} cannot change any more ({', '.join(keys)}): "
+                f"{', '.join(standing)} would have to be made anew."
+            )
+    if sentences:
+        id = record.deployment.id
+        last = (
+            f"Nothing was changed: take this out of the spec, or use `tier1 rollback {id}` and deploy anew."
+        )
+        raise Refused("\n".join([*sentences, last]))
+
+
+def _named(record: Record, row: Resource) -> str:
+    return f"{row.name} ({row.aws_id or 'an earlier try may have made it'})"
+
+
+def _stands(record: Record, row: Resource) -> bool:
+    """Whether it is ours, and exists or may exist."""
+    living = row.owned and row.state is not ResourceState.DELETED
+    return living and (row.aws_id is not None or may_have_acted(record, row))
+
+
+def _standing_on(record: Record, name: str) -> list[str]:
+    """The steps that need one, directly or through others."""
+    return [step.name for step in record.steps.values() if name in standing_module.all_needs(record, step)]
+
+
+# --- what becomes of it
+
+
+_FROM_THE_START: Mapping[str, Any] = {
+    "state": StepState.WAITING,
+    "finished_at": None,
+    "error": None,
+    "tries": 0,
+    "driven_seconds": 0.0,
+}
+"""Of a step that changes; its attempts so far are kept."""
+
+
+def _terms(step: StepPlan) -> dict[str, Any]:
+    """What may change at any time, because nothing is made by it."""
+    return {"deadline_seconds": step.deadline_seconds, "on_failure": step.on_failure}
+
+
+def _planned(step: StepPlan) -> dict[str, Any]:
+    """The columns of a step that its plan says."""
+    return {
+        "phase": step.phase,
+        "kind": step.kind,
+        "mode": step.mode,
+        "needs": tuple(step.needs),
+        "inputs": dict(step.inputs),
+    }
+
+
+def _new(deployment_id: str, step: StepPlan, position: int) -> Step:
+    return Step(
+        deployment_id=deployment_id, name=step.name, position=position, **_planned(step), **_terms(step)
+    )
+
+
+def _removed(record: Record, position: int) -> dict[str, Any]:
+    error = {"code": REMOVED, "message": "the mended spec does not have it any more"}
+    at = record.deployment.updated_at
+    return {"position": position, "state": StepState.SKIPPED, "finished_at": at, "error": error}
+
+
+def _let_go(record: Record, name: str) -> list[Change]:
+    """The row of what was never made gives its name away; its attempts stay with it."""
+    row = record.resource_of(name)
+    if row is None:
+        return []
+    taken = {resource.name for resource in record.resources.values()}
+    number = next(n for n in range(1, len(taken) + 2) if f"{name}~{n}" not in taken)
+    values: dict[str, Any] = {"name": f"{name}~{number}"}
+    if row.owned and row.state is not ResourceState.DELETED:
+        at = record.deployment.updated_at
+        values |= {"state": ResourceState.DELETED, "deleted_at": at, "error": None}
+    return [ResourceSet(row.id, values)]
+
+
+def _told(record: Record, plan: Iterable[str], touched: Mapping[str, Sequence[str]]) -> str:
+    """The line of the time line."""
+    names = list(plan)
+    parts = [f"{name} ({', '.join(keys)})" for name, keys in touched.items() if name in names]
+    parts += [f"{name} (new)" for name in names if name not in record.steps]
+    parts += [f"{name} (taken out)" for name in touched if name not in names]
+    return f"the spec was mended: {'; '.join(parts) or 'no step is another'}"

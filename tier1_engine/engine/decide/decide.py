@@ -1,0 +1,33 @@
+"""What to do next with a deployment: a pure function of its record and of the driver's pace.
+
+`decide` answers one of three things: `Changed` (bookkeeping that follows from what is known: apply
+it and ask again), `Work` (what to perform side by side, and when to look again), or `End` (why
+there is nothing more to do for this driver). It never waits, asks AWS, or writes.
+"""
+
+from __future__ import annotations
+
+from tier1_engine.deployment.record import Record
+from tier1_engine.deployment.states import FORWARD, Goal, State, Trigger
+from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, move, turn_back
+from tier1_engine.engine.decide.provisioning import go_forward
+from tier1_engine.engine.decide.teardown import go_back
+from tier1_engine.engine.pace import Pace
+
+
+def decide(record: Record, pace: Pace) -> Decision:
+    """Say what follows from what is known."""
+    state, goal = record.deployment.state, record.deployment.goal
+    if pace.stopping:
+        return Work((), None) if pace.in_flight else End(Why.STOPPED)
+    if state in (State.ROLLING_BACK, State.DESTROYING):
+        return go_back(record, pace)
+    if state is State.ACTIVE and goal is Goal.DESTROYED:
+        return Changed(turn_back(record, pace))
+    if state is State.PENDING and goal is Goal.ACTIVE:
+        return Changed([move(record, Trigger.START)])
+    if state in (State.PENDING, *FORWARD):
+        if goal is Goal.ACTIVE:
+            return go_forward(record, pace)
+        return Work((), None) if pace.in_flight else Changed(turn_back(record, pace))
+    return Work((), None) if pace.in_flight else End(Why.SETTLED)

@@ -1,0 +1,122 @@
+"""What `decide` can answer, and what forward and backward share. Pure.
+
+Owns the three answers, the moves of the table as changes, and how wanted tasks become due ones.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from tier1_engine.deployment.plan import resolve
+from tier1_engine.deployment.record import Change, DeploymentSet, Move, Record, ResourceSet, StepSet
+from tier1_engine.deployment.states import Goal, StepState, Trigger
+from tier1_engine.deployment.transitions import next_state
+from tier1_engine.engine.pace import Pace
+from tier1_engine.engine.tasks import Task
+from tier1_engine.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Bookkeeping that follows from what is known."""
+
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What to perform now, and the steady time at which to look again if nothing ends before."""
+
+    tasks: Sequence[Task]
+    wake_at: float | None
+
+
+class Why(StrEnum):
+    """Why a driver has nothing more to do."""
+
+    SETTLED = "settled"  # active, failed, rolled_back or destroyed
+    BLOCKED = "blocked"
+    STOPPED = "stopped"
+    HELD = "held"  # what is left is not among what may be deleted
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """There is nothing more to do for this driver."""
+
+    why: Why
+
+
+Decision = Changed | Work | End
+
+
+def move(record: Record, trigger: Trigger, message: str = "", *, goal: Goal | None = None) -> Move:
+    """A move of the table from where the record is."""
+    deployment = record.deployment
+    target = next_state(deployment.state, trigger, record.facts)
+    return Move(trigger, deployment.state, target, goal or deployment.goal, message)
+
+
+def turn_back(record: Record, pace: Pace, *, failure: Mapping[str, Any] | None = None) -> list[Change]:
+    """The changes that begin a rollback or a destruction, or begin a stalled one again."""
+    goal = Goal.ROLLED_BACK if failure else record.deployment.goal
+    trigger = Trigger.DESTROY if goal is Goal.DESTROYED else Trigger.ROLL_BACK
+    message = f"{failure['code']}: {failure['message']}" if failure else f"the goal is {goal}"
+    changes: list[Change] = [move(record, trigger, message, goal=goal)]
+    if failure:
+        changes.append(DeploymentSet({"failure": failure}))
+    changes += [
+        StepSet(step.name, {"state": StepState.WAITING})
+        for step in record.steps.values()
+        if step.state is StepState.RUNNING
+    ]
+    # What would not delete last time gets its whole deadline again.
+    changes += [
+        ResourceSet(r.id, {"error": None, "driven_seconds": 0.0})
+        for r in record.resources.values()
+        if not r.settled and (r.error or r.driven_seconds)
+    ]
+    return changes
+
+
+def work(pace: Pace, tasks: Sequence[Task], *, not_before: float = 0.0) -> Work:
+    """Of all that is wanted, what is due and not yet in flight; and when the rest is."""
+    free = [task for task in tasks if task.subject not in pace.in_flight]
+    due_at = {task: max(pace.due.get(task.subject, 0.0), not_before) for task in free}
+    now = [task for task in free if due_at[task] <= pace.now]
+    later = [at for at in due_at.values() if at > pace.now]
+    return Work(now, min(later, default=None))
+
+
+def because(error: Mapping[str, Any] | None) -> str:
+    """What a warning adds of an error: its code and its message."""
+    return f": {error.get('code')}: {error.get('message')}" if error else ""
+
+
+def activated(record: Record, at: datetime) -> dict[str, Any]:
+    """The columns of a deployment that becomes active: since when, and what it offers."""
+    facts = record.known_facts
+    outputs = {
+        name: _output(resolve(template, facts))
+        for name, template in record.deployment.output_templates.items()
+        if _is_known(template, facts)
+    }
+    return {"activated_at": at, "finished_at": at, "outputs": outputs}
+
+
+def _output(value: Any) -> Any:
+    """A list is the words of a command line."""
+    return shlex.join(map(str, value)) if isinstance(value, list) else value
+
+
+def _is_known(template: Any, facts: Mapping[str, Mapping[str, Any]]) -> bool:
+    try:
+        resolve(template, facts)
+    except Refused:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""Which resource is deleted next, and which deletion is overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tier1_engine.deployment.record import Change, Record, Resource, ResourceSet
+from tier1_engine.deployment.states import ENDED, Action, Outcome, State
+from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, work
+from tier1_engine.engine.pace import Pace
+from tier1_engine.engine.tasks import IDENTITY, Do, Task
+
+MAX_ARCHIVE_TRIES = 3
+
+
+def clear(record: Record, pace: Pace) -> Decision:
+    """Delete what is loose, and leave the deployment itself as it is."""
+    if pace.stopping:
+        return Work((), None) if pace.in_flight else End(Why.STOPPED)
+    if pace.blocked is not None:
+        return Work((), None) if pace.in_flight else End(Why.BLOCKED)
+    if not pace.identified:
+        return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
+    living = loose(record)
+    if overdue := overdue_deletions(record, pace, living):
+        return Changed(overdue)
+    if tasks := delete_tasks(record, pace, living):
+        return work(pace, tasks)
+    return Work((), None) if pace.in_flight else End(Why.SETTLED)
+
+
+def loose(record: Record) -> list[Resource]:
+    """What is ours, is still there, and is no part of what the deployment is: strays, and after its end
+    whatever turned up.
+    """
+    ended = record.deployment.state in ENDED
+    return [r for r in record.resources.values() if not r.settled and (ended or r.one_too_many)]
+
+
+def delete_tasks(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Task]:
+    """What can be worked on now: everything that nothing living still needs, side by side."""
+    needed = needed_by(record, living)
+    return [
+        Task(_delete_task(record, pace, resource), resource.name)
+        for resource in living
+        if not resource.stuck
+        and not held(pace, resource)
+        and (resource.step not in needed or resource.aws_id is None)
+    ]
+
+
+def _delete_task(record: Record, pace: Pace, resource: Resource) -> Do:
+    if resource.aws_id is None:
+        return Do.SETTLE
+    if resource.name in pace.accepted:
+        return Do.CONFIRM
+    if record.deployment.state is State.ROLLING_BACK and resource.kind in pace.archiving_kinds:
+        tries = record.attempts_at(resource.id, Action.ARCHIVE)
+        if len(tries) < MAX_ARCHIVE_TRIES and not any(a.outcome is Outcome.DONE or a.settled for a in tries):
+            return Do.ARCHIVE
+    return Do.DELETE
+
+
+def needed_by(record: Record, living: Sequence[Resource]) -> set[str]:
+    """Names of the steps that some living resource needs, directly or through others."""
+    needed: set[str] = set()
+    frontier = [resource.step for resource in living]
+    while frontier:
+        for need in record.steps[frontier.pop()].needs:
+            if need not in needed:
+                needed.add(need)
+                frontier.append(need)
+    return needed
+
+
+def held(pace: Pace, resource: Resource) -> bool:
+    """It may not be deleted this time: an operator's list does not name it."""
+    if pace.may_delete is None or resource.aws_id is None:
+        return False
+    return (resource.kind, resource.aws_id) not in pace.may_delete
+
+
+def overdue_deletions(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Change]:
+    """Deletions whose driven time is over since nothing used the resource any more."""
+    limit = record.deployment.delete_seconds
+    return [
+        ResourceSet(resource.id, {"error": _stuck_error(resource, limit)})
+        for resource in living
+        if not resource.stuck
+        and resource.name in pace.looked
+        and resource.name not in pace.in_flight
+        and resource.name in pace.counted_from
+        and pace.driven(resource.name, resource.driven_seconds) >= limit
+    ]
+
+
+def _stuck_error(resource: Resource, limit_seconds: float) -> dict[str, Any]:
+    last = resource.error or {"code": "DeadlineExceeded", "message": "AWS still shows it."}
+    message = f"would not delete within {limit_seconds:g} s. Last seen: {last['message']}"
+    return {**last, "message": message, "stuck": True}

@@ -1,0 +1,177 @@
+"""The way forward: which steps run, when one has failed, and when a phase is complete. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tier1_engine.deployment.record import Change, DeploymentSet, Record, Resource, Step, StepSet
+from tier1_engine.deployment.standing import may_have_acted, may_have_strays
+from tier1_engine.deployment.states import PHASE_OF_STATE, FailureClass, Mode, Phase, StepState, Trigger
+from tier1_engine.deployment.transitions import TRIGGER_ENDING_PHASE
+from tier1_engine.engine.decide.decision import (
+    Changed,
+    Decision,
+    Work,
+    activated,
+    because,
+    move,
+    turn_back,
+    work,
+)
+from tier1_engine.engine.decide.deletions import delete_tasks, overdue_deletions
+from tier1_engine.engine.pace import Pace
+from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
+
+
+def go_forward(record: Record, pace: Pace) -> Decision:
+    """Run what can run, and end the phase, or the way, when it is time."""
+    phase = PHASE_OF_STATE[record.deployment.state]
+    if phase is not Phase.HEALTH and _complete(record, phase):
+        return Changed([move(record, TRIGGER_ENDING_PHASE[phase])])
+    if overdue := _overdue_steps(record, pace):
+        return Changed(overdue)
+    if pace.blocked is not None:
+        return _block(record, pace)
+    if failed := [step for step in record.steps.values() if step.state is StepState.FAILED]:
+        return _fail(record, pace, failed)
+    if not pace.identified:
+        return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
+    strays = [r for r in record.resources.values() if r.owned and r.one_too_many and not r.settled]
+    if overdue := overdue_deletions(record, pace, strays):
+        return Changed(overdue)
+    tasks = [*_step_tasks(record, pace, record.steps.values()), *delete_tasks(record, pace, strays)]
+    if tasks or pace.in_flight or record.earliest_incomplete is not None:
+        return work(pace, tasks)
+    if may_have_strays(record) and not pace.clean_censuses:
+        return work(pace, [Task(Do.CENSUS, CENSUS)])
+    values = {**activated(record, pace.wall), "failure": None, "warnings": _with_what_stays(record, strays)}
+    return Changed([move(record, Trigger.HEALTHY), DeploymentSet(values)])
+
+
+def _with_what_stays(record: Record, strays: Iterable[Resource]) -> tuple[str, ...]:
+    """The warnings, with every stray that would not delete: the stack works, and the stray costs money."""
+    stay = (f"{r.aws_id} was made beside {r.step}{because(r.error)}" for r in strays)
+    return (*record.deployment.warnings, *stay)
+
+
+def _complete(record: Record, phase: Phase) -> bool:
+    return all(step.complete for step in record.steps.values() if step.phase is phase)
+
+
+def _overdue_steps(record: Record, pace: Pace) -> list[Change]:
+    """Running steps whose driven time is over, once they were looked at since this driver began."""
+    return [
+        StepSet(step.name, _failed_step(pace, _overdue_error(step)))
+        for step in record.steps.values()
+        if step.state is StepState.RUNNING
+        and step.name in pace.looked
+        and step.name not in pace.in_flight
+        and pace.driven(step.name, step.driven_seconds) >= step.deadline_seconds
+    ]
+
+
+def _overdue_error(step: Step) -> dict[str, Any]:
+    """The error of a step that took too long: its last problem and code, and that time ran out."""
+    last = step.error
+    seen = f" Last seen: {last['message']}" if last else ""
+    return {
+        "code": last["code"] if last else "DeadlineExceeded",
+        "message": f"not ready within {step.deadline_seconds:g} s.{seen}",
+        "operation": last.get("operation") if last else None,
+        "request_id": last.get("request_id") if last else None,
+        "class": step.on_failure.value,
+    }
+
+
+def _failed_step(pace: Pace, error: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a step that failed for good."""
+    return {"state": StepState.FAILED, "finished_at": pace.wall, "error": dict(error)}
+
+
+def _block(record: Record, pace: Pace) -> Decision:
+    """AWS does not let us act: once the calls in flight have ended, stop and keep everything."""
+    if pace.in_flight:
+        return Work((), None)
+    problem = pace.blocked
+    assert problem is not None
+    waiting = (step.name for step in record.steps.values() if not step.complete)
+    failure = {
+        "step": pace.blocked_step or next(waiting, None),
+        "class": FailureClass.BLOCKED.value,
+        "code": problem.code,
+        "message": problem.message,
+        "operation": problem.operation,
+        "request_id": problem.request_id,
+        "at": pace.wall.isoformat(),
+    }
+    message = f"{problem.code}: {problem.message}"
+    return Changed([move(record, Trigger.FAIL, message), DeploymentSet({"failure": failure})])
+
+
+def _fail(record: Record, pace: Pace, failed: Sequence[Step]) -> Decision:
+    """No new step starts; what runs is driven to an end; then one trigger fires for the worst class.
+
+    With a rollback ahead nothing is gained by waiting for readiness: only the calls in flight are.
+    """
+    worst = min(failed, key=lambda step: (_SEVERITY[_class_of(step)], step.finished_at or pace.wall))
+    kind_of_failure = _class_of(worst)
+    rolls_back = kind_of_failure is FailureClass.CRITICAL and record.deployment.rollback_enabled
+    if not rolls_back:
+        running = [step for step in record.steps.values() if step.state is StepState.RUNNING]
+        if running and not pace.identified:
+            return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
+        if running:
+            return work(pace, _step_tasks(record, pace, running))
+    if pace.in_flight:
+        return Work((), None)
+    failure = _failure_of(worst, pace.wall)
+    if rolls_back:
+        return Changed(turn_back(record, pace, failure=failure))
+    message = f"{worst.name}: {failure['code']}: {failure['message']}"
+    return Changed([move(record, Trigger.FAIL, message), DeploymentSet({"failure": failure})])
+
+
+_SEVERITY = {FailureClass.CRITICAL: 0, FailureClass.RECOVERABLE: 1}
+
+
+def _class_of(step: Step) -> FailureClass:
+    return FailureClass((step.error or {}).get("class", step.on_failure))
+
+
+def _failure_of(step: Step, at: datetime) -> dict[str, Any]:
+    """What is kept of the failure that ended the way forward."""
+    error = step.error or {}
+    return {
+        "step": step.name,
+        "class": _class_of(step).value,
+        "code": error.get("code", "Unknown"),
+        "message": error.get("message", ""),
+        "operation": error.get("operation"),
+        "request_id": error.get("request_id"),
+        "at": (step.finished_at or at).isoformat(),
+    }
+
+
+def _step_tasks(record: Record, pace: Pace, steps: Iterable[Step]) -> list[Task]:
+    """What the given steps want done now, whether due or not."""
+    done = {step.name for step in record.steps.values() if step.complete}
+    return [
+        Task(_step_task(record, pace, step), step.name)
+        for step in steps
+        if step.state in (StepState.WAITING, StepState.RUNNING) and done.issuperset(step.needs)
+    ]
+
+
+def _step_task(record: Record, pace: Pace, step: Step) -> Do:
+    if step.mode is Mode.CHECK:
+        return Do.CHECK
+    if step.mode is Mode.REFERENCE:
+        return Do.REFERENCE
+    resource = record.resource_of(step.name)
+    if resource is None:
+        return Do.CREATE if step.name in pace.prepared else Do.PREPARE
+    if resource.aws_id is not None:
+        return Do.CONFIGURE if step.name in pace.unset else Do.OBSERVE
+    return Do.SETTLE if may_have_acted(record, resource) else Do.CREATE

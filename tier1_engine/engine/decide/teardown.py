@@ -1,0 +1,126 @@
+"""The way back: what can be deleted now, what would not go, and when all of it is gone. Pure.
+
+Strays are deleted by the same rules on the way forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tier1_engine.contract.kind import Problem
+from tier1_engine.deployment.record import Change, DeploymentSet, Record, Resource, ResourceSet
+from tier1_engine.deployment.standing import may_have_acted, may_have_strays
+from tier1_engine.deployment.states import (
+    FailureClass,
+    Goal,
+    ResourceState,
+    Trigger,
+)
+from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, move, work
+from tier1_engine.engine.decide.deletions import delete_tasks, held, needed_by, overdue_deletions
+from tier1_engine.engine.pace import Pace
+from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
+
+
+def go_back(record: Record, pace: Pace) -> Decision:
+    """Settle what may exist, delete what nothing needs, and end when a census finds no more."""
+    if pace.blocked is not None:
+        return Work((), None) if pace.in_flight else End(Why.BLOCKED)
+    if not pace.identified:
+        return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
+    if changes := _without_aws(record, pace):
+        return Changed(changes)
+    living = [r for r in record.resources.values() if not r.settled]
+    if overdue := overdue_deletions(record, pace, living):
+        return Changed(overdue)
+    if tasks := delete_tasks(record, pace, living):
+        return work(pace, [*tasks, *_search(record, pace, living)])
+    if living and any(held(pace, resource) for resource in living):
+        return Work((), None) if pace.in_flight else End(Why.HELD)
+    if search := _search(record, pace, living):
+        return work(pace, search)
+    if pace.in_flight:
+        return Work((), None)
+    return Changed(_stall(record, pace, living)) if living else _prove_gone(record, pace)
+
+
+def _search(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Task]:
+    """A census, while something does not go: what AWS executed late may stand in its way, and no row has it.
+
+    It is made when that something was asked to go for the whole grace, and once more before it is given up.
+    """
+    if pace.census_problem is not None:
+        return []
+    needed, searched = needed_by(record, living), {name for name, _ in pace.searched}
+    wanted = any(
+        (r.name, True) not in pace.searched
+        if r.stuck
+        else r.name not in searched and pace.driven(r.name, r.driven_seconds) >= pace.grace_seconds
+        for r in living
+        if r.error and r.step not in needed
+    )
+    return [Task(Do.CENSUS, CENSUS)] if wanted else []
+
+
+def _prove_gone(record: Record, pace: Pace) -> Decision:
+    """No row is left: a census must say the same before it counts as gone."""
+    if pace.census_problem is not None:
+        return Changed(_stall_unproven(record, pace, pace.census_problem))
+    if pace.clean_censuses < (2 if may_have_strays(record) else 1):
+        wait = pace.last_census_at + pace.grace_seconds if pace.clean_censuses else pace.now
+        return work(pace, [Task(Do.CENSUS, CENSUS)], not_before=wait)
+    trigger = Trigger.DESTROYED if record.deployment.goal is Goal.DESTROYED else Trigger.ROLLED_BACK
+    return Changed([move(record, trigger), DeploymentSet({"finished_at": pace.wall})])
+
+
+def _without_aws(record: Record, pace: Pace) -> list[Change]:
+    """What can be ended from the record alone: what is kept, and what was provably never made."""
+    retain = set(record.deployment.retain)
+    changes: list[Change] = []
+    for resource in record.resources.values():
+        if resource.settled or resource.name in pace.in_flight:
+            continue
+        if resource.name in retain and resource.aws_id is not None:
+            changes.append(ResourceSet(resource.id, {"state": ResourceState.RETAINED, "error": None}))
+        elif resource.aws_id is None and not may_have_acted(record, resource):
+            gone = {"state": ResourceState.DELETED, "deleted_at": pace.wall}
+            changes.append(ResourceSet(resource.id, gone))
+    return changes
+
+
+def _stall(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Change]:
+    """Something would not delete: name what waits for it, and end."""
+    stuck = [resource for resource in living if resource.stuck]
+    names = ", ".join(resource.name for resource in stuck)
+    blocked_by = {"code": "BlockedBy", "message": f"waits for what would not delete: {names}."}
+    changes: list[Change] = [
+        ResourceSet(resource.id, {"error": blocked_by}) for resource in living if not resource.stuck
+    ]
+    first = stuck[0].error or {}
+    changes.append(move(record, Trigger.STALL, f"{len(living)} remain; would not delete: {names}"))
+    failure = record.deployment.failure or {
+        "step": stuck[0].step,
+        "class": FailureClass.CRITICAL.value,
+        "code": first.get("code", "WouldNotDelete"),
+        "message": f"{stuck[0].name}: {first.get('message', '')}",
+        "operation": first.get("operation"),
+        "request_id": first.get("request_id"),
+        "at": pace.wall.isoformat(),
+    }
+    changes.append(DeploymentSet({"failure": failure}))
+    return changes
+
+
+def _stall_unproven(record: Record, pace: Pace, problem: Problem) -> list[Change]:
+    """All that is known is gone, but AWS would not list what else there may be."""
+    message = f"all that is known is gone, but the census failed: {problem.code}: {problem.message}"
+    failure = record.deployment.failure or {
+        "step": None,
+        "class": FailureClass.CRITICAL.value,
+        "code": problem.code,
+        "message": message,
+        "operation": problem.operation,
+        "request_id": problem.request_id,
+        "at": pace.wall.isoformat(),
+    }
+    return [move(record, Trigger.STALL, message), DeploymentSet({"failure": failure})]

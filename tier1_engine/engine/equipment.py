@@ -1,0 +1,93 @@
+"""What a driver is made of: everything that it does not make itself comes in through these.
+
+Owns the values and their contracts, so that the same driver runs on a simulated cloud and clock. They
+decide nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tier1_engine.clock import Clock, new_id
+from tier1_engine.contract.cloud import Cloud, Permit
+from tier1_engine.contract.kind import Registry
+from tier1_engine.deployment.record import Change, Record
+from tier1_engine.engine.decide.decision import Decision
+from tier1_engine.engine.pace import Pace, Pacer
+from tier1_engine.engine.pool import Pool
+from tier1_engine.settings import Settings
+from tier1_engine.store.store import Store
+
+
+class Observer(Protocol):
+    """Sees what a driver does; the live view is one."""
+
+    def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
+        """A turn was committed. `due` says when, in steady seconds, a waiting subject is tried again."""
+        ...
+
+
+class Silent:
+    """Nobody watches."""
+
+    def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class Stop:
+    """A request to stop, from a signal: calls in flight end and are recorded, none begins."""
+
+    asked: bool = False
+    _wake: Callable[[], None] = field(default=lambda: None)
+    _below: list[Stop] = field(default_factory=list)
+
+    def ask(self) -> None:
+        self.asked = True
+        self._wake()
+        for one in self._below:
+            one.ask()
+
+    def below(self) -> Stop:
+        """A request of its own for one of several drivers, which hears this one too."""
+        one = Stop()
+        self._below.append(one)
+        one.asked = one.asked or self.asked
+        return one
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+
+Decide = Callable[[Record, Pace], Decision]
+"""What to do next: `decide` itself, or what only clears what is loose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a driver is made of, so that it runs as well on a simulated cloud and clock.
+
+    Attributes:
+        may_delete: (kind, AWS id) of all that may be deleted; None: whatever is ours.
+        looks_inside: what holds something that is not the deployment's is not deleted.
+    """
+
+    store: Store
+    registry: Registry
+    settings: Settings
+    clock: Clock
+    cloud: Callable[[Permit], Cloud]
+    pool: Callable[[], Pool]
+    observer: Observer = field(default_factory=Silent)
+    stop: Stop = field(default_factory=Stop)
+    new_id: Callable[[], str] = new_id
+    rng: random.Random = field(default_factory=random.Random)
+    may_delete: frozenset[tuple[str, str]] | None = None
+    looks_inside: bool = False
+
+
+Opening = Callable[[Record, Pacer], Sequence[Change]]
+"""What a command does first under the lease: retry, accept, or nothing."""

@@ -1,0 +1,1 @@
+"""The crash protocol of one action: intent, call, recorded result."""

@@ -1,0 +1,227 @@
+"""What a failure means: the table of failures as a table, by step, call and AWS's error code. Pure.
+
+Owns two tables. `CALLS` says what one failed call is: its first row that fits decides (`judge`). What
+only one kind knows (already exists, in use, no capacity) the kind declares, and a row names the
+declaration. `STEPS` says what it means for a deployment that a step has failed for good. Codes are
+matched, never words. What then follows is done by `forward`, `backward` and the state table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tier1_engine.contract.kind import Kind
+from tier1_engine.deployment.states import Action
+from tier1_engine.errors import Acted, CallError
+from tier1_engine.failures.codes import (
+    BLOCKED_CODES,
+    HTTP_SERVER_ERROR,
+    NEVER_ANSWERED,
+    PERMIT_REFUSED,
+    SERVER_CODES,
+    THROTTLE_CODES,
+    TOKEN_MISMATCH,
+)
+from tier1_engine.failures.final_codes import FINAL_CODES, About
+
+
+class Verdict(StrEnum):
+    """What one failed call means for the step or the deletion it belongs to."""
+
+    STOPPED = "stopped"  # we did not let it go out: lease or stop
+    BLOCKED = "blocked"  # credentials or account: nothing can be done, not even a rollback
+    TRANSIENT = "transient"  # worth another try, counted
+    UNSEEN = "unseen"  # what it refers to is too young to be seen; another try, not counted
+    EXISTS = "exists"  # an earlier call acted: back to looking
+    SPENT = "spent"  # what this key made is gone: the next key
+    EXHAUSTED = "exhausted"  # this candidate has no capacity: the next one
+    IN_USE = "in_use"  # a deletion that must wait for others
+    GONE = "gone"  # a deletion that found nothing
+    FATAL = "fatal"  # no further try will help
+
+
+# --- one call
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailure:
+    """One row: which failed calls it is about, what they are, and what happens.
+
+    Attributes:
+        failure: in words.
+        becomes: the class of DESIGN section 4, in words.
+        happens: what the engine does then.
+        codes: AWS's codes, or ours.
+        declared: the attribute of a kind that adds codes of its own.
+        actions: the actions that it is about; all of them when empty.
+        while_young: only while something of ours that the call refers to is younger than the
+            consistency deadline.
+        without_end: whatever the code: AWS may have acted, or answered with 5xx.
+        any_code: the last row.
+    """
+
+    failure: str
+    verdict: Verdict
+    becomes: str
+    happens: str
+    codes: frozenset[str] = frozenset()
+    declared: str | None = None
+    actions: frozenset[Action] = frozenset()
+    but: frozenset[Action] = frozenset()
+    while_young: bool = False
+    without_end: bool = False
+    any_code: bool = False
+
+    def fits(self, error: CallError, action: Action, kind: Kind | None, *, young: bool) -> bool:
+        """Whether this row is about the failed call."""
+        if (self.actions and action not in self.actions) or action in self.but:
+            return False
+        if self.while_young and not young:
+            return False
+        if self.without_end:
+            return error.acted is Acted.UNKNOWN or (error.http_status or 0) >= HTTP_SERVER_ERROR
+        return self.any_code or error.code in self.codes or error.code in self.declared_by(kind)
+
+    def declared_by(self, kind: Kind | None) -> frozenset[str]:
+        """The codes that a kind adds to this row."""
+        if kind is None or self.declared is None:
+            return frozenset()
+        found: frozenset[str] = getattr(kind, self.declared)
+        return found
+
+
+CALLS: tuple[CallFailure, ...] = (
+    CallFailure(
+        "not sent by us: the lease was lost, or a signal asks us to stop",
+        Verdict.STOPPED,
+        "none",
+        "nothing is held against the step",
+        codes=frozenset({PERMIT_REFUSED}),
+    ),
+    CallFailure(
+        "expired or missing credentials, wrong account",
+        Verdict.BLOCKED,
+        "blocked",
+        "stops as `failed` and keeps everything, on the way back in its state; the guide says how to sign in",
+        codes=BLOCKED_CODES,
+    ),
+    CallFailure(
+        "a deletion, or a last look at a console, that finds nothing",
+        Verdict.GONE,
+        "none",
+        "gone: at once after a deletion that AWS accepted, else after the grace since the create",
+        declared="gone",
+        actions=frozenset({Action.DELETE, Action.ARCHIVE}),
+    ),
+    CallFailure(
+        "a deletion of what something else still uses",
+        Verdict.IN_USE,
+        "transient",
+        "waited out until the `delete` deadline; then it is reported as what would not delete",
+        declared="in_use",
+        actions=frozenset({Action.DELETE}),
+    ),
+    CallFailure(
+        "a create that AWS knows already: an earlier call of ours acted",
+        Verdict.EXISTS,
+        "transient",
+        "back to looking until the visibility deadline; what is then shown not to be ours is critical",
+        codes=frozenset({TOKEN_MISMATCH}),
+        declared="already_exists",
+        actions=frozenset({Action.CREATE}),
+    ),
+    CallFailure(
+        "a create under the token of what has been terminated since",
+        Verdict.SPENT,
+        "none",
+        "made anew under the next token, three times at most; then the step has failed",
+        declared="token_spent",
+        actions=frozenset({Action.CREATE}),
+    ),
+    CallFailure(
+        "no capacity, spot price, type not offered in the zone, a quota of one market",
+        Verdict.EXHAUSTED,
+        "next candidate",
+        "the next (type, zone, market) of the spec; when none is left, the step has failed",
+        declared="next_candidate",
+        actions=frozenset({Action.CREATE}),
+    ),
+    CallFailure(
+        "not visible yet: what it refers to is ours and younger than the consistency deadline",
+        Verdict.UNSEEN,
+        "transient",
+        "tried again with backoff, not counted",
+        declared="not_visible_yet",
+        but=frozenset({Action.DELETE}),
+        while_young=True,
+    ),
+    CallFailure(
+        "throttling",
+        Verdict.TRANSIENT,
+        "transient",
+        "tried again with backoff and jitter, every try recorded; when tries run out, the step has failed",
+        codes=THROTTLE_CODES,
+    ),
+    CallFailure(
+        "connection refused or reset, time-out, an answer that cannot be read",
+        Verdict.TRANSIENT,
+        "transient",
+        "as above, after a look for what the call may have made",
+        codes=NEVER_ANSWERED,
+    ),
+    CallFailure(
+        "AWS itself failed",
+        Verdict.TRANSIENT,
+        "transient",
+        "as above, after a look for what the call may have made",
+        codes=SERVER_CODES,
+    ),
+    CallFailure(
+        "any other code with HTTP status 5xx, or of a call that AWS may have executed",
+        Verdict.TRANSIENT,
+        "transient",
+        "as above, after a look for what the call may have made",
+        without_end=True,
+    ),
+    CallFailure(
+        "permission denied",
+        Verdict.FATAL,
+        "the step's",
+        "the step has failed; the guide names the missing action",
+        codes=FINAL_CODES[About.ACCESS],
+    ),
+    CallFailure(
+        "a quota, a value, a state or a name that no further try will change",
+        Verdict.FATAL,
+        "the step's",
+        "the step has failed; on the way back it is reported as what would not delete",
+        codes=frozenset().union(*FINAL_CODES.values()) - FINAL_CODES[About.ACCESS],
+    ),
+    CallFailure(
+        "a code that nobody has heard of",
+        Verdict.FATAL,
+        "the step's",
+        "the step has failed; on the way back it is reported as what would not delete",
+        any_code=True,
+    ),
+)
+"""The first row that fits decides."""
+
+
+def row_of(error: CallError, action: Action, kind: Kind | None, *, young: bool) -> CallFailure:
+    """The row that decides a failed call.
+
+    Args:
+        kind: whose call it was; None for a check or an identity.
+        young: something of ours that it refers to was made within the consistency deadline.
+    """
+    return next(row for row in CALLS if row.fits(error, action, kind, young=young))
+
+
+def judge(error: CallError, action: Action, kind: Kind | None, *, young: bool) -> Verdict:
+    """Say what a failed call means. The arguments are those of `row_of`."""
+    return row_of(error, action, kind, young=young).verdict
+
+
+# --- a step that has failed for good

@@ -1,0 +1,68 @@
+"""The class of a step's failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tier1_engine.deployment.states import FailureClass, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """One row: which steps it is about, and what their failure means for the deployment.
+
+    Attributes:
+        failure: in words.
+        phase: of the step.
+        kinds: of the step; every other one of the phase when empty.
+    """
+
+    failure: str
+    phase: Phase
+    kinds: frozenset[str]
+    becomes: FailureClass
+    happens: str
+
+
+_ROLLS_BACK = "automatic rollback; with rollback off, stops as `failed` and keeps everything"
+
+
+STEPS: tuple[StepFailure, ...] = (
+    StepFailure("network failure", Phase.NETWORK, frozenset(), FailureClass.CRITICAL, _ROLLS_BACK),
+    StepFailure(
+        "EFS failure: file system or mount target", Phase.EFS, frozenset(), FailureClass.CRITICAL, _ROLLS_BACK
+    ),
+    StepFailure("EC2 launch failure", Phase.EC2, frozenset(), FailureClass.CRITICAL, _ROLLS_BACK),
+    StepFailure(
+        "EFS failure: the mount on the instance, or its user data",
+        Phase.HEALTH,
+        frozenset({"efs_mount"}),
+        FailureClass.CRITICAL,
+        _ROLLS_BACK,
+    ),
+    StepFailure(
+        "instance failure: EC2's own status checks",
+        Phase.HEALTH,
+        frozenset({"instance_status"}),
+        FailureClass.CRITICAL,
+        _ROLLS_BACK,
+    ),
+    StepFailure(
+        "service health failure",
+        Phase.HEALTH,
+        frozenset(),
+        FailureClass.RECOVERABLE,
+        "stops as `failed`; the options are presented",
+    ),
+)
+"""The first row that fits decides."""
+
+
+def step_row(phase: Phase, kind: str) -> StepFailure:
+    """The row about a step of this phase and kind."""
+    return next(row for row in STEPS if row.phase is phase and (not row.kinds or kind in row.kinds))
+
+
+def class_of(phase: Phase, kind: str) -> FailureClass:
+    """What it means for a deployment that a step of this phase and kind has failed."""
+    return step_row(phase, kind).becomes

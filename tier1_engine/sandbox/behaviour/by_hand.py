@@ -1,0 +1,86 @@
+"""Somebody else in the account: deletes things of a deployment while it is being made.
+
+Owns what is done and when: once, right after the call that a scenario names, before that call's answer
+goes out. It is no fault of a call, and nobody is told.
+Source: crossplane/crossplane#3037 and hashicorp/terraform-provider-aws#21829 for what it does to tools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.wire.call import Call
+from tier1_engine.sandbox.wire.places import ec2_backend, efs_backend
+from tier1_engine.sandbox.wire.replies import Reply
+from tier1_engine.sandbox.world import ByHand, Deed, World
+
+OWNER: Final = "tier1:deployment"
+"""The tag of what belongs to a deployment."""
+
+
+class Hands(Manner):
+    """Does what `World.by_hand` says."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.forget()
+
+    def after(self, call: Call, reply: Reply) -> Reply:
+        for deed in self._world.by_hand:
+            if reply.ok and call.operation == deed.after:
+                self._seen[deed] = self._seen.get(deed, 0) + 1
+                if self._seen[deed] == deed.seen:
+                    DEEDS[deed.do](call)
+        return reply
+
+    def forget(self) -> None:
+        self._seen: dict[ByHand, int] = {}
+
+
+def _terminate_instance(call: Call) -> None:
+    backend = ec2_backend(call)
+    ours = [
+        one
+        for reservation in backend.reservations.values()
+        for one in reservation.instances
+        if OWNER in _tags(one.get_tags()) and one.state not in ("shutting-down", "terminated")
+    ]
+    if ours:
+        ours[-1].terminate()
+
+
+def _delete_mount_target(call: Call) -> None:
+    backend = efs_backend(call)
+    ours = [one for owned in _file_systems(backend) for one in owned.iter_mount_targets()]
+    if ours:
+        backend.delete_mount_target(ours[-1].mount_target_id)
+
+
+def _delete_file_system(call: Call) -> None:
+    backend = efs_backend(call)
+    ours = [one for one in _file_systems(backend) if not one.number_of_mount_targets]
+    if ours:
+        backend.delete_file_system(ours[-1].file_system_id)
+
+
+def _file_systems(backend: Any) -> list[Any]:
+    """Those of deployments, the newest last."""
+    tags = backend.tagging_service
+    return [
+        one
+        for one in backend.file_systems_by_id.values()
+        if OWNER in tags.get_tag_dict_for_resource(one.file_system_id)
+    ]
+
+
+def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in tags}
+
+
+DEEDS: Final[Mapping[Deed, Callable[[Call], None]]] = {
+    Deed.TERMINATE_INSTANCE: _terminate_instance,
+    Deed.DELETE_MOUNT_TARGET: _delete_mount_target,
+    Deed.DELETE_FILE_SYSTEM: _delete_file_system,
+}

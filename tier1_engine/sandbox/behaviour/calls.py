@@ -1,0 +1,33 @@
+"""All manners of calls, in the order in which AWS has them.
+
+Owns the order: who comes too often is told so first; what is malformed is never looked up; a dry run
+ends before anything is remembered; a token answers before a quota counts.
+"""
+
+from __future__ import annotations
+
+from tier1_engine.sandbox.behaviour.by_hand import Hands
+from tier1_engine.sandbox.behaviour.dry_run import DryRun
+from tier1_engine.sandbox.behaviour.idempotency import ClientTokens, CreationTokens
+from tier1_engine.sandbox.behaviour.malformed import MalformedIds
+from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.quotas import Quotas
+from tier1_engine.sandbox.behaviour.shapes import ErrorShapes
+from tier1_engine.sandbox.behaviour.tag_limits import TagLimits
+from tier1_engine.sandbox.behaviour.throttling import Throttling
+from tier1_engine.sandbox.world import World
+
+
+def chain(world: World) -> tuple[Manner, ...]:
+    """The manners of one sandbox."""
+    return (
+        Throttling(world.clock),
+        MalformedIds(),
+        TagLimits(),
+        DryRun(),
+        ClientTokens(),
+        CreationTokens(),
+        Quotas(),
+        ErrorShapes(),
+        Hands(world),
+    )

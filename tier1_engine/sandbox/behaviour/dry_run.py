@@ -1,0 +1,21 @@
+"""DryRun: EC2 says whether it would have acted, and makes nothing.
+
+Source: "Dry run" in the common parameters of the EC2 API reference: with the permission the answer is
+`DryRunOperation`, without it `UnauthorizedOperation` (a fault of that code comes first here). moto leaves
+it out of many operations.
+"""
+
+from __future__ import annotations
+
+from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.wire.call import Call
+from tier1_engine.sandbox.wire.replies import Reply, refusal
+
+
+class DryRun(Manner):
+    """No call that is marked as a dry run acts."""
+
+    def before(self, call: Call) -> Reply | None:
+        if call.service == "ec2" and call.parameters.get("DryRun") is True:
+            return refusal(call, "DryRunOperation")
+        return None

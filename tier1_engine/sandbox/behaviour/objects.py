@@ -1,0 +1,99 @@
+"""The manners of objects, put into moto's models in this process.
+
+Owns their order and their end. A call to the local AWS is answered with the world's lock held, after
+all that is due by AWS's clock has been done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from moto.core.responses import BaseResponse
+from moto.moto_api._internal.models import MotoAPIBackend
+
+from tier1_engine.sandbox.behaviour import (
+    addresses,
+    boot,
+    commands,
+    console,
+    doors,
+    file_systems,
+    in_use,
+    instances,
+    interfaces,
+    memory,
+    mending,
+    networks,
+    profiles,
+    services,
+    tags,
+    visibility,
+)
+from tier1_engine.sandbox.behaviour.agenda import Agenda
+from tier1_engine.sandbox.behaviour.mending import around
+from tier1_engine.sandbox.world import World
+
+
+def install(world: World) -> None:
+    """Switch all of them on, once per process; `remove` takes them out.
+
+    Raises:
+        RuntimeError: they are on already.
+    """
+    if mending.is_in():
+        raise RuntimeError("the manners of objects are in this process's moto already")
+    agenda = Agenda(world.clock)
+    # What is asked past moto's own answers (a quota, the census) finds all that is due done, too.
+    world.on_call.append(agenda.settle)
+    mending.at_end(lambda: world.on_call.remove(agenda.settle))
+    tags.install()
+    memory.install()
+    networks.install(world, agenda)
+    interfaces.install()
+    in_use.install()
+    lingering = interfaces.Interfaces(world, agenda)
+    file_systems.install(world, agenda, lingering)
+    public = addresses.install()
+    lives = instances.install(world, agenda, lingering)
+    profiles.install(world, agenda)
+    boots = boot.install(world, agenda, lives)
+    console.install(boots)
+    commands.install(world, agenda, lives, boots)
+    behind = visibility.install(world, agenda)
+    served = services.install(world, agenda, lives, boots)
+    door = doors.Doors(world, agenda, served)
+    mending.at_end(door.close)
+    world.on_call.append(agenda.settle)
+    _answer_in_turn(world, agenda, door.wake)
+    _begin_anew_at_reset(
+        world,
+        [agenda.clear, lives.by_id.clear, boots.by_id.clear, served.by_id.clear, behind, public.clear],
+    )
+    door.start()
+
+
+def remove() -> None:
+    """Leave moto as it was; nothing listens afterwards and no thread is left."""
+    mending.take_out()
+
+
+def _answer_in_turn(world: World, agenda: Agenda, wake: Callable[[], None]) -> None:
+    @around(BaseResponse, "call_action")
+    def call_action(before: Callable[..., Any], response: Any) -> Any:
+        with world.lock:
+            agenda.settle()
+            answer = before(response)
+        wake()
+        return answer
+
+
+def _begin_anew_at_reset(world: World, forget: Sequence[Callable[[], None]]) -> None:
+    """`POST /moto-api/reset` empties the account; nothing of before may happen in the new one."""
+
+    @around(MotoAPIBackend, "reset")
+    def reset(before: Callable[..., None], backend: Any) -> None:
+        with world.lock:
+            for one in forget:
+                one()
+            before(backend)

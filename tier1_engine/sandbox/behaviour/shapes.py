@@ -1,0 +1,24 @@
+"""Errors in AWS's shapes, where moto's differ: EFS's name the code `ErrorCode`, not `__type`.
+
+Source: the error shapes of EFS's model (`FileSystemNotFound` and its like), which require `ErrorCode`.
+"""
+
+from __future__ import annotations
+
+import json
+
+from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.wire.call import Call
+from tier1_engine.sandbox.wire.replies import Reply, refusal
+
+
+class ErrorShapes(Manner):
+    """What moto refuses reads as AWS writes it."""
+
+    def after(self, call: Call, reply: Reply) -> Reply:
+        if call.service != "efs" or reply.ok or reply.code is None:
+            return reply
+        document = json.loads(reply.body)
+        if "ErrorCode" in document:
+            return reply
+        return refusal(call, reply.code, str(document.get("message", "")), reply.status)

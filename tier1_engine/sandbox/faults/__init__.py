@@ -1,0 +1,1 @@
+"""Faults and scenarios: what goes wrong on the local AWS, and when."""

@@ -1,0 +1,185 @@
+"""The faults that are set in one sandbox, and which of them strikes a call.
+
+Owns the counting (`after`, `times`), the drawing (`share`) and the matching of parameters. What a fault
+does to a call is `layer`'s. A call is struck by the first fault that fits and is due, in the order in
+which they were set. The draw of a share goes by what the call asks for, so that calls side by side get
+the same answers in every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tier1_engine.errors import Refused
+from tier1_engine.sandbox.faults.faults import Fault, check, to_json
+from tier1_engine.sandbox.wire import operations
+from tier1_engine.sandbox.wire.call import Call
+from tier1_engine.sandbox.wire.places import zone_of
+from tier1_engine.sandbox.world import Dice
+
+ZONE = "AvailabilityZone"
+
+
+@dataclass(slots=True)
+class Pinned:
+    """A fault on the board.
+
+    Attributes:
+        number: how it is named, from 1.
+        seen: how many fitting calls came.
+        struck: how many of them it struck.
+    """
+
+    number: int
+    fault: Fault
+    seen: int = 0
+    struck: int = 0
+
+    @property
+    def spent(self) -> bool:
+        return self.fault.times is not None and self.struck >= self.fault.times
+
+    def to_json(self) -> dict[str, Any]:
+        left = None if self.fault.times is None else self.fault.times - self.struck
+        return {
+            "number": self.number,
+            **to_json(self.fault),
+            "seen": self.seen,
+            "struck": self.struck,
+            "left": left,
+        }
+
+
+class Board:
+    """The faults of one sandbox. Used under the world's lock."""
+
+    def __init__(self, dice: Dice) -> None:
+        self._dice = dice
+        self._pinned: list[Pinned] = []
+        self._number = 0
+
+    def add(self, fault: Fault) -> Pinned:
+        """Set a fault.
+
+        Raises:
+            Refused: it cannot be, or no service has its operation.
+        """
+        check(fault)
+        check_operation(fault.operation)
+        self._number += 1
+        pinned = Pinned(self._number, fault)
+        self._pinned.append(pinned)
+        return pinned
+
+    def clear(self) -> int:
+        """Take all faults away; how many there were."""
+        count = len(self._pinned)
+        self._pinned.clear()
+        return count
+
+    def all(self) -> list[Pinned]:
+        return list(self._pinned)
+
+    def strike(self, call: Call) -> Fault | None:
+        """The fault that strikes this call, which is counted."""
+        for pinned in self._pinned:
+            if pinned.spent or not fits(pinned.fault, call):
+                continue
+            pinned.seen += 1
+            if pinned.seen > pinned.fault.after and self._drawn(pinned, call):
+                pinned.struck += 1
+                return pinned.fault
+        return None
+
+    def _drawn(self, pinned: Pinned, call: Call) -> bool:
+        if pinned.fault.share >= 1:
+            return True
+        return self._dice.unit(f"fault/{pinned.number}/{call.fingerprint()}") < pinned.fault.share
+
+
+def check_operation(operation: str) -> None:
+    """Make sure that there is such an operation.
+
+    Raises:
+        Refused: there is none; the sentence names the nearest.
+    """
+    if operation == operations.ANY_OPERATION or operation in operations.names():
+        return
+    nearest = operations.nearest(operation)
+    hint = f"did you mean {nearest}?" if nearest else "name it as AWS does, like RunInstances."
+    raise Refused(f"No service of the local AWS has an operation {operation}: {hint}")
+
+
+def fits(fault: Fault, call: Call) -> bool:
+    """Whether a call is one that a fault is about."""
+    if fault.operation not in (operations.ANY_OPERATION, call.operation):
+        return False
+    return all(
+        any(fnmatchcase(value, wanted) for value in _values(call, name))
+        for name, wanted in fault.match.items()
+    )
+
+
+def _values(call: Call, name: str) -> Iterator[str]:
+    found = list(_at(call.parameters, name.split(".")))
+    if not found and name == ZONE and (zone := zone_of(call)):
+        found = [zone]
+    yield from found
+
+
+def _at(value: Any, path: list[str]) -> Iterator[str]:
+    """The texts at a dotted path; a list is looked through, or one of its items named by its number."""
+    if isinstance(value, list):
+        if path and path[0].isdecimal():
+            yield from _at(value[int(path[0])] if int(path[0]) < len(value) else None, path[1:])
+        else:
+            for item in value:
+                yield from _at(item, path)
+    elif path:
+        if isinstance(value, dict) and path[0] in value:
+            yield from _at(value[path[0]], path[1:])
+    elif isinstance(value, bool):
+        yield str(value).lower()
+    elif value is not None and not isinstance(value, dict):
+        yield str(value)
+
+
+def warnings(pinned: Pinned, board: Board) -> list[str]:
+    """Why a fault will never be noticed, a sentence each; none when nothing speaks against it."""
+    fault = pinned.fault
+    found = []
+    if fault.does_nothing:
+        found.append("It does nothing to a call: give it a code, a cut or a delay.")
+    if fault.share == 0:
+        found.append("It strikes no call: its share is 0.")
+    found += _strange_parameters(fault)
+    for earlier in board.all():
+        if earlier.number < pinned.number and _takes_all(earlier.fault, fault):
+            found.append(f"Fault {earlier.number} strikes every such call before it: clear that one first.")
+            break
+    return found
+
+
+def _takes_all(earlier: Fault, later: Fault) -> bool:
+    if earlier.times is not None or earlier.share < 1 or earlier.match:
+        return False
+    return earlier.operation in (operations.ANY_OPERATION, later.operation)
+
+
+def _strange_parameters(fault: Fault) -> Iterator[str]:
+    if not fault.match or fault.operation == operations.ANY_OPERATION:
+        return
+    known = {
+        name for model in operations.models(fault.operation) for name in operations.parameter_names(model)
+    }
+    by_subnet = any(name == "SubnetId" or name.endswith(".SubnetId") for name in known)
+    for name in fault.match:
+        plain = ".".join(part for part in name.split(".") if not part.isdecimal())
+        if plain in known or (name == ZONE and by_subnet):
+            continue
+        near = operations.closest(plain, known)
+        hint = f" (did you mean {near}?)" if near else ""
+        yield f"It strikes no call: {fault.operation} has no parameter {name}{hint}."

@@ -1,0 +1,101 @@
+"""The control path of a running sandbox: its faults and its census, over HTTP on the same port.
+
+    GET    /_tier1/faults    all faults, with how often each came and struck
+    POST   /_tier1/faults    sets one; answers it with the warnings that there are
+    DELETE /_tier1/faults    takes all away
+    GET    /_tier1/census    everything that exists
+
+Owns these requests. Each has the token of the state file, which only its user can read, as a bearer; the
+socket is bound to loopback. It never answers a call of AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from contextlib import nullcontext
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from tier1_engine.errors import Refused
+from tier1_engine.sandbox.faults.board import warnings
+from tier1_engine.sandbox.faults.faults import from_json
+from tier1_engine.sandbox.process.local import LocalAws
+from tier1_engine.sandbox.process.routes import CENSUS_PATH, CONTROL_PATH, FAULTS_PATH
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+BODY_BYTES_LIMIT: Final = 65_536
+
+Said = tuple[HTTPStatus, dict[str, Any]]
+
+
+def controlled(aws: LocalAws, token: str) -> WSGIApplication:
+    """`aws`, with the control path before it."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ.get("PATH_INFO", "").startswith(CONTROL_PATH):
+            return aws.application(environ, start_response)
+        status, document = _answer(aws, token, environ)
+        body = json.dumps(document).encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        start_response(f"{status.value} {status.phrase}", headers)
+        return [body]
+
+    return application
+
+
+def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Said:
+    if not secrets.compare_digest(environ.get("HTTP_AUTHORIZATION", ""), f"Bearer {token}"):
+        return HTTPStatus.FORBIDDEN, {"error": "The token of this sandbox's state file is missing."}
+    if environ["PATH_INFO"] == CENSUS_PATH:
+        return _census(aws)
+    if environ["PATH_INFO"] != FAULTS_PATH:
+        return HTTPStatus.NOT_FOUND, {"error": f"There is nothing at {environ['PATH_INFO']}."}
+    if aws.board is None or aws.world is None:
+        sentence = "This sandbox is plain, without faults: stop it, and start it with --strict."
+        return HTTPStatus.CONFLICT, {"error": sentence}
+    # A body that nobody reads would reset the connection under the answer.
+    body = _body(environ)
+    with aws.world.lock:
+        try:
+            return _faults(aws, environ["REQUEST_METHOD"], body)
+        except Refused as error:
+            return HTTPStatus.BAD_REQUEST, {"error": str(error)}
+
+
+def _census(aws: LocalAws) -> Said:
+    from tier1_engine.sandbox.census import things
+
+    with aws.world.lock if aws.world is not None else nullcontext():
+        if aws.world is not None:
+            for happen in aws.world.on_call:  # what is due by now has happened
+                happen()
+        return HTTPStatus.OK, {"things": [thing.to_json() for thing in things()]}
+
+
+def _faults(aws: LocalAws, method: str, body: bytes) -> Said:
+    board = aws.board
+    assert board is not None
+    if method == "GET":
+        return HTTPStatus.OK, {"faults": [pinned.to_json() for pinned in board.all()]}
+    if method == "DELETE":
+        return HTTPStatus.OK, {"cleared": board.clear()}
+    if method != "POST":
+        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{method} means nothing here."}
+    pinned = board.add(from_json(_parsed(body)))
+    return HTTPStatus.CREATED, {"fault": pinned.to_json(), "warnings": warnings(pinned, board)}
+
+
+def _body(environ: WSGIEnvironment) -> bytes:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    return bytes(environ["wsgi.input"].read(min(int(length), BODY_BYTES_LIMIT)))
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise Refused("The body is no JSON.") from error

@@ -1,0 +1,98 @@
+"""Asks a running sandbox over its control path: sets, lists and clears its faults, and takes its census.
+
+Owns the requests of this side and the token that opens the path. It judges no fault: the sandbox does.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from tier1_engine.errors import Refused, Tier1Error
+from tier1_engine.sandbox.census import Thing, from_json
+from tier1_engine.sandbox.faults.faults import Fault, to_json
+from tier1_engine.sandbox.process.routes import CENSUS_PATH, FAULTS_PATH
+from tier1_engine.sandbox.process.server import status
+from tier1_engine.sandbox.process.state import read
+
+ANSWER_SECONDS: Final = 20.0
+_ERROR_FROM: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A fault that was set.
+
+    Attributes:
+        fault: as `faults` lists it.
+        warnings: why it will never be noticed, if that is so.
+    """
+
+    fault: dict[str, Any]
+    warnings: list[str]
+
+
+def add_fault(directory: Path, fault: Fault) -> Set:
+    """Set a fault in the sandbox of a state directory.
+
+    Raises:
+        Refused: none runs, it is plain, or the fault cannot be.
+    """
+    said = _ask(directory, "POST", to_json(fault))
+    return Set(said["fault"], said["warnings"])
+
+
+def faults(directory: Path) -> list[dict[str, Any]]:
+    """The faults of the sandbox of a state directory, in the order in which they were set.
+
+    Raises:
+        Refused: none runs, or it is plain.
+    """
+    found: list[dict[str, Any]] = _ask(directory, "GET")["faults"]
+    return found
+
+
+def clear_faults(directory: Path) -> int:
+    """Take all faults away; answer how many there were.
+
+    Raises:
+        Refused: none runs, or it is plain.
+    """
+    return int(_ask(directory, "DELETE")["cleared"])
+
+
+def census(directory: Path) -> list[Thing]:
+    """Everything that exists in the sandbox of a state directory, in a fixed order.
+
+    Raises:
+        Refused: none runs.
+    """
+    return [from_json(thing) for thing in _ask(directory, "GET", path=CENSUS_PATH)["things"]]
+
+
+def _ask(
+    directory: Path, method: str, document: dict[str, Any] | None = None, path: str = FAULTS_PATH
+) -> dict[str, Any]:
+    record = read(directory) if status(directory).running else None
+    if record is None:
+        raise Refused("No local AWS is running: `tier1 sandbox start` starts one.")
+    place = urlsplit(record.endpoint)
+    connection = http.client.HTTPConnection("127.0.0.1", place.port or 0, timeout=ANSWER_SECONDS)
+    try:
+        body = None if document is None else json.dumps(document)
+        connection.request(method, path, body, {"Authorization": f"Bearer {record.token}"})
+        reply = connection.getresponse()
+        said: dict[str, Any] = json.loads(reply.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Tier1Error(
+            f"The sandbox did not answer ({error}): look after it with `tier1 sandbox status`."
+        ) from error
+    finally:
+        connection.close()
+    if reply.status >= _ERROR_FROM:
+        raise Refused(str(said.get("error")))
+    return said

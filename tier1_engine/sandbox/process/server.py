@@ -1,0 +1,247 @@
+"""Start, stop and ask after the local AWS. It runs as a process of its own (`serve`) on loopback.
+
+Owns the life of that process. It never knows moto: what the process does is `serve`'s. A process is
+ended only when it is proved to be the sandbox of this state directory: it answers with the nonce of
+the state file, or, when it does not answer at all, it is the very process that wrote that file.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tier1_engine.errors import Refused, Tier1Error
+from tier1_engine.sandbox.process.routes import IDENTITY_PATH
+from tier1_engine.sandbox.process.state import (
+    LOG_FILE,
+    Options,
+    Record,
+    Status,
+    locked,
+    prepare,
+    process_started,
+    read,
+    record_of,
+    remove,
+)
+
+START_SECONDS = 60.0
+ANSWER_SECONDS = 5.0
+ANSWER_BYTES = 4096
+TERMINATE_SECONDS = 5.0
+KILL_SECONDS = 5.0
+POLL_SECONDS = 0.02
+PORT_LIMIT = 65_535
+
+
+def start(
+    directory: Path,
+    port: int | None = None,
+    foreground: bool = False,
+    announce: Callable[[Status], None] | None = None,
+    options: Options | None = None,
+) -> Status:
+    """Start the sandbox of this state directory; return when it answers, or says that it runs.
+
+    Args:
+        directory: where its state file and its log stand; one sandbox each.
+        port: on 127.0.0.1; any free one by default. One that runs already keeps its own.
+        foreground: stay until it is ended, by a signal or by `stop`.
+        announce: called once it answers, before a stay in the foreground.
+        options: how it behaves. One that runs already keeps its own.
+
+    Returns:
+        What runs; after a stay in the foreground, that nothing does.
+
+    Raises:
+        Refused: the port is in use or cannot be, the directory cannot be written, moto is missing, or there
+            is no such scenario.
+        Tier1Error: the process ended before it answered, or did not answer in time.
+    """
+    if port is not None and not 0 <= port <= PORT_LIMIT:
+        raise Refused(f"The port {port} cannot be: name one from 1 to {PORT_LIMIT}, or none.")
+    say = announce or _say_nothing
+    options = options or Options()
+    prepare(directory)
+    with locked(directory):
+        found = _look(directory)
+        if found.running or found.pid is not None:
+            _refuse_silent(found)
+            say(found)
+            return found
+        if not foreground:
+            found = _spawn(directory, port or 0, options)
+    if not foreground:
+        say(found)
+        return found
+    # Outside the lock: `stop` needs it while this stays. A second start meets the one that listens.
+    from tier1_engine.sandbox.process import serve
+
+    serve.run(directory, port or 0, lambda record: say(record.status(running=True)), options)
+    return Status(running=False)
+
+
+def stop(directory: Path) -> Status:
+    """End the sandbox of this state directory, and nothing else; well also when none runs.
+
+    Raises:
+        Tier1Error: it would not end.
+    """
+    if not directory.is_dir():
+        return Status(running=False)
+    with locked(directory):
+        record = _record(directory)
+        if record is not None:
+            _end(record)
+            remove(directory, record.nonce)
+    return Status(running=False)
+
+
+def status(directory: Path) -> Status:
+    """Whether the sandbox of this state directory listens and answers."""
+    return _look(directory) if directory.is_dir() else Status(running=False)
+
+
+def _say_nothing(_: Status) -> None:
+    return None
+
+
+def _refuse_silent(found: Status) -> None:
+    if not found.running:
+        raise Refused(
+            f"The sandbox is there as process {found.pid}, but does not answer: "
+            "run `tier1 sandbox stop`, then start it again."
+        )
+
+
+def _look(directory: Path) -> Status:
+    record = _record(directory)
+    if record is None:
+        return Status(running=False)
+    return record.status(running=_answer(record.endpoint) is not None)
+
+
+def _record(directory: Path) -> Record | None:
+    """The sandbox of this directory that is there now. What a dead one left is taken away.
+
+    It answers for itself: what it says of its process counts, not what the file says.
+    """
+    record = read(directory)
+    if record is None:
+        return None
+    answer = _answer(record.endpoint)
+    if answer is not None and answer.nonce == record.nonce:
+        return answer
+    if answer is None and process_started(record.pid) == record.started:
+        return record  # the process that wrote the file, stopped or out of breath
+    remove(directory, record.nonce)
+    return None
+
+
+def _answer(endpoint: str) -> Record | None:
+    """What the server at `endpoint` says that it is; None when it is no sandbox or does not answer."""
+    try:
+        place = urlsplit(endpoint)
+        connection = http.client.HTTPConnection("127.0.0.1", place.port or 0, timeout=ANSWER_SECONDS)
+    except ValueError:
+        return None
+    try:
+        connection.request("GET", IDENTITY_PATH)
+        return record_of(json.loads(connection.getresponse().read(ANSWER_BYTES)))
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+def _spawn(directory: Path, port: int, options: Options) -> Status:
+    """Start the process, detached, and wait until it says through a pipe that it listens."""
+    heard, said = os.pipe()
+    command = [sys.executable, "-m", "tier1_engine.sandbox.process.serve"]
+    command += ["--directory", str(directory.resolve()), "--port", str(port), "--detach", str(said)]
+    command += _arguments(options)
+    descriptor = os.open(directory / LOG_FILE, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(heard, "rb") as pipe, os.fdopen(descriptor, "wb") as log:
+        try:
+            # This child only makes the one that stays, so that nobody has to wait for that one.
+            subprocess.run(
+                command,
+                pass_fds=(said,),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                check=False,
+                timeout=START_SECONDS,
+            )
+        finally:
+            os.close(said)
+        words = _hear(pipe.fileno())
+    if "refused" in words:
+        raise Refused(words["refused"])
+    record = record_of(words.get("record"))
+    if record is None:
+        raise Tier1Error(f"The sandbox ended before it answered: its log {directory / LOG_FILE} says why.")
+    return record.status(running=True)
+
+
+def _arguments(options: Options) -> list[str]:
+    """The options as the new process takes them; it has another working directory."""
+    given = ["--speed", options.speed.value]
+    if options.seed is not None:
+        given += ["--seed", str(options.seed)]
+    if not options.strict:
+        given.append("--plain")
+    if options.scenario is not None:
+        given += ["--scenario", options.scenario]
+    if options.record is not None:
+        given += ["--record", str(options.record.resolve())]
+    return given
+
+
+def _hear(descriptor: int) -> dict[str, str]:
+    """What the new process says before it closes its end of the pipe; it does so when it dies, too."""
+    end = time.monotonic() + START_SECONDS
+    heard = b""
+    while (left := end - time.monotonic()) > 0 and len(heard) < ANSWER_BYTES:
+        if not select.select([descriptor], [], [], left)[0]:
+            break
+        piece = os.read(descriptor, ANSWER_BYTES)
+        if not piece:
+            break
+        heard += piece
+    try:
+        words = json.loads(heard or b"{}")
+    except ValueError:
+        return {}
+    return words if isinstance(words, dict) else {}
+
+
+def _end(record: Record) -> None:
+    """Ask the process to end, and after a while make it."""
+    for number, seconds in ((signal.SIGTERM, TERMINATE_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        if process_started(record.pid) != record.started:
+            return
+        try:
+            os.kill(record.pid, number)
+        except ProcessLookupError:
+            return
+        except PermissionError as error:
+            raise Refused(
+                f"The sandbox (process {record.pid}) belongs to another user: let that user stop it."
+            ) from error
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if process_started(record.pid) != record.started:
+                return
+            time.sleep(POLL_SECONDS)
+    raise Tier1Error(f"The sandbox (process {record.pid}) would not end: end it by hand.")

@@ -1,0 +1,1 @@
+"""Plays scenarios against a spec and compares how they end."""

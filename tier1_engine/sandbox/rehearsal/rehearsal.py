@@ -1,0 +1,262 @@
+"""Plays scenarios: each with the real command, in a sandbox, a database and a folder of its own.
+
+Owns the order of a day and the verdict on it. Whatever it started is ended when it returns, however it
+returns. What a deployment does is the command's; what is wrong with AWS is the sandbox's.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from tier1_engine.errors import Refused
+from tier1_engine.sandbox.census import Thing
+from tier1_engine.sandbox.faults.scenario import Expected, Scenario
+from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+from tier1_engine.sandbox.rehearsal.stage import COMMAND_SECONDS, LOOK_SECONDS, Said, Stage
+
+AT_ONCE: Final = 2
+"""Scenarios side by side: a sandbox and a command keep about one core busy."""
+CENSUS_SECONDS: Final = 3.0
+"""Of ours: 50 minutes of AWS's, by which everything that was asked to go is gone."""
+_REMAINS: Final = frozenset({"creating", "present", "deleting", "stray"})
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a deployment went on one day.
+
+    Attributes:
+        outcome: the deployment's state when `deploy` had ended; `none` when there was no deployment.
+        exit_code: of `deploy`; None when it did not end in time.
+        seconds: on AWS's clock, from the first call of `deploy` to its last.
+        calls: of AWS, by `deploy`.
+        left: owned objects that AWS had when `deploy` had ended, without what comes and goes with them.
+        unexpected: what went otherwise than the scenario says, a sentence each.
+        remains: what AWS still had at the very end, once the commands that end it had run.
+        logs: the folder with all that was said; None when it was taken away.
+    """
+
+    scenario: str
+    outcome: str
+    exit_code: int | None
+    seconds: float
+    calls: int
+    left: int
+    unexpected: tuple[str, ...] = ()
+    remains: tuple[Thing, ...] = ()
+    logs: Path | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended as its file says, and clean."""
+        return not self.unexpected and not self.remains
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "scenario": self.scenario,
+            "outcome": self.outcome,
+            "exit_code": self.exit_code,
+            "seconds": round(self.seconds, 1),
+            "calls": self.calls,
+            "left": self.left,
+            "ok": self.ok,
+        }
+
+
+def rehearse(
+    rehearsed: Rehearsed,
+    scenarios: Sequence[Scenario],
+    *,
+    began: Callable[[Scenario], None] = lambda _: None,
+    ended: Callable[[Played], None] = lambda _: None,
+    stop: threading.Event | None = None,
+) -> list[Played]:
+    """Play the scenarios, two side by side; answer in their order.
+
+    Args:
+        began, ended: told in the caller's thread, as it happens.
+        stop: set by somebody who wants it to end; everything that was started is then ended, and nothing
+            is kept.
+
+    Raises:
+        Refused: a scenario does not say how it ends, two have one name, or the sandbox cannot be started.
+        Interrupted: it was asked to stop.
+    """
+    _refuse_unclear(scenarios)
+    stop = stop or threading.Event()
+    # Whoever looks at a folder that was kept must be its user: it has the database and every call.
+    home = Path(tempfile.mkdtemp(prefix="tier1-rehearsal-"))
+    try:
+        return _play_all(_Rehearsal(rehearsed, home, stop), scenarios, began, ended, stop)
+    finally:
+        # Of what went otherwise than told the folders stay.
+        if stop.is_set():
+            shutil.rmtree(home)
+        elif not any(home.iterdir()):
+            home.rmdir()
+
+
+def _refuse_unclear(scenarios: Sequence[Scenario]) -> None:
+    names = [scenario.name for scenario in scenarios]
+    for scenario in scenarios:
+        if scenario.expected is None:
+            raise Refused(f"The scenario {scenario.name} says nothing of how it ends: give it `expected`.")
+        if names.count(scenario.name) > 1:
+            raise Refused(f"Two scenarios have the name {scenario.name}: rename one of the files.")
+
+
+def _play_all(
+    rehearsal: _Rehearsal,
+    scenarios: Sequence[Scenario],
+    began: Callable[[Scenario], None],
+    ended: Callable[[Played], None],
+    stop: threading.Event,
+) -> list[Played]:
+    played: dict[str, Played] = {}
+    waiting, running = list(scenarios), dict[Future[Played], Scenario]()
+    with ThreadPoolExecutor(AT_ONCE, "rehearsal") as pool:
+        try:
+            while waiting or running:
+                while waiting and len(running) < AT_ONCE:
+                    scenario = waiting.pop(0)
+                    began(scenario)
+                    running[pool.submit(rehearsal.play, scenario)] = scenario
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    one = played[running.pop(future).name] = future.result()
+                    ended(one)
+        except BaseException:
+            stop.set()  # the others end what they started; the pool waits for that
+            raise
+    return [played[scenario.name] for scenario in scenarios]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rehearsal:
+    """What the scenarios of one rehearsal share."""
+
+    rehearsed: Rehearsed
+    home: Path
+    stop: threading.Event
+
+    def play(self, scenario: Scenario) -> Played:
+        folder = self.home / scenario.name
+        folder.mkdir(mode=0o700)
+        stage = Stage(folder, self.stop)
+        try:
+            played = Day(stage, scenario, self.rehearsed).run()
+        except Refused:
+            shutil.rmtree(folder)  # nothing happened in it
+            raise
+        finally:
+            stage.close()
+        if not played.ok:
+            return replace(played, logs=folder)
+        shutil.rmtree(folder)
+        return played
+
+
+@dataclass
+class Day:
+    """One day, from the start of its sandbox to its last census."""
+
+    stage: Stage
+    scenario: Scenario
+    rehearsed: Rehearsed
+    unexpected: list[str] = field(default_factory=list)
+
+    def run(self) -> Played:
+        self.rehearsed.write(self.stage.spec)
+        self.stage.start(_where(self.scenario))
+        at_first = set(self.stage.census())
+        deployed = self.stage.tier1("deploy", str(self.stage.spec), "--sandbox", "-o", "json")
+        calls = self.stage.traffic()
+        shown = deployed.shown
+        owned = [one for one in self.stage.census() if shown and one.deployment == shown["id"]]
+        left = len([one for one in owned if one.part_of is None])
+        self._compare(deployed, shown, left)
+        if shown:
+            self._end(shown)
+        remains = self._remains(at_first)
+        return Played(
+            scenario=self.scenario.name,
+            outcome=shown.get("state", "none"),
+            exit_code=deployed.code,
+            seconds=calls[-1]["at"] - calls[0]["at"] if calls else 0.0,
+            calls=len(calls),
+            left=left,
+            unexpected=tuple(self.unexpected),
+            remains=remains,
+        )
+
+    @property
+    def _expected(self) -> Expected:
+        expected = self.scenario.expected_of(self.rehearsed.traits)
+        assert expected is not None, "a rehearsal refuses a scenario without an end"
+        return expected
+
+    def _compare(self, deployed: Said, shown: Mapping[str, Any], left: int) -> None:
+        expected = self._expected
+        if deployed.code is None:
+            self.unexpected.append(f"the deploy did not end within {COMMAND_SECONDS:g} s and was ended")
+        self._expect("exit code", expected.exit_code, deployed.code)
+        self._expect("state", expected.state, shown.get("state", "none"))
+        code = (shown.get("failure") or {}).get("code")
+        if code not in (expected.codes or (None,)):
+            self._expect("failure", expected.code or "none", code or "none")
+        if expected.left is not None:
+            self._expect("left", expected.left, left)
+        recorded = _recorded(shown)
+        if recorded != left:
+            self.unexpected.append(f"AWS has {left} objects of it and the record has {recorded}")
+
+    def _expect(self, what: str, expected: object, found: object) -> None:
+        if expected != found:
+            self.unexpected.append(f"{what} {found} instead of {expected}")
+
+    def _end(self, shown: Mapping[str, Any]) -> None:
+        """Run the commands that end it, and then what takes down whatever it became."""
+        if self.unexpected:
+            return
+        # What the file says follows the end that it expects of every spec.
+        then = self.scenario.then if self._expected is self.scenario.expected else ()
+        for line in then:
+            self._must_succeed(shlex.split(line.format(id=shown["id"])))
+        now = self.stage.tier1("show", shown["id"], "-o", "json").shown if then else shown
+        way = {"active": "destroy", "failed": "rollback"}.get(now.get("state", ""))
+        if way and not self.unexpected:
+            self._must_succeed([way, shown["id"], "--yes"])
+
+    def _must_succeed(self, words: Sequence[str]) -> None:
+        code = self.stage.tier1(*words).code
+        if code != 0:
+            self.unexpected.append(f"`tier1 {shlex.join(words)}` ended with {code}")
+
+    def _remains(self, at_first: set[Thing]) -> tuple[Thing, ...]:
+        """What was not there at first, once everything had time to go."""
+        end = time.monotonic() + CENSUS_SECONDS
+        while True:
+            # A region gets its default VPC when it is first used.
+            remains = tuple(one for one in self.stage.census() if not one.default and one not in at_first)
+            if not remains or time.monotonic() > end:
+                return remains
+            time.sleep(LOOK_SECONDS)
+
+
+def _where(scenario: Scenario) -> str:
+    """How the sandbox's process finds the scenario."""
+    return scenario.name if scenario.path is None else str(scenario.path.absolute())
+
+
+def _recorded(shown: Mapping[str, Any]) -> int:
+    """How many owned objects the database has that are not gone."""
+    resources = shown.get("resources") or ()
+    return len([one for one in resources if one["owned"] and one["state"] in _REMAINS and one["aws_id"]])

@@ -1,0 +1,167 @@
+"""The spec as it is rehearsed: its times on the sandbox's clock, its services at the sandbox's addresses.
+
+Owns what is changed of a spec for a rehearsal, and which traits of it make a scenario end otherwise. All
+the rest stays as the user wrote it: network, zones, types, markets, script and checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from tier1_engine.blueprints.tier1.parts import Timeouts
+from tier1_engine.blueprints.tier1.spec import load_spec
+from tier1_engine.errors import Refused
+from tier1_engine.sandbox.faults.scenario import Trait
+from tier1_engine.sandbox.world import MAX_FACTOR
+from tier1_engine.spec.document import read_document
+
+if TYPE_CHECKING:
+    from tier1_engine.blueprints.tier1.spec import Spec
+
+DEFAULT_SPEC: Final = Path(__file__).with_name("ai-stack.yaml")
+STEP_SECONDS: Final = 20
+"""Of ours: the least that a step of a rehearsal may take. A thousandth of its time-out would be less than
+what this machine needs for the calls."""
+WAIT_SECONDS: Final = 6
+"""The same for what scenarios run into: a check that never passes, a deletion that is never accepted."""
+LEAST_TRIES: Final = 5
+"""Of one call: tier1's own default, with which the scenarios reckon."""
+LOCAL_CIDR: Final = "127.0.0.1/32"
+FIRST_FREE_PORT: Final = 1024
+"""Below it only root may listen."""
+PORT_SHIFT: Final = 20_000
+"""Where the sandbox serves what listens on a port below."""
+
+
+class Rehearsed:
+    """A user's spec, checked, and what becomes of it in a rehearsal.
+
+    Args:
+        path: the spec's file; the packaged one by default.
+
+    Raises:
+        SpecError: the spec cannot be.
+        Refused: it brings something of the account's own, which the sandbox does not have.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or DEFAULT_SPEC
+        self.spec = load_spec(self.path)
+        _refuse_brought(self.path, self.spec)
+        self.traits = frozenset(_traits(self.spec))
+
+    def write(self, target: Path) -> None:
+        """Write the spec of a rehearsal, readable by this user only."""
+        import yaml
+
+        target.touch(mode=0o600)
+        target.write_text(yaml.safe_dump(self._document(), sort_keys=False), encoding="utf-8")
+
+    def _document(self) -> dict[str, Any]:
+        document = read_document(self.path).values
+        instance, health = _part(document, "instance"), _part(document, "health")
+        if instance.get("user_data"):
+            script = Path(self.path.parent, Path(instance["user_data"]).expanduser())
+            document["instance"] = {**instance, "user_data": str(script.resolve())}
+        services, ports = _served(self.spec)
+        document["health"] = {
+            **health,
+            "timeout": _shortened(self.spec.health_seconds, WAIT_SECONDS),
+            "services": services,
+        }
+        rules = [{"port": port, "cidr": LOCAL_CIDR} for port in sorted(ports - _let_in(self.spec))]
+        network = _part(document, "network")
+        document["network"] = {**network, "ingress": [*(network.get("ingress") or ()), *rules]}
+        document["timeouts"] = _timeouts(self.spec.timeouts)
+        # What a scenario is expected to end in is what follows when nobody decides otherwise.
+        tries = max(LEAST_TRIES, self.spec.policy.max_attempts)
+        policy = {"rollback": True, "on_recoverable": "stop", "max_attempts": tries}
+        document["policy"] = {**_part(document, "policy"), **policy}
+        return document
+
+
+def _part(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return document.get(name) or {}
+
+
+def _refuse_brought(path: Path, spec: Spec) -> None:
+    brought = {
+        "network.vpc_id": spec.network.vpc_id,
+        "efs.file_system_id": spec.efs.file_system_id,
+        "instance.iam_profile": spec.instance.iam_profile,
+        "instance.key_name": spec.instance.key_name,
+    }
+    named = [f"{key} {value}" for key, value in brought.items() if value is not None]
+    if named:
+        raise Refused(
+            f"{path}: a rehearsal happens in new, empty accounts, which have no {' and no '.join(named)}: "
+            "rehearse a copy of the spec in which tier1 makes them."
+        )
+
+
+def _timeouts(given: Timeouts) -> dict[str, str]:
+    least = {"network": STEP_SECONDS, "efs": STEP_SECONDS, "ec2": STEP_SECONDS, "delete": WAIT_SECONDS}
+    return {name: _shortened(getattr(given, name), seconds) for name, seconds in least.items()}
+
+
+def _shortened(seconds: float, least: int) -> str:
+    return f"{max(least, round(seconds / MAX_FACTOR))}s"
+
+
+# --- services
+
+
+def _served(spec: Spec) -> tuple[list[dict[str, str]], set[int]]:
+    """The services at the instance's public address, in plain HTTP, and their ports."""
+    services, ports = [], set()
+    for service in spec.health.services:
+        if service.url is not None:
+            parts = urlsplit(service.url.replace("{public_ip}", "host").replace("{private_ip}", "host"))
+            port = _free(parts.port or (443 if parts.scheme == "https" else 80))
+            query = f"?{parts.query}" if parts.query else ""
+            services.append({"name": service.name, "url": f"http://{{public_ip}}:{port}{parts.path}{query}"})
+        else:
+            port = _free(int(str(service.tcp).rpartition(":")[2]))
+            services.append({"name": service.name, "tcp": f"{{public_ip}}:{port}"})
+        ports.add(port)
+    return services, ports
+
+
+def _free(port: int) -> int:
+    return port if port >= FIRST_FREE_PORT else port + PORT_SHIFT
+
+
+def _let_in(spec: Spec) -> set[int]:
+    """The single ports that the spec lets in by itself."""
+    ranges = (rule.port_range for rule in spec.network.ingress if rule.protocol == "tcp")
+    return {first for first, last in ranges if first == last}
+
+
+# --- traits
+
+
+def _traits(spec: Spec) -> Iterator[Trait]:
+    console = spec.health.mount_check == "console"
+    mount, services = spec.health.mount_check != "none", bool(spec.health.services)
+    for trait, holds in {
+        Trait.UNCHECKED: not mount and not services,
+        Trait.NO_SERVICES: not services,
+        Trait.SSM_CHECK: spec.health.mount_check == "ssm",
+        Trait.NO_MOUNT_CHECK: not mount,
+        Trait.NO_CONSOLE_CHECK: not console,
+        Trait.NO_SCRIPT_CHECK: not console and not services,
+        Trait.ONE_ZONE: _in_first_zone(spec),
+        Trait.ONLY_SPOT: spec.instance.market == "spot",
+    }.items():
+        if holds:
+            yield trait
+
+
+def _in_first_zone(spec: Spec) -> bool:
+    zones = spec.network.zones
+    if isinstance(zones, tuple):
+        return all(zone == f"{spec.region}a" for zone in zones)
+    return zones == 1

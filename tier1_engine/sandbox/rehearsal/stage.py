@@ -1,0 +1,149 @@
+"""One folder of a rehearsal: a sandbox, a database, and the real commands that are run there.
+
+Owns these processes and their end. What is run, and how it should end, is `rehearsal`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tier1_engine.errors import Interrupted
+from tier1_engine.sandbox.census import Thing
+from tier1_engine.sandbox.process import remote, server
+from tier1_engine.sandbox.process.state import Options
+from tier1_engine.settings import state_directory
+
+SEED: Final = 1
+COMMAND_SECONDS: Final = 120.0
+"""Of ours: a command that has not ended by then never will."""
+END_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.02
+SETTINGS: Final = {
+    # A thousandth of the defaults would keep the machine busy with asking and nothing else. With these the
+    # grace is eight minutes of AWS's time, far above its figures for visibility (`behaviour/figures.py`).
+    "TIER1_POLL_SECONDS": "0.05",
+    "TIER1_VISIBILITY_GRACE_SECONDS": "0.5",
+    "TIER1_LEASE_SECONDS": "60",
+    "TIER1_CALL_TIMEOUT_SECONDS": "20",
+}
+_OURS: Final = ("AWS_", "TIER1_", "MOTO_")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How one command ended; the code is None when it did not end in time."""
+
+    code: int | None
+    out: str
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The deployment that it printed; empty when it printed none."""
+        try:
+            found = json.loads(self.out)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class Stage:
+    """A folder with a sandbox, a database and the commands that were run there."""
+
+    def __init__(self, folder: Path, stop: threading.Event) -> None:
+        self.folder = folder
+        self.spec = folder / "spec.yaml"
+        self.record = folder / "calls.jsonl"
+        self._stop = stop
+        self.environment = _environment(folder)
+        self._directory = state_directory(self.environment)
+        self._number = 0
+
+    def start(self, scenario: str) -> None:
+        """Start the sandbox on this day."""
+        self._directory.mkdir(parents=True, mode=0o700)
+        server.start(self._directory, options=Options(seed=SEED, scenario=scenario, record=self.record))
+
+    def tier1(self, *words: str) -> Said:
+        """Run a command to its end; what it says stands in numbered files.
+
+        Raises:
+            Interrupted: somebody asked to stop; the command is ended.
+        """
+        self._number += 1
+        base = self.folder / f"{self._number}-{words[0]}"
+        out, err = base.with_suffix(".out"), base.with_suffix(".err")
+        with out.open("wb") as said, err.open("wb") as told:
+            told.write(f"$ tier1 {shlex.join(words)}\n".encode())
+            told.flush()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tier1_engine.cli", *words],
+                env=self.environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=told,
+                start_new_session=True,  # a Ctrl-C is ours to pass on
+            )
+        code = self._wait(process)
+        return Said(code, out.read_text(encoding="utf-8"))
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
+        end = time.monotonic() + COMMAND_SECONDS
+        try:
+            while time.monotonic() < end:
+                try:
+                    return process.wait(LOOK_SECONDS)
+                except subprocess.TimeoutExpired:
+                    if self._stop.is_set():
+                        raise Interrupted("The rehearsal was interrupted.") from None
+            return None
+        finally:
+            _end(process)
+
+    def census(self) -> list[Thing]:
+        """What exists now."""
+        return remote.census(self._directory)
+
+    def traffic(self) -> list[dict[str, Any]]:
+        """Every call so far."""
+        return [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
+
+    def close(self) -> None:
+        """Stop the sandbox."""
+        server.stop(self._directory)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """The caller's, without what leads to a real AWS, another database or another pace."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return {
+        **inherited,
+        **SETTINGS,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "XDG_STATE_HOME": str(folder / "state"),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command that still runs: ask it first, since it is in the middle of something."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

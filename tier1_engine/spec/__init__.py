@@ -1,0 +1,1 @@
+"""Reads and validates a spec, whatever its blueprint."""

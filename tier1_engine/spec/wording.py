@@ -1,0 +1,146 @@
+"""Puts into words what is wrong with a spec: file, line, key, what is wrong, what is allowed.
+
+Owns the sentences. It finds no problems itself: pydantic and the rules of `spec_values` do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from tier1_engine.spec.document import Document, written
+from tier1_engine.spec.values import KeyPath, Wrong
+
+SHOWN_CHARACTERS = 60
+"""Of a wrong value; the rest is cut off."""
+LINE_CHARACTERS = 500
+"""Of one sentence; a key may be as long as the file."""
+CLOSE = 0.6
+"""How alike (`difflib`) a key must be to be taken for what was meant."""
+
+Keys = Mapping[KeyPath, Sequence[str]]
+
+_WANTED = {
+    "string_type": "must be text; put it in quotes",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "tuple_type": "must be a list",
+}
+
+
+def problems(
+    error: ValidationError, values: Any, keys: Keys, noun: str = "spec"
+) -> Iterator[tuple[KeyPath, str]]:
+    """Every problem that pydantic found, as key path and sentence (which begins with the key).
+
+    Args:
+        values: what was validated, to show the wrong values from.
+        keys: the valid keys beneath each mapping of the spec; list indexes are left out of its paths.
+        noun: what the file is.
+    """
+    for detail in error.errors(include_url=False, include_input=False):
+        path: KeyPath = tuple(detail["loc"])
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, Wrong):
+            for beneath, predicate in cause.problems:
+                yield (*path, *beneath), f"{written((*path, *beneath))} {predicate}."
+        elif detail["type"] == "extra_forbidden":
+            yield path, f"{written(path)} is not a key of a {noun}; {_nearest(path, keys)}."
+        elif detail["type"] == "missing":
+            yield path, f"{written(path)} is missing; add it."
+        else:
+            shown = _shown(values, path)
+            predicate = str(cause) if cause is not None else _wanted(detail)
+            yield path, f"{written(path)} {f'is {shown}, but ' if shown else ''}{predicate}."
+
+
+def one_line(sentence: str) -> str:
+    """The sentence as a terminal can show it: keys and values may be long, and hold line ends and escapes."""
+    if len(sentence) > LINE_CHARACTERS:
+        sentence = f"{sentence[:LINE_CHARACTERS]}..."
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in sentence
+    )
+
+
+def keys_of(model: type[BaseModel], path: KeyPath = ()) -> dict[KeyPath, list[str]]:
+    """The valid keys beneath `model` and every mapping in it."""
+    found: dict[KeyPath, list[str]] = {path: list(model.model_fields)}
+    for name, field in model.model_fields.items():
+        for inner in _models_in(field.annotation):
+            found.update(keys_of(inner, (*path, name)))
+    return found
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _nearest(path: KeyPath, keys: Keys) -> str:
+    """The valid key that was most likely meant: beside it, else of that name elsewhere."""
+    *above, name = (part for part in path if not isinstance(part, int))
+    beside = keys[tuple(above)]
+    close = difflib.get_close_matches(str(name), beside, n=1, cutoff=CLOSE)
+    if close:
+        return f"did you mean {written((*path[:-1], close[0]))}"
+    for parent, names in keys.items():
+        if name in names:
+            return f"did you mean {written((*parent, name))}"
+    nearest = difflib.get_close_matches(str(name), beside, n=1, cutoff=0.0)
+    return f"the nearest valid key is {written((*path[:-1], nearest[0]))}"
+
+
+def _wanted(detail: ErrorDetails) -> str:
+    if detail["type"] == "literal_error":
+        return f"must be one of {str(detail['ctx']['expected']).replace(' or ', ', ').replace(chr(39), '')}"
+    return _WANTED.get(detail["type"], detail["msg"])
+
+
+def _shown(values: Any, path: KeyPath) -> str:
+    """The wrong value as the user may recognise it; nothing for mappings and lists."""
+    for part in path:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    if isinstance(values, bool):
+        return str(values).lower()
+    if isinstance(values, str):
+        return f'"{values[:SHOWN_CHARACTERS]}{"..." if len(values) > SHOWN_CHARACTERS else ""}"'
+    return str(values) if isinstance(values, int | float) else ""
+
+
+MAX_PROBLEMS_SHOWN = 50
+
+
+FROM_COMMAND_LINE = 0
+"""The line of what does not stand in the file."""
+
+
+def report(document: Document, error: ValidationError | None, keys: Keys) -> str:
+    """One line for each problem, in the order of the file. What YAML found of a key silences the rest."""
+    found = {(problem.line, problem.path, problem.sentence) for problem in document.problems}
+    silent = {problem.path for problem in document.problems}
+    for path, sentence in problems(error, document.values, keys) if error else ():
+        if not any(path[:length] in silent for length in range(len(path) + 1)):
+            found.add((document.line_of(path), path, sentence))
+    ordered = sorted(found, key=lambda item: (item[0], list(map(str, item[1])), item[2]))
+    lines = [
+        one_line(
+            f"--name: {sentence}" if line == FROM_COMMAND_LINE else f"{document.source}:{line}: {sentence}"
+        )
+        for line, _, sentence in ordered[:MAX_PROBLEMS_SHOWN]
+    ]
+    if len(ordered) > MAX_PROBLEMS_SHOWN:
+        lines.append(f"{document.source}: there are {len(ordered) - MAX_PROBLEMS_SHOWN} more problems.")
+    return "\n".join(lines)

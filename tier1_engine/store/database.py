@@ -1,0 +1,211 @@
+"""Opening the database: connections with the guarantees we rely on, and the schema at our revision.
+
+SQLite runs in WAL mode with `synchronous=FULL`, foreign keys on, a busy time-out and files of mode
+0600; Postgres with durable commits and time-outs below the lease. A private SQLite file is made at
+first use and upgraded then; a shared Postgres is changed only by `tier1 db upgrade`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from tier1_engine.errors import ConfigurationError, DatabaseUnavailable
+from tier1_engine.store.sqlite_file import file_id, make_private_file, same_file, same_log, vanished
+
+BUSY_SECONDS = 5.0
+"""How long one statement waits for another writer before it is reported as busy."""
+SWITCH_SECONDS = 0.01
+"""How long a switch to WAL mode that met another one waits before it is tried again."""
+
+
+def connect(url: str, *, lease_seconds: float = 60.0) -> Engine:
+    """An engine for `url`, not yet connected.
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql://...`.
+        lease_seconds: Postgres sessions give up waiting well before a lease of this length ends.
+
+    Raises:
+        ConfigurationError: the URL is not one of ours.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    return _postgres(parsed, lease_seconds)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError):
+        backend = ""
+    if backend not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            "TIER1_DATABASE_URL is no URL of ours: write sqlite:///FILE or postgresql://USER@HOST/NAME."
+        )
+    if backend == "sqlite" and not parsed.database:
+        raise ConfigurationError("TIER1_DATABASE_URL names no file: write sqlite:///FILE.")
+    return parsed
+
+
+def _sqlite(url: URL) -> Engine:
+    path = Path(url.database or "")
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        hide_parameters=True,  # they hold user data, and an error's text goes to a trace file
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+    )
+
+    opened: set[tuple[int, int] | None] = set()
+
+    @event.listens_for(engine, "do_connect")
+    def make_private(*_: Any) -> None:
+        # The first connection may make the file, and says which it is: one that vanished later is not made
+        # anew, empty, and one that was put in its place is not this database.
+        if opened and file_id(path) not in opened:
+            raise DatabaseUnavailable(vanished(path))
+        make_private_file(path)
+        opened.add(file_id(path))
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["path"], record.info["file"] = path, file_id(path)
+        _write_ahead(connection)
+        record.info["log"] = None
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    # The driver's own transaction handling is off (isolation_level None): a transaction that writes
+    # must take the lock at once, or two of them could both read and then one fail to write.
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        try:
+            same_file(connection.info)
+        except DatabaseUnavailable:
+            connection.invalidate()
+            raise
+        reads = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        try:
+            same_log(connection.connection.driver_connection, connection.info)
+        except DatabaseUnavailable:
+            connection.invalidate()
+            raise
+
+    return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL mode, which it then keeps.
+
+    The switch needs the file for itself, and SQLite does not wait for that: of two processes that open
+    a new file at once, one is told at once that it is busy, whatever its time-out.
+    """
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
+                raise
+        time.sleep(SWITCH_SECONDS)
+
+
+def _postgres(url: URL, lease_seconds: float) -> Engine:
+    milliseconds = max(int(lease_seconds * 1000 / 3), 100)
+    options = f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}"
+    try:
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
+            pool_pre_ping=True,
+            connect_args={"options": options, "connect_timeout": 10, "application_name": "tier1"},
+        )
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "Postgres needs the driver: install it with `pip install 'tier1-engine[postgres]'`."
+        ) from error
+
+    @event.listens_for(engine, "connect")
+    def refuse_lossy(connection: Any, _: Any) -> None:
+        with connection.cursor() as cursor:
+            setting = cursor.execute("SHOW synchronous_commit").fetchone()[0]
+        connection.rollback()
+        if setting == "off":
+            connection.close()  # the pool does not know it yet
+            raise ConfigurationError(
+                "This Postgres has synchronous_commit=off and could lose what was committed: "
+                "set it to on for this database or user."
+            )
+
+    return engine
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turn a driver's errors into `DatabaseUnavailable`; broken constraints stay what they are."""
+    try:
+        yield
+    except OperationalError as error:
+        raise DatabaseUnavailable(_sentence(engine, error)) from error
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_no_database(error):
+            raise DatabaseUnavailable(_sentence(engine, error)) from error
+        raise
+
+
+def _is_no_database(error: DBAPIError) -> bool:
+    return isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(
+        error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError
+    )
+
+
+def _sentence(engine: Engine, error: DBAPIError) -> str:
+    where = describe(engine)
+    cause = str(error.orig).strip().splitlines()[0] if error.orig else "no reason given"
+    if engine.dialect.name == "sqlite":
+        code = getattr(error.orig, "sqlite_errorname", "")
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return (
+                f"{where} is locked by another process for more than {BUSY_SECONDS:g} s: "
+                f"end the one that holds it ({_openers(engine)}), then run the command again."
+            )
+        if code == "SQLITE_FULL":
+            return f"{where} has no room to grow ({cause}): make room on its disk, then run it again."
+        if code == "SQLITE_NOTADB":
+            return f"{where} is no SQLite database: name another file with TIER1_DATABASE_URL."
+        return f"{where} cannot be read or written ({cause}): mend it, then run the command again."
+    return f"{where} cannot be reached ({cause}): check TIER1_DATABASE_URL and the server, then run it again."
+
+
+def _openers(engine: Engine) -> str:
+    """The processes that have the SQLite file open, for the sentence about a lock (Linux only)."""
+    path = os.path.realpath(engine.url.database or "")
+    pids: list[str] = []
+    for pid in filter(str.isdigit, os.listdir("/proc") if Path("/proc").is_dir() else ()):
+        try:
+            files = {os.path.realpath(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+        except OSError:
+            continue
+        if path in files and int(pid) != os.getpid():
+            pids.append(pid)
+    return f"process {', '.join(pids)}" if pids else "its process could not be found"
+
+
+def describe(engine: Engine) -> str:
+    """The database in words, without its password."""
+    if engine.dialect.name == "sqlite":
+        return f"The database file {engine.url.database}"
+    return f"The database {engine.url.render_as_string(hide_password=True)}"

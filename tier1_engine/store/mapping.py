@@ -1,0 +1,151 @@
+"""How records become rows and rows become records, and how a turn's changes are written. No queries.
+
+Owns the tables as `store` and `lease` use them. A caller brings the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Table
+
+from tier1_engine.deployment.record import (
+    FIELDS,
+    Attempt,
+    AttemptAdd,
+    AttemptSet,
+    Change,
+    Console,
+    Deployment,
+    DeploymentSet,
+    Move,
+    Note,
+    Resource,
+    ResourceAdd,
+    ResourceSet,
+    Step,
+    StepAdd,
+    StepSet,
+)
+from tier1_engine.store import statements
+from tier1_engine.store.tables import (
+    AttemptRow,
+    ConsoleRow,
+    DeploymentRow,
+    EventRow,
+    ResourceRow,
+    StepRow,
+    SweepRow,
+)
+from tier1_engine.store.transactions import Transaction
+
+DEPLOYMENTS: Table = DeploymentRow.__table__  # type: ignore[assignment]  # declared as FromClause
+STEPS: Table = StepRow.__table__  # type: ignore[assignment]
+RESOURCES: Table = ResourceRow.__table__  # type: ignore[assignment]
+ATTEMPTS: Table = AttemptRow.__table__  # type: ignore[assignment]
+EVENTS: Table = EventRow.__table__  # type: ignore[assignment]
+CONSOLES: Table = ConsoleRow.__table__  # type: ignore[assignment]
+SWEEPS: Table = SweepRow.__table__  # type: ignore[assignment]
+
+Item = TypeVar("Item", Deployment, Step, Resource, Attempt)
+
+
+def values_of(item: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
+    """The columns of a record."""
+    return {name: getattr(item, name) for name in FIELDS[type(item)]}
+
+
+def item_of(kind: type[Item], row: Any) -> Item:
+    """The record of a row."""
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value := getattr(row, name), list) else value
+        for name in FIELDS[kind]
+    }
+    return kind(**values)
+
+
+def write(transaction: Transaction, deployment_id: str, changes: Sequence[Change], now: datetime) -> None:
+    """Write all changes of a turn; those of the deployment itself in one UPDATE."""
+    for change in _merged(changes):
+        _write_row(transaction, deployment_id, change, now)
+    if events := [_event_of(c, deployment_id, now) for c in changes if isinstance(c, Move | Note)]:
+        statements.add(transaction, EVENTS, events)
+    of_deployment: dict[str, Any] = {}
+    for change in changes:
+        if isinstance(change, DeploymentSet):
+            of_deployment |= change.values
+        elif isinstance(change, Move):
+            of_deployment |= {"state": change.target, "goal": change.goal}
+    statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, of_deployment)
+
+
+def _write_row(transaction: Transaction, deployment_id: str, change: Change, now: datetime) -> None:
+    """One change of a step, a resource or an attempt; the others are written together, after these."""
+    match change:
+        case StepAdd(step):
+            statements.add(transaction, STEPS, [values_of(step)])
+        case StepSet(name, values):
+            statements.change(transaction, STEPS, {"deployment_id": deployment_id, "name": name}, values)
+        case ResourceAdd(resource):
+            statements.add(transaction, RESOURCES, [values_of(resource)])
+        case ResourceSet(id, values):
+            statements.change(transaction, RESOURCES, {"deployment_id": deployment_id, "id": id}, values)
+        case AttemptAdd(attempt):
+            statements.add(transaction, ATTEMPTS, [values_of(attempt)])
+        case AttemptSet(id, values):
+            statements.change(transaction, ATTEMPTS, {"deployment_id": deployment_id, "id": id}, values)
+        case Console(resource_id, text):
+            kept = {"resource_id": resource_id, "deployment_id": deployment_id}
+            statements.add(transaction, CONSOLES, [{**kept, "captured_at": now, "text": text}])
+
+
+def _merged(changes: Sequence[Change]) -> list[Change]:
+    """The same changes in fewer statements: what changes one row twice in a row is one UPDATE.
+
+    Only neighbours among the changes of one table are merged, so that its rows meet its constraints
+    in the order in which they were changed.
+    """
+    merged: list[Change] = []
+    last: dict[Table, int] = {}
+    for change in changes:
+        table = _TABLE_OF.get(type(change))
+        if table is None:
+            merged.append(change)
+        elif table in last and (both := _both(merged[last[table]], change)) is not None:
+            merged[last[table]] = both
+        else:
+            last[table] = len(merged)
+            merged.append(change)
+    return merged
+
+
+_TABLE_OF: dict[type[Change], Table] = {
+    StepAdd: STEPS,
+    StepSet: STEPS,
+    ResourceAdd: RESOURCES,
+    ResourceSet: RESOURCES,
+    AttemptAdd: ATTEMPTS,
+    AttemptSet: ATTEMPTS,
+}
+
+
+def _both(first: Change, second: Change) -> Change | None:
+    """One change that does what both do, where both set values of one row."""
+    match first, second:
+        case StepSet(), StepSet() if first.name == second.name:
+            return StepSet(first.name, {**first.values, **second.values})
+        case ResourceSet(), ResourceSet() if first.id == second.id:
+            return ResourceSet(first.id, {**first.values, **second.values})
+        case AttemptSet(), AttemptSet() if first.id == second.id:
+            return AttemptSet(first.id, {**first.values, **second.values})
+    return None
+
+
+def _event_of(change: Move | Note, deployment_id: str, now: datetime) -> dict[str, Any]:
+    event = {"deployment_id": deployment_id, "at": now, "message": change.message}
+    if isinstance(change, Note):
+        return {**event, "trigger": None, "from_state": None, "to_state": None, "step": change.step}
+    move = {"trigger": change.trigger, "from_state": change.source, "to_state": change.target}
+    return {**event, **move, "step": None}

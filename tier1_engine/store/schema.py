@@ -1,0 +1,146 @@
+"""The schema of the database: made, upgraded and checked by migrations, and by nothing else.
+
+Owns when a schema may move: a private SQLite file at first use, behind a copy and under no living
+driver; a shared Postgres only when an operator says so.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, text
+
+from tier1_engine.errors import ConfigurationError, DrivenByAnother, SchemaError
+from tier1_engine.store.database import BUSY_SECONDS, describe, translated
+from tier1_engine.store.tables import SCHEMA_REVISION
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+UPGRADE_SECONDS = 60.0
+"""How long a process that finds another one making or upgrading the schema waits for it."""
+
+
+def revision(engine: Engine) -> str | None:
+    """The schema revision that the database is at; None for an empty one."""
+    with translated(engine), engine.connect().execution_options(reads_only=True) as connection:
+        return _revision(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    value: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return value
+
+
+def ensure_schema(engine: Engine) -> None:
+    """Bring a private SQLite file to our revision; check that a Postgres is at it.
+
+    Raises:
+        SchemaError: a newer schema, or an old one on Postgres.
+        DrivenByAnother: an older SQLite file has a live driver.
+    """
+    found = revision(engine)
+    if found == SCHEMA_REVISION:
+        return
+    if found is not None and not _is_ours(found):
+        raise SchemaError(
+            f"{describe(engine)} has schema {found}, which is newer than this tier1 knows "
+            f"({SCHEMA_REVISION}): install the newer tier1."
+        )
+    if engine.dialect.name != "sqlite":
+        state = "has no schema yet" if found is None else f"has the older schema {found}"
+        raise SchemaError(f"{describe(engine)} {state}: run `tier1 db upgrade`.")
+    upgrade(engine)
+
+
+def upgrade(engine: Engine) -> str:
+    """Bring the schema to our revision, in one transaction; answer the revision it had before.
+
+    A second process that starts at the same time waits, and then finds nothing left to do.
+    """
+    from alembic import command
+
+    found = revision(engine)
+    if found == SCHEMA_REVISION:
+        return found
+    if found is not None and not _is_ours(found):
+        ensure_schema(engine)
+    if engine.dialect.name == "sqlite" and found is not None:
+        _refuse_while_driven(engine)
+        _copy_beside(engine, found)
+    with translated(engine), engine.connect() as connection, _patient(connection), connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(7391301)"))
+        if _revision(connection) != SCHEMA_REVISION:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, SCHEMA_REVISION)
+    return found or ""
+
+
+@contextmanager
+def _patient(connection: Connection) -> Iterator[None]:
+    """Let SQLite wait as long as another process may take to make the schema."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA busy_timeout = {UPGRADE_SECONDS * 1000:.0f}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration for our migrations, from the checkout or from the wheel."""
+    from alembic.config import Config
+
+    package = Path(__file__).parent.parent
+    scripts = next(
+        (place for place in (package / "_migrations", package.parent / "migrations") if place.is_dir()), None
+    )
+    if scripts is None:
+        raise ConfigurationError("The migrations are missing from this installation: install tier1 again.")
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    return config
+
+
+def _is_ours(found: str) -> bool:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return any(script.revision == found for script in scripts.walk_revisions())
+
+
+def _refuse_while_driven(engine: Engine) -> None:
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    query = text("SELECT id FROM deployments WHERE lease_expires_at > :now")
+    with translated(engine), engine.connect().execution_options(reads_only=True) as connection:
+        driven = connection.execute(query, {"now": now}).scalars().all()
+    if driven:
+        raise DrivenByAnother(
+            f"{describe(engine)} must be upgraded, but an older tier1 drives {', '.join(driven)}: "
+            "wait for it to end."
+        )
+
+
+def _copy_beside(engine: Engine, found: str) -> Path:
+    path = Path(engine.url.database or "")
+    copy = path.with_name(f"{path.name}.{found}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    os.close(os.open(copy, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+    with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+    source.close()
+    target.close()
+    return copy

@@ -1,0 +1,247 @@
+"""The queries of sweeps: what there is to judge, what protects it, and the sweeps' own rows.
+
+Everything that a sweep must know of all deployments is read in a few queries, however many there
+are. Owns no decision: `sweep_rules` judges, and `sweep` acts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from tier1_engine.deployment.overview import Known
+from tier1_engine.deployment.record import Deployment, Resource
+from tier1_engine.deployment.states import Action, Goal, Mode, Outcome, ResourceState
+from tier1_engine.errors import NoSuchDeployment
+from tier1_engine.store import database, statements
+from tier1_engine.store.mapping import ATTEMPTS, DEPLOYMENTS, EVENTS, RESOURCES, STEPS, SWEEPS, item_of
+from tier1_engine.store.store import Store, remains
+from tier1_engine.store.transactions import Transaction
+
+REVIEWED = "reviewed"
+"""Of a sweep's plan as its row has it: the digest of the file that an operator applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One sweep, as its row has it.
+
+    Attributes:
+        plan: what it meant to do, as `sweep_plan` writes it.
+        results: what came of each item.
+        exit_code: None while it runs, and for ever when it was cut.
+    """
+
+    id: str
+    begun_at: datetime
+    host: str
+    pid: int
+    plan: Mapping[str, Any]
+    results: Sequence[Mapping[str, Any]] = ()
+    marked: int = 0
+    deleted: int = 0
+    skipped: int = 0
+    remained: int = 0
+    reported: int = 0
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+
+
+Driver = Callable[[Mapping[str, Any] | None, datetime | None], str | None]
+"""Who drives, in words, of a holder and the end of its lease as a row has them."""
+
+
+def all_known(store: Store, driver: Driver, only: str | None = None) -> list[Known]:
+    """Every deployment (or only one) with all that the rules ask about it."""
+    last = (
+        select(EVENTS.c.deployment_id, func.max(EVENTS.c.id).label("id"))
+        .group_by(EVENTS.c.deployment_id)
+        .subquery()
+    )
+    deployments = (
+        select(DEPLOYMENTS, EVENTS.c.id.label("last_event"), EVENTS.c.at.label("last_event_at"))
+        .join(last, last.c.deployment_id == DEPLOYMENTS.c.id)
+        .join(EVENTS, EVENTS.c.id == last.c.id)
+    )
+    rows = select(RESOURCES, STEPS.c.position, remains().label("remains"), _open().label("open")).join(
+        STEPS, (STEPS.c.deployment_id == RESOURCES.c.deployment_id) & (STEPS.c.name == RESOURCES.c.step)
+    )
+    living = rows.where(RESOURCES.c.state != ResourceState.DELETED)
+    made = (
+        select(STEPS.c.deployment_id, STEPS.c.kind, func.max(STEPS.c.position).label("position"))
+        .where(STEPS.c.mode == Mode.CREATE)
+        .group_by(STEPS.c.deployment_id, STEPS.c.kind)
+    )
+    if only is not None:
+        deployments = deployments.where(DEPLOYMENTS.c.id == only)
+        living = living.where(RESOURCES.c.deployment_id == only)
+        made = made.where(STEPS.c.deployment_id == only)
+    with database.translated(store.engine), store.reading() as connection:
+        found = connection.execute(deployments).all()
+        resources = connection.execute(living.order_by(STEPS.c.position.desc(), RESOURCES.c.name)).all()
+        positions: dict[str, dict[str, int]] = defaultdict(dict)
+        for row in connection.execute(made):
+            positions[row.deployment_id][row.kind] = row.position
+    of: dict[str, list[Any]] = defaultdict(list)
+    for row in resources:
+        of[row.deployment_id].append(row)
+    return [
+        Known(
+            deployment=item_of(Deployment, row),
+            last_event=row.last_event,
+            last_event_at=row.last_event_at,
+            driver=driver(row.holder, row.lease_expires_at),
+            remaining=tuple(item_of(Resource, r) for r in of[row.id] if r.remains),
+            holds={(r.kind, r.aws_id): r.request for r in of[row.id] if r.aws_id},
+            expects=frozenset((r.kind, r.tagged_as) for r in of[row.id] if not r.aws_id and r.open),
+            positions=positions[row.id],
+            retains=any(r.state is ResourceState.RETAINED for r in of[row.id]),
+        )
+        for row in found
+    ]
+
+
+def _open() -> Any:
+    """A create of it has no known end: AWS may have acted, or may yet."""
+    return (
+        select(ATTEMPTS.c.id)
+        .where(
+            ATTEMPTS.c.deployment_id == RESOURCES.c.deployment_id,
+            ATTEMPTS.c.resource_id == RESOURCES.c.id,
+            ATTEMPTS.c.action == Action.CREATE,
+            ATTEMPTS.c.outcome.is_(None) | (ATTEMPTS.c.outcome == Outcome.UNKNOWN),
+        )
+        .exists()
+    )
+
+
+def database_time(store: Store, host: datetime) -> datetime:
+    """The earlier of the host's and the database's clock: what is judged by age is never judged too old."""
+    if store.engine.dialect.name != "postgresql":
+        return host
+    with database.translated(store.engine), store.reading() as connection:
+        now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return min(host, now)
+
+
+# --- a sweep's claim
+
+
+def claim(
+    store: Store,
+    deployment_id: str,
+    sweep_id: str,
+    goal: Goal | None,
+    allowed: Callable[[Deployment, int], None],
+    now: datetime,
+) -> None:
+    """Write that a sweep takes a deployment down, in one transaction guarded by its row.
+
+    Called by whoever holds the lease, so that nobody drives it meanwhile; what other commands may
+    write (goal, protection, expiry) is looked at again here.
+
+    Args:
+        goal: None: as it stands.
+        allowed: of the deployment as locked and the id of its last event; raises what forbids it.
+    """
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        row = statements.first(transaction, _LOCK_WHOLE, {"of": deployment_id})
+        deployment = item_of(Deployment, row)
+        allowed(deployment, statements.first(transaction, _LAST_EVENT, {"of": deployment_id}).id)
+        values = {"goal": goal or deployment.goal, "swept_by": sweep_id, "updated_at": now}
+        statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, values)
+        event = _asked_for(deployment_id, sweep_id, goal or deployment.goal, now)
+        statements.add(transaction, EVENTS, [event])
+
+
+def take(store: Store, deployment_id: str, sweep_id: str, what: str, now: datetime) -> None:
+    """Write that a sweep takes something of a deployment in hand, whose goal stays as it is."""
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        statements.add(transaction, EVENTS, [_asked_for(deployment_id, sweep_id, what, now)])
+
+
+def taken_since(store: Store, deployment_id: str, last_event: int, sweeps: Collection[str]) -> bool:
+    """Whether the first that happened to a deployment after an event is that one of these sweeps took it."""
+    query = (
+        select(EVENTS.c.sweep_id)
+        .where(EVENTS.c.deployment_id == deployment_id, EVENTS.c.id > last_event)
+        .order_by(EVENTS.c.id)
+        .limit(1)
+    )
+    with database.translated(store.engine), store.reading() as connection:
+        return connection.execute(query).scalar() in sweeps
+
+
+def _asked_for(deployment_id: str, sweep_id: str, what: str, now: datetime) -> dict[str, Any]:
+    message = f"asked for by sweep {sweep_id}: {what}"
+    return {"deployment_id": deployment_id, "at": now, "message": message, "sweep_id": sweep_id}
+
+
+_LOCK_WHOLE = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("of")).with_for_update()
+_LAST_EVENT = select(func.max(EVENTS.c.id).label("id")).where(EVENTS.c.deployment_id == bindparam("of"))
+
+
+# --- protection
+
+
+def protect(
+    store: Store,
+    deployment_id: str,
+    change: Callable[[Deployment], tuple[Mapping[str, Any], str]],
+    now: datetime,
+) -> Deployment:
+    """Set what protects a deployment, in one transaction guarded by its row.
+
+    Args:
+        change: of the deployment as locked, the columns to set and the line for the time line;
+            raises `Refused` where it cannot be.
+
+    Raises:
+        NoSuchDeployment: there is none of this id.
+    """
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        row = statements.first(transaction, _LOCK_WHOLE, {"of": deployment_id})
+        if row is None:
+            raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
+        deployment = item_of(Deployment, row)
+        values, message = change(deployment)
+        statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, values)
+        event = {"deployment_id": deployment_id, "at": now, "message": message}
+        statements.add(transaction, EVENTS, [event])
+    return replace(deployment, **values)
+
+
+# --- the sweeps' own rows
+
+
+def begin(store: Store, sweep: Sweep) -> None:
+    """Put a sweep on record, before it deletes anything."""
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        values = {field.name: getattr(sweep, field.name) for field in fields(sweep)}
+        statements.add(transaction, SWEEPS, [{**values, "results": list(sweep.results)}])
+
+
+def update(store: Store, sweep_id: str, values: Mapping[str, Any]) -> None:
+    """Set what has come of a sweep so far."""
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        statements.change(transaction, SWEEPS, {"id": sweep_id}, values)
+
+
+def applied(store: Store, digest: str, since: datetime) -> frozenset[str]:
+    """The sweeps that were begun with a reviewed plan, by its digest."""
+    query = select(SWEEPS.c.id, SWEEPS.c.plan).where(SWEEPS.c.begun_at >= since)
+    with database.translated(store.engine), store.reading() as connection:
+        return frozenset(row.id for row in connection.execute(query) if row.plan.get(REVIEWED) == digest)
+
+
+def history(store: Store, limit: int) -> list[Sweep]:
+    """The sweeps on record, newest first."""
+    query = select(SWEEPS).order_by(SWEEPS.c.begun_at.desc(), SWEEPS.c.id.desc()).limit(limit)
+    with database.translated(store.engine), store.reading() as connection:
+        rows = connection.execute(query).all()
+    return [Sweep(**row._asdict()) for row in rows]

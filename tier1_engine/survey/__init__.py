@@ -1,0 +1,1 @@
+"""Looks at AWS for several who ask."""

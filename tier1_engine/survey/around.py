@@ -1,0 +1,131 @@
+"""Everything in AWS that claims, by its tags, to belong to some deployment, wherever one was deployed.
+
+Owns which accounts and regions are searched, and what is told apart there: what a row holds, and what
+none does. It only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tier1_engine.contract.kind import (
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    TAG_NAME,
+    TAG_RESOURCE,
+    Kind,
+    Sight,
+    Target,
+)
+from tier1_engine.deployment.overview import Known
+from tier1_engine.deployment.place import Place
+from tier1_engine.survey.looks import Gap, Looks, gap_of, identify, in_turn, listed
+from tier1_engine.survey.remembered import Remembered
+
+ANY = "*"
+CLAIMS = {TAG_DEPLOYMENT: ANY}
+"""What everything of any deployment of any database carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One object that AWS shows, and that claims by its tags to be of some deployment.
+
+    Attributes:
+        proved: its kind takes what is shown for proof that the deployment it names made it.
+    """
+
+    kind: str
+    place: Place
+    sight: Sight
+    proved: bool
+
+
+def places(known: Iterable[Known], regions: Sequence[str], here: Place | None) -> list[Place]:
+    """Every place that a deployment used, and `regions` of each account that one used.
+
+    Args:
+        here: where the environment points; looked at only for `regions`, when there is no deployment.
+    """
+    used: dict[tuple[str, str, str], Place] = {}
+    for one in sorted(known, key=lambda one: one.deployment.created_at, reverse=True):
+        place = one.place
+        used.setdefault((place.endpoint, place.account_id, place.region), place)
+    accounts = {(p.endpoint, p.account_id): p for p in used.values()}
+    if not accounts and here is not None:
+        accounts = {(here.endpoint, here.account_id): here}
+    for (endpoint, account_id), place in accounts.items():
+        for region in regions:
+            used.setdefault((endpoint, account_id, region), replace(place, region=region))
+    return list(used.values())
+
+
+def look_around(
+    where: Sequence[Place], known: Sequence[Known], looks: Looks, database_id: str
+) -> tuple[list[Seen], list[Gap]]:
+    """Everything in these places that claims a deployment and is in no row, and what could not be seen."""
+    by_id = {one.deployment.id: one for one in known}
+    gaps: list[Gap] = []
+    open_places: list[Place] = []
+    for place, gap in zip(where, in_turn(lambda p: identify(looks, p), where, looks), strict=True):
+        if gap is None:
+            open_places.append(place)
+        else:
+            gaps.append(gap)
+    jobs = [(place, kind) for place in open_places for kind in looks.parts(place).registry.kinds.values()]
+    held = _held(known)
+    remembered = {place: Remembered() for place in open_places}
+
+    def one_look(job: tuple[Place, Kind]) -> tuple[list[Seen], Gap | None]:
+        place, kind = job
+        at = (place.endpoint, place.account_id, kind.name)
+        answer = listed(looks, place, kind, CLAIMS, held.get(at, {}), remembered[place])
+        if answer.error is not None:
+            return [], gap_of(place, kind.title, answer.error)
+        return [_seen(kind, place, sight, by_id, database_id) for _, sight in answer.census], None
+
+    seen: list[Seen] = []
+    for found, gap in in_turn(one_look, jobs, looks):
+        seen += found
+        if gap is not None:
+            gaps.append(gap)
+    return seen, gaps
+
+
+def seen_of(
+    looks: Looks, one: Known, kind: Kind, tags: Mapping[str, str], database_id: str
+) -> list[Seen] | Gap:
+    """What of a kind carries `tags` where a deployment lives, read anew."""
+    answer = listed(looks, one.place, kind, tags)
+    if answer.error is not None:
+        return gap_of(one.place, kind.title, answer.error)
+    by_id = {one.deployment.id: one}
+    return [_seen(kind, one.place, sight, by_id, database_id) for _, sight in answer.census]
+
+
+def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mapping[str, Any]]]:
+    """AWS ids that are in rows, with their requests, by endpoint, account and kind."""
+    held: dict[tuple[str, str, str], dict[str, Mapping[str, Any]]] = {}
+    for one in known:
+        for (kind, aws_id), request in one.holds.items():
+            held.setdefault((one.place.endpoint, one.place.account_id, kind), {})[aws_id] = request
+    return held
+
+
+def _seen(kind: Kind, place: Place, sight: Sight, by_id: Mapping[str, Known], database_id: str) -> Seen:
+    one = by_id.get(sight.tags.get(TAG_DEPLOYMENT, ""))
+    return Seen(kind.name, place, sight, one is not None and _proves(kind, one, sight, database_id))
+
+
+def _proves(kind: Kind, one: Known, sight: Sight, database_id: str) -> bool:
+    """Whether the kind takes what is shown for this deployment's, whatever resource it was made for."""
+    tag = sight.tags.get(TAG_RESOURCE, "")
+    tags = {
+        TAG_DATABASE: database_id,
+        TAG_DEPLOYMENT: one.deployment.id,
+        TAG_RESOURCE: tag,
+        TAG_NAME: one.deployment.name,
+    }
+    return kind.owns(Target(one.deployment.id, tag, "", tags, {}, key="", aws_id=sight.aws_id), sight)

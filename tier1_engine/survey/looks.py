@@ -1,0 +1,146 @@
+"""One check of AWS for a survey: patient with throttles, and honest about what could not be checked.
+
+Owns how a check that fails is told apart from one that finds nothing: what could not be checked is a
+gap, and nothing follows from it. It only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from tier1_engine.contract.cloud import AlwaysPermitted
+from tier1_engine.contract.kind import Kind
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.states import Action
+from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.protocol.assignment import Answer, Assignment
+from tier1_engine.engine.protocol.perform import perform
+from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
+from tier1_engine.errors import CallError
+from tier1_engine.failures.calls import Verdict, judge
+from tier1_engine.failures.codes import UNREACHABLE_CODES
+from tier1_engine.survey.remembered import OneLook, Remembered
+
+TRIES = 8
+"""Of a look that AWS throttled or cut; a look may be several calls, each of which can be throttled."""
+WRONG_ACCOUNT = "WrongAccount"
+
+NONE_KNOWN: Mapping[str, Mapping[str, Any]] = {}
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How AWS is looked at.
+
+    Attributes:
+        parts: the engine's parts for a place.
+        sleep: waits some seconds before another try.
+        side_by_side: how many looks at once; 1: in the calling thread.
+    """
+
+    parts: Callable[[Place], Parts]
+    sleep: Callable[[float], None]
+    side_by_side: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What could not be looked at, so that nothing is known of it.
+
+    Attributes:
+        kind: None: nothing of the place could be looked at.
+        blocked: credentials, account or endpoint do not let us act there.
+    """
+
+    place: Place
+    kind: str | None
+    code: str
+    message: str
+    blocked: bool = False
+
+
+def identify(looks: Looks, place: Place) -> Gap | None:
+    """Why AWS does not let us act in a place; None when it does, and says that the account is the one."""
+    answer = _tried(looks, place, Assignment(Task(Do.IDENTIFY, IDENTITY), Action.DESCRIBE))
+    if answer.error is not None:
+        return replace(gap_of(place, None, answer.error), blocked=True)
+    if answer.account_id != place.account_id:
+        message = f"these credentials are of account {answer.account_id}, not of {place.account_id}"
+        return Gap(place, None, WRONG_ACCOUNT, message, blocked=True)
+    return None
+
+
+def listed(
+    looks: Looks,
+    place: Place,
+    kind: Kind,
+    tags: Mapping[str, str],
+    known: Mapping[str, Mapping[str, Any]] = NONE_KNOWN,
+    remembered: Remembered | None = None,
+) -> Answer:
+    """What of a kind carries `tags` in a place, without those whose AWS id is known."""
+    task = Task(Do.CENSUS, CENSUS)
+    census = Assignment(task, Action.CENSUS, kinds=(kind,), wanted_tags=tags, known=known)
+    return _tried(looks, place, census, remembered)
+
+
+def _tried(
+    looks: Looks, place: Place, assignment: Assignment, remembered: Remembered | None = None
+) -> Answer:
+    """The answer of a look; one that AWS throttled or cut is tried again."""
+    parts = looks.parts(place)
+    for attempt in range(1, TRIES + 1):
+        cloud = parts.cloud(AlwaysPermitted())
+        answer = perform(assignment, cloud if remembered is None else OneLook(cloud, remembered))
+        if answer.error is None or attempt == TRIES or not _worth_another_try(answer.error):
+            return answer
+        _rest(looks, parts, attempt)
+    raise AssertionError("the last try answers")
+
+
+def patiently(looks: Looks, parts: Parts, look: Callable[[], Done]) -> Done:
+    """What a look answers; one that AWS throttled or cut is tried again.
+
+    Raises:
+        CallError: the last try failed, or no other would help.
+    """
+    for attempt in range(1, TRIES):
+        try:
+            return look()
+        except CallError as error:
+            if not _worth_another_try(error):
+                raise
+        _rest(looks, parts, attempt)
+    return look()
+
+
+def _rest(looks: Looks, parts: Parts, attempt: int) -> None:
+    settings = parts.settings
+    looks.sleep(min(settings.poll_seconds * 2.0**attempt, settings.poll_limit_seconds))
+
+
+def _worth_another_try(error: CallError) -> bool:
+    if error.code in UNREACHABLE_CODES:
+        return False
+    return judge(error, Action.CENSUS, None, young=False) is Verdict.TRANSIENT
+
+
+def gap_of(place: Place, kind: str | None, error: CallError) -> Gap:
+    """What a failed call left unseen."""
+    blocked = judge(error, Action.CENSUS, None, young=False) is Verdict.BLOCKED
+    return Gap(place, kind, error.code, f"{error.operation}: {error.message}", blocked=blocked)
+
+
+def in_turn(work: Callable[[Job], Done], jobs: Sequence[Job], looks: Looks) -> Iterator[Done]:
+    """What each job answers, in the order of the jobs; side by side where that is allowed."""
+    if looks.side_by_side == 1 or len(jobs) < 2:
+        yield from map(work, jobs)
+        return
+    with ThreadPoolExecutor(looks.side_by_side, thread_name_prefix="tier1-sweep") as threads:
+        yield from threads.map(work, jobs)

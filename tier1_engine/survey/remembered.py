@@ -1,0 +1,67 @@
+"""Lists that one survey has read already, shared among the kinds that need the same one.
+
+Owns their life: the length of one survey of one place. It only reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.errors import Tier1Error
+
+
+@dataclass(slots=True)
+class Remembered:
+    """The lists that one look around a place has read: kinds that need the same one share it."""
+
+    lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    locks: dict[str, Lock] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def read(self, key: str, read: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """The list of this key, read once; one that failed is read again by who asks next."""
+        with self.lock:
+            own = self.locks.setdefault(key, Lock())
+        with own:
+            if key not in self.lists:
+                self.lists[key] = read()
+            return self.lists[key]
+
+
+@dataclass(frozen=True, slots=True)
+class OneLook:
+    """A cloud for the length of one look around: it reads, and no list twice."""
+
+    cloud: Cloud
+    remembered: Remembered
+
+    @property
+    def region(self) -> str:
+        return self.cloud.region
+
+    @property
+    def account_id(self) -> str:
+        return self.cloud.account_id
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """As the cloud reads."""
+        return self.cloud.read(service, operation, **parameters)
+
+    def pages(
+        self, service: str, operation: str, result_key: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """As the cloud lists; the same list is read once."""
+        key = json.dumps([service, operation, result_key, parameters], sort_keys=True, default=str)
+        pages = self.cloud.pages
+        yield from self.remembered.read(
+            key, lambda: list(pages(service, operation, result_key, **parameters))
+        )
+
+    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Never: a look changes nothing."""
+        raise Tier1Error("A look around must not change anything.")

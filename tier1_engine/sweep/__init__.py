@@ -1,0 +1,1 @@
+"""Finds and cleans up what was left behind."""

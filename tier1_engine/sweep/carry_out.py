@@ -1,0 +1,338 @@
+"""One deployment of a sweep's plan: looked at again under its lease, then swept by the engine itself.
+
+    take down   the goal is written, and the engine rolls back, destroys or goes on
+    clear       what turned up is put on record as strays, and the engine deletes only those
+    foreign     what an operator reviewed is put on record as a deployment that has ended, then cleared
+
+Nothing here deletes: every deletion is the engine's, with its intent on disk before the call, its proof
+by tags read anew, and its read-back. Whatever differs from what was marked is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from tier1_engine.contract.cloud import AlwaysPermitted
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Sight
+from tier1_engine.contract.target import target_of
+from tier1_engine.deployment.overview import Known
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.record import Change, Deployment, Record, Resource, ResourceAdd, ResourceSet
+from tier1_engine.deployment.states import ENDED, Goal, ResourceState
+from tier1_engine.engine import engine
+from tier1_engine.engine.decide import openings
+from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.deletions import clear, loose
+from tier1_engine.engine.equipment import Parts, Stop
+from tier1_engine.engine.pace import Pacer
+from tier1_engine.engine.protocol import duplicates
+from tier1_engine.engine.protocol.assignment import others_inside, ours
+from tier1_engine.errors import CallError, DrivenByAnother, LeaseLost, Tier1Error
+from tier1_engine.store import sweeps
+from tier1_engine.survey.around import seen_of
+from tier1_engine.survey.looks import Gap, Looks, identify, listed, patiently
+from tier1_engine.sweep.foreign import stand_in, stand_in_row, stand_in_step
+from tier1_engine.sweep.outcome import Outcome, Result, Unit, deletions, results_of
+from tier1_engine.sweep.rules import NOT_THERE, TAKING_DOWN, Act, Item, spared, unproved
+
+GOALS: Mapping[Act, Goal] = {Act.ROLL_BACK: Goal.ROLLED_BACK, Act.DESTROY: Goal.DESTROYED}
+
+
+class Spared(Tier1Error):
+    """What was marked is not so any more: it is left alone."""
+
+
+class InTheWay(Tier1Error):
+    """It was to go, and something keeps it: it is left alone and told of."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """Sweeps units, each under the lease of its deployment. Safe to use from several threads.
+
+    Attributes:
+        earlier: sweeps that were begun with this very plan, and may have been killed.
+        blocked: places where AWS stopped letting us act during this sweep, and why.
+    """
+
+    sweep_id: str
+    looks: Looks
+    database_id: str
+    stop: Stop
+    earlier: frozenset[str] = frozenset()
+    blocked: dict[Place, str] = field(default_factory=dict)
+
+    def sweep(self, unit: Unit) -> list[Result]:
+        """Sweep one unit; what goes wrong with it is its result, and stops no other.
+
+        Raises:
+            DatabaseUnavailable: nothing can be recorded, so nothing more is done.
+        """
+        if (why := self._hindrance(unit.place)) is not None:
+            return unit.all(Outcome.REMAINED, why)
+        try:
+            work = {Act.CLEAR: self._clear, Act.FOREIGN: self._foreign}
+            return work.get(unit.act, self._drive)(unit)
+        except Spared as error:
+            return unit.all(Outcome.SKIPPED, str(error))
+        except InTheWay as error:
+            return unit.all(Outcome.REMAINED, str(error))
+        except LeaseLost as error:
+            return unit.all(Outcome.REMAINED, str(error))
+        except DrivenByAnother as error:
+            return unit.all(Outcome.SKIPPED, str(error))
+
+    def _hindrance(self, place: Place) -> str | None:
+        """Why nothing can be done in a place now; None when something can."""
+        if self.stop.asked:
+            return "a signal asked to stop: sweep again"
+        if place not in self.blocked and (gap := identify(self.looks, place)) is not None:
+            self.blocked[place] = _said(gap)
+        return self.blocked.get(place)
+
+    def _parts(self, unit: Unit) -> Parts:
+        named = frozenset((item.kind, item.aws_id) for item in unit.items if item.aws_id)
+        limited = unit.act in TAKING_DOWN and not unit.whole
+        return replace(
+            self.looks.parts(unit.place),
+            looks_inside=unit.act is not Act.RESUME,
+            may_delete=named if limited or unit.act in (Act.CLEAR, Act.FOREIGN) else None,
+            stop=self.stop.below(),
+        )
+
+    # --- take down, finish, resume
+
+    def _drive(self, unit: Unit) -> list[Result]:
+        parts = self._parts(unit)
+        store, clock = parts.store, parts.clock
+
+        begun = self._begun(parts, unit)
+        found: dict[tuple[str, str], Sight] = {}
+
+        def allowed(deployment: Deployment, last_event: int) -> None:
+            self._still_as_marked(unit, deployment, last_event, begun=begun)
+
+        def first() -> None:
+            known = self._known(parts, unit)
+            allowed(known.deployment, known.last_event)
+            if unit.act is Act.RESUME:
+                return
+            record = store.load(unit.deployment_id)
+            _same_ids(unit, record, begun=begun)
+            self._nothing_strange(parts, record, [r for r in record.resources.values() if not r.settled])
+            for kind in _beside(unit, record):
+                with suppress(InTheWay):  # what cannot be looked at remains, and the rest goes
+                    found.update(self._look_again(parts, known, kind))
+            sweeps.claim(store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now())
+
+        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+            # A stray may stand in what is to go: it goes first, and not when a census comes to it.
+            changes = [*openings.go_on(record, pacer)]
+            return changes + _turned_up(unit, found, record.apply(changes), parts)
+
+        before = _gone(store.load(unit.deployment_id))
+        ended = engine.drive(parts, unit.deployment_id, opening, first=first)
+        return self._ended(unit, parts, ended, before)
+
+    def _known(self, parts: Parts, unit: Unit) -> Known:
+        """The deployment as it stands under our lease: nobody else drives it."""
+        found = sweeps.all_known(parts.store, lambda holder, end: None, only=unit.deployment_id)
+        if not found:
+            raise Spared("the database does not know its deployment any more")
+        return found[0]
+
+    def _begun(self, parts: Parts, unit: Unit) -> bool:
+        """Whether this sweep, or an earlier one by this very plan, began with it; nobody else came between.
+
+        It goes on from there: what the plan does not name is not deleted now either.
+        """
+        last_event = unit.items[0].last_event
+        if last_event is None:
+            return False
+        ours = self.earlier | {self.sweep_id}
+        return sweeps.taken_since(parts.store, unit.deployment_id, last_event, ours)
+
+    def _still_as_marked(
+        self, unit: Unit, deployment: Deployment, last_event: int, *, begun: bool = False
+    ) -> None:
+        """Raises Spared when the deployment is not what was marked, or what an earlier sweep made of it."""
+        first = unit.items[0]
+        wanted = GOALS.get(unit.act, first.goal)
+        on_its_way = begun and unit.act in TAKING_DOWN and deployment.state not in ENDED
+        if (deployment.state, deployment.goal) != (first.state, first.goal) and not (
+            on_its_way and deployment.goal is wanted
+        ):
+            raise Spared(f"it is {deployment.state} now, with the goal {deployment.goal}")
+        if last_event != first.last_event and not begun:
+            raise Spared("something has happened to it since it was marked: see `tier1 log`")
+        known = Known(deployment, last_event, deployment.updated_at)
+        if (why := spared(known, self.looks.parts(unit.place).clock.now())) is not None:
+            raise Spared(why)
+
+    def _nothing_strange(self, parts: Parts, record: Record, resources: Sequence[Resource]) -> None:
+        """Raises InTheWay when something that is not the deployment's stands inside of what would go."""
+        cloud, known = parts.cloud(AlwaysPermitted()), ours(record)
+        for resource in resources:
+            kind = parts.registry.kinds.get(resource.kind)
+            if kind is None or resource.aws_id is None:
+                continue
+            target = target_of(resource, record.deployment, self.database_id)
+            try:
+                look = partial(kind.others_inside, cloud, target, known)
+                others = patiently(self.looks, parts, look)
+            except CallError as error:
+                raise InTheWay(f"it could not be seen what stands in {resource.aws_id}: {error}") from error
+            if others:
+                raise InTheWay(others_inside(resource.aws_id, others).message)
+
+    def _ended(
+        self, unit: Unit, parts: Parts, ended: engine.Ended, before: frozenset[str] = frozenset()
+    ) -> list[Result]:
+        """What came of each item, by the rows; and what was found on the way and went with them."""
+        if ended.why is Why.BLOCKED:
+            self.blocked[unit.place] = "AWS does not let us act any more: sign in, and sweep again"
+        record = parts.store.load(ended.record.deployment.id)
+        last_words = parts.store.events(record.deployment.id)[-1].message
+        by_us = deletions(parts.store.attempts(record.deployment.id))
+        return results_of(unit, record, ended.why, before, by_us, last_words)
+
+    # --- orphans and strays
+
+    def _clear(self, unit: Unit) -> list[Result]:
+        parts = self._parts(unit)
+        found: dict[tuple[str, str], Sight] = {}
+        begun = self._begun(parts, unit)
+
+        def first() -> None:
+            known = self._known(parts, unit)
+            self._still_as_marked(unit, known.deployment, known.last_event, begun=begun)
+            what = f"{len(unit.items)} orphans or strays"
+            sweeps.take(parts.store, unit.deployment_id, self.sweep_id, what, parts.clock.now())
+            record = parts.store.load(unit.deployment_id)
+            held = {(r.kind, r.aws_id): r for r in record.resources.values() if not r.settled}
+            for kind in _beside(unit, record):
+                found.update(self._look_again(parts, known, kind))
+            named = {(item.kind, item.aws_id) for item in unit.items}
+            self._nothing_strange(parts, record, [row for pair, row in held.items() if pair in named])
+
+        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+            changes = _afresh(record)
+            return changes + _turned_up(unit, found, record.apply(changes), parts)
+
+        before = _gone(parts.store.load(unit.deployment_id))
+        ended = engine.drive(parts, unit.deployment_id, opening, first=first, decide=clear)
+        return self._ended(unit, parts, ended, before)
+
+    def _look_again(self, parts: Parts, known: Known, kind_name: str) -> dict[tuple[str, str], Sight]:
+        """What of a kind is the deployment's by tags read anew, and in no row of it."""
+        kind = parts.registry.kinds.get(kind_name)
+        if kind is None:
+            raise InTheWay(f"the kind {kind_name} is not installed on this host")
+        tags = {TAG_DATABASE: self.database_id, TAG_DEPLOYMENT: known.deployment.id}
+        seen = seen_of(self.looks, known, kind, tags, self.database_id)
+        if isinstance(seen, Gap):
+            raise InTheWay(_said(seen))
+        return {
+            (kind_name, one.sight.aws_id): one.sight
+            for one in seen
+            if one.sight.presence not in NOT_THERE
+            and (kind_name, one.sight.aws_id) not in known.holds
+            and unproved(known, one) is None
+        }
+
+    # --- what another database made
+
+    def _foreign(self, unit: Unit) -> list[Result]:
+        """Delete reviewed things of another database, by rows of a deployment that ended before it began."""
+        parts = self._parts(unit)
+        there, gone = self._still_reviewed(parts, unit)
+        if not there:
+            return [Result(item, Outcome.SKIPPED, why) for item, why in gone]
+        deployment = stand_in(unit.items, parts.clock.now())
+        steps = [stand_in_step(deployment, number, item) for number, (item, _) in enumerate(there)]
+        message = f"sweep {self.sweep_id}: {len(there)} foreign things that an operator reviewed"
+        parts.store.create(deployment, steps, message)
+
+        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+            return [
+                ResourceAdd(stand_in_row(deployment, step, item, sight, parts.new_id(), parts.clock.now()))
+                for step, (item, sight) in zip(steps, there, strict=True)
+            ]
+
+        ended = engine.drive(parts, deployment.id, opening, decide=clear)
+        tried = replace(unit, items=tuple(item for item, _ in there))
+        skipped = [Result(item, Outcome.SKIPPED, why) for item, why in gone]
+        return skipped + self._ended(tried, parts, ended)
+
+    def _still_reviewed(
+        self, parts: Parts, unit: Unit
+    ) -> tuple[list[tuple[Item, Sight]], list[tuple[Item, str]]]:
+        """The items whose tags, read anew, are those that were reviewed; and the others, with why."""
+        there: list[tuple[Item, Sight]] = []
+        gone: list[tuple[Item, str]] = []
+        claim = {TAG_DEPLOYMENT: unit.items[0].owner.deployment}
+        shown: dict[str, Mapping[str, Sight]] = {}
+        for item in unit.items:
+            kind = parts.registry.kinds.get(item.kind)
+            if kind is None:
+                raise InTheWay(f"the kind {item.kind} is not installed on this host")
+            if item.kind not in shown:
+                answer = listed(self.looks, unit.place, kind, claim)
+                if answer.error is not None:
+                    raise InTheWay(str(answer.error))
+                shown[item.kind] = {sight.aws_id: sight for _, sight in answer.census}
+            sight = shown[item.kind].get(item.aws_id or "")
+            if sight is None or sight.presence in NOT_THERE:
+                gone.append((item, "it is not there any more"))
+            elif dict(sight.tags) != dict(item.tags or {}):
+                gone.append((item, "its tags are not those that were reviewed"))
+            else:
+                there.append((item, sight))
+        return there, gone
+
+
+def _beside(unit: Unit, record: Record) -> set[str]:
+    """The kinds of items that no row stands for, or one that says that it is gone."""
+    held = {(row.kind, row.aws_id) for row in record.resources.values() if not row.settled}
+    return {item.kind for item in unit.items if item.aws_id and (item.kind, item.aws_id) not in held}
+
+
+def _turned_up(
+    unit: Unit, found: Mapping[tuple[str, str], Sight], record: Record, parts: Parts
+) -> list[Change]:
+    """What puts on record those items of a unit that a look has just found."""
+    changes: list[Change] = []
+    for item in unit.items:
+        if (sight := found.get((item.kind, item.aws_id or ""))) is not None:
+            now = parts.clock.now()
+            changes += duplicates.turned_up(record.apply(changes), item.kind, sight, parts.new_id, now)
+    return changes
+
+
+def _afresh(record: Record) -> list[Change]:
+    """What would not delete last time gets its whole deadline again."""
+    return [
+        ResourceSet(resource.id, {"error": None, "driven_seconds": 0.0})
+        for resource in loose(record)
+        if resource.error or resource.driven_seconds
+    ]
+
+
+def _same_ids(unit: Unit, record: Record, *, begun: bool) -> None:
+    """Raises Spared when a row has another AWS id than was marked, or is settled (by others than us)."""
+    for item in unit.items:
+        row = record.resources.get(item.id)
+        if row is not None and ((row.settled and not begun) or row.aws_id != item.aws_id):
+            raise Spared(f"{item.name} is {row.state} as {row.aws_id} now; {item.aws_id} was marked")
+
+
+def _gone(record: Record) -> frozenset[str]:
+    return frozenset(row.id for row in record.resources.values() if row.state is ResourceState.DELETED)
+
+
+def _said(gap: Gap) -> str:
+    where = f"{gap.place.region} of account {gap.place.account_id}"
+    return f"{where} could not be looked at ({gap.code}: {gap.message})"

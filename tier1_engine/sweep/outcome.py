@@ -1,0 +1,152 @@
+"""What came of the items of one deployment, read from its rows after the sweep. Pure.
+
+Owns the outcomes and their words. What was to go and is still there remained, whatever else holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.record import Attempt, Record, Resource
+from tier1_engine.deployment.states import ENDED, Action, ResourceState, State
+from tier1_engine.deployment.states import Outcome as AttemptOutcome
+from tier1_engine.engine.decide.decision import Why
+from tier1_engine.sweep.rules import DEPLOYMENT, TAKING_DOWN, Act, Item
+
+NOT_THERE = "it is not there any more, and not by our deletion"
+NEVER_MADE = "AWS never made it"
+
+
+class Outcome(StrEnum):
+    """What came of one item."""
+
+    DELETED = "deleted"  # a read-back said that it is gone
+    DONE = "done"  # the deployment is where it was to go; nothing of it had to be deleted
+    SKIPPED = "skipped"  # it is not what was marked any more, or somebody else has it
+    REMAINED = "remained"  # it was to go, and is still there
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one item, and why."""
+
+    item: Item
+    outcome: Outcome
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The items of one deployment.
+
+    Attributes:
+        whole: everything that is ours of it may go; otherwise only what the items name.
+    """
+
+    act: Act
+    deployment_id: str
+    place: Place
+    items: tuple[Item, ...]
+    whole: bool
+
+    def all(self, outcome: Outcome, why: str) -> list[Result]:
+        return [Result(item, outcome, why) for item in self.items]
+
+
+def deletions(attempts: Iterable[Attempt]) -> frozenset[str]:
+    """The ids of the rows whose deletion AWS accepted of us, or may have."""
+    tried = (a for a in attempts if a.action is Action.DELETE and a.outcome is not AttemptOutcome.REFUSED)
+    return frozenset(attempt.resource_id for attempt in tried if attempt.resource_id)
+
+
+def results_of(
+    unit: Unit, record: Record, why: Why, before: frozenset[str], by_us: frozenset[str], last_words: str
+) -> list[Result]:
+    """What came of each item, by the rows; and what was found on the way and went with them.
+
+    Args:
+        why: the drive ended.
+        before: the ids of the rows that were deleted before it.
+        by_us: the ids of those that we deleted (`deletions`): what else is gone was gone already.
+        last_words: of the deployment's time line.
+    """
+    rows: dict[tuple[str, str | None], Resource] = {
+        (row.kind, row.aws_id): row for row in record.resources.values() if row.aws_id
+    }
+    named = {(item.kind, item.aws_id) for item in unit.items} | {("", item.id) for item in unit.items}
+    more = [
+        row
+        for pair, row in rows.items()
+        if not named & {pair, ("", row.id)}
+        and row.state is ResourceState.DELETED
+        and row.id in by_us - before
+    ]
+    found = [_result(item, record, rows, why, by_us, last_words) for item in unit.items]
+    if unit.act in TAKING_DOWN and unit.whole and not _ended_or_told(record, found):
+        # Every row is gone, and AWS would not list what else there may be.
+        what = _why_not_ended(record, why, last_words)
+        found.append(Result(_as_a_whole(unit), Outcome.REMAINED, what))
+    return found + [Result(_beside(unit, row), Outcome.DELETED, "found on the way") for row in more]
+
+
+def _beside(unit: Unit, row: Resource) -> Item:
+    """What no item named: a create whose answer never came, or a stray that the census found."""
+    return replace(
+        unit.items[0], id=row.id, kind=row.kind, name=row.name, aws_id=row.aws_id, order=0, age_seconds=None
+    )
+
+
+def _ended_or_told(record: Record, found: Sequence[Result]) -> bool:
+    return record.deployment.state in ENDED or any(r.outcome is Outcome.REMAINED for r in found)
+
+
+def _as_a_whole(unit: Unit) -> Item:
+    name = unit.items[0].owner.name
+    return replace(unit.items[0], id=unit.deployment_id, kind=DEPLOYMENT, name=name, aws_id=None, cost=None)
+
+
+def _why_not_ended(record: Record, why: Why, last_words: str) -> str:
+    """Why a deployment is not taken down though all that is known of it is gone."""
+    stalled = record.deployment.state is State.FAILED
+    return last_words if stalled and last_words else _why_it_remains(None, why)
+
+
+def _result(
+    item: Item,
+    record: Record,
+    rows: Mapping[tuple[str, str | None], Resource],
+    why: Why,
+    by_us: frozenset[str],
+    last_words: str,
+) -> Result:
+    deployment = record.deployment
+    if item.kind == DEPLOYMENT:
+        # One that was resumed and failed for good has rolled itself back: nothing of it remains.
+        done = deployment.state in (*ENDED, *((State.ACTIVE,) if item.act is Act.RESUME else ()))
+        return Result(item, Outcome.DONE if done else Outcome.REMAINED, f"it is {deployment.state}")
+    row = rows.get((item.kind, item.aws_id)) or record.resources.get(item.id)
+    if row is None and item.act in TAKING_DOWN and deployment.state not in ENDED:
+        return Result(item, Outcome.REMAINED, _why_not_ended(record, why, last_words))
+    if row is None:
+        return Result(item, Outcome.SKIPPED, "AWS does not show it as this deployment's any more")
+    if row.state is ResourceState.DELETED:
+        if row.id in by_us:
+            return Result(replace(item, aws_id=row.aws_id), Outcome.DELETED)
+        return Result(item, Outcome.SKIPPED, NOT_THERE if item.aws_id else NEVER_MADE)
+    if row.state is ResourceState.RETAINED:
+        return Result(item, Outcome.SKIPPED, "it is retained")
+    return Result(item, Outcome.REMAINED, _why_it_remains(row.error, why))
+
+
+def _why_it_remains(error: Mapping[str, Any] | None, why: Why) -> str:
+    if error:
+        return f"{error.get('code')}: {error.get('message')}"
+    return {
+        Why.BLOCKED: "AWS does not let us act: sign in, and sweep again",
+        Why.STOPPED: "a signal asked to stop: sweep again",
+        Why.HELD: "what needs it is not in the plan",
+    }.get(why, "it is still there")

@@ -1,0 +1,229 @@
+"""The plan of a sweep: what was marked, as readable JSON that cannot be changed unnoticed. Pure.
+
+Owns the file's shape, its digest, and what makes one unusable. The digest is a SHA-256 over
+everything else in the file: it finds what was edited or cut off by mistake. Who can write the file
+can also compute a digest; keep plans where only operators write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.states import Goal, State
+from tier1_engine.errors import Refused
+from tier1_engine.survey.looks import Gap
+from tier1_engine.sweep.rules import Act, Item, Marking, Owner
+
+VERSION = 1
+CLOCK_TOLERANCE = timedelta(minutes=5)
+DIGEST = "digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a sweep means to do.
+
+    Attributes:
+        digest: of the file, where an operator reviewed it: it is done to the letter, and nothing is added.
+        left_out: items that the operator's filters took out of it.
+    """
+
+    database_id: str
+    made_at: datetime
+    marking: Marking
+    gaps: tuple[Gap, ...] = ()
+    digest: str | None = None
+    left_out: tuple[Item, ...] = ()
+
+    @property
+    def reviewed(self) -> bool:
+        return self.digest is not None
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        return self.marking.items
+
+    @property
+    def deletions(self) -> int:
+        """How many things it would delete."""
+        return sum(item.counts for item in self.items)
+
+
+def narrowed(plan: Plan, only: Collection[str], exclude: Collection[str]) -> Plan:
+    """The plan without what is of other kinds than `only`, and without what `exclude` names.
+
+    Args:
+        exclude: AWS ids, names of deployments, and their ids or the beginnings of those: one that fits
+            several leaves all of them out.
+    """
+
+    def chosen(item: Item) -> bool:
+        named = any(_is_named(item, word) for word in exclude)
+        return not named and (not only or item.kind in only)
+
+    kept = tuple(item for item in plan.items if chosen(item))
+    out = tuple(item for item in plan.items if not chosen(item))
+    return replace(plan, marking=replace(plan.marking, items=kept), left_out=out)
+
+
+def unfitting(plan: Plan, exclude: Collection[str]) -> list[str]:
+    """Those of `exclude` that leave nothing out: maybe a slip, so the operator is told."""
+    return [word for word in exclude if not any(_is_named(item, word) for item in plan.items)]
+
+
+def _is_named(item: Item, word: str) -> bool:
+    names = {item.id, item.aws_id, item.owner.name}
+    return bool(word) and (word in names or item.owner.deployment.startswith(word))
+
+
+def foreign_reported(plan: Plan) -> Plan:
+    """The plan without what is foreign, which it only reports."""
+    foreign = tuple(item for item in plan.items if item.act is Act.FOREIGN)
+    told = tuple(replace(item, act=None, order=0) for item in foreign)
+    marking = Marking(
+        tuple(item for item in plan.items if item.act is not Act.FOREIGN), (*plan.marking.reported, *told)
+    )
+    return replace(plan, marking=marking)
+
+
+# --- as JSON
+
+
+def of_plan(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON values, with its digest."""
+    whole = {
+        "plan": "tier1 sweep",
+        "version": VERSION,
+        "database": plan.database_id,
+        "made_at": plan.made_at.isoformat(),
+        "deletions": plan.deletions,
+        "items": [of_item(item) for item in plan.items],
+        "reported": [of_item(item) for item in plan.marking.reported],
+        "not_looked_at": [of_gap(gap) for gap in plan.gaps],
+    }
+    return {**whole, DIGEST: _digest(whole)}
+
+
+def of_item(item: Item) -> dict[str, Any]:
+    """One item as JSON values."""
+    return {
+        "order": item.order,
+        "action": item.act.value if item.act else None,
+        "id": item.id,
+        "kind": item.kind,
+        "name": item.name,
+        "aws_id": item.aws_id,
+        "region": item.place.region,
+        "account_id": item.place.account_id,
+        "profile": item.place.profile,
+        "endpoint": item.place.endpoint,
+        "owner": {
+            "database": item.owner.database,
+            "deployment": item.owner.deployment,
+            "name": item.owner.name,
+        },
+        "age_seconds": None if item.age_seconds is None else round(item.age_seconds),
+        "reason": item.reason,
+        "estimated_cost": item.cost,
+        "state": item.state.value if item.state else None,
+        "goal": item.goal.value if item.goal else None,
+        "last_event": item.last_event,
+        "tags": None if item.tags is None else dict(item.tags),
+    }
+
+
+def of_gap(gap: Gap) -> dict[str, Any]:
+    """What could not be looked at, as JSON values."""
+    return {
+        "region": gap.place.region,
+        "account_id": gap.place.account_id,
+        "kind": gap.kind,
+        "code": gap.code,
+        "message": gap.message,
+    }
+
+
+def written(plan: Plan) -> str:
+    """The text of a plan's file."""
+    return json.dumps(of_plan(plan), indent=2) + "\n"
+
+
+def read(text: str, *, database_id: str, now: datetime, max_age_seconds: float) -> Plan:
+    """The plan that `written` wrote, as an operator reviewed it.
+
+    Raises:
+        Refused: it is no plan, was changed, is too old, or is of another database.
+    """
+    whole = _parsed(text)
+    if whole.get("version") != VERSION:
+        raise Refused(f"This plan has version {whole.get('version')}; this tier1 reads version {VERSION}.")
+    if whole.get(DIGEST) != _digest({name: value for name, value in whole.items() if name != DIGEST}):
+        raise Refused(
+            "This plan was changed after it was made (its digest does not fit), so nothing was deleted: make "
+            "a new one with `tier1 sweep --dry-run --save`, and leave things out with --exclude."
+        )
+    if whole["database"] != database_id:
+        raise Refused(
+            f"This plan was made by the database {whole['database']}, and this is {database_id}: set "
+            "TIER1_DATABASE_URL to the one it was made with."
+        )
+    made_at = datetime.fromisoformat(whole["made_at"])
+    age = now - made_at
+    if age > timedelta(seconds=max_age_seconds):
+        raise Refused(
+            f"This plan was made at {made_at:%Y-%m-%dT%H:%M:%SZ}, which is longer ago than --plan-max-age "
+            "allows: make a new one with `tier1 sweep --dry-run --save`."
+        )
+    if age < -CLOCK_TOLERANCE:
+        raise Refused(f"This plan was made at {made_at:%Y-%m-%dT%H:%M:%SZ}, which is to come: set the clock.")
+    marking = Marking(
+        tuple(_item(one) for one in whole["items"]), tuple(_item(one) for one in whole["reported"])
+    )
+    return Plan(database_id, made_at, marking, digest=whole[DIGEST])
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        whole = json.loads(text)
+    except ValueError as error:
+        raise Refused(f"This plan cannot be read as JSON ({error}): make a new one.") from error
+    if not isinstance(whole, dict) or whole.get("plan") != "tier1 sweep":
+        raise Refused("This file is no plan of `tier1 sweep`: make one with `tier1 sweep --dry-run --save`.")
+    return whole
+
+
+def _digest(whole: Mapping[str, Any]) -> str:
+    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _item(one: Mapping[str, Any]) -> Item:
+    return Item(
+        act=Act(one["action"]) if one["action"] else None,
+        id=one["id"],
+        kind=one["kind"],
+        name=one["name"],
+        aws_id=one["aws_id"],
+        place=Place(one["account_id"], one["region"], one["profile"], one["endpoint"]),
+        owner=Owner(**one["owner"]),
+        age_seconds=one["age_seconds"],
+        reason=one["reason"],
+        state=State(one["state"]) if one["state"] else None,
+        goal=Goal(one["goal"]) if one["goal"] else None,
+        last_event=one["last_event"],
+        tags=one["tags"],
+        cost=one["estimated_cost"],
+        order=one["order"],
+    )
+
+
+def described(items: Sequence[Item]) -> str:
+    """A few of the items by name, for a sentence."""
+    named = [item.aws_id or item.name for item in items[:5]]
+    return ", ".join(named) + (f" and {len(items) - 5} more" if len(items) > 5 else "")

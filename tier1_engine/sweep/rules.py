@@ -1,0 +1,341 @@
+"""What a sweep may touch: a pure function of what the database holds and what AWS showed.
+
+Owns the rules of `docs/sweeps.md`, and nothing else. It reads no database, asks no AWS and deletes
+nothing; what it marks is looked at again just before each deletion (`sweep`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Presence
+from tier1_engine.deployment.overview import Known
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.record import FOR_EVER, Resource
+from tier1_engine.deployment.states import ENDED, Goal, State
+from tier1_engine.survey.around import Seen
+from tier1_engine.views.prices import monthly
+
+DEPLOYMENT = "deployment"
+"""The kind of an item that stands for a deployment as a whole."""
+NOT_THERE = frozenset({Presence.ABSENT, Presence.LEAVING, Presence.GONE})
+
+
+class Act(StrEnum):
+    """What a sweep does with the deployment of an item."""
+
+    ROLL_BACK = "rollback"
+    DESTROY = "destroy"
+    FINISH = "finish"  # go on with a rollback or destruction that was begun
+    RESUME = "resume"  # go on towards `active`
+    CLEAR = "clear"  # delete orphans and strays, and nothing else of it
+    FOREIGN = "foreign"  # delete what another database made, or one that was lost
+
+
+DELETING = frozenset(Act) - {Act.RESUME}
+TAKING_DOWN = frozenset({Act.ROLL_BACK, Act.DESTROY, Act.FINISH})
+
+
+class Interrupted(StrEnum):
+    """What a sweep does with a deployment that lost its driver on the way."""
+
+    RESUME = "resume"
+    ROLLBACK = "rollback"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an operator wants swept.
+
+    Attributes:
+        older_than_seconds: since the last event of a failed or interrupted deployment.
+        interrupted: None: what goes back is finished, what went forward is reported.
+    """
+
+    older_than_seconds: float = 86_400.0
+    orphans: bool = False
+    foreign: bool = False
+    interrupted: Interrupted | None = None
+
+    @property
+    def looks_at_aws(self) -> bool:
+        return self.orphans or self.foreign
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a thing is, by the database or by its tags."""
+
+    database: str
+    deployment: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object (or one deployment as a whole) that a sweep marked, or only reports.
+
+    Attributes:
+        id: of its row; of an object without one: its AWS id.
+        state, goal, last_event: of its deployment, as marked; a later difference spares it.
+        tags: of what is foreign; a later difference spares it.
+        age_seconds: of a deployment since its last event, of an object since it was made.
+        cost: a month, estimated by list prices, in US dollars; None where they do not tell.
+        order: in which deletion begins; 0 for what is only reported.
+    """
+
+    act: Act | None
+    id: str
+    kind: str
+    name: str
+    aws_id: str | None
+    place: Place
+    owner: Owner
+    age_seconds: float | None
+    reason: str
+    state: State | None = None
+    goal: Goal | None = None
+    last_event: int | None = None
+    tags: Mapping[str, str] | None = None
+    cost: float | None = None
+    order: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a deletion, as `--max-deletions` counts them."""
+        return self.act in DELETING and self.kind != DEPLOYMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """What a sweep would do, in order, and what it only tells of."""
+
+    items: tuple[Item, ...]
+    reported: tuple[Item, ...]
+
+
+def mark(
+    known: Iterable[Known], seen: Iterable[Seen], choice: Choice, now: datetime, database_id: str
+) -> Marking:
+    """Say what is to be swept, by the written rules.
+
+    Args:
+        seen: everything that claims a deployment, of every place that was looked at.
+    """
+    by_id = {one.deployment.id: one for one in known}
+    found: list[Item] = []
+    acts: dict[str, Act] = {}
+    for one in by_id.values():
+        items = list(_of_deployment(one, choice, now, database_id))
+        found += items
+        if items and items[0].act is not None:
+            acts[one.deployment.id] = items[0].act
+    held = {(one.place.endpoint, one.place.account_id, *pair) for one in by_id.values() for pair in one.holds}
+    for thing in _each_once(seen, by_id):
+        place = thing.place
+        mine = (place.endpoint, place.account_id, thing.kind, thing.sight.aws_id) in held
+        if not mine and thing.sight.presence not in NOT_THERE:
+            found += _of_sight(thing, by_id, acts, choice, now, database_id)
+    return _ordered(found, by_id)
+
+
+def _ordered(found: Sequence[Item], by_id: Mapping[str, Known]) -> Marking:
+    """Deployment by deployment, the longest untouched first; within one, the last made first."""
+
+    def rank(item: Item) -> tuple[datetime, str, int, str]:
+        one = by_id.get(item.owner.deployment)
+        at = one.last_event_at if one else FOR_EVER
+        position = one.positions.get(item.kind, 0) if one else 0
+        return (at, item.owner.deployment, -position, "")
+
+    marked = sorted((item for item in found if item.act is not None), key=rank)
+    numbered = tuple(replace(item, order=number) for number, item in enumerate(marked, start=1))
+    return Marking(numbered, tuple(sorted((i for i in found if i.act is None), key=rank)))
+
+
+# --- deployments
+
+
+def due(one: Known, choice: Choice, now: datetime) -> tuple[Act | None, str] | None:
+    """What becomes of a deployment, and why; None when it is nobody's business.
+
+    No act: it is only reported. Protection and drivers are not looked at here.
+    """
+    deployment = one.deployment
+    state, goal = deployment.state, deployment.goal
+    if state in ENDED:
+        begun = "it ended, and some of what was found of it later is not gone yet"
+        return (Act.CLEAR, begun) if one.remaining and choice.orphans else None
+    expired = deployment.expires_at is not None and deployment.expires_at <= now
+    old = now - one.last_event_at >= timedelta(seconds=choice.older_than_seconds)
+    if state is State.FAILED and goal is Goal.ACTIVE and not one.remaining:
+        return None
+    if goal is not Goal.ACTIVE:
+        if deployment.swept_by is not None or expired:
+            return Act.FINISH, "a sweep began to take it down" if deployment.swept_by else "it has expired"
+        if not old:
+            return None
+        if state is State.FAILED:
+            return Act.FINISH, "what would not delete last time is tried again"
+        act = None if choice.interrupted is Interrupted.REPORT else Act.FINISH
+        return act, f"it lost its driver while {state}"
+    down = Act.DESTROY if deployment.activated_at is not None else Act.ROLL_BACK
+    if expired:
+        return down, f"it expired at {deployment.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+    if state is State.ACTIVE or not old:
+        return None
+    if state is State.FAILED:
+        return down, "it failed and is still there"
+    acts = {Interrupted.RESUME: Act.RESUME, Interrupted.ROLLBACK: down}
+    return acts.get(choice.interrupted or Interrupted.REPORT), f"it lost its driver while {state}"
+
+
+def spared(one: Known, now: datetime) -> str | None:
+    """Why a deployment must be left alone whatever else holds; None when nothing protects it."""
+    if one.deployment.protected(now):
+        until = one.deployment.keep_until
+        if until is None or until <= now:
+            return "its spec keeps it (policy.keep)"
+        return "it is kept" if until == FOR_EVER else f"it is kept until {until:%Y-%m-%dT%H:%M:%SZ}"
+    return f"it is driven by {one.driver}" if one.driver else None
+
+
+def _of_deployment(one: Known, choice: Choice, now: datetime, database_id: str) -> Iterator[Item]:
+    verdict, why = due(one, choice, now), spared(one, now)
+    act = verdict[0] if verdict and why is None else None
+    if verdict is not None:
+        reason = verdict[1] if why is None else f"{verdict[1]}, but {why}"
+        whole = act in (None, Act.RESUME) or not one.remaining
+        for resource in (None,) if whole else one.remaining:
+            yield _item(one, resource, act, reason, now, database_id)
+    if choice.orphans and why is None and act in (None, Act.RESUME):
+        # What an earlier sweep put on record and could not delete: nothing else would come back to it.
+        for stray in (resource for resource in one.remaining if resource.one_too_many):
+            yield _item(one, stray, Act.CLEAR, _stray_of(one), now, database_id)
+
+
+def _stray_of(one: Known) -> str:
+    what = "an orphan" if one.deployment.state in ENDED else "a stray"
+    return f"{what} of {one.deployment.name}, which is {one.deployment.state}"
+
+
+def _item(
+    one: Known, resource: Resource | None, act: Act | None, reason: str, now: datetime, database_id: str
+) -> Item:
+    deployment = one.deployment
+    since = one.last_event_at if resource is None else resource.made_at or resource.created_at
+    return Item(
+        act=act,
+        id=resource.id if resource else deployment.id,
+        kind=resource.kind if resource else DEPLOYMENT,
+        name=resource.name if resource else deployment.name,
+        aws_id=resource.aws_id if resource else None,
+        place=one.place,
+        owner=Owner(database_id, deployment.id, deployment.name),
+        age_seconds=(now - since).total_seconds(),
+        reason=reason,
+        state=deployment.state,
+        goal=deployment.goal,
+        last_event=one.last_event,
+        cost=monthly(resource.kind, resource) if resource else None,
+    )
+
+
+# --- what AWS shows
+
+
+def _each_once(seen: Iterable[Seen], by_id: Mapping[str, Known]) -> Iterator[Seen]:
+    """IAM shows the same in every region: what is seen where its deployment lives counts."""
+    best: dict[tuple[str, str, str, str], Seen] = {}
+    for thing in seen:
+        place = thing.place
+        key = (place.endpoint, place.account_id, thing.kind, thing.sight.aws_id)
+        one = by_id.get(thing.sight.tags.get(TAG_DEPLOYMENT, ""))
+        if key not in best or (one is not None and one.place.region == place.region):
+            best[key] = thing
+    yield from best.values()
+
+
+def _of_sight(
+    thing: Seen,
+    by_id: Mapping[str, Known],
+    acts: Mapping[str, Act],
+    choice: Choice,
+    now: datetime,
+    database_id: str,
+) -> Iterator[Item]:
+    tags = thing.sight.tags
+    one = by_id.get(tags.get(TAG_DEPLOYMENT, ""))
+    if one is None or tags.get(TAG_DATABASE) != database_id:
+        whose = "an unknown deployment" if tags.get(TAG_DATABASE) == database_id else "another database"
+        act = Act.FOREIGN if choice.foreign else None
+        yield _of_thing(thing, one, act, f"it is of {whose}", now, foreign=True)
+        return
+    if _expected(one, thing):
+        return
+    reason = _stray_of(one)
+    if (why := unproved(one, thing) or spared(one, now)) is not None:
+        yield _of_thing(thing, one, None, f"{reason}, but {why}", now)
+    elif choice.orphans:
+        taken = acts.get(one.deployment.id)
+        act = taken if taken in TAKING_DOWN else Act.CLEAR
+        yield _of_thing(thing, one, act, reason, now)
+
+
+def _expected(one: Known, thing: Seen) -> bool:
+    """Whether a create whose answer never came may have made it: a resume will adopt it."""
+    tag = thing.sight.tags.get(TAG_RESOURCE)
+    return any(kind == thing.kind and tag in (None, expected) for kind, expected in one.expects)
+
+
+def unproved(one: Known, thing: Seen) -> str | None:
+    """Why what carries our tags is not taken for ours; None when it is."""
+    place, sight = thing.place, thing.sight
+    lives = one.place
+    tag = sight.tags.get(TAG_RESOURCE)
+    if (place.account_id, place.region, place.endpoint) != (lives.account_id, lives.region, lives.endpoint):
+        return f"that lived in {lives.region} of account {lives.account_id}"
+    if thing.kind not in one.positions:
+        return "that never made such a thing"
+    if tag is not None and sight.key is not None and not sight.key.startswith(f"{tag}-"):
+        return "it was made with another key: somebody copied its tags"
+    if not thing.proved:
+        return "its tags and name do not prove it"
+    if tag is None and (one.deployment.state not in ENDED or one.retains):
+        # A mount target has no tags: on a file system that stands it may be the user's.
+        return "it cannot carry tags, and what it belongs to is in use"
+    return None
+
+
+def _of_thing(
+    thing: Seen, one: Known | None, act: Act | None, reason: str, now: datetime, *, foreign: bool = False
+) -> Item:
+    tags, known = thing.sight.tags, None if foreign else one
+    return Item(
+        act=act,
+        id=thing.sight.aws_id,
+        kind=thing.kind,
+        name=tags.get("Name", ""),
+        aws_id=thing.sight.aws_id,
+        place=thing.place,
+        owner=Owner(tags.get(TAG_DATABASE, ""), tags.get(TAG_DEPLOYMENT, ""), tags.get(TAG_NAME, "")),
+        age_seconds=_age(thing.sight.made_at, now),
+        reason=reason,
+        state=known.deployment.state if known else None,
+        goal=known.deployment.goal if known else None,
+        last_event=known.last_event if known else None,
+        tags=dict(tags) if foreign else None,
+        cost=monthly(thing.kind, None),
+    )
+
+
+def _age(made_at: str | None, now: datetime) -> float | None:
+    try:
+        made = datetime.fromisoformat(made_at or "")
+    except ValueError:
+        return None
+    return (now - made).total_seconds() if made.tzinfo else None

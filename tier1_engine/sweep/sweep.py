@@ -1,0 +1,239 @@
+"""The sweep: mark, look again, delete. The safest command of all.
+
+Owns the order of it: what is read, what is put on record before the first deletion, how units are
+worked on side by side, and what it all comes to. What may be touched is `sweep_rules`', and every
+deletion is the engine's, under the lease of its deployment: two sweeps at once do not disturb each
+other, and one that is killed is finished by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
+
+from tier1_engine.clock import Clock, new_id
+from tier1_engine.deployment.overview import Known
+from tier1_engine.deployment.place import Place
+from tier1_engine.engine.equipment import Stop
+from tier1_engine.store import lease as leases
+from tier1_engine.store import sweeps
+from tier1_engine.store.store import Store
+from tier1_engine.store.sweeps import Sweep
+from tier1_engine.survey.around import Seen, look_around, places
+from tier1_engine.survey.looks import Gap, Looks, in_turn
+from tier1_engine.sweep.carry_out import Worker
+from tier1_engine.sweep.outcome import Outcome, Result, Unit
+from tier1_engine.sweep.plan import Plan, described, of_item, of_plan
+from tier1_engine.sweep.rules import Act, Choice, Item, mark
+
+UNITS_SIDE_BY_SIDE = 100
+"""Deployments at once. They share their looks (`aws_together`), the more the more there are; what they
+change, EC2's token buckets pace: a throttled deletion is tried again, and never remains for that."""
+CLOCK_TOLERANCE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a sweep stands on.
+
+    Attributes:
+        looks: how AWS is looked at, and the engine's parts for a place.
+        tell: told of what happens.
+        side_by_side: deployments at once; 1: in the calling thread.
+    """
+
+    store: Store
+    clock: Clock
+    looks: Looks
+    stop: Stop = field(default_factory=Stop)
+    tell: Callable[[str], None] = lambda text: None
+    side_by_side: int = UNITS_SIDE_BY_SIDE
+    new_id: Callable[[], str] = new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What came of a sweep."""
+
+    id: str
+    plan: Plan
+    results: tuple[Result, ...]
+    stopped: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The five figures of the summary."""
+
+        def of(outcome: Outcome) -> int:
+            return sum(result.outcome is outcome for result in self.results)
+
+        return {
+            "marked": len(self.plan.items),
+            "deleted": of(Outcome.DELETED),
+            "skipped": of(Outcome.SKIPPED) + len(self.plan.left_out),
+            "remained": of(Outcome.REMAINED),
+            "reported": len(self.plan.marking.reported) + len(self.plan.gaps),
+        }
+
+    @property
+    def exit_code(self) -> int:
+        """0: all went as planned. 5: something remained or was not seen. 7: AWS let us do nothing."""
+        if self.stopped:
+            return 130
+        if not self.counts["remained"] and not self.plan.gaps:
+            return 0
+        touched = any(result.outcome in (Outcome.DELETED, Outcome.DONE) for result in self.results)
+        blocked = bool(self.plan.gaps) and all(gap.blocked for gap in self.plan.gaps)
+        return 7 if blocked and not touched else 5
+
+
+def summary(counts: Mapping[str, int]) -> str:
+    """The one line that a search of a log finds."""
+    return "tier1 sweep: " + " ".join(f"{name}={count}" for name, count in counts.items())
+
+
+# --- mark
+
+
+def survey(ground: Ground, choice: Choice, regions: Sequence[str], here: Place | None) -> Plan:
+    """Read everything and say what is to be swept. Changes nothing.
+
+    Args:
+        regions: looked at beside those that deployments used.
+        here: where the environment points, for `regions` of a database without deployments.
+    """
+    store = ground.store
+    now = sweeps.database_time(store, ground.clock.now())
+    known = sweeps.all_known(store, _driver(ground))
+    seen: list[Seen] = []
+    gaps: list[Gap] = []
+    if choice.looks_at_aws:
+        where = places(known, regions, here)
+        seen, gaps = look_around(where, known, ground.looks, store.database_id)
+        # Read again: what was made while AWS was looked at must not look like nobody's.
+        known = sweeps.all_known(store, _driver(ground))
+    marking = mark(known, seen, choice, now, store.database_id)
+    return Plan(store.database_id, now, marking, (*gaps, *_clocks(known, now)))
+
+
+def _driver(ground: Ground) -> sweeps.Driver:
+    def words(holder: Mapping[str, Any] | None, expires_at: datetime | None) -> str | None:
+        if holder is None or not leases.driven(ground.store, holder, expires_at, ground.clock):
+            return None
+        return f"process {holder['pid']} on host {holder['host']}"
+
+    return words
+
+
+def _clocks(known: Iterable[Known], now: datetime) -> list[Gap]:
+    """Events that are to come: some clock is wrong, and ages with it."""
+    return [
+        Gap(one.place, None, "ClockSkew", f"the last event of {one.deployment.name} is in the future")
+        for one in known
+        if one.last_event_at - now > CLOCK_TOLERANCE
+    ]
+
+
+# --- carry out
+
+
+def carry_out(ground: Ground, plan: Plan) -> Swept:
+    """Do what a plan says, each deployment under its lease, and put on record what came of it.
+
+    Raises:
+        DatabaseUnavailable: nothing can be recorded any more; what was begun can be gone on with.
+    """
+    sweep = Sweep(
+        id=ground.new_id(),
+        begun_at=ground.clock.now(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        plan={**of_plan(plan), sweeps.REVIEWED: plan.digest},
+        marked=len(plan.items),
+    )
+    earlier = sweeps.applied(ground.store, plan.digest, plan.made_at) if plan.digest else frozenset()
+    sweeps.begin(ground.store, sweep)
+    worker = Worker(sweep.id, ground.looks, ground.store.database_id, ground.stop, earlier)
+    results: list[Result] = []
+    recording = Lock()
+
+    def work(of_one: Sequence[Unit]) -> None:
+        for unit in of_one:
+            found = worker.sweep(unit)
+            with recording:
+                results.extend(found)
+                for line in _told(found):
+                    ground.tell(line)
+                sweeps.update(ground.store, sweep.id, _columns(_swept(sweep.id, plan, results)))
+
+    at_once = Looks(ground.looks.parts, ground.looks.sleep, ground.side_by_side)
+    for _ in in_turn(work, by_deployment(units(plan)), at_once):
+        pass
+    swept = _swept(sweep.id, plan, results, stopped=ground.stop.asked)
+    end = {"ended_at": ground.clock.now(), "exit_code": swept.exit_code}
+    sweeps.update(ground.store, sweep.id, {**_columns(swept), **end})
+    return swept
+
+
+def _swept(id: str, plan: Plan, results: Sequence[Result], *, stopped: bool = False) -> Swept:
+    return Swept(id, plan, tuple(sorted(results, key=lambda result: result.item.order)), stopped)
+
+
+def _columns(swept: Swept) -> dict[str, Any]:
+    return {"results": [of_result(result) for result in swept.results], **swept.counts}
+
+
+def of_result(result: Result) -> dict[str, Any]:
+    """What came of one item, as JSON values."""
+    return {**of_item(result.item), "outcome": result.outcome.value, "why": result.why}
+
+
+def units(plan: Plan) -> list[Unit]:
+    """The plan by deployment, in its order. What was filtered or reviewed is done to the letter."""
+    grouped: dict[tuple[Any, ...], list[Item]] = {}
+    for item in plan.items:
+        assert item.act is not None
+        kind = item.act if item.act in (Act.FOREIGN, Act.RESUME) else None
+        key = (kind, item.place, item.owner.database, item.owner.deployment)
+        grouped.setdefault(key, []).append(item)
+    partial = {item.owner.deployment for item in plan.left_out}
+    found: list[Unit] = []
+    for items in grouped.values():
+        first, act = items[0], items[0].act
+        assert act is not None
+        whole = not plan.reviewed and first.owner.deployment not in partial
+        found.append(Unit(act, first.owner.deployment, first.place, tuple(items), whole))
+    return found
+
+
+def by_deployment(found: Sequence[Unit]) -> list[list[Unit]]:
+    """Units of one deployment one after the other: its strays are cleared before it is resumed."""
+    grouped: dict[tuple[Any, ...], list[Unit]] = {}
+    for unit in found:
+        owner = unit.items[0].owner
+        grouped.setdefault((unit.place, owner.database, owner.deployment), []).append(unit)
+    return [sorted(one, key=lambda unit: unit.act is Act.RESUME) for one in grouped.values()]
+
+
+def _told(results: Sequence[Result]) -> list[str]:
+    """A line for all that went, and one for each reason why something did not go as marked."""
+    gone = [result for result in results if result.outcome in (Outcome.DELETED, Outcome.DONE)]
+    lines = []
+    if gone:
+        lines.append(f"{_whose(gone[0].item)}: {len(gone)} swept ({gone[0].item.reason})")
+    kept: dict[tuple[str, Outcome, str], list[Item]] = {}
+    for result in results:
+        if result not in gone:
+            kept.setdefault((_whose(result.item), result.outcome, result.why), []).append(result.item)
+    for (whose, outcome, why), items in kept.items():
+        lines.append(f"{whose}: {described(items)} {outcome}: {why}")
+    return lines
+
+
+def _whose(item: Item) -> str:
+    return item.owner.name or item.owner.deployment
