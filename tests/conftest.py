@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from tests.environment import CREDENTIALS, LONG, POSTGRES_URL, in_ci
+from tests.support.environment import CREDENTIALS, LONG, POSTGRES_URL, in_ci
 
 pytest_plugins = [
     "tests.support.table",
     "tests.postgres",
-    "tests.measuring",
-    "tests.census",
-    "tests.census_of_moto",
+    "tests.support.measuring",
+    "tests.support.census",
+    "tests.support.census_of_moto",
+    "tests.support.local_aws",
 ]
 
 # A slow machine is no defect; a run in CI can be repeated exactly.

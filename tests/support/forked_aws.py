@@ -6,7 +6,7 @@ Loading moto takes seconds, and emptying it half a second. Here one process load
 is a fork of that. A fork that has served stops when it gets SIGUSR1, and can be forked from in its turn:
 so a test begins with a stack that stands already. All of them listen on one port, one at a time.
 
-Owns these processes and their end. What AWS does is `tier1_engine.sandbox.process.local`'s, as in `sandbox start`.
+Owns these processes and their end. What AWS does is put together by the sandbox's own `process.local`.
 """
 
 from __future__ import annotations

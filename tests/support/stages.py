@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.census import of_sandbox
+from tests.support.census import of_sandbox
 from tests.support.forked_aws import ForkedAws
 from tier1_engine.sandbox.process import remote
 
