@@ -30,7 +30,7 @@ from sqlalchemy import Engine, select
 
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_RESOURCE
 from tier1_engine.deployment.states import Action, Outcome, ResourceState
-from tier1_engine.errors import DatabaseUnavailable
+from tier1_engine.errors import ConfigurationError, DatabaseUnavailable
 from tier1_engine.sandbox.process import server
 from tier1_engine.sandbox.process.state import STATE_FILE
 from tier1_engine.store import database
@@ -132,14 +132,17 @@ _OPEN_CREATES = select(ATTEMPTS.c.resource_id).where(
 
 
 def books_at(urls: Iterable[str]) -> Books:
-    """Of the databases at these URLs; a file that was never made, or a server that is not there, knows
-    nothing.
+    """Of the databases at these URLs; a file that was never made, a server that is not there, or a URL
+    that every command refuses, knows nothing.
     """
     books = Books()
     for url in urls:
         if url.startswith("sqlite") and not Path(url.partition("///")[2]).exists():
             continue
-        engine = database.connect(url)
+        try:
+            engine = database.connect(url)
+        except ConfigurationError:
+            continue
         try:
             with suppress(DatabaseUnavailable), database.translated(engine):
                 books.add(engine)
