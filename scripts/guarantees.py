@@ -243,9 +243,10 @@ def page(numbers: Numbers) -> str:
     intro = (
         "What is promised, in exact words, what is not, and what holds it. A point is one place at which a "
         "run is killed, cut, refused or interrupted and then brought to its goal; a test that names none "
-        "is one. The census of `tests/support/census.py` runs behind every test that touches an AWS: nothing "
-        "owned that the database does not know, nothing twice, nothing of anybody's missing or changed; where "
-        "a test has no database (`tests/support/census_of_moto.py`), no owned resource that no call reported. "
+        "is one. The census of `tests/support/census.py` runs behind every test that touches AWS: nothing "
+        "owned that the database does not know, nothing twice, nothing of anybody's missing or changed; "
+        "where a test has no database (`tests/support/census_of_moto.py`), no owned resource that no call "
+        "reported. "
         "That the tests bite is shown by [mutants](mutants.md)."
     )
     out = "\n".join(f"- {point}: {reason}" for point, reason in excluded().items())
