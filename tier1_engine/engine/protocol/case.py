@@ -206,18 +206,18 @@ def with_what_is_held(
 ) -> DatabaseUnavailable:
     """Name every AWS id that came back and could not be written: stderr is its only record."""
     held = [
-        f"{attempt.action} of {attempt.step} (key {attempt.key}) answered {change.values['aws_id']}"
+        f"{attempt.action} of {attempt.step} (key {attempt.key}) returned {change.values['aws_id']}"
         for change in changes
         if isinstance(change, AttemptSet) and change.values.get("aws_id")
         for attempt in [record.attempts[change.id]]
     ] + [
         f"{result.asked.action} of {result.asked.subject} "
-        f"(key {result.asked.target.key}) answered {seen.aws_id}"
+        f"(key {result.asked.target.key}) returned {seen.aws_id}"
         for result, seen in _accepted(early)
     ]
     text = str(error)
     if held:
-        text += " Not yet on record: " + "; ".join(held) + "."
+        text += " Not yet recorded: " + "; ".join(held) + "."
     return DatabaseUnavailable(text)
 
 
@@ -247,7 +247,7 @@ def identified(case: Case, result: Identified | Failed) -> list[Effect]:
     if result.account_id == case.record.deployment.account_id:
         return [PaceSet({"identified": True}), case.at_once()]
     message = (
-        f"these credentials are of account {result.account_id}, but the deployment is in "
-        f"{case.record.deployment.account_id}: sign in to that account and resume"
+        f"these credentials belong to {result.account_id}, but the deployment is in "
+        f"{case.record.deployment.account_id}: sign in to that account, then resume"
     )
     return [PaceSet({"blocked": Problem("WrongAccount", message, "GetCallerIdentity")})]
