@@ -17,8 +17,8 @@ from tier1_engine.contract.kind import (
     TAG_NAME,
     TAG_RESOURCE,
     Kind,
+    Observation,
     Presence,
-    Sight,
     Target,
 )
 
@@ -37,7 +37,7 @@ class World:
     kinds: Mapping[str, Kind]
     deployment_id: str = "0123456789ab"
     database_id: str = "d0d0d0d0d0d0"
-    made: dict[str, tuple[Target, Sight]] = field(default_factory=dict)
+    made: dict[str, tuple[Target, Observation]] = field(default_factory=dict)
 
     def target(self, kind: str, step: str | None = None, inputs: Mapping[str, Any] | None = None) -> Target:
         """A target of this deployment that nothing has been made for yet."""
@@ -64,23 +64,25 @@ class World:
         """Inputs that ask for the kind, with everything they refer to ready."""
         return INPUTS[kind](self)
 
-    def bring_up(self, kind: str, target: Target | None = None) -> tuple[Target, Sight]:
+    def bring_up(self, kind: str, target: Target | None = None) -> tuple[Target, Observation]:
         """Make it, configure it, and look until it is ready."""
         target = target or self.target(kind)
         aws_id = self.kinds[kind].create(self.cloud, target).aws_id
         return self.settle(kind, replace(target, aws_id=aws_id))
 
-    def settle(self, kind: str, target: Target) -> tuple[Target, Sight]:
+    def settle(self, kind: str, target: Target) -> tuple[Target, Observation]:
         """Look and configure, a bounded number of times, until it is ready."""
         for _ in range(LOOKS):
-            sight = self.kinds[kind].describe(self.cloud, target)
-            if sight.presence is Presence.READY:
-                return replace(target, facts=sight.facts), sight
-            if sight.presence is Presence.UNSET:
-                self.kinds[kind].configure(self.cloud, target, sight)
-        raise AssertionError(f"{kind} is not ready after {LOOKS} looks: {sight}")
+            observation = self.kinds[kind].describe(self.cloud, target)
+            if observation.presence is Presence.READY:
+                return replace(target, facts=observation.facts), observation
+            if observation.presence is Presence.UNSET:
+                self.kinds[kind].configure(self.cloud, target, observation)
+        raise AssertionError(f"{kind} is not ready after {LOOKS} looks: {observation}")
 
-    def neighbour(self, kind: str, step: str | None = None, inputs: Mapping[str, Any] | None = None) -> Sight:
+    def neighbour(
+        self, kind: str, step: str | None = None, inputs: Mapping[str, Any] | None = None
+    ) -> Observation:
         """A ready one that others refer to; made at the first call for its step."""
         step = step or f"shared-{kind}"
         if step not in self.made:
