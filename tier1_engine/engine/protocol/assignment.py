@@ -10,10 +10,10 @@ from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Check, Kind
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.plan import resolve
 from tier1_engine.deployment.record import Record
-from tier1_engine.deployment.states import Action
+from tier1_engine.deployment.states import Action, Mode
 from tier1_engine.engine.pace import Pacer
 from tier1_engine.engine.tasks import CENSUS, Do, Task
-from tier1_engine.errors import CallError, Tier1Error
+from tier1_engine.errors import CallError, Refused
 
 ACTION_OF: dict[Do, Action] = {
     Do.IDENTIFY: Action.DESCRIBE,
@@ -58,7 +58,7 @@ class Assignment:
     ours: frozenset[str] | None = None
 
 
-class KindMissing(Tier1Error):
+class KindMissing(Refused):
     """The kind of a stored step is not installed on this host."""
 
 
@@ -116,12 +116,23 @@ def ours(record: Record) -> frozenset[str]:
     return frozenset(filter(None, (*(row.aws_id for row in rows if row.owned), *interfaces)))
 
 
+def refuse_without_code(record: Record, registry: Registry) -> None:
+    """Refuse to provision what this host has no code for: a step that fails for that would be rolled back.
+
+    Raises:
+        KindMissing: an incomplete step is of a kind or check that is not installed on this host.
+    """
+    for step in record.steps.values():
+        if not step.complete:
+            _installed(registry.checks if step.mode is Mode.CHECK else registry.kinds, step.kind)
+
+
 def _installed(known: Mapping[str, Any], name: str) -> Any:
     try:
         return known[name]
     except KeyError:
         raise KindMissing(
-            f"The kind {name} is not installed on this host: install the package that brings it."
+            f"The kind {name} is not installed on this host: install the package that provides it."
         ) from None
 
 
