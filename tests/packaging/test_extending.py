@@ -25,6 +25,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.replay import commands, normalised
+from tests.integration import warm
 from tier1_engine.sandbox.process import remote
 
 pytestmark = [pytest.mark.packaging, pytest.mark.xdist_group("packaging")]
@@ -54,7 +55,9 @@ class Reader:
     """
 
     folder: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(init=False)
+    cold: str = field(init=False)
+    loaded: subprocess.Popen[bytes] = field(init=False)
     kill_at: str | None = None
 
     def __post_init__(self) -> None:
@@ -63,11 +66,15 @@ class Reader:
         (packages,) = place.glob("lib/python3*/site-packages")
         here = next(path for path in site.getsitepackages() if path.startswith(sys.prefix))
         (packages / "tested.pth").write_text(f"import site; site.addsitedir({here!r})\n", encoding="utf-8")
-        for name, module in (("tier1", "tier1_engine.cli.main"), ("pip", "pip._internal.cli.main")):
+        python, socket = place / "bin" / "python", self.folder / "tier1.socket"
+        self.cold = f"{python} -m tier1_engine.cli"
+        programs = {
+            "pip": f"{python} -m pip",
+            "tier1": f"{sys.executable} -IS {warm.__file__} call {socket}",
+        }
+        for name, words in programs.items():
             program = place / "bin" / name
-            program.write_text(
-                f"#!{place}/bin/python\nimport sys\nfrom {module} import main\nsys.exit(main())\n"
-            )
+            program.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
             program.chmod(0o755)
         shutil.copytree(
             ROOT / "examples" / "extending",
@@ -90,6 +97,14 @@ class Reader:
             "TIER1_VISIBILITY_GRACE_SECONDS": "0.5",
             "COLUMNS": "100",
         }
+        # Each command is a fork of a process of the reader's Python that has tier1 loaded.
+        self.loaded = subprocess.Popen(
+            [str(python), warm.__file__, "serve", "tier1", str(socket)],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+        )
+        assert self.loaded.stdout is not None
+        assert self.loaded.stdout.readline() == b"ready\n"
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -116,7 +131,7 @@ class Reader:
         """Kill it while the sandbox holds the answer to the operation that the page names."""
         held, self.kill_at = self.kill_at, None
         running = subprocess.Popen(
-            ["bash", "-c", f"exec {command}"],
+            ["bash", "-c", f"exec {command.replace('tier1', self.cold, 1)}"],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.DEVNULL,
@@ -136,6 +151,8 @@ class Reader:
 
     def close(self) -> None:
         self.run("tier1 sandbox stop")
+        self.loaded.terminate()
+        self.loaded.communicate()
 
 
 def follow(page: str, reader: Reader) -> Iterator[tuple[str, str, str]]:
