@@ -72,9 +72,11 @@ class Route:
     query: Mapping[str, str | None]
     headed: bool
 
-    def fits(self, method: str, query: Mapping[str, str]) -> bool:
+    def fits(self, method: str, query: Mapping[str, str], *, whole: bool) -> bool:
+        """Whether a request is one of its own; one that lacks a parameter is not `whole`."""
         return self.method == method and all(
-            name in query and value in (None, query[name]) for name, value in self.query.items()
+            query.get(name) == value if value is not None else not whole or name in query
+            for name, value in self.query.items()
         )
 
     @property
@@ -116,9 +118,10 @@ def _path_pattern(uri: str) -> re.Pattern[str]:
 def routed(service: str, method: str, path: str, query: str = "") -> tuple[str, dict[str, str]] | None:
     """The REST operation at a method, path and query, with the parameters that stand in the path."""
     asked = dict(parse_qsl(query, keep_blank_values=True))
-    for route in _routes(service):
-        if route.fits(method, asked) and (found := route.path.fullmatch(path)):
-            return route.operation, {name: unquote(value) for name, value in found.groupdict().items()}
+    for whole in (True, False):
+        for route in _routes(service):
+            if route.fits(method, asked, whole=whole) and (found := route.path.fullmatch(path)):
+                return route.operation, {name: unquote(value) for name, value in found.groupdict().items()}
     return None
 
 
