@@ -134,7 +134,7 @@ PROMISES = (
             "tests/crash/test_replaced.py",
             "tests/storage/test_stale_driver.py",
             "tests/drivers/test_clocks.py",
-            "tests/integration/test_cli_one_driver.py",
+            "tests/commands/test_one_driver.py",
         ),
         ("make crash",),
     ),
@@ -165,7 +165,7 @@ PROMISES = (
         "Every command that a guide prints, run literally in the order printed, leads to a clean state, in "
         "AWS and in the database.",
         "Advice on what only a person can decide (a quota, a permission) names what to ask for.",
-        ("tests/unit/guidance/test_guidance.py", "tests/integration/test_cli_guide.py"),
+        ("tests/unit/guidance/test_guidance.py", "tests/commands/test_guide.py"),
         ("make long",),
     ),
 )
@@ -243,10 +243,10 @@ def page(numbers: Numbers) -> str:
     intro = (
         "What is promised, in exact words, what is not, and what holds it. A point is one place at which a "
         "run is killed, cut, refused or interrupted and then brought to its goal; a test that names none "
-        "is one. The census of `tests/census.py` runs behind every test that touches an AWS: nothing owned "
-        "that the database does not know, nothing twice, nothing of anybody's missing or changed; where a "
-        "test has no database (`tests/census_of_moto.py`), nothing of ours that no call told of. That the "
-        "tests bite is shown by [mutants](mutants.md)."
+        "is one. The census of `tests/support/census.py` runs behind every test that touches an AWS: nothing "
+        "owned that the database does not know, nothing twice, nothing of anybody's missing or changed; "
+        "where a test has no database (`tests/support/census_of_moto.py`), "
+        "nothing of ours that no call told of. That the tests bite is shown by [mutants](mutants.md)."
     )
     out = "\n".join(f"- {point}: {reason}" for point, reason in excluded().items())
     whole = "## Points that are left out\n\n" + (out or "None.")

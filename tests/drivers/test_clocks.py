@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.account import standing
-from tests.integration.command import LIMIT_SECONDS, TIER1, Command
-from tests.integration.test_cli_interrupted import WHOLE, listening, waits_for
+from tests.support.account import WHOLE, standing
+from tests.support.command import LIMIT_SECONDS, TIER1, Command
+from tests.support.doors import listening, waits_for
 
 UNSHARE = shutil.which("unshare")
 A_DAY_AHEAD = ("--time", "--boottime", "86400", "--monotonic", "86400", "--fork")

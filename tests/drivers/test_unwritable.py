@@ -16,9 +16,9 @@ import pytest
 from tests.crash.stage import EVENT_SECONDS, Stage
 from tests.crash.test_processes import PREFIXES, at, check_gone, check_once, id_of, times
 from tests.drivers import limited
-from tests.integration.command import TIER1, Result
 from tests.proxy import executed_then
 from tests.simulation.databases import make_pages_small
+from tests.support.command import TIER1, Result
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
 

@@ -299,14 +299,15 @@ def test_an_endpoint_that_cannot_be_reached_blocks_after_bounded_tries(rig: Rig)
 # --- transient
 
 
-def test_throttling_is_tried_again_and_every_try_is_on_record(rig: Rig) -> None:
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "TooManyRequests", "RequestTimeoutException"])
+def test_throttling_is_tried_again_and_every_try_is_on_record(rig: Rig, code: str) -> None:
     """Two throttles, then success: three attempts, of which two were refused with AWS's code."""
-    rig.world.before.append(fail("create", "net", error=lambda: refused("RequestLimitExceeded"), times=2))
+    rig.world.before.append(fail("create", "net", error=lambda: refused(code), times=2))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
     tries = [a for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net"][:3]
     assert [a.outcome for a in tries] == [Outcome.REFUSED, Outcome.REFUSED, Outcome.DONE]
-    assert [a.code for a in tries] == ["RequestLimitExceeded"] * 2 + [None]
+    assert [a.code for a in tries] == [code] * 2 + [None]
     assert ended.record.steps["net"].attempts == 3
     assert ended.record.steps["net"].error is None
 

@@ -22,7 +22,7 @@ from tests.simulation.estate import HOUR, Estate
 from tests.simulation.rig import Rig
 from tests.simulation.together import together_estate
 from tests.simulation.world import Thing, World, refused, unknown
-from tests.unit.rows import resource
+from tests.support.rows import resource
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.record import FOR_EVER, Deployment
 from tier1_engine.deployment.states import Goal, ResourceState, State

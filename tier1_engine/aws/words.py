@@ -20,19 +20,6 @@ ANY = "*"
 PROOF = (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
 """The tags that prove an object ours."""
 
-UNSUPPORTED_CODES = frozenset(
-    {
-        "InvalidAction",
-        "NotImplemented",
-        "UnknownOperationException",
-        "UnknownOperation",
-        "UnsupportedOperation",
-        "UnsupportedOperationException",
-        "NotImplementedException",
-    }
-)
-HTTP_NOT_IMPLEMENTED = 501
-
 # Source: the partitions in botocore's data/partitions.json.
 _PARTITIONS = (
     ("cn-", "aws-cn", "amazonaws.cn"),
@@ -143,11 +130,6 @@ def part(reply: Mapping[str, Any], *path: str, operation: str) -> Any:
             acted=Acted.UNKNOWN,
         )
     return value
-
-
-def is_unsupported(error: CallError) -> bool:
-    """Whether the endpoint does not know the operation at all (an emulator, an older region)."""
-    return error.code in UNSUPPORTED_CODES or error.http_status == HTTP_NOT_IMPLEMENTED
 
 
 def oldest_first(hits: Sequence[Mapping[str, Any]], id_member: str) -> list[Mapping[str, Any]]:

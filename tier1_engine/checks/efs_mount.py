@@ -12,12 +12,12 @@ from typing import Any
 
 from tier1_engine.aws.console_output import console_output
 from tier1_engine.aws.times import iso_8601
-from tier1_engine.aws.words import is_unsupported
 from tier1_engine.boot import userdata
 from tier1_engine.checks._sights import PASSED, failed, unknown, waiting
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Check, Sight
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import is_unsupported
 
 CONSOLE_LINES = 40
 """What is kept of the console with the failure, up to its mark: enough for the command that failed."""

@@ -13,13 +13,18 @@ from tier1_engine.compose.gone import command_to_start
 from tier1_engine.deployment.states import Action
 from tier1_engine.errors import Blocked, CallError, Refused, Tier1Error
 from tier1_engine.failures.calls import Verdict, judge
-from tier1_engine.failures.codes import BLOCKED_CODES, NEVER_ANSWERED, UNREACHABLE_CODES
+from tier1_engine.failures.codes import (
+    BLOCKED_CODES,
+    EXPIRED_CREDENTIALS,
+    HTTP_SERVER_ERROR,
+    MISSING_CREDENTIALS,
+    NEVER_ANSWERED,
+    UNREACHABLE_CODES,
+    UNREADABLE_REPLY,
+)
 
 TRIES = 4
 """Of a look that AWS throttled or cut. What cannot be reached at all is not tried again."""
-
-MISSING = frozenset({"NoCredentials", "CredentialsUnusable"})
-EXPIRED = frozenset({"RequestExpired", "ExpiredToken", "ExpiredTokenException"})
 
 Seen = TypeVar("Seen")
 
@@ -43,7 +48,7 @@ def looking(
 
 
 def _worth_another_try(error: CallError) -> bool:
-    if error.code in UNREACHABLE_CODES or error.code == "UnreadableReply":
+    if error.code in UNREACHABLE_CODES or error.code == UNREADABLE_REPLY:
         return False
     return judge(error, Action.DESCRIBE, None, young=False) is Verdict.TRANSIENT
 
@@ -56,12 +61,12 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
     """
     where = f"The endpoint {endpoint}" if endpoint else "AWS"
     said = f"{error.operation}: {error.code}: {_first_line(error.message)}"
-    if error.code in MISSING:
+    if error.code in MISSING_CREDENTIALS:
         return Blocked(
             f"There are no usable AWS credentials ({_first_line(error.message)}): "
             "sign in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and try again."
         )
-    if error.code in EXPIRED:
+    if error.code in EXPIRED_CREDENTIALS:
         return Blocked(f"The AWS credentials have expired ({said}): sign in again, and try again.")
     if error.code in BLOCKED_CODES:
         return Blocked(f"AWS does not accept these credentials ({said}): sign in with others, and try again.")
@@ -70,9 +75,9 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
         if (start := command_to_start(endpoint)) is not None:
             mend = f"if it was the local AWS, start it with `{start}`, else correct AWS_ENDPOINT_URL"
         return Blocked(f"{where} cannot be reached ({said}): {mend}, and try again.")
-    if error.code == "UnreadableReply":
+    if error.code == UNREADABLE_REPLY:
         return Blocked(f"{where} does not answer like AWS ({said}): correct AWS_ENDPOINT_URL, and try again.")
-    if error.code in NEVER_ANSWERED or (error.http_status or 0) >= 500:
+    if error.code in NEVER_ANSWERED or (error.http_status or 0) >= HTTP_SERVER_ERROR:
         return Blocked(f"{where} gave no answer that can be used ({said}): try again later.")
     return Refused(f"AWS refused a look that is needed first ({said}): mend it, and try again.")
 

@@ -16,9 +16,9 @@ from tier1_engine.deployment.states import Action
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures.codes import (
     BLOCKED_CODES,
+    HELD_BACK_CODES,
     HTTP_SERVER_ERROR,
     NEVER_ANSWERED,
-    PERMIT_REFUSED,
     SERVER_CODES,
     THROTTLE_CODES,
     TOKEN_MISMATCH,
@@ -97,7 +97,7 @@ CALLS: tuple[CallFailure, ...] = (
         Verdict.STOPPED,
         "none",
         "nothing is held against the step",
-        codes=frozenset({PERMIT_REFUSED}),
+        codes=HELD_BACK_CODES,
     ),
     CallFailure(
         "expired or missing credentials, wrong account",

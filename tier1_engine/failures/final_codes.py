@@ -232,7 +232,6 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "UnknownVolumeType",
             "UnsupportedAvailabilityZone",
             "UnsupportedInstanceAttribute",
-            "UnsupportedOperation",
             "UnsupportedPlatformType",
             "UnsupportedProtocol",
             "UnsupportedTenancy",

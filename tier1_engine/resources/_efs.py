@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tier1_engine.aws.words import is_unsupported, tag_dict
+from tier1_engine.aws.words import tag_dict
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Presence, Problem
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import is_unsupported
 
 FILE_SYSTEM_NOT_FOUND = "FileSystemNotFound"
 MOUNT_TARGET_NOT_FOUND = "MountTargetNotFound"

@@ -21,12 +21,11 @@ from tier1_engine.engine.protocol.perform import perform
 from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
 from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
-from tier1_engine.failures.codes import UNREACHABLE_CODES
+from tier1_engine.failures.codes import UNREACHABLE_CODES, WRONG_ACCOUNT
 from tier1_engine.survey.remembered import OneLook, Remembered
 
 TRIES = 8
 """Of a look that AWS throttled or cut; a look may be several calls, each of which can be throttled."""
-WRONG_ACCOUNT = "WrongAccount"
 
 NONE_KNOWN: Mapping[str, Mapping[str, Any]] = {}
 

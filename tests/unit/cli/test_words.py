@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.cli.commands import fault
 from tier1_engine.cli.options import Lost, Pace
 from tier1_engine.cli.screen import closing, messages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
-from tests.unit.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.contract.kind import ABSENT, Problem
 from tier1_engine.deployment.record import Attempt, Record
 from tier1_engine.deployment.states import Action, Outcome, StepState

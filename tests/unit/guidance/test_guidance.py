@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conformance.command_lines import service_model
+from tests.support.rows import AT, deployment
 from tests.unit import local_aws
-from tests.unit.rows import AT, deployment
 from tier1_engine import checks, guidance, resources
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.blueprints.tier1.spec import Spec

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import SteppedClock, deployment, step
+from tests.support.rows import SteppedClock, deployment, step
 from tier1_engine.errors import DrivenByAnother, LeaseLost, NoSuchDeployment
 from tier1_engine.store import holder as holder_module
 from tier1_engine.store import lease

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Table, insert, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.unit.rows import AT, SteppedClock, deployment, driven, resource, step
+from tests.support.rows import AT, SteppedClock, deployment, driven, resource, step
 from tier1_engine.deployment.record import (
     Attempt,
     AttemptAdd,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.deployment import standing
 from tier1_engine.deployment.overview import Event, Summary
 from tier1_engine.deployment.record import Attempt, Deployment, Record, Resource, Step

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import resource
+from tests.support.rows import resource
 from tier1_engine import resources
 from tier1_engine.deployment.record import ENDED_FACT
 from tier1_engine.views import prices

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tier1_engine.aws.words import is_unsupported
 from tier1_engine.blueprints.tier1.spec import Spec
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Kind, Presence, Sight
 from tier1_engine.errors import CallError, SpecError
+from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources.file_system import FileSystem
 from tier1_engine.resources.instance_profile import InstanceProfile
 from tier1_engine.resources.subnet import Subnet

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.cli.screen import choices
 from tier1_engine.deployment.record import Attempt, Record
 from tier1_engine.deployment.states import Action, FailureClass, Outcome, ResourceState, State, StepState

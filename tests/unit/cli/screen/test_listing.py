@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT
+from tests.support.rows import AT
 from tier1_engine.cli.screen.render.listing import listed
 from tier1_engine.views.as_json import moment
 

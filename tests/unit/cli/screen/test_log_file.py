@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.cli.screen.log_file import Both, LogFile, opened
 from tier1_engine.deployment.record import (
     Attempt,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.rows import AT, deployment, resource
+from tests.support.rows import AT, deployment, resource
 from tier1_engine.cli.screen.render.sweeping import done, planned, remembered
 from tier1_engine.contract.kind import Presence, Sight
 from tier1_engine.deployment.overview import Known

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.contract.kind import Problem
 from tier1_engine.deployment.plan import ref
 from tier1_engine.deployment.record import (
