@@ -24,8 +24,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.replay import commands, normalised
-from tests.integration import warm
+from tests.support import warm
+from tests.support.replay import commands, normalised
 from tier1_engine.sandbox.process import remote
 
 pytestmark = [pytest.mark.packaging, pytest.mark.xdist_group("packaging")]
@@ -198,6 +198,12 @@ def test_the_page_shows_the_example_as_it_is() -> None:
     assert shown[1] in project
     files = {piece["file"]: piece["text"] for piece in PIECE.finditer(page) if piece["file"]}
     assert files["reports.yaml"] == (ROOT / "examples" / "extending" / "reports.yaml").read_text()
+
+
+def test_the_example_s_own_test_passes(reader: Reader) -> None:
+    """In the reader's environment, where tier1 is a package like others."""
+    done = reader.run("python -m pytest -q -p no:cacheprovider -p no:xdist examples/extending/tests")
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_package_that_is_gone_is_named_and_what_needs_no_code_works(reader: Reader) -> None:

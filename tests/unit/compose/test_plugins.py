@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.rows import deployment
+from tests.support.rows import deployment
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.cli.commands import amend
 from tier1_engine.compose import plugins
