@@ -24,7 +24,7 @@ def test_current_says_what_is_found_and_known_and_makes_nothing(newcomer: Comman
         "found": SCHEMA_REVISION,
         "known": SCHEMA_REVISION,
     }
-    assert f"known {SCHEMA_REVISION}" in newcomer("db", "current").out
+    assert f"this program needs {SCHEMA_REVISION}" in newcomer("db", "current").out
     assert "already" in newcomer("db", "upgrade").out
 
 

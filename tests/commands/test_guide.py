@@ -128,7 +128,7 @@ def test_the_script_can_be_run_twice(shell: Shell, spoiler: Proxy, aws: str) -> 
     executed = len(spoiler.executed)
     again = shell(script, "--yes")
     assert again.code == 0, again.err
-    assert "subnet-1: nothing carries its tags" in again.err
+    assert "subnet-1: nothing has its tags" in again.err
     assert len(spoiler.executed) == executed
 
 
@@ -174,7 +174,7 @@ def test_the_script_is_refused_while_somebody_drives(
     """Exit 6, and nothing is touched."""
     door = f'health: {{services: [{{name: door, tcp: "127.0.0.1:{closed_port}"}}]}}\n'
     running = shell.tier1.begin("deploy", shell.tier1.spec(more=ONE_ZONE + door))
-    running.hear("service-door: begun")
+    running.hear("service-door: started")
     there = standing(aws)
     # A guide that was written before somebody took it up.
     guide = shell.tier1("guide", "demo", "-o", "json").json
@@ -213,8 +213,8 @@ def test_what_is_not_ours_any_more_is_left_alone(shell: Shell, spoiler: Proxy, a
     assert taken.code == 0, taken.err
     done = shell(shell.script(), "--yes")
     assert done.code == 5, done.err  # tier1 says the same of it
-    assert "subnet-1: nothing carries its tags" in done.err
-    assert "Still there: vpc" in done.err
+    assert "subnet-1: nothing has its tags" in done.err
+    assert "Remaining: vpc" in done.err
     kept = shell.line(f"aws {place} ec2 describe-subnets --subnet-ids {subnet}")
     assert kept.code == 0
 

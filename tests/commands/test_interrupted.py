@@ -17,7 +17,7 @@ from tests.support.loopback import endpoint
 def test_sigterm_ends_a_deploy_and_resume_needs_no_spec(tier1: Command, aws: str, closed_port: int) -> None:
     """130 and interrupted; then 0, with one of everything."""
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port)))
-    running.hear("service-door: begun")
+    running.hear("service-door: started")
     assert tier1.show("demo")["holder"]["pid"] == running.process.pid
     running.signal(signal.SIGTERM)
     stopped = running.end()
@@ -38,7 +38,7 @@ def test_sigterm_ends_a_deploy_and_resume_needs_no_spec(tier1: Command, aws: str
 def test_other_signals_end_it_alike(tier1: Command, number: signal.Signals) -> None:
     """Early too: whatever is on its way is on record."""
     running = tier1.begin("deploy", tier1.spec())
-    running.hear("vpc: begun")
+    running.hear("vpc: started")
     running.signal(number)
     assert running.end().code == 130
     assert tier1("rollback", "demo").code == 0
@@ -83,7 +83,7 @@ def test_the_second_signal_leaves_at_once(tier1: Command) -> None:
 def test_a_killed_deploy_is_resumed_without_a_second_of_anything(tier1: Command, aws: str) -> None:
     """SIGKILL leaves a lease behind, which ends with its process."""
     running = tier1.begin("deploy", tier1.spec())
-    running.hear("instance: begun")
+    running.hear("instance: started")
     running.signal(signal.SIGKILL)
     assert running.end().code == -signal.SIGKILL
     assert tier1.show("demo")["interrupted"] is True
@@ -95,7 +95,7 @@ def test_a_killed_deploy_is_resumed_without_a_second_of_anything(tier1: Command,
 def test_who_drives_is_named_and_a_rollback_is_followed(tier1: Command, aws: str, closed_port: int) -> None:
     """`resume` is refused with 6; a rollback turns the driver around: it ends 3, the follower 0."""
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port)))
-    running.hear("service-door: begun")
+    running.hear("service-door: started")
     tier1("resume", "demo").refused(6, str(running.process.pid), socket.gethostname())
     follower = tier1("rollback", "demo")
     assert follower.code == 0
@@ -121,7 +121,7 @@ def test_a_follower_is_detached_by_a_signal_and_the_request_stands(tier1: Comman
         follower.signal(signal.SIGINT)
         detached = follower.end()
         assert detached.code == 130
-        assert f"process {running.process.pid} on host" in detached.out
+        assert f"(pid {running.process.pid})" in detached.out
         answer.set()
         assert running.end().code == 3
     assert tier1.show("demo")["state"] == "rolled_back"

@@ -132,7 +132,7 @@ def test_destroy_of_what_was_never_active_says_that_it_is_rolled_back(tier1: Com
     tier1.write("aaaa00000001")
     done = tier1("destroy", "demo", "-o", "json")
     assert (done.code, done.json["state"]) == (0, "rolled_back")
-    assert "was never active: it is rolled back" in done.err
+    assert "was never active: rolling it back instead" in done.err
 
 
 def test_a_rollback_of_an_active_one_is_refused_with_the_command_to_use(tier1: Command) -> None:

@@ -30,7 +30,7 @@ def test_on_postgres_who_drives_is_named_and_a_killed_one_is_replaced_at_once(
 ) -> None:
     """6 with the process; after its SIGKILL the next resume does not wait for the lease."""
     running = shared.begin("deploy", shared.spec(more=waits_for(closed_port)))
-    running.hear("service-door: begun")
+    running.hear("service-door: started")
     shared("resume", "demo").refused(6, str(running.process.pid))
     running.signal(signal.SIGKILL)
     assert running.end().code == -signal.SIGKILL
@@ -56,7 +56,7 @@ def test_on_postgres_a_driver_that_slept_past_its_lease_changes_nothing(
     """
     quick = shared.with_(**SHORT_LEASE)
     frozen = quick.begin("deploy", quick.spec(more=waits_for(closed_port)))
-    frozen.hear("service-door: begun")
+    frozen.hear("service-door: started")
     frozen.signal(signal.SIGSTOP)
     with listening(closed_port):
         resumed_once_free(quick)
@@ -64,7 +64,7 @@ def test_on_postgres_a_driver_that_slept_past_its_lease_changes_nothing(
     frozen.signal(signal.SIGCONT)
     ended = frozen.end()
     assert ended.code in (6, 9)
-    assert ("another driver has taken over" in ended.err.lower()) is (ended.code == 6)
+    assert ("another process has taken over" in ended.err.lower()) is (ended.code == 6)
     assert quick("log", "demo", "-o", "json").json == before
     assert standing(aws) == WHOLE
 
@@ -103,7 +103,7 @@ def test_a_holder_in_another_pid_namespace_is_not_taken_for_dead(
     tier1: Command, in_a_namespace: Running, closed_port: int, aws: str
 ) -> None:
     """Its process id is nobody's here, or somebody else's: only its lease tells."""
-    in_a_namespace.hear("service-door: begun")
+    in_a_namespace.hear("service-door: started")
     holder = tier1.show("demo")["holder"]
     tier1("resume", "demo").refused(6, str(holder["pid"]))
     with listening(closed_port):
@@ -123,7 +123,7 @@ def test_a_terminal_that_is_closed_ends_what_runs_in_it(
     seen, arguments = "service-door", ("deploy", spec)
     if command != "deploy":
         first = tier1.begin(*arguments)
-        first.hear("service-door: begun")
+        first.hear("service-door: started")
         first.signal(signal.SIGTERM)
         assert first.end().code == 130
         arguments = (command, "demo", *(() if command == "resume" else ("--yes",)))
@@ -143,7 +143,7 @@ def test_a_question_that_is_left_open_keeps_nobody_waiting(
 ) -> None:
     """Another operator rolls back over night; the answer in the morning changes nothing, and says why."""
     with Terminal(tier1, "deploy", tier1.spec(more=waits_for(closed_port, "1s"))) as terminal:
-        terminal.see("What shall become of demo?")
+        terminal.see("What do you want to do with demo?")
         assert tier1("rollback", "demo", "--yes").code == 0
         terminal.enter("r\n")
         assert terminal.end() == 3

@@ -73,11 +73,11 @@ def test_an_empty_list_is_an_empty_array(tier1: Command) -> None:
 
 
 def test_reads_take_the_newest_and_changes_need_to_know_which(three: Command) -> None:
-    """A prefix that fits several is refused with 2, an unknown reference with 8, by reads and by changes."""
+    """A prefix that matches several is refused with 2, an unknown reference with 8, by reads and changes."""
     assert three.show("bbbb")["name"] == "third"
     assert three.show("aaaa")["name"] == "forty-characters-long-is-what-a-name-has"
     for command in ("resume", "destroy"):
-        three(command, "aaaa").refused(2, "fits several", "aaaa00000001", "aaaa00000002")
+        three(command, "aaaa").refused(2, "matches several", "aaaa00000001", "aaaa00000002")
     for command in ("show", "rollback"):
         three(command, "nobody").refused(8, "nobody", "tier1 list")
 

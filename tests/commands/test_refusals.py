@@ -47,9 +47,9 @@ class TestBeforeARowExists:
         nothing_is_on_record(tier1)
 
     def test_an_endpoint_that_answers_html(self, tier1: Command) -> None:
-        """7: it does not answer like AWS."""
+        """7: it does not respond like AWS."""
         with endpoint(http(200, HTML, kind="text/html")) as served:
-            tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=served.url).refused(7, "does not answer like AWS")
+            tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=served.url).refused(7, "does not respond like AWS")
         nothing_is_on_record(tier1)
 
     def test_a_look_that_aws_does_not_permit(self, tier1: Command) -> None:
@@ -108,7 +108,7 @@ class TestTheDatabase:
         """9; the file is left as it is."""
         path = tier1.folder / "letter.db"
         path.write_text("Dear database, " * 400, encoding="utf-8")
-        tier1("list", TIER1_DATABASE_URL=f"sqlite:///{path}").refused(9, "no SQLite database")
+        tier1("list", TIER1_DATABASE_URL=f"sqlite:///{path}").refused(9, "not a SQLite database")
         assert path.read_text(encoding="utf-8").startswith("Dear database")
 
     def test_of_a_later_version(self, tier1: Command) -> None:
@@ -156,7 +156,7 @@ def test_a_defect_is_told_in_a_sentence_and_its_trace_is_kept(tier1: Command) ->
         "import tier1_engine.settings as s\ns.from_environment = lambda: 1 / 0\n", encoding="utf-8"
     )
     path = f"{broken}:{tier1.environment['PYTHONPATH']}"
-    tier1("list", PYTHONPATH=path).refused(1, "defect", "ZeroDivisionError")
+    tier1("list", PYTHONPATH=path).refused(1, "bug", "ZeroDivisionError")
     (trace,) = (tier1.folder / "state" / "tier1").glob("defect-*.txt")
     assert "ZeroDivisionError" in trace.read_text(encoding="utf-8")
     assert trace.stat().st_mode & 0o777 == 0o600

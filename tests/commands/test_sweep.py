@@ -92,7 +92,7 @@ def test_a_reviewed_plan_deletes_exactly_what_it_lists(tier1: Command, aws: str,
     bad.write_text(json.dumps(whole))
     tier1("sweep", "--apply", str(bad), "--yes").refused(2, "changed")
     absent = tier1("sweep", "--apply", str(tmp_path / "none.json"), "--yes")
-    absent.refused(2, "none.json cannot be read (No such file or directory): name another.")
+    absent.refused(2, "none.json cannot be read (No such file or directory): give another file.")
     tier1("sweep", "--apply", str(plan), "--yes", "--orphans").refused(2, "--apply")
     tier1("sweep", "--apply", str(plan)).refused(2, "--yes")
     assert standing(aws)["vpcs"] == 3
@@ -131,7 +131,7 @@ def test_an_expired_stack_is_destroyed_unless_it_is_extended_or_kept(tier1: Comm
     assert tier1("keep", id, "--until", "1h").code == 0
     kept = tier1("sweep", "--yes", "-o", "json")
     assert (kept.code, kept.json["reported"]) == (0, 1)
-    assert "kept" in kept.json["reports"][0]["reason"]
+    assert "protected" in kept.json["reports"][0]["reason"]
     assert tier1("keep", id, "--off").code == 0
     plan = tier1("sweep", "--dry-run", "-o", "json").json["items"]
     (cost,) = (item["estimated_cost"] for item in plan if item["kind"] == "instance")
@@ -332,13 +332,13 @@ def test_at_a_terminal_the_plan_is_shown_and_asked_about(tier1: Command, aws: st
     """No: code 2 and nothing is gone. Yes: all of it, although it is more than the limit."""
     id = failed(tier1)
     with Terminal(tier1, "sweep", *OLD, "--max-deletions", "1") as terminal:
-        terminal.see("more than --max-deletions 1. Go on?")
+        terminal.see("more than --max-deletions 1. Continue?")
         terminal.enter("n\n")
         assert terminal.end() == 2
     assert id in terminal.screen
     assert standing(aws)["vpcs"] == 1
     with Terminal(tier1, "sweep", *OLD, "--max-deletions", "1") as terminal:
-        terminal.see("Go on?")
+        terminal.see("Continue?")
         terminal.enter("y\n")
         assert terminal.end() == 0
     assert standing(aws) == {}

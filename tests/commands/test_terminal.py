@@ -30,7 +30,7 @@ def test_a_failed_service_is_a_question_and_the_answer_a_command(
     """Another word asks again; `b` rolls back, and the deploy ends with 3."""
     spec = tier1.spec(more=waits_for(closed_port, "1s"))
     with Terminal(tier1, "deploy", spec) as terminal:
-        terminal.see("What shall become of demo?")
+        terminal.see("What do you want to do with demo?")
         shown = tier1.show("demo")  # the failure is on record, and the lease is free
         assert (shown["state"], shown["holder"]) == ("failed", None)
         for way in (
@@ -51,7 +51,7 @@ def test_ctrl_c_at_the_question_leaves_it_as_it_is(tier1: Command, aws: str, clo
     """130; everything stands and can be decided later."""
     spec = tier1.spec(more=waits_for(closed_port, "1s"))
     with Terminal(tier1, "deploy", spec) as terminal:
-        terminal.see("What shall become of demo?")
+        terminal.see("What do you want to do with demo?")
         terminal.enter(CTRL_C)
         assert terminal.end() == 130
     assert standing(aws) == WHOLE
@@ -62,7 +62,7 @@ def test_what_is_given_as_a_policy_is_not_asked(tier1: Command, closed_port: int
     spec = tier1.spec(more=waits_for(closed_port, "1s"))
     with Terminal(tier1, "deploy", spec, "--on-recoverable", "stop") as terminal:
         assert terminal.end() == 4
-    assert "What shall become" not in terminal.screen
+    assert "What do you want to do" not in terminal.screen
     assert "--continue" in terminal.screen
 
 
@@ -70,7 +70,7 @@ def test_a_destruction_is_shown_and_confirmed(tier1: Command, aws: str) -> None:
     """No changes nothing and ends with 2; --yes does not ask."""
     tier1.deployed()
     with Terminal(tier1, "destroy", "demo", "--retain", "efs-security-group") as terminal:
-        terminal.see("Go on?")
+        terminal.see("Continue?")
         for words in ("To be deleted (10)", "To be kept (3)", "vpc vpc-"):
             assert words in terminal.screen
         terminal.enter("n\n")
@@ -78,7 +78,7 @@ def test_a_destruction_is_shown_and_confirmed(tier1: Command, aws: str) -> None:
     assert standing(aws) == WHOLE
     with Terminal(tier1, "destroy", "demo", "--yes") as terminal:
         assert terminal.end() == 0
-    assert "Go on?" not in terminal.screen
+    assert "Continue?" not in terminal.screen
     assert standing(aws) == {}
 
 

@@ -30,7 +30,7 @@ def test_a_live_driver_is_not_replaced_by_one_whose_steady_clock_is_a_day_ahead(
     if not can_shift():
         pytest.skip("no time namespace can be made here")
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port)))
-    running.hear("service-door: begun")
+    running.hear("service-door: started")
     ahead = subprocess.run(
         [str(UNSHARE), *A_DAY_AHEAD, *TIER1, "resume", "demo"],
         cwd=tier1.folder,

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("driv
 QUICK_LEASE = {"TIER1_LEASE_SECONDS": "3", "TIER1_CALL_TIMEOUT_SECONDS": "1"}
 """For so long it tries to write what it holds."""
 BUSY_SECONDS = 0.1
-FULL = "has no room to grow (database or disk is full)"
+FULL = "has no space to grow (database or disk is full)"
 DEPLOYED_HALF_PAGES = 40
 DESTROYED_HALF_PAGES = 5
 """The least pages; a destruction writes some thirteen of them."""

@@ -93,9 +93,9 @@ def test_it_runs_as_it_was_started(somebody: Command) -> None:
     assert (status["speed"], status["seed"], status["scenario"]) == ("100", 7, None)
     second = somebody("sandbox", "start", "--seed", "8")
     assert second.code == 0
-    assert "was running already" in second.out
+    assert "is already running" in second.out
     assert "speed 100, seed 7, strict" in second.out
-    assert "stop it first to start it with others" in second.err
+    assert "to change them, stop it first" in second.err
     same = somebody("sandbox", "start", "--seed", "7", "--speed", "100", "--strict")
     assert "stop it first" not in same.err
 
@@ -122,7 +122,7 @@ def test_a_fault_is_set_listed_and_taken_away(shared: Command) -> None:
     """With how often it came and struck."""
     endpoint = endpoint_of(shared)
     fault = ("sandbox", "fault")
-    assert "No fault is set." in shared(*fault, "list").out
+    assert "No faults are set." in shared(*fault, "list").out
     words = ("--code", "RequestLimitExceeded", "--message", "Not now.", "--times", "2", "--after", "1")
     added = shared(*fault, "add", "--operation", "CreateVpc", *words, "--match", "CidrBlock=10.*")
     assert added.code == 0
@@ -133,8 +133,8 @@ def test_a_fault_is_set_listed_and_taken_away(shared: Command) -> None:
         ec2.create_vpc(**CIDR)
     (listed,) = shared(*fault, "list", "-o", "json").json
     assert (listed["number"], listed["seen"], listed["struck"], listed["left"]) == (1, 2, 1, 1)
-    assert "struck 1 of 2 calls" in shared(*fault, "list").out
-    assert "1 fault taken away" in shared(*fault, "clear").out
+    assert "affected 1 of 2 calls" in shared(*fault, "list").out
+    assert "1 fault removed" in shared(*fault, "clear").out
     ec2.create_vpc(**CIDR)
     assert shared(*fault, "list", "-o", "json").json == []
 
@@ -167,7 +167,7 @@ def test_a_late_reply_outlasts_a_clients_patience(somebody: Command) -> None:
     ("arguments", "words"),
     [
         (("--operation", "RunInstence", "--code", "X"), ("RunInstence", "did you mean RunInstances?")),
-        (("--operation", "CreateVpc", "--code", "X", "--cut", "after"), ("leave out the code",)),
+        (("--operation", "CreateVpc", "--code", "X", "--cut", "after"), ("omit the code",)),
         (("--operation", "CreateVpc", "--code", "X", "--match", "CidrBlock"), ("'CidrBlock'",)),
     ],
 )
@@ -183,7 +183,7 @@ def test_what_will_never_be_noticed_is_set_with_a_warning(shared: Command) -> No
     """0, and stderr says why."""
     done = shared("sandbox", "fault", "add", "--operation", "RunInstances", "--match", "InstanceTyp=a")
     assert done.code == 0
-    assert "warning: It does nothing to a call" in done.err
+    assert "warning: It has no effect" in done.err
     assert "did you mean InstanceType?" in done.err
 
 

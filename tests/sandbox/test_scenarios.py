@@ -121,7 +121,7 @@ def test_ctrl_c_ends_everything_that_was_started(operator: Command, temporary: P
     done = running.end()
     assert done.code == 130, done
     assert done.out == ""
-    assert "what it started is ended" in done.err
+    assert "everything it started has been stopped" in done.err
     assert processes_of(temporary) == []
     assert list(temporary.iterdir()) == []
 

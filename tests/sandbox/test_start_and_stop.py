@@ -45,7 +45,7 @@ def test_it_is_started_once_and_stopped_well_also_when_none_runs(nobody: Command
     first = nobody("sandbox", "start")
     second = nobody("sandbox", "start")
     assert (first.code, second.code) == (0, 0)
-    assert "was running already" in second.out
+    assert "is already running" in second.out
     endpoint = nobody("sandbox", "status", "-o", "json").json["endpoint"]
     assert endpoint in first.out
     nobody.write("aaaa00000001", endpoint=endpoint)

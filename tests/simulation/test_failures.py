@@ -194,7 +194,9 @@ def test_a_critical_failure_cannot_be_accepted(rig: Rig) -> None:
     """A stack without its machine is none: the sentence names the commands to use instead."""
     rig.world.before.append(fail("create", "machine"))
     id = rig.deploy(rollback_enabled=False).record.deployment.id
-    with pytest.raises(Refused, match=rf"cannot go on without machine.*resume {id} --retry.*rollback {id}"):
+    with pytest.raises(
+        Refused, match=rf"cannot continue without machine.*resume {id} --retry.*rollback {id}"
+    ):
         engine.resume(rig.parts, id, Resume.CONTINUE)
     assert rig.store.load(id).deployment.state is State.FAILED
 
@@ -327,7 +329,7 @@ def test_when_tries_run_out_the_steps_own_class_counts(rig: Rig) -> None:
     ended = rig.deploy()
     assert rig.world.executed("create").count("machine") == 5
     assert (failure(ended)["class"], failure(ended)["code"]) == ("critical", "Throttling")
-    assert str(failure(ended)["message"]).endswith("(tried 5 times)")
+    assert str(failure(ended)["message"]).endswith("(after 5 attempts)")
     assert ended.record.deployment.state is State.ROLLED_BACK
 
 

@@ -163,7 +163,7 @@ def test_a_stalled_deletion_names_what_waits_for_it_and_keeps_the_first_cause(ri
     assert error(ended, "door-1")["stuck"]
     assert error(ended, "net") == {
         "code": "BlockedBy",
-        "message": "waits for what would not delete: door-1.",
+        "message": "blocked by door-1, which could not be deleted.",
     }
     assert 600.0 <= rig.clock.seconds - started < 700.0
 
@@ -185,7 +185,7 @@ def test_a_stalled_deletion_goes_on_at_a_resume(rig: Rig) -> None:
 def test_a_stalled_deletion_cannot_be_turned_into_a_deployment(rig: Rig, how: Resume) -> None:
     """The goal never returns to `active`."""
     id = stalled(rig)[0].record.deployment.id
-    with pytest.raises(Refused, match="is being taken down"):
+    with pytest.raises(Refused, match="is being deleted"):
         engine.resume(rig.parts, id, how)
 
 
@@ -451,7 +451,7 @@ def test_a_search_that_aws_refuses_keeps_no_rollback_from_its_end(rig: Rig) -> N
     assert ended.record.deployment.state is State.FAILED
     assert row(ended, "net").stuck
     assert (ended.record.deployment.failure or {})["code"] == "DependencyViolation"
-    assert "would not delete" in (ended.record.deployment.failure or {})["message"]
+    assert "could not be deleted" in (ended.record.deployment.failure or {})["message"]
     assert len(times) == 2
     told = [event.message for event in rig.store.events(id)]
     assert sum("what may stand in the way could not be listed" in text for text in told) == 2
@@ -470,7 +470,9 @@ def test_a_census_that_this_endpoint_cannot_make_is_a_warning(rig: Rig) -> None:
     rig.world.before.append(fail("find", "door", error=lambda: refused("InvalidAction")))
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.DESTROYED
-    assert ended.record.deployment.warnings == ("this endpoint cannot list door: strays would go unseen",)
+    assert ended.record.deployment.warnings == (
+        "this endpoint cannot list door: duplicates would not be found",
+    )
 
 
 @pytest.mark.parametrize(("code", "tries"), [("UnauthorizedOperation", 1), ("Throttling", 5)])

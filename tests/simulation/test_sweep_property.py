@@ -61,7 +61,7 @@ class Extra(Enum):
     """A thing beside the rows of a deployment."""
 
     STRAY = auto()  # ours, made late
-    RETAINED = auto()  # ours, kept on the operator's word
+    RETAINED = auto()  # ours, retained on request
     BROUGHT = auto()  # the user's, referenced by a row
     GUEST = auto()  # the user's, inside of ours
     UNTAGGED = auto()  # the user's, elsewhere

@@ -46,7 +46,7 @@ _VARIES = (
     (re.compile(r"\b\d+(\.\d+)? s\b"), "SECONDS"),
     (re.compile(r"\b\d+[smhd]\b"), "AGE"),
     (re.compile(r"\(request [^)]*\)|request id: \S+"), "REQUEST"),
-    (re.compile(r"process \d+ on host \S+"), "PROCESS"),
+    (re.compile(r"\S+ \(pid \d+\)"), "PROCESS"),
     (re.compile(r"\b(public|private)_ip +[0-9.]+"), r"\1_ip ADDRESS"),
     (re.compile(r"--port \d+"), "--port PORT"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "ENDPOINT"),
@@ -94,7 +94,7 @@ class Stage:
         if what == "refuse":
             operation, code = rest.split()
             self.line.rule = refuses(operation, code=code)
-        elif what == "mended":
+        elif what == "fixed":
             self.line.rule = lambda call: None
         elif what == "signed-out":
             self.command = self.command.without(*KEYS)
@@ -135,7 +135,7 @@ class Stage:
         """What a terminal shows from the question on."""
         with Terminal(self.command, *arguments, **COLUMNS) as terminal:
             for key in self.keys:
-                terminal.see("What shall become of")
+                terminal.see("What do you want to do with")
                 terminal.enter(f"{key}\n")
             self.keys = []
             code = terminal.end()

@@ -84,7 +84,7 @@ class Call:
                 raise PermitRefused(refusal.message, self.operation) from refusal
         with self._lock:
             if self._over:
-                raise PermitRefused("its time ran out before it was sent", self.operation)
+                raise PermitRefused("its time budget ran out before it was sent", self.operation)
             self.sent = True
 
     def abandoned(self, budget_seconds: float) -> CallError:

@@ -49,7 +49,7 @@ def tag_specifications(tags: Mapping[str, str], *resource_types: str) -> list[di
         ValueError: there are no tags.
     """
     if not tags:
-        raise ValueError("a resource of ours is never made without tags")
+        raise ValueError("an owned resource is never created without tags")
     return [{"ResourceType": kind, "Tags": tag_list(tags)} for kind in resource_types]
 
 

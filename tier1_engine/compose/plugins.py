@@ -50,12 +50,12 @@ def _with_plugins(ours: Mapping[str, Thing], group: str, base: type[Any], tell: 
     known = dict(ours)
     for point in _points(group):
         if point.name in known:
-            tell(f"warning: {_described(point)} is left out: there is another {point.name!r} already.")
+            tell(f"warning: {_described(point)} is ignored: there is another {point.name!r} already.")
             continue
         try:
             known[point.name] = _made(point, base)
         except Unusable as error:
-            tell(f"warning: {_described(point)} cannot be used and is left out: {error}.")
+            tell(f"warning: {_described(point)} cannot be used and is ignored: {error}.")
     return known
 
 
@@ -164,7 +164,7 @@ def _made(point: EntryPoint, base: type[Any]) -> Any:
     except Exception as error:  # code of another package may raise anything
         raise Unusable(f"{type(error).__name__}: {error}") from error
     if not isinstance(made, base):
-        raise Unusable(f"it is no {base.__name__}")
+        raise Unusable(f"it is not a {base.__name__}")
     if name != point.name:
         raise Unusable(f"it is registered as {point.name!r}, but its name is {name!r}")
     return made

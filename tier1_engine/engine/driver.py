@@ -143,7 +143,7 @@ class Driver:
             whole += decision.changes
             record = record.apply(decision.changes)
         else:
-            raise RuntimeError("decide goes in circles")
+            raise RuntimeError("decide does not come to an end")
         calls: list[Assignment] = []
         for task in self._prepared_at_once(decision.tasks, record):
             intents, record, assignment = self._assign(task, record)
@@ -259,7 +259,7 @@ class Driver:
             "ended_at": self.parts.clock.now(),
             "outcome": Outcome.UNKNOWN,
             "code": "Cut",
-            "message": "the driver ended before an answer came",
+            "message": "the process ended before an answer came",
         }
         return [AttemptSet(a.id, cut) for a in self.record.attempts.values() if a.ended_at is None]
 

@@ -37,7 +37,7 @@ FOLLOW_SECONDS = 0.5
 class Resume(StrEnum):
     """What `resume` is asked to do with a deployment that failed on the way forward."""
 
-    GO_ON = "go on"
+    GO_ON = "resume"
     RETRY = "retry"
     CONTINUE = "continue"
     ROLL_BACK = "roll back"
@@ -151,7 +151,7 @@ def resume(
     """Go on from the database, whatever the goal is.
 
     Args:
-        amendment: of a retry: a mended spec with its plan.
+        amendment: of a retry: a corrected spec with its plan.
 
     Raises:
         Refused: the way asked for cannot hold; the sentence says why and what can.
@@ -204,15 +204,13 @@ def request(parts: Parts, deployment_id: str, goal: Goal, *, retain: Sequence[st
             raise _Moved
         if goal is Goal.ROLLED_BACK and deployment.activated_at is not None:
             raise Refused(
-                f"{deployment.name} became active, so there is nothing to roll back: "
+                f"{deployment.name} became active, so it cannot be rolled back: "
                 f"use `tier1 destroy {deployment.id}`."
             )
         if deployment.state in ENDED and (closed or deployment.state.value != goal.value):
-            raise Refused(
-                f"{deployment.name} is {deployment.state} already: nothing of it is left to act on."
-            )
+            raise Refused(f"{deployment.name} is already {deployment.state}: there is nothing left to do.")
         if doomed:
-            raise Refused(f"{', '.join(doomed)} is being deleted already: leave it out of --retain.")
+            raise Refused(f"{', '.join(doomed)}: already being deleted; omit it from --retain.")
 
     try:
         return parts.store.request_goal(

@@ -44,7 +44,7 @@ def problem_of(description: Mapping[str, Any], title: str) -> Problem | None:
     """Why what is described will never be ready; one that somebody deletes has no fault of its own."""
     if presence_of(description) is not Presence.BROKEN:
         return None
-    return Problem("LifeCycleState.error", f"AWS could not make the {title} and marks it with an error.")
+    return Problem("LifeCycleState.error", f"AWS could not create the {title} and marks it with an error.")
 
 
 def tags_of(cloud: Cloud, description: Mapping[str, Any]) -> dict[str, str]:

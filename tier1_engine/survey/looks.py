@@ -70,7 +70,7 @@ def identify(looks: Looks, place: Place) -> Gap | None:
     if answer.error is not None:
         return replace(gap_of(place, None, answer.error), blocked=True)
     if answer.account_id != place.account_id:
-        message = f"these credentials are of account {answer.account_id}, not of {place.account_id}"
+        message = f"these credentials belong to account {answer.account_id}, not of {place.account_id}"
         return Gap(place, None, WRONG_ACCOUNT, message, blocked=True)
     return None
 
@@ -100,7 +100,7 @@ def _tried(
         if answer.error is None or attempt == TRIES or not _worth_another_try(answer.error):
             return answer
         _rest(looks, parts, attempt)
-    raise AssertionError("the last try answers")
+    raise AssertionError("the last attempt answers")
 
 
 def patiently(looks: Looks, parts: Parts, look: Callable[[], Done]) -> Done:

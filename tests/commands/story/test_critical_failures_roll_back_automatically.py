@@ -34,7 +34,7 @@ def test_without_a_terminal(operator: Command, line: Proxy, aws: str, operation:
     )
     assert failure["step"].startswith(step)
     assert standing(aws) == {}
-    assert "What shall become" not in done.err
+    assert "What do you want to do" not in done.err
     attempts = operator("log", "demo", "-o", "json").json["attempts"]
     begun = [datetime.fromisoformat(a["begun_at"]) for a in attempts if a["action"] == "delete"]
     assert 0 <= (min(begun) - datetime.fromisoformat(failure["at"])).total_seconds() < 1.0
@@ -44,7 +44,7 @@ def test_on_a_terminal(tier1: Command, aws: str) -> None:
     """The same, without a question: a critical failure needs no decision while rollback is on."""
     with Terminal(tier1, "deploy", tier1.spec(type=REFUSED_TYPE)) as terminal:
         assert terminal.end() == 3
-    assert "What shall become" not in terminal.screen
-    assert "is rolled back: nothing that it made is left" in terminal.screen
+    assert "What do you want to do" not in terminal.screen
+    assert "is rolled back: no resources remain" in terminal.screen
     assert "InvalidInstanceType.NotFound" in terminal.screen
     assert standing(aws) == {}

@@ -21,24 +21,24 @@ def test_the_list_says_it_at_a_glance(tier1: Command, closed_port: int) -> None:
     assert kept.code == 4
     assert tier1("deploy", tier1.spec("gone", type=REFUSED_TYPE)).code == 3
     driven = tier1.begin("deploy", tier1.spec("driven", more=waits_for(closed_port, "50s")))
-    driven.hear("service-door: begun")
+    driven.hear("service-door: started")
     try:
         narrow = tier1("list", **NARROW).out
         assert all(len(line) <= 80 for line in narrow.splitlines())
-        assert "failed (kept 13, about $0.05/h)" in narrow
-        assert f"driven by {driven.process.pid} on " in narrow
+        assert "failed (13 remaining, ~$0.05/h)" in narrow
+        assert f"locked by pid {driven.process.pid} on " in narrow
         assert "NotConnected: not ready within 1 s." in narrow
         wide = tier1("list", **WIDE).out.splitlines()
         assert len(wide) == 4
-        assert "DRIVER" in wide[0]
+        assert "LOCKED BY" in wide[0]
         (gone,) = [line for line in wide if " gone " in line]
         assert "rolled_back" in gone
         assert "InvalidInstanceType.NotFound: The instance type" in gone
         with Terminal(tier1, "show", "driven", "--watch") as terminal:
-            terminal.see(f"driven by process {driven.process.pid}")
+            terminal.see(f"(pid {driven.process.pid}) since")
             driven.signal(signal.SIGKILL)
             driven.end()
-            terminal.see("to go on: tier1 resume")
+            terminal.see("to resume: tier1 resume")
             assert terminal.end() == 0
     finally:
         driven.process.kill()
@@ -46,7 +46,7 @@ def test_the_list_says_it_at_a_glance(tier1: Command, closed_port: int) -> None:
     for more, names in ((("--state", "failed"), ["kept"]), (("--failed",), ["gone", "kept"])):
         assert [one["name"] for one in tier1("list", *more, "-o", "json").json] == names
     with Terminal(tier1, "list", "--watch", "--failed") as terminal:
-        terminal.see("failed (kept 13")
+        terminal.see("failed (13 remaining")
         assert tier1("rollback", "kept").code == 0
         terminal.see("rolled_back")
         terminal.enter("\x03")
@@ -57,7 +57,7 @@ def test_show_puts_the_failed_step_first(tier1: Command) -> None:
     """Before the phases, with its error, what is left and what can be done; `jq` finds the same."""
     failed(tier1)
     shown = tier1("show", "demo").out
-    assert shown.index("  instance ") < shown.index("12 left in AWS") < shown.index("--retry")
+    assert shown.index("  instance ") < shown.index("12 resources remaining in AWS") < shown.index("--retry")
     assert shown.index("--retry") < shown.index("network  7 of 7")
     assert "instance                 failed, see above" in shown
     watched = tier1("show", "demo", "--watch", "-o", "json")

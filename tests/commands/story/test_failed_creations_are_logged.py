@@ -81,7 +81,7 @@ def test_a_log_file_has_the_same_and_the_deletions_are_logged_alike(operator: Co
 def test_a_log_is_followed_while_somebody_drives(tier1: Command, closed_port: int) -> None:
     """Each entry once, an attempt with its end; it ends with the driver."""
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port, "50s")))
-    running.hear("service-door: begun")
+    running.hear("service-door: started")
     following = tier1.begin("log", "demo", "--follow", "-o", "jsonl")
     with listening(closed_port):
         assert running.end().code == 0
@@ -98,7 +98,7 @@ def test_a_log_is_followed_while_somebody_drives(tier1: Command, closed_port: in
 def test_what_was_cut_is_shown_as_cut(operator: Command, line: Proxy) -> None:
     """A driver that was killed in a create leaves a try without an end; the next driver says so."""
     running = operator.begin("deploy", operator.spec())
-    running.hear("vpc: begun")
+    running.hear("vpc: started")
     running.signal(signal.SIGKILL)
     running.end()
     assert operator("rollback", "demo").code == 0

@@ -25,15 +25,15 @@ def test_without_a_terminal(operator: Command, line: Proxy) -> None:
     assert len(line.calls) == calls
     first = told.splitlines()[0]
     assert "failed at instance: InvalidInstanceType.NotFound" in first
-    assert "with rollback switched off everything was kept" in first
-    assert "12 of what it made still stand" in first
+    assert "because rollback is off, nothing was deleted" in first
+    assert "12 resources remain" in first
     assert LEFT_OPEN.search(told) is None
     for id in made.values():
         assert id in told
     assert told.count("console.aws.amazon.com") == len(made)
-    assert "estimate by list prices" in told
-    assert told.index("Cause") < told.index("Safe") < told.index("Try again, once it is mended")
-    assert told.index("Still there") < told.index("Delete it by hand, line by line")
+    assert "estimate from us-east-1 list prices" in told
+    assert told.index("Cause") < told.index("Safe") < told.index("Retry, once it is fixed")
+    assert told.index("Remaining") < told.index("Delete it by hand, line by line")
     guide = operator("guide", "demo", "-o", "json").json
     assert (guide["needed"], guide["situation"], guide["cause"]["code"]) == (
         True,
@@ -60,8 +60,8 @@ def test_what_went_wrong_on_the_way_back_stands_beside_the_cause(operator: Comma
     line.rule = refuses("RunInstances", "DeleteRole", code="UnauthorizedOperation")
     assert operator("deploy", operator.spec()).code == 5
     told = operator("guide", "demo").out
-    assert told.index("Cause\n") < told.index("On the way back: role")
-    assert "role stood in the way" in told.splitlines()[0]
+    assert told.index("Cause\n") < told.index("During rollback or teardown: role")
+    assert "Rollback was blocked by role" in told.splitlines()[0]
     assert '"iam:DeleteRole"' in told
 
 
@@ -70,7 +70,7 @@ def test_on_a_terminal(tier1: Command) -> None:
     failed(tier1)
     with Terminal(tier1, "guide", "demo") as terminal:
         assert terminal.end() == 0
-    assert "Delete it by a script, with the aws command line" in terminal.screen
+    assert "Delete it with a script that uses the aws CLI" in terminal.screen
     with Terminal(tier1, "guide", "demo", "-o", "shell") as terminal:
         assert terminal.end() == 0
     assert terminal.screen.startswith("#!/usr/bin/env bash")

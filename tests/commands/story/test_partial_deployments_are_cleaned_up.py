@@ -62,14 +62,14 @@ def test_what_is_retained_is_listed_and_untouched(tier1: Command, aws: str) -> N
     """On a terminal it is shown and confirmed first; then in the summary and in `show`, with its tags."""
     failed(tier1)
     with Terminal(tier1, "rollback", "demo", "--retain", "file-system") as terminal:
-        terminal.see("Go on?")
-        assert "To be kept (1)" in terminal.screen
+        terminal.see("Continue?")
+        assert "To be retained (1)" in terminal.screen
         terminal.enter("y\n")
         assert terminal.end() == 0
     assert standing(aws) == {"file_systems": 1}
     (kept,) = [r for r in tier1.show("demo")["resources"] if r["state"] == "retained"]
-    assert f"file-system {kept['aws_id']}" in terminal.screen.partition("but for what you kept")[2]
-    assert f"file-system {kept['aws_id']}" in tier1("show", "demo").out.partition("kept on the operator")[2]
+    assert f"file-system {kept['aws_id']}" in terminal.screen.partition("except what you retained")[2]
+    assert f"file-system {kept['aws_id']}" in tier1("show", "demo").out.partition("retained on request")[2]
     efs = client("efs", aws)
     tags = efs.list_tags_for_resource(ResourceId=kept["aws_id"])["Tags"]
     assert "tier1:deployment" in {tag["Key"] for tag in tags}
@@ -82,7 +82,7 @@ def test_the_console_is_archived_before_the_instance_goes(tier1: Command, aws: s
     assert standing(aws) == WHOLE
     nothing = tier1("log", "demo", "--console")
     assert (nothing.code, nothing.out) == (0, "")
-    assert "is archived when a rollback" in nothing.err
+    assert "that is done before a rollback terminates" in nothing.err
     assert tier1("rollback", "demo").code == 0
     (kept,) = tier1("log", "demo", "--console", "-o", "json", AWS_ENDPOINT_URL="http://127.0.0.1:1").json
     assert kept["resource"] == "instance"

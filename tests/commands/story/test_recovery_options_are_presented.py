@@ -8,7 +8,7 @@ from tests.support.doors import listening
 from tests.support.story import REFUSED_TYPE, failed, waits_for
 from tests.support.terminal import Terminal
 
-QUESTION = "What shall become of demo?"
+QUESTION = "What do you want to do with demo?"
 CTRL_C, END_OF_INPUT = "\x03", "\x04"
 
 
@@ -24,7 +24,7 @@ def test_the_keys_of_the_prompt_after_a_service_failed(tier1: Command, aws: str,
         terminal.see("Answer one of: r, c, b, m, ?.")
         terminal.enter("?\n")
         terminal.see("step: service-door")
-        assert "takes no connection" in terminal.screen.rpartition("NotConnected, at")[2]
+        assert "does not accept connections" in terminal.screen.rpartition("NotConnected, at")[2]
         terminal.enter("r\n")
         terminal.see("failed -> health_check")
         terminal.see_again(QUESTION)
@@ -42,18 +42,18 @@ def test_a_critical_failure_without_rollback_is_a_question_too(tier1: Command, a
     """To continue is shown as impossible, with the reason; the end of input leaves it: 4."""
     with Terminal(tier1, "deploy", tier1.spec(type=REFUSED_TYPE), "--no-rollback") as terminal:
         terminal.see(QUESTION)
-        assert "continue with a warning: not possible without instance" in terminal.screen
+        assert "continue with a warning: not possible because of instance" in terminal.screen
         terminal.enter("c\n")
         terminal.see("Answer one of: r, b, m, ?.")
         terminal.enter(END_OF_INPUT)
         assert terminal.end() == 4
-    assert "12 left in AWS" in terminal.screen
+    assert "12 resources remaining in AWS" in terminal.screen
     # A bare resume asks again; Ctrl-C leaves it with 130; `b` deletes everything.
     with Terminal(tier1, "resume", "demo") as terminal:
         terminal.see(QUESTION)
         terminal.enter(CTRL_C)
         assert terminal.end() == 130
-    assert "demo is left as it is" in terminal.screen
+    assert "demo was not changed" in terminal.screen
     with Terminal(tier1, "resume", "demo") as terminal:
         terminal.see(QUESTION)
         terminal.enter("b\n")
@@ -68,7 +68,7 @@ def test_an_answer_to_what_is_no_longer_so_is_not_carried_out(tier1: Command, aw
         assert tier1("rollback", "demo").code == 0
         terminal.enter("r\n")
         assert terminal.end() == 3
-    assert "Meanwhile somebody else has acted: demo is rolled_back now." in terminal.screen
+    assert "Somebody else has changed demo: it is rolled_back now." in terminal.screen
     assert standing(aws) == {}
 
 
@@ -109,7 +109,7 @@ def test_a_mended_spec_changes_what_made_nothing_yet(tier1: Command, aws: str) -
     other_network = tier1.spec("other", more="network: {cidr: 10.9.0.0/16}\n")
     refused = tier1("resume", "demo", "--retry", "--spec", other_network)
     assert refused.code == 2
-    assert f"vpc cannot change any more (cidr): vpc ({before['vpc']}), " in refused.err
+    assert f"vpc can no longer change (cidr): vpc ({before['vpc']}), " in refused.err
     assert "tier1: Nothing was changed" in refused.err
     elsewhere = tier1.folder / "elsewhere.yaml"
     elsewhere.write_text("name: demo\nregion: eu-west-1\n", encoding="utf-8")
@@ -120,6 +120,6 @@ def test_a_mended_spec_changes_what_made_nothing_yet(tier1: Command, aws: str) -
     after = {r["name"]: r["aws_id"] for r in mended.json["resources"]}
     assert all(after[name] == id for name, id in before.items() if id)
     events = tier1("log", "demo", "-o", "json").json["events"]
-    assert "the spec was mended: instance (types)" in [event["message"] for event in events]
+    assert "the spec was corrected: instance (types)" in [event["message"] for event in events]
     assert "- t3.medium" in tier1("show", "demo", "--spec").out
     assert standing(aws) == WHOLE

@@ -28,8 +28,11 @@ def test_everything_is_kept_and_its_cost_is_told(tier1: Command, aws: str, close
     assert re.search(
         r"instance i-\w+ \[\$0\.0499/h, \$36\.42/month \(t3\.medium, 30 GiB gp3, public IPv4\)", kept.out
     )
-    assert "13 left in AWS, about $0.05/h, $36/month while they stand (estimate by list prices" in kept.out
-    assert "failed (kept 13, about $0.05/h)" in tier1("list").out
+    assert (
+        "13 resources remaining in AWS: about $0.05/h, $36/month (estimate from us-east-1 list prices"
+        in kept.out
+    )
+    assert "failed (13 remaining, ~$0.05/h)" in tier1("list").out
     (printed,) = re.findall(r"tier1 (rollback \w+)", kept.out)
     assert tier1(*printed.split()).code == 0
     assert standing(aws) == {}
@@ -39,10 +42,10 @@ def test_by_the_spec_and_on_a_terminal(tier1: Command, aws: str) -> None:
     """`policy.rollback: false` is the same; there it is a question, and `m` leaves it."""
     spec = tier1.spec(type=REFUSED_TYPE, more="policy: {rollback: false}\n")
     with Terminal(tier1, "deploy", spec) as terminal:
-        terminal.see("What shall become of demo?")
+        terminal.see("What do you want to do with demo?")
         terminal.enter("m\n")
         assert terminal.end() == 4
-    assert "12 left in AWS" in terminal.screen
+    assert "12 resources remaining in AWS" in terminal.screen
     assert "estimate" in terminal.screen
     assert tier1.show("demo")["rollback_enabled"] is False
     assert standing(aws)["file_systems"] == 1

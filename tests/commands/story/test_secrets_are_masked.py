@@ -106,7 +106,7 @@ def test_none_is_told_and_none_is_kept_where_it_is_not_needed(operator: Command,
         line.rule = lambda call: None
         run("resume", "demo", "--log-file", str(log_file), "-o", "json", code=4)
         with Terminal(tier1, "resume", "demo") as terminal:
-            terminal.see("What shall become of demo?")
+            terminal.see("What do you want to do with demo?")
             terminal.enter("?\n")
             terminal.see("step: service-door")
             terminal.enter("m\n")
@@ -116,7 +116,7 @@ def test_none_is_told_and_none_is_kept_where_it_is_not_needed(operator: Command,
     run("list", code=9, TIER1_DATABASE_URL=f"postgresql://me:{MARK}-database@127.0.0.1:1/tier1")
     host = line.url.removeprefix("http://")
     run("deploy", spec, code=2, AWS_ENDPOINT_URL=f"http://me:{MARK}-endpoint@{host}")
-    assert "has a password in it" in heard[-1].err
+    assert "contains a password" in heard[-1].err
     bad = tier1.folder / "bad.yaml"
     bad.write_text(path.read_text(encoding="utf-8").replace("http://me", "ftp://me"), encoding="utf-8")
     run("deploy", str(bad), code=2)

@@ -114,8 +114,8 @@ def test_what_can_be_used_is_there_and_the_rest_is_named_and_left_out() -> None:
     reasons = {
         "outsider:Nothing": "AttributeError",
         "outsider:Other": "it is registered as 'renamed', but its name is 'another_name'",
-        "tier1_engine.checks, is left out": "there is another 'http' already",
-        "tier1_engine.kinds": "it is no Kind",
+        "tier1_engine.checks, is ignored": "there is another 'http' already",
+        "tier1_engine.kinds": "it is not a Kind",
     }
     for what, reason in reasons.items():
         (line,) = [line for line in told if what in line]
@@ -205,7 +205,7 @@ def test_a_plan_with_a_kind_that_is_not_installed_is_refused_before_anything_is_
         ({"blueprint": "site", "blueprint_version": 3}, "this host has version 2: update the package"),
         (
             {"blueprint": "site", "region": "eu-west-1"},
-            "is of us-east-1, but demo is in eu-west-1 and stays there",
+            "is for us-east-1, but demo is in eu-west-1 and cannot move",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""`tier1 resume --retry --spec FILE`: from a mended spec to what it changes of a deployment.
+"""`tier1 resume --retry --spec FILE`: from a corrected spec to what it changes of a deployment.
 
 Owns the reading of the file for a deployment that is there already: its name, region and blueprint stay,
 and AWS is asked where the deployment lives. What may change is `amendment`'s to say.
@@ -58,7 +58,7 @@ def _refuse_another(path: Path, blueprint: Blueprint[Any], spec: BaseSpec, deplo
     if blueprint.name != deployment.blueprint:
         raise Refused(
             f"{path} is a spec of the blueprint {blueprint.name}, but {deployment.name} was deployed with "
-            f"{deployment.blueprint}: correct `blueprint`, or deploy it under another name."
+            f"{deployment.blueprint}: correct `blueprint`, or deploy under another name."
         )
     if blueprint.version < deployment.blueprint_version:
         raise Refused(
@@ -68,8 +68,8 @@ def _refuse_another(path: Path, blueprint: Blueprint[Any], spec: BaseSpec, deplo
         )
     if spec.region != deployment.region:
         raise Refused(
-            f"{path} is of {spec.region}, but {deployment.name} is in {deployment.region} and stays there: "
-            "correct the region, or deploy it under another name."
+            f"{path} is for {spec.region}, but {deployment.name} is in {deployment.region} and cannot move: "
+            "correct the region, or deploy under another name."
         )
 
 

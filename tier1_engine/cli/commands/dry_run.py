@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tier1_engine.deployment.plan import Plan, StepPlan
     from tier1_engine.spec.base import BaseSpec
 
-UNKNOWN = "(made at the deployment)"
+UNKNOWN = "(set at deployment)"
 
 
 def run(path: Path, *, name: str | None, rollback: bool, output: Output) -> int:

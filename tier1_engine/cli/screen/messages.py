@@ -30,10 +30,10 @@ def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], st
             case Note(message, step):
                 yield f"{step}: {message}" if step else message
             case StepSet(name, values) if values.get("state") is StepState.RUNNING:
-                yield f"{name}: begun"
+                yield f"{name}: started"
             case StepSet(name, values) if values.get("error") and "state" not in values and name not in tried:
                 error = values["error"]
-                yield f"{name}: not yet: {error['code']}: {error['message']}"
+                yield f"{name}: not ready: {error['code']}: {error['message']}"
             case ResourceSet(id, values) if values.get("state") is ResourceState.DELETING:
                 resource = record.resources[id]
                 yield f"{resource.name}: deleting {resource.aws_id}"
@@ -60,4 +60,4 @@ def tried_in_vain(attempt: Attempt, due: float | None, steady: float) -> str:
     said = f"{attempt.step}: {attempt.operation or attempt.action}: {attempt.code}: {attempt.message}"
     if due is None or due <= steady:
         return said
-    return f"{said} (again in {due - steady:.1f} s)"
+    return f"{said} (retrying in {due - steady:.1f} s)"

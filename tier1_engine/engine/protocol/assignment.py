@@ -177,7 +177,9 @@ class Answer:
 def not_ours(sight: Sight) -> CallError:
     """What is said of an object whose tags do not prove that this deployment made it."""
     return CallError(
-        NOT_OURS, f"the tags of {sight.aws_id} do not prove that this deployment made it", operation="(tags)"
+        NOT_OURS,
+        f"the tags of {sight.aws_id} do not prove that this deployment created it",
+        operation="(tags)",
     )
 
 
@@ -185,6 +187,6 @@ def others_inside(aws_id: str, others: Sequence[str]) -> CallError:
     """What is said of an object of ours in which something stands that is not ours."""
     return CallError(
         OTHERS_INSIDE,
-        f"{', '.join(others)} in {aws_id} is not this deployment's: take it out, and sweep again",
+        f"{', '.join(others)} in {aws_id} does not belong to this deployment: remove it, then sweep again",
         operation="(inside)",
     )

@@ -186,19 +186,19 @@ def with_what_is_held(
 ) -> DatabaseUnavailable:
     """Name every AWS id that came back and could not be written: stderr is its only record."""
     held = [
-        f"{attempt.action} of {attempt.step} (key {attempt.key}) answered {change.values['aws_id']}"
+        f"{attempt.action} of {attempt.step} (key {attempt.key}) returned {change.values['aws_id']}"
         for change in changes
         if isinstance(change, AttemptSet) and change.values.get("aws_id")
         for attempt in [record.attempts[change.id]]
     ] + [
         f"{answer.assignment.action} of {answer.assignment.task.subject} "
-        f"(key {answer.assignment.target.key}) answered {answer.sight.aws_id}"
+        f"(key {answer.assignment.target.key}) returned {answer.sight.aws_id}"
         for answer in early
         if answer.changed and answer.sight and answer.assignment.target
     ]
     text = str(error)
     if held:
-        text += " Not yet on record: " + "; ".join(held) + "."
+        text += " Not yet recorded: " + "; ".join(held) + "."
     return DatabaseUnavailable(text)
 
 
@@ -213,8 +213,8 @@ def identified(case: Case) -> list[Change]:
             pacer.blocked = problem_of(error)
     elif case.answer.account_id != wanted:
         message = (
-            f"these credentials are of account {case.answer.account_id}, but the deployment is in {wanted}: "
-            "sign in to that account and resume"
+            f"these credentials belong to {case.answer.account_id}, but the deployment is in {wanted}: "
+            "sign in to that account, then resume"
         )
         pacer.blocked = Problem("WrongAccount", message, "GetCallerIdentity")
     else:

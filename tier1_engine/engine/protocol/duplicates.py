@@ -53,7 +53,7 @@ def rows_for(
             facts=dict(sight.facts),
             made_at=now,
         )
-        note = Note(f"{sight.aws_id} is one too many: it will be deleted", resource.step)
+        note = Note(f"{sight.aws_id} is a duplicate: it will be deleted", resource.step)
         changes += [ResourceAdd(stray), note]
     return changes
 

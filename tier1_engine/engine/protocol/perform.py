@@ -104,7 +104,9 @@ def _create(a: Assignment, cloud: Cloud) -> Answer:
     except Exception as error:  # noqa: BLE001 - it may have been raised after AWS acted
         return replace(found, error=_defect(a, error, Acted.UNKNOWN), in_change=True)
     if not made.aws_id:
-        reply = CallError("UnreadableReply", "the reply names no id", operation="create", acted=Acted.UNKNOWN)
+        reply = CallError(
+            "UnreadableReply", "the reply contains no id", operation="create", acted=Acted.UNKNOWN
+        )
         return replace(found, error=reply, in_change=True)
     return replace(found, sight=made, changed=True)
 

@@ -29,7 +29,7 @@ def record_census(case: Case) -> list[Change]:
         if _just_gone(case, kind, sight):
             behind.append(sight.aws_id)
         elif _is_copy(case, kind, sight):
-            told += _warning(case, f"{sight.aws_id} carries copies of our tags: it is left alone")
+            told += _warning(case, f"{sight.aws_id} carries copies of tier1's tags: it is not touched")
         else:
             changes += duplicates.turned_up(record, kind, sight, case.new_id, case.wall)
     case.pacer.last_census_at = case.now
@@ -57,7 +57,7 @@ def _searched(case: Case) -> list[Change]:
 
 
 def _tried_anew(case: Case) -> list[Change]:
-    """Something turned up that may have stood in the way: once it is gone, the rest has its time again."""
+    """Something turned up that may block the deletion: once it is gone, the rest has its time again."""
     case.pacer.searched.clear()
     waiting = [row for row in _living(case) if row.error]
     for row in waiting:
@@ -81,7 +81,7 @@ def _still_listed(case: Case, behind: list[str]) -> list[Change]:
     """Said once of each; after the grace it counts as standing, and is deleted again."""
     news = [aws_id for aws_id in behind if aws_id not in case.pacer.listed_behind]
     case.pacer.listed_behind.update(news)
-    return [Note(f"{aws_id} is gone, and AWS still lists it: waiting until it does not") for aws_id in news]
+    return [Note(f"{aws_id} is deleted, but AWS still lists it: waiting") for aws_id in news]
 
 
 def _is_copy(case: Case, kind_name: str, sight: Sight) -> bool:
@@ -108,13 +108,13 @@ def _census_failed(case: Case, error: CallError) -> list[Change]:
         pass
     elif _living(case):
         pacer.census_tries = 0
-        told = Note(f"what may stand in the way could not be listed: {error.code}: {error.message}")
+        told = Note(f"what may block the deletion could not be listed: {error.code}: {error.message}")
         return [*changes, told, *_searched(case)]
     elif case.record.deployment.state in GOING_BACK:
         pacer.census_problem = problem_of(error)
     else:
         pacer.clean_censuses += 1
-        return [*changes, *_warning(case, f"what AWS may have made twice could not be listed ({error.code})")]
+        return [*changes, *_warning(case, f"possible duplicates in AWS could not be listed ({error.code})")]
     return changes
 
 
@@ -122,7 +122,7 @@ def _unlisted(case: Case) -> list[Change]:
     if not case.answer.unlisted:
         return []
     return _warning(
-        case, f"this endpoint cannot list {', '.join(case.answer.unlisted)}: strays would go unseen"
+        case, f"this endpoint cannot list {', '.join(case.answer.unlisted)}: duplicates would not be found"
     )
 
 

@@ -88,7 +88,7 @@ def _failed_call(case: Case, step: Step, error: CallError) -> list[Change]:
             if looking or tries < case.record.deployment.max_attempts:
                 pacer.back_off(step.name, case.now)
                 return [*changes, StepSet(step.name, {"error": noted, "tries": tries})]
-            noted["message"] += f" (tried {tries} times)"
+            noted["message"] += f" (after {tries} attempts)"
         case _:
             pass
     return changes + _fail(case, step, noted)
@@ -139,7 +139,7 @@ def _next_candidate(case: Case, step: Step, error: Mapping[str, Any]) -> list[Ch
     return [
         ResourceSet(resource.id, {"candidate": following, **_NOT_MADE}),
         StepSet(step.name, {"error": dict(error), "tries": 0}),
-        Note(f"{error['code']}: the next candidate is asked for ({following + 1})", step.name),
+        Note(f"{error['code']}: trying the next candidate ({following + 1})", step.name),
     ]
 
 
@@ -184,7 +184,7 @@ def _take(case: Case, step: Step) -> list[Change]:
     values: dict[str, Any] = {"aws_id": sight.aws_id, "arn": sight.arn, "facts": dict(sight.facts)}
     if kind.may_reference and not made and not kind.owns(target, sight):
         values |= {"owned": False, "state": ResourceState.PRESENT}
-        found = f"found {sight.aws_id}, which is not ours: it is used and never changed"
+        found = f"found {sight.aws_id}, which tier1 does not own: it is used, never changed"
         return [ResourceSet(resource.id, values), *_done(case, step, found)]
     values["made_at"] = case.wall
     if made:
@@ -192,7 +192,7 @@ def _take(case: Case, step: Step) -> list[Change]:
     changes: list[Change] = [ResourceSet(resource.id, values)]
     changes += stray_rows(case.after(changes), resource, case.answer.strays)
     if not made:
-        return [*changes, Note(f"found what an earlier try made: {sight.aws_id}", step.name)]
+        return [*changes, Note(f"found what an earlier attempt created: {sight.aws_id}", step.name)]
     if sight.presence is Presence.READY:
         changes += [ResourceSet(resource.id, {"state": ResourceState.PRESENT}), *_done(case, step)]
     return changes
@@ -263,18 +263,18 @@ def _make_anew(case: Case, step: Step, spent: Sight) -> list[Change]:
     """What this key made is gone: the next key makes another, within bounds."""
     resource = case.resource
     if resource.generation >= MAX_GENERATIONS:
-        message = f"{_words(spent)}; it was made {MAX_GENERATIONS} times and is not made again"
+        message = f"{_words(spent)}; it was created {MAX_GENERATIONS} times and is not created again"
         return _fail(case, step, {"code": "GoneByHand", "message": message, "class": step.on_failure.value})
     case.at_once()
     case.pacer.made_at.pop(resource.id, None)
     return [
         ResourceSet(resource.id, {"generation": resource.generation + 1, **_NOT_MADE}),
-        Note(f"{_words(spent)}: it is made anew", step.name),
+        Note(f"{_words(spent)}: it is recreated", step.name),
     ]
 
 
 def _words(spent: Sight) -> str:
-    return f"{spent.aws_id or 'what was made'} is {spent.presence}"
+    return f"{spent.aws_id or 'what was created'} is {spent.presence}"
 
 
 def _looked(case: Case, step: Step) -> list[Change]:

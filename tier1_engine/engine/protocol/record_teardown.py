@@ -1,7 +1,7 @@
 """What an answer changes on the way back: deletions, their read-backs, and the census.
 
 A deletion is recorded when a look says that the object is gone, not when the call returned. What
-would not delete is marked and the rest goes on; `decide` ends with what remains. Strays are deleted
+cannot be deleted is marked and the rest continues; `decide` ends with what remains. Strays are deleted
 by the same functions on the way forward.
 """
 
@@ -76,7 +76,7 @@ def _failed_call(case: Case, error: CallError) -> list[Change]:
 
 
 def _not_archived(case: Case, error: CallError) -> list[Change]:
-    """The console could not be read: tried a bounded number of times, then the termination goes on.
+    """The console could not be read: tried a bounded number of times, then the termination continues.
 
     Of what is gone there is none to read, and no second try; what is young may only not be shown yet.
     """
@@ -94,7 +94,7 @@ def _not_archived(case: Case, error: CallError) -> list[Change]:
 def _archived(case: Case) -> list[Change]:
     text = case.answer.text or ""
     case.at_once()
-    message = f"{len(text)} characters of console output kept" if text else "the console was empty"
+    message = f"{len(text)} characters of console output archived" if text else "the console was empty"
     changes = end_attempt(case, message=message, operation="GetConsoleOutput")
     if text:
         changes.append(Console(case.resource.id, text))
@@ -112,7 +112,7 @@ def _settled(case: Case) -> list[Change]:
         changes += stray_rows(case.after(changes), resource, case.answer.strays)
         case.at_once()
         case.pacer.counted_from.pop(case.subject, None)  # its deletion has not begun
-        return [*changes, Note(f"found what an earlier try made: {sight.aws_id}", resource.step)]
+        return [*changes, Note(f"found what an earlier attempt created: {sight.aws_id}", resource.step)]
     if case.answer.spent is not None:
         case.at_once()
         return settled_attempts(case)
@@ -175,7 +175,10 @@ def _gone(case: Case) -> list[Change]:
     case.pacer.accepted.pop(case.subject, None)
     case.pacer.gone_at[resource.id] = case.now
     values = {"state": ResourceState.DELETED, "deleted_at": case.wall, "error": None}
-    return [ResourceSet(resource.id, values), Note(f"gone: {resource.name} {resource.aws_id}", resource.step)]
+    return [
+        ResourceSet(resource.id, values),
+        Note(f"deleted: {resource.name} {resource.aws_id}", resource.step),
+    ]
 
 
 # --- census

@@ -1,4 +1,4 @@
-"""Tags of a bucket: AWS takes them in the call that makes it, and moto overlooks them there.
+"""Tags of a bucket: AWS accepts them in the call that creates it, and moto ignores them there.
 
 Source: CreateBucketConfiguration of the S3 API reference. Owns nothing else of S3, which is as moto has it.
 """

@@ -1,7 +1,7 @@
 """What a region of AWS has and moto's lacks: the images of newer regions. And what moto looks up in each
 call, found faster.
 
-Owns every place where moto is mended without being given manners; the process of the sandbox calls
+Owns every place where moto is fixed without being given behaviours; the process of the sandbox calls
 `mend` once.
 """
 

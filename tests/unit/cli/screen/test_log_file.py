@@ -103,4 +103,4 @@ def test_a_full_disk_is_told_once_and_stops_nothing(capsys: pytest.CaptureFixtur
     log.write("first")
     log.write("second")
     log.close()
-    assert capsys.readouterr().err.count("warning: the log file /dev/full ends here") == 1
+    assert capsys.readouterr().err.count("warning: the log file /dev/full is incomplete from here on") == 1

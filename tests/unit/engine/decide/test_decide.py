@@ -182,7 +182,7 @@ def followed(record: Record, pace: Pace) -> tuple[Record, Decision, list[Any]]:
         assert decision.changes, "bookkeeping that changes nothing goes in circles"
         changes += decision.changes
         record = record.apply(decision.changes)
-    raise AssertionError("decide goes in circles")
+    raise AssertionError("decide does not come to an end")
 
 
 @many
