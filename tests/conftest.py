@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.environment import LONG, POSTGRES_URL, in_ci
 
-pytest_plugins = ["tests.postgres", "tests.measuring", "tests.census", "tests.census_of_moto"]
+pytest_plugins = ["tests.quick", "tests.postgres", "tests.measuring", "tests.census", "tests.census_of_moto"]
 
 # A slow machine is no defect; a run in CI can be repeated exactly.
 hypothesis_settings.register_profile("tier1", deadline=None, database=None, derandomize=in_ci())
