@@ -49,7 +49,7 @@ crash-full: env ## Kill every recovery of every kill, too; goes on where it was 
 long: env ## Run what is left out of `make test`: every bad day, every guide (some ten minutes)
 	TIER1_TEST_LONG=1 $(BIN)/python -m pytest -n $(WORKERS) -m long $(ARGS)
 
-MAIN_JOB := $(foreach part,life interrupted db reading refusals terminal,tests/integration/test_cli_$(part).py)
+MAIN_JOB := $(foreach part,life interrupted db reading refusals terminal,tests/commands/test_$(part).py)
 
 .PHONY: plain
 plain: env ## Try the commands of the main job on moto without AWS's manners (some five minutes)

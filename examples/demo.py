@@ -1,7 +1,7 @@
 """The whole of `tier1` on a local AWS, in about a minute: `make demo`, or `python -m examples.demo`.
 
 Drives the real commands as processes and prints each before it runs: deploys, fails and rolls back,
-is killed and goes on, destroys. State, database and local AWS stand in a folder of their own, which is
+is killed and continues, destroys. State, database and local AWS stand in a folder of their own, which is
 taken away at the end. Ends with exit code 0 only when all of it happened as told.
 """
 
@@ -34,7 +34,7 @@ REFUSALS = {"MOTO_ENABLE_AMI_VALIDATION": "true"}
 """The local AWS (moto) then refuses an image that does not exist, as AWS does."""
 
 COMMAND_SECONDS = 60.0
-KILL_AT = "instance: begun"
+KILL_AT = "instance: started"
 KILL_TRIES = 3
 
 NO_SUCH_IMAGE = """\
@@ -141,8 +141,8 @@ def fail_and_roll_back(demo: Demo) -> None:
 
 
 def kill_and_resume(demo: Demo) -> str:
-    """A driver killed while AWS launches the instance, and another that goes on; answers the name."""
-    _tell("3. A driver that is killed (SIGKILL) while AWS launches the instance, and goes on")
+    """A driver killed while AWS launches the instance, and another that continues; answers the name."""
+    _tell("3. A process that is killed (SIGKILL) while AWS launches the instance, and resumed")
     for number in range(1, KILL_TRIES + 1):
         name = f"killed-{number}"
         if demo.kill_at(KILL_AT, "deploy", str(MINIMAL), "--name", name, "--sandbox"):

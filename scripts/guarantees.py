@@ -52,7 +52,7 @@ PROMISES = (
         "Intent before action",
         "A row that says what is about to be created or deleted, with its idempotency key, is committed "
         "before the AWS call goes out. When it cannot be committed, the call does not go out.",
-        "A look at AWS is on record only when it failed.",
+        "A read from AWS is on record only when it failed.",
         (
             "tests/storage/test_every_commit.py",
             "tests/storage/test_no_room.py",
@@ -68,7 +68,7 @@ PROMISES = (
         "second one while the first can be found.",
         "A create without a token or a natural key (VPC, internet gateway, address) is not exactly-once when "
         "AWS executes the request after the visibility grace, or when the process is suspended between its "
-        "last look at the lease and the send. Promise 7 is what holds then.",
+        "last check of the lease and the send. Promise 7 holds then.",
         (
             "tests/crash/test_matrix.py",
             "tests/crash/test_lost_replies.py",
@@ -85,9 +85,9 @@ PROMISES = (
     Promise(
         3,
         "Owned means ours",
-        "Only a resource whose tags prove that this deployment made it is ever deleted or changed. What the "
-        "user brought is referenced: never deleted, tagged or modified.",
-        "A mount target cannot be tagged: our file system, or a security group of ours on it, is its proof.",
+        "Only a resource whose tags prove that this deployment created it is ever deleted or changed. What "
+        "the user provided is referenced: never deleted, tagged or modified.",
+        "A mount target cannot be tagged: an owned file system, or an owned security group on it, proves it.",
         (
             "tests/simulation/test_keys.py",
             "tests/simulation/test_sweep_property.py",
@@ -107,9 +107,9 @@ PROMISES = (
     Promise(
         5,
         "Rollback never gives up early",
-        "It goes on past a resource that will not delete, reports what remains and why, and can itself be "
-        "interrupted and resumed.",
-        "What AWS refuses to delete stays, named, until somebody removes what is in its way.",
+        "It continues past a resource that cannot be deleted, reports what remains and why, and can itself "
+        "be interrupted and resumed.",
+        "What AWS refuses to delete remains, and is named, until somebody removes what blocks it.",
         (
             "tests/simulation/test_going_back.py",
             "tests/crash/test_matrix.py",
@@ -123,8 +123,8 @@ PROMISES = (
         "A lease with a term guards each deployment; every write is fenced by the term. A dead holder is "
         "replaced when its lease ends, and at once when it was a process of this host that is gone. A living "
         "one is named: host, process, since when.",
-        "A process that is suspended between its last look at the lease and the send may still send that one "
-        "call when it wakes; it commits nothing.",
+        "A process that is suspended between its last check of the lease and the send may still send that "
+        "one call when it wakes; it commits nothing.",
         (
             "tests/unit/store/test_lease.py",
             "tests/unit/store/test_store.py",
@@ -134,15 +134,15 @@ PROMISES = (
             "tests/crash/test_replaced.py",
             "tests/storage/test_stale_driver.py",
             "tests/drivers/test_clocks.py",
-            "tests/integration/test_cli_one_driver.py",
+            "tests/commands/test_one_driver.py",
         ),
         ("make crash",),
     ),
     Promise(
         7,
         "No orphan survives a sweep",
-        "What AWS made late, outside any grace period, is found by its tags and reported or removed.",
-        "Nobody sweeps by himself: between the late execution and the next sweep, it stands and costs money.",
+        "What AWS created late, outside any grace period, is found by its tags and reported or removed.",
+        "Nothing sweeps by itself: between the late execution and the next sweep, it exists and costs money.",
         (
             "tests/crash/test_sweep.py",
             "tests/crash/test_lost_replies.py",
@@ -156,7 +156,7 @@ PROMISES = (
         "The reason is never lost",
         "Code, message, operation and AWS request id of each failure are kept; the console of an instance is "
         "archived before a rollback terminates it.",
-        "A console that AWS does not give out in three tries is not kept; the rollback goes on.",
+        "A console that AWS does not return in three attempts is not archived; the rollback continues.",
         ("tests/simulation/test_failures.py", "tests/simulation/test_going_back.py"),
     ),
     Promise(
@@ -165,7 +165,7 @@ PROMISES = (
         "Every command that a guide prints, run literally in the order printed, leads to a clean state, in "
         "AWS and in the database.",
         "Advice on what only a person can decide (a quota, a permission) names what to ask for.",
-        ("tests/unit/guidance/test_guidance.py", "tests/integration/test_cli_guide.py"),
+        ("tests/unit/guidance/test_guidance.py", "tests/commands/test_guide.py"),
         ("make long",),
     ),
 )
@@ -243,10 +243,11 @@ def page(numbers: Numbers) -> str:
     intro = (
         "What is promised, in exact words, what is not, and what holds it. A point is one place at which a "
         "run is killed, cut, refused or interrupted and then brought to its goal; a test that names none "
-        "is one. The census of `tests/census.py` runs behind every test that touches an AWS: nothing owned "
-        "that the database does not know, nothing twice, nothing of anybody's missing or changed; where a "
-        "test has no database (`tests/census_of_moto.py`), nothing of ours that no call told of. That the "
-        "tests bite is shown by [mutants](mutants.md)."
+        "is one. The census of `tests/support/census.py` runs behind every test that touches AWS: nothing "
+        "owned that the database does not know, nothing twice, nothing of anybody's missing or changed; "
+        "where a test has no database (`tests/support/census_of_moto.py`), no owned resource that no call "
+        "reported. "
+        "That the tests bite is shown by [mutants](mutants.md)."
     )
     out = "\n".join(f"- {point}: {reason}" for point, reason in excluded().items())
     whole = "## Points that are left out\n\n" + (out or "None.")

@@ -40,7 +40,7 @@ def manners_table() -> str:
         says = inspect.cleandoc(module.__doc__ or "")
         if SOURCE in says:
             rows.append((f"`{found.name}`", _first(says), _source(says)))
-    return _table(("file", "what AWS does", "where that is from"), rows)
+    return _table(("file", "what AWS does", "source"), rows)
 
 
 def _first(docstring: str) -> str:
@@ -59,7 +59,7 @@ def figures_table() -> str:
         (f"`{name}`", _seconds(one.least), _seconds(one.usual), _seconds(one.most), one.source)
         for name, one in FIGURES.items()
     ]
-    return _table(("figure", "least", "usual", "most", "where that is from"), rows)
+    return _table(("figure", "least", "usual", "most", "source"), rows)
 
 
 def _seconds(value: float) -> str:
@@ -77,7 +77,7 @@ def scenarios_table() -> str:
 
 def _end(end: Expected | None) -> str:
     assert end is not None
-    left = "" if end.left is None else f", {end.left or 'nothing'} left"
+    left = "" if end.left is None else f", {end.left or 'nothing'} remaining"
     code = " or ".join(f"`{code}`" for code in end.codes)
     return f"`{end.state}`, exit code {end.exit_code}{left}{f', {code}' if code else ''}"
 
@@ -88,7 +88,7 @@ def _otherwise(day: Scenario) -> str:
 
 def _commands(day: Scenario) -> str:
     typed = [f"`tier1 {line.format(id='ID')}`" for line in day.then]
-    return f"It is ended with {', then '.join(typed)}." if typed else ""
+    return f"It ends with {', then '.join(typed)}." if typed else ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

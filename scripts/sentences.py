@@ -20,7 +20,7 @@ PACKAGE = Path(tier1_engine.__file__).parent
 DEPTH_LIMIT = 3
 LEAST_WORDS = 4
 """Of what counts as a sentence; less is a part of one."""
-UNREAD = "(words of another error, or made from several parts)"
+UNREAD = "(messages of other errors, or composed messages)"
 
 
 @dataclass(frozen=True, order=True)

@@ -8,22 +8,20 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from tests.environment import LONG, POSTGRES_URL, in_ci
+from tests.support.environment import CREDENTIALS, LONG, POSTGRES_URL, in_ci
 
-pytest_plugins = ["tests.postgres", "tests.measuring", "tests.census", "tests.census_of_moto"]
+pytest_plugins = [
+    "tests.support.table",
+    "tests.postgres",
+    "tests.support.measuring",
+    "tests.support.census",
+    "tests.support.census_of_moto",
+    "tests.support.local_aws",
+]
 
 # A slow machine is no defect; a run in CI can be repeated exactly.
 hypothesis_settings.register_profile("tier1", deadline=None, database=None, derandomize=in_ci())
 hypothesis_settings.load_profile("tier1")
-
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    # Nobody is asked for credentials over the network, and no file of the user's is read.
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

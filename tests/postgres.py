@@ -23,8 +23,8 @@ from typing import Any
 
 import pytest
 
-from tests.environment import POSTGRES_URL, in_ci
 from tests.postgres_keeper import START_SECONDS, STOP_SECONDS, programs, wait_until
+from tests.support.environment import POSTGRES_URL, in_ci
 from tier1_engine.store import schema
 
 RUN_FOLDER = pytest.StashKey[Path]()

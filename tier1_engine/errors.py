@@ -1,18 +1,18 @@
 """Every error that `tier1` raises on purpose, and the exit code it ends a command with.
 
-    Tier1Error                     1    a defect of ours, when nothing below fits
+    Tier1Error                     1    a bug in tier1, when nothing below fits
     ├── Refused                    2    nothing was changed
-    │   ├── SpecError              2    the spec asks for something that cannot be
-    │   ├── ConfigurationError     2    a setting or variable that cannot be
-    │   ├── SchemaError            2    the database has another schema than this program
+    │   ├── SpecError              2    the spec is not valid, or cannot be deployed
+    │   ├── ConfigurationError     2    a setting or environment variable is not valid
+    │   ├── SchemaError            2    the schema of the database does not fit this program
     │   └── NameInUse              2    a living deployment has this name
-    ├── DrivenByAnother            6    a live driver holds the deployment
-    │   └── LeaseLost              6    we drove it, and were replaced
-    ├── Blocked                    7    AWS does not let us act: credentials, account, endpoint
-    ├── NoSuchDeployment           8    the database does not know it
+    ├── DrivenByAnother            6    another live process has locked the deployment
+    │   └── LeaseLost              6    this process lost its lock to another one
+    ├── Blocked                    7    no access to AWS: credentials, account, endpoint
+    ├── NoSuchDeployment           8    the database has no such deployment
     ├── DatabaseUnavailable        9    the database could not be reached or written
     ├── Interrupted              130    stopped by a signal; resumable
-    ├── InvalidMove                1    the state table does not have this move
+    ├── InvalidMove                1    the state table has no such transition
     └── CallError                  -    what one AWS call ran into; the engine decides what follows
 
 The text of an error is one sentence for the operator: what happened, and what to do.
@@ -37,15 +37,15 @@ class Refused(Tier1Error):
 
 
 class SpecError(Refused):
-    """The spec asks for something that cannot be."""
+    """The spec is not valid, or cannot be deployed."""
 
 
 class ConfigurationError(Refused):
-    """A setting or an environment variable that cannot be."""
+    """A setting or an environment variable is not valid."""
 
 
 class SchemaError(Refused):
-    """The database has another schema than this program knows."""
+    """The schema of the database does not fit this program."""
 
 
 class NameInUse(Refused):
@@ -53,24 +53,24 @@ class NameInUse(Refused):
 
 
 class DrivenByAnother(Tier1Error):
-    """A live driver holds the deployment.
+    """Another live process has locked the deployment.
 
     `driver` says who, for those that do not have to do anything about it.
     """
 
     exit_code = 6
 
-    def __init__(self, message: str, driver: str = "another driver") -> None:
+    def __init__(self, message: str, driver: str = "another process") -> None:
         super().__init__(message)
         self.driver = driver
 
 
 class LeaseLost(DrivenByAnother):
-    """We drove the deployment and another driver has replaced us."""
+    """This process lost its lock on the deployment to another one."""
 
 
 class Blocked(Tier1Error):
-    """AWS does not let us act: credentials, account or endpoint."""
+    """No access to AWS: credentials, account or endpoint."""
 
     exit_code = 7
 
@@ -88,13 +88,13 @@ class DatabaseUnavailable(Tier1Error):
 
 
 class Interrupted(Tier1Error):
-    """A signal asked us to stop; the deployment can be resumed."""
+    """A signal asked this process to stop; the deployment can be resumed."""
 
     exit_code = 130
 
 
 class InvalidMove(Tier1Error):
-    """The state table has no such move."""
+    """The state table has no such transition."""
 
 
 class Acted(StrEnum):

@@ -85,7 +85,7 @@ def _seconds(environ: Mapping[str, str], name: str, *, least: float, most: float
     try:
         value = float(text)
     except ValueError:
-        raise ConfigurationError(f"{name} is {text!r}, which is no number of seconds.") from None
+        raise ConfigurationError(f"{name} is {text!r}, which is not a number of seconds.") from None
     if not math.isfinite(value) or not least <= value <= most:
         raise ConfigurationError(f"{name} is {text}, but must be from {least:g} to {most:g} seconds.")
     return value

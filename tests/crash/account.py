@@ -24,7 +24,7 @@ class Account:
     """One region of the local AWS at `endpoint`; it has things of its own, such as a default VPC.
 
     Args:
-        directory: the state directory of that local AWS, by which `tests.census` looks into it.
+        directory: the state directory of that local AWS, by which `tests.support.census` looks into it.
     """
 
     def __init__(self, endpoint: str, directory: Path) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.crash.process import CHANGING, Killer, SpreadPool, gone_holder, run, watch
-from tests.simulation.databases import beside, fast_store
+from tests.crash.process import CHANGING, Killer, SpreadPool, gone_holder, run, tap, watch
+from tests.simulation import census
+from tests.simulation.databases import beside, committed, fast_store
 from tests.simulation.estate import Estate
 from tests.simulation.faults import fail
 from tests.simulation.rig import Rig, plan
-from tests.simulation.world import Thing
+from tests.simulation.world import InlinePool, Thing, World
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.plan import Plan, StepPlan
 from tier1_engine.deployment.record import Record
@@ -206,6 +207,15 @@ ALL_LIVES = {**LIVES, KEPT.name: KEPT, SPREAD.name: SPREAD}
 _numbers = itertools.count(1)
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What a process that is killed at an instant leaves: the account, its time, and what is committed."""
+
+    instant: str
+    database: Path
+    world: World
+
+
 @dataclass
 class Stage:
     """A rig with a killer in it, and the one deployment of the story."""
@@ -241,8 +251,7 @@ class Stage:
         if life.one_by_one:
             rig.pool = lambda: SpreadPool(rig.clock)
         rig.world.things.update({thing.id: thing for thing in others()})
-        name = f"demo{next(_numbers)}"
-        id = rig.create(name, the_plan(), rollback_enabled=life.rollback_enabled)
+        id = rig.create(f"demo{next(_numbers)}", the_plan(), rollback_enabled=life.rollback_enabled)
         if life.was_active:
             rig.drive(id)
         watch(rig, killer)
@@ -251,12 +260,46 @@ class Stage:
     def play(self, command: Command, kill_at: int | None = None) -> bool:
         """Run a command as a process of its own; answer whether it lived to its end."""
         lived = run(self.killer, lambda: command(self.rig, self.id), kill_at)
+        self.note_what_was_cut(killed=not lived)
+        return lived
+
+    def note_what_was_cut(self, *, killed: bool) -> None:
+        """Attempts whose end is not on record."""
         record = self.rig.store.load(self.id)
         begun = {a.id for a in record.attempts.values() if a.ended_at is None}
-        if not lived and is_call(self.killer.instants[-1]):
+        if killed and is_call(self.killer.instants[-1]):
             assert begun, "the intent was not on disk before the call"
         self.cut |= begun
-        return lived
+
+    def moments(self, command: Command) -> list[Moment]:
+        """Run a command once to its end, and keep the world as it was at each of its instants."""
+        found: list[Moment] = []
+
+        def keep() -> None:
+            database = committed(self.rig.store)
+            found.append(Moment(self.killer.instants[-1], database, deepcopy(self.rig.world)))
+
+        self.killer.at_each = keep
+        assert self.play(command)
+        self.killer.at_each = None
+        return found
+
+    def killed_at(self, moment: Moment) -> Stage:
+        """A stage on which the process was killed at that moment of this one's life."""
+        rig = copy(self.rig)
+        rig.world = deepcopy(moment.world)
+        rig.clock = rig.world.clock
+        rig.store = fast_store("crash-after", moment.database)
+        if self.life.one_by_one:
+            rig.pool = lambda: SpreadPool(rig.clock)
+        else:
+            rig.pool = lambda: InlinePool(rig.clock)
+        census.watch(rig.world, rig.store)
+        stage = Stage(self.life, rig, self.killer, self.id, others=self.others)
+        tap(rig.store.engine, self.killer)
+        self.killer.instants = [moment.instant]
+        stage.note_what_was_cut(killed=True)
+        return stage
 
     @contextmanager
     def another_process(self) -> Iterator[Rig]:

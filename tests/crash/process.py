@@ -33,6 +33,8 @@ class Killer:
     instants: list[str] = field(default_factory=list)
     dead: bool = False
     armed: bool = False
+    at_each: Callable[[], None] | None = None
+    """Done at each instant of a life that goes on afterwards."""
 
     def instant(self, what: str) -> None:
         if self.dead:
@@ -40,6 +42,8 @@ class Killer:
         if not self.armed:
             return
         self.instants.append(what)
+        if self.at_each is not None:
+            self.at_each()
         if self.kill_at == len(self.instants):
             self.dead = True
             raise Crash(what)
@@ -89,7 +93,12 @@ def watch(rig: Rig, killer: Killer) -> None:
 
     rig.world.before.insert(0, before)
     rig.world.after.append(after)
-    _tap(rig.store.engine).killer = killer
+    tap(rig.store.engine, killer)
+
+
+def tap(engine: Engine, killer: Killer) -> None:
+    """Put the killer's instants into a database."""
+    _tap(engine).killer = killer
 
 
 class SpreadPool(SlowPool):

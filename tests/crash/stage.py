@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.census import WATCH
 from tests.crash.account import REGION, Account
-from tests.environment import hear_signals
-from tests.integration.command import TIER1, Result
 from tests.proxy import Proxy
+from tests.support.census import WATCH
+from tests.support.command import TIER1, Result
+from tests.support.environment import hear_signals
 
 NAME = "crash"
 SPEC = f"name: {NAME}\nregion: {REGION}\n"

@@ -15,7 +15,7 @@ import pytest
 
 from tests.crash import full
 from tests.crash.full import AT_ONCE, LATE
-from tests.crash.life import ALL_LIVES, LIVES, WAYS_OUT, cut_and_recover, instants
+from tests.crash.life import ALL_LIVES, LIVES, WAYS_OUT, Stage, check, cut_and_recover
 from tests.crash.process import KINDS, points
 
 pytestmark = pytest.mark.crash
@@ -48,13 +48,17 @@ def test_a_kill_at_any_instant_can_be_recovered(
     record_property: Callable[[str, object], None],
 ) -> None:
     """The goal is reached, nothing is left or made twice, and the cut attempt is shown as such."""
-    whole = instants(ALL_LIVES[life], sqlite_template, seen_after)
-    assert sorted(points(whole)) == sorted(KINDS)
-    for number, instant in enumerate(whole, start=1):
-        with told(f"killed at instant {number} of {len(whole)}: {instant}"):
-            assert cut_and_recover(ALL_LIVES[life], way, sqlite_template, seen_after, [number])
+    first = Stage.set(ALL_LIVES[life], sqlite_template, seen_after)
+    moments = first.moments(first.life.command)
+    assert sorted(points([moment.instant for moment in moments])) == sorted(KINDS)
+    for number, moment in enumerate(moments, start=1):
+        with told(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
+            stage = first.killed_at(moment)
+            assert stage.play(WAYS_OUT[way])
+            check(stage, stage.life.ends[way])
+        moment.database.unlink()
     record_property("promise", promise(life, way))
-    record_property("points", len(whole))
+    record_property("points", len(moments))
 
 
 @contextmanager

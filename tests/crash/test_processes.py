@@ -1,6 +1,6 @@
 """The real command as processes on a local AWS: killed, stopped, refused, cut off (DESIGN section 2).
 
-`make crash` runs it (some six minutes on one core); CI has its sample in tests/integration and tests/drivers,
+`make crash` runs it (some six minutes on one core); CI has its sample in tests/commands and tests/drivers,
 where processes are killed and stopped too. Every point of a deployment, before and after every call that
 changes something, is run by `make crash-points` (some ten minutes); `tests.drivers.test_every_call` has those
 of a rollback and a destruction.
@@ -24,7 +24,6 @@ import pytest
 
 from tests.crash.account import Account
 from tests.crash.stage import EVENT_SECONDS, NAME, SHORT_LEASE, Stage, wait_until
-from tests.integration.command import Result
 from tests.proxy import (
     Act,
     Call,
@@ -40,6 +39,7 @@ from tests.proxy import (
     proxy,
     refused,
 )
+from tests.support.command import Result
 from tier1_engine.sandbox.process import server
 
 # One worker runs them all: they share one local AWS, and one account in it.

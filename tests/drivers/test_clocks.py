@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.account import standing
-from tests.integration.command import LIMIT_SECONDS, TIER1, Command
-from tests.integration.test_cli_interrupted import WHOLE, listening, waits_for
+from tests.support.account import WHOLE, standing
+from tests.support.command import LIMIT_SECONDS, TIER1, Command
+from tests.support.doors import listening, waits_for
 
 UNSHARE = shutil.which("unshare")
 A_DAY_AHEAD = ("--time", "--boottime", "86400", "--monotonic", "86400", "--fork")
@@ -30,7 +30,7 @@ def test_a_live_driver_is_not_replaced_by_one_whose_steady_clock_is_a_day_ahead(
     if not can_shift():
         pytest.skip("no time namespace can be made here")
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port)))
-    running.hear("service-door: begun")
+    running.hear("service-door: started")
     ahead = subprocess.run(
         [str(UNSHARE), *A_DAY_AHEAD, *TIER1, "resume", "demo"],
         cwd=tier1.folder,

@@ -19,7 +19,6 @@ import pytest
 from tests.crash.stage import SPEC, Stage
 from tests.crash.test_matrix import told
 from tests.crash.test_processes import DELETING, Undisturbed, check_gone, check_whole
-from tests.integration.command import Result
 from tests.proxy import (
     Act,
     Call,
@@ -35,6 +34,7 @@ from tests.proxy import (
     never_answered,
     refused,
 )
+from tests.support.command import Result
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
 walked = pytest.mark.skipif(not os.environ.get("TIER1_TEST_PROCESSES"), reason="`make crash` runs it")

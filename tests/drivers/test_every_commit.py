@@ -19,7 +19,7 @@ from tests.crash.test_matrix import told
 from tests.crash.test_processes import Undisturbed, check_gone
 from tests.drivers import mortal
 from tests.drivers.test_every_call import LIVES, MAX_DEATHS, PATIENT, Life, Record, one_by_one, walked
-from tests.integration.command import TIER1, Result
+from tests.support.command import TIER1, Result
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
 

@@ -20,9 +20,9 @@ import pytest
 
 from tests.crash.stage import END_SECONDS, EVENT_SECONDS, NAME, Process, Stage, wait_until
 from tests.crash.test_processes import AT_ONCE_SECONDS, MAX_SECONDS_TO_HEED_A_SIGNAL, check_gone, check_once
-from tests.integration.command import Command
-from tests.integration.terminal import Terminal
 from tests.proxy import Act, Call, Exchange, refused
+from tests.support.command import Command
+from tests.support.terminal import Terminal
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
 

@@ -16,16 +16,16 @@ import pytest
 from tests.crash.stage import EVENT_SECONDS, Stage
 from tests.crash.test_processes import PREFIXES, at, check_gone, check_once, id_of, times
 from tests.drivers import limited
-from tests.integration.command import TIER1, Result
 from tests.proxy import executed_then
 from tests.simulation.databases import make_pages_small
+from tests.support.command import TIER1, Result
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
 
 QUICK_LEASE = {"TIER1_LEASE_SECONDS": "3", "TIER1_CALL_TIMEOUT_SECONDS": "1"}
 """For so long it tries to write what it holds."""
 BUSY_SECONDS = 0.1
-FULL = "has no room to grow (database or disk is full)"
+FULL = "has no space to grow (database or disk is full)"
 DEPLOYED_HALF_PAGES = 40
 DESTROYED_HALF_PAGES = 5
 """The least pages; a destruction writes some thirteen of them."""

@@ -1,11 +1,11 @@
-"""The simulated account as the census of `tests.census` sees it."""
+"""The simulated account as the census of `tests.support.census` sees it."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from tests.census import WATCH, Account, Books, Standing
 from tests.simulation.world import Thing, World
+from tests.support.census import WATCH, Account, Books, Standing
 from tier1_engine.store.store import Store
 
 

@@ -7,6 +7,7 @@ takes nothing from what those tests prove (they end a process, never a machine).
 from __future__ import annotations
 
 import atexit
+import itertools
 import shutil
 import sqlite3
 import tempfile
@@ -60,6 +61,20 @@ def fast_store(name: str, source: Path) -> Store:
     path.chmod(0o600)
     _latest[path] = Store(engine)
     return _latest[path]
+
+
+def committed(store: Store) -> Path:
+    """A file of what is committed at this moment, whatever transaction is open."""
+    source = sqlite3.connect(f"file:{store.engine.url.database}?mode=ro", uri=True)
+    path = memory_folder() / f"moment-{next(_moments)}.db"
+    copy = sqlite3.connect(path)
+    source.backup(copy)
+    copy.close()
+    source.close()
+    return path
+
+
+_moments = itertools.count()
 
 
 def make_pages_small(path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from tests.simulation import census
 from tests.simulation.rig import Rig, plan
 from tests.simulation.world import SimCloud, Thing, VirtualClock, World
-from tests.unit.rows import deployment, failure, resource, step
+from tests.support.rows import deployment, failure, resource, step
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import ordered

@@ -84,8 +84,8 @@ def test_spec_plan_retry_and_their_line_are_one_transaction(rig: Rig, failed_mac
     assert stored.spec == {"name": "demo", "mended": True}
     assert stored.on_recoverable == "retry"
     events = rig.store.events(failed_machine)
-    (line,) = [e for e in events if e.message.startswith("the spec was mended")]
-    assert line.message == "the spec was mended: machine (size)"
+    (line,) = [e for e in events if e.message.startswith("the spec was corrected")]
+    assert line.message == "the spec was corrected: machine (size)"
     retry = next(e for e in events if e.trigger == "retry")
     assert retry.at == line.at
 
@@ -97,7 +97,7 @@ def test_what_stands_is_never_made_anew(rig: Rig, failed_machine: str) -> None:
         mended(rig, failed_machine, with_step("net", inputs={"cidr": "10.1.0.0/16"}))
     lines = str(refusal.value).splitlines()
     ids = [f"{name} ({rig.world.of(name)[0].id})" for name in ("net", "door-1", "door-2")]
-    assert lines[0] == f"net cannot change any more (cidr): {', '.join(ids)} would have to be made anew."
+    assert lines[0] == f"net can no longer change (cidr): {', '.join(ids)} would have to be recreated."
     assert f"tier1 rollback {failed_machine}" in lines[-1]
     after = rig.store.load(failed_machine)
     assert (after.steps, after.deployment.spec) == (before.steps, before.deployment.spec)
@@ -122,13 +122,13 @@ def test_what_may_have_been_made_counts_as_standing(rig: Rig) -> None:
     ]
     id = rig.deploy(rollback_enabled=False).record.deployment.id
     assert any(a.may_have_acted for a in rig.store.load(id).attempts.values())
-    with pytest.raises(Refused, match="an earlier try may have made it"):
+    with pytest.raises(Refused, match="an earlier attempt may have created it"):
         mended(rig, id, with_step("machine", inputs={**inputs_of("machine"), "size": "small"}))
 
 
 def test_another_tag_would_change_everything_that_stands(rig: Rig, failed_machine: str) -> None:
     """Tags are on everything."""
-    with pytest.raises(Refused, match=r"disk cannot change any more \(its tags\)"):
+    with pytest.raises(Refused, match=r"disk can no longer change \(its tags\)"):
         mended(rig, failed_machine, plan(tags={"team": "other"}))
 
 
@@ -180,7 +180,7 @@ def test_the_same_spec_is_a_plain_retry(rig: Rig, failed_machine: str) -> None:
     """And says so."""
     ended = mended(rig, failed_machine, plan())
     assert ended.record.deployment.state is State.ACTIVE
-    assert any(e.message.endswith("no step is another") for e in rig.store.events(failed_machine))
+    assert any(e.message.endswith("no step changed") for e in rig.store.events(failed_machine))
 
 
 def test_only_what_failed_on_its_way_forward_takes_a_mended_spec(rig: Rig) -> None:
@@ -190,7 +190,7 @@ def test_only_what_failed_on_its_way_forward_takes_a_mended_spec(rig: Rig) -> No
         mended(rig, id, plan())
     rig.world.before.append(fail("delete", "disk"))
     rig.ask(id, Goal.DESTROYED)
-    with pytest.raises(Refused, match="is being taken down"):
+    with pytest.raises(Refused, match="is being deleted"):
         mended(rig, id, plan())
 
 
@@ -247,11 +247,11 @@ def test_what_was_brought_may_change_while_nothing_stands_on_it(rig: Rig) -> Non
 
 
 def test_what_was_brought_may_not_change_under_what_stands_on_it(rig: Rig) -> None:
-    """The door would have to be made anew."""
+    """The door would have to be recreated."""
     first, second = brought(rig, "net-a"), brought(rig, "net-b")
     rig.world.before.append(fail("set", times=None))
     id = rig.deploy(the_plan=on_brought(first), rollback_enabled=False).record.deployment.id
-    with pytest.raises(Refused, match=r"net cannot change any more \(reference\): door \(door-"):
+    with pytest.raises(Refused, match=r"net can no longer change \(reference\): door \(door-"):
         mended(rig, id, on_brought(second))
 
 
@@ -266,9 +266,7 @@ def test_a_failure_of_a_part_of_the_stack_is_never_accepted_and_says_why(
     rig: Rig, failed_machine: str
 ) -> None:
     """What needs it is named; a critical check that nothing needs says what it is."""
-    with pytest.raises(
-        Refused, match=r"without machine \(Unauthor.*\): alive needs it and could not be begun"
-    ):
+    with pytest.raises(Refused, match=r"without machine \(Unauthor.*\): alive needs it and could not start"):
         engine.resume(rig.parts, failed_machine, Resume.CONTINUE)
     critical = with_step("alive", on_failure=FailureClass.CRITICAL)
     rig.check.answers = [SHUT]

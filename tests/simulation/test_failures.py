@@ -189,7 +189,9 @@ def test_a_critical_failure_cannot_be_accepted(rig: Rig) -> None:
     """A stack without its machine is none: the sentence names the commands to use instead."""
     rig.world.before.append(fail("create", "machine"))
     id = rig.deploy(rollback_enabled=False).record.deployment.id
-    with pytest.raises(Refused, match=rf"cannot go on without machine.*resume {id} --retry.*rollback {id}"):
+    with pytest.raises(
+        Refused, match=rf"cannot continue without machine.*resume {id} --retry.*rollback {id}"
+    ):
         engine.resume(rig.parts, id, Resume.CONTINUE)
     assert rig.store.load(id).deployment.state is State.FAILED
 
@@ -294,14 +296,15 @@ def test_an_endpoint_that_cannot_be_reached_blocks_after_bounded_tries(rig: Rig)
 # --- transient
 
 
-def test_throttling_is_tried_again_and_every_try_is_on_record(rig: Rig) -> None:
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "TooManyRequests", "RequestTimeoutException"])
+def test_throttling_is_tried_again_and_every_try_is_on_record(rig: Rig, code: str) -> None:
     """Two throttles, then success: three attempts, of which two were refused with AWS's code."""
-    rig.world.before.append(fail("create", "net", error=lambda: refused("RequestLimitExceeded"), times=2))
+    rig.world.before.append(fail("create", "net", error=lambda: refused(code), times=2))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
     tries = [a for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net"][:3]
     assert [a.outcome for a in tries] == [Outcome.REFUSED, Outcome.REFUSED, Outcome.DONE]
-    assert [a.code for a in tries] == ["RequestLimitExceeded"] * 2 + [None]
+    assert [a.code for a in tries] == [code] * 2 + [None]
     assert ended.record.steps["net"].attempts == 3
     assert ended.record.steps["net"].error is None
 

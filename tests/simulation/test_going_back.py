@@ -183,7 +183,7 @@ def test_a_stalled_deletion_goes_on_at_a_resume(rig: Rig) -> None:
 def test_a_stalled_deletion_cannot_be_turned_into_a_deployment(rig: Rig, how: Resume) -> None:
     """The goal never returns to `active`."""
     id = stalled(rig)[0].record.deployment.id
-    with pytest.raises(Refused, match="is being taken down"):
+    with pytest.raises(Refused, match="is being deleted"):
         engine.resume(rig.parts, id, how)
 
 
@@ -468,7 +468,9 @@ def test_a_census_that_this_endpoint_cannot_make_is_a_warning(rig: Rig) -> None:
     rig.world.before.append(fail("find", "door", error=lambda: refused("InvalidAction")))
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.DESTROYED
-    assert ended.record.deployment.warnings == ("this endpoint cannot list door: strays would go unseen",)
+    assert ended.record.deployment.warnings == (
+        "this endpoint cannot list door: duplicates would not be found",
+    )
 
 
 @pytest.mark.parametrize(("code", "tries"), [("UnauthorizedOperation", 1), ("Throttling", 5)])

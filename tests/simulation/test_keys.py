@@ -200,7 +200,9 @@ def test_a_stray_that_would_not_delete_is_a_warning_of_the_active_deployment(rig
     assert ended.record.deployment.state is State.ACTIVE
     stray = resource(ended, "net~1")
     denial = "UnauthorizedOperation: UnauthorizedOperation"  # the code, and the message
-    assert ended.record.deployment.warnings == (f"{stray.aws_id} was made beside net: {denial}",)
+    assert ended.record.deployment.warnings == (
+        f"{stray.aws_id} is a duplicate of net that could not be deleted: {denial}",
+    )
     rig.world.before.remove(denied)
     rig.ask(ended.record.deployment.id, Goal.DESTROYED)
     assert not rig.world.living()
@@ -215,7 +217,7 @@ def test_a_stray_is_given_the_deletions_whole_time_and_no_more(rig: Rig) -> None
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
     (warning,) = ended.record.deployment.warnings
-    assert ": DependencyViolation: would not delete within 600 s. Last seen: net-" in warning
+    assert ": DependencyViolation: could not be deleted within 600 s. Last seen: net-" in warning
 
 
 def linger_on(rig: Rig, thing: Thing) -> None:

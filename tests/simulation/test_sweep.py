@@ -159,7 +159,7 @@ def test_what_is_kept_is_only_reported(estate: Estate, values: dict[str, Any], s
     before = estate.living
     swept = estate.sweep(orphans=True)
     assert estate.living == before
-    assert all("kept" in item.reason or "keeps" in item.reason for item in swept.plan.marking.reported)
+    assert all("protected" in item.reason for item in swept.plan.marking.reported)
     assert swept.counts == {"marked": 0, "deleted": 0, "skipped": 0, "remained": 0, "reported": 2}
 
 
@@ -272,7 +272,7 @@ def test_what_was_recorded_as_gone_and_stands_is_an_orphan(estate: Estate) -> No
 
 
 def test_what_was_retained_is_nobodys_orphan(estate: Estate) -> None:
-    """It was kept on the operator's word."""
+    """It was retained on request."""
     ended = estate.plant(State.DESTROYED, Goal.DESTROYED, owned=(), once_active=True)
     kept = estate.own(ended, "disk", ResourceState.RETAINED)
     assert estate.sweep(orphans=True).counts["marked"] == 0
@@ -302,7 +302,7 @@ def test_what_a_cut_create_made_is_one_item_whether_aws_acted_or_not(estate: Est
     rig.stop.asked = False
     swept = estate.sweep(older_than_seconds=0.0, interrupted=Interrupted.ROLLBACK)
     (disk,) = [result for result in swept.results if result.item.kind == "disk"]
-    wanted = (Outcome.DELETED, True, "") if executed else (Outcome.SKIPPED, False, "AWS never made it")
+    wanted = (Outcome.DELETED, True, "") if executed else (Outcome.SKIPPED, False, "AWS never created it")
     assert (disk.outcome, disk.item.aws_id is not None, disk.why) == wanted
     assert swept.counts["marked"] == swept.counts["deleted"] + swept.counts["skipped"]
     assert not estate.living
@@ -562,7 +562,7 @@ def test_a_plan_that_was_changed_is_refused(estate: Estate) -> None:
     with pytest.raises(Refused, match="longer ago than --plan-max-age"):
         reviewed(estate, text, max_age_seconds=60.0)
     estate.clock.offset = -timedelta(hours=2)
-    with pytest.raises(Refused, match="to come"):
+    with pytest.raises(Refused, match="in the future"):
         reviewed(estate, text)
 
 

@@ -22,7 +22,7 @@ from tests.simulation.estate import HOUR, Estate
 from tests.simulation.rig import Rig
 from tests.simulation.together import together_estate
 from tests.simulation.world import Thing, World, refused, unknown
-from tests.unit.rows import resource
+from tests.support.rows import resource
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.record import FOR_EVER, Deployment
 from tier1_engine.deployment.states import Goal, ResourceState, State
@@ -61,7 +61,7 @@ class Extra(Enum):
     """A thing beside the rows of a deployment."""
 
     STRAY = auto()  # ours, made late
-    RETAINED = auto()  # ours, kept on the operator's word
+    RETAINED = auto()  # ours, retained on request
     BROUGHT = auto()  # the user's, referenced by a row
     GUEST = auto()  # the user's, inside of ours
     UNTAGGED = auto()  # the user's, elsewhere

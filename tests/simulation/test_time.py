@@ -258,7 +258,7 @@ def test_no_create_goes_out_after_a_signal(rig: Rig) -> None:
     assert ended.why is Why.STOPPED
     assert "net" not in rig.world.executed("create")
     first = next(a for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net")
-    assert "a signal asked this driver to stop" in str(first.message)
+    assert "a signal asked this process to stop" in str(first.message)
 
 
 # --- a database that goes away

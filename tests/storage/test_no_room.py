@@ -92,7 +92,7 @@ class Trouble:
 class FullDisk(Trouble):
     """Not a page more than the file has: what fits into those is still written."""
 
-    sentence = "has no room to grow (database or disk is full): make room on its disk, then run it again"
+    sentence = "has no space to grow (database or disk is full): make room on its disk, then run it again"
 
     def obey(self, connection: Any) -> None:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()

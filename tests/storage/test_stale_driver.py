@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from tests.storage.test_real_failures import SEEN_SECONDS, until_somebody_waits
-from tests.unit.rows import AT, SteppedClock, driven
+from tests.support.rows import AT, SteppedClock, driven
 from tier1_engine.deployment.record import Note, StepSet
 from tier1_engine.errors import LeaseLost
 from tier1_engine.store import store

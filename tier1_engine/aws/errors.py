@@ -29,9 +29,12 @@ from tier1_engine.failures.codes import (
     CONNECT_TIMEOUT,
     CONNECTION_REFUSED,
     CONNECTION_RESET,
+    HTTP_NOT_IMPLEMENTED,
+    HTTP_REQUEST_TIMEOUT,
     NAME_NOT_RESOLVED,
     NO_CREDENTIALS,
     UNREADABLE_REPLY,
+    acts_never,
 )
 
 if TYPE_CHECKING:
@@ -40,32 +43,9 @@ if TYPE_CHECKING:
 
 XML_PROTOCOLS = frozenset({"ec2", "query"})
 
-# Source: `ThrottledRetryableChecker` in botocore's retries/standard.py, and the common errors of the EC2,
-# EFS, IAM and SSM API references. They come with 400, 429 or 503, and always instead of acting.
-THROTTLE_CODES = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "EC2ThrottledException",
-        "PriorRequestNotComplete",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequests",
-        "TooManyRequestsException",
-    }
-)
-# Source: the EC2 API reference's server error codes: InsufficientInstanceCapacity is sent with 500.
-_CAPACITY = re.compile(r"^(Server\.)?Insufficient\w*Capacity\w*$")
-
 PARSER_STUMBLES = (LookupError, ValueError, TypeError, AttributeError)
 """What botocore's parsers raise, unwrapped, over a reply that lacks what they take for granted."""
 
-_HTTP_REQUEST_TIMEOUT = 408
-_HTTP_NOT_IMPLEMENTED = 501
 _CAUSES_LIMIT = 8
 _SNIPPET_CHARACTERS = 120
 _XML_ROOT = re.compile(
@@ -104,7 +84,7 @@ class Call:
                 raise PermitRefused(refusal.message, self.operation) from refusal
         with self._lock:
             if self._over:
-                raise PermitRefused("its time ran out before it was sent", self.operation)
+                raise PermitRefused("its time budget ran out before it was sent", self.operation)
             self.sent = True
 
     def abandoned(self, budget_seconds: float) -> CallError:
@@ -199,7 +179,7 @@ def _answered(error: ClientError, call: Call) -> CallError:
         said = f"{error.operation_name}: {code}: {message}"
         return CallError(NO_CREDENTIALS, said, operation=call.operation)
     status = metadata.get("HTTPStatusCode", call.status)
-    if status == _HTTP_NOT_IMPLEMENTED and not _is_code(code):
+    if status == HTTP_NOT_IMPLEMENTED and not _is_code(code):
         code = "NotImplemented"
     if not _is_code(code):
         return unreadable(call, message or f"HTTP status {status} without an AWS error code")
@@ -219,14 +199,12 @@ def _is_code(code: str) -> bool:
 
 
 def _acted(code: str, status: int | None) -> Acted:
-    if code in THROTTLE_CODES or _CAPACITY.match(code) or status == _HTTP_NOT_IMPLEMENTED:
-        return Acted.REFUSED
-    return _acted_by_status(status)
+    return Acted.REFUSED if acts_never(code, status) else _acted_by_status(status)
 
 
 def _acted_by_status(status: int | None) -> Acted:
     # 408 is said by whoever stands between us and AWS, and may come after the request got through.
-    if status is not None and 400 <= status < 500 and status != _HTTP_REQUEST_TIMEOUT:
+    if status is not None and 400 <= status < 500 and status != HTTP_REQUEST_TIMEOUT:
         return Acted.REFUSED
     return Acted.UNKNOWN
 

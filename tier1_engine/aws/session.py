@@ -72,7 +72,9 @@ class AwsSession:
         if self._identity is None:
             reply = self.call("sts", "get_caller_identity")
             if not reply.get("Account") or not reply.get("Arn"):
-                raise CallError(UNREADABLE_REPLY, "the reply names no account", operation="GetCallerIdentity")
+                raise CallError(
+                    UNREADABLE_REPLY, "the reply contains no account id", operation="GetCallerIdentity"
+                )
             self._identity = (reply["Account"], reply["Arn"])
         return self._identity
 
@@ -125,7 +127,7 @@ class AwsSession:
                 return
             yield from page.get(result_key) or ()
         raise CallError(
-            UNREADABLE_REPLY, f"the list did not end within {PAGES_LIMIT} pages", operation=call.operation
+            UNREADABLE_REPLY, f"the list is longer than {PAGES_LIMIT} pages", operation=call.operation
         )
 
     def _exchange(self, call: Call, make: Callable[[], Answer]) -> Answer:
@@ -182,9 +184,9 @@ class AwsSession:
         except ValueError as error:
             if isinstance(error, failures()):
                 raise
-            endpoint = self._endpoint_url or "that the AWS settings name"
+            endpoint = self._endpoint_url or "set in the AWS configuration"
             raise ConfigurationError(
-                f"The endpoint {endpoint} cannot be called: {error}. Correct it, and try again."
+                f"The endpoint {endpoint} cannot be used: {error}. Correct it, and try again."
             ) from error
         client.meta.events.register_first("before-send", _ask_permit)
         client.meta.events.register_first("before-parse", _look_at_reply)

@@ -18,19 +18,6 @@ ANY = "*"
 """As the value of a wanted tag: any value will do."""
 
 
-UNSUPPORTED_CODES = frozenset(
-    {
-        "InvalidAction",
-        "NotImplemented",
-        "UnknownOperationException",
-        "UnknownOperation",
-        "UnsupportedOperation",
-        "UnsupportedOperationException",
-        "NotImplementedException",
-    }
-)
-HTTP_NOT_IMPLEMENTED = 501
-
 # Source: the partitions in botocore's data/partitions.json.
 _PARTITIONS = (
     ("cn-", "aws-cn", "amazonaws.cn"),
@@ -60,7 +47,7 @@ def tag_specifications(tags: Mapping[str, str], *resource_types: str) -> list[di
         ValueError: there are no tags.
     """
     if not tags:
-        raise ValueError("a resource of ours is never made without tags")
+        raise ValueError("an owned resource is never created without tags")
     return [{"ResourceType": kind, "Tags": tag_list(tags)} for kind in resource_types]
 
 
@@ -141,11 +128,6 @@ def part(reply: Mapping[str, Any], *path: str, operation: str) -> Any:
             acted=Acted.UNKNOWN,
         )
     return value
-
-
-def is_unsupported(error: CallError) -> bool:
-    """Whether the endpoint does not know the operation at all (an emulator, an older region)."""
-    return error.code in UNSUPPORTED_CODES or error.http_status == HTTP_NOT_IMPLEMENTED
 
 
 def oldest_first(hits: Sequence[Mapping[str, Any]], id_member: str) -> list[Mapping[str, Any]]:

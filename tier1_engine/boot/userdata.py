@@ -35,8 +35,8 @@ FAILED_MARK = re.compile(r"tier1: user-data-failed (\S+)")
 """The whole line that says that the user data ended badly, and with which code."""
 
 MEANINGS: Mapping[str, str] = {
-    "300": "it ended early, by a signal or a defect of tier1's part",
-    "301": "the mount path could not be made",
+    "300": "it ended early: a signal, or a bug in tier1's part",
+    "301": "the mount path could not be created",
     "302": "the file system could not be mounted",
     "303": "the user's script could not be unpacked",
 }
@@ -81,8 +81,8 @@ def meaning_of(code: str) -> str:
         return MEANINGS[code]
     status = int(code) if code.isdigit() else 0
     if 128 < status <= 255:
-        return f"the user's script was ended by signal {status - 128}"
-    return f"the user's script ended with status {code}"
+        return f"the user's script was killed by signal {status - 128}"
+    return f"the user's script exited with status {code}"
 
 
 @cache

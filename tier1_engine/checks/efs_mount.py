@@ -12,12 +12,12 @@ from typing import Any
 
 from tier1_engine.aws.console_output import console_output
 from tier1_engine.aws.times import iso_8601
-from tier1_engine.aws.words import is_unsupported
 from tier1_engine.boot import userdata
 from tier1_engine.checks._observations import PASSED, failed, unknown, waiting
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Check, Observation
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import is_unsupported
 
 CONSOLE_LINES = 40
 """What is kept of the console with the failure, up to its mark: enough for the command that failed."""
@@ -84,12 +84,12 @@ def judge_marks(text: str) -> Observation:
     if READY in lines:
         return PASSED
     if MOUNTED in lines:
-        return waiting("UserDataRunning", "EFS is mounted; the user data has not ended yet.", operation)
+        return waiting("UserDataRunning", "EFS is mounted; the user data has not finished yet.", operation)
     if BEGIN in lines:
-        return waiting("NotMounted", "The user data runs; EFS is not mounted yet.", operation)
+        return waiting("NotMounted", "The user data is running; EFS is not mounted yet.", operation)
     if SAMPLE_OUTPUT in text:
         return unknown(
-            "This endpoint shows sample text for the console, so the mount was not checked.", operation
+            "This endpoint returns sample console output, so the mount was not checked.", operation
         )
     return waiting("NoConsoleOutput", "The console shows no sign of the user data yet.", operation)
 
@@ -110,14 +110,16 @@ def _by_command(cloud: Cloud, instance_id: str, mount_path: str) -> Observation:
         )
         last = _last([one for one in listed or () if one.get("Comment") == comment])
         if last in ("Pending", "InProgress", "Cancelling"):
-            return waiting("CommandRunning", "Systems Manager asks the instance about the mount.", operation)
+            return waiting(
+                "CommandRunning", "Systems Manager is checking the mount on the instance.", operation
+            )
         if last != "Success":
             last = _send(cloud, instance_id, mount_path, comment)
     except CallError as error:
         if error.code == "InvalidInstanceId":
-            return waiting(error.code, "The instance's agent is not known to Systems Manager yet.", operation)
+            return waiting(error.code, "The instance is not registered with Systems Manager yet.", operation)
         if is_unsupported(error):
-            return unknown("This endpoint runs no commands, so the mount was not checked.", operation)
+            return unknown("This endpoint cannot run commands, so the mount was not checked.", operation)
         raise
     if last == "Success":
         return PASSED

@@ -37,12 +37,12 @@ class Http(Check):
         try:
             status = _status(url, self._look_seconds)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            return waiting("NotConnected", f"{url} does not answer: {reason(error)}.")
+            return waiting("NotConnected", f"{url} does not respond: {reason(error)}.")
         if status is None:
-            return waiting("NotHttp", f"{url} answers with something that is not HTTP.")
+            return waiting("NotHttp", f"{url} responds with something other than HTTP.")
         if 200 <= status < 400:
             return PASSED
-        return waiting(f"HTTP{status}", f"{url} answers with status {status}.")
+        return waiting(f"HTTP{status}", f"{url} responds with status {status}.")
 
 
 def _status(url: str, look_seconds: float) -> int | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tier1_engine.aws.words import is_unsupported
 from tier1_engine.checks._observations import PASSED, failed, unknown, waiting
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Check, Observation
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import is_unsupported
 
 OPERATION = "DescribeInstanceStatus"
 OK = "ok"

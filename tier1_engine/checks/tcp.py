@@ -29,4 +29,4 @@ class Tcp(Check):
             with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
                 return PASSED
         except (OSError, ValueError) as error:
-            return waiting("NotConnected", f"{where} takes no connection: {reason(error)}.")
+            return waiting("NotConnected", f"{where} does not accept connections: {reason(error)}.")

@@ -42,7 +42,7 @@ def boundary() -> Iterator[None]:
         complain(str(error))
         raise typer.Exit(error.exit_code) from error
     except (KeyboardInterrupt, typer.Abort) as stop:
-        complain("Stopped by a signal: what was begun is on record, see `tier1 list`.")
+        complain("Stopped by a signal: everything started is recorded, see `tier1 list`.")
         raise typer.Exit(Interrupted.exit_code) from stop
 
 
@@ -52,8 +52,8 @@ def report_defect(kind: type[BaseException], error: BaseException, trace: Traceb
 
     text = masked_text("".join(traceback.format_exception(kind, error, trace)))
     path = _keep(text)
-    where = f"the trace is in {path}" if path else "its trace could not be kept"
-    complain(f"This is a defect of tier1 ({kind.__name__}); {where}: please report it.")
+    where = f"the traceback is in {path}" if path else "its traceback could not be saved"
+    complain(f"This is a bug in tier1 ({kind.__name__}); {where}: please report it.")
 
 
 def _keep(text: str) -> Path | None:

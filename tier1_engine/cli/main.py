@@ -42,7 +42,7 @@ class Commands(TyperGroup):
 app = typer.Typer(
     name="tier1",
     cls=Commands,
-    help="Deploys a small AWS stack as a state machine on a database: resumable and without orphans.",
+    help="Deploy a small AWS stack as a state machine backed by a database: resumable, without orphans.",
     epilog="Example: tier1 deploy examples/ai-stack.yaml --sandbox",
     no_args_is_help=True,
     # Plain help starts three times as fast as a drawn one.
@@ -50,9 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-db = typer.Typer(
-    help="The database: its schema, and everything in it.", no_args_is_help=True, rich_markup_mode=None
-)
+db = typer.Typer(help="Manage the database: schema and export.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(db, name="db", epilog="Example: tier1 db current")
 app.add_typer(sandbox, name="sandbox", epilog="Example: tier1 sandbox start")
 
@@ -67,7 +65,7 @@ def _print_version(asked: bool) -> None:
 def _main(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version),
+        typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
     """What holds for every command; its help stands at the app."""
@@ -75,7 +73,7 @@ def _main(
 
 @app.command(epilog="Example: tier1 deploy examples/ai-stack.yaml --name trial --sandbox")
 def deploy(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file that says what is wanted.")],
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file that describes the stack.")],
     name: Annotated[
         str | None, typer.Option(metavar="N", help="The deployment's name, instead of the spec's.")
     ] = None,
@@ -83,25 +81,25 @@ def deploy(
         bool, typer.Option("--sandbox", help="Use the local AWS; start it if it is not running.")
     ] = False,
     no_rollback: Annotated[
-        bool, typer.Option("--no-rollback", help="Keep everything when it fails, and say what is left.")
+        bool, typer.Option("--no-rollback", help="On failure, delete nothing and list what remains.")
     ] = False,
     on_recoverable: Annotated[
         OnRecoverable | None,
         typer.Option(
-            help="What follows the failure of a service's health check; by default what the spec says, "
-            "and on a terminal you are asked."
+            help="What to do when a service fails its health check. Default: what the spec says; "
+            "on a terminal, ask."
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan only; ask neither AWS nor the database.")
+        bool, typer.Option("--dry-run", help="Print the plan only; contact neither AWS nor the database.")
     ] = False,
     log_file: LogFileOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Create a deployment and drive it until it is active."""
+    """Create a deployment and run it until it is active."""
     signals = listening()
     if dry_run and log_file is not None:
-        raise typer.BadParameter("--log-file is for what is driven; a dry run drives nothing.")
+        raise typer.BadParameter("--log-file cannot be used with --dry-run, which runs nothing.")
     if dry_run:
         from tier1_engine.cli.commands import dry_run as plan_only
 
@@ -122,29 +120,30 @@ def deploy(
     )
 
 
-@app.command(epilog="Example: tier1 resume ai-stack --retry --spec mended.yaml")
+@app.command(epilog="Example: tier1 resume ai-stack --retry --spec corrected.yaml")
 def resume(
     id: Reference,
-    retry: Annotated[bool, typer.Option("--retry", help="Try what failed again.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Retry the failed steps.")] = False,
     go_on: Annotated[
-        bool, typer.Option("--continue", help="Go on with a warning, without what failed.")
+        bool, typer.Option("--continue", help="Continue with a warning, without the failed steps.")
     ] = False,
-    rollback: Annotated[bool, typer.Option("--rollback", help="Delete all that it made.")] = False,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Delete everything it created.")] = False,
     spec: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="With --retry: a mended spec, which may change what made nothing yet."
+            metavar="FILE",
+            help="With --retry: a corrected spec; only steps that created nothing yet may change.",
         ),
     ] = None,
     log_file: LogFileOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Go on with a deployment from the database, whatever its goal is."""
+    """Resume a deployment from the database, whatever its target state is."""
     signals = listening()
     if retry + go_on + rollback > 1:
-        raise typer.BadParameter("--retry, --continue and --rollback exclude each other: give one.")
+        raise typer.BadParameter("--retry, --continue and --rollback are mutually exclusive: give one.")
     if spec is not None and not retry:
-        raise typer.BadParameter("--spec goes with --retry only: the stored plan counts everywhere else.")
+        raise typer.BadParameter("--spec needs --retry: otherwise the stored plan is used.")
     from tier1_engine.cli.commands import resume as command
     from tier1_engine.engine.engine import Resume
 
@@ -161,7 +160,7 @@ def rollback(
     log_file: LogFileOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Delete what a deployment made that did not become active, in reverse order."""
+    """Roll back a deployment that never became active: delete everything it created."""
     _back("rolled_back", id, retain, yes, log_file, output)
 
 
@@ -173,7 +172,7 @@ def destroy(
     log_file: LogFileOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Take an active deployment down."""
+    """Destroy an active deployment: delete everything it created."""
     _back("destroyed", id, retain, yes, log_file, output)
 
 
@@ -195,19 +194,17 @@ def _back(
 @app.command("list", epilog="Example: tier1 list --failed --limit 10")
 def list_(
     state: Annotated[
-        list[State] | None, typer.Option(metavar="S", help="Only those in this state. May be given again.")
+        list[State] | None, typer.Option(metavar="S", help="Only deployments in this state. Repeatable.")
     ] = None,
     failed: Annotated[
         bool,
-        typer.Option("--failed", help="Only those with a failure on record, also once it is rolled back."),
+        typer.Option("--failed", help="Only deployments with a recorded failure, rolled back or not."),
     ] = False,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most this many.")] = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Show it again as it changes, until Ctrl-C.")
-    ] = False,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Show at most this many.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh as things change, until Ctrl-C.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List deployments, newest first: state, reason of failure, what is left, since when, who drives."""
+    """List deployments, newest first: state, remaining resources, age, lock holder, failure."""
     reading()
     from tier1_engine.cli.commands import list_ as command
     from tier1_engine.compose.reading import Wanted
@@ -218,16 +215,17 @@ def list_(
 @app.command(epilog="Example: tier1 show ai-stack -o json")
 def show(
     id: Reference,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow it while somebody drives it.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it while it is running.")] = False,
     spec: Annotated[
-        bool, typer.Option("--spec", help="The spec as it was run, as YAML with secrets masked, instead.")
+        bool,
+        typer.Option("--spec", help="Print the spec as it was run instead, as YAML with secrets masked."),
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show a deployment: what failed, its steps, resources, warnings and outputs."""
     reading()
     if spec and (watch or output is not Output.TABLE):
-        raise typer.BadParameter("--spec prints YAML, once: it goes with neither --watch nor -o.")
+        raise typer.BadParameter("--spec prints YAML once: it cannot be combined with --watch or -o.")
     from tier1_engine.cli.commands import show as command
 
     if spec:
@@ -238,27 +236,29 @@ def show(
 @app.command(epilog="Example: tier1 log ai-stack --failed --since 2h")
 def log(
     id: Reference,
-    failed: Annotated[bool, typer.Option("--failed", help="Only what did not go well.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what failed.")] = False,
     since: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Only from then on: a duration (10m, 2h) or an ISO 8601 time."),
+        typer.Option(
+            metavar="WHEN", help="Only entries since then: a duration (10m, 2h) or an ISO 8601 time."
+        ),
     ] = None,
     resource: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Only this step or resource, by its name or by an id of it."),
+        typer.Option(metavar="NAME", help="Only this step or resource, by name or id."),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on while somebody drives it.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing while it is running.")] = False,
     console: Annotated[
-        bool, typer.Option("--console", help="What was archived of its instances' consoles, instead.")
+        bool, typer.Option("--console", help="Print the archived console output of its instances instead.")
     ] = False,
     output: Annotated[
-        LogOutput, typer.Option("--output", "-o", help="How it is written; jsonl is one object a line.")
+        LogOutput, typer.Option("--output", "-o", help="Output format; jsonl is one object per line.")
     ] = LogOutput.TABLE,
 ) -> None:
-    """Show every attempt to create or delete, with its error, and the time line."""
+    """Show every attempt to create or delete, with its error, and the timeline."""
     reading()
     if console and (failed or follow or since is not None or resource is not None):
-        raise typer.BadParameter("--console goes only with -o.")
+        raise typer.BadParameter("--console can be combined with -o only.")
     from tier1_engine.cli.commands import log as command
 
     if console:
@@ -272,11 +272,11 @@ def guide(
     output: Annotated[
         GuideOutput,
         typer.Option(
-            "--output", "-o", help="How the guide is written; `shell` is a script that deletes by `aws`."
+            "--output", "-o", help="Output format; `shell` is a script that deletes with the `aws` CLI."
         ),
     ] = GuideOutput.TABLE,
 ) -> None:
-    """Say what happened, what is safe, what it costs, and the commands that mend or remove it."""
+    """Explain what happened, what is safe, what it costs, and how to fix or remove it."""
     reading()
     from tier1_engine.cli.commands import guide as command
 
@@ -290,7 +290,7 @@ app.command(epilog="Example: tier1 extend ai-stack 24h")(sweep.extend)
 
 @db.command(epilog="Example: TIER1_DATABASE_URL=postgresql://tier1@db/tier1 tier1 db upgrade")
 def upgrade() -> None:
-    """Bring the schema to the one that this program knows."""
+    """Upgrade the schema to the version that this program needs."""
     from tier1_engine.cli.commands import db as command
 
     end(command.upgrade())
@@ -298,7 +298,7 @@ def upgrade() -> None:
 
 @db.command(epilog="Example: tier1 db current")
 def current(output: OutputOption = Output.TABLE) -> None:
-    """Print the schema that the database has, and the one that this program knows."""
+    """Print the schema version of the database and the one that this program needs."""
     from tier1_engine.cli.commands import db as command
 
     end(command.current(output))
@@ -307,7 +307,7 @@ def current(output: OutputOption = Output.TABLE) -> None:
 @db.command(epilog="Example: tier1 db export > tier1.json")
 def export(
     output: Annotated[
-        ExportOutput, typer.Option("--output", "-o", help="It has this form only.")
+        ExportOutput, typer.Option("--output", "-o", help="Output format; only json.")
     ] = ExportOutput.JSON,
 ) -> None:
     """Print everything as JSON, with user data and secrets masked."""

@@ -53,15 +53,15 @@ def environment_endpoint(profile: str) -> str:
     endpoint = endpoint.rstrip("/")
     if has_password(endpoint):
         raise ConfigurationError(
-            "The AWS endpoint's URL has a password in it, which AWS's libraries never send and a deployment "
-            "would keep in its database: take it out of AWS_ENDPOINT_URL or of the profile."
+            "The AWS endpoint URL contains a password, which AWS's libraries never send and the database "
+            "would store: remove it from AWS_ENDPOINT_URL or from the profile."
         )
     for service in SERVICES:
         own = os.environ.get(f"AWS_ENDPOINT_URL_{service}", "").strip().rstrip("/")
         if own and own != endpoint:
             raise ConfigurationError(
-                f"AWS_ENDPOINT_URL_{service} names an endpoint for one service only, which a deployment "
-                "cannot remember: set AWS_ENDPOINT_URL instead."
+                f"AWS_ENDPOINT_URL_{service} sets the endpoint of one service only, which a deployment "
+                "cannot record: set AWS_ENDPOINT_URL instead."
             )
     return endpoint
 

@@ -38,7 +38,7 @@ def _with_plugins(ours: Mapping[str, Thing], group: str, base: type[Any], tell: 
     known = dict(ours)
     for name, made in _plugins(group, base, tell):
         if name in known:
-            tell(f"warning: another package registers {name!r} a second time in {group}; it is left out.")
+            tell(f"warning: another package registers {name!r} again in {group}; it is ignored.")
         else:
             known[name] = made
     return known
@@ -57,8 +57,8 @@ def _plugins(group: str, base: type[Any], tell: Tell) -> Iterable[tuple[str, Any
         if isinstance(made, base):
             yield name, made
         else:
-            tell(_left_out(group, point.value, f"it is no {base.__name__}"))
+            tell(_left_out(group, point.value, f"it is not a {base.__name__}"))
 
 
 def _left_out(group: str, value: str, why: str) -> str:
-    return f"warning: {value}, which is registered in {group}, cannot be used and is left out: {why}"
+    return f"warning: {value}, which is registered in {group}, cannot be used and is ignored: {why}"

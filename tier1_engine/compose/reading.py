@@ -27,7 +27,7 @@ def holder(store: Store, deployment_id: str) -> str | None:
     (summary,) = store.summaries(deployment_id=deployment_id)
     if summary.holder is None or not is_driven(store, summary):
         return None
-    return f"process {summary.holder['pid']} on host {summary.holder['host']}"
+    return f"{summary.holder['host']} (pid {summary.holder['pid']})"
 
 
 @dataclass(frozen=True, slots=True)

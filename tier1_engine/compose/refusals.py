@@ -1,7 +1,7 @@
 """What a failed AWS call means before a deployment is on record: a sentence and an exit code.
 
 Once a row exists the engine judges and records failures; here nothing was made, and the operator is
-told what to mend.
+told what to fix.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ from tier1_engine.compose.gone import command_to_start
 from tier1_engine.deployment.states import Action
 from tier1_engine.errors import Blocked, CallError, Refused, Tier1Error
 from tier1_engine.failures.calls import Verdict, judge
-from tier1_engine.failures.codes import BLOCKED_CODES, NEVER_ANSWERED, UNREACHABLE_CODES
+from tier1_engine.failures.codes import (
+    BLOCKED_CODES,
+    EXPIRED_CREDENTIALS,
+    HTTP_SERVER_ERROR,
+    MISSING_CREDENTIALS,
+    NEVER_ANSWERED,
+    UNREACHABLE_CODES,
+    UNREADABLE_REPLY,
+)
 
 TRIES = 4
 """Of a look that AWS throttled or cut. What cannot be reached at all is not tried again."""
-
-MISSING = frozenset({"NoCredentials", "CredentialsUnusable"})
-EXPIRED = frozenset({"RequestExpired", "ExpiredToken", "ExpiredTokenException"})
 
 Seen = TypeVar("Seen")
 
@@ -39,11 +44,11 @@ def looking(
             if attempt == TRIES or not _worth_another_try(error):
                 raise of_call(error, endpoint=endpoint) from error
         sleep(poll_seconds * 2.0**attempt)
-    raise AssertionError("the last try answers or raises")
+    raise AssertionError("the last attempt answers or raises")
 
 
 def _worth_another_try(error: CallError) -> bool:
-    if error.code in UNREACHABLE_CODES or error.code == "UnreadableReply":
+    if error.code in UNREACHABLE_CODES or error.code == UNREADABLE_REPLY:
         return False
     return judge(error, Action.DESCRIBE, None, young=False) is Verdict.TRANSIENT
 
@@ -56,25 +61,29 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
     """
     where = f"The endpoint {endpoint}" if endpoint else "AWS"
     said = f"{error.operation}: {error.code}: {_first_line(error.message)}"
-    if error.code in MISSING:
+    if error.code in MISSING_CREDENTIALS:
         return Blocked(
             f"There are no usable AWS credentials ({_first_line(error.message)}): "
             "sign in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and try again."
         )
-    if error.code in EXPIRED:
+    if error.code in EXPIRED_CREDENTIALS:
         return Blocked(f"The AWS credentials have expired ({said}): sign in again, and try again.")
     if error.code in BLOCKED_CODES:
-        return Blocked(f"AWS does not accept these credentials ({said}): sign in with others, and try again.")
+        return Blocked(
+            f"AWS does not accept these credentials ({said}): use other credentials, and try again."
+        )
     if error.code in UNREACHABLE_CODES:
-        mend = "start it, or correct AWS_ENDPOINT_URL" if endpoint else "check the network and the region"
+        fix = "start it, or correct AWS_ENDPOINT_URL" if endpoint else "check the network and the region"
         if (start := command_to_start(endpoint)) is not None:
-            mend = f"if it was the local AWS, start it with `{start}`, else correct AWS_ENDPOINT_URL"
-        return Blocked(f"{where} cannot be reached ({said}): {mend}, and try again.")
-    if error.code == "UnreadableReply":
-        return Blocked(f"{where} does not answer like AWS ({said}): correct AWS_ENDPOINT_URL, and try again.")
-    if error.code in NEVER_ANSWERED or (error.http_status or 0) >= 500:
-        return Blocked(f"{where} gave no answer that can be used ({said}): try again later.")
-    return Refused(f"AWS refused a look that is needed first ({said}): mend it, and try again.")
+            fix = f"if it was the local AWS, start it with `{start}`, else correct AWS_ENDPOINT_URL"
+        return Blocked(f"{where} cannot be reached ({said}): {fix}, and try again.")
+    if error.code == UNREADABLE_REPLY:
+        return Blocked(
+            f"{where} does not respond like AWS ({said}): correct AWS_ENDPOINT_URL, and try again."
+        )
+    if error.code in NEVER_ANSWERED or (error.http_status or 0) >= HTTP_SERVER_ERROR:
+        return Blocked(f"{where} gave no usable response ({said}): try again later.")
+    return Refused(f"AWS refused a check that is needed first ({said}): fix that, and try again.")
 
 
 def _first_line(text: str) -> str:

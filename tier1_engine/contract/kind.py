@@ -171,7 +171,7 @@ class Kind(ABC):
 
         READY with its facts when it will do, BROKEN with the reason when it will not.
         """
-        raise Refused(f"A {self.title} cannot be brought; it is always made.")
+        raise Refused(f"A {self.title} cannot be provided by you; it is always created.")
 
     @abstractmethod
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:

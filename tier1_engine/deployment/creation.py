@@ -27,7 +27,7 @@ class Wish:
 
 def asked_for(wish: Wish, place: Place) -> str:
     """The first line of its time line."""
-    return f"asked for: {wish.name} in {place.region}"
+    return f"requested: {wish.name} in {place.region}"
 
 
 def new_deployment(wish: Wish, plan: Plan, place: Place, now: datetime) -> tuple[Deployment, list[Step]]:

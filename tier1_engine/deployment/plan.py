@@ -92,7 +92,7 @@ def ordered(steps: Sequence[StepPlan]) -> tuple[StepPlan, ...]:
     """
     by_name = {step.name: step for step in steps}
     if len(by_name) != len(steps):
-        raise Refused("A plan has two steps of one name.")
+        raise Refused("The plan has two steps of the same name.")
     for step in steps:
         for need in step.needs:
             if need not in by_name:
@@ -100,5 +100,7 @@ def ordered(steps: Sequence[StepPlan]) -> tuple[StepPlan, ...]:
     try:
         order = tuple(TopologicalSorter({step.name: step.needs for step in steps}).static_order())
     except CycleError as error:
-        raise Refused(f"The plan's steps need each other in a circle: {', '.join(error.args[1])}.") from error
+        raise Refused(
+            f"The plan's steps depend on each other in a cycle: {', '.join(error.args[1])}."
+        ) from error
     return tuple(by_name[name] for name in order)

@@ -39,7 +39,7 @@ class Deployment:
 
     Attributes:
         keep_until: until then no sweep touches it; `FOR_EVER` when nobody named an end.
-        swept_by: the sweep that began to take it down; every later one goes on with it.
+        swept_by: the sweep that began to delete it; every later one continues.
         tagged_as: the tags that its objects carry where they are not this database's own: foreign
             things that an operator reviewed, and asked to have deleted.
     """
@@ -245,7 +245,7 @@ class StepSet:
 
 @dataclass(frozen=True, slots=True)
 class StepAdd:
-    """A new step, of a mended spec."""
+    """A new step, of a corrected spec."""
 
     step: Step
 

@@ -90,10 +90,10 @@ def why_not_without(record: Record) -> str | None:
     named = f"{first.name} ({first.error.code if first.error else first.state.value})"
     if waiting := [step.name for step in hard if first.name in all_needs(record, step)]:
         verb = "needs it" if len(waiting) == 1 else "need it"
-        return f"{named}: {', '.join(waiting)} {verb} and could not be begun"
+        return f"{named}: {', '.join(waiting)} {verb} and could not start"
     if first.state is not StepState.FAILED:
-        return f"{named}: it is not complete yet"
-    return f"{named}: its failure is critical, for the stack does not do what it is for without it"
+        return f"{named}: not complete yet"
+    return f"{named}: its failure is critical, because the stack does not work without it"
 
 
 def all_needs(record: Record, step: Step) -> set[str]:

@@ -66,7 +66,7 @@ def _retries(facts: Facts, phase: Phase) -> bool:
 
 
 TRANSITIONS: tuple[Transition, ...] = (
-    Transition(Trigger.START, (State.PENDING,), State.PROVISIONING_NETWORK, "a driver took the lease"),
+    Transition(Trigger.START, (State.PENDING,), State.PROVISIONING_NETWORK, "a process acquired the lease"),
     Transition(
         Trigger.NETWORK_READY,
         (State.PROVISIONING_NETWORK,),
@@ -89,7 +89,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         Trigger.HEALTHY,
         (State.HEALTH_CHECK,),
         State.ACTIVE,
-        "every check passed or was skipped; where the end of an attempt is unknown, a census found no stray",
+        "every check passed or was skipped; if an attempt's outcome is unknown, a census found no duplicate",
     ),
     Transition(
         Trigger.FAIL, FORWARD, State.FAILED, "a step failed for good and no automatic rollback follows"
@@ -115,30 +115,30 @@ TRANSITIONS: tuple[Transition, ...] = (
         Trigger.ROLL_BACK,
         (State.PENDING, *FORWARD, State.FAILED),
         State.ROLLING_BACK,
-        "a critical failure with rollback on, or the goal asks for it",
+        "a critical failure with rollback on, or the target state requires it",
         "never_active",
     ),
     Transition(
         Trigger.ROLLED_BACK,
         (State.ROLLING_BACK,),
         State.ROLLED_BACK,
-        "everything that is ours is gone or retained",
+        "everything owned is deleted or retained",
     ),
     Transition(
         Trigger.STALL,
         (State.ROLLING_BACK, State.DESTROYING),
         State.FAILED,
-        "something would not delete; the rest is gone and the remainder is listed",
+        "something could not be deleted; the rest is deleted, and what remains is listed",
     ),
     Transition(
         Trigger.DESTROY,
         (State.ACTIVE, State.FAILED),
         State.DESTROYING,
-        "the operator, or an expired time to live, takes down what once was active",
+        "the operator, or an expired TTL, deletes what was once active",
         "once_active",
     ),
     Transition(
-        Trigger.DESTROYED, (State.DESTROYING,), State.DESTROYED, "everything that is ours is gone or retained"
+        Trigger.DESTROYED, (State.DESTROYING,), State.DESTROYED, "everything owned is deleted or retained"
     ),
 )
 
@@ -168,11 +168,11 @@ def next_state(state: State, trigger: Trigger, facts: Facts) -> State:
         try:
             moved: bool = getattr(cursor, trigger.value)(facts)
         except MachineError as error:
-            raise InvalidMove(f"`{trigger}` cannot happen to a deployment that is {state}.") from error
+            raise InvalidMove(f"`{trigger}` is not possible for a deployment that is {state}.") from error
         finally:
             machine.remove_model(cursor)
     if not moved:
-        raise InvalidMove(f"`{trigger}` cannot happen to this deployment, which is {state}.")
+        raise InvalidMove(f"`{trigger}` is not possible for this deployment, which is {state}.")
     return State(cursor.state)
 
 

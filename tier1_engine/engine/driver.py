@@ -159,7 +159,7 @@ class Driver:
             whole += decision.changes
             record, pace = record.apply(decision.changes), pace.apply(decision.changes)
         else:
-            raise RuntimeError("decide goes in circles")
+            raise RuntimeError("decide does not come to an end")
         calls: list[Assignment] = []
         for task in decision.tasks:
             begun = self.attempts.begin(task, record, pace)

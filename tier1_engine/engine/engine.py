@@ -37,7 +37,7 @@ MAX_REQUEST_TRIES = 100
 class Resume(StrEnum):
     """What `resume` is asked to do with a deployment that failed on the way forward."""
 
-    GO_ON = "go on"
+    GO_ON = "resume"
     RETRY = "retry"
     CONTINUE = "continue"
     ROLL_BACK = "roll back"
@@ -151,7 +151,7 @@ def resume(
     """Go on from the database, whatever the goal is.
 
     Args:
-        amendment: of a retry: a mended spec with its plan.
+        amendment: of a retry: a corrected spec with its plan.
 
     Raises:
         Refused: the way asked for cannot hold; the sentence says why and what can.
@@ -225,7 +225,7 @@ def _granted(
     if locked.state in ENDED and (retain or locked.state.value != goal.value):
         raise Refused(f"{locked.name} is {locked.state} already: nothing of it is left to act on.")
     if doomed:
-        raise Refused(f"{', '.join(doomed)} is being deleted already: leave it out of --retain.")
+        raise Refused(f"{', '.join(doomed)}: already being deleted; omit it from --retain.")
     return goal
 
 

@@ -36,8 +36,8 @@ class LeasePermit:
     def check(self) -> None:
         now = self.clock.steady()
         if self.stop.asked:
-            raise PermitRefused("a signal asked this driver to stop")
+            raise PermitRefused("a signal asked this process to stop")
         if now + self.call_seconds > self.trusted_until():
-            raise PermitRefused("what is left of the lease is shorter than the budget of one call")
+            raise PermitRefused("the remaining lease time is shorter than the budget of one call")
         if now >= self.ends_at:
-            raise PermitRefused("this task was left behind")
+            raise PermitRefused("this task was abandoned")

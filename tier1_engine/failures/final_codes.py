@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class About(StrEnum):
-    """What a failure is about, so what kind of mend it takes."""
+    """What a failure is about, so what kind of fix it needs."""
 
     ACCESS = "access"  # a permission is missing
     ACCOUNT = "account"  # AWS holds the account itself back
@@ -232,7 +232,6 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "UnknownVolumeType",
             "UnsupportedAvailabilityZone",
             "UnsupportedInstanceAttribute",
-            "UnsupportedOperation",
             "UnsupportedPlatformType",
             "UnsupportedProtocol",
             "UnsupportedTenancy",

@@ -24,7 +24,7 @@ class StepFailure:
     happens: str
 
 
-_ROLLS_BACK = "automatic rollback; with rollback off, stops as `failed` and keeps everything"
+_ROLLS_BACK = "automatic rollback; with rollback off, stops as `failed` and deletes nothing"
 
 
 STEPS: tuple[StepFailure, ...] = (
@@ -52,7 +52,7 @@ STEPS: tuple[StepFailure, ...] = (
         Phase.HEALTH,
         frozenset(),
         FailureClass.RECOVERABLE,
-        "stops as `failed`; the options are presented",
+        "stops as `failed`; the operator gets the options",
     ),
 )
 """The first row that fits decides."""

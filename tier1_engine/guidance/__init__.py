@@ -44,7 +44,7 @@ class Guide:
     """The whole guide.
 
     Attributes:
-        needed: whether a person has to decide or mend something.
+        needed: whether a person has to decide or fix something.
         told: what happened, one paragraph.
         cause: the root cause; what went wrong on the way back is beside it.
         first: what the `aws` lines need before; None where there are none, or they need nothing.

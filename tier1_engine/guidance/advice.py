@@ -65,7 +65,7 @@ class Advice:
     Attributes:
         resource: of a deletion that failed, whose it is.
         actions: the IAM actions that are missing, the surest first.
-        commands: that show more or mend it.
+        commands: that show more or fix it.
         console: the last lines of the instance's console, where they were kept.
     """
 
@@ -106,7 +106,7 @@ def _advice(story: Story, error: Error | Failure, resource: Resource | None = No
     commands = [*_looks(remedy, _standing(known, story), story), *_quota(remedy, code, known, story)]
     mend = [_said(sentence, known) for sentence in remedy.mend]
     if actions:
-        mend.append(f"The policy of whoever runs tier1 needs: {_statement(actions)}")
+        mend.append(f"The user or role that runs tier1 needs this policy: {_statement(actions)}")
         commands += _decoding(message, story)
     return Advice(
         code=code,
@@ -207,7 +207,7 @@ def _decoding(message: str, story: Story) -> list[Command]:
         f"aws {flags(story.deployment)} sts decode-authorization-message "
         f"--encoded-message {shlex.quote(encoded[1])} --query DecodedMessage --output text"
     )
-    return [Command(line, "says which action, on what, was refused by which policy")]
+    return [Command(line, "shows which policy refused which action on which resource")]
 
 
 # --- the console

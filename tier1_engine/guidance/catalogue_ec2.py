@@ -54,39 +54,39 @@ _IN_SUBNET = (
     "text",
 )
 _NO_ROOM = Remedy(
-    "AWS has no capacity left for {type} ({market}) in {zone}, and every other candidate failed before it.",
+    "AWS has no capacity for {type} ({market}) in {zone}, and all other candidates failed before it.",
     (
-        "Try again: capacity changes within minutes.",
-        "Name more types in `instance.types`, or more zones in `network.zones`; tier1 tries them in order.",
-        "With `market: spot-then-on-demand` on-demand is asked for when spot has nothing.",
+        "Retry: capacity changes within minutes.",
+        "Add types to `instance.types` or zones to `network.zones`; tier1 tries them in order.",
+        "With `market: spot-then-on-demand`, on-demand is used when there is no spot capacity.",
     ),
     (_OFFERED,),
 )
 _TOO_MANY_VCPUS = Remedy(
-    "The account may not run as many virtual CPUs of this family and market as {type} ({market}) needs.",
+    "The account's vCPU quota is too low for {type} ({market}).",
     (
-        "Stop instances that are not needed, or take a smaller type in `instance.types`.",
+        "Stop instances that are no longer needed, or choose a smaller type in `instance.types`.",
         "Ask AWS for a higher quota with the command below; it can take hours.",
     ),
 )
 _NO_AMI = Remedy(
     "The AMI {ami} does not exist in {region}, is not shared with this account, or is deregistered.",
     (
-        "Correct `instance.ami`: an AMI has another id in each region.",
-        "Leave `instance.ami` out to get the current Amazon Linux 2023.",
+        "Correct `instance.ami`: an AMI has a different id in each region.",
+        "Omit `instance.ami` to use the current Amazon Linux 2023.",
     ),
     (_IMAGES,),
 )
 _GONE_BY_HAND = Remedy(
-    "A part of the network that tier1 made, or that the spec names, is not there any more.",
-    ("Try again: what tier1 made is made anew. What the spec names must be corrected there.",),
+    "A part of the network that tier1 created, or that the spec names, no longer exists.",
+    ("Retry: tier1 recreates what it created. Correct what the spec names.",),
     (_VPCS,),
 )
 
 CATALOGUE: Catalogue = {
     # --- quotas
     "VpcLimitExceeded": Remedy(
-        "The account has as many VPCs in {region} as it may have.",
+        "The account has reached its limit of VPCs in {region}.",
         (
             "Delete a VPC that is not needed any more, or deploy into one of yours with `network.vpc_id`.",
             "Ask AWS for a higher quota with the command below.",
@@ -95,74 +95,74 @@ CATALOGUE: Catalogue = {
         quotas.VPCS,
     ),
     "SubnetLimitExceeded": Remedy(
-        "The VPC has as many subnets as it may have.",
-        ("Delete subnets that are not needed, or name fewer zones in `network.zones`.",),
+        "The VPC has reached its limit of subnets.",
+        ("Delete subnets that are no longer needed, or use fewer zones in `network.zones`.",),
         quota=quotas.SUBNETS,
     ),
     "InternetGatewayLimitExceeded": Remedy(
-        "The account has as many internet gateways in {region} as it may have.",
+        "The account has reached its limit of internet gateways in {region}.",
         (
-            "Delete gateways that no VPC needs, or deploy into a VPC of yours with `network.vpc_id`.",
-            "A higher quota of VPCs raises this one with it.",
+            "Delete gateways that no VPC needs, or deploy into one of your VPCs with `network.vpc_id`.",
+            "Raising the VPC quota raises this one, too.",
         ),
         quota=quotas.GATEWAYS,
     ),
     "RouteTableLimitExceeded": Remedy(
-        "The VPC has as many route tables as it may have.",
-        ("Delete route tables that are not needed, or ask AWS for more.",),
+        "The VPC has reached its limit of route tables.",
+        ("Delete route tables that are no longer needed, or ask AWS for a higher quota.",),
         quota=quotas.ROUTE_TABLES,
     ),
     "RouteLimitExceeded": Remedy(
-        "The route table has as many routes as it may have.",
-        ("Remove routes that are not needed, or ask AWS for more.",),
+        "The route table has reached its limit of routes.",
+        ("Remove routes that are no longer needed, or ask AWS for a higher quota.",),
         quota=quotas.ROUTES,
     ),
     "ResourceCountLimitExceeded": Remedy(
-        "The route table has as many routes as it may have.",
-        ("Remove routes that are not needed, or ask AWS for more.",),
+        "The route table has reached its limit of routes.",
+        ("Remove routes that are no longer needed, or ask AWS for a higher quota.",),
         quota=quotas.ROUTES,
     ),
     "SecurityGroupLimitExceeded": Remedy(
-        "The account has as many security groups in {region} as it may have.",
-        ("Delete groups that nothing uses, or ask AWS for more.",),
+        "The account has reached its limit of security groups in {region}.",
+        ("Delete unused groups, or ask AWS for a higher quota.",),
         quota=quotas.GROUPS,
     ),
     "RulesPerSecurityGroupLimitExceeded": Remedy(
-        "The security group has as many rules as it may have.",
-        ("Name fewer rules in `network.ingress`, or wider ranges; or ask AWS for more.",),
+        "The security group has reached its limit of rules.",
+        ("Use fewer rules or wider ranges in `network.ingress`, or ask AWS for a higher quota.",),
         quota=quotas.RULES,
     ),
     "SecurityGroupsPerInterfaceLimitExceeded": Remedy(
-        "The interface would have more security groups than it may have.",
-        ("Ask AWS for more groups per interface; tier1 itself uses one.",),
+        "The network interface would exceed its limit of security groups.",
+        ("Ask AWS for a higher quota of groups per interface; tier1 itself uses one.",),
         quota=quotas.GROUPS_PER_INTERFACE,
     ),
     "NetworkInterfaceLimitExceeded": Remedy(
-        "The account has as many network interfaces in {region} as it may have.",
-        ("Delete interfaces that are `available`, or ask AWS for more.",),
+        "The account has reached its limit of network interfaces in {region}.",
+        ("Delete interfaces that are `available`, or ask AWS for a higher quota.",),
         quota=quotas.INTERFACES,
     ),
     "AddressLimitExceeded": Remedy(
-        "The account has as many Elastic IP addresses in {region} as it may have.",
-        ("Release addresses that nothing uses, or ask AWS for more.",),
+        "The account has reached its limit of Elastic IP addresses in {region}.",
+        ("Release unused addresses, or ask AWS for a higher quota.",),
         quota=quotas.ADDRESSES,
     ),
     "VcpuLimitExceeded": _TOO_MANY_VCPUS,
     "InstanceLimitExceeded": _TOO_MANY_VCPUS,
     "MaxSpotInstanceCountExceeded": _TOO_MANY_VCPUS,
     "VolumeLimitExceeded": Remedy(
-        "The account has as much storage in gp3 volumes as it may have.",
-        ("Delete volumes that are `available`, take a smaller `instance.root_volume_gib`, or ask for more.",),
+        "The account has reached its limit of gp3 storage.",
+        ("Delete `available` volumes, lower `instance.root_volume_gib`, or ask AWS for a higher quota.",),
         quota=quotas.GP3_STORAGE,
     ),
     "Client.VolumeLimitExceeded": Remedy(
-        "The instance ended at once: the account has as much gp3 storage as it may have.",
-        ("Delete volumes that are `available`, take a smaller `instance.root_volume_gib`, or ask for more.",),
+        "The instance terminated at once: the account has reached its limit of gp3 storage.",
+        ("Delete `available` volumes, lower `instance.root_volume_gib`, or ask AWS for a higher quota.",),
         quota=quotas.GP3_STORAGE,
     ),
     "TagLimitExceeded": Remedy(
-        "A resource may carry 50 tags, and the spec's with tier1's own are more.",
-        ("Take tags out of `tags` in the spec.",),
+        "A resource can have 50 tags; the spec's and tier1's own exceed that.",
+        ("Remove tags from `tags` in the spec.",),
     ),
     # --- capacity
     "InsufficientInstanceCapacity": _NO_ROOM,
@@ -172,51 +172,51 @@ CATALOGUE: Catalogue = {
     "Server.InsufficientInstanceCapacity": _NO_ROOM,
     "UnfulfillableCapacity": _NO_ROOM,
     "InsufficientVolumeCapacity": Remedy(
-        "AWS has no room for the volume in {zone} at the moment.",
-        ("Try again in some minutes, or name more zones in `network.zones`.",),
+        "AWS has no capacity for the volume in {zone} at the moment.",
+        ("Retry in a few minutes, or add zones to `network.zones`.",),
     ),
     "Unsupported": Remedy(
         "{type} is not offered in {zone}, or not with this AMI or market.",
-        ("Name another type in `instance.types`, or zones that offer it in `network.zones`.",),
+        ("Use another type in `instance.types`, or zones that offer it in `network.zones`.",),
         (_OFFERED,),
     ),
     "SpotMaxPriceTooLow": Remedy(
-        "The spot price of {type} in {zone} is above what may be paid, the on-demand price.",
-        ("Use `market: spot-then-on-demand` or `on-demand`, or name more types.",),
+        "The spot price of {type} in {zone} is above the maximum, the on-demand price.",
+        ("Use `market: spot-then-on-demand` or `on-demand`, or add types.",),
     ),
     "Server.SpotInstanceTermination": Remedy(
-        "AWS took the spot instance back while it started.",
-        ("Try again, or use `market: spot-then-on-demand` with more types: capacity is short.",),
+        "AWS interrupted the spot instance while it started.",
+        ("Retry, or use `market: spot-then-on-demand` with more types: capacity is short.",),
     ),
     "Server.SpotInstanceShutdown": Remedy(
-        "AWS took the spot instance back while it started.",
-        ("Try again, or use `market: spot-then-on-demand` with more types: capacity is short.",),
+        "AWS interrupted the spot instance while it started.",
+        ("Retry, or use `market: spot-then-on-demand` with more types: capacity is short.",),
     ),
     "InsufficientFreeAddressesInSubnet": Remedy(
-        "The subnet {subnet_id} has no free private address left.",
-        ("Free addresses in it, or name another subnet in `network.subnet_ids`.",),
+        "The subnet {subnet_id} has no free private addresses.",
+        ("Free up addresses in it, or use another subnet in `network.subnet_ids`.",),
         (_SHOW_SUBNET, _IN_SUBNET),
     ),
     # --- what was asked for
     "InvalidAMIID.NotFound": _NO_AMI,
     "InvalidAMIID.Unavailable": _NO_AMI,
     "InvalidAMIID.Malformed": Remedy(
-        "{ami} is not the id of an AMI: it begins with `ami-`.",
-        ("Correct `instance.ami`, or leave it out to get the current Amazon Linux 2023.",),
+        "{ami} is not an AMI id, which begins with `ami-`.",
+        ("Correct `instance.ami`, or omit it to use the current Amazon Linux 2023.",),
     ),
     "InvalidKeyPair.NotFound": Remedy(
         "There is no key pair {key_name} in {region}.",
         (
             (
-                "Correct `instance.key_name`, import the key into {region}, or leave it out: Session Manager "
-                "needs none."
+                "Correct `instance.key_name`, import the key into {region}, or omit it: Session Manager "
+                "needs no key."
             ),
         ),
         (_KEYS,),
     ),
     "RunInstances/InvalidParameterValue": Remedy(
-        "A value of the launch does not fit: most often the AMI is of another architecture than {type}, or "
-        "the instance profile cannot be used by EC2.",
+        "A launch parameter is not valid: most often, the architecture of the AMI does not match {type}, or "
+        "EC2 cannot use the instance profile.",
         (
             (
                 "Compare the architecture of the AMI with the type: Graviton types (with a `g` after the "
@@ -239,57 +239,57 @@ CATALOGUE: Catalogue = {
         ),
     ),
     "RunInstances/UnsupportedOperation": Remedy(
-        "{type} cannot be launched from this AMI: its architecture, boot mode or driver is another.",
-        ("Name an AMI that fits in `instance.ami`, or other types in `instance.types`.",),
+        "{type} cannot be launched from this AMI: its architecture, boot mode or driver does not match.",
+        ("Use a matching AMI in `instance.ami`, or other types in `instance.types`.",),
         (_IMAGES,),
     ),
     "InvalidParameterCombination": Remedy(
-        "Two values do not go together, such as a type and an option that it does not have.",
-        ("Correct the spec as AWS's words say.",),
+        "Two parameters conflict, such as a type and an option that it does not support.",
+        ("Correct the spec as AWS's message says.",),
     ),
     "InvalidInstanceType": Remedy(
-        "{type} is not an instance type that {region} knows.",
+        "{type} is not an instance type in {region}.",
         ("Correct `instance.types`.",),
         (_OFFERED,),
     ),
     "InvalidInstanceType.NotFound": Remedy(
-        "{type} is not an instance type that {region} knows.",
+        "{type} is not an instance type in {region}.",
         ("Correct `instance.types`.",),
         (_OFFERED,),
     ),
     "InvalidBlockDeviceMapping": Remedy(
-        "The volume does not fit the AMI: it is smaller than its snapshot, or a device is not there.",
-        ("Raise `instance.root_volume_gib`, or name another AMI.",),
+        "The volume does not fit the AMI: it is smaller than its snapshot, or a device does not exist.",
+        ("Raise `instance.root_volume_gib`, or use another AMI.",),
         (_IMAGES,),
     ),
     "InvalidUserData.Malformed": Remedy(
-        "The user data is larger than the 16 KiB that EC2 takes.",
+        "The user data is larger than EC2's limit of 16 KiB.",
         ("Make `instance.user_data` smaller, for example by fetching the rest from S3.",),
     ),
     "InvalidVpcRange": Remedy(
-        "A VPC is between /16 and /28 large, and {cidr} is not.",
+        "A VPC must be between /16 and /28, and {cidr} is not.",
         ("Correct `network.cidr`.",),
     ),
     "InvalidVpc.Range": Remedy(
-        "A VPC is between /16 and /28 large, and {cidr} is not.",
+        "A VPC must be between /16 and /28, and {cidr} is not.",
         ("Correct `network.cidr`.",),
     ),
     "InvalidSubnet.Range": Remedy(
-        "The subnet's range is not inside that of its VPC, or not between /16 and /28.",
-        ("Correct `network.cidr`, or name fewer zones in `network.zones`.",),
+        "The subnet's range is outside that of its VPC, or not between /16 and /28.",
+        ("Correct `network.cidr`, or use fewer zones in `network.zones`.",),
     ),
     "InvalidSubnet.Conflict": Remedy(
-        "Another subnet of the VPC, which is not ours, has this range.",
-        ("Find whose it is with the command below; correct `network.cidr`.",),
+        "Another subnet of the VPC, which tier1 does not own, has this range.",
+        ("Find out who owns it with the command below, or correct `network.cidr`.",),
         (("ec2", "describe-subnets", "--filters", "Name=vpc-id,Values={vpc_id}"),),
     ),
     "InvalidAvailabilityZone": Remedy(
-        "A zone of the spec is not one of {region}, or not open to this account.",
+        "A zone of the spec is not in {region}, or not available to this account.",
         ("Correct `network.zones`, or give a number to let tier1 choose.",),
         (_ZONES,),
     ),
     "InvalidZone.NotFound": Remedy(
-        "A zone of the spec is not one of {region}, or not open to this account.",
+        "A zone of the spec is not in {region}, or not available to this account.",
         ("Correct `network.zones`, or give a number to let tier1 choose.",),
         (_ZONES,),
     ),
@@ -299,24 +299,24 @@ CATALOGUE: Catalogue = {
     "InvalidRouteTableID.NotFound": _GONE_BY_HAND,
     "InvalidInternetGatewayID.NotFound": _GONE_BY_HAND,
     "WrongVpc": Remedy(
-        "A subnet that the spec brings is in another VPC than the spec names.",
+        "A subnet of the spec is not in the VPC of the spec.",
         ("Correct `network.subnet_ids` or `network.vpc_id`.",),
     ),
     "InvalidGroup.Duplicate": Remedy(
-        "A group of this name, which is not ours, is in the VPC already.",
-        ("Rename or delete it after you know whose it is, then try again.",),
+        "A group with this name, which tier1 does not own, already exists in the VPC.",
+        ("Find out who owns it, rename or delete it, then retry.",),
         (("ec2", "describe-security-groups", "--filters", "Name=vpc-id,Values={vpc_id}"),),
     ),
     "IdempotentParameterMismatch": Remedy(
-        "An earlier call with the same token asked for something else, and what it made was not found.",
+        "An earlier call with the same token had other parameters, and what it created was not found.",
         ("Roll back, which looks for it by its tags, and deploy again.",),
     ),
     # --- deletions
     "DependencyViolation": Remedy(
-        "Something still uses it: a network interface that lingers, or something that is not ours.",
+        "Something still uses it: a lingering network interface, or something that tier1 does not own.",
         (
-            "Interfaces of terminated instances and deleted mount targets go by themselves within minutes.",
-            "What the commands below show beside them is somebody's: move it out, then go on.",
+            "Interfaces of terminated instances and deleted mount targets disappear within minutes.",
+            "Anything else that the commands below show has another owner: remove it, then resume.",
         ),
         (
             _IN_SUBNET,
@@ -325,12 +325,12 @@ CATALOGUE: Catalogue = {
     ),
     "InvalidGroup.InUse": Remedy(
         "A rule of another group, or an interface, still refers to the security group.",
-        ("Take the rule out, or the group off the interface, then go on.",),
+        ("Remove the rule, or remove the group from the interface, then resume.",),
         (("ec2", "describe-network-interfaces", "--filters", "Name=vpc-id,Values={vpc_id}"),),
     ),
     "OperationNotPermitted": Remedy(
         "It is protected, for example against termination.",
-        ("Switch the protection off if it is yours to do, then go on.",),
+        ("Turn the protection off if you are allowed to, then resume.",),
         (
             (
                 "ec2",
@@ -344,56 +344,55 @@ CATALOGUE: Catalogue = {
     ),
     # --- what an instance ended by
     "Client.InternalError": Remedy(
-        "The instance ended while it started; most often its volume is encrypted with a KMS key that EC2 may "
-        "not use.",
-        ("Allow the use of the default EBS key to this account, or set another default key, and try again.",),
+        "The instance terminated while starting; most often, EC2 may not use the KMS key of its volume.",
+        ("Allow this account to use the default EBS key, or set another default key, then retry.",),
         (("ec2", "get-ebs-default-kms-key-id"), _SHOW_INSTANCE),
     ),
     "CustomerKeyHasBeenRevoked": Remedy(
         "The KMS key of the volumes cannot be used.",
-        ("Enable the key or set another default key for EBS, and try again.",),
+        ("Enable the key or set another default key for EBS, then retry.",),
         (("ec2", "get-ebs-default-kms-key-id"),),
     ),
     "Client.InstanceInitiatedShutdown": Remedy(
         "The instance was shut down from inside, by its own user data or software.",
-        ("Read its console; take the shutdown out of `instance.user_data`, and try again.",),
+        ("Read its console; remove the shutdown from `instance.user_data`, then retry.",),
         (_SHOW_INSTANCE,),
     ),
     "Server.InternalError": Remedy(
-        "AWS ended the instance for a fault of its own.",
-        ("Try again: another host is taken.",),
+        "AWS terminated the instance because of an internal error.",
+        ("Retry: the next launch gets another host.",),
     ),
     "InstanceNotRunning": Remedy(
-        "The instance stopped or ended by itself before it was healthy.",
-        ("Look why with the command below, then try again.",),
+        "The instance stopped or terminated before it was healthy.",
+        ("Find out why with the command below, then retry.",),
         (_SHOW_INSTANCE,),
     ),
     "StatusImpaired": Remedy(
-        "EC2's own checks say that the instance or its host is impaired.",
+        "EC2's status checks report the instance or its host as impaired.",
         ("Roll back and deploy again: a new instance gets another host. Its console may say more.",),
         (("ec2", "describe-instance-status", "--instance-ids", "{instance_id}", "--include-all-instances"),),
     ),
     "StatusPending": Remedy(
-        "EC2's own checks were not over in time.",
-        ("Try again, or raise `health.timeout`: they take two to five minutes.",),
+        "EC2's status checks did not finish in time.",
+        ("Retry, or raise `health.timeout`: they take two to five minutes.",),
         (("ec2", "describe-instance-status", "--instance-ids", "{instance_id}", "--include-all-instances"),),
     ),
     # --- account and credentials
     "PendingVerification": Remedy(
-        "AWS still verifies the account for {region}; it takes up to four hours.",
-        ("Try again later.",),
+        "AWS is still verifying the account for {region}; this takes up to four hours.",
+        ("Retry later.",),
     ),
     "OptInRequired": Remedy(
         "The account is not signed up for the service, or {region} is not enabled for it.",
-        ("Enable the region or service in the account's settings, then go on.",),
+        ("Enable the region or service in the account's settings, then resume.",),
     ),
     "AuthFailure.ServiceLinkedRoleCreationNotPermitted": Remedy(
-        "The account has no service-linked role for spot, and these credentials may not make one.",
-        ("Have somebody with IAM rights run the command below once, or use `market: on-demand`.",),
+        "The account has no service-linked role for spot, and these credentials may not create one.",
+        ("Ask somebody with IAM permissions to run the command below once, or use `market: on-demand`.",),
         (("iam", "create-service-linked-role", "--aws-service-name", "spot.amazonaws.com"),),
     ),
     "RequestExpired": Remedy(
-        "The request came too late: the credentials have expired, or the clock of this host is off.",
-        ("Compare the clock of this host with the time, sign in again to account {account}, then go on.",),
+        "The request has expired: the credentials have expired, or the clock of this host is wrong.",
+        ("Check the clock of this host, sign in again to account {account}, then resume.",),
     ),
 }

@@ -18,17 +18,17 @@ _FILE_SYSTEMS = (
     "text",
 )
 _WHO = ("sts", "get-caller-identity")
-_SIGN_IN = "Sign in again to account {account}, and check with the command below who you are; then go on."
-_NOT_SIGNED_IN = Remedy("The credentials have expired, so AWS does not let us act.", (_SIGN_IN,), (_WHO,))
+_SIGN_IN = "Sign in again to account {account}, check who you are with the command below, then resume."
+_NOT_SIGNED_IN = Remedy("The credentials have expired, so AWS refuses all calls.", (_SIGN_IN,), (_WHO,))
 _WRONG_KEYS = Remedy("AWS does not know these credentials.", (_SIGN_IN,), (_WHO,))
 _UNREACHED = Remedy(
     "AWS, or the endpoint of this deployment, could not be reached from this host.",
-    ("Check the network, DNS and proxy of this host, or start the local AWS; then go on.",),
+    ("Check the network, DNS and proxy of this host, or start the local AWS, then resume.",),
     (_WHO,),
 )
 _ROLE_IN_THE_WAY = Remedy(
-    "A role or profile of this name, which is not ours, exists already.",
-    ("Find whose it is; delete it if it is a left-over, then try again.",),
+    "A role or profile with this name, which tier1 does not own, already exists.",
+    ("Find out who owns it; if nobody needs it, delete it, then retry.",),
     (
         ("iam", "list-roles", "--path-prefix", "/tier1/", "--query", "Roles[].RoleName", "--output", "text"),
         (
@@ -46,132 +46,132 @@ _ROLE_IN_THE_WAY = Remedy(
 CATALOGUE: Catalogue = {
     # --- EFS
     "FileSystemLimitExceeded": Remedy(
-        "The account has as many file systems in {region} as it may have.",
-        ("Delete file systems that are not needed, or use one of yours with `efs.file_system_id`.",),
+        "The account has reached its limit of file systems in {region}.",
+        ("Delete file systems that are no longer needed, or use one of yours with `efs.file_system_id`.",),
         (_FILE_SYSTEMS,),
         quotas.FILE_SYSTEMS,
     ),
     "InsufficientThroughputCapacity": Remedy(
         "EFS has no capacity for this throughput mode at the moment.",
-        ("Try again later, or use `efs.throughput_mode: bursting`.",),
+        ("Retry later, or use `efs.throughput_mode: bursting`.",),
     ),
     "ThroughputLimitExceeded": Remedy(
-        "The throughput asked for is above the limit of the file system.",
+        "The requested throughput exceeds the limit of the file system.",
         ("Use `efs.throughput_mode: elastic` or `bursting`.",),
     ),
     "UnsupportedAvailabilityZone": Remedy(
         "EFS is not offered in {zone}.",
-        ("Name other zones in `network.zones`.",),
+        ("Use other zones in `network.zones`.",),
     ),
     "AvailabilityZonesMismatch": Remedy(
-        "The file system is a One Zone one, of another zone than the subnet.",
-        ("Name the zone of the file system in `network.zones`, or another file system.",),
+        "The file system is a One Zone file system in another zone than the subnet.",
+        ("Use the zone of the file system in `network.zones`, or another file system.",),
         (_FILE_SYSTEMS,),
     ),
     "FileSystemNotFound": Remedy(
-        "The file system {file_system_id} is not there, or not in {region}.",
-        ("Correct `efs.file_system_id`; one that tier1 made and somebody deleted is made anew on a retry.",),
+        "The file system {file_system_id} does not exist, or not in {region}.",
+        ("Correct `efs.file_system_id`; if tier1 created it and somebody deleted it, a retry recreates it.",),
         (_FILE_SYSTEMS,),
     ),
     "FileSystemInAnotherVpc": Remedy(
-        "The file system that the spec brings is mounted in another VPC, and AWS allows one.",
-        ("Deploy into that VPC with `network.vpc_id`, or name another file system.",),
+        "The file system of the spec is mounted in another VPC, and AWS allows only one.",
+        ("Deploy into that VPC with `network.vpc_id`, or use another file system.",),
         (_MOUNTS,),
     ),
     "FileSystemInUse": Remedy(
         "The file system still has mount targets.",
-        ("Those that somebody else made must go first; ours go by themselves.",),
+        ("Delete those that tier1 did not create; tier1 deletes its own.",),
         (_MOUNTS,),
     ),
     "IncorrectFileSystemLifeCycleState": Remedy(
         "The file system is not `available`.",
-        ("Wait until it is, then try again.",),
+        ("Wait until it is, then retry.",),
         (_FILE_SYSTEMS,),
     ),
     "LifeCycleState.error": Remedy(
-        "EFS could not make it and marks it with an error.",
-        ("Try again: it is deleted and made anew on a new deployment.",),
+        "EFS could not create it and marks it with an error.",
+        ("Roll back, then deploy again: this deletes and recreates it.",),
         (_MOUNTS,),
     ),
     "MountTargetConflict": Remedy(
-        "The file system has a mount target in this zone already, or is mounted in another VPC.",
-        ("See whose it is with the command below; AWS allows one in each zone, and one VPC.",),
+        "The file system already has a mount target in this zone, or is mounted in another VPC.",
+        ("Find out who owns it with the command below; AWS allows one per zone, and one VPC.",),
         (_MOUNTS,),
     ),
     "NoFreeAddressesInSubnet": Remedy(
         "The subnet {subnet_id} has no free address for the mount target.",
-        ("Free addresses in it, or name another subnet in `network.subnet_ids`.",),
+        ("Free up addresses in it, or use another subnet in `network.subnet_ids`.",),
         (("ec2", "describe-subnets", "--subnet-ids", "{subnet_id}"),),
     ),
     "IpAddressInUse": Remedy(
-        "Another interface has the address that the mount target was to have.",
-        ("Try again: AWS chooses another one.",),
+        "Another network interface already has the address of the mount target.",
+        ("Retry: AWS chooses another one.",),
     ),
     "CreateMountTarget/NetworkInterfaceLimitExceeded": Remedy(
-        "The account has as many network interfaces, or the VPC as many mount targets, as it may have.",
-        ("Delete interfaces that are `available`, or ask AWS for more.",),
+        "The account has reached its limit of network interfaces, or the VPC its limit of mount targets.",
+        ("Delete interfaces that are `available`, or ask AWS for a higher quota.",),
         quota=quotas.INTERFACES,
     ),
     "CreateMountTarget/SecurityGroupLimitExceeded": Remedy(
-        "A mount target may have five security groups.",
-        ("Name fewer groups; tier1 itself uses one.",),
+        "A mount target can have at most five security groups.",
+        ("Use fewer groups; tier1 itself uses one.",),
     ),
     "SecurityGroupNotFound": Remedy(
-        "The security group of the mount target is not there any more.",
-        ("Try again: what tier1 made is made anew.",),
+        "The security group of the mount target no longer exists.",
+        ("Retry: tier1 recreates what it created.",),
     ),
     "SubnetNotFound": Remedy(
-        "The subnet of the mount target is not there any more.",
-        ("Try again: what tier1 made is made anew. What the spec names must be corrected there.",),
+        "The subnet of the mount target no longer exists.",
+        ("Retry: tier1 recreates what it created. Correct what the spec names.",),
     ),
     "DependencyTimeout": Remedy(
-        "EFS gave up waiting for EC2 while it took the mount target away.",
-        ("Go on in some minutes.",),
+        "EFS gave up waiting for EC2 while deleting the mount target.",
+        ("Resume in a few minutes.",),
         (_MOUNTS,),
     ),
     # --- IAM
     "EntityAlreadyExists": _ROLE_IN_THE_WAY,
     "NoSuchEntity": Remedy(
-        "A role, profile or policy that the call names is not there.",
-        ("Correct `instance.iam_profile`; what tier1 made is made anew on a retry.",),
+        "A role, profile or policy that the call names does not exist.",
+        ("Correct `instance.iam_profile`; what tier1 created is recreated on a retry.",),
     ),
     "CreateRole/LimitExceeded": Remedy(
-        "The account has as many roles as it may have.",
-        ("Delete roles that nothing uses, or name a profile of yours in `instance.iam_profile`.",),
+        "The account has reached its limit of roles.",
+        ("Delete unused roles, or use one of your profiles in `instance.iam_profile`.",),
         quota=quotas.ROLES,
     ),
     "CreateInstanceProfile/LimitExceeded": Remedy(
-        "The account has as many instance profiles as it may have.",
-        ("Delete profiles that nothing uses, or name one of yours in `instance.iam_profile`.",),
+        "The account has reached its limit of instance profiles.",
+        ("Delete unused profiles, or use one of yours in `instance.iam_profile`.",),
         quota=quotas.PROFILES,
     ),
     "AttachRolePolicy/LimitExceeded": Remedy(
-        "The role has as many managed policies as it may have.",
-        ("Detach what is not needed, or ask for more.",),
+        "The role has reached its limit of managed policies.",
+        ("Detach policies that are no longer needed, or ask AWS for a higher quota.",),
         quota=quotas.POLICIES,
     ),
     "LimitExceeded": Remedy(
-        "The account has reached a limit of IAM.",
-        ("See how near each limit is with the command below, and delete what is not needed.",),
+        "The account has reached an IAM limit.",
+        ("Check the usage of each limit with the command below, and delete what is no longer needed.",),
         (("iam", "get-account-summary"),),
     ),
     "DeleteConflict": Remedy(
-        "Something is still attached to the role or profile, or it is in a profile that is not ours.",
-        ("Take it out where it is, then go on.",),
+        "Something is still attached to the role or profile, or it is in a profile that tier1 does not own.",
+        ("Detach or remove it there, then resume.",),
         (("iam", "list-instance-profiles-for-role", "--role-name", "{role_name}"),),
     ),
     "MalformedPolicyDocument": Remedy(
-        "IAM does not take the trust policy; in some partitions the service has another name.",
-        ("Name a profile of yours in `instance.iam_profile`.",),
+        "IAM rejects the trust policy; in some partitions the service has another name.",
+        ("Use one of your profiles in `instance.iam_profile`.",),
     ),
     "UnmodifiableEntity": Remedy(
         "Only AWS may change this role.",
-        ("Name another profile in `instance.iam_profile`.",),
+        ("Use another profile in `instance.iam_profile`.",),
     ),
     # --- SSM
     "ParameterNotFound": Remedy(
         "The public parameter that names the AMI is not in {region}.",
-        ("Correct `instance.ami`, or name an AMI by its id.",),
+        ("Correct `instance.ami`, or give the id of an AMI.",),
         (
             (
                 "ssm",
@@ -186,10 +186,10 @@ CATALOGUE: Catalogue = {
         ),
     ),
     "InvalidInstanceId": Remedy(
-        "The instance's agent never reported to Systems Manager.",
+        "The instance never registered with Systems Manager.",
         (
             (
-                "The instance needs a way to the internet or SSM endpoints, and the policy "
+                "The instance needs access to the internet or to SSM endpoints, and the policy "
                 "AmazonSSMManagedInstanceCore; or use `health.mount_check: console`."
             ),
         ),
@@ -208,7 +208,7 @@ CATALOGUE: Catalogue = {
         (
             (
                 "Sign in to account {account}, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY; then go on."
+                "AWS_SECRET_ACCESS_KEY, then resume."
             ),
         ),
         (_WHO,),
@@ -219,18 +219,21 @@ CATALOGUE: Catalogue = {
     "InvalidClientTokenId": _WRONG_KEYS,
     "UnrecognizedClientException": _WRONG_KEYS,
     "SignatureDoesNotMatch": Remedy(
-        "The secret key does not fit its key id, or the clock of this host is off.",
+        "The secret key does not match its key id, or the clock of this host is wrong.",
         (_SIGN_IN,),
         (_WHO,),
     ),
     "AuthFailure": Remedy(
-        "EC2 could not validate the credentials, or they may not use what was named, such as an AMI.",
-        (_SIGN_IN, "If you are who you should be, see that the AMI of the spec is shared with the account."),
+        "EC2 could not validate the credentials, or they may not use what the call names, such as an AMI.",
+        (
+            _SIGN_IN,
+            "If the identity is right, make sure that the AMI is shared with the account.",
+        ),
         (_WHO,),
     ),
     "WrongAccount": Remedy(
-        "These credentials are of another account than the deployment's.",
-        ("Sign in to account {account}; then go on.",),
+        "These credentials belong to another account than the deployment.",
+        ("Sign in to account {account}, then resume.",),
         (_WHO,),
     ),
     # --- AWS did not answer
@@ -238,16 +241,16 @@ CATALOGUE: Catalogue = {
     "ConnectTimeout": _UNREACHED,
     "NameNotResolved": _UNREACHED,
     "CallTimeout": Remedy(
-        "AWS did not answer in time, also when it was tried again.",
-        ("Try again; TIER1_CALL_TIMEOUT_SECONDS is the budget of one call.",),
+        "AWS did not respond in time, even after retries.",
+        ("Retry; TIER1_CALL_TIMEOUT_SECONDS sets the time limit of one call.",),
     ),
     "UnreadableReply": Remedy(
-        "What answered does not answer like AWS: a proxy, or the wrong endpoint.",
-        ("Check the proxy of this host and the endpoint of the deployment; then go on.",),
+        "The reply is not from AWS: a proxy answered, or the endpoint is wrong.",
+        ("Check the proxy of this host and the endpoint of the deployment, then resume.",),
         (_WHO,),
     ),
     "RequestLimitExceeded": Remedy(
-        "AWS throttled this account's calls in {region}, also when it was tried again.",
-        ("See what else calls AWS that often in this account, and try again in some minutes.",),
+        "AWS throttled this account's calls in {region}, even after retries.",
+        ("Find out what else makes so many calls in this account, and retry in a few minutes.",),
     ),
 }

@@ -29,7 +29,7 @@ class Command:
 _LOCAL = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?$")
 LEND = Command(
     "export AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox",
-    "the local AWS takes any keys, and the aws command line wants some",
+    "the local AWS accepts any keys, but the aws CLI needs some",
 )
 
 
@@ -83,9 +83,9 @@ def quota_lines(quota: Quota, deployment: Deployment) -> list[Command]:
     where = flags(deployment, region=quota.region)
     names = f"--service-code {quota.service} --quota-code {quota.code}"
     look = f"aws {where} service-quotas get-service-quota {names} --query Quota.Value --output text"
-    found = [Command(look, f"how much the quota allows: {quota.title} ({quota.code})")]
+    found = [Command(look, f"shows the current quota: {quota.title} ({quota.code})")]
     if quota.adjustable:
         wanted = f'"$(( $({look} | cut -d. -f1) + {quota.more} ))"'
         ask = f"aws {where} service-quotas request-service-quota-increase {names} --desired-value {wanted}"
-        found.append(Command(ask, f"asks AWS for {quota.more} more"))
+        found.append(Command(ask, f"requests {quota.more} more from AWS"))
     return found

@@ -82,49 +82,49 @@ def remedy_of(code: str, operation: str | None, catalogue: Catalogue) -> Remedy:
 BY_ABOUT: Mapping[About | None, Remedy] = {
     About.ACCESS: Remedy(
         "The credentials lack a permission that this call needs.",
-        ("Have the action below allowed to whoever runs tier1, then try again.",),
+        ("Grant the action below to the user or role that runs tier1, then retry.",),
     ),
     About.ACCOUNT: Remedy(
-        "AWS holds the account itself back, until it is verified or its bill is settled.",
-        ("Open the AWS Support Center with the account's owner, and try again once AWS has let it go.",),
+        "AWS has restricted the account until it is verified or its bill is paid.",
+        ("Contact AWS Support together with the account's owner, and retry once the restriction is lifted.",),
     ),
     About.CAPACITY: Remedy(
-        "AWS has no room for it at the moment.",
-        ("Try again later, or name more types or zones in the spec.",),
+        "AWS has no capacity for it at the moment.",
+        ("Retry later, or add types or zones to the spec.",),
     ),
     About.QUOTA: Remedy(
-        "The account has reached a limit of its own.",
-        ("Delete what is not needed any more, or ask AWS to raise the limit, then try again.",),
+        "The account has reached a limit.",
+        ("Delete what is no longer needed, or ask AWS to raise the limit, then retry.",),
     ),
     About.MISSING: Remedy(
-        "What the call refers to is not there, or not in {region}.",
+        "What the call refers to does not exist, or not in {region}.",
         (
-            "If the spec names it, correct it there; if tier1 made it, somebody else has deleted it.",
-            "Try again: tier1 makes anew what is gone.",
+            "If the spec names it, correct the spec; if tier1 created it, somebody else has deleted it.",
+            "Retry: tier1 recreates what is missing.",
         ),
     ),
     About.CONFLICT: Remedy(
-        "Something else has the name, the place or the number that was asked for.",
-        ("Find out whose it is with the commands below; tier1 changes nothing that is not its own.",),
+        "Something else already has the requested name, place or number.",
+        ("Find out who owns it with the commands below; tier1 never changes what it does not own.",),
     ),
     About.STATE: Remedy(
-        "The resource is not in a state in which this can be done.",
-        ("Look at it with the commands below, wait or free it, then go on.",),
+        "The state of the resource does not allow this.",
+        ("Check it with the commands below, wait or release it, then resume.",),
     ),
     About.REQUEST: Remedy(
-        "What the spec asks for cannot be made like this; AWS's own words say which value.",
+        "AWS rejects a value of the spec; its message says which one.",
         ("Correct the spec, roll this deployment back, and deploy again.",),
     ),
     About.CREDENTIALS: Remedy(
         "AWS does not accept the credentials, so nothing can be done, not even a rollback.",
-        ("Sign in again to account {account}, then go on.",),
+        ("Sign in again to account {account}, then resume.",),
     ),
     About.AWS: Remedy(
-        "AWS throttled, failed or did not answer, also when it was tried again.",
-        ("Nothing of yours is wrong: look at the AWS Health Dashboard, and try again in some minutes.",),
+        "AWS throttled the call, failed or did not respond, even after retries.",
+        ("Nothing is wrong on your side: check the AWS Health Dashboard, and retry in a few minutes.",),
     ),
 }
 UNKNOWN = Remedy(
-    "This is not a code that tier1 knows; AWS's own words above say what it means.",
-    ("Look at what is there with the commands below, mend what the words name, then try again.",),
+    "tier1 does not know this code; AWS's message above says what it means.",
+    ("Check the resources with the commands below, fix what the message names, then retry.",),
 )

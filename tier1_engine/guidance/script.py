@@ -32,7 +32,7 @@ def script(story: Story) -> str:
     calls = "".join(_remove(story.kinds[row.kind], number, row, recipe) for number, row, recipe in removed)
     names = " ".join(shlex.quote(_words(story, row)) for row, _ in rows)
     left = "".join(
-        f"give_up {shlex.quote(row.name)} {shlex.quote('its kind has no recipe: delete it by hand')}\n"
+        f"give_up {shlex.quote(row.name)} {shlex.quote('this kind has to be deleted by hand')}\n"
         for row in by_hand
     )
     return "".join(
@@ -40,9 +40,9 @@ def script(story: Story) -> str:
             _head(story),
             _settings(story),
             _body(),
-            "\n# --- what is removed\n\n",
+            "\n# --- what is deleted\n\n",
             functions,
-            "\n# --- in reverse order of need\n\n",
+            "\n# --- in reverse order of dependency\n\n",
             f"refuse_while_driven\nrefuse_other_account\nask {names}\n",
             calls,
             left,
@@ -66,20 +66,20 @@ def _rows(story: Story) -> list[tuple[Resource, Recipe | None]]:
 
 
 def _nothing(story: Story) -> str:
-    return f"{story.title} is {story.deployment.state}: nothing is to be deleted."
+    return f"{story.title} is {story.deployment.state}: there is nothing to delete."
 
 
 def _words(story: Story, row: Resource) -> str:
-    return f"{row.name}: {story.title_of(row.kind)} {row.aws_id or '(looked for by its tags)'}"
+    return f"{row.name}: {story.title_of(row.kind)} {row.aws_id or '(found by its tags)'}"
 
 
 def _head(story: Story) -> str:
-    kept = "".join(f"# Kept on your word: {row.name} {row.aws_id}\n" for row in story.kept)
+    kept = "".join(f"# Retained on request: {row.name} {row.aws_id}\n" for row in story.kept)
     return (
         "#!/usr/bin/env bash\n"
         f"# Made by: tier1 guide {story.deployment.id} -o shell\n"
-        f"# Deletes what {story.title} made, in reverse order, and nothing that does not carry its tags.\n"
-        "# It can be run twice, and stopped and run again. A console's text is kept beside it.\n"
+        f"# Deletes what {story.title} created, in reverse order, and nothing without its tags.\n"
+        "# It can be stopped and run again. Console output is saved next to it.\n"
         f"{kept}"
         "set -euo pipefail\n"
         "set -f # ids and tags are words, never patterns\n"

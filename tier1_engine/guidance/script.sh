@@ -1,4 +1,4 @@
-# What follows is the same in every script; what is removed, and in which order, stands at its end.
+# This part is the same in every script; what is deleted, and in which order, is at the end.
 
 umask 077
 YES=
@@ -19,7 +19,7 @@ SAID=
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Who drives it would make anew what is deleted here, or delete it at the same time.
+# A process that runs it would recreate what is deleted here, or delete it at the same time.
 refuse_while_driven() {
   command -v tier1 >/dev/null 2>&1 || return 0
   local shown status=0
@@ -27,13 +27,13 @@ refuse_while_driven() {
   case $status in
     0) SETTLES=yes ;;
     8)
-      say "The database of this host does not know $DEPLOYMENT: see that nobody drives it elsewhere."
+      say "The database of this host does not know $DEPLOYMENT: make sure that it is not running elsewhere."
       return 0
       ;;
     *) exit "$status" ;;
   esac
   if ! grep -q '^  "holder": null' <<<"$shown"; then
-    say "Somebody drives $DEPLOYMENT now (tier1 show $DEPLOYMENT says who): wait, or end that first."
+    say "$DEPLOYMENT is locked by a running process (tier1 show $DEPLOYMENT says which): wait, or stop it first."
     exit 6
   fi
 }
@@ -41,15 +41,15 @@ refuse_while_driven() {
 refuse_other_account() {
   local account
   if [ -n "$LEND" ] && ! whoami_at_aws >/dev/null 2>&1; then
-    # The local AWS takes any keys.
+    # The local AWS accepts any keys.
     export AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox
   fi
   if ! account=$(whoami_at_aws); then
-    say "AWS does not say who you are: sign in to account $ACCOUNT, then run this again."
+    say "AWS does not accept your credentials: sign in to account $ACCOUNT, then run this again."
     exit 7
   fi
   if [ "$account" != "$ACCOUNT" ]; then
-    say "These credentials are of account $account, but the deployment is in $ACCOUNT."
+    say "These credentials belong to account $account, but the deployment is in $ACCOUNT."
     exit 7
   fi
 }
@@ -58,9 +58,9 @@ whoami_at_aws() { aws sts get-caller-identity --query Account --output text; }
 ask() {
   [ -z "$YES" ] || return 0
   local answer=
-  say "This deletes what $DEPLOYMENT made in account $ACCOUNT, $REGION:"
+  say "This deletes what $DEPLOYMENT created in account $ACCOUNT, $REGION:"
   printf '  %s\n' "$@" >&2
-  read -r -p 'Type "yes" to go on: ' answer || true
+  read -r -p 'Type "yes" to continue: ' answer || true
   if [ "$answer" != yes ]; then
     say "Nothing was changed."
     exit 2
@@ -148,7 +148,7 @@ remove() {
     passes=$((passes + 1))
     if ! look "find_$1" "proved_$1" "$4"; then
       ! among "$CODE" "$BUSY" || continue
-      give_up "$2" "AWS would not show it: $SAID"
+      give_up "$2" "AWS could not look it up: $SAID"
       return 0
     fi
     refused=
@@ -158,29 +158,29 @@ remove() {
       "delete_$1" && continue
       refused=yes
       if ! among "$CODE" "$4 $5 $BUSY"; then
-        give_up "$2" "$id would not delete: $SAID"
+        give_up "$2" "$id could not be deleted: $SAID"
         return 0
       fi
     done
     if [ -z "$IDS$deleted" ]; then
-      say "$2: nothing carries its tags${3:+, $3 is gone or not ours}"
+      say "$2: nothing has its tags${3:+; $3 is deleted or not owned}"
       return 0
     fi
     if [ -z "$IDS" ] || [ -z "$refused$6" ]; then
-      say "$2: $deleted is gone"
+      say "$2: $deleted is deleted"
       return 0
     fi
   done
-  give_up "$2" "not gone after $LIMIT_SECONDS s: $SAID"
+  give_up "$2" "not deleted after $LIMIT_SECONDS s: $SAID"
 }
 
 settle() {
-  [ -z "$LEFT" ] || say "Still there:$LEFT"
+  [ -z "$LEFT" ] || say "Remaining:$LEFT"
   if [ -n "$SETTLES" ]; then
     tier1 "$SETTLE" "$DEPLOYMENT" --yes
     return
   fi
-  say "Where tier1 is installed, this confirms it and ends the deployment in its database:"
+  say "To confirm this and close the deployment in the database, run where tier1 is installed:"
   say "  tier1 $SETTLE $DEPLOYMENT --yes"
   [ -z "$LEFT" ] || exit 5
 }

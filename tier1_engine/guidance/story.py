@@ -30,7 +30,7 @@ class Situation(StrEnum):
     INTERRUPTED = "interrupted"  # its driver is gone; nothing stands in the way
     BLOCKED = "blocked"  # AWS does not let us act
     UNDECIDED = "undecided"  # failed on the way forward, and kept
-    STALLED = "stalled"  # something would not delete
+    STALLED = "stalled"  # something could not be deleted
 
 
 NEEDS_A_PERSON = frozenset({Situation.INTERRUPTED, Situation.BLOCKED, Situation.UNDECIDED, Situation.STALLED})

@@ -24,7 +24,7 @@ def _cause(story: Story) -> str:
     said = f"{story.title} failed{step}: {failure.code}: {failure.message}{call}."
     how = f"That is a {failure.failure_class} failure"
     if deployment.goal is Goal.ACTIVE and not deployment.rollback_enabled:
-        return f"{said} {how}, and with rollback switched off everything was kept."
+        return f"{said} {how}, and because rollback is off, nothing was deleted."
     return f"{said} {how}."
 
 
@@ -32,26 +32,27 @@ def _now(story: Story) -> str:
     deployment = story.deployment
     if story.situation is Situation.DRIVEN:
         return (
-            f"{story.title} is {deployment.state}, and {story.driven_by} works on it: nothing is to be done."
+            f"{story.title} is {deployment.state}, and {story.driven_by} is working on it: "
+            "there is nothing to do."
         )
     if story.situation is Situation.INTERRUPTED:
         return (
-            f"{story.title} is {deployment.state}, wanted {deployment.goal}, and whoever drove it is gone; "
-            "all that it did is on record, and it can go on from there."
+            f"{story.title} is {deployment.state} (target state {deployment.goal}), but its process "
+            "is gone; everything it did is recorded, and it can be resumed."
         )
     if story.situation is Situation.BLOCKED:
-        return f"It is {deployment.state}, and AWS did not let it act any further."
+        return f"It is {deployment.state}, and blocked: AWS cannot be reached or refuses access."
     if story.situation is Situation.UNDECIDED:
-        return "It waits for your decision."
+        return "It is waiting for your decision."
     if story.situation is Situation.STALLED:
         names = ", ".join(r.name for r in story.stuck if not waits(r))
-        verb = "destroying" if deployment.goal is Goal.DESTROYED else "rolling back"
-        return f"While {verb}, {names or 'the last look at the account'} stood in the way; the rest is gone."
+        verb = "Teardown" if deployment.goal is Goal.DESTROYED else "Rollback"
+        return f"{verb} was blocked by {names or 'the final check of the account'}; the rest is deleted."
     if story.situation is Situation.ENDED:
         verb = "destroyed" if deployment.state is State.DESTROYED else "rolled back"
-        kept = "; what you kept stands" if story.kept else ": nothing that it made is left"
-        return f"{story.title} is {verb}{kept}. Nothing is to be done."
-    return f"{story.title} is active, as it should be: nothing is to be done."
+        kept = "; only what you retained remains" if story.kept else ": no resources remain"
+        return f"{story.title} is {verb}{kept}. There is nothing to do."
+    return f"{story.title} is active, as intended: there is nothing to do."
 
 
 def _left(story: Story) -> str:
@@ -59,10 +60,10 @@ def _left(story: Story) -> str:
     if not standing or story.situation is Situation.DRIVEN:
         return ""
     unknown = [r.name for r in standing if r.aws_id is None]
-    verb = "stands" if len(standing) == 1 else "stand"
-    said = f"{len(standing)} of what it made still {verb}."
+    verb = "resource remains" if len(standing) == 1 else "resources remain"
+    said = f"{len(standing)} {verb}."
     if unknown:
-        said += f" Whether {', '.join(unknown)} exists is not known: the create was never answered."
+        said += f" It is not known whether {', '.join(unknown)} exists: the create call got no reply."
     return said
 
 
@@ -70,19 +71,19 @@ def safe(story: Story) -> list[str]:
     """What nobody needs to worry about."""
     found = []
     if story.gone:
-        found.append(f"{len(story.gone)} resources are gone; a look at AWS confirmed each.")
+        found.append(f"Resources deleted, each confirmed with AWS: {len(story.gone)}.")
     if story.brought:
         names = ", ".join(f"{r.name} {r.aws_id}" for r in story.brought)
-        found.append(f"What you brought is referenced and never changed: {names}.")
+        found.append(f"Resources that you provided are only referenced, never changed: {names}.")
     if story.kept:
         names = ", ".join(f"{r.name} {r.aws_id}" for r in story.kept)
-        found.append(f"Kept on your word, and left alone by everything below: {names}.")
+        found.append(f"Retained on request, and untouched by everything below: {names}.")
     files = [r for r in story.standing if r.kind == "file_system" and r.aws_id]
     if files:
-        found.append(f"The files on {files[0].aws_id} are there until the file system is deleted.")
+        found.append(f"The files on {files[0].aws_id} remain until the file system is deleted.")
     if story.situation in NEEDS_A_PERSON:
-        found.append("Nobody works on it: nothing changes until you say so.")
-    found.append("Every id, every try and its error is in the database; no command below loses one.")
+        found.append("Nothing is running: nothing changes until you act.")
+    found.append("Every id, attempt and error is in the database; no command below deletes that record.")
     return found
 
 

@@ -44,16 +44,20 @@ def _way(title: str, line: str, why: str) -> Way:
 def _by_tier1(story: Story) -> Iterator[tuple[str, str, str]]:
     id, situation = story.deployment.id, story.situation
     if situation is Situation.DRIVEN:
-        yield "Follow it", f"tier1 show {id} --watch", "ends when nobody works on it any more"
+        yield "Follow it", f"tier1 show {id} --watch", "ends when it is no longer running"
     if situation in (Situation.INTERRUPTED, Situation.BLOCKED, Situation.STALLED):
-        yield "Go on, once it is mended", f"tier1 resume {id}", "goes on from the database"
+        yield "Resume, once it is fixed", f"tier1 resume {id}", "resumes from the database"
     if situation is Situation.UNDECIDED:
-        yield "Try again, once it is mended", f"tier1 resume {id} --retry", "tries the failed step again"
+        yield "Retry, once it is fixed", f"tier1 resume {id} --retry", "retries the failed step"
     if story.may_continue:
-        yield "Go on without it", f"tier1 resume {id} --continue", "it counts as active, with a warning"
+        yield "Continue without it", f"tier1 resume {id} --continue", "it counts as active, with a warning"
     if situation is not Situation.ENDED:
-        yield "Delete all that it made", settling(story), "in reverse order; asks first on a terminal"
-    yield "See every try", f"tier1 log {id}", "with its error and AWS's request id"
+        yield (
+            "Delete everything it created",
+            settling(story),
+            "in reverse order; asks for confirmation on a terminal",
+        )
+    yield "See every attempt", f"tier1 log {id}", "with its error and AWS's request id"
 
 
 def settling(story: Story) -> str:
@@ -65,13 +69,13 @@ def settling(story: Story) -> str:
 def _script(story: Story) -> Way:
     file = f"tier1-{story.deployment.id}.sh"
     return Way(
-        "Delete it by a script, with the aws command line",
+        "Delete it with a script that uses the aws CLI",
         (
             Command(
                 f"tier1 guide {story.deployment.id} -o shell >{file}",
-                "it checks our tags before each deletion, waits where AWS needs it, and can be run twice",
+                "checks the tags before each deletion, waits where AWS needs it, and can be run again",
             ),
-            Command(f"bash {file} --yes", "without --yes it asks first"),
+            Command(f"bash {file} --yes", "without --yes, asks for confirmation"),
         ),
     )
 
@@ -86,7 +90,11 @@ def by_hand(story: Story) -> Way | None:
         if not found:
             return None
         lines += found
-    lines.append(Command(f"{settling(story)} --yes", "confirms that all is gone, and ends it on record"))
+    lines.append(
+        Command(
+            f"{settling(story)} --yes", "confirms that everything is deleted, and closes it in the database"
+        )
+    )
     return Way("Delete it by hand, line by line", tuple(lines))
 
 
@@ -101,7 +109,7 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
     recipe = kind.recipe(story.target(resource))
     if aws_id is None:
         if recipe is not None and (not recipe.evidence or recipe.untagged):
-            yield Command(_looked_for(recipe, story), f"deletes {resource.name}, if there is one")
+            yield Command(_looked_for(recipe, story), f"deletes {resource.name}, if it exists")
         return
     commands = kind.commands(aws_id, resource.facts)
     if resource.state is ResourceState.PRESENT or recipe is None:
@@ -115,11 +123,11 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
         yield Command(line + gone, f"deletes {resource.name}")
     if kind.holds_interfaces:
         last = until_taken(last, commands["look"][0], story.deployment)
-        yield Command(last, f"deletes {resource.name}, once no interface lingers in it")
+        yield Command(last, f"deletes {resource.name}, once no network interface lingers in it")
     else:
         yield Command(last + gone, f"deletes {resource.name}")
     for line in commands.get("wait", ()):
-        yield Command(until_gone(line, story.deployment), f"waits until {resource.name} is gone")
+        yield Command(until_gone(line, story.deployment), f"waits until {resource.name} is deleted")
 
 
 def _looked_for(recipe: Recipe, story: Story) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tier1_engine.aws.words import is_unsupported, tag_dict
+from tier1_engine.aws.words import tag_dict
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Presence, Problem
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import is_unsupported
 
 FILE_SYSTEM_NOT_FOUND = "FileSystemNotFound"
 MOUNT_TARGET_NOT_FOUND = "MountTargetNotFound"
@@ -43,7 +44,7 @@ def problem_of(description: Mapping[str, Any], title: str) -> Problem | None:
     """Why what is described will never be ready; one that somebody deletes has no fault of its own."""
     if presence_of(description) is not Presence.BROKEN:
         return None
-    return Problem("LifeCycleState.error", f"AWS could not make the {title} and marks it with an error.")
+    return Problem("LifeCycleState.error", f"AWS could not create the {title} and marks it with an error.")
 
 
 def tags_of(cloud: Cloud, description: Mapping[str, Any]) -> dict[str, str]:

@@ -52,14 +52,14 @@ class FileSystem(Kind):
             return _unfit(
                 "IncorrectFileSystemLifeCycleState",
                 f"The file system {file_system_id} is {state}, not available: "
-                "wait until it is, or name another one in efs.file_system_id.",
+                "wait until it is, or use another one in efs.file_system_id.",
             )
         elsewhere = next((vpc for vpc in _vpcs(cloud, file_system_id) if vpc_id and vpc != vpc_id), None)
         if elsewhere is not None:
             return _unfit(
                 "FileSystemInAnotherVpc",
                 f"The file system {file_system_id} is mounted in the VPC {elsewhere}, and AWS allows one VPC "
-                f"per file system: deploy into {elsewhere}, or name another file system.",
+                f"per file system: deploy into {elsewhere}, or use another file system.",
             )
         return _observation(cloud, description, presence=Presence.READY)
 

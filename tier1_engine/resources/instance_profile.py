@@ -50,7 +50,7 @@ class InstanceProfile(Kind):
                 f"The instance profile {name} does not exist: correct instance.iam_profile in the spec."
             )
         elif not _roles(profile):
-            sentence = f"The instance profile {name} has no role: add one to it, or name another profile."
+            sentence = f"The instance profile {name} has no role: add one to it, or use another profile."
         else:
             return _observation(cloud, profile)
         return Observation(

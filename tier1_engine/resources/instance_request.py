@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tier1_engine.aws.words import is_unsupported, tag_specifications
+from tier1_engine.aws.words import tag_specifications
 from tier1_engine.boot import userdata
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Target
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import is_unsupported
 
 SSM_PREFIX = "ssm:"
 DEFAULT_AMI = "ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"

@@ -36,7 +36,7 @@ DETACHED = frozenset({"detached"})
 
 
 class InternetGateway(Kind):
-    """Made by `{vpc_id}`."""
+    """Inputs: `{vpc_id}`."""
 
     name = "internet_gateway"
     title = "internet gateway"

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tier1_engine.aws.words import arn, aws, carries, console, is_unsupported, part, tag_dict, tag_filters
+from tier1_engine.aws.words import arn, aws, carries, console, part, tag_dict, tag_filters
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import (
     ABSENT,
@@ -24,6 +24,7 @@ from tier1_engine.contract.kind import (
 )
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources import _efs
 
 INCORRECT_STATE = "IncorrectMountTargetState"

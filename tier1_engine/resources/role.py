@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from tier1_engine.aws.times import iso_8601
-from tier1_engine.aws.words import aws, console, is_unsupported, part, partition, proof, tag_dict, tag_list
+from tier1_engine.aws.words import aws, console, part, partition, proof, tag_dict, tag_list
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources import _iam
 
 POLICIES = "policies"

@@ -38,7 +38,7 @@ LEAVING_ASSOCIATION = frozenset({"disassociating", "disassociated"})
 
 
 class RouteTable(Kind):
-    """Made by `{vpc_id, gateway_id, subnet_ids}`."""
+    """Inputs: `{vpc_id, gateway_id, subnet_ids}`."""
 
     name = "route_table"
     title = "route table"

@@ -70,7 +70,7 @@ class Rule:
 
 
 class SecurityGroup(Kind):
-    """Made by `{vpc_id, description, ingress: [{protocol, from_port, to_port, cidr or source_group}]}`."""
+    """Inputs: `{vpc_id, description, ingress: [{protocol, from_port, to_port, cidr or source_group}]}`."""
 
     name = "security_group"
     title = "security group"

@@ -39,7 +39,7 @@ FACTS = {"vpc_id": "VpcId", "zone": "AvailabilityZone", "cidr": "CidrBlock"}
 
 
 class Subnet(Kind):
-    """Made by `{vpc_id, cidr, zone}`, referenced by `{reference, vpc_id}`."""
+    """Inputs: `{vpc_id, cidr, zone}`, or `{reference, vpc_id}` for an existing one."""
 
     name = "subnet"
     title = "subnet"

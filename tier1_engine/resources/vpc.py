@@ -46,7 +46,7 @@ PRESENCES = {"pending": Presence.PENDING, "deleting": Presence.LEAVING}
 
 
 class Vpc(Kind):
-    """Made by `{cidr}`, referenced by `{reference}`."""
+    """Inputs: `{cidr}`, or `{reference}` for an existing one."""
 
     name = "vpc"
     title = "VPC"

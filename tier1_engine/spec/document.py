@@ -105,9 +105,9 @@ def read_text(path: Path, *, max_bytes: int) -> str:
         # Looked at before it is opened: to open a named pipe would wait for a writer.
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise SpecError(f"{path}: this is a directory; name a file.")
+            raise SpecError(f"{path}: this is a directory; give a file.")
         if not stat.S_ISREG(mode):
-            raise SpecError(f"{path}: this is not a regular file; name one.")
+            raise SpecError(f"{path}: this is not a regular file; give one.")
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except FileNotFoundError:
@@ -179,7 +179,7 @@ class _Converter:
         self._nodes += 1
         if self._nodes > MAX_NODES or len(path) > MAX_DEPTH_LEVELS:
             raise SpecError(
-                f"{self._document.source}:{_line(node)}: aliases (*name) blow this {self._noun} up to more "
+                f"{self._document.source}:{_line(node)}: aliases (*name) expand this {self._noun} to more "
                 f"than {MAX_NODES} values or {MAX_DEPTH_LEVELS} levels; write the values out."
             )
         self._document.lines.setdefault(path, _line(node))
@@ -194,7 +194,7 @@ class _Converter:
                 pass
         tag = node.tag.replace(_TAG, "!!")
         self._problem(
-            node, path, f"{written(path)} has the YAML tag {tag}, which it cannot have; remove the tag."
+            node, path, f"{written(path)} has the YAML tag {tag}, which is not allowed; remove the tag."
         )
         return None
 

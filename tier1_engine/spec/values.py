@@ -138,7 +138,7 @@ def zones(value: Any) -> int | tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(zone, str) for zone in value):
         raise ValueError(f"must be a number from 1 to {MAX_ZONES}, or a list of zone names")
     if not 1 <= len(value) <= MAX_ZONES:
-        raise ValueError(f"must name from 1 to {MAX_ZONES} zones")
+        raise ValueError(f"must list from 1 to {MAX_ZONES} zones")
     if len(set(value)) != len(value):
         raise ValueError("must not name a zone twice")
     return tuple(value)
@@ -153,9 +153,9 @@ def vpc_cidr(text: str) -> str:
     if not LARGEST_VPC_PREFIX <= network.prefixlen <= SMALLEST_SUBNET_PREFIX or "/" not in text:
         raise ValueError(f"must be from a /{LARGEST_VPC_PREFIX} to a /{SMALLEST_SUBNET_PREFIX}")
     if network.is_loopback or network.is_link_local or network.is_multicast or network.is_reserved:
-        raise ValueError("must be addresses that hosts may have, such as 10.0.0.0/16")
+        raise ValueError("must be addresses that hosts can use, such as 10.0.0.0/16")
     if network.subnet_of(ipaddress.IPv4Network("0.0.0.0/8")):
-        raise ValueError("must be addresses that hosts may have, such as 10.0.0.0/16")
+        raise ValueError("must be addresses that hosts can use, such as 10.0.0.0/16")
     return str(network)
 
 
@@ -187,7 +187,7 @@ def subnet_cidrs(vpc: str, count: int) -> tuple[str, ...]:
         room = 2 ** (SMALLEST_SUBNET_PREFIX - network.prefixlen)
         raise ValueError(
             f"has room for {room} of the smallest subnets (/{SMALLEST_SUBNET_PREFIX}), and {count} zones "
-            f"need {count}; take a larger network"
+            f"need {count}; use a larger network"
         )
     size = 2 ** (32 - prefix)
     return tuple(str(ipaddress.IPv4Network((int(network[0]) + n * size, prefix))) for n in range(count))
@@ -209,7 +209,7 @@ def tags(value: dict[str, Any]) -> dict[str, Any]:
     most = MAX_TAGS - OUR_TAGS
     if len(value) > most:
         sentence = (
-            f"has {len(value)} tags, but may have {most}: AWS takes {MAX_TAGS}, and {OUR_TAGS} are tier1's"
+            f"has {len(value)} tags, but may have {most}: AWS allows {MAX_TAGS}, and {OUR_TAGS} are tier1's"
         )
         raise Wrong([((), sentence)])
     wrong: list[tuple[KeyPath, str]] = [
@@ -229,12 +229,18 @@ def _tag_problem(key: str, value: Any, others: Mapping[str, Any]) -> str | None:
         (0 < len(key) <= TAG_KEY_CHARACTERS, f"must have a key of 1 to {TAG_KEY_CHARACTERS} characters"),
         (
             len(value) <= TAG_VALUE_CHARACTERS,
-            f"has {len(value)} characters, of {TAG_VALUE_CHARACTERS} at most",
+            f"has {len(value)} characters, but may have at most {TAG_VALUE_CHARACTERS}",
         ),
-        (not low.startswith(("aws:", "tier1:")), "begins with aws: or tier1:, which are kept; take another"),
-        (low != "name", "is a tag that tier1 sets itself; take another key"),
+        (
+            not low.startswith(("aws:", "tier1:")),
+            "begins with aws: or tier1:, which are reserved; use another key",
+        ),
+        (low != "name", "is a tag that tier1 sets itself; use another key"),
         # IAM does not tell such keys apart (IAM user guide, "Tags for IAM resources").
-        ([other.lower() for other in others].count(low) == 1, "is there twice but for its case; remove one"),
+        (
+            [other.lower() for other in others].count(low) == 1,
+            "differs from another key only in case; remove one",
+        ),
         # What EFS and IAM take (the pattern of TagKey in their API models); EC2 takes more.
         (all(map(_taggable, key + value)), "may have only letters, digits, spaces and _ . : / = + - @"),
     )
@@ -251,7 +257,7 @@ def mount_path(text: str) -> str:
         raise ValueError("must be an absolute path such as /mnt/efs, of letters, digits and . _ - only")
     top = text.split("/")[1]
     if top in ("dev", "proc", "sys", "run") or (text.count("/") == 1 and top in _SYSTEM_FOLDERS):
-        raise ValueError("must be a folder that the system itself does not use, such as /mnt/efs")
+        raise ValueError("must be a directory that the system does not use, such as /mnt/efs")
     return text
 
 

@@ -52,10 +52,10 @@ def _parsed(url: str) -> URL:
         backend = ""
     if backend not in ("sqlite", "postgresql"):
         raise ConfigurationError(
-            "TIER1_DATABASE_URL is no URL of ours: write sqlite:///FILE or postgresql://USER@HOST/NAME."
+            "TIER1_DATABASE_URL is not supported: use sqlite:///FILE or postgresql://USER@HOST/NAME."
         )
     if backend == "sqlite" and not parsed.database:
-        raise ConfigurationError("TIER1_DATABASE_URL names no file: write sqlite:///FILE.")
+        raise ConfigurationError("TIER1_DATABASE_URL names no file: use sqlite:///FILE.")
     return parsed
 
 
@@ -135,7 +135,7 @@ def _postgres(url: URL, lease_seconds: float) -> Engine:
         )
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            "Postgres needs the driver: install it with `pip install 'tier1-engine[postgres]'`."
+            "The Postgres driver is missing: install it with `pip install 'tier1-engine[postgres]'`."
         ) from error
 
     @event.listens_for(engine, "connect")
@@ -146,7 +146,7 @@ def _postgres(url: URL, lease_seconds: float) -> Engine:
         if setting == "off":
             connection.close()  # the pool does not know it yet
             raise ConfigurationError(
-                "This Postgres has synchronous_commit=off and could lose what was committed: "
+                "This Postgres has synchronous_commit=off and could lose committed data: "
                 "set it to on for this database or user."
             )
 
@@ -180,14 +180,16 @@ def _sentence(engine: Engine, error: DBAPIError) -> str:
         if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return (
                 f"{where} is locked by another process for more than {BUSY_SECONDS:g} s: "
-                f"end the one that holds it ({_openers(engine)}), then run the command again."
+                f"stop the process that holds it ({_openers(engine)}), then run the command again."
             )
         if code == "SQLITE_FULL":
-            return f"{where} has no room to grow ({cause}): make room on its disk, then run it again."
+            return (
+                f"{where} has no space to grow ({cause}): free space on its disk, then run the command again."
+            )
         if code == "SQLITE_NOTADB":
-            return f"{where} is no SQLite database: name another file with TIER1_DATABASE_URL."
-        return f"{where} cannot be read or written ({cause}): mend it, then run the command again."
-    return f"{where} cannot be reached ({cause}): check TIER1_DATABASE_URL and the server, then run it again."
+            return f"{where} is not a SQLite database: set TIER1_DATABASE_URL to another file."
+        return f"{where} cannot be read or written ({cause}): fix that, then run the command again."
+    return f"{where} cannot be reached ({cause}): check TIER1_DATABASE_URL and the server, then retry."
 
 
 def _openers(engine: Engine) -> str:

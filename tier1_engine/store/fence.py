@@ -37,5 +37,5 @@ def check_fence(deployment_id: str, row: Any, fence: Fence) -> None:
     """
     if row.lease_term != fence.term or row.holder is None or row.holder.get("nonce") != fence.nonce:
         raise LeaseLost(
-            f"Another driver has taken over {deployment_id}: this one stops and changes nothing more."
+            f"Another process has taken over {deployment_id}: this one stops and changes nothing more."
         )

@@ -48,7 +48,7 @@ def this_process() -> Holder:
 def in_words(holder: Mapping[str, Any], since: datetime | None = None) -> str:
     """Who holds it, for a person."""
     when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
-    return f"process {holder['pid']} on host {holder['host']}{when}"
+    return f"{holder['host']} (pid {holder['pid']}){when}"
 
 
 def is_alive(holder: Mapping[str, Any], expires_at: datetime, now: datetime, clock: Clock) -> bool:

@@ -132,7 +132,7 @@ def renew(store: Store, lease: Lease, clock: Clock) -> Lease:
 
     Raises:
         LeaseLost: another driver has taken over.
-        DatabaseUnavailable: it may or may not have been renewed; the old trust goes on.
+        DatabaseUnavailable: it may or may not have been renewed; the old trust remains.
     """
     asked_at = clock.steady()
     held = holding_until(lease.holder, asked_at + lease.seconds)
@@ -170,7 +170,7 @@ def driven(store: Store, holder: Mapping[str, Any] | None, expires_at: datetime 
 def sentence(deployment_id: str, holder: Mapping[str, Any], since: datetime | None) -> str:
     """Who holds it, and what to do, for a person."""
     return (
-        f"Deployment {deployment_id} is driven by {in_words(holder, since)}: "
+        f"Deployment {deployment_id} is locked by {in_words(holder, since)}: "
         "wait for it, or stop that process and run the command again."
     )
 
@@ -179,7 +179,7 @@ def _lock_ours(transaction: Transaction, lease: Lease) -> None:
     row = statements.first(transaction, _LOCK, {"locked": lease.deployment_id})
     if row.lease_term != lease.term or row.holder is None or row.holder["nonce"] != lease.holder.nonce:
         raise LeaseLost(
-            f"Another driver has taken over {lease.deployment_id}: this one stops and changes nothing more."
+            f"Another process has taken over {lease.deployment_id}: this one stops and changes nothing more."
         )
 
 

@@ -30,5 +30,5 @@ def find(parts_store: Any, reference: str, *, to_change: bool) -> Deployment:
     candidates = (living or named[:1]) + prefixed
     if len(candidates) > 1 and to_change:
         which = ", ".join(f"{d.id} ({d.name}, {d.state})" for d in candidates[:5])
-        raise Refused(f"{reference} fits several deployments: {which}. Name one by its whole id.")
+        raise Refused(f"{reference} matches several deployments: {which}. Give the full id of one.")
     return candidates[0]

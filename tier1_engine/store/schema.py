@@ -53,8 +53,8 @@ def ensure_schema(engine: Engine) -> None:
         return
     if found is not None and not _is_ours(found):
         raise SchemaError(
-            f"{describe(engine)} has schema {found}, which is newer than this tier1 knows "
-            f"({SCHEMA_REVISION}): install the newer tier1."
+            f"{describe(engine)} has schema {found}, which is newer than this tier1 supports "
+            f"({SCHEMA_REVISION}): install a newer tier1."
         )
     if engine.dialect.name != "sqlite":
         state = "has no schema yet" if found is None else f"has the older schema {found}"
@@ -110,7 +110,7 @@ def alembic_config() -> Config:
         (place for place in (package / "_migrations", package.parent / "migrations") if place.is_dir()), None
     )
     if scripts is None:
-        raise ConfigurationError("The migrations are missing from this installation: install tier1 again.")
+        raise ConfigurationError("The migrations are missing from this installation: reinstall tier1.")
     config = Config()
     config.set_main_option("script_location", str(scripts))
     return config
@@ -130,8 +130,8 @@ def _refuse_while_driven(engine: Engine) -> None:
         driven = connection.execute(query, {"now": now}).scalars().all()
     if driven:
         raise DrivenByAnother(
-            f"{describe(engine)} must be upgraded, but an older tier1 drives {', '.join(driven)}: "
-            "wait for it to end."
+            f"{describe(engine)} must be upgraded, but an older tier1 is running {', '.join(driven)}: "
+            "wait for it to finish."
         )
 
 

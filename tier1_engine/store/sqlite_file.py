@@ -85,5 +85,5 @@ def make_private_file(path: Path) -> None:
 def _unwritable(path: Path, why: str | None) -> DatabaseUnavailable:
     return DatabaseUnavailable(
         f"The database file {path} cannot be written ({why}): "
-        "make its folder writable or name another with TIER1_DATABASE_URL."
+        "make its directory writable, or set another file in TIER1_DATABASE_URL."
     )

@@ -40,7 +40,7 @@ class GoalChanged(Tier1Error):
     """Somebody asked for another goal, or to retain more, since the driver looked; nothing was committed."""
 
     def __init__(self, goal: Goal, retain: tuple[str, ...]) -> None:
-        super().__init__(f"The goal is now {goal}.")
+        super().__init__(f"The target state is now {goal}.")
         self.goal = goal
         self.retain = retain
 
@@ -116,7 +116,7 @@ class Store:
         living = [s.deployment for s in self.summaries(name=wanted.name) if s.deployment.state not in ENDED]
         who = f"{living[0].id}, which is {living[0].state}" if living else "another deployment"
         return (
-            f"The name {wanted.name} is in use by {who}: choose another with --name, or end that one first "
+            f"The name {wanted.name} is in use by {who}: choose another with --name, or delete it first "
             f"(`tier1 {'destroy' if living and living[0].activated_at else 'rollback'} {wanted.name}`)."
         )
 
@@ -187,11 +187,11 @@ class Store:
                 if (row.goal, tuple(row.retain)) != (before.goal, before.retain):
                     raise GoalChanged(row.goal, tuple(row.retain))
                 if row.state is not before.state:
-                    raise LeaseLost(f"The state of {before.id} was changed by another driver.")
+                    raise LeaseLost(f"The state of {before.id} was changed by another process.")
                 released = [DeploymentSet(NOBODY)] if gives_back else []
                 write(transaction, before.id, [*changes, stamped, *released], now)
             elif row.revision != before.revision + 1:
-                raise LeaseLost(f"The record of {before.id} was changed by another driver.")
+                raise LeaseLost(f"The record of {before.id} was changed by another process.")
         return after.apply([stamped])
 
     # --- requests of other commands
@@ -223,7 +223,7 @@ class Store:
                 return deployment
             values = {"goal": goal, "retain": list(kept), "updated_at": now}
             statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, values)
-            message = f"asked for: {goal}" + (f", keeping {', '.join(kept)}" if kept else "")
+            message = f"requested: {goal}" + (f", retaining {', '.join(kept)}" if kept else "")
             statements.add(
                 transaction, EVENTS, [{"deployment_id": deployment_id, "at": now, "message": message}]
             )

@@ -51,7 +51,7 @@ class Writers:
         """
         if not self._turns.acquire(timeout=TURN_SECONDS_LIMIT):
             raise DatabaseUnavailable(
-                f"The database took no writes of this process for {TURN_SECONDS_LIMIT:g} seconds."
+                f"The database accepted no writes from this process for {TURN_SECONDS_LIMIT:g} seconds."
             )
 
     def end(self) -> None:

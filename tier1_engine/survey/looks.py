@@ -28,12 +28,11 @@ from tier1_engine.engine.protocol.actions import (
 from tier1_engine.engine.protocol.attempt import carry_out
 from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
-from tier1_engine.failures.codes import UNREACHABLE_CODES
+from tier1_engine.failures.codes import UNREACHABLE_CODES, WRONG_ACCOUNT
 from tier1_engine.survey.remembered import OneLook, Remembered
 
 TRIES = 8
 """Of a look that AWS throttled or cut; a look may be several calls, each of which can be throttled."""
-WRONG_ACCOUNT = "WrongAccount"
 
 NONE_KNOWN: Mapping[str, Mapping[str, Any]] = {}
 
@@ -111,7 +110,7 @@ def _tried(
         if not isinstance(result, Failed) or attempt == TRIES or not _worth_another_try(result.error):
             return result
         _rest(looks, parts, attempt)
-    raise AssertionError("the last try answers")
+    raise AssertionError("the last attempt answers")
 
 
 def patiently(looks: Looks, parts: Equipment, look: Callable[[], Done]) -> Done:

@@ -64,4 +64,4 @@ class OneLook:
 
     def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         """Never: a look changes nothing."""
-        raise Tier1Error("A look around must not change anything.")
+        raise Tier1Error("A survey must not change anything.")

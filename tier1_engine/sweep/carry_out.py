@@ -1,6 +1,6 @@
 """One deployment of a sweep's plan: looked at again under its lease, then swept by the engine itself.
 
-    take down   the goal is written, and the engine rolls back, destroys or goes on
+    take down   the goal is written, and the engine rolls back, destroys or continues
     clear       what turned up is put on record as strays, and the engine deletes only those
     foreign     what an operator reviewed is put on record as a deployment that has ended, then cleared
 
@@ -89,7 +89,7 @@ class Worker:
     def _hindrance(self, place: Place) -> str | None:
         """Why nothing can be done in a place now; None when something can."""
         if self.stop.asked:
-            return "a signal asked to stop: sweep again"
+            return "stopped by a signal: sweep again"
         if place not in self.blocked and (gap := identify(self.looks, place)) is not None:
             self.blocked[place] = _said(gap)
         return self.blocked.get(place)
@@ -142,13 +142,13 @@ class Worker:
         """The deployment as it stands under our lease: nobody else drives it."""
         found = sweeps.all_known(parts.store, lambda holder, end: None, only=unit.deployment_id)
         if not found:
-            raise Spared("the database does not know its deployment any more")
+            raise Spared("its deployment is no longer in the database")
         return found[0]
 
     def _begun(self, parts: Equipment, unit: Unit) -> bool:
         """Whether this sweep, or an earlier one by this very plan, began with it; nobody else came between.
 
-        It goes on from there: what the plan does not name is not deleted now either.
+        It continues from there: what the plan does not name is not deleted now either.
         """
         last_event = unit.items[0].last_event
         if last_event is None:
@@ -166,9 +166,9 @@ class Worker:
         if (deployment.state, deployment.goal) != (first.state, first.goal) and not (
             on_its_way and deployment.goal is wanted
         ):
-            raise Spared(f"it is {deployment.state} now, with the goal {deployment.goal}")
+            raise Spared(f"it is {deployment.state} now, with target state {deployment.goal}")
         if last_event != first.last_event and not begun:
-            raise Spared("something has happened to it since it was marked: see `tier1 log`")
+            raise Spared("it has changed since the plan was made: see `tier1 log`")
         known = Known(deployment, last_event, deployment.updated_at)
         if (why := spared(known, self.looks.parts(unit.place).clock.now())) is not None:
             raise Spared(why)
@@ -185,7 +185,7 @@ class Worker:
                 look = partial(kind.others_inside, cloud, target, known)
                 others = patiently(self.looks, parts, look)
             except CallError as error:
-                raise InTheWay(f"it could not be seen what stands in {resource.aws_id}: {error}") from error
+                raise InTheWay(f"the contents of {resource.aws_id} could not be listed: {error}") from error
             if others:
                 raise InTheWay(others_inside(resource.aws_id, others).message)
 
@@ -194,7 +194,7 @@ class Worker:
     ) -> list[Result]:
         """What came of each item, by the rows; and what was found on the way and went with them."""
         if ended.why is Why.BLOCKED:
-            self.blocked[unit.place] = "AWS does not let us act any more: sign in, and sweep again"
+            self.blocked[unit.place] = "AWS no longer grants access: sign in, then sweep again"
         record = parts.store.load(ended.record.deployment.id)
         last_words = parts.store.events(record.deployment.id)[-1].message
         by_us = deletions(parts.store.attempts(record.deployment.id))
@@ -210,7 +210,7 @@ class Worker:
         def first() -> None:
             known = self._known(parts, unit)
             self._still_as_marked(unit, known.deployment, known.last_event, begun=begun)
-            what = f"{len(unit.items)} orphans or strays"
+            what = f"{len(unit.items)} orphans or duplicates"
             sweeps.take(parts.store, unit.deployment_id, self.sweep_id, what, parts.clock.now())
             record = parts.store.load(unit.deployment_id)
             held = {(r.kind, r.aws_id): r for r in record.resources.values() if not r.settled}
@@ -256,7 +256,7 @@ class Worker:
             return [Result(item, Outcome.SKIPPED, why) for item, why in gone]
         deployment = stand_in(unit.items, parts.clock.now())
         steps = [stand_in_step(deployment, number, item) for number, (item, _) in enumerate(there)]
-        message = f"sweep {self.sweep_id}: {len(there)} foreign things that an operator reviewed"
+        message = f"sweep {self.sweep_id}: {len(there)} foreign resources that an operator reviewed"
         parts.store.create(deployment, steps, message)
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
@@ -291,9 +291,9 @@ class Worker:
                 shown[item.kind] = {observation.aws_id: observation for _, observation in answer.seen}
             observation = shown[item.kind].get(item.aws_id or "")
             if observation is None or observation.presence in NOT_THERE:
-                gone.append((item, "it is not there any more"))
+                gone.append((item, "it no longer exists"))
             elif dict(observation.tags) != dict(item.tags or {}):
-                gone.append((item, "its tags are not those that were reviewed"))
+                gone.append((item, "its tags have changed since the review"))
             else:
                 there.append((item, observation))
         return there, gone
@@ -318,7 +318,7 @@ def _turned_up(
 
 
 def _afresh(record: Record) -> list[Change]:
-    """What would not delete last time gets its whole deadline again."""
+    """What could not be deleted last time gets its whole deadline again."""
     return [
         ResourceSet(resource.id, {"error": None, "driven_seconds": 0.0})
         for resource in loose(record)
@@ -331,7 +331,7 @@ def _same_ids(unit: Unit, record: Record, *, begun: bool) -> None:
     for item in unit.items:
         row = record.resources.get(item.id)
         if row is not None and ((row.settled and not begun) or row.aws_id != item.aws_id):
-            raise Spared(f"{item.name} is {row.state} as {row.aws_id} now; {item.aws_id} was marked")
+            raise Spared(f"{item.name} is {row.state} as {row.aws_id} now; the plan has {item.aws_id}")
 
 
 def _gone(record: Record) -> frozenset[str]:
@@ -340,4 +340,4 @@ def _gone(record: Record) -> frozenset[str]:
 
 def _said(gap: Gap) -> str:
     where = f"{gap.place.region} of account {gap.place.account_id}"
-    return f"{where} could not be looked at ({gap.code}: {gap.message})"
+    return f"{where} could not be checked ({gap.code}: {gap.message})"

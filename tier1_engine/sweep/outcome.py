@@ -17,8 +17,8 @@ from tier1_engine.deployment.states import Outcome as AttemptOutcome
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.sweep.rules import DEPLOYMENT, TAKING_DOWN, Act, Item
 
-NOT_THERE = "it is not there any more, and not by our deletion"
-NEVER_MADE = "AWS never made it"
+NOT_THERE = "it no longer exists, but this sweep did not delete it"
+NEVER_MADE = "AWS never created it"
 
 
 class Outcome(StrEnum):
@@ -90,7 +90,7 @@ def results_of(
         # Every row is gone, and AWS would not list what else there may be.
         what = _why_not_ended(record, why, last_words)
         found.append(Result(_as_a_whole(unit), Outcome.REMAINED, what))
-    return found + [Result(_beside(unit, row), Outcome.DELETED, "found on the way") for row in more]
+    return found + [Result(_beside(unit, row), Outcome.DELETED, "found during the sweep") for row in more]
 
 
 def _beside(unit: Unit, row: Resource) -> Item:
@@ -132,7 +132,7 @@ def _result(
     if row is None and item.act in TAKING_DOWN and deployment.state not in ENDED:
         return Result(item, Outcome.REMAINED, _why_not_ended(record, why, last_words))
     if row is None:
-        return Result(item, Outcome.SKIPPED, "AWS does not show it as this deployment's any more")
+        return Result(item, Outcome.SKIPPED, "AWS no longer shows it as this deployment's")
     if row.state is ResourceState.DELETED:
         if row.id in by_us:
             return Result(replace(item, aws_id=row.aws_id), Outcome.DELETED)
@@ -146,7 +146,7 @@ def _why_it_remains(error: Error | None, why: Why) -> str:
     if error:
         return f"{error.code}: {error.message}"
     return {
-        Why.BLOCKED: "AWS does not let us act: sign in, and sweep again",
-        Why.STOPPED: "a signal asked to stop: sweep again",
-        Why.HELD: "what needs it is not in the plan",
-    }.get(why, "it is still there")
+        Why.BLOCKED: "AWS refuses access: sign in, then sweep again",
+        Why.STOPPED: "stopped by a signal: sweep again",
+        Why.HELD: "something that depends on it is not in the plan",
+    }.get(why, "it still exists")

@@ -162,11 +162,11 @@ def read(text: str, *, database_id: str, now: datetime, max_age_seconds: float) 
     """
     whole = _parsed(text)
     if whole.get("version") != VERSION:
-        raise Refused(f"This plan has version {whole.get('version')}; this tier1 reads version {VERSION}.")
+        raise Refused(f"This plan has version {whole.get('version')}; this tier1 supports version {VERSION}.")
     if whole.get(DIGEST) != _digest({name: value for name, value in whole.items() if name != DIGEST}):
         raise Refused(
             "This plan was changed after it was made (its digest does not fit), so nothing was deleted: make "
-            "a new one with `tier1 sweep --dry-run --save`, and leave things out with --exclude."
+            "a new one with `tier1 sweep --dry-run --save`, and exclude things with --exclude."
         )
     if whole["database"] != database_id:
         raise Refused(
@@ -181,7 +181,9 @@ def read(text: str, *, database_id: str, now: datetime, max_age_seconds: float) 
             "allows: make a new one with `tier1 sweep --dry-run --save`."
         )
     if age < -CLOCK_TOLERANCE:
-        raise Refused(f"This plan was made at {made_at:%Y-%m-%dT%H:%M:%SZ}, which is to come: set the clock.")
+        raise Refused(
+            f"This plan was made at {made_at:%Y-%m-%dT%H:%M:%SZ}, which is in the future: correct the clock."
+        )
     marking = Marking(
         tuple(_item(one) for one in whole["items"]), tuple(_item(one) for one in whole["reported"])
     )
@@ -194,7 +196,9 @@ def _parsed(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise Refused(f"This plan cannot be read as JSON ({error}): make a new one.") from error
     if not isinstance(whole, dict) or whole.get("plan") != "tier1 sweep":
-        raise Refused("This file is no plan of `tier1 sweep`: make one with `tier1 sweep --dry-run --save`.")
+        raise Refused(
+            "This file is not a plan of `tier1 sweep`: make one with `tier1 sweep --dry-run --save`."
+        )
     return whole
 
 

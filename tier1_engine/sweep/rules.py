@@ -29,7 +29,7 @@ class Act(StrEnum):
 
     ROLL_BACK = "rollback"
     DESTROY = "destroy"
-    FINISH = "finish"  # go on with a rollback or destruction that was begun
+    FINISH = "finish"  # continue a rollback or teardown that was begun
     RESUME = "resume"  # go on towards `active`
     CLEAR = "clear"  # delete orphans and strays, and nothing else of it
     FOREIGN = "foreign"  # delete what another database made, or one that was lost
@@ -168,7 +168,7 @@ def due(one: Known, choice: Choice, now: datetime) -> tuple[Act | None, str] | N
     deployment = one.deployment
     state, goal = deployment.state, deployment.goal
     if state in ENDED:
-        begun = "it ended, and some of what was found of it later is not gone yet"
+        begun = "it ended, but some of its resources found later still exist"
         return (Act.CLEAR, begun) if one.remaining and choice.orphans else None
     expired = deployment.expires_at is not None and deployment.expires_at <= now
     old = now - one.last_event_at >= timedelta(seconds=choice.older_than_seconds)
@@ -176,22 +176,22 @@ def due(one: Known, choice: Choice, now: datetime) -> tuple[Act | None, str] | N
         return None
     if goal is not Goal.ACTIVE:
         if deployment.swept_by is not None or expired:
-            return Act.FINISH, "a sweep began to take it down" if deployment.swept_by else "it has expired"
+            return Act.FINISH, "a sweep began to delete it" if deployment.swept_by else "it has expired"
         if not old:
             return None
         if state is State.FAILED:
-            return Act.FINISH, "what would not delete last time is tried again"
+            return Act.FINISH, "retries what could not be deleted last time"
         act = None if choice.interrupted is Interrupted.REPORT else Act.FINISH
-        return act, f"it lost its driver while {state}"
+        return act, f"it was interrupted while {state}"
     down = Act.DESTROY if deployment.activated_at is not None else Act.ROLL_BACK
     if expired:
         return down, f"it expired at {deployment.expires_at:%Y-%m-%dT%H:%M:%SZ}"
     if state is State.ACTIVE or not old:
         return None
     if state is State.FAILED:
-        return down, "it failed and is still there"
+        return down, "it failed, and its resources remain"
     acts = {Interrupted.RESUME: Act.RESUME, Interrupted.ROLLBACK: down}
-    return acts.get(choice.interrupted or Interrupted.REPORT), f"it lost its driver while {state}"
+    return acts.get(choice.interrupted or Interrupted.REPORT), f"it was interrupted while {state}"
 
 
 def spared(one: Known, now: datetime) -> str | None:
@@ -199,9 +199,9 @@ def spared(one: Known, now: datetime) -> str | None:
     if one.deployment.protected(now):
         until = one.deployment.keep_until
         if until is None or until <= now:
-            return "its spec keeps it (policy.keep)"
-        return "it is kept" if until == FOR_EVER else f"it is kept until {until:%Y-%m-%dT%H:%M:%SZ}"
-    return f"it is driven by {one.driver}" if one.driver else None
+            return "protected by its spec (policy.keep)"
+        return "it is protected" if until == FOR_EVER else f"it is protected until {until:%Y-%m-%dT%H:%M:%SZ}"
+    return f"it is locked by {one.driver}" if one.driver else None
 
 
 def _of_deployment(one: Known, choice: Choice, now: datetime, database_id: str) -> Iterator[Item]:
@@ -219,7 +219,7 @@ def _of_deployment(one: Known, choice: Choice, now: datetime, database_id: str) 
 
 
 def _stray_of(one: Known) -> str:
-    what = "an orphan" if one.deployment.state in ENDED else "a stray"
+    what = "an orphan" if one.deployment.state in ENDED else "a duplicate"
     return f"{what} of {one.deployment.name}, which is {one.deployment.state}"
 
 
@@ -273,7 +273,7 @@ def _of_sight(
     if one is None or tags.get(TAG_DATABASE) != database_id:
         whose = "an unknown deployment" if tags.get(TAG_DATABASE) == database_id else "another database"
         act = Act.FOREIGN if choice.foreign else None
-        yield _of_thing(thing, one, act, f"it is of {whose}", now, foreign=True)
+        yield _of_thing(thing, one, act, f"it belongs to {whose}", now, foreign=True)
         return
     if _expected(one, thing):
         return
@@ -298,16 +298,16 @@ def unproved(one: Known, thing: Seen) -> str | None:
     lives = one.place
     tag = observation.tags.get(TAG_RESOURCE)
     if (place.account_id, place.region, place.endpoint) != (lives.account_id, lives.region, lives.endpoint):
-        return f"that lived in {lives.region} of account {lives.account_id}"
+        return f"the deployment is in {lives.region} of account {lives.account_id}"
     if thing.kind not in one.positions:
-        return "that never made such a thing"
+        return "the deployment never created such a resource"
     if tag is not None and observation.key is not None and not observation.key.startswith(f"{tag}-"):
-        return "it was made with another key: somebody copied its tags"
+        return "it was created with another key: somebody copied its tags"
     if not thing.proved:
-        return "its tags and name do not prove it"
+        return "its tags and name do not prove that it belongs to it"
     if tag is None and (one.deployment.state not in ENDED or one.retains):
         # A mount target has no tags: on a file system that stands it may be the user's.
-        return "it cannot carry tags, and what it belongs to is in use"
+        return "it cannot have tags, and its parent is in use"
     return None
 
 

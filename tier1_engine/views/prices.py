@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 AS_OF = "February 2026"
-CAVEAT = f"estimate by list prices of us-east-1, {AS_OF}; other regions differ"
+CAVEAT = f"estimate from us-east-1 list prices, {AS_OF}; other regions differ"
 HOURS_A_MONTH = 730.0
 """AWS's own figure in its price examples."""
 
@@ -175,12 +175,12 @@ def of_resource(resource: Priced) -> Price:
     if resource.kind in FREE_KINDS:
         return Price(0.0)
     if resource.ended:
-        return Price(0.0, "no charge: it has ended")
+        return Price(0.0, "no charge: terminated")
     if resource.kind == "file_system":
-        return Price(0.0, f"by what it stores: ${EFS_GB_MONTH:.2f} a GB and month")
+        return Price(0.0, f"${EFS_GB_MONTH:.2f} per GB-month stored")
     if resource.kind == "instance":
         return _of_instance(resource.request, resource.candidate)
-    return Price(None, "its price is not known here")
+    return Price(None, "price unknown")
 
 
 def monthly(kind: str, resource: Priced | None) -> float | None:
@@ -203,15 +203,15 @@ def hourly(resources: Iterable[Priced]) -> float:
 
 
 def briefly(dollars_an_hour: float) -> str:
-    """`about $0.05/h`; empty where it would say nothing."""
-    return f"about ${dollars_an_hour:.2f}/h" if dollars_an_hour >= 0.005 else ""
+    """`~$0.05/h`; empty where it would say nothing."""
+    return f"~${dollars_an_hour:.2f}/h" if dollars_an_hour >= 0.005 else ""
 
 
 def in_sum(resources: Iterable[Priced]) -> str:
     """`about $0.05/h, $34/month`; says so when some has no figure, and when nothing costs by the hour."""
     prices = [of_resource(resource) for resource in resources]
     known = sum(price.hourly or 0.0 for price in prices)
-    words = f"about ${known:.2f}/h, ${known * HOURS_A_MONTH:.0f}/month" if known else "no charge by the hour"
+    words = f"about ${known:.2f}/h, ${known * HOURS_A_MONTH:.0f}/month" if known else "no hourly charge"
     unknown = sum(price.hourly is None for price in prices)
     return f"{words}, and {unknown} of unknown price" if unknown else words
 
@@ -234,9 +234,9 @@ def _of_instance(request: Mapping[str, Any], candidate: int) -> Price:
     instance_type = str(wanted.get("type", ""))
     machine = of_type(instance_type)
     if machine is None:
-        return Price(None, f"the price of {instance_type or 'its type'} is not known here")
+        return Price(None, f"the price of {instance_type or 'its type'} is unknown")
     gib = int(request.get("root_volume_gib") or DEFAULT_ROOT_GIB)
-    parts = [f"{instance_type}{', at most: it is spot' if wanted.get('market') == 'spot' else ''}"]
+    parts = [f"{instance_type}{', at most, because it is spot' if wanted.get('market') == 'spot' else ''}"]
     parts.append(f"{gib} GiB gp3")
     address = PUBLIC_IPV4_HOUR if request.get("associate_public_ip") else 0.0
     if address:

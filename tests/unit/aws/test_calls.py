@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.loopback import VPC_XML, ec2_error, endpoint, failure, http, nobody
+from tests.support.loopback import VPC_XML, ec2_error, endpoint, failure, http, nobody
 from tier1_engine.aws.session import PAGES_LIMIT, AwsSession
 from tier1_engine.contract.cloud import AlwaysPermitted, PermitRefused
 from tier1_engine.errors import Acted, CallError, ConfigurationError, Tier1Error

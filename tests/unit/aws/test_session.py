@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from botocore import xform_name
 
-from tests.unit.loopback import (
+from tests.support.loopback import (
     BUDGET_SECONDS,
     HTML,
     VPC_XML,

@@ -141,7 +141,7 @@ def test_a_failed_script_is_reported_with_its_code() -> None:
     assert before.problem is not None
     assert after.problem is not None
     assert "code 302 (the file system could not be mounted), and EFS is not mounted" in before.problem.message
-    assert "code 7 (the user's script ended with status 7), after EFS was mounted" in after.problem.message
+    assert "code 7 (the user's script exited with status 7), after EFS was mounted" in after.problem.message
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.rows import deployment, step
+from tests.support.rows import deployment, step
 from tier1_engine.store.store import Store
 
 HEAVY = {

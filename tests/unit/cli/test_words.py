@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT, deployment, failure, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.cli.commands import fault
 from tier1_engine.cli.options import Lost, Pace
 from tier1_engine.cli.screen import closing, messages
@@ -88,22 +88,22 @@ class TestTheClosing:
         said = text(ended(Why.SETTLED, stuck, state=State.FAILED, goal=Goal.DESTROYED, failure=FAILURE))
         assert "net net-1: InUse: By x." in said
         assert "tier1 resume d1" in said
-        assert "nothing that it made is left" not in said
+        assert "no resources remain" not in said
 
     def test_of_what_is_gone_says_so_but_for_what_was_kept(self) -> None:
         """Kept things are named."""
         rolled: dict[str, Any] = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK, "failure": FAILURE}
-        assert "nothing that it made is left" in text(ended(**rolled))
+        assert "no resources remain" in text(ended(**rolled))
         kept = resource(aws_id="net-1", state=ResourceState.RETAINED)
         said = text(ended(Why.SETTLED, kept, **rolled))
-        assert "nothing that it made is left" not in said
+        assert "no resources remain" not in said
         assert "net net-1" in said
 
     def test_of_a_stopped_one_says_how_to_go_on_and_of_a_follower_who_does(self) -> None:
         """A follower must not send the operator to a resume that is refused."""
         assert "tier1 resume d1" in text(ended(Why.STOPPED, state=State.LAUNCHING_EC2))
-        followed = text(ended(Why.STOPPED, state=State.ROLLING_BACK), driven_by="process 7 on host desk")
-        assert "process 7 on host desk goes on with it" in followed
+        followed = text(ended(Why.STOPPED, state=State.ROLLING_BACK), driven_by="desk (pid 7)")
+        assert "the request is recorded, and desk (pid 7) continues" in followed
         assert "resume" not in followed
 
 
@@ -115,7 +115,7 @@ def test_a_deletion_is_announced_with_what_goes_and_what_stays() -> None:
     assert said[1:] == [
         "To be deleted (1):",
         "  door door-1",
-        "To be kept (1), with all that they need:",
+        "To be retained (1), with everything they need:",
         "  net net-1",
     ]
 
@@ -148,18 +148,18 @@ def test_progress_tells_moves_steps_and_tries_with_their_countdown() -> None:
     record = ended(Why.SETTLED, resource(aws_id="net-1")).record
     assert list(messages.told(record, changes, {"net": 12.5}, 10.0)) == [
         "pending -> provisioning_network",
-        "net: begun",
-        "door: not yet: NotReady: Shut.",
+        "net: started",
+        "door: not ready: NotReady: Shut.",
         "disk: done",
         "net: deleting net-1",
-        "net: DescribeNets: Throttling: Slow down. (again in 2.5 s)",
+        "net: DescribeNets: Throttling: Slow down. (retrying in 2.5 s)",
     ]
     assert clean("red \x1b[31malert\nnext\x07") == "red  [31malert next"
 
 
 def test_a_call_that_was_not_sent_when_we_were_stopped_is_no_failed_try() -> None:
     """It will not be sent again in 0.1 s; that we stop has been said."""
-    held = replace(REFUSED, code="PermitRefused", message="a signal asked this driver to stop")
+    held = replace(REFUSED, code="PermitRefused", message="a signal asked this process to stop")
     assert list(messages.told(ended().record, [AttemptAdd(held)], {"net": 10.1}, 10.0)) == []
 
 
@@ -200,11 +200,14 @@ def test_what_blocked_on_a_local_aws_leads_to_its_start() -> None:
 def test_a_fault_reads_as_a_sentence() -> None:
     """Which calls, what happens to them, and how often."""
     faults = [
-        (Fault("*", code="X", share=0.05, times=None), "every operation: refused with X, always, 5% of them"),
+        (
+            Fault("*", code="X", share=0.05, times=None),
+            "every operation: refused with X, always, 5% of calls",
+        ),
         (Fault("CreateVpc", cut=Cut.BEFORE, after=2), "CreateVpc: request lost, 1 more time, from call 3 on"),
         (Fault("CreateVpc", execute_late_seconds=30, times=2), "executed 30 s later, 2 more times"),
-        (Fault("CreateVpc", after_execution=True), "acts, then answers an error of the server"),
-        (Fault("CreateVpc", delay_seconds=1.5, match={"a": "b"}), "CreateVpc with a=b: 1.5 s late"),
+        (Fault("CreateVpc", after_execution=True), "executed, then fails with a server error"),
+        (Fault("CreateVpc", delay_seconds=1.5, match={"a": "b"}), "CreateVpc with a=b: 1.5 s delay"),
         (Fault("CreateVpc"), "CreateVpc: nothing"),
     ]
     for one, words in faults:
@@ -224,7 +227,7 @@ def test_options_have_the_values_of_the_sandbox() -> None:
         ("ExpiredToken", 7, "sign in again"),
         ("InvalidClientTokenId", 7, "does not accept these credentials"),
         ("ConnectionRefused", 7, "http://here cannot be reached"),
-        ("UnreadableReply", 7, "does not answer like AWS"),
+        ("UnreadableReply", 7, "does not respond like AWS"),
         ("CallTimeout", 7, "try again later"),
         ("UnauthorizedOperation", 2, "DescribeVpcs: UnauthorizedOperation"),
     ],

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.rows import AT, failure
+from tests.support.rows import AT, failure
 from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.states import FailureClass
 

@@ -61,10 +61,10 @@ def test_each_step_stands_behind_what_it_needs(count: int, rng: object) -> None:
 @pytest.mark.parametrize(
     ("plan", "sentence"),
     [
-        (steps(("a", ()), ("a", ())), "two steps of one name"),
+        (steps(("a", ()), ("a", ())), "two steps of the same name"),
         (steps(("a", ("b",))), "Step a needs b, which is not a step"),
-        (steps(("a", ("b",)), ("b", ("a",))), "need each other in a circle"),
-        (steps(("a", ("a",))), "need each other in a circle"),
+        (steps(("a", ("b",)), ("b", ("a",))), "depend on each other in a cycle"),
+        (steps(("a", ("a",))), "depend on each other in a cycle"),
     ],
 )
 def test_a_plan_that_does_not_hold_together_is_refused(plan: list[StepPlan], sentence: str) -> None:

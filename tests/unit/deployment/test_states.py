@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tier1_engine
-from tests.unit.rows import AT, deployment, driven, failure, step
+from tests.support.rows import AT, deployment, driven, failure, step
 from tier1_engine.deployment import states, transitions
 from tier1_engine.deployment.record import DeploymentSet
 from tier1_engine.deployment.states import (

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.unit.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.contract.kind import ABSENT, Problem
 from tier1_engine.deployment.record import Attempt, Move, Note, Record, StepSet
 from tier1_engine.deployment.states import Action, Goal, Outcome, State, StepState, Trigger

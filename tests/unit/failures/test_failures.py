@@ -110,12 +110,6 @@ def test_a_call_that_an_endpoint_does_not_know_is_told_by_code_or_status() -> No
     assert not is_unsupported(error("UnauthorizedOperation"))
 
 
-def test_no_code_has_two_meanings() -> None:
-    """The tables are disjoint."""
-    tables = [BLOCKED_CODES, THROTTLE_CODES, NEVER_ANSWERED, SERVER_CODES]
-    assert sum(map(len, tables)) == len(frozenset().union(*tables))
-
-
 # --- the table walked
 
 

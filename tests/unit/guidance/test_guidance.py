@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conformance.command_lines import service_model
+from tests.support import rows as rows_module
+from tests.support.rows import AT, deployment
 from tests.unit import local_aws
-from tests.unit import rows as rows_module
-from tests.unit.rows import AT, deployment
 from tier1_engine import checks, guidance, resources
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.blueprints.tier1.spec import Spec
@@ -465,7 +465,7 @@ def test_what_broke_it_is_told_before_what_went_wrong_on_the_way_back() -> None:
         ("subnet-1", "DependencyViolation"),
         ("vpc", "BlockedBy"),
     ]
-    assert "subnet-1 stood in the way" in guide.told
+    assert "blocked by subnet-1" in guide.told
     assert any("Name=subnet-id,Values=subnet-1" in c.line for c in guide.on_the_way_back[0].commands)
 
 
@@ -491,7 +491,12 @@ def test_what_is_safe_and_what_costs_is_said() -> None:
     }
     guide = guidance.guide(story({**rows(), **changed}))
     said = "\n".join(guide.safe)
-    for words in ("1 resources are gone", "vpc vpc-1", "Kept on your word", "file-system file_system-1"):
+    for words in (
+        "each confirmed with AWS: 1.",
+        "vpc vpc-1",
+        "Retained on request",
+        "file-system file_system-1",
+    ):
         assert words in said
     names = {item.name for item in guide.standing}
     assert not names & {"vpc", "role", "file-system"}
@@ -533,7 +538,7 @@ def test_what_has_no_id_is_looked_for(name: str) -> None:
     assert guide.by_hand is not None
     assert any(line.line.startswith("for id in $(aws") for line in guide.by_hand.commands)
     assert f"{name}: " in script(told)
-    assert "never answered" in guide.told
+    assert "the create call got no reply" in guide.told
 
 
 def test_a_mount_target_without_id_is_for_the_script_alone() -> None:
@@ -563,7 +568,7 @@ def test_what_was_kept_is_in_no_script() -> None:
     kept = replace(rows()["r-vpc"], state=ResourceState.RETAINED)
     stray = replace(rows()["r-vpc"], id="r-2", name="vpc~1", aws_id="vpc-2", state=ResourceState.STRAY)
     text = script(story({**rows(), "r-vpc": kept, "r-2": stray}))
-    assert "# Kept on your word: vpc vpc-1" in text
+    assert "# Retained on request: vpc vpc-1" in text
     assert not re.search(r"^remove \d+ vpc", text, re.MULTILINE)
 
 
@@ -583,7 +588,7 @@ def test_with_nothing_left_the_script_only_says_so(told: Mapping[str, Any]) -> N
     text = script(story(**told))
     done = subprocess.run(["bash"], input=text, text=True, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
-    assert "nothing is to be deleted" in done.stderr
+    assert "there is nothing to delete" in done.stderr
 
 
 def test_the_local_aws_lends_the_script_keys_that_open_nothing() -> None:
@@ -657,7 +662,7 @@ def test_what_died_by_itself_is_neither_looked_at_nor_missed() -> None:
     assert told.cause is not None
     assert not any("instance-1" in command.line for command in told.cause.commands)
     (item,) = [one for one in told.standing if one.name == "instance"]
-    assert (item.look, item.price) == ((), "no charge: it has ended")
+    assert (item.look, item.price) == ((), "no charge: terminated")
     assert told.by_hand is not None
     by_hand = [command.line for command in told.by_hand.commands if "instance-1" in command.line]
     assert by_hand

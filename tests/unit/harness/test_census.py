@@ -1,4 +1,4 @@
-"""The census bites: what a test leaves unknown, twice or changed fails it (see `tests.census`)."""
+"""The census bites: what a test leaves unknown, twice or changed fails it (see `tests.support.census`)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.census import CHANGED, TWICE, UNKNOWN, WATCH, Books, Finding, Standing, findings, judge
 from tests.simulation.databases import fast_store
 from tests.simulation.faults import fail
 from tests.simulation.rig import Rig
 from tests.simulation.world import Thing
+from tests.support.census import CHANGED, TWICE, UNKNOWN, WATCH, Books, Finding, Standing, findings, judge
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.states import Goal, ResourceState
 

@@ -299,12 +299,12 @@ class TestWhatCannotBe:
             (Fault("CreateVpc", times=0), "1 or more times"),
             (Fault("CreateVpc", after=-1), "0 or more"),
             (Fault("CreateVpc", delay_seconds=-1), "delay cannot be negative"),
-            (Fault("CreateVpc", execute_late_seconds=-1), "before it comes"),
+            (Fault("CreateVpc", execute_late_seconds=-1), "before it is sent"),
             (Fault("CreateVpc", status=200), "from 400 to 599"),
-            (Fault("CreateVpc", code="X", cut=Cut.BEFORE), "leave out the code"),
-            (Fault("CreateVpc", code="X", execute_late_seconds=1), "leave out the code"),
-            (Fault("CreateVpc", cut=Cut.AFTER, execute_late_seconds=1), "leave out the cut"),
-            (Fault("CreateVpc", message="m"), "name the code, too"),
+            (Fault("CreateVpc", code="X", cut=Cut.BEFORE), "omit the code"),
+            (Fault("CreateVpc", code="X", execute_late_seconds=1), "omit the code"),
+            (Fault("CreateVpc", cut=Cut.AFTER, execute_late_seconds=1), "omit the cut"),
+            (Fault("CreateVpc", message="m"), "give the code, too"),
         ],
     )
     def test_is_refused_with_the_mend(self, fault: Fault, words: str) -> None:
@@ -313,7 +313,7 @@ class TestWhatCannotBe:
             check(fault)
 
     @pytest.mark.parametrize(
-        ("operation", "words"), [("RunInstence", "did you mean RunInstances"), ("%", "name it as AWS does")]
+        ("operation", "words"), [("RunInstence", "did you mean RunInstances"), ("%", "use AWS's name")]
     )
     def test_an_unknown_operation_is_refused_with_the_nearest(self, operation: str, words: str) -> None:
         """Of all services together."""
@@ -356,7 +356,7 @@ class TestWhatWillNeverBeNoticed:
     @pytest.mark.parametrize(
         ("fault", "words"),
         [
-            (Fault("RunInstances"), "does nothing to a call"),
+            (Fault("RunInstances"), "has no effect"),
             (Fault("RunInstances", code="X", share=0), "its share is 0"),
             (Fault("RunInstances", code="X", match={"InstanceTyp": "a"}), "did you mean InstanceType?"),
             (Fault("RunInstances", code="X", match={"%": "a"}), "has no parameter %."),
@@ -372,7 +372,7 @@ class TestWhatWillNeverBeNoticed:
         """The one before it is named."""
         always = Fault("*", code="X", times=None)
         assert self.warned(always, Fault("CreateVpc", code="Y")) == [
-            "Fault 1 strikes every such call before it: clear that one first."
+            "Fault 1 affects every such call first: clear that one first."
         ]
         assert self.warned(Fault("CreateVpc", code="Y"), always) == []
 
@@ -411,7 +411,7 @@ class TestAScenario:
 
     def test_that_sets_no_figure_is_refused(self, rig: Rig) -> None:
         """It is named."""
-        with pytest.raises(Refused, match=r"sets nothing\.create, which is no figure"):
+        with pytest.raises(Refused, match=r"sets nothing\.create, which is not a figure"):
             play(rig.aws, self.scenario(takes={"nothing.create": 1}))
 
 

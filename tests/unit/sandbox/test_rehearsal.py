@@ -119,13 +119,13 @@ def test_the_file_s_commands_are_for_the_end_that_it_expects_of_all(tmp_path: Pa
         (ACTIVE, {"failure": {"code": "Z"}}, ["failure Z instead of none"]),
         (FAILED, {"state": "failed", "code": 5}, ["failure none instead of X or Y"]),
         (replace(ACTIVE, expected=Expected("active", 0, 0)), {}, ["left 1 instead of 0"]),
-        (ACTIVE, {"recorded": 2}, ["AWS has 1 objects of it and the record has 2"]),
-        (ACTIVE, {"made": [VPC, VPC]}, ["AWS has 2 objects of it and the record has 1"]),
+        (ACTIVE, {"recorded": 2}, ["objects in AWS: 1, on record: 2"]),
+        (ACTIVE, {"made": [VPC, VPC]}, ["objects in AWS: 2, on record: 1"]),
         (
             ACTIVE,
             {"code": None, "state": ""},
             [
-                "the deploy did not end within 120 s and was ended",
+                "the deploy did not finish within 120 s and was stopped",
                 "exit code None instead of 0",
                 "state none instead of active",
             ],
@@ -145,7 +145,7 @@ def test_what_went_otherwise_is_said_and_nothing_more_is_done(
 
 def test_an_end_that_does_not_come_is_no_good_day(tmp_path: Path) -> None:
     played, _ = play(tmp_path, ACTIVE, codes={"destroy": 5})
-    assert played.unexpected == (f"`tier1 destroy {ID} --yes` ended with 5",)
+    assert played.unexpected == (f"`tier1 destroy {ID} --yes` exited with 5",)
 
 
 def test_what_is_left_in_the_end_is_no_good_day(tmp_path: Path) -> None:

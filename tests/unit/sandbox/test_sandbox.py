@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.environment import hear_signals
+from tests.support.environment import hear_signals
 from tier1_engine.errors import Refused, Tier1Error
 from tier1_engine.sandbox.process import routes, server, state
 from tier1_engine.sandbox.process.state import (

@@ -139,7 +139,7 @@ class TestAFile:
             ("title: t\nfault: []", 2, "fault is not a key of a scenario; did you mean faults"),
             ("title: t\nfaults:\n  - {operation: RunInstance}", 3, "did you mean RunInstances?"),
             ("title: t\nfaults:\n  - {operation: RunInstances, cod: X}", 3, "did you mean faults[0].code"),
-            ("title: t\nfaults:\n  - {operation: CreateVpc, share: 2}", 3, "name one from 0 to 1"),
+            ("title: t\nfaults:\n  - {operation: CreateVpc, share: 2}", 3, "give one from 0 to 1"),
             ("title: t\nfaults:\n  - {operation: CreateVpc, delay: 3}", 3, "90s"),
             ("title: t\nfaults:\n  - {operation: CreateVpc, times: often}", 3, "times"),
             ("title: t\nfigures: {mount_targt.create: 1m}", 2, "did you mean mount_target.create"),

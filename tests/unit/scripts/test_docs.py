@@ -108,8 +108,8 @@ def test_what_the_code_raises_is_on_the_page_of_errors_under_its_exit_code() -> 
     under_8 = text.partition("### Exit code 8")[2].partition("###")[0]
     assert "There is no deployment {reference}: see `tier1 list`." in under_8
     under_2 = text.partition("### Exit code 2")[2].partition("###")[0]
-    assert "not failed: {flag} is for what has failed." in under_2
-    assert "could not be taken down whole" in text
+    assert "not failed: {flag} applies only to failed deployments." in under_2
+    assert "could not be deleted completely" in text
 
 
 def test_every_scenario_stands_in_the_sandbox_s_page_with_its_end() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
-from tests.unit.rows import deployment, step
+from tests.support.rows import deployment, step
 from tier1_engine.errors import ConfigurationError, DatabaseUnavailable, DrivenByAnother, SchemaError
 from tier1_engine.store import database, schema
 from tier1_engine.store.store import Store

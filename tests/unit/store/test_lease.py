@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import SteppedClock, deployment, step
+from tests.support.rows import SteppedClock, deployment, step
 from tier1_engine.errors import DrivenByAnother, LeaseLost, NoSuchDeployment
 from tier1_engine.store import holder as holder_module
 from tier1_engine.store import lease
@@ -57,7 +57,7 @@ def test_a_holder_whose_process_is_gone_is_replaced_at_once(store: Store, clock:
         assert started is not None
         other = replace(this_process(), pid=process.pid, started=started, nonce="other")
         taken(store, clock, other)
-        with pytest.raises(DrivenByAnother, match=f"process {process.pid} on host"):
+        with pytest.raises(DrivenByAnother, match=rf"\(pid {process.pid}\)"):
             taken(store, clock)
         process.communicate(b"\n")
     assert taken(store, clock).term == 2
@@ -151,7 +151,7 @@ def test_who_holds_it_is_named_with_host_process_and_since_when(store: Store, cl
     """And what to do."""
     taken(store, clock, replace(this_process(), host="build-7", pid=4711))
     with pytest.raises(
-        DrivenByAnother, match=r"process 4711 on host build-7 since 20.* UTC: wait for it, or"
+        DrivenByAnother, match=r"locked by build-7 \(pid 4711\) since 20.* UTC: wait for it, or"
     ):
         taken(store, clock)
     assert "since" not in lease.sentence("d1", {"pid": 1, "host": "h"}, None)

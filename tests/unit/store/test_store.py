@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Table, insert, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.unit.rows import AT, SteppedClock, deployment, driven, resource, step
+from tests.support.rows import AT, SteppedClock, deployment, driven, resource, step
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
@@ -164,7 +164,7 @@ def test_a_record_that_somebody_else_moved_on_is_not_overwritten(store: Store) -
     record, held = driven(store)
     store.commit(record, [Note("first")], held.fence, AT)
     second = store.commit(store.load("d1"), [Note("second")], held.fence, AT)
-    with pytest.raises(LeaseLost, match="changed by another driver"):
+    with pytest.raises(LeaseLost, match="changed by another process"):
         store.commit(record, [Note("third")], held.fence, AT)
     assert second.deployment.revision == 2
 
@@ -320,8 +320,8 @@ def test_more_to_retain_under_the_same_goal_is_told_too(store: Store) -> None:
         store.commit(told, [], held.fence, AT)
     assert news.value.retain == ("net", "disk")
     assert [e.message for e in store.events("d1")][1:] == [
-        "asked for: rolled_back, keeping net",
-        "asked for: rolled_back, keeping net, disk",
+        "requested: rolled_back, retaining net",
+        "requested: rolled_back, retaining net, disk",
     ]
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.rows import AT, SteppedClock, deployment, driven, resource, step
+from tests.support.rows import AT, SteppedClock, deployment, driven, resource, step
 from tier1_engine.deployment.record import Attempt, AttemptAdd, Change, Deployment, ResourceAdd
 from tier1_engine.deployment.states import Action, Goal, Mode, Outcome, ResourceState
 from tier1_engine.errors import NoSuchDeployment, Refused

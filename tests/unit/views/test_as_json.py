@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT, deployment, failure, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.deployment import standing
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.overview import Event, Summary

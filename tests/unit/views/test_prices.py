@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import resource
+from tests.support.rows import resource
 from tier1_engine import resources
 from tier1_engine.deployment.record import ENDED_FACT
 from tier1_engine.views import prices
@@ -77,16 +77,16 @@ def test_an_instance_costs_its_machine_its_volume_and_its_address() -> None:
     assert on_demand.hourly == pytest.approx(0.0752 + 30 * 0.08 / 730 + 0.005)
     assert on_demand.words == "$0.0835/h, $60.95/month (t3a.large, 30 GiB gp3, public IPv4)"
     spot = prices.of_resource(row("instance", request=MACHINE))
-    assert "t3.medium, at most: it is spot" in spot.words
+    assert "t3.medium, at most, because it is spot" in spot.words
 
 
 def test_what_is_not_known_is_never_free() -> None:
     """A kind of somebody else's, and a type that is not in the table."""
     unknown = [row("bucket"), row("instance", request={"candidates": [{"type": "x9.large"}]})]
     assert [prices.of_resource(one).hourly for one in unknown] == [None, None]
-    assert "not known" in prices.of_resource(unknown[0]).words
+    assert "unknown" in prices.of_resource(unknown[0]).words
     assert "x9.large" in prices.of_resource(unknown[1]).words
-    assert prices.in_sum(unknown) == "no charge by the hour, and 2 of unknown price"
+    assert prices.in_sum(unknown) == "no hourly charge, and 2 of unknown price"
 
 
 def test_every_kind_of_ours_has_a_price() -> None:
@@ -99,13 +99,13 @@ def test_every_kind_of_ours_has_a_price() -> None:
 def test_what_has_ended_costs_nothing_more() -> None:
     """An instance that died by itself stays on record until it is taken off."""
     ended = row("instance", request=MACHINE, facts={ENDED_FACT: True})
-    assert prices.of_resource(ended).words == "no charge: it has ended"
+    assert prices.of_resource(ended).words == "no charge: terminated"
     assert prices.hourly([ended]) == 0.0
 
 
 def test_a_file_system_costs_what_it_stores() -> None:
     """It has no hourly figure, and says why."""
-    assert "$0.30 a GB" in prices.of_resource(row("file_system")).words
+    assert "$0.30 per GB" in prices.of_resource(row("file_system")).words
     assert prices.of_resource(row("vpc")).words == "no charge"
 
 
@@ -113,5 +113,5 @@ def test_a_sum_is_short_and_nothing_where_there_is_nothing() -> None:
     """For a line of `list`."""
     things = [row("instance", request=MACHINE), row("vpc")]
     assert prices.in_sum(things) == "about $0.05/h, $36/month"
-    assert prices.briefly(prices.hourly(things)) == "about $0.05/h"
+    assert prices.briefly(prices.hourly(things)) == "~$0.05/h"
     assert prices.briefly(prices.hourly([row("vpc")])) == ""

@@ -57,7 +57,7 @@ class Ingress(Part):
     cidr: Annotated[str, AfterValidator(rules.peer_cidr)]
     protocol: Literal["tcp", "udp"] = "tcp"
     description: Annotated[
-        str, text_like(_EC2_DESCRIPTION, "at most 255 of the characters that EC2 takes")
+        str, text_like(_EC2_DESCRIPTION, "at most 255 of the characters that EC2 accepts")
     ] = ""
 
     @property
@@ -109,14 +109,14 @@ class Network(Part):
         if self.vpc_id is not None or self.subnet_ids is not None:
             if self.subnet_ids is None:
                 wrong.append(
-                    (("subnet_ids",), "is missing, which network.vpc_id needs; name its subnets to use")
+                    (("subnet_ids",), "is missing, but network.vpc_id requires it; add the subnets to use")
                 )
             if self.vpc_id is None:
                 wrong.append(
-                    (("vpc_id",), "is missing, which network.subnet_ids needs; name the subnets' VPC")
+                    (("vpc_id",), "is missing, but network.subnet_ids requires it; add the subnets' VPC")
                 )
             wrong += [
-                ((key,), "cannot go with a brought VPC and subnets; remove one or the other")
+                ((key,), "cannot be combined with your own VPC and subnets; remove one or the other")
                 for key in ("cidr", "zones")
                 if getattr(self, key) is not None
             ]
@@ -181,7 +181,9 @@ def _user_data(value: Any, info: ValidationInfo) -> Any:
     if "\0" in text:
         raise ValueError("must be a text file; this one has NUL characters")
     if text.startswith("#!") and text.partition("\n")[0].endswith("\r"):
-        raise ValueError("must have Unix line ends; with Windows line ends its interpreter is not found")
+        raise ValueError(
+            "must have Unix line endings; with Windows line endings its interpreter is not found"
+        )
     return UserData(path=value, sha256=hashlib.sha256(text.encode()).hexdigest(), text=text)
 
 
@@ -208,7 +210,7 @@ class Instance(Part):
     root_volume_gib: Annotated[int, AfterValidator(rules.within(8, 16_384))] = 30
     user_data: Annotated[UserData | None, BeforeValidator(_user_data)] = None
     iam_profile: (
-        Annotated[str, text_like(r"[\w+=,.@-]{1,128}", "the name (no ARN) of an instance profile")] | None
+        Annotated[str, text_like(r"[\w+=,.@-]{1,128}", "the name (not ARN) of an instance profile")] | None
     ) = None
 
 

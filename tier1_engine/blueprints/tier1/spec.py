@@ -52,7 +52,7 @@ class Spec(Part):
         region = info.data.get("region")
         if region is not None and isinstance(network.zones, tuple):
             others = [
-                (("zones", index), f"is {zone}, which is no zone of {region}, such as {region}a")
+                (("zones", index), f"is {zone}, which is not a zone of {region}, such as {region}a")
                 for index, zone in enumerate(network.zones)
                 if len(zone) != len(region) + 1 or not zone.startswith(region) or not zone[-1].islower()
             ]
@@ -82,7 +82,7 @@ class Spec(Part):
                         ("user_data",),
                         (
                             f"is a script of {script} bytes, which makes {size} bytes of user data, but EC2 "
-                            f"takes {most}; shorten it by {over} bytes, or let it download the rest"
+                            f"allows {most}; shorten it by {over} bytes, or let it download the rest"
                         ),
                     )
                 ]

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tier1_engine.aws.words import is_unsupported
 from tier1_engine.blueprints.tier1.spec import Spec
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Kind, Observation, Presence
 from tier1_engine.errors import CallError, SpecError
+from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources.file_system import FileSystem
 from tier1_engine.resources.instance_profile import InstanceProfile
 from tier1_engine.resources.subnet import Subnet
 from tier1_engine.resources.vpc import Vpc
 
-NEW_VPC = "that this deployment will make"
+NEW_VPC = "that this deployment will create"
 """Stands for the id of a VPC that is not there yet: no mount target can be in it."""
 
 
@@ -67,7 +67,7 @@ class _Looks:
             if error.code == "InvalidKeyPair.NotFound":
                 self.problems.append(
                     f"instance.key_name: the key pair {name} does not exist in {self._cloud.region}; "
-                    "name one that does, or leave it out and sign in by Session Manager."
+                    "use one that does, or omit it and use Session Manager."
                 )
             elif not is_unsupported(error):
                 raise
@@ -112,15 +112,15 @@ class _Looks:
             for index, zone in enumerate(wanted):
                 if zone not in usable:
                     self.problems.append(
-                        f"network.zones[{index}]: {zone} is not open to this account; "
+                        f"network.zones[{index}]: {zone} is not available to this account; "
                         f"{self._cloud.region} offers {', '.join(usable) or 'none'}."
                     )
             return list(wanted)
         count = int(wanted or 0)
         if len(usable) < count:
             self.problems.append(
-                f"network.zones: {count} zones are wanted, but {self._cloud.region} offers {len(usable)}; "
-                "lower the number or take another region."
+                f"network.zones: {count} zones are requested, but {self._cloud.region} offers {len(usable)}; "
+                "lower the number or choose another region."
             )
         rank = self._rank_by_type()
         worst = len(self._spec.instance.types)

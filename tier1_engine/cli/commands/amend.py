@@ -1,4 +1,4 @@
-"""`tier1 resume --retry --spec FILE`: from a mended spec to what it changes of a deployment.
+"""`tier1 resume --retry --spec FILE`: from a corrected spec to what it changes of a deployment.
 
 Owns the reading of the file for a deployment that is there already: its name stays, its region and
 zones stay, and AWS is asked where the deployment lives. What may change is `amendment`'s to say.
@@ -33,8 +33,8 @@ def amendment(path: Path, record: Record, settings: Settings) -> Amendment:
     spec = load_spec(path, name=deployment.name)
     if spec.region != deployment.region:
         raise Refused(
-            f"{path} is of {spec.region}, but {deployment.name} is in {deployment.region} and stays there: "
-            "correct the region, or deploy it under another name."
+            f"{path} is for {spec.region}, but {deployment.name} is in {deployment.region} and cannot move: "
+            "correct the region, or deploy under another name."
         )
     place.lend_credentials(deployment.endpoint, deployment.profile)
     blueprint = plugins.blueprints(complain)[deployment.blueprint]

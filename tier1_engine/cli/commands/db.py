@@ -32,10 +32,10 @@ def upgrade() -> int:
     finally:
         engine.dispose()
     if before == SCHEMA_REVISION:
-        put(f"{what} has schema {SCHEMA_REVISION} already.")
+        put(f"{what} already has schema {SCHEMA_REVISION}.")
     else:
         had = f"had {before}" if before else "was empty"
-        put(f"{what} has schema {SCHEMA_REVISION} now; before, it {had}.")
+        put(f"{what} now has schema {SCHEMA_REVISION}; before, it {had}.")
     return 0
 
 
@@ -52,7 +52,7 @@ def current(output: Output) -> int:
     if output is Output.JSON:
         put_json({"found": found, "known": SCHEMA_REVISION})
     else:
-        put(f"{what}: found {found or 'no schema'}, known {SCHEMA_REVISION}")
+        put(f"{what}: schema {found or 'none'}; this program needs {SCHEMA_REVISION}")
     return 0
 
 

@@ -18,7 +18,7 @@ from tier1_engine.masking import masked
 if TYPE_CHECKING:
     from tier1_engine.deployment.plan import Plan, StepPlan
 
-UNKNOWN = "(made at the deployment)"
+UNKNOWN = "(set at deployment)"
 
 
 def run(path: Path, *, name: str | None, rollback: bool, output: Output) -> int:

@@ -29,16 +29,16 @@ def list_(output: Output) -> int:
         put_json(found)
         return 0
     for fault in found:
-        put(f"{fault['number']:>3}  {in_words(fault)}; struck {fault['struck']} of {fault['seen']} calls")
+        put(f"{fault['number']:>3}  {in_words(fault)}; affected {fault['struck']} of {fault['seen']} calls")
     if not found:
-        put("No fault is set.")
+        put("No faults are set.")
     return 0
 
 
 def clear() -> int:
-    """Take all faults away."""
+    """Remove all faults."""
     count = remote.clear_faults(state_directory())
-    put(f"{count} fault{'' if count == 1 else 's'} taken away.")
+    put(f"{count} fault{'' if count == 1 else 's'} removed.")
     return 0
 
 
@@ -52,7 +52,7 @@ def matches(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not key or not equals:
-            raise Refused(f"{pair!r} matches nothing: write it as a parameter, '=' and its value.")
+            raise Refused(f"{pair!r} is not KEY=VALUE: give a parameter name, '=' and a value.")
         found[key] = value
     return found
 
@@ -68,14 +68,16 @@ def in_words(fault: Mapping[str, Any]) -> str:
 def _what(fault: Mapping[str, Any]) -> list[str]:
     said = []
     if fault["code"] or fault["status"] or fault["after_execution"]:
-        code = fault["code"] or fault["status"] or "an error of the server"
-        said.append(f"acts, then answers {code}" if fault["after_execution"] else f"refused with {code}")
+        code = fault["code"] or fault["status"] or "a server error"
+        said.append(
+            f"executed, then fails with {code}" if fault["after_execution"] else f"refused with {code}"
+        )
     if fault["cut"]:
         said.append("request lost" if fault["cut"] == "before" else "reply lost")
     if fault["execute_late_seconds"] is not None:
         said.append(f"connection cut, executed {fault['execute_late_seconds']:g} s later")
     if fault["delay_seconds"]:
-        said.append(f"{fault['delay_seconds']:g} s late")
+        said.append(f"{fault['delay_seconds']:g} s delay")
     return said or ["nothing"]
 
 
@@ -84,7 +86,7 @@ def _when(fault: Mapping[str, Any]) -> list[str]:
         "always" if fault["left"] is None else f"{fault['left']} more time{'' if fault['left'] == 1 else 's'}"
     ]
     if fault["share"] < 1:
-        said.append(f"{fault['share']:.0%} of them")
+        said.append(f"{fault['share']:.0%} of calls")
     if fault["after"]:
         said.append(f"from call {fault['after'] + 1} on")
     return said

@@ -23,26 +23,26 @@ def keep(reference: str, *, until: str | None, off: bool) -> int:
     """Protect a deployment from sweeps, or end that; answer the exit code."""
     now = SystemClock().now()
     if off and until is not None:
-        raise Refused("--off and --until exclude each other: give one.")
+        raise Refused("--off and --until are mutually exclusive: give one.")
     end = None if off else moment(until, now) if until is not None else FOR_EVER
 
     def change(deployment: Deployment) -> Change:
         if end is None:
-            return {"keep_until": None}, "sweeps may touch it again"
-        _refuse_unless_wanted(deployment, "kept")
-        return {"keep_until": end}, f"kept {_until(end)}: no sweep touches it"
+            return {"keep_until": None}, "no longer protected from sweeps"
+        _refuse_unless_wanted(deployment, "protected")
+        return {"keep_until": end}, f"protected from sweeps {_until(end)}"
 
     deployment = _protect(reference, change, now)
     title = f"{deployment.name} ({deployment.id})"
     if end is not None:
         put(
-            f"{title} is kept {_until(end)}: no sweep touches it. "
-            f"`tier1 keep {deployment.id} --off` ends that."
+            f"{title} is protected from sweeps {_until(end)}. "
+            f"`tier1 keep {deployment.id} --off` removes the protection."
         )
     elif deployment.protected(now):
-        put(f"{title} is kept by its spec still (policy.keep): no sweep touches it.")
+        put(f"{title} is still protected from sweeps by its spec (policy.keep).")
     else:
-        put(f"{title} is not kept any more: sweeps may touch it again.")
+        put(f"{title} is no longer protected: sweeps may delete it.")
     return 0
 
 
@@ -56,13 +56,13 @@ def extend(reference: str, by: str) -> int:
         if deployment.expires_at is None:
             raise Refused(
                 f"{deployment.name} has no expiry (its spec has no ttl), so there is nothing to extend: it "
-                "stays until it is taken down."
+                "stays until it is destroyed."
             )
         later = max(deployment.expires_at, now) + timedelta(seconds=seconds)
-        return {"expires_at": later}, f"expires at {later:%Y-%m-%dT%H:%M:%SZ} now"
+        return {"expires_at": later}, f"now expires at {later:%Y-%m-%dT%H:%M:%SZ}"
 
     deployment = _protect(reference, change, now)
-    put(f"{deployment.name} ({deployment.id}) expires at {deployment.expires_at:%Y-%m-%dT%H:%M:%SZ} now.")
+    put(f"{deployment.name} ({deployment.id}) now expires at {deployment.expires_at:%Y-%m-%dT%H:%M:%SZ}.")
     return 0
 
 
@@ -75,8 +75,8 @@ def _protect(reference: str, change: Any, now: datetime) -> Deployment:
 def _refuse_unless_wanted(deployment: Deployment, what: str) -> None:
     """What is being taken down, or is gone, cannot be kept any more."""
     if deployment.state in ENDED or deployment.goal is not Goal.ACTIVE:
-        state = f"{deployment.state}, with the goal {deployment.goal}"
-        raise Refused(f"{deployment.name} is {state}: it cannot be {what} any more.")
+        state = f"{deployment.state}, with target state {deployment.goal}"
+        raise Refused(f"{deployment.name} is {state}: it can no longer be {what}.")
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -92,11 +92,11 @@ def moment(text: str, now: datetime) -> datetime:
             parsed = datetime.fromisoformat(text)
         except ValueError:
             raise Refused(
-                f"{text!r} is no time: write one such as 2026-12-31T18:00Z, or how long from now, such as 7d."
+                f"{text!r} is not a time: give one such as 2026-12-31T18:00Z, or a duration such as 7d."
             ) from None
         found = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     if found <= now:
-        raise Refused(f"{text} is over already: name a time to come.")
+        raise Refused(f"{text} is in the past: give a future time.")
     return found
 
 
@@ -104,8 +104,8 @@ def _seconds(text: str) -> float:
     try:
         return duration(text)
     except ValueError as error:
-        raise Refused(f"{text!r} is no time span: it {error}.") from None
+        raise Refused(f"{text!r} is not a duration: it {error}.") from None
 
 
 def _until(end: datetime) -> str:
-    return "until somebody says otherwise" if end == FOR_EVER else f"until {end:%Y-%m-%dT%H:%M:%SZ}"
+    return "indefinitely" if end == FOR_EVER else f"until {end:%Y-%m-%dT%H:%M:%SZ}"

@@ -47,7 +47,7 @@ class Wanted:
 def run(reference: str, wanted: Wanted, *, follow: bool, output: LogOutput) -> int:
     """Print the log; answer the exit code."""
     if follow and output is LogOutput.JSON:
-        raise Refused("--follow has no end to close a JSON document at: use -o jsonl, one object a line.")
+        raise Refused("--follow cannot write a single JSON document: use -o jsonl, one object per line.")
     since = _moment(wanted.since, SystemClock().now())
     with engine.opened_store(from_environment()) as store:
         id = names.find(store, reference, to_change=False).id
@@ -73,7 +73,7 @@ def console(reference: str, output: LogOutput) -> int:
         put_json(kept)
         return 0
     if not kept:
-        say("No console output is kept: it is archived when a rollback takes an instance away.")
+        say("No console output is archived: that is done before a rollback terminates an instance.")
     for one in kept:
         put(json.dumps(one) if output is LogOutput.JSONL else _shown_console(one))
     return 0

@@ -1,4 +1,4 @@
-"""`tier1 sandbox rehearse`: a spec against the bad days of AWS, each in a sandbox of its own."""
+"""`tier1 sandbox rehearse`: a spec in failure scenarios, each in a sandbox of its own."""
 
 from __future__ import annotations
 
@@ -55,14 +55,16 @@ def _ending(stop: threading.Event) -> Iterator[None]:
     def handle(number: int, frame: FrameType | None) -> None:
         if not stop.is_set():
             stop.set()
-            say("Ending what was started.")
+            say("Stopping everything that was started.")
             raise KeyboardInterrupt
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
         yield
     except (KeyboardInterrupt, Interrupted) as interrupted:
-        raise Interrupted("The rehearsal was interrupted: what it started is ended.") from interrupted
+        raise Interrupted(
+            "The rehearsal was interrupted: everything it started has been stopped."
+        ) from interrupted
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -102,7 +104,7 @@ class Progress:
 
     def _draw(self) -> None:
         if self._moving and self._playing:
-            Quiet().write(f"\r\x1b[K{self._done} of {self._count} played; now {', '.join(self._playing)}")
+            Quiet().write(f"\r\x1b[K{self._done} of {self._count} done; running {', '.join(self._playing)}")
 
     def _clear(self) -> None:
         if self._moving:
@@ -117,8 +119,8 @@ def judge(played: Sequence[Played]) -> int:
             complain(f"{one.scenario}: {sentence}.")
         if one.remains:
             shown = ", ".join(f"{thing.kind} {thing.id}" for thing in one.remains[:SHOWN_THINGS])
-            complain(f"{one.scenario}: {len(one.remains)} objects were left at the end: {shown}.")
-        complain(f"{one.scenario}: its spec, database, calls and all that was said are in {one.logs}")
+            complain(f"{one.scenario}: objects remaining at the end ({len(one.remains)}): {shown}.")
+        complain(f"{one.scenario}: its spec, database, calls and output are in {one.logs}")
     if not bad:
         return 0
     return REMAINS if any(one.remains and not one.unexpected for one in bad) else OTHERWISE

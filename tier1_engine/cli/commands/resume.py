@@ -22,7 +22,7 @@ def run(
     """Resume; answer the exit code.
 
     Args:
-        spec: of a retry: the mended spec.
+        spec: of a retry: the corrected spec.
     """
     settings = from_environment()
     with opened(log_file) as log, compose.opened_store(settings) as store:

@@ -36,10 +36,10 @@ def start(
     ran = sandbox.status(state_directory()).running
 
     def announce(found: Status) -> None:
-        verb = "was running already and answers" if ran else "answers"
+        verb = "is already running" if ran else "is running"
         put(f"The local AWS {verb} at {found.endpoint} ({_with_which(found)}).")
         if ran and _differs(found, asked, port):
-            say("It keeps the options that it was started with: stop it first to start it with others.")
+            say("It keeps the options it was started with: to change them, stop it first.")
         say(f"Use it with `tier1 deploy SPEC --sandbox`, or with AWS_ENDPOINT_URL={found.endpoint}.")
 
     sandbox.start(state_directory(), port, foreground, announce, options)
@@ -63,7 +63,7 @@ def _known_scenario(name: str | None) -> str | None:
 
 
 def _with_which(found: Status) -> str:
-    parts = [f"process {found.pid}", f"speed {found.speed}", f"seed {found.seed}"]
+    parts = [f"pid {found.pid}", f"speed {found.speed}", f"seed {found.seed}"]
     parts.append("strict" if found.strict else "plain")
     if found.scenario:
         parts.append(f"scenario {found.scenario}")
@@ -84,7 +84,7 @@ def stop() -> int:
     """Stop it; well also when none runs."""
     before = sandbox.status(state_directory())
     sandbox.stop(state_directory())
-    put("The local AWS is stopped." if before.pid is not None else "No local AWS was running.")
+    put("The local AWS has been stopped." if before.pid is not None else "No local AWS was running.")
     return 0
 
 
@@ -99,9 +99,9 @@ def status(output: Output) -> int:
         everything = asdict(found)
         put_json({key: everything[key] for key in STATUS_KEYS})
     elif found.running:
-        put(f"The local AWS answers at {found.endpoint} ({_with_which(found)}).")
+        put(f"The local AWS is running at {found.endpoint} ({_with_which(found)}).")
     elif found.pid is not None:
-        put(f"The local AWS is process {found.pid}, but does not answer: `tier1 sandbox stop` ends it.")
+        put(f"The local AWS is process {found.pid}, but does not respond: stop it with `tier1 sandbox stop`.")
     else:
-        put("No local AWS is running: `tier1 sandbox start` starts one.")
+        put("No local AWS is running: start it with `tier1 sandbox start`.")
     return 0

@@ -67,7 +67,7 @@ def _hidden(value: Any, path: Path) -> Iterator[str]:
         for index, item in enumerate(value):
             yield from _hidden(item, (*path, index))
     elif masked(value) != value:
-        yield f"{where}: the secret in it is shown as ***; put it back before this is used as a spec."
+        yield f"{where}: the secret in it is shown as ***; restore it before you use this as a spec."
 
 
 class _Dumper(yaml.SafeDumper):

@@ -82,14 +82,14 @@ def run(asked: Asked, signals: Signals) -> int:
         whole = _plan(asked, choice, ground, settings)
         plan = narrowed(whole, asked.only, asked.exclude)
         for word in unfitting(whole, asked.exclude):
-            say(f"tier1: --exclude {clean(word)}: nothing that is marked has this id or name")
+            say(f"tier1: --exclude {clean(word)}: nothing in the plan has this id or name")
         if asked.save is not None:
             _save(asked.save, plan)
         if asked.dry_run:
             return _only_planned(plan, asked)
         plan = _without_foreign(plan)
         _ask(plan, asked)
-        with signals.driving(stop, lambda: say("tier1: stopping: calls in flight end first"), _nothing):
+        with signals.driving(stop, lambda: say("tier1: stopping: finishing calls in flight"), _nothing):
             swept = carry_out(ground, plan)
     _print(swept, asked.output)
     return swept.exit_code
@@ -111,12 +111,12 @@ def _choice(asked: Asked) -> Choice:
     selecting = asked.orphans or asked.foreign or asked.interrupted or asked.regions
     if asked.apply is not None and (selecting or asked.save is not None):
         raise Refused(
-            "--apply does what the plan says, and nothing else: leave --orphans, --foreign, --interrupted, "
-            "--region and --save out."
+            "--apply carries out the plan and nothing else: omit --orphans, --foreign, --interrupted, "
+            "--region and --save."
         )
     if asked.foreign and asked.save is None:
         raise Refused(
-            "--foreign marks what may be another operator's live stack, so it goes with --save only: save "
+            "--foreign may include another operator's live stack, so it needs --save: save "
             "the plan, review it, then use `tier1 sweep --apply PLAN`."
         )
     return Choice(_span("--older-than", asked.older_than), asked.orphans, asked.foreign, asked.interrupted)
@@ -134,7 +134,7 @@ def _span(option: str, text: str) -> float:
 def _refuse_unknown_kinds(only: Sequence[str], registry: Registry) -> None:
     known = {*registry.kinds, DEPLOYMENT}
     if unknown := [kind for kind in only if kind not in known]:
-        raise Refused(f"--only {unknown[0]}: there is no such kind; there are: {', '.join(sorted(known))}.")
+        raise Refused(f"--only {unknown[0]}: no such kind; available: {', '.join(sorted(known))}.")
 
 
 def _plan(asked: Asked, choice: Choice, ground: Ground, settings: Settings) -> Plan:
@@ -145,8 +145,8 @@ def _plan(asked: Asked, choice: Choice, ground: Ground, settings: Settings) -> P
         with asked.apply.open(encoding="utf-8") as file:
             text = file.read(MAX_PLAN_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise Refused(f"The plan {asked.apply} cannot be read ({reason}): name another.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise Refused(f"The plan {asked.apply} cannot be read ({reason}): give another file.") from error
     return read(
         text,
         database_id=ground.store.database_id,
@@ -174,19 +174,22 @@ def _ask(plan: Plan, asked: Asked) -> None:
         _say_plan(plan)
         where = f" The plan is in {asked.save}." if asked.save else ""
         raise Refused(
-            "Nothing was deleted: there is no terminal to ask at, so give --yes, or --dry-run to look."
+            "Nothing was deleted: there is no terminal to ask on: give --yes, or --dry-run to preview."
             + where
         )
     too_many = plan.deletions > asked.max_deletions
     if too_many and not can_ask:
         raise Refused(
             f"Nothing was deleted: the plan has {plan.deletions} deletions, and --max-deletions is "
-            f"{asked.max_deletions}. Look at it with --dry-run, then allow as many."
+            f"{asked.max_deletions}. Review it with --dry-run, then raise the limit."
         )
     if can_ask and plan.items:
         _say_plan(plan)
         limit = f", more than --max-deletions {asked.max_deletions}" if too_many else ""
-        if not typer.confirm(f"{plan.deletions} deletions{limit}. Go on?", err=True):
+        if not typer.confirm(
+            f"{plan.deletions} {'deletion' if plan.deletions == 1 else 'deletions'}{limit}. Continue?",
+            err=True,
+        ):
             raise Refused("Nothing was changed.")
 
 
@@ -209,7 +212,7 @@ def _save(path: Path, plan: Plan) -> None:
             raise
     except OSError as error:
         raise Refused(
-            f"The plan cannot be written to {path} ({error.strerror}): name another file."
+            f"The plan cannot be written to {path} ({error.strerror}): give another file."
         ) from error
 
 
@@ -230,7 +233,7 @@ def _only_planned(plan: Plan, asked: Asked) -> int:
         put(line)
     if asked.save is not None:
         plan_file = shlex.quote(str(asked.save))
-        say(f"tier1: the plan is in {plan_file}; once it is reviewed: tier1 sweep --apply {plan_file}")
+        say(f"tier1: the plan is in {plan_file}; after reviewing it: tier1 sweep --apply {plan_file}")
     return 0
 
 

@@ -44,13 +44,13 @@ def run(
         parts = command.parts
         asked = engine.request(parts, deployment.id, goal, retain=retain).goal
         if goal is Goal.DESTROYED and asked is Goal.ROLLED_BACK:
-            say(f"{deployment.name} was never active: it is rolled back.")
+            say(f"{deployment.name} was never active: rolling it back instead.")
         ended = command.drive(
             lambda: engine.follow(
                 parts,
                 deployment.id,
                 asked,
-                tell=lambda who: command.view.note(f"asked for; following {who}"),
+                tell=lambda who: command.view.note(f"requested; following {who}"),
                 wait=signals.wait,
             )
         )
@@ -65,5 +65,5 @@ def _confirm(record: Record, retain: Sequence[str], goal: Goal) -> None:
     """
     kept = standing.closure(record, retain)
     say(lines(closing.deletions(record, kept, goal)))
-    if not typer.confirm("Go on?", err=True):
+    if not typer.confirm("Continue?", err=True):
         raise Refused("Nothing was changed.")

@@ -14,19 +14,23 @@ from tier1_engine.cli.signals import Signals
 Reference = Annotated[
     str, typer.Argument(metavar="ID", help="A deployment's id, a unique prefix of one, or its name.")
 ]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the result is written to stdout.")]
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="Output format of the result on stdout.")
+]
 Retain = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Keep this resource (a name that `show` lists) with all that it needs. May be given again.",
+        help="Retain this resource (a name that `show` lists) and everything it needs. Repeatable.",
     ),
 ]
 LogFileOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Add what happens to this file, as JSON lines; for you alone (0600)."),
+    typer.Option(
+        metavar="FILE", help="Append what happens to this file, as JSON lines; private (mode 0600)."
+    ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 GARBAGE_THRESHOLD = 50_000
 """Objects made before they are looked through, in a command that ends at once. Python's own 700 costs a

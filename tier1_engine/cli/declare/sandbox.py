@@ -10,9 +10,11 @@ import typer
 from tier1_engine.cli.declare.declared import OutputOption, end
 from tier1_engine.cli.options import Lost, Output, Pace
 
-sandbox = typer.Typer(help="The local AWS for rehearsal.", no_args_is_help=True, rich_markup_mode=None)
+sandbox = typer.Typer(
+    help="Manage the local AWS for rehearsals.", no_args_is_help=True, rich_markup_mode=None
+)
 fault = typer.Typer(
-    help="What goes wrong in the running local AWS.", no_args_is_help=True, rich_markup_mode=None
+    help="Manage faults in the running local AWS.", no_args_is_help=True, rich_markup_mode=None
 )
 sandbox.add_typer(
     fault,
@@ -24,28 +26,28 @@ sandbox.add_typer(
 @sandbox.command(epilog="Example: tier1 sandbox start --port 5000 --speed 100 --seed 7")
 def start(
     port: Annotated[
-        int | None, typer.Option(metavar="P", help="The port on 127.0.0.1; by default any free one.")
+        int | None, typer.Option(metavar="P", help="Port on 127.0.0.1. Default: any free port.")
     ] = None,
-    foreground: Annotated[bool, typer.Option("--foreground", help="Stay until it is ended.")] = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Run in the foreground until stopped.")
+    ] = False,
     speed: Annotated[
-        Pace | None, typer.Option(help="How fast AWS's time passes, in seconds a second; by default max.")
+        Pace | None, typer.Option(help="How fast AWS time passes, in AWS seconds per second. Default: max.")
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help="Of all ids, delays and chances; by default one is drawn."),
+        typer.Option(metavar="N", min=0, help="Seed of all ids, delays and random events. Default: random."),
     ] = None,
     strict: Annotated[
         bool | None,
-        typer.Option("--strict/--plain", help="With AWS's manners, or as kind as moto; by default strict."),
+        typer.Option("--strict/--plain", help="Behave like AWS, or like plain moto. Default: strict."),
     ] = None,
-    scenario: Annotated[
-        str | None, typer.Option(metavar="FILE|NAME", help="The bad day that it plays.")
-    ] = None,
+    scenario: Annotated[str | None, typer.Option(metavar="FILE|NAME", help="The scenario to play.")] = None,
     record: Annotated[
-        Path | None, typer.Option(metavar="FILE", hidden=True, help="Write every call down in this file.")
+        Path | None, typer.Option(metavar="FILE", hidden=True, help="Record every call in this file.")
     ] = None,
 ) -> None:
-    """Start the local AWS, and return when it answers."""
+    """Start the local AWS and return when it responds."""
     from tier1_engine.cli.commands import sandbox as command
 
     end(
@@ -71,7 +73,7 @@ def stop() -> None:
 
 @sandbox.command(epilog="Example: tier1 sandbox status -o json")
 def status(output: OutputOption = Output.TABLE) -> None:
-    """Say whether the local AWS runs, and where."""
+    """Show whether the local AWS is running, and where."""
     from tier1_engine.cli.commands import sandbox as command
 
     end(command.status(output))
@@ -81,17 +83,17 @@ def status(output: OutputOption = Output.TABLE) -> None:
 def rehearse(
     spec: Annotated[
         Path | None,
-        typer.Argument(metavar="[SPEC]", help="The YAML file to deploy; by default one that comes along."),
+        typer.Argument(metavar="[SPEC]", help="The YAML file to deploy. Default: a built-in one."),
     ] = None,
     scenario: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="A scenario's name or file; by default all that have a name. Again for more."
+            metavar="NAME", help="Scenario name or file. Default: all built-in scenarios. Repeatable."
         ),
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Deploy a spec on bad days of AWS, each in a sandbox and a database of its own."""
+    """Deploy a spec in failure scenarios, each in its own sandbox and database."""
     from tier1_engine.cli.commands import rehearse as command
 
     end(command.run(spec, scenario or [], output))
@@ -110,50 +112,54 @@ def census(output: OutputOption = Output.TABLE) -> None:
 )
 def add(
     operation: Annotated[
-        str, typer.Option(metavar="NAME", help="As AWS names it, like RunInstances; '*' for every one.")
+        str, typer.Option(metavar="NAME", help="API operation, such as RunInstances; '*' for all.")
     ],
     code: Annotated[
-        str | None, typer.Option(metavar="C", help="Refuse its calls with this error code.")
+        str | None, typer.Option(metavar="C", help="Fail its calls with this error code.")
     ] = None,
     message: Annotated[
-        str | None, typer.Option(metavar="M", help="Beside the code; by default AWS's own words.")
+        str | None, typer.Option(metavar="M", help="Error message. Default: AWS's own for the code.")
     ] = None,
     times: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="How many calls it strikes; by default one.")
+        int | None, typer.Option(metavar="N", min=1, help="How many calls it affects. Default: one.")
     ] = None,
-    always: Annotated[bool, typer.Option("--always", help="Strike every call.")] = False,
+    always: Annotated[bool, typer.Option("--always", help="Affect every matching call.")] = False,
     after: Annotated[
-        int, typer.Option(metavar="K", min=0, help="How many fitting calls pass before it strikes.")
+        int, typer.Option(metavar="K", min=0, help="How many matching calls to let through first.")
     ] = 0,
     cut: Annotated[
         Lost | None,
-        typer.Option(help="Cut the connection: before, AWS does not act; after, its reply is lost."),
+        typer.Option(help="Cut the connection: before AWS acts, or after, so that its reply is lost."),
     ] = None,
     delay: Annotated[
-        float, typer.Option(metavar="S", min=0, help="AWS seconds by which the reply comes late.")
+        float, typer.Option(metavar="S", min=0, help="Delay the reply by this many AWS seconds.")
     ] = 0.0,
     late: Annotated[
         float | None,
-        typer.Option(metavar="S", min=0, help="Cut the connection, and execute so many AWS seconds later."),
+        typer.Option(
+            metavar="S", min=0, help="Cut the connection; AWS executes the call this many AWS seconds later."
+        ),
     ] = None,
     share: Annotated[
-        float, typer.Option(metavar="F", min=0, max=1, help="The share of its calls that is struck.")
+        float, typer.Option(metavar="F", min=0, max=1, help="Fraction of matching calls to affect.")
     ] = 1.0,
     after_execution: Annotated[
-        bool, typer.Option("--after-execution", help="Act, then answer the code; by default a 500.")
+        bool,
+        typer.Option(
+            "--after-execution", help="Execute the call, then return the error; by default HTTP 500."
+        ),
     ] = False,
     match: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
-            help="Only calls with this parameter, by its dotted name; '*' stands for any text. "
-            "May be given again.",
+            help="Only calls with this parameter, by its dotted name; '*' matches any text. Repeatable.",
         ),
     ] = None,
 ) -> None:
-    """Set a fault in the running local AWS."""
+    """Add a fault to the running local AWS."""
     if always and times is not None:
-        raise typer.BadParameter("--times and --always exclude each other: give one.")
+        raise typer.BadParameter("--times and --always are mutually exclusive: give one.")
     from tier1_engine.cli.commands import fault as command
     from tier1_engine.sandbox.faults.faults import Cut, Fault
 
@@ -178,7 +184,7 @@ def add(
 
 @fault.command("list", epilog="Example: tier1 sandbox fault list -o json")
 def list_faults(output: OutputOption = Output.TABLE) -> None:
-    """List the faults, and how often each came and struck."""
+    """List the faults, and how many calls each one matched and affected."""
     from tier1_engine.cli.commands import fault as command
 
     end(command.list_(output))
@@ -186,7 +192,7 @@ def list_faults(output: OutputOption = Output.TABLE) -> None:
 
 @fault.command(epilog="Example: tier1 sandbox fault clear")
 def clear() -> None:
-    """Take all faults away."""
+    """Remove all faults."""
     from tier1_engine.cli.commands import fault as command
 
     end(command.clear())

@@ -17,46 +17,48 @@ SWEEPS_SHOWN = 50
 def sweep(
     older_than: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Failed and interrupted ones whose last event is this long ago."),
+        typer.Option(metavar="TIME", help="Failed and interrupted deployments whose last event is this old."),
     ] = "24h",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")
+    ] = False,
     save: Annotated[
         Path | None, typer.Option(metavar="PLAN", help="Write the plan to this file, for review.")
     ] = None,
     apply: Annotated[
-        Path | None, typer.Option(metavar="PLAN", help="Do exactly what this saved plan says.")
+        Path | None, typer.Option(metavar="PLAN", help="Carry out exactly this saved plan.")
     ] = None,
     orphans: Annotated[
-        bool, typer.Option("--orphans", help="Also what AWS has with our tags and no row knows.")
+        bool, typer.Option("--orphans", help="Also untracked resources: with tier1's tags, but in no row.")
     ] = False,
     foreign: Annotated[
-        bool, typer.Option("--foreign", help="Put what other databases made into the saved plan.")
+        bool, typer.Option("--foreign", help="Include resources of other databases in the saved plan.")
     ] = False,
     interrupted: Annotated[
         OnInterrupted | None,
         typer.Option(
-            help="What becomes of those that lost their driver; by default a rollback or destruction is "
-            "finished, and what went forward is reported."
+            help="What to do with interrupted deployments. Default: finish a rollback or teardown, "
+            "and report interrupted provisioning."
         ),
     ] = None,
     max_deletions: Annotated[
         int, typer.Option(metavar="N", min=0, help="Refuse a plan with more deletions than this.")
     ] = 200,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="KIND", help="Only this kind. May be given again.")
+        list[str] | None, typer.Option(metavar="KIND", help="Only this kind. Repeatable.")
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="Not this AWS id or deployment. May be given again."),
+        typer.Option(metavar="ID", help="Exclude this AWS id or deployment. Repeatable."),
     ] = None,
     region: Annotated[
         list[str] | None,
-        typer.Option(metavar="R", help="Look for orphans here, too. May be given again."),
+        typer.Option(metavar="R", help="Look for orphans in this region, too. Repeatable."),
     ] = None,
     plan_max_age: Annotated[
         str, typer.Option(metavar="TIME", help="Refuse a saved plan that is older than this.")
     ] = "24h",
-    history: Annotated[bool, typer.Option("--history", help="Print the sweeps so far.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Print past sweeps.")] = False,
     yes: Yes = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -90,9 +92,9 @@ def keep(
     id: Reference,
     until: Annotated[
         str | None,
-        typer.Option(metavar="T", help="Until then: a time (ISO 8601), or how long from now, such as 7d."),
+        typer.Option(metavar="T", help="Protect until this time (ISO 8601) or for this long, such as 7d."),
     ] = None,
-    off: Annotated[bool, typer.Option("--off", help="Let sweeps touch it again.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Remove the protection.")] = False,
 ) -> None:
     """Protect a deployment from sweeps."""
     from tier1_engine.cli.commands import keep as command
@@ -102,9 +104,9 @@ def keep(
 
 def extend(
     id: Reference,
-    by: Annotated[str, typer.Argument(metavar="TIME", help="How much later, such as 24h or 3d.")],
+    by: Annotated[str, typer.Argument(metavar="TIME", help="By how much, such as 24h or 3d.")],
 ) -> None:
-    """Move the expiry of a deployment."""
+    """Extend the expiry of a deployment."""
     from tier1_engine.cli.commands import keep as command
 
     end(command.extend(id, by))

@@ -13,7 +13,7 @@ from tier1_engine.cli.screen.lines import Line, Tone
 from tier1_engine.cli.screen.streams import clean
 from tier1_engine.deployment import standing as standing_module
 from tier1_engine.deployment.failure import Failure
-from tier1_engine.deployment.record import Attempt, Record, Step
+from tier1_engine.deployment.record import Attempt, Record, Resource, Step
 from tier1_engine.deployment.standing import left
 from tier1_engine.deployment.states import StepState
 from tier1_engine.engine.engine import Resume
@@ -54,7 +54,7 @@ def ways(record: Record) -> list[Way]:
     ]
     if deployment.activated_at is None:
         found.append(Way("b", ("rollback", "roll back", "abort"), _roll_back(record), Resume.ROLL_BACK))
-    return [*found, Way(LEAVE, ("manual", "leave"), _leave(record)), Way(MORE, (), "show the error in full")]
+    return [*found, Way(LEAVE, ("manual", "leave"), _leave(record)), Way(MORE, (), "show the full error")]
 
 
 def chosen(answer: str, offered: Sequence[Way]) -> Way | None:
@@ -80,7 +80,7 @@ def in_full(record: Record, attempts: Iterable[Attempt]) -> list[Line]:
     lines += [Line(f"  {words}: {value}") for words, value in known.items() if value]
     tried = [a for a in attempts if a.step == failure.step]
     if tried:
-        lines.append(Line(f"  tried {len(tried)} times; the last:"))
+        lines.append(Line(f"  {len(tried)} {'attempt' if len(tried) == 1 else 'attempts'}, the last:"))
     for attempt in tried[-_ATTEMPTS_SHOWN:]:
         told = (moment(attempt.begun_at), attempt.action, attempt.operation, attempt.outcome, attempt.code)
         lines.append(Line("    " + " ".join(str(word) for word in told if word)))
@@ -110,11 +110,9 @@ def _retry(record: Record) -> str:
     failed = [step for step in record.steps.values() if step.state is StepState.FAILED]
     waiting = sum(step.state is StepState.WAITING for step in record.steps.values())
     names = ", ".join(_with_deadline(step) for step in failed) or "what failed"
-    then = f", then the {waiting} steps that wait for it" if waiting else ""
+    then = f", then the {waiting} {'step' if waiting == 1 else 'steps'} waiting for it" if waiting else ""
     tries = record.deployment.max_attempts
-    return (
-        f"retry the failed step: {names} again, with {tries} tries anew{then}; what stands is not made again"
-    )
+    return f"retry the failed step: {names}, attempts reset to {tries}{then}; no resource is recreated"
 
 
 def _with_deadline(step: Step) -> str:
@@ -123,28 +121,32 @@ def _with_deadline(step: Step) -> str:
 
 def _continue(record: Record, why_not: str | None) -> str:
     if why_not is not None:
-        return f"continue with a warning: not possible without {why_not}"
+        return f"continue with a warning: not possible because of {why_not}"
     without = ", ".join(step.name for step in record.steps.values() if not step.complete)
     standing = left(record)
     return (
         f"continue with a warning: {record.deployment.name} counts as active without {without}; "
-        f"{len(standing)} resources go on at {prices.in_sum(standing)}"
+        f"{_count(standing)} remaining at {prices.in_sum(standing)}"
     )
 
 
 def _roll_back(record: Record) -> str:
     going = left(record)
     if not going:
-        return "roll back and abort: nothing stands, so there is nothing to delete"
+        return "roll back and abort: there is nothing to delete"
     names = ", ".join(resource.name for resource in going)
-    ends = f"; ends {prices.in_sum(going)}" if prices.hourly(going) else ""
-    return f"roll back and abort: delete the {len(going)} that it made ({names}){ends}"
+    ends = f"; saves {prices.in_sum(going)}" if prices.hourly(going) else ""
+    return f"roll back and abort: delete {_count(going)} ({names}){ends}"
+
+
+def _count(resources: Sequence[Resource]) -> str:
+    return f"{len(resources)} {'resource' if len(resources) == 1 else 'resources'}"
 
 
 def _leave(record: Record) -> str:
     deployment, standing = record.deployment, left(record)
-    kept = f"{len(standing)} stay at {prices.in_sum(standing)}" if standing else "nothing stands"
+    kept = f"{_count(standing)} remaining at {prices.in_sum(standing)}" if standing else "no resources exist"
     return (
-        f"leave it for manual intervention: {kept}; `tier1 guide {deployment.id}` says how, "
+        f"leave it for manual intervention: {kept}; `tier1 guide {deployment.id}` explains how, "
         f"`tier1 resume {deployment.id}` asks again"
     )

@@ -37,7 +37,7 @@ def closing(ended: Ended, *, driven_by: str | None = None) -> list[Line]:
     """What to tell the operator at the end of a drive.
 
     Args:
-        driven_by: who goes on with it, where we only followed.
+        driven_by: who continues with it, where we only followed.
     """
     record = ended.record
     end = _detached(record.deployment, driven_by) if driven_by else _end_of(ended)
@@ -62,7 +62,7 @@ def _end_of(ended: Ended) -> _End:
         return _End([*_failed(deployment), *_what_is_left(record)], options(record))
     if deployment.state is State.FAILED:
         return _stalled(record)
-    return _End([Line(f"{_title(deployment)} is {deployment.state}.")], [_go_on("to go on", deployment)])
+    return _End([Line(f"{_title(deployment)} is {deployment.state}.")], [_go_on("to resume", deployment)])
 
 
 def _title(deployment: Deployment) -> str:
@@ -73,7 +73,7 @@ def _active(deployment: Deployment) -> _End:
     outputs = [Line(f"  {row}") for row in output_rows(deployment.outputs)]
     return _End(
         [Line(f"{_title(deployment)} is active.", Tone.GOOD), *outputs],
-        [_command("to take it down", f"tier1 destroy {deployment.id}")],
+        [_command("to destroy it", f"tier1 destroy {deployment.id}")],
     )
 
 
@@ -84,12 +84,12 @@ def output_rows(outputs: Mapping[str, Any]) -> list[str]:
 
 
 def _stopped(deployment: Deployment) -> _End:
-    said = f"{_title(deployment)} was stopped while {deployment.state}; all that it made is on record."
-    return _End([Line(said, Tone.WARNING)], [_go_on("to go on", deployment)])
+    said = f"{_title(deployment)} was stopped while {deployment.state}; everything it created is recorded."
+    return _End([Line(said, Tone.WARNING)], [_go_on("to resume", deployment)])
 
 
 def _detached(deployment: Deployment, driven_by: str) -> _End:
-    said = f"{_title(deployment)} is {deployment.state}; the request stands, and {driven_by} goes on with it."
+    said = f"{_title(deployment)} is {deployment.state}; the request is recorded, and {driven_by} continues."
     return _End([Line(said)], [_command("to follow it", f"tier1 show {deployment.id} --watch")])
 
 
@@ -98,7 +98,7 @@ def _rolled_back(record: Record) -> _End:
     cause = _failed(deployment)
     return _End(
         [*cause, *_gone(record, "rolled back")],
-        [_command("to see every try", f"tier1 log {deployment.id}")],
+        [_command("to see every attempt", f"tier1 log {deployment.id}")],
     )
 
 
@@ -106,9 +106,11 @@ def _gone(record: Record, how: str) -> list[Line]:
     """Nothing is left, but for what was to be kept."""
     kept = retained(record)
     if not kept:
-        said = f"{_title(record.deployment)} is {how}: nothing that it made is left."
+        said = f"{_title(record.deployment)} is {how}: no resources remain."
         return [Line(said, Tone.GOOD)]
-    said = f"{_title(record.deployment)} is {how}: what it made is gone, but for what you kept:"
+    said = (
+        f"{_title(record.deployment)} is {how}: everything it created is deleted, except what you retained:"
+    )
     return [Line(said, Tone.GOOD), *(_of_resource(resource) for resource in kept)]
 
 
@@ -124,8 +126,14 @@ def _failed(deployment: Deployment) -> list[Line]:
 
 def _blocked_on_the_way_back(record: Record) -> _End:
     deployment = record.deployment
-    said = f"{_title(deployment)} is {deployment.state}, but AWS does not let us act: sign in, or reach it."
-    commands = [_explained(deployment), *_start_again(deployment), _go_on("then go on", deployment)]
+    said = (
+        f"{_title(deployment)} is {deployment.state}, but blocked: AWS cannot be reached or refuses access."
+    )
+    commands = [
+        _explained(deployment),
+        *_start_again(deployment),
+        _go_on("once AWS is accessible again, resume", deployment),
+    ]
     return _End([Line(said, Tone.BAD), *_what_is_left(record)], commands)
 
 
@@ -136,15 +144,15 @@ def _start_again(deployment: Deployment) -> list[Line]:
 
 
 def _stalled(record: Record) -> _End:
-    """Something would not delete: what, why, and how to begin again."""
+    """Something could not be deleted: what, why, and how to resume."""
     deployment = record.deployment
-    said = f"{_title(deployment)} could not be taken down whole: some of it would not delete."
-    # What ended the way forward comes first; of a destruction it is what would not delete.
+    said = f"{_title(deployment)} could not be deleted completely: some resources remain."
+    # What ended the way forward comes first; of a teardown it is what could not be deleted.
     cause = _failed(deployment) if deployment.goal is Goal.ROLLED_BACK else []
     why = _what_is_left(record) or _failed(deployment)
     return _End(
         [*cause, Line(said, Tone.BAD), *why],
-        [_explained(deployment), _go_on("once that is mended", deployment)],
+        [_explained(deployment), _go_on("once that is fixed, resume", deployment)],
     )
 
 
@@ -158,7 +166,8 @@ def _what_is_left(record: Record) -> list[Line]:
     remaining = left(record)
     if not remaining:
         return []
-    head = f"{len(remaining)} left in AWS, {prices.in_sum(remaining)} while they stand ({prices.CAVEAT})"
+    count = f"{len(remaining)} {'resource' if len(remaining) == 1 else 'resources'}"
+    head = f"{count} remaining in AWS: {prices.in_sum(remaining)} ({prices.CAVEAT})"
     return [Line(head, Tone.WARNING), *(_with_price(resource) for resource in remaining)]
 
 
@@ -169,7 +178,7 @@ def _with_price(resource: Resource) -> Line:
 
 def _of_resource(resource: Resource) -> Line:
     why = f": {resource.error.code}: {resource.error.message}" if resource.error else ""
-    return Line(f"  {resource.name} {resource.aws_id or '(its create was never answered)'}{why}")
+    return Line(f"  {resource.name} {resource.aws_id or '(no reply to its create call)'}{why}")
 
 
 def options(record: Record) -> list[Line]:
@@ -178,14 +187,18 @@ def options(record: Record) -> list[Line]:
     failure = deployment.failure
     if failure is not None and failure.failure_class is FailureClass.BLOCKED:
         start = _start_again(deployment) if failure.code in UNREACHABLE_CODES else []
-        return [_explained(deployment), *start, _go_on("sign in, or reach AWS, then go on", deployment)]
-    lines = [_command("to try the failed step again", f"tier1 resume {deployment.id} --retry")]
+        return [
+            _explained(deployment),
+            *start,
+            _go_on("sign in or restore the connection, then resume", deployment),
+        ]
+    lines = [_command("to retry the failed step", f"tier1 resume {deployment.id} --retry")]
     if standing.why_not_without(record) is None:
-        lines.append(_command("to go on with a warning", f"tier1 resume {deployment.id} --continue"))
+        lines.append(_command("to continue with a warning", f"tier1 resume {deployment.id} --continue"))
     if deployment.activated_at is None:
-        lines.append(_command("to delete all that it made", f"tier1 rollback {deployment.id}"))
+        lines.append(_command("to delete everything it created", f"tier1 rollback {deployment.id}"))
     if left(record):
-        spare = "a sweep deletes it some time after its last event; to protect it from sweeps"
+        spare = "a later sweep deletes it; to protect it from sweeps"
         lines.append(_command(spare, f"tier1 keep {deployment.id}"))
     lines.append(_explained(deployment))
     return lines
@@ -202,13 +215,13 @@ def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
         lines.append(Line(f"To be deleted ({len(going)}):", Tone.WARNING))
         lines += [_of_resource(resource) for resource in going]
     if staying:
-        lines.append(Line(f"To be kept ({len(staying)}), with all that they need:"))
+        lines.append(Line(f"To be retained ({len(staying)}), with everything they need:"))
         lines += [_of_resource(resource) for resource in staying]
     return [Line(_indented(line.text), line.tone) for line in lines]
 
 
 def _explained(deployment: Deployment) -> Line:
-    return _command("what it means, and what helps", f"tier1 guide {deployment.id}")
+    return _command("for what it means and how to fix it", f"tier1 guide {deployment.id}")
 
 
 def _go_on(purpose: str, deployment: Deployment) -> Line:

@@ -53,7 +53,7 @@ class LogFile:
                 os.fchmod(descriptor, PRIVATE)  # one that others could read was there before
         except OSError as error:
             raise ConfigurationError(
-                f"The log file {path} cannot be written ({error.strerror}): name another with --log-file."
+                f"The log file {path} cannot be written ({error.strerror}): set another one with --log-file."
             ) from error
         self._file = os.fdopen(descriptor, "w", encoding="utf-8", errors="replace")
         self._lost = False
@@ -68,7 +68,7 @@ class LogFile:
             self._file.flush()
         except OSError as error:
             self._lost = True
-            say(f"tier1: warning: the log file {self._path} ends here: {error.strerror}.")
+            say(f"tier1: warning: the log file {self._path} is incomplete from here on: {error.strerror}.")
 
     def close(self) -> None:
         with suppress(OSError):

@@ -31,7 +31,7 @@ def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], st
             case Note(message, step):
                 yield f"{step}: {message}" if step else message
             case StepSet(name, values) if values.get("state") is StepState.RUNNING:
-                yield f"{name}: begun"
+                yield f"{name}: started"
             case StepSet(name, values) if values.get("error") and "state" not in values and name not in tried:
                 error: Error = values["error"]
                 yield f"{name}: not yet: {error.code}: {error.message}"
@@ -61,4 +61,4 @@ def tried_in_vain(attempt: Attempt, due: float | None, steady: float) -> str:
     said = f"{attempt.step}: {attempt.operation or attempt.action}: {attempt.code}: {attempt.message}"
     if due is None or due <= steady:
         return said
-    return f"{said} (again in {due - steady:.1f} s)"
+    return f"{said} (retrying in {due - steady:.1f} s)"

@@ -49,7 +49,7 @@ class Session:
             return go()
 
     def _tell_stopping(self) -> None:
-        self.view.note("stopping: calls in flight are ended and recorded; again to leave at once")
+        self.view.note("stopping: finishing and recording calls in flight; repeat to exit at once")
 
 
 def session(

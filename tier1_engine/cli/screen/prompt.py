@@ -1,4 +1,4 @@
-"""The prompt after a failure: asks what shall become of a deployment, on a terminal.
+"""The prompt after a failure: asks what to do with a deployment, on a terminal.
 
 Owns the asking and nothing of what follows. It is asked once `failed` is committed and the lease is
 released: whoever else acts meanwhile is not kept waiting, and an answer to what is no longer so is
@@ -37,7 +37,7 @@ def ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
         deployment = record.deployment
         say("")
         raise Interrupted(
-            f"{deployment.name} is left as it is, {deployment.state}: "
+            f"{deployment.name} was not changed ({deployment.state}): "
             f"`tier1 resume {deployment.id}` asks again."
         ) from None
 
@@ -45,13 +45,13 @@ def ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
 def _ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
     _show(record)
     for _ in range(MAX_ANSWERS):
-        answer = _read(f"What shall become of {record.deployment.name}? [r/c/b/m/?] (m) ")
+        answer = _read(f"What do you want to do with {record.deployment.name}? [r/c/b/m/?] (m) ")
         if answer is None:
             say("")
             return None, store.load(record.deployment.id)
         now = store.load(record.deployment.id)
         if _is_another(now.deployment, record.deployment):
-            say(f"Meanwhile somebody else has acted: {now.deployment.name} is {now.deployment.state} now.")
+            say(f"Somebody else has changed {now.deployment.name}: it is {now.deployment.state} now.")
             if not asks_for_a_decision(now.deployment):
                 return None, now
             record = now

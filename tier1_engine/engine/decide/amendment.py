@@ -1,4 +1,4 @@
-"""A mended spec for a deployment that failed: what of its stored plan it may still change. Pure.
+"""A corrected spec for a deployment that failed: what of its stored plan it may still change. Pure.
 
 Owns the comparison of the stored plan with a new one. A step may change while nothing stands that
 was made by it or on it; what stands is never made anew here. The changes are committed by the driver
@@ -33,7 +33,7 @@ from tier1_engine.engine.pace import Pace
 from tier1_engine.errors import Refused
 
 REMOVED = "Removed"
-"""The code of a step that a mended spec does not have any more. It stays on record, skipped."""
+"""The code of a step that a corrected spec no longer has. It stays on record, skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Amendment:
 
 
 def retry(record: Record, pace: Pace, amendment: Amendment) -> Sequence[Change]:
-    """The opening of a retry with a mended spec.
+    """The opening of a retry with a corrected spec.
 
     Raises:
         Refused: it is no failed deployment, or something that stands would have to be made anew.
@@ -139,19 +139,17 @@ def _refuse_what_stands(record: Record, touched: Mapping[str, Sequence[str]]) ->
         rows = [record.resource_of(step) for step in (name, *_standing_on(record, name))]
         if standing := [_named(record, row) for row in rows if row is not None and _stands(record, row)]:
             sentences.append(
-                f"{name} cannot change any more ({', '.join(keys)}): "
-                f"{', '.join(standing)} would have to be made anew."
+                f"{name} can no longer change ({', '.join(keys)}): "
+                f"{', '.join(standing)} would have to be recreated."
             )
     if sentences:
         id = record.deployment.id
-        last = (
-            f"Nothing was changed: take this out of the spec, or use `tier1 rollback {id}` and deploy anew."
-        )
+        last = f"Nothing was changed: undo this in the spec, or use `tier1 rollback {id}` and deploy again."
         raise Refused("\n".join([*sentences, last]))
 
 
 def _named(record: Record, row: Resource) -> str:
-    return f"{row.name} ({row.aws_id or 'an earlier try may have made it'})"
+    return f"{row.name} ({row.aws_id or 'an earlier attempt may have created it'})"
 
 
 def _stands(record: Record, row: Resource) -> bool:
@@ -201,7 +199,7 @@ def _new(deployment_id: str, step: StepPlan, position: int) -> Step:
 
 
 def _removed(record: Record, position: int) -> dict[str, Any]:
-    error = Error(REMOVED, "the mended spec does not have it any more")
+    error = Error(REMOVED, "it is no longer in the corrected spec")
     at = record.deployment.updated_at
     return {"position": position, "state": StepState.SKIPPED, "finished_at": at, "error": error}
 
@@ -225,5 +223,5 @@ def _told(record: Record, plan: Iterable[str], touched: Mapping[str, Sequence[st
     names = list(plan)
     parts = [f"{name} ({', '.join(keys)})" for name, keys in touched.items() if name in names]
     parts += [f"{name} (new)" for name in names if name not in record.steps]
-    parts += [f"{name} (taken out)" for name in touched if name not in names]
-    return f"the spec was mended: {'; '.join(parts) or 'no step is another'}"
+    parts += [f"{name} (removed)" for name in touched if name not in names]
+    return f"the spec was corrected: {'; '.join(parts) or 'no step changed'}"

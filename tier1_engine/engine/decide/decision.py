@@ -68,7 +68,7 @@ def turn_back(record: Record, *, failure: Failure | None = None) -> list[Change]
     """The changes that begin a rollback or a destruction, or begin a stalled one again."""
     goal = Goal.ROLLED_BACK if failure else record.deployment.goal
     trigger = Trigger.DESTROY if goal is Goal.DESTROYED else Trigger.ROLL_BACK
-    message = f"{failure.code}: {failure.message}" if failure else f"the goal is {goal}"
+    message = f"{failure.code}: {failure.message}" if failure else f"target state {goal}"
     changes: list[Change] = [move(record, trigger, message, goal=goal)]
     if failure:
         changes.append(DeploymentSet({"failure": failure}))
@@ -77,7 +77,7 @@ def turn_back(record: Record, *, failure: Failure | None = None) -> list[Change]
         for step in record.steps.values()
         if step.state is StepState.RUNNING
     ]
-    # What would not delete last time gets its whole deadline again.
+    # What could not be deleted last time gets its whole deadline again.
     changes += [
         ResourceSet(r.id, {"error": None, "driven_seconds": 0.0})
         for r in record.resources.values()

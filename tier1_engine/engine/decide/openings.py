@@ -73,13 +73,13 @@ def _reopen(record: Record, step: Step) -> list[Change]:
 
 
 def accept(record: Record, pace: Pace) -> Sequence[Change]:
-    """Go on with a warning: every failed step is recoverable and nothing else is incomplete."""
+    """Continue with a warning: every failed step is recoverable and nothing else is incomplete."""
     deployment = record.deployment
     if deployment.state is not State.FAILED or deployment.goal is not Goal.ACTIVE:
         raise Refused(_cannot(deployment, "--continue"))
     if why := why_not_without(record):
         raise Refused(
-            f"{deployment.name} cannot go on without {why}. "
+            f"{deployment.name} cannot continue without {why}. "
             f"Use `tier1 resume {deployment.id} --retry` or `tier1 rollback {deployment.id}`."
         )
     open_steps = [step for step in record.steps.values() if not step.complete]
@@ -96,7 +96,7 @@ def accept(record: Record, pace: Pace) -> Sequence[Change]:
 def _cannot(deployment: Deployment, flag: str) -> str:
     if deployment.goal is not Goal.ACTIVE:
         return (
-            f"{deployment.name} is being taken down (its goal is {deployment.goal}), so {flag} cannot be: "
+            f"{deployment.name} is being deleted (target state {deployment.goal}); {flag} is not possible: "
             f"use `tier1 resume {deployment.id}`."
         )
-    return f"{deployment.name} is {deployment.state}, not failed: {flag} is for what has failed."
+    return f"{deployment.name} is {deployment.state}, not failed: {flag} applies only to failed deployments."

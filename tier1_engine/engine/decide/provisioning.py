@@ -53,8 +53,10 @@ def go_forward(record: Record, pace: Pace) -> Decision:
 
 
 def _with_what_stays(record: Record, strays: Iterable[Resource]) -> tuple[str, ...]:
-    """The warnings, with every stray that would not delete: the stack works, and the stray costs money."""
-    stay = (f"{r.aws_id} was made beside {r.step}{because(r.error)}" for r in strays)
+    """The warnings, with every duplicate that could not be deleted: the stack works, but it costs money."""
+    stay = (
+        f"{r.aws_id} is a duplicate of {r.step} that could not be deleted{because(r.error)}" for r in strays
+    )
     return (*record.deployment.warnings, *stay)
 
 

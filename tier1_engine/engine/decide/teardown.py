@@ -90,16 +90,16 @@ def _without_aws(record: Record, pace: Pace) -> list[Change]:
 
 
 def _stall(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Change]:
-    """Something would not delete: name what waits for it, and end."""
+    """Something could not be deleted: name what waits for it, and end."""
     stuck = [resource for resource in living if resource.stuck]
     names = ", ".join(resource.name for resource in stuck)
-    blocked_by = Error(BLOCKED_BY, f"waits for what would not delete: {names}.")
+    blocked_by = Error(BLOCKED_BY, f"blocked by {names}, which could not be deleted.")
     changes: list[Change] = [
         ResourceSet(resource.id, {"error": blocked_by}) for resource in living if not resource.stuck
     ]
     first = stuck[0].error
     assert first is not None  # that is what stuck means
-    changes.append(move(record, Trigger.STALL, f"{len(living)} remain; would not delete: {names}"))
+    changes.append(move(record, Trigger.STALL, f"{len(living)} remaining; could not be deleted: {names}"))
     failure = record.deployment.failure or failure_of(
         first, stuck[0].step, FailureClass.CRITICAL, pace.wall, f"{stuck[0].name}: {first.message}"
     )
@@ -109,7 +109,7 @@ def _stall(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Chang
 
 def _stall_unproven(record: Record, pace: Pace, problem: Problem) -> list[Change]:
     """All that is known is gone, but AWS would not list what else there may be."""
-    message = f"all that is known is gone, but the census failed: {problem.code}: {problem.message}"
+    message = f"every known resource is deleted, but the census failed: {problem.code}: {problem.message}"
     failure = record.deployment.failure or failure_of(
         problem, None, FailureClass.CRITICAL, pace.wall, message
     )

@@ -125,5 +125,5 @@ def _installed(known: Mapping[str, Thing], name: str) -> Thing:
         return known[name]
     except KeyError:
         raise KindMissing(
-            f"The kind {name} is not installed on this host: install the package that brings it."
+            f"The kind {name} is not installed on this host: install the package that provides it."
         ) from None

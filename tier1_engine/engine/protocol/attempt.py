@@ -117,7 +117,7 @@ def cut_off(record: Record, pace: Pace) -> list[Effect]:
         "ended_at": pace.wall,
         "outcome": Outcome.UNKNOWN,
         "code": "Cut",
-        "message": "the driver ended before an answer came",
+        "message": "the process ended before an answer came",
     }
     return [AttemptSet(a.id, cut) for a in record.attempts.values() if a.ended_at is None]
 

@@ -206,7 +206,7 @@ def with_what_is_held(
 ) -> DatabaseUnavailable:
     """Name every AWS id that came back and could not be written: stderr is its only record."""
     held = [
-        f"{attempt.action} of {attempt.step} (key {attempt.key}) answered {change.values['aws_id']}"
+        f"{attempt.action} of {attempt.step} (key {attempt.key}) returned {change.values['aws_id']}"
         for change in changes
         if isinstance(change, AttemptSet) and change.values.get("aws_id")
         for attempt in [record.attempts[change.id]]
@@ -217,7 +217,7 @@ def with_what_is_held(
     ]
     text = str(error)
     if held:
-        text += " Not yet on record: " + "; ".join(held) + "."
+        text += " Not yet recorded: " + "; ".join(held) + "."
     return DatabaseUnavailable(text)
 
 

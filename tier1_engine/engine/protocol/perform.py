@@ -104,7 +104,9 @@ def _create(asked: Create, cloud: Cloud) -> Created | Failed:
     except Exception as error:  # noqa: BLE001 - it may have been raised after AWS acted
         return Failed(asked, _defect(asked, error, Acted.UNKNOWN), in_change=True)
     if not made.aws_id:
-        reply = CallError("UnreadableReply", "the reply names no id", operation="create", acted=Acted.UNKNOWN)
+        reply = CallError(
+            "UnreadableReply", "the reply contains no id", operation="create", acted=Acted.UNKNOWN
+        )
         return Failed(asked, reply, in_change=True)
     return Created(asked, Made(made))
 

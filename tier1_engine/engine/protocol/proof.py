@@ -35,6 +35,6 @@ def others_inside(aws_id: str, others: Sequence[str]) -> CallError:
     """What is said of an object of ours in which something stands that is not ours."""
     return CallError(
         OTHERS_INSIDE,
-        f"{', '.join(others)} in {aws_id} is not this deployment's: take it out, and sweep again",
+        f"{', '.join(others)} in {aws_id} does not belong to this deployment: remove it, then sweep again",
         operation="(inside)",
     )

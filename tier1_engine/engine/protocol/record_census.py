@@ -64,7 +64,7 @@ def _searched(case: Case) -> list[Effect]:
 
 
 def _tried_anew(case: Case) -> list[Effect]:
-    """Something turned up that may have stood in the way: once it is gone, the rest has its time again."""
+    """Something turned up that may block the deletion: once it is gone, the rest has its time again."""
     effects: list[Effect] = [PaceSet({"searched": frozenset()})]
     for row in _living(case):
         if row.error:
@@ -91,7 +91,7 @@ def _still_listed(case: Case, behind: list[str]) -> list[Effect]:
     """Said once of each; after the grace it counts as standing, and is deleted again."""
     news = [aws_id for aws_id in behind if aws_id not in case.pace.listed_behind]
     known = PaceSet({"listed_behind": case.pace.listed_behind | set(news)})
-    notes = [Note(f"{aws_id} is gone, and AWS still lists it: waiting until it does not") for aws_id in news]
+    notes = [Note(f"{aws_id} is deleted, but AWS still lists it: waiting") for aws_id in news]
     return [known, *notes] if news else []
 
 
@@ -117,12 +117,12 @@ def _census_failed(case: Case, failed: Failed) -> list[Effect]:
     if verdict is Verdict.TRANSIENT and tries < case.record.deployment.max_attempts:
         return effects
     if _living(case):
-        unseen = Note(f"what may stand in the way could not be listed: {error.code}: {error.message}")
+        unseen = Note(f"what may block the deletion could not be listed: {error.code}: {error.message}")
         return [*effects, PaceSet({"census_tries": 0}), unseen, *_searched(case)]
     if case.record.deployment.state in GOING_BACK:
         return [*effects, PaceSet({"census_problem": problem_of(error)})]
     counted = PaceSet({"clean_censuses": pace.clean_censuses + 1})
-    warned = _warning(case, f"what AWS may have made twice could not be listed ({error.code})")
+    warned = _warning(case, f"possible duplicates in AWS could not be listed ({error.code})")
     return [*effects, counted, *warned]
 
 

@@ -97,7 +97,7 @@ def _failed_call(case: Case, resource: Resource, failed: Failed) -> list[Effect]
 
 
 def _not_archived(case: Case, resource: Resource, asked: Archive, failed: Failed) -> list[Effect]:
-    """The console could not be read: tried a bounded number of times, then the termination goes on.
+    """The console could not be read: tried a bounded number of times, then the termination continues.
 
     Of what is gone there is none to read, and no second try; what is young may only not be shown yet.
     """
@@ -109,7 +109,7 @@ def _not_archived(case: Case, resource: Resource, asked: Archive, failed: Failed
 
 
 def _archived(case: Case, resource: Resource, text: str) -> list[Effect]:
-    message = f"{len(text)} characters of console output kept" if text else "the console was empty"
+    message = f"{len(text)} characters of console output archived" if text else "the console was empty"
     effects = [case.at_once(), *end_attempt(case, message=message, operation="GetConsoleOutput")]
     if text:
         effects.append(Console(resource.id, text))
@@ -182,5 +182,5 @@ def _gone(case: Case, resource: Resource) -> list[Effect]:
         Forget("accepted", case.subject),
         Learn("gone_at", resource.id, case.now),
         ResourceSet(resource.id, values),
-        Note(f"gone: {resource.name} {resource.aws_id}", resource.step),
+        Note(f"deleted: {resource.name} {resource.aws_id}", resource.step),
     ]

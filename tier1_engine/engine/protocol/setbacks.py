@@ -122,7 +122,7 @@ def make_anew(case: Case, step: Step, resource: Resource, spent: Observation) ->
 
 def in_words(spent: Observation) -> str:
     """What became of what was made."""
-    return f"{spent.aws_id or 'what was made'} is {spent.presence}"
+    return f"{spent.aws_id or 'what was created'} is {spent.presence}"
 
 
 def note_reason(step: Step, problem: Problem | None) -> list[Effect]:

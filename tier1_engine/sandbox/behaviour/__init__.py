@@ -1,5 +1,5 @@
-"""The manners of AWS, one a file, each with the documentation or issue that it comes from.
+"""How AWS behaves, one behaviour per file, each with the documentation or issue that describes it.
 
-A manner is either of the call (it looks at a request before moto does, or at its reply) or of the
-objects (it is put into moto's models). Each is switched on by one function that gets the `World`.
+A behaviour concerns either calls (it sees a request before moto does, or its reply) or objects (it is
+patched into moto's models). Each is switched on by one function that gets the `World`.
 """

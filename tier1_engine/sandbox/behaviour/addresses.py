@@ -1,4 +1,4 @@
-"""Public addresses of instances, out of loopback: 127.B.x.y, each given out once at a time.
+"""Public addresses of instances come from loopback: 127.B.x.y, each assigned to one instance at a time.
 
 The block B is the sandbox's own as long as it runs, so that two on one host serve different addresses.
 Where a host has only 127.0.0.1 (macOS), instances get an address at which nothing is served.
@@ -65,7 +65,7 @@ class Addresses:
             if self._last > 1 and address not in self._given and self._last % 256 not in (0, 255):
                 self._given.add(address)
                 return address
-        raise RuntimeError("65,000 instances run: the sandbox has no address left")
+        raise RuntimeError("65,000 instances are running: the sandbox has no address left")
 
     def release(self, address: str | None) -> None:
         """Somebody else may have it now."""

@@ -1,4 +1,4 @@
-"""What happens later, by AWS's clock: a life cycle goes on when somebody looks, without a thread.
+"""What happens later, by AWS's clock: a life cycle advances when somebody looks, without a thread.
 
 Owns the order of what is due. Every call to the local AWS settles first, so that a reader finds
 everything as it would be had it happened in time.

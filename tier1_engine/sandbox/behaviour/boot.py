@@ -1,4 +1,4 @@
-"""What happens on an instance: its user data runs, mounts the file system, and says so on the console.
+"""What happens on an instance: its user data runs, mounts the file system and reports on the console.
 
 Owns the one truth of a boot. The console, Systems Manager and the services all answer from it.
 Source: `tier1_engine/boot/userdata.py` and `userdata.sh` for what the user data does and which marks it

@@ -1,4 +1,4 @@
-"""Somebody else in the account: deletes things of a deployment while it is being made.
+"""Somebody else in the account deletes resources of a deployment while it is being created.
 
 Owns what is done and when: once, right after the call that a scenario names, before that call's answer
 goes out. It is no fault of a call, and nobody is told.

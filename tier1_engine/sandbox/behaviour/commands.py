@@ -1,4 +1,4 @@
-"""Run Command of Systems Manager: an instance is known once its agent has registered, and says the truth.
+"""Systems Manager Run Command: an instance is known once its agent has registered, and answers truthfully.
 
 `mountpoint -q PATH` is answered from the boot; any other command succeeds and says nothing.
 Source: Systems Manager user guide, "Run Command" (statuses Pending, Success, Failed) and "Verify that the

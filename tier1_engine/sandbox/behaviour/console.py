@@ -1,7 +1,7 @@
-"""The console of an instance: lines of its boot, and the marks that its user data wrote so far.
+"""The console of an instance: boot messages, and the marks that its user data has written so far.
 
 Source: EC2 API reference, GetConsoleOutput (the last 64 KB; `Latest` for instances on Nitro only, else
-`UnsupportedOperation`); the lines are cut down from what Amazon Linux 2023 and cloud-init print.
+`UnsupportedOperation`); the lines are shortened from what Amazon Linux 2023 and cloud-init print.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DryRun: EC2 says whether it would have acted, and makes nothing.
+"""DryRun: EC2 reports whether the call would have succeeded, and creates nothing.
 
 Source: "Dry run" in the common parameters of the EC2 API reference: with the permission the answer is
 `DryRunOperation`, without it `UnauthorizedOperation` (a fault of that code comes first here). moto leaves

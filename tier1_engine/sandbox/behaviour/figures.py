@@ -53,7 +53,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "boot.script": Figure(2, 10, 40, _BOOT),
     "ssm.register": Figure(15, 30, 90, "Systems Manager user guide: the agent registers after it starts"),
     "ssm.command": Figure(1, 2, 5, "Systems Manager user guide, Run Command: the agent polls"),
-    "service.up": Figure(20, 45, 120, "what a container of this size takes to pull and start"),
-    "service.flap": Figure(15, 30, 60, "a process that its supervisor restarts with a back-off"),
+    "service.up": Figure(20, 45, 120, "how long a container of this size takes to pull and start"),
+    "service.flap": Figure(15, 30, 60, "a process that its supervisor restarts with backoff"),
 }
 """By name, `what.event`. `World.takes` draws from it."""

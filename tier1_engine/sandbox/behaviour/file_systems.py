@@ -1,4 +1,4 @@
-"""File systems and mount targets: creating, available, deleting, gone; and what each refuses meanwhile.
+"""Life cycle of file systems and mount targets: creating, available, deleting, gone; what each refuses.
 
 Source: EFS API reference, `LifeCycleState`, CreateMountTarget and DescribeMountTargetSecurityGroups
 (`IncorrectFileSystemLifeCycleState`, `IncorrectMountTargetState`), DeleteFileSystem (`FileSystemInUse`);

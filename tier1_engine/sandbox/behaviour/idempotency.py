@@ -1,4 +1,4 @@
-"""Client tokens: a create that is asked for again under its token makes nothing and answers as before.
+"""Client tokens: a repeated create with the same token creates nothing and answers as before.
 
 Source: "Ensuring idempotency in Amazon EC2 API requests": the same token and parameters succeed without
 doing anything further, the state in the answer being today's, also of an instance that is terminated;

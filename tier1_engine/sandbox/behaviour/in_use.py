@@ -1,4 +1,4 @@
-"""What something uses cannot be deleted: groups, subnets, gateways, VPCs; and what goes along with them.
+"""Resources in use cannot be deleted: groups, subnets, gateways, VPCs; and what is deleted with them.
 
 Source: EC2 API reference, "Error codes" (`DependencyViolation`, `CannotDelete`); VPC user guide, "Delete
 your VPC"; hashicorp/terraform-provider-aws#9495 and #444 for what holds a subnet. IAM's `DeleteConflict`

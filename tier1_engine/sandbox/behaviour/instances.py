@@ -1,4 +1,4 @@
-"""An instance's life: pending, running, shutting-down, terminated, shown for about an hour, forgotten.
+"""Life cycle of an instance: pending, running, shutting-down, terminated, shown for about an hour, gone.
 
 Owns when an instance gets where. What happens on it (`boot`) and at its address (`services`) hangs on
 its life. Source: EC2 user guide, "Instance lifecycle", "Status checks for your instances", "Terminate

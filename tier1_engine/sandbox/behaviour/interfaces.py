@@ -1,4 +1,4 @@
-"""Network interfaces outlive what they belonged to, and hold their subnet and groups until they are gone.
+"""Network interfaces outlive their resource, and block their subnet and groups until they are gone.
 
 Source: hashicorp/terraform-provider-aws#10044 and #655 (subnets wait for them); the code of a deletion
 while in use, `InvalidParameterValue`: aws/amazon-vpc-cni-k8s#1399.

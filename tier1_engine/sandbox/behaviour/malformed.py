@@ -1,8 +1,8 @@
-"""Malformed ids: EC2 tells an id that cannot be from one that is not there.
+"""Malformed ids: EC2 distinguishes an invalid id from one that does not exist.
 
 Source: "Error codes for the Amazon EC2 API" (`InvalidInstanceID.Malformed` and its like) and, for the
 words, hashicorp/terraform-provider-aws#6104. A subnet's id is not in the table: there EC2 answers
-`InvalidSubnetID.NotFound` also to what is no id at all.
+`InvalidSubnetID.NotFound` even to what is not an id at all.
 """
 
 from __future__ import annotations

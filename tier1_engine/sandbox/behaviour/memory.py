@@ -1,7 +1,7 @@
 """What is deleted takes no memory: a sandbox serves a day of rehearsals without growing.
 
 moto keeps every object that it ever made (for its dashboard), every subnet (as a key of a cache), and
-the network ACLs of VPCs that are gone. This is no manner of AWS; it makes the others affordable.
+the network ACLs of VPCs that are gone. This is not a behaviour of AWS; it makes the others affordable.
 """
 
 from __future__ import annotations

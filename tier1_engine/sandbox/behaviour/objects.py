@@ -42,7 +42,7 @@ def install(world: World) -> None:
         RuntimeError: they are on already.
     """
     if mending.is_in():
-        raise RuntimeError("the manners of objects are in this process's moto already")
+        raise RuntimeError("the behaviours of objects are already patched into this process's moto")
     agenda = Agenda(world.clock)
     # What is asked past moto's own answers (a quota, the census) finds all that is due done, too.
     world.on_call.append(agenda.settle)

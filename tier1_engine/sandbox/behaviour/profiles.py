@@ -1,7 +1,7 @@
-"""An instance profile that IAM shows is not yet usable by EC2 for some seconds.
+"""A new instance profile is visible in IAM some seconds before EC2 can use it.
 
 Source: IAM user guide, "Changes that I make are not always immediately visible"; hashicorp/terraform#15341
-for the words of the refusal. The wait begins anew with the role that is put in.
+for the words of the refusal. The wait starts again when a role is added.
 """
 
 from __future__ import annotations

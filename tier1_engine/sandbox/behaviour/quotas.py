@@ -1,4 +1,4 @@
-"""Quotas: how many of a thing an account may have, with the codes that AWS answers beyond them.
+"""Quotas: how many of each resource an account may have, and the error codes beyond that.
 
 Source: "Amazon VPC quotas", "Elastic IP address quotas" of EC2, "Amazon EFS quotas" and "IAM and STS
 quotas", at their defaults for a new account; codes from "Error codes for the Amazon EC2 API", the EFS

@@ -1,4 +1,4 @@
-"""What runs on an instance is served on its public address, from a while after its boot until its end.
+"""Services of an instance respond on its public address, from some time after boot until it terminates.
 
 Each TCP port that its security groups let in (single ports and small ranges) answers HTTP 200. Owns when
 and where; `doors` has the sockets. Source: `tier1_engine/checks/http.py` and `tcp.py` for what is asked.

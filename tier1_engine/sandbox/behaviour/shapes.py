@@ -1,4 +1,4 @@
-"""Errors in AWS's shapes, where moto's differ: EFS's name the code `ErrorCode`, not `__type`.
+"""Errors have AWS's shapes where moto's differ: EFS puts the code into `ErrorCode`, not `__type`.
 
 Source: the error shapes of EFS's model (`FileSystemNotFound` and its like), which require `ErrorCode`.
 """

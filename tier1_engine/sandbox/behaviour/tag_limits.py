@@ -1,4 +1,4 @@
-"""Tags are limited: fifty a resource, keys of 128 and values of 256 characters, none that begins `aws:`.
+"""Tag limits: fifty per resource, keys of 128 and values of 256 characters, no key that begins with `aws:`.
 
 Source: "Tag restrictions" of the EC2 user guide, "Tagging EFS resources", "Rules for tagging in IAM", and
 the shapes `Tag` of their models. moto counts EC2's and checks some of IAM's, and no others.

@@ -1,4 +1,4 @@
-"""Tags as EC2 has them: found at once, matched value by value, and gone with what they were on.
+"""EC2 tags: visible at once, matched value by value, and deleted with their resource.
 
 moto walks all tags that there ever were to find those of one object, and keeps them for good. Its
 multi-value filters want all values of an object in the filter, or all of the filter on the object.

@@ -1,10 +1,10 @@
-"""Throttling: every operation has a bucket of tokens, and some a second one for what they ask for.
+"""Throttling: every operation has a token bucket, and some a second one for the resources they request.
 
 Source: "Request throttling for the Amazon EC2 API": per account, region and operation; non-mutating 100
 tokens refilled at 20 a second (50 and 10 for the big lists when neither filtered nor paginated), mutating
 50 at 5, a few of their own; resource tokens of RunInstances 1000 at 2 a second, of TerminateInstances
 1000 at 20. EFS, IAM and SSM are throttled too, but AWS publishes no figures for EFS and IAM; theirs here
-are guesses on the careful side, marked as such.
+are conservative guesses, marked as such.
 """
 
 from __future__ import annotations

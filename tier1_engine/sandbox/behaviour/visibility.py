@@ -1,4 +1,4 @@
-"""What was just made may not be shown yet, and what was just deleted may be shown still.
+"""Eventual consistency: new resources may not be visible yet, and deleted ones may still be.
 
 A describe call sees each collection as it was a drawn moment ago: without the youngest objects, with
 those that went last. Which answer follows (NotFound by id, left out of a list) is moto's as ever.

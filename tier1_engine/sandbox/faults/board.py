@@ -109,7 +109,7 @@ def check_operation(operation: str) -> None:
     if operation == operations.ANY_OPERATION or operation in operations.names():
         return
     nearest = operations.nearest(operation)
-    hint = f"did you mean {nearest}?" if nearest else "name it as AWS does, like RunInstances."
+    hint = f"did you mean {nearest}?" if nearest else "use AWS's name, such as RunInstances."
     raise Refused(f"No service of the local AWS has an operation {operation}: {hint}")
 
 
@@ -152,13 +152,13 @@ def warnings(pinned: Pinned, board: Board) -> list[str]:
     fault = pinned.fault
     found = []
     if fault.does_nothing:
-        found.append("It does nothing to a call: give it a code, a cut or a delay.")
+        found.append("It has no effect: give it a code, a cut or a delay.")
     if fault.share == 0:
-        found.append("It strikes no call: its share is 0.")
+        found.append("It affects no call: its share is 0.")
     found += _strange_parameters(fault)
     for earlier in board.all():
         if earlier.number < pinned.number and _takes_all(earlier.fault, fault):
-            found.append(f"Fault {earlier.number} strikes every such call before it: clear that one first.")
+            found.append(f"Fault {earlier.number} affects every such call first: clear that one first.")
             break
     return found
 
@@ -182,4 +182,4 @@ def _strange_parameters(fault: Fault) -> Iterator[str]:
             continue
         near = operations.closest(plain, known)
         hint = f" (did you mean {near}?)" if near else ""
-        yield f"It strikes no call: {fault.operation} has no parameter {name}{hint}."
+        yield f"It affects no call: {fault.operation} has no parameter {name}{hint}."

@@ -82,29 +82,32 @@ def check(fault: Fault) -> None:
         Refused: it cannot; the sentence says which part contradicts which.
     """
     for wrong, sentence in (
-        (not 0 <= fault.share <= 1, f"The share {fault.share:g} cannot be: name one from 0 to 1."),
-        (fault.times is not None and fault.times < 1, "A fault strikes at least once: name 1 or more times."),
-        (fault.after < 0, "How many calls pass first cannot be negative: name 0 or more."),
-        (fault.delay_seconds < 0, "A delay cannot be negative: name 0 or more seconds."),
+        (not 0 <= fault.share <= 1, f"The share {fault.share:g} is not valid: give one from 0 to 1."),
+        (
+            fault.times is not None and fault.times < 1,
+            "A fault affects at least one call: give 1 or more times.",
+        ),
+        (fault.after < 0, "The number of calls to let through cannot be negative: give 0 or more."),
+        (fault.delay_seconds < 0, "A delay cannot be negative: give 0 or more seconds."),
         (
             (fault.execute_late_seconds or 0) < 0,
-            "A call cannot execute before it comes: name 0 or more seconds.",
+            "A call cannot execute before it is sent: give 0 or more seconds.",
         ),
         (
             fault.status is not None and not _STATUS_FROM <= fault.status < _STATUS_BELOW,
-            f"The status {fault.status} is none of an error: name one from 400 to 599.",
+            f"The status {fault.status} is not an error status: give one from 400 to 599.",
         ),
         (
             fault.refuses and fault.loses,
-            "A call whose connection is cut, or that executes late, gets no answer: leave out the code.",
+            "A call whose connection is cut, or that executes late, gets no reply: omit the code.",
         ),
         (
             fault.cut is Cut.AFTER and fault.execute_late_seconds is not None,
-            "A call that executes late has not acted when its connection is cut: leave out the cut.",
+            "A call that executes late has not executed yet when its connection is cut: omit the cut.",
         ),
         (
             fault.message is not None and fault.code is None,
-            "A message stands beside an error code: name the code, too.",
+            "A message needs an error code: give the code, too.",
         ),
     ):
         if wrong:
@@ -128,7 +131,7 @@ def from_json(value: Any) -> Fault:
         or not isinstance(value.get("operation"), str)
         or not value.keys() <= names
     ):
-        raise Refused("A fault is an object with an operation and what happens to its calls.")
+        raise Refused("A fault is a JSON object with an operation and what happens to its calls.")
     cut = value.get("cut")
     try:
         fault = Fault(**{**value, "cut": Cut(cut) if cut else None, "match": dict(value.get("match") or {})})

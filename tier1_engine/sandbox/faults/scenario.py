@@ -1,4 +1,4 @@
-"""A scenario: one bad day of AWS by name, with how a deployment ends on it.
+"""A scenario: a named failure of AWS, with how a deployment ends in it.
 
 Owns the values; the named ones are YAML files in `scenarios/`, which `scenarios` reads.
 """
@@ -56,7 +56,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One bad day.
+    """One scenario.
 
     Attributes:
         name: `lost-reply`.

@@ -104,7 +104,7 @@ def _operation(name: str) -> str:
     try:
         check_operation(name)
     except Refused as error:
-        raise Wrong([((), f"cannot be: {str(error).rstrip('.')}")]) from error
+        raise Wrong([((), f"is not valid: {str(error).rstrip('.')}")]) from error
     return name
 
 
@@ -131,7 +131,7 @@ class _Fault(Part):
         try:
             faults.check(self.fault())
         except Refused as error:
-            raise Wrong([((), f"cannot be: {str(error).rstrip('.')}")]) from error
+            raise Wrong([((), f"is not valid: {str(error).rstrip('.')}")]) from error
         return self
 
     def fault(self) -> Fault:

@@ -55,7 +55,7 @@ def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Said:
     if environ["PATH_INFO"] != FAULTS_PATH:
         return HTTPStatus.NOT_FOUND, {"error": f"There is nothing at {environ['PATH_INFO']}."}
     if aws.board is None or aws.world is None:
-        sentence = "This sandbox is plain, without faults: stop it, and start it with --strict."
+        sentence = "This sandbox runs in plain mode, without faults: stop it, then start it with --strict."
         return HTTPStatus.CONFLICT, {"error": sentence}
     # A body that nobody reads would reset the connection under the answer.
     body = _body(environ)
@@ -84,7 +84,7 @@ def _faults(aws: LocalAws, method: str, body: bytes) -> Said:
     if method == "DELETE":
         return HTTPStatus.OK, {"cleared": board.clear()}
     if method != "POST":
-        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{method} means nothing here."}
+        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{method} is not supported here."}
     pinned = board.add(from_json(_parsed(body)))
     return HTTPStatus.CREATED, {"fault": pinned.to_json(), "warnings": warnings(pinned, board)}
 
@@ -98,4 +98,4 @@ def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError as error:
-        raise Refused("The body is no JSON.") from error
+        raise Refused("The body is not JSON.") from error

@@ -254,7 +254,7 @@ def _ask(aws: WSGIApplication, call: Call, environ: WSGIEnvironment) -> Reply:
     try:
         pieces = aws(environ, start_response)
     except NotImplementedError:
-        return refusal(call, "NotImplemented", f"The local AWS does not have {call.operation}.")
+        return refusal(call, "NotImplemented", f"The local AWS does not implement {call.operation}.")
     body = b"".join(pieces)
     status, headers = heard[-1]
     kept = tuple((name, value) for name, value in headers if name.lower() != "content-length")

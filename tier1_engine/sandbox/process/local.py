@@ -1,4 +1,4 @@
-"""Puts a local AWS together in this process: moto, mended, and the layer with all manners around it.
+"""Puts a local AWS together in this process: moto, patched, and the layer with all behaviours around it.
 
 Owns the parts and their order. It serves nothing: `serve` puts the application behind a socket, and a
 test calls it, with a clock of its own.
@@ -110,7 +110,9 @@ def play(aws: LocalAws, scenario: Scenario) -> None:
     assert aws.board is not None
     unknown = sorted(set(scenario.takes) - set(aws.world.figures))
     if unknown:
-        raise Refused(f"The scenario {scenario.name} sets {unknown[0]}, which is no figure of the sandbox.")
+        raise Refused(
+            f"The scenario {scenario.name} sets {unknown[0]}, which is not a figure of the sandbox."
+        )
     source = f"scenario {scenario.name}"
     with aws.world.lock:
         for fault in scenario.faults:

@@ -1,11 +1,13 @@
-"""What a region of AWS has and moto's lacks: the images of newer regions.
+"""What a region of AWS has and moto's lacks: the images of newer regions. And what moto looks up in each
+call, found faster.
 
-Owns every place where moto is mended without being given manners; the process of the sandbox calls
+Owns every place where moto is fixed without being given behaviours; the process of the sandbox calls
 `mend` once.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,7 @@ def mend() -> None:
     """Mend moto in this process, for good."""
     _lend_images()
     _look_up_keys_quickly()
+    _look_up_services_and_methods_quickly()
 
 
 def _lend_images() -> None:
@@ -61,6 +64,30 @@ def _look_up_keys_quickly() -> None:
         return DEFAULT_ACCOUNT_ID
 
     _put(models, "get_account_id_from", account_of)
+
+
+def _look_up_services_and_methods_quickly() -> None:
+    """Which services and methods moto has, without listing all of them.
+
+    For each call moto walks through the folders of its package twice, and through every method of the
+    service: two fifths of the time of the call.
+    """
+    from moto import backends
+    from moto.core import responses
+
+    services = frozenset(backends.list_of_moto_modules())
+    _put(backends, "list_of_moto_modules", lambda: services)
+    _put(responses, "method_names_from_class", _Methods)
+
+
+class _Methods:
+    """The names of the methods of a class, as it is now: manners come to classes and leave them."""
+
+    def __init__(self, owner: type) -> None:
+        self._owner = owner
+
+    def __contains__(self, name: str) -> bool:
+        return inspect.isfunction(getattr(self._owner, name, None))
 
 
 def _put(owner: object, name: str, function: Callable[..., Any]) -> None:

@@ -79,7 +79,7 @@ def _ask(
 ) -> dict[str, Any]:
     record = read(directory) if status(directory).running else None
     if record is None:
-        raise Refused("No local AWS is running: `tier1 sandbox start` starts one.")
+        raise Refused("No local AWS is running: start it with `tier1 sandbox start`.")
     place = urlsplit(record.endpoint)
     connection = http.client.HTTPConnection("127.0.0.1", place.port or 0, timeout=ANSWER_SECONDS)
     try:
@@ -89,7 +89,7 @@ def _ask(
         said: dict[str, Any] = json.loads(reply.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Tier1Error(
-            f"The sandbox did not answer ({error}): look after it with `tier1 sandbox status`."
+            f"The sandbox did not respond ({error}): check it with `tier1 sandbox status`."
         ) from error
     finally:
         connection.close()

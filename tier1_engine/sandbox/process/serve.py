@@ -133,8 +133,10 @@ def _bind(port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
-            raise Refused(f"The port {port} is in use: name another, or none for a free one.") from error
-        raise Refused(f"The port {port} cannot be used ({error.strerror}): name another.") from error
+            raise Refused(
+                f"The port {port} is in use: give another one, or omit it to use any free port."
+            ) from error
+        raise Refused(f"The port {port} cannot be used ({error.strerror}): give another one.") from error
     return listening
 
 
@@ -156,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tier1_engine.sandbox.process.serve")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--detach", type=int, metavar="FD", help="fork, and say on FD when it listens")
+    parser.add_argument("--detach", type=int, metavar="FD", help="fork, and report on FD when it listens")
     parser.add_argument("--speed", type=Speed, default=Speed.MAX)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--plain", action="store_true")

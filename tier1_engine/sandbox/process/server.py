@@ -68,7 +68,7 @@ def start(
         Tier1Error: the process ended before it answered, or did not answer in time.
     """
     if port is not None and not 0 <= port <= PORT_LIMIT:
-        raise Refused(f"The port {port} cannot be: name one from 1 to {PORT_LIMIT}, or none.")
+        raise Refused(f"The port {port} is not valid: give one from 1 to {PORT_LIMIT}, or omit it.")
     say = announce or _say_nothing
     options = options or Options()
     prepare(directory)
@@ -118,7 +118,7 @@ def _say_nothing(_: Status) -> None:
 def _refuse_silent(found: Status) -> None:
     if not found.running:
         raise Refused(
-            f"The sandbox is there as process {found.pid}, but does not answer: "
+            f"The sandbox is running as process {found.pid}, but does not respond: "
             "run `tier1 sandbox stop`, then start it again."
         )
 
@@ -190,7 +190,7 @@ def _spawn(directory: Path, port: int, options: Options) -> Status:
         raise Refused(words["refused"])
     record = record_of(words.get("record"))
     if record is None:
-        raise Tier1Error(f"The sandbox ended before it answered: its log {directory / LOG_FILE} says why.")
+        raise Tier1Error(f"The sandbox exited before it responded: its log {directory / LOG_FILE} says why.")
     return record.status(running=True)
 
 
@@ -237,11 +237,11 @@ def _end(record: Record) -> None:
             return
         except PermissionError as error:
             raise Refused(
-                f"The sandbox (process {record.pid}) belongs to another user: let that user stop it."
+                f"The sandbox (process {record.pid}) belongs to another user, who must stop it."
             ) from error
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if process_started(record.pid) != record.started:
                 return
             time.sleep(POLL_SECONDS)
-    raise Tier1Error(f"The sandbox (process {record.pid}) would not end: end it by hand.")
+    raise Tier1Error(f"The sandbox (process {record.pid}) did not exit: kill it by hand.")

@@ -158,7 +158,7 @@ def prepare(directory: Path) -> None:
 def _unwritable(directory: Path, error: OSError) -> Refused:
     return Refused(
         f"The state directory {directory} cannot be written ({error.strerror}): "
-        "make it writable or name another with XDG_STATE_HOME."
+        "make it writable, or set another one with XDG_STATE_HOME."
     )
 
 
@@ -176,7 +176,7 @@ def locked(directory: Path) -> Iterator[None]:
             if time.monotonic() > end:
                 raise Refused(
                     "Another command has been starting or stopping the sandbox for "
-                    f"{LOCK_SECONDS:g} s: end it, then run this one again."
+                    f"{LOCK_SECONDS:g} s: stop it, then run this one again."
                 )
             time.sleep(LOCK_POLL_SECONDS)
         yield

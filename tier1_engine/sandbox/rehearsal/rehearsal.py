@@ -109,7 +109,7 @@ def _refuse_unclear(scenarios: Sequence[Scenario]) -> None:
     names = [scenario.name for scenario in scenarios]
     for scenario in scenarios:
         if scenario.expected is None:
-            raise Refused(f"The scenario {scenario.name} says nothing of how it ends: give it `expected`.")
+            raise Refused(f"The scenario {scenario.name} does not say how it ends: add `expected`.")
         if names.count(scenario.name) > 1:
             raise Refused(f"Two scenarios have the name {scenario.name}: rename one of the files.")
 
@@ -206,7 +206,7 @@ class Day:
     def _compare(self, deployed: Said, shown: Mapping[str, Any], left: int) -> None:
         expected = self._expected
         if deployed.code is None:
-            self.unexpected.append(f"the deploy did not end within {COMMAND_SECONDS:g} s and was ended")
+            self.unexpected.append(f"the deploy did not finish within {COMMAND_SECONDS:g} s and was stopped")
         self._expect("exit code", expected.exit_code, deployed.code)
         self._expect("state", expected.state, shown.get("state", "none"))
         code = (shown.get("failure") or {}).get("code")
@@ -216,7 +216,7 @@ class Day:
             self._expect("left", expected.left, left)
         recorded = _recorded(shown)
         if recorded != left:
-            self.unexpected.append(f"AWS has {left} objects of it and the record has {recorded}")
+            self.unexpected.append(f"objects in AWS: {left}, on record: {recorded}")
 
     def _expect(self, what: str, expected: object, found: object) -> None:
         if expected != found:
@@ -238,7 +238,7 @@ class Day:
     def _must_succeed(self, words: Sequence[str]) -> None:
         code = self.stage.tier1(*words).code
         if code != 0:
-            self.unexpected.append(f"`tier1 {shlex.join(words)}` ended with {code}")
+            self.unexpected.append(f"`tier1 {shlex.join(words)}` exited with {code}")
 
     def _remains(self, at_first: set[Thing]) -> tuple[Thing, ...]:
         """What was not there at first, once everything had time to go."""

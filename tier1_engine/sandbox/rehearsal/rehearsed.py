@@ -97,8 +97,8 @@ def _refuse_brought(path: Path, spec: Spec) -> None:
     named = [f"{key} {value}" for key, value in brought.items() if value is not None]
     if named:
         raise Refused(
-            f"{path}: a rehearsal happens in new, empty accounts, which have no {' and no '.join(named)}: "
-            "rehearse a copy of the spec in which tier1 makes them."
+            f"{path}: a rehearsal uses new, empty accounts, which have no {' and no '.join(named)}: "
+            "rehearse a copy of the spec in which tier1 creates them."
         )
 
 

@@ -440,8 +440,8 @@ class TestZones:
         with pytest.raises(SpecError) as caught:
             Tier1().survey(edited, spec_of())
         assert str(caught.value) == (
-            "network.zones: 2 zones are wanted, but us-east-1 offers 1; "
-            "lower the number or take another region."
+            "network.zones: 2 zones are requested, but us-east-1 offers 1; "
+            "lower the number or choose another region."
         )
 
     def test_named_zones_must_be_there(self, cloud: Cloud) -> None:
@@ -450,7 +450,7 @@ class TestZones:
         assert named["zones"] == ["us-east-1d", "us-east-1a"]
         (line,) = refusals(cloud, network={"zones": ["us-east-1a", "us-east-1z"]})
         assert line.startswith(
-            "network.zones[1]: us-east-1z is not open to this account; us-east-1 offers us-"
+            "network.zones[1]: us-east-1z is not available to this account; us-east-1 offers us-"
         )
 
     def test_a_region_without_zones_is_refused(self, cloud: Cloud) -> None:
@@ -487,7 +487,7 @@ class TestBrought:
         ]
         assert all(line.endswith(".") for line in lines)
         assert lines[0].startswith(
-            "instance.key_name: the key pair mine does not exist in us-east-1; name one"
+            "instance.key_name: the key pair mine does not exist in us-east-1; use one"
         )
 
     def test_a_subnet_of_another_vpc_is_refused(self, cloud: Cloud) -> None:

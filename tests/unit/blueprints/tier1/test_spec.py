@@ -228,12 +228,12 @@ class TestRefusedFiles:
     def test_a_directory(self, tmp_path: Path) -> None:
         """A folder instead of a file."""
         (tmp_path / "folder").mkdir()
-        assert refusal(tmp_path / "folder") == ["folder: this is a directory; name a file."]
+        assert refusal(tmp_path / "folder") == ["folder: this is a directory; give a file."]
 
     def test_a_named_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
         """Opening it would wait for a writer for ever."""
         os.mkfifo(tmp_path / "pipe")
-        assert refusal(tmp_path / "pipe") == ["pipe: this is not a regular file; name one."]
+        assert refusal(tmp_path / "pipe") == ["pipe: this is not a regular file; give one."]
 
     def test_a_path_through_a_file(self, write: Write) -> None:
         """An error of the operating system is told in its words."""
@@ -284,11 +284,11 @@ class TestRefusedFiles:
         """A billion laughs: small in the file, huge once aliases are followed."""
         laughs = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))
         (line,) = refusal(write(f"a0: &a0 [lol]\n{laughs}\n"))
-        assert "aliases (*name) blow this spec up" in line
+        assert "aliases (*name) expand this spec to" in line
 
     def test_an_alias_to_itself(self, write: Write) -> None:
         """A circle of aliases is not followed for ever."""
-        assert "aliases (*name) blow this spec up" in refusal(write("a: &a [*a]\n"))[0]
+        assert "aliases (*name) expand this spec to" in refusal(write("a: &a [*a]\n"))[0]
 
     def test_too_many_values(self, write: Write) -> None:
         """A bound on everything."""
@@ -329,7 +329,7 @@ class TestRefusedFiles:
         made = tmp_path / "made"
         (line,) = refusal(write(f"region: us-east-1\nname: {value.replace('%s', str(made))}\n"))
         assert line.startswith("spec.yaml:2: name has the YAML tag !")
-        assert line.endswith("which it cannot have; remove the tag.")
+        assert line.endswith("which is not allowed; remove the tag.")
         assert not made.exists()
 
     def test_a_tag_that_says_what_is_so_is_fine(self, write: Write) -> None:
@@ -376,7 +376,7 @@ BAD_VALUES = [
     ("tags: {Name: b}", "tags.Name is a tag that tier1 sets itself"),
     ("tags: {'': b}", "must have a key of 1 to 128 characters"),
     (f"tags: {{{'k' * 129}: b}}", "must have a key of 1 to 128 characters"),
-    (f"tags: {{a: {'v' * 257}}}", "tags.a has 257 characters, of 256 at most"),
+    (f"tags: {{a: {'v' * 257}}}", "tags.a has 257 characters, but may have at most 256"),
     ("tags: {a: 'x<y>'}", "tags.a may have only letters, digits, spaces and _ . : / = + - @"),
     ("tags: {" + ", ".join(f"k{n}: v" for n in range(46)) + "}", "tags has 46 tags, but may have 45"),
     ("ttl: 90", "ttl is 90, but must be a whole number with a unit"),
@@ -393,9 +393,9 @@ BAD_VALUES = [
     ("network: {cidr: 10.0.0.1/16}", "must be an IPv4 network; did you mean 10.0.0.0/16."),
     ("network: {cidr: 'fd00::/16'}", "must be an IPv4 network, such as 10.0.0.0/16."),
     ("network: {cidr: ten}", "must be an IPv4 network, such as 10.0.0.0/16."),
-    ("network: {cidr: 127.0.0.0/16}", "must be addresses that hosts may have"),
-    ("network: {cidr: 0.0.0.0/16}", "must be addresses that hosts may have"),
-    ("network: {cidr: 224.0.0.0/16}", "must be addresses that hosts may have"),
+    ("network: {cidr: 127.0.0.0/16}", "must be addresses that hosts can use"),
+    ("network: {cidr: 0.0.0.0/16}", "must be addresses that hosts can use"),
+    ("network: {cidr: 224.0.0.0/16}", "must be addresses that hosts can use"),
     (
         "network: {cidr: 10.0.0.0/28}",
         "network.cidr has room for 1 of the smallest subnets (/28), and 2 zones need 2",
@@ -404,26 +404,26 @@ BAD_VALUES = [
     ("network: {zones: 0}", "network.zones is 0, but must be a number from 1 to 6, or a list of zone names."),
     ("network: {zones: 7}", "must be a number from 1 to 6"),
     ("network: {zones: true}", "must be a number from 1 to 6"),
-    ("network: {zones: []}", "network.zones must name from 1 to 6 zones."),
+    ("network: {zones: []}", "network.zones must list from 1 to 6 zones."),
     ("network: {zones: [1]}", "must be a number from 1 to 6, or a list of zone names"),
     ("network: {zones: [us-east-1a, us-east-1a]}", "network.zones must not name a zone twice."),
     (
         "network: {zones: [us-east-1a, us-west-2a]}",
-        "network.zones[1] is us-west-2a, which is no zone of us-east-1",
+        "network.zones[1] is us-west-2a, which is not a zone of us-east-1",
     ),
     (
         "network: {zones: [us-east-1-bos-1a]}",
-        "network.zones[0] is us-east-1-bos-1a, which is no zone of us-east-1",
+        "network.zones[0] is us-east-1-bos-1a, which is not a zone of us-east-1",
     ),
-    ("network: {vpc_id: vpc-0123}", "network.subnet_ids is missing, which network.vpc_id needs"),
-    ("network: {subnet_ids: [subnet-0123]}", "network.vpc_id is missing, which network.subnet_ids needs"),
+    ("network: {vpc_id: vpc-0123}", "network.subnet_ids is missing, but network.vpc_id requires it"),
+    ("network: {subnet_ids: [subnet-0123]}", "network.vpc_id is missing, but network.subnet_ids requires it"),
     (
         "network: {vpc_id: vpc-0123, subnet_ids: [subnet-0123], cidr: 10.0.0.0/16}",
-        "network.cidr cannot go with a brought VPC",
+        "network.cidr cannot be combined with your own VPC",
     ),
     (
         "network: {vpc_id: vpc-0123, subnet_ids: [subnet-0123], zones: 2}",
-        "network.zones cannot go with a brought VPC",
+        "network.zones cannot be combined with your own VPC",
     ),
     (
         "network: {vpc_id: vpc-0123, subnet_ids: []}",
@@ -476,8 +476,8 @@ BAD_VALUES = [
     ("efs: {mount_path: '/mnt/$(id)'}", "must be an absolute path such as /mnt/efs"),
     ("efs: {mount_path: /mnt/efs/}", "must be an absolute path such as /mnt/efs"),
     ("efs: {mount_path: /}", "must be an absolute path such as /mnt/efs"),
-    ("efs: {mount_path: /etc}", "must be a folder that the system itself does not use"),
-    ("efs: {mount_path: /dev/shm}", "must be a folder that the system itself does not use"),
+    ("efs: {mount_path: /etc}", "must be a directory that the system does not use"),
+    ("efs: {mount_path: /dev/shm}", "must be a directory that the system does not use"),
     ("instance: {types: []}", "instance.types has 0 entries, but must have from 1 to 20."),
     ("instance: {types: t3.medium}", 'instance.types is "t3.medium", but must be a list.'),
     ("instance: {types: [t3]}", "must be an instance type such as t3.medium."),
@@ -489,7 +489,7 @@ BAD_VALUES = [
     ("instance: {root_volume_gib: 16385}", "must be from 8 to 16384."),
     ("instance: {root_volume_gib: 8.5}", "instance.root_volume_gib is 8.5, but must be a whole number."),
     ("instance: {root_volume_gib: true}", "must be a whole number."),
-    ("instance: {iam_profile: 'arn:aws:iam::123456789012:instance-profile/x'}", "must be the name (no ARN)"),
+    ("instance: {iam_profile: 'arn:aws:iam::123456789012:instance-profile/x'}", "must be the name (not ARN)"),
     ("instance: {user_data: [a]}", "instance.user_data must be the path of a script."),
     (
         "instance: {user_data: {text: a, path: b, sha256: c}}",
@@ -567,8 +567,8 @@ class TestRefusedValues:
     def test_tags_that_differ_in_case_only_are_both_named(self, write: Write) -> None:
         """IAM does not tell them apart."""
         assert refusal(write(f"{HEAD}tags: {{team: a, Team: b}}")) == [
-            "spec.yaml:3: tags.Team is there twice but for its case; remove one.",
-            "spec.yaml:3: tags.team is there twice but for its case; remove one.",
+            "spec.yaml:3: tags.Team differs from another key only in case; remove one.",
+            "spec.yaml:3: tags.team differs from another key only in case; remove one.",
         ]
 
     def test_what_is_missing_is_told(self, write: Write) -> None:
@@ -622,7 +622,7 @@ class TestUserData:
             (None, "instance.user_data cannot be used: run.sh: there is no such file; check the path."),
             (b"\xff", "cannot be used: run.sh:1: the file is not UTF-8 text; save it as UTF-8."),
             (b"a\0b", "must be a text file; this one has NUL characters."),
-            (b"#!/bin/sh\r\nls\r\n", "must have Unix line ends"),
+            (b"#!/bin/sh\r\nls\r\n", "must have Unix line endings"),
             (b"x" * 2_000_000, "cannot be used: run.sh: the file is larger than 1048576 bytes"),
         ],
     )
@@ -649,7 +649,7 @@ class TestUserData:
         write("x" * (fits + 1), "run.sh")
         (line,) = refusal(spec)
         assert f"is a script of {fits + 1} bytes, which makes {size(fits + 1)} bytes of user data" in line
-        assert "but EC2 takes 16384; shorten it by" in line
+        assert "but EC2 allows 16384; shorten it by" in line
 
     def test_shortening_it_by_the_number_named_is_enough(self, write: Write) -> None:
         """Advice works."""

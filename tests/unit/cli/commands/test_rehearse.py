@@ -38,7 +38,7 @@ class TestTheExitCode:
         assert rehearse.judge([GOOD, WRONG]) == 4
         assert capsys.readouterr().err.splitlines() == [
             "tier1: permission: exit code 0 instead of 3.",
-            "tier1: permission: its spec, database, calls and all that was said are in /k",
+            "tier1: permission: its spec, database, calls and output are in /k",
         ]
 
     def test_it_is_5_when_something_was_left_of_a_day_that_went_well(
@@ -46,7 +46,7 @@ class TestTheExitCode:
     ) -> None:
         """Also beside one that ended otherwise; what is left is named."""
         assert rehearse.judge([LEFT, WRONG]) == 5
-        assert "tier1: quota-vpc: 1 objects were left at the end: vpc vpc-1." in capsys.readouterr().err
+        assert "tier1: quota-vpc: objects remaining at the end (1): vpc vpc-1." in capsys.readouterr().err
 
     def test_what_an_end_left_that_was_not_expected_is_4(self) -> None:
         """Nobody ran the commands that would have ended it."""
@@ -58,10 +58,10 @@ class TestTheTables:
     def test_a_rehearsal_is_a_line_for_each_day(self) -> None:
         text = table([GOOD.to_json(), WRONG.to_json(), LEFT.to_json()])
         assert text.splitlines() == [
-            "SCENARIO    OUTCOME      EXIT  AWS TIME  CALLS  LEFT  AS EXPECTED",
-            "capacity    active          0   40m 15s     84    13  yes",
-            "permission  active          -    1m 01s     12     1  NO",
-            "quota-vpc   rolled_back     3    1m 01s     12     0  NO",
+            "SCENARIO    OUTCOME      EXIT  AWS TIME  CALLS  REMAINING  AS EXPECTED",
+            "capacity    active          0   40m 15s     84         13  yes",
+            "permission  active          -    1m 01s     12          1  NO",
+            "quota-vpc   rolled_back     3    1m 01s     12          0  NO",
         ]
 
     def test_a_census_says_what_is_whose_and_what_is_aws_s_own(self) -> None:
@@ -74,13 +74,13 @@ class TestTheTables:
         assert census([one.to_json() for one in things]).splitlines() == [
             "KIND    ID     STATE      DEPLOYMENT  NAME      REGION",
             "vpc     vpc-1  available  d1          mine [2J  us-east-1",
-            "volume  vol-1  -          -           -         us-east-1  with i-1",
+            "volume  vol-1  -          -           -         us-east-1  part of i-1",
             "vpc     vpc-2  available  -           -         us-east-1  default VPC",
-            "2 objects, and 1 of the default VPC",
+            "2 objects, plus 1 of the default VPC",
         ]
 
     def test_an_empty_census_says_so(self) -> None:
-        assert census([]) == "Nothing exists: nobody has used it yet."
+        assert census([]) == "The local AWS is empty: nothing has been created in it yet."
 
 
 class TestProgress:
@@ -107,6 +107,6 @@ class TestProgress:
         monkeypatch.setenv("TERM", "xterm")
         self.play()
         drawn = terminal.getvalue().split("\r\x1b[K")
-        assert "0 of 2 played; now capacity, permission" in drawn
-        assert "1 of 2 played; now permission" in drawn
+        assert "0 of 2 done; running capacity, permission" in drawn
+        assert "1 of 2 done; running permission" in drawn
         assert drawn[-1] == ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import deployment
+from tests.support.rows import deployment
 from tier1_engine.blueprints.tier1.spec import Spec, load_spec
 from tier1_engine.cli.commands.spec_text import as_yaml
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT, deployment, failure, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.cli.screen import choices
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Attempt, Record
@@ -54,10 +54,10 @@ def test_each_line_says_what_it_will_do_here_with_names_and_cost() -> None:
     """Steps, resources, and dollars."""
     said = lines(whole_but_for_the_door())
     assert list(said) == ["r", "c", "b", "m", "?"]
-    assert "door (up to 600 s) again, with 5 tries anew" in said["r"]
-    assert "demo counts as active without door; 1 resources go on at about $0.04/h" in said["c"]
-    assert "delete the 1 that it made (machine); ends about $0.04/h" in said["b"]
-    assert "1 stay at about $0.04/h" in said["m"]
+    assert "door (up to 600 s), attempts reset to 5" in said["r"]
+    assert "demo counts as active without door; 1 resource remaining at about $0.04/h" in said["c"]
+    assert "delete 1 resource (machine); saves about $0.04/h" in said["b"]
+    assert "1 resource remaining at about $0.04/h" in said["m"]
     assert "`tier1 resume d1` asks again" in said["m"]
 
 
@@ -83,14 +83,14 @@ def test_a_critical_check_that_nothing_needs_cannot_be_continued_either() -> Non
     found = whole_but_for_the_door()
     door = replace(found.steps["door"], error=Error(**CALL, failure_class=FailureClass.CRITICAL))
     said = lines(replace(found, steps={**found.steps, "door": door}))
-    assert "without door (Shut): its failure is critical" in said["c"]
+    assert "because of door (Shut): its failure is critical" in said["c"]
 
 
 def test_where_nothing_stands_nothing_is_deleted_and_nothing_costs() -> None:
     """And an active one that failed later is not rolled back: that is `destroy`'s."""
     nothing = replace(record(), resources={})
-    assert "nothing stands" in lines(nothing)["b"]
-    assert "nothing stands" in lines(nothing)["m"]
+    assert "there is nothing to delete" in lines(nothing)["b"]
+    assert "no resources exist" in lines(nothing)["m"]
     assert "b" not in lines(record(activated_at=AT))
 
 
@@ -135,6 +135,6 @@ def test_the_question_has_the_first_line_and_the_whole_error_all_of_them() -> No
         "  step: door",
         "  call: LookAtDoor",
         "  AWS request id: req-1",
-        "  tried 1 times; the last:",
+        "  1 attempt, the last:",
         "    2026-01-01T00:00:00.000Z check refused Shut",
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT, deployment, failure, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.cli.screen.closing import options
 from tier1_engine.cli.screen.render.expiry import expiries
 from tier1_engine.deployment.record import FOR_EVER, Record

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT
+from tests.support.rows import AT
 from tier1_engine.cli.screen.render.listing import listed
 from tier1_engine.views.as_json import moment
 
@@ -42,8 +42,8 @@ def table(monkeypatch: pytest.MonkeyPatch, columns: int, *rows: dict[str, Any], 
 def test_what_is_kept_has_its_number_and_its_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a cost that would say something, the number alone."""
     said = table(monkeypatch, 80, one(), one(id="bbbb"), aaaa00000001=0.0449, bbbb=0.001)
-    assert "failed (kept 9, about $0.04/h)" in said[1]
-    assert "failed (kept 9) " in said[3]
+    assert "failed (9 remaining, ~$0.04/h)" in said[1]
+    assert "failed (9 remaining) " in said[3]
     assert "VpcLimitExceeded: Too many." in said[2]
     assert "Ask for more" not in "".join(said)
 
@@ -51,7 +51,7 @@ def test_what_is_kept_has_its_number_and_its_cost(monkeypatch: pytest.MonkeyPatc
 def test_what_would_not_delete_is_not_kept_but_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody decided that it stays."""
     assert (
-        "failed (stuck 9, about $0.04/h)"
+        "failed (9 undeletable, ~$0.04/h)"
         in table(monkeypatch, 80, one(goal="destroyed"), aaaa00000001=0.04)[1]
     )
 
@@ -96,4 +96,4 @@ def test_since_when_is_its_failure_its_end_its_driver_or_its_last_sign(
 
 def test_an_empty_list_says_how_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence."""
-    assert table(monkeypatch, 80) == ["There is no such deployment: `tier1 deploy SPEC` makes one."]
+    assert table(monkeypatch, 80) == ["No deployments found: `tier1 deploy SPEC` creates one."]

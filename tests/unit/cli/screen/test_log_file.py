@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.cli.screen.log_file import Both, LogFile, opened
 from tier1_engine.deployment.record import (
     Attempt,
@@ -103,4 +103,4 @@ def test_a_full_disk_is_told_once_and_stops_nothing(capsys: pytest.CaptureFixtur
     log.write("first")
     log.write("second")
     log.close()
-    assert capsys.readouterr().err.count("warning: the log file /dev/full ends here") == 1
+    assert capsys.readouterr().err.count("warning: the log file /dev/full is incomplete from here on") == 1

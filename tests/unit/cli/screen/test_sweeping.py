@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.rows import AT, deployment, failure, resource
+from tests.support.rows import AT, deployment, failure, resource
 from tier1_engine.cli.screen.render.sweeping import done, planned, remembered
 from tier1_engine.contract.kind import Observation, Presence
 from tier1_engine.deployment.overview import Known
@@ -67,7 +67,7 @@ def test_the_cost_of_a_plan_is_that_of_all_its_machines() -> None:
 def test_what_has_no_id_yet_is_called_by_its_name() -> None:
     """The id of a row tells an operator nothing."""
     text = planned(of_plan(plan(known(row("role", None)))))
-    assert "role (its create was never answered)" in text
+    assert "role (no reply to its create call)" in text
     assert "row-of" not in text
 
 
@@ -81,8 +81,8 @@ def test_what_is_reported_says_whose_it_is_and_what_helps() -> None:
     foreign = Seen("vpc", place, Observation(Presence.READY, "vpc-9", tags=tags), proved=False)
     text = planned(of_plan(plan(kept, lost, seen=(foreign,), choice=Choice(orphans=True))))
     assert "two (d2) in us-east-1: it expired at" in text
-    assert "but it is kept" in text
-    assert "theirs (f1) in eu-west-1: it is of another database" in text
+    assert "but it is protected" in text
+    assert "theirs (f1) in eu-west-1: it belongs to another database" in text
     assert "--foreign --dry-run --save PLAN" in text
     assert "--interrupted resume" in text
     quiet = planned(of_plan(plan(kept)))
@@ -128,7 +128,7 @@ def test_what_filters_leave_out_is_shown_by_deployment_in_a_dry_run_too() -> Non
     part = narrowed(whole, [], ["vpc-1", "nobody"])
     assert [item.aws_id for item in part.items] == ["subnet-1"]
     text = planned(of_plan(part), [of_item(item) for item in part.left_out])
-    head, _, rest = text.partition("Left out by --only or --exclude (1)")
+    head, _, rest = text.partition("Excluded by --only or --exclude (1)")
     assert "one (abcdef)" in head
     assert "one (abcdef)" in rest
     assert "vpc-1" in rest

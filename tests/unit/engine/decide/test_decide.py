@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.rows import AT, deployment, failure, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.contract.kind import Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import ref
@@ -184,7 +184,7 @@ def followed(record: Record, pace: Pace) -> tuple[Record, Decision, list[Any]]:
         assert decision.changes, "bookkeeping that changes nothing goes in circles"
         changes += decision.changes
         record = record.apply(decision.changes)
-    raise AssertionError("decide goes in circles")
+    raise AssertionError("decide does not come to an end")
 
 
 @many

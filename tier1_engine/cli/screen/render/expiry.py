@@ -38,6 +38,6 @@ def _warning(end: datetime, name: str, id: str, now: datetime) -> Text:
     seconds = (end - now).total_seconds()
     when = f"expires in {elapsed(seconds)}" if seconds > 0 else f"expired {elapsed(-seconds)} ago"
     return Text(
-        f"{name} {when}: the next sweep after that takes it down; `tier1 extend {id} 24h` moves it",
+        f"{name} {when}: the next sweep after that destroys it; `tier1 extend {id} 24h` postpones it",
         style="yellow",
     )

@@ -20,7 +20,7 @@ def guided(guide: Guide) -> str:
         Text(clean(guide.told), style="bold"),
         *([] if guide.first is None else _section("Before the aws commands", _commands([guide.first]))),
         *([] if guide.cause is None else _advice("Cause", guide.cause)),
-        *(line for one in guide.on_the_way_back for line in _advice("On the way back", one)),
+        *(line for one in guide.on_the_way_back for line in _advice("During rollback or teardown", one)),
         *_section("Safe", (Text(f"  {clean(sentence)}") for sentence in guide.safe)),
         *(line for way in guide.ways for line in _way(way)),
         *_standing(guide),
@@ -37,14 +37,14 @@ def _standing(guide: Guide) -> list[Text]:
     lines = [Text(f"  {guide.cost}", style="yellow")] if guide.cost else []
     for item in guide.standing:
         lines += _item(item)
-    return _section("Still there", lines)
+    return _section("Remaining", lines)
 
 
 def _item(item: Item) -> list[Text]:
     found = [
         Text.assemble(
             f"  {item.name:<24} ",
-            item.aws_id or "(no id: its create was never answered)",
+            item.aws_id or "(no id: no reply to its create call)",
             (f"  {item.state}", STYLE_OF_STATE.get(item.state, QUIET)),
             (f"  {item.title}, {item.price}", QUIET),
         )
@@ -64,7 +64,7 @@ def _advice(title: str, advice: Advice) -> list[Text]:
         *_commands(advice.commands),
     ]
     if advice.console:
-        lines.append(Text("  the end of the instance's console:", style=QUIET))
+        lines.append(Text("  the last lines of the instance's console:", style=QUIET))
         lines += [Text(f"    | {clean(line)}", style=QUIET) for line in advice.console]
     return _section(about, lines)
 

@@ -37,8 +37,8 @@ def _attempt(attempt: Mapping[str, Any]) -> Text:
 
 def _outcome(attempt: Mapping[str, Any]) -> str:
     if attempt["outcome"] is None:
-        return "under way, or cut"
-    return "cut" if attempt["code"] == "Cut" else str(attempt["outcome"])
+        return "in progress, or interrupted"
+    return "interrupted" if attempt["code"] == "Cut" else str(attempt["outcome"])
 
 
 def _event(event: Mapping[str, Any]) -> Text:

@@ -14,7 +14,7 @@ from tier1_engine.cli.screen.streams import clean
 from tier1_engine.views import prices
 
 _GAP = 2
-_ID, _LEFT, _AGE = 12, 4, 5
+_ID, _LEFT, _AGE = 12, 6, 5
 _LEAST_NAME = 8
 _LEAST_REASON = 30
 WIDE_COLUMNS = 140
@@ -30,7 +30,7 @@ def listed(deployments: Sequence[Mapping[str, Any]], now: datetime, costs: Mappi
         costs: US dollars an hour of what a failed deployment keeps, by its id.
     """
     if not deployments:
-        return "There is no such deployment: `tier1 deploy SPEC` makes one."
+        return "No deployments found: `tier1 deploy SPEC` creates one."
     columns = width()
     states = [_state_words(d, costs.get(d["id"], 0.0)) for d in deployments]
     wide = columns >= WIDE_COLUMNS
@@ -58,7 +58,7 @@ class _Table:
 
     def head(self) -> Text:
         head = self._line(
-            "ID", Text("NAME"), Text("STATE"), "LEFT", "SINCE", "AGE", Text("DRIVER"), Text("REASON")
+            "ID", Text("NAME"), Text("STATE"), "REMAIN", "SINCE", "AGE", Text("LOCKED BY"), Text("REASON")
         )
         head.stylize("bold")
         return head
@@ -81,7 +81,7 @@ class _Table:
         """What has no column on a narrow screen: who drives it, and why it failed."""
         indent = " " * (_ID + _GAP)
         if driver := _driver(deployment):
-            yield self._cut(Text(f"{indent}driven by {driver}", style="cyan"))
+            yield self._cut(Text(f"{indent}locked by {driver}", style="cyan"))
         if failure := deployment["failure"]:
             yield self._cut(Text(indent + _reason(failure), style="red"))
 
@@ -104,9 +104,9 @@ class _Table:
 
 
 def _state_words(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
-    """`failed (kept 9, about $0.04/h)`, `launching_ec2, interrupted`, or the state alone.
+    """`failed (9 remaining, ~$0.04/h)`, `launching_ec2, interrupted`, or the state alone.
 
-    What a rollback or a destruction left is not kept on anybody's word: it is stuck.
+    What a rollback or a teardown could not delete is called undeletable.
     """
     state = str(deployment["state"])
     if deployment["interrupted"]:
@@ -114,8 +114,8 @@ def _state_words(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
     if state != "failed" or not deployment["remaining"]:
         return state
     cost = prices.briefly(dollars_an_hour)
-    why = "kept" if deployment["goal"] == "active" else "stuck"
-    return f"{state} ({why} {deployment['remaining']}{', ' + cost if cost else ''})"
+    why = "remaining" if deployment["goal"] == "active" else "undeletable"
+    return f"{state} ({deployment['remaining']} {why}{', ' + cost if cost else ''})"
 
 
 def _since(deployment: Mapping[str, Any]) -> str:
@@ -129,7 +129,7 @@ def _since(deployment: Mapping[str, Any]) -> str:
 
 def _driver(deployment: Mapping[str, Any]) -> str:
     holder = deployment["holder"]
-    return f"{holder['pid']} on {holder['host']}" if holder else ""
+    return f"pid {holder['pid']} on {holder['host']}" if holder else ""
 
 
 def _reason(failure: Mapping[str, Any]) -> str:

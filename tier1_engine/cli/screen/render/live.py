@@ -206,14 +206,14 @@ class _Frame:
     def _said(self, subject: str, error: Error) -> Text:
         """What it ran into, and the countdown to the next try."""
         seconds = self.due.get(subject, self.now) - self.now
-        again = f" again in {seconds:.0f}s," if seconds > 0.5 else ""
+        again = f" retrying in {seconds:.0f}s," if seconds > 0.5 else ""
         return Text(clean(f"{error.code}:{again} {error.message}"))
 
     def going_back(self) -> Iterator[Row]:
         owned = [r for r in self.record.resources.values() if r.owned]
         gone = sum(resource.state is ResourceState.DELETED for resource in owned)
         mark = self.marks["done"] if gone == len(owned) else Text()
-        yield mark, Text(f"{gone} of {len(owned)} gone", style="bold"), Text(), Text()
+        yield mark, Text(f"{gone} of {len(owned)} deleted", style="bold"), Text(), Text()
         for resource in owned:
             if resource.state is not ResourceState.DELETED:
                 yield self._deletion(resource)
@@ -226,7 +226,7 @@ class _Frame:
             about.stylize("yellow")
             mark = self.marks["failed"] if resource.error.stuck else mark
         elif resource.state is ResourceState.RETAINED:
-            about = Text("kept", style=STYLE_OF_STATE["retained"])
+            about = Text("retained", style=STYLE_OF_STATE["retained"])
         return _indented(mark), Text(f"  {resource.name}"), Text(resource.aws_id or "", style=QUIET), about
 
 

@@ -12,10 +12,8 @@ from tier1_engine.cli.screen.render.base import PHASES, QUIET, drawn
 
 def planned(plan: Mapping[str, Any]) -> str:
     """What a dry run answers: steps by phase, what each needs, what is made and what is only looked at."""
-    head = Text.assemble(
-        (plan["name"], "bold"), f"  {plan['blueprint']} in {plan['region']}: the plan only; "
-    )
-    head.append("neither AWS nor the database was asked")
+    head = Text.assemble((plan["name"], "bold"), f"  {plan['blueprint']} in {plan['region']}: plan only; ")
+    head.append("neither AWS nor the database was contacted")
     found = [head]
     for phase in PHASES:
         steps = [step for step in plan["steps"] if step["phase"] == phase]
@@ -26,19 +24,19 @@ def planned(plan: Mapping[str, Any]) -> str:
                 *(line for step in steps for line in _planned(step)),
             ]
     rows = [Text(f"  {key}={value}") for key, value in plan["tags"].items()]
-    return drawn(*found, Text(""), Text("tags on everything", style="bold"), *rows)
+    return drawn(*found, Text(""), Text("tags on all resources", style="bold"), *rows)
 
 
-_VERBS = {"create": "makes", "reference": "looks at", "check": "checks"}
+_VERBS = {"create": "creates", "reference": "references", "check": "checks"}
 
 
 def _planned(step: Mapping[str, Any]) -> list[Text]:
     verb = _VERBS[step["mode"]]
     line = Text.assemble(
-        f"  {step['name']:<24} ", (verb, "cyan" if verb == "makes" else QUIET), f" {step['title']}"
+        f"  {step['name']:<24} ", (verb, "cyan" if verb == "creates" else QUIET), f" {step['title']}"
     )
     if step["reference"]:
-        line.append(f" {step['reference']}, which is yours and stays as it is", style="magenta")
+        line.append(f" {step['reference']}, which is yours and is never changed", style="magenta")
     elif step["aws_name"]:
         line.append(f" named {step['aws_name']}", style=QUIET)
     found = [line]

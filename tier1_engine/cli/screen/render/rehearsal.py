@@ -15,7 +15,7 @@ _GAP = "  "
 
 def table(played: Sequence[Mapping[str, Any]]) -> str:
     """The table of `rehearse`: a line for each day."""
-    head = ("SCENARIO", "OUTCOME", "EXIT", "AWS TIME", "CALLS", "LEFT", "AS EXPECTED")
+    head = ("SCENARIO", "OUTCOME", "EXIT", "AWS TIME", "CALLS", "REMAINING", "AS EXPECTED")
     rows = [
         (
             Text(one["scenario"]),
@@ -34,7 +34,7 @@ def table(played: Sequence[Mapping[str, Any]]) -> str:
 def census(things: Sequence[Mapping[str, Any]]) -> str:
     """The table of `census`: what is not AWS's own first."""
     if not things:
-        return "Nothing exists: nobody has used it yet."
+        return "The local AWS is empty: nothing has been created in it yet."
     head = ("KIND", "ID", "STATE", "DEPLOYMENT", "NAME", "REGION", "")
     rows = [
         tuple(
@@ -52,14 +52,14 @@ def census(things: Sequence[Mapping[str, Any]]) -> str:
         for one in things
     ]
     own = sum(1 for one in things if one["default"])
-    count = Text(f"{len(things) - own} objects, and {own} of the default VPC", style="bold")
+    count = Text(f"{len(things) - own} objects, plus {own} of the default VPC", style="bold")
     return f"{_laid_out(head, rows)}\n{drawn(count)}"
 
 
 def _remark(thing: Mapping[str, Any]) -> str:
     if thing["default"]:
         return "default VPC"
-    return f"with {thing['part_of']}" if thing["part_of"] else ""
+    return f"part of {thing['part_of']}" if thing["part_of"] else ""
 
 
 def _laid_out(head: Sequence[str], rows: Sequence[Sequence[Text]], right: Sequence[int] = ()) -> str:

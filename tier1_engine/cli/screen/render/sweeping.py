@@ -19,17 +19,19 @@ REASONS_SHOWN = 5
 """Of one sweep in the history."""
 STANDING = frozenset({State.FAILED, State.ACTIVE})
 """A deployment in any other state is on its way, or lost its driver on it."""
-INTERRUPTED_WAY = "  what lost its driver is only reported without --interrupted resume, or rollback"
-FOREIGN_WAY = "  what is foreign goes by a reviewed plan only: tier1 sweep --foreign --dry-run --save PLAN"
+INTERRUPTED_WAY = "  interrupted deployments are only reported without --interrupted resume or rollback"
+FOREIGN_WAY = (
+    "  foreign resources are deleted only by a reviewed plan: tier1 sweep --foreign --dry-run --save PLAN"
+)
 
 
 def planned(plan: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> str:
     """What would be done, by deployment, in order; what is only reported; what could not be looked at."""
     found = [
         Text(
-            f"To be swept ({plan['deletions']} deletions{_cost(plan['items'])})"
+            f"To be swept ({_deletions(plan['deletions'])}{_cost(plan['items'])})"
             if plan["items"]
-            else "Nothing is to be swept."
+            else "Nothing to sweep."
         )
     ]
     found[0].stylize("bold")
@@ -39,7 +41,7 @@ def planned(plan: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ())
 
 def done(swept: Mapping[str, Any]) -> str:
     """What came of each item, what was left out, and what is only reported."""
-    found = _grouped(swept["items"]) or [Text("Nothing was to be swept.")]
+    found = _grouped(swept["items"]) or [Text("There was nothing to sweep.")]
     rest = _rest(swept["reports"], swept["not_looked_at"])
     return drawn(*found, *_left_out(swept["left_out"]), *rest)
 
@@ -47,10 +49,10 @@ def done(swept: Mapping[str, Any]) -> str:
 def remembered(sweeps: Sequence[Mapping[str, Any]]) -> str:
     """A line for each sweep on record."""
     if not sweeps:
-        return "There was no sweep yet."
+        return "No sweeps so far."
     names = ("marked", "deleted", "skipped", "remained", "reported")
     head = Text(
-        f"{'BEGUN':<24}  {'ID':<20}  {'CODE':>4}  " + "  ".join(f"{n.upper():>8}" for n in names),
+        f"{'STARTED':<24}  {'ID':<20}  {'CODE':>4}  " + "  ".join(f"{n.upper():>8}" for n in names),
         style="bold",
     )
     rows: list[Text] = []
@@ -79,6 +81,10 @@ def _not_as_planned(items: Sequence[Mapping[str, Any]]) -> list[Text]:
     return lines
 
 
+def _deletions(count: int) -> str:
+    return f"{count} {'deletion' if count == 1 else 'deletions'}"
+
+
 def _cost(items: Sequence[Mapping[str, Any]]) -> str:
     """What they cost a month, as far as list prices tell."""
     known = sum(item["estimated_cost"] or 0.0 for item in items)
@@ -102,7 +108,7 @@ def _grouped(items: Sequence[Mapping[str, Any]]) -> list[Text]:
 
 
 def _left_out(items: Sequence[Mapping[str, Any]]) -> list[Text]:
-    head = Text(f"Left out by --only or --exclude ({len(items)})", style="bold")
+    head = Text(f"Excluded by --only or --exclude ({len(items)})", style="bold")
     return [head, *_grouped(items)] if items else []
 
 
@@ -120,7 +126,7 @@ def _owner(item: Mapping[str, Any]) -> str:
 def _rest(reported: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, Any]]) -> list[Text]:
     found: list[Text] = []
     if reported:
-        found.append(Text(f"Only reported ({len(reported)})", style="bold"))
+        found.append(Text(f"Reported only ({len(reported)})", style="bold"))
         found += _grouped(reported)
     if any(item["tags"] is not None for item in reported):
         found.append(Text(FOREIGN_WAY, style=QUIET))
@@ -128,7 +134,7 @@ def _rest(reported: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, Any
         found.append(Text(INTERRUPTED_WAY, style=QUIET))
     if gaps:
         found.append(
-            Text(f"Could not be looked at ({len(gaps)}); nothing there is taken for gone", style="bold")
+            Text(f"Could not be checked ({len(gaps)}); nothing there is assumed deleted", style="bold")
         )
         found += [
             Text(
@@ -144,7 +150,7 @@ def _line(item: Mapping[str, Any]) -> Text:
     if item["kind"] == DEPLOYMENT:
         what = f"{DEPLOYMENT:<18} {item['id']}"
     else:
-        what = f"{item['kind']:<18} {item['aws_id'] or item['name'] + ' (its create was never answered)'}"
+        what = f"{item['kind']:<18} {item['aws_id'] or item['name'] + ' (no reply to its create call)'}"
     since = "since its last event" if item["kind"] == DEPLOYMENT else "old"
     age = "" if item["age_seconds"] is None else f", {elapsed(item['age_seconds'])} {since}"
     cost = f", ${item['estimated_cost']:.2f} a month" if item["estimated_cost"] else ""

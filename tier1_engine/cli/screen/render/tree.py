@@ -54,7 +54,7 @@ def _of(deployment: Mapping[str, Any], step: Mapping[str, Any]) -> list[Mapping[
 def _head(deployment: Mapping[str, Any], now: datetime) -> list[Text]:
     state = state_text(deployment["state"])
     if deployment["goal"] != deployment["state"]:
-        state.append(f", wanted: {deployment['goal']}", style=QUIET)
+        state.append(f", target: {deployment['goal']}", style=QUIET)
     if deployment["interrupted"]:
         state.append("  interrupted", style=STYLE_OF_STATE["interrupted"])
     where = f"{deployment['blueprint']} in {deployment['region']}, account {deployment['account_id']}"
@@ -63,12 +63,12 @@ def _head(deployment: Mapping[str, Any], now: datetime) -> list[Text]:
         Text(f"{where}, {age(deployment['created_at'], now)} old{_expiry(deployment)}", style=QUIET),
     ]
     if holder := deployment["holder"]:
-        text = f"driven by process {holder['pid']} on {holder['host']} since {holder['since']}"
+        text = f"locked by {holder['host']} (pid {holder['pid']}) since {holder['since']}"
         found.append(Text(text, style="cyan"))
     if failure := deployment["failure"]:
         found.append(_failure(failure))
     if deployment["interrupted"]:
-        found.append(Text(f"to go on: tier1 resume {deployment['id']}", style="cyan"))
+        found.append(Text(f"to resume: tier1 resume {deployment['id']}", style="cyan"))
     return [*found, *(Text(f"warning: {clean(text)}", style="yellow") for text in deployment["warnings"])]
 
 
@@ -110,7 +110,7 @@ def _step(step: Mapping[str, Any], resources: Iterable[Mapping[str, Any]]) -> li
     if took:
         line.append(f"  {took}", style=QUIET)
     if step["attempts"] > 1:
-        line.append(f"  {step['attempts']} tries", style="yellow")
+        line.append(f"  {step['attempts']} attempts", style="yellow")
     found = [line]
     for resource in resources:
         found += _resource(resource)
@@ -131,7 +131,7 @@ def _resource(resource: Mapping[str, Any]) -> list[Text]:
     line.append(resource["aws_id"] or "(no id yet)", style=QUIET if gone else "")
     line.append(" ").append_text(state_text(resource["state"]))
     if not resource["owned"]:
-        line.append("  brought, never changed", style="magenta")
+        line.append("  provided by you, never changed", style="magenta")
     found = [line]
     if resource["console_url"] and not gone:
         found.append(Text(f"    {resource['console_url']}", style=f"{QUIET} link {resource['console_url']}"))
@@ -155,7 +155,7 @@ def _strays(deployment: Mapping[str, Any]) -> list[Text]:
     ]
     if not strays:
         return []
-    found = [Text(""), Text("strays", style="bold")]
+    found = [Text(""), Text("duplicates", style="bold")]
     for stray in strays:
         found += [Text(f"  {stray['name']}"), *_resource(stray)]
     return found
@@ -166,7 +166,7 @@ def _kept(deployment: Mapping[str, Any]) -> list[Text]:
     if not kept:
         return []
     rows = [Text(f"  {resource['name']} {resource['aws_id']}") for resource in kept]
-    return [Text(""), Text("kept on the operator's word", style="bold"), *rows]
+    return [Text(""), Text("retained on request", style="bold"), *rows]
 
 
 def _outputs(deployment: Mapping[str, Any]) -> list[Text]:

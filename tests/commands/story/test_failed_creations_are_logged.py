@@ -1,0 +1,107 @@
+"""Criterion: failed creations are logged: every try, with all that is needed to ask AWS about it."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+from tests.proxy import Proxy
+from tests.support.command import Command
+from tests.support.doors import listening
+from tests.support.story import failed, refuses, waits_for
+from tests.support.terminal import Terminal
+
+
+def test_every_try_of_a_create_and_a_delete(operator: Command, line: Proxy) -> None:
+    """When, how long, operation, key, outcome, code, message and request id; in order, whole or in part."""
+    line.rule = refuses("CreateFileSystem", code="ThrottlingException", times=2)
+    failed(operator)
+    attempts = operator("log", "demo", "-o", "json").json["attempts"]
+    tries = [a for a in attempts if a["step"] == "file-system" and a["action"] == "create"]
+    assert [(a["outcome"], a["code"]) for a in tries] == [
+        ("refused", "ThrottlingException"),
+        ("refused", "ThrottlingException"),
+        ("done", None),
+    ]
+    for one in tries:
+        assert one["operation"] == "CreateFileSystem"
+        assert one["key"]
+        assert one["request_id"]
+        assert one["begun_at"] <= one["ended_at"]
+        assert one["seconds"] is not None
+    assert tries[0]["message"] == "The proxy says ThrottlingException."
+
+    lines = [json.loads(text) for text in operator("log", "demo", "-o", "jsonl").out.splitlines()]
+    times = [one.get("begun_at") or one["at"] for one in lines]
+    assert times == sorted(times)
+    assert sum(one["type"] == "attempt" for one in lines) == len(attempts)
+    table = operator("log", "demo", "--resource", "file-system", "--failed").out.splitlines()
+    assert len(table) == 2
+    assert all("CreateFileSystem: ThrottlingException" in text for text in table)
+    (launch,) = [
+        one
+        for text in operator("log", "demo", "--failed", "-o", "jsonl").out.splitlines()
+        if (one := json.loads(text))["type"] == "attempt" and one["step"] == "instance"
+    ]
+    assert (launch["action"], launch["operation"]) == ("create", "RunInstances")
+    assert operator("log", "demo", "--since", "1h").out == operator("log", "demo").out
+    assert operator("log", "demo", "--since", times[-1]).out.count("\n") < len(lines)
+    assert operator("log", "demo", "--since", "2099-01-01", "-o", "json").json == {
+        "attempts": [],
+        "events": [],
+    }
+    operator("log", "demo", "--since", "tea").refused(2, "'tea'", "10m")
+    operator("log", "demo", "--resource", "cellar").refused(2, "cellar", "file-system")
+    operator("log", "demo", "--follow", "-o", "json").refused(2, "jsonl")
+    with Terminal(operator, "log", "demo", "--failed") as terminal:
+        assert terminal.end() == 0
+    assert "CreateFileSystem: ThrottlingException" in terminal.screen
+
+
+def test_a_log_file_has_the_same_and_the_deletions_are_logged_alike(operator: Command, line: Proxy) -> None:
+    """JSON lines, for this user alone; a later command adds to it."""
+    log_file = operator.folder / "run.jsonl"
+    failed(operator, "demo", "--log-file", str(log_file))
+    attempts = operator("log", "demo", "-o", "json").json["attempts"]
+    written = [json.loads(text) for text in log_file.read_text(encoding="utf-8").splitlines()]
+    assert log_file.stat().st_mode & 0o777 == 0o600
+    assert (written[0]["kind"], written[-1]["kind"]) == ("begin", "end")
+    assert (written[-1]["state"], written[-1]["exit_code"]) == ("failed", 4)
+    ended = [one["attempt"] for one in written if one["kind"] == "attempt" and one["attempt"]["ended_at"]]
+    assert {one["id"] for one in ended} == {one["id"] for one in attempts}
+    assert operator("rollback", "demo", "--log-file", str(log_file)).code == 0
+    log = operator("log", "demo", "--resource", "file-system", "-o", "json").json["attempts"]
+    deletes = [a for a in log if a["action"] == "delete"]
+    assert [(a["operation"], a["outcome"], bool(a["request_id"])) for a in deletes] == [
+        ("DeleteFileSystem", "done", True)
+    ]
+    assert len(log_file.read_text(encoding="utf-8").splitlines()) > len(written)
+
+
+def test_a_log_is_followed_while_somebody_drives(tier1: Command, closed_port: int) -> None:
+    """Each entry once, an attempt with its end; it ends with the driver."""
+    running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port, "50s")))
+    running.hear("service-door: started")
+    following = tier1.begin("log", "demo", "--follow", "-o", "jsonl")
+    with listening(closed_port):
+        assert running.end().code == 0
+    followed = following.end()
+    assert followed.code == 0
+    lines = [json.loads(text) for text in followed.out.splitlines()]
+    attempts = [one for one in lines if one["type"] == "attempt"]
+    assert len({one["id"] for one in attempts}) == len(attempts)
+    assert all(one["ended_at"] for one in attempts)
+    assert lines[-1]["to"] == "active"
+    assert len(lines) == len(tier1("log", "demo", "-o", "jsonl").out.splitlines())
+
+
+def test_what_was_cut_is_shown_as_cut(operator: Command, line: Proxy) -> None:
+    """A driver that was killed in a create leaves a try without an end; the next driver says so."""
+    running = operator.begin("deploy", operator.spec())
+    running.hear("vpc: started")
+    running.signal(signal.SIGKILL)
+    running.end()
+    assert operator("rollback", "demo").code == 0
+    log = operator("log", "demo", "-o", "json").json["attempts"]
+    assert all(one["ended_at"] for one in log)
+    assert all(one["code"] == "Cut" for one in log if one["outcome"] == "unknown")

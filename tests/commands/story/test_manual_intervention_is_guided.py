@@ -1,0 +1,76 @@
+"""Criterion: manual intervention is guided: what happened, what is safe, what costs, and what to type.
+
+That every printed line and the script work, on every bad day, is shown by
+`tests/sandbox/test_guide_of_scenarios.py` and `test_cli_guide.py`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tests.proxy import Proxy
+from tests.support.command import Command
+from tests.support.story import failed, refuses
+from tests.support.terminal import Terminal
+
+LEFT_OPEN = re.compile(r"\{\w*\}|\bNone\b|<[a-z-]+>")
+
+
+def test_without_a_terminal(operator: Command, line: Proxy) -> None:
+    """One command, from the database alone: each id with its link and its looks, in the order of deletion."""
+    failed(operator)
+    calls = len(line.calls)
+    made = {r["name"]: r["aws_id"] for r in operator.show("demo")["resources"] if r["aws_id"]}
+    told = operator("guide", "demo").out
+    assert len(line.calls) == calls
+    first = told.splitlines()[0]
+    assert "failed at instance: InvalidInstanceType.NotFound" in first
+    assert "because rollback is off, nothing was deleted" in first
+    assert "12 resources remain" in first
+    assert LEFT_OPEN.search(told) is None
+    for id in made.values():
+        assert id in told
+    assert told.count("console.aws.amazon.com") == len(made)
+    assert "estimate from us-east-1 list prices" in told
+    assert told.index("Cause") < told.index("Safe") < told.index("Retry, once it is fixed")
+    assert told.index("Remaining") < told.index("Delete it by hand, line by line")
+    guide = operator("guide", "demo", "-o", "json").json
+    assert (guide["needed"], guide["situation"], guide["cause"]["code"]) == (
+        True,
+        "undecided",
+        "InvalidInstanceType.NotFound",
+    )
+    by_hand = [command["line"] for command in guide["by_hand"]["commands"]]
+    place = f"--region us-east-1 --endpoint-url {line.url}"
+    assert all(place in text or text.startswith("tier1 rollback ") for text in by_hand)
+    vpc = next(n for n, text in enumerate(by_hand) if made["vpc"] in text and "delete-vpc" in text)
+    assert vpc == len(by_hand) - 2  # all else is in it; then tier1 ends the deployment
+
+
+def test_a_refusal_names_the_action_that_is_missing(operator: Command, line: Proxy) -> None:
+    """And what AWS checks beside it, as the statement that a policy needs."""
+    line.rule = refuses("CreateFileSystem", code="AccessDeniedException")
+    assert operator("deploy", operator.spec(), "--no-rollback").code == 4
+    told = operator("guide", "demo").out
+    assert '"Action": ["elasticfilesystem:CreateFileSystem", "elasticfilesystem:TagResource"' in told
+
+
+def test_what_went_wrong_on_the_way_back_stands_beside_the_cause(operator: Command, line: Proxy) -> None:
+    """The cause is still the launch; what would not delete has its own advice."""
+    line.rule = refuses("RunInstances", "DeleteRole", code="UnauthorizedOperation")
+    assert operator("deploy", operator.spec()).code == 5
+    told = operator("guide", "demo").out
+    assert told.index("Cause\n") < told.index("During rollback or teardown: role")
+    assert "Rollback was blocked by role" in told.splitlines()[0]
+    assert '"iam:DeleteRole"' in told
+
+
+def test_on_a_terminal(tier1: Command) -> None:
+    """The same, with what can be typed alone on its lines; the script is one command away."""
+    failed(tier1)
+    with Terminal(tier1, "guide", "demo") as terminal:
+        assert terminal.end() == 0
+    assert "Delete it with a script that uses the aws CLI" in terminal.screen
+    with Terminal(tier1, "guide", "demo", "-o", "shell") as terminal:
+        assert terminal.end() == 0
+    assert terminal.screen.startswith("#!/usr/bin/env bash")

@@ -1,0 +1,61 @@
+"""Criterion: `--no-rollback` keeps everything, with a warning of what is left and what it costs."""
+
+from __future__ import annotations
+
+import re
+
+from tests.proxy import Proxy, refused
+from tests.support.account import WHOLE, standing
+from tests.support.command import Command
+from tests.support.story import REFUSED_TYPE, waits_for
+from tests.support.terminal import Terminal
+
+PRICED = r"\[(\$\d+\.\d{4}/h, \$\d+\.\d\d/month \(.+\)|no charge|by what it stores: .+)\]$"
+
+
+def test_everything_is_kept_and_its_cost_is_told(tier1: Command, aws: str, closed_port: int) -> None:
+    """Each with its id and its price; the printed command removes it all."""
+    kept = tier1("deploy", tier1.spec(more=waits_for(closed_port)), "--no-rollback")
+    assert kept.code == 4
+    assert standing(aws) == WHOLE
+    resources = [r for r in tier1.show("demo")["resources"] if r["aws_id"]]
+    lines = kept.out.splitlines()
+    for resource in resources:
+        (text,) = [t for t in lines if t.startswith(f"  {resource['name']} {resource['aws_id']} ")]
+        assert re.search(PRICED, text), text
+    assert "  [$" not in kept.out
+    assert "$0.0416" not in kept.out  # the machine, its volume and its address are one figure
+    assert re.search(
+        r"instance i-\w+ \[\$0\.0499/h, \$36\.42/month \(t3\.medium, 30 GiB gp3, public IPv4\)", kept.out
+    )
+    assert (
+        "13 resources remaining in AWS: about $0.05/h, $36/month (estimate from us-east-1 list prices"
+        in kept.out
+    )
+    assert "failed (13 remaining, ~$0.05/h)" in tier1("list").out
+    (printed,) = re.findall(r"tier1 (rollback \w+)", kept.out)
+    assert tier1(*printed.split()).code == 0
+    assert standing(aws) == {}
+
+
+def test_by_the_spec_and_on_a_terminal(tier1: Command, aws: str) -> None:
+    """`policy.rollback: false` is the same; there it is a question, and `m` leaves it."""
+    spec = tier1.spec(type=REFUSED_TYPE, more="policy: {rollback: false}\n")
+    with Terminal(tier1, "deploy", spec) as terminal:
+        terminal.see("What do you want to do with demo?")
+        terminal.enter("m\n")
+        assert terminal.end() == 4
+    assert "12 resources remaining in AWS" in terminal.screen
+    assert "estimate" in terminal.screen
+    assert tier1.show("demo")["rollback_enabled"] is False
+    assert standing(aws)["file_systems"] == 1
+
+
+def test_a_critical_failure_of_every_phase_is_kept(operator: Command, line: Proxy, aws: str) -> None:
+    """Also the very first: nothing was made, so nothing is left, and it says no price."""
+    line.rule = lambda call: refused(400, "VpcLimitExceeded") if call.operation == "CreateVpc" else None
+    kept = operator("deploy", operator.spec(), "--no-rollback")
+    assert kept.code == 4
+    assert "VpcLimitExceeded" in kept.out
+    assert "vpcs" not in standing(aws)
+    assert operator("rollback", "demo").code == 0

@@ -1,0 +1,195 @@
+"""A deployment's life by the commands alone: what they print, leave behind and end with."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from tests.support.account import standing
+from tests.support.command import Command
+
+SHOWN = [
+    "id",
+    "name",
+    "blueprint",
+    "region",
+    "account_id",
+    "state",
+    "goal",
+    "interrupted",
+    "holder",
+    "failure",
+    "warnings",
+    "rollback_enabled",
+    "created_at",
+    "updated_at",
+    "finished_at",
+    "expires_at",
+    "outputs",
+    "steps",
+    "resources",
+]
+STEP = ["name", "phase", "state", "attempts", "started_at", "finished_at", "error"]
+RESOURCE = [
+    "id",
+    "name",
+    "kind",
+    "aws_id",
+    "arn",
+    "state",
+    "owned",
+    "step",
+    "created_at",
+    "deleted_at",
+    "console_url",
+    "error",
+]
+FAILURE = ["step", "class", "code", "message", "operation", "request_id", "at"]
+REFUSED_TYPE = "t9.huge"
+
+
+def test_a_deployment_is_made_shown_and_destroyed(newcomer: Command, aws: str) -> None:
+    """From nothing to active and back to nothing; every object has exactly the contract's keys."""
+    tier1 = newcomer
+    deployed = tier1("deploy", tier1.spec(), "-o", "json")
+    assert deployed.code == 0, deployed.err
+    assert list(deployed.json) == SHOWN
+    assert deployed.json["state"] == deployed.json["goal"] == "active"
+    assert (deployed.json["interrupted"], deployed.json["holder"], deployed.json["failure"]) == (
+        False,
+        None,
+        None,
+    )
+    assert standing(aws) == {
+        "vpcs": 1,
+        "groups": 2,
+        "instances": 1,
+        "file_systems": 1,
+        "roles": 1,
+        "profiles": 1,
+    }
+    shown = tier1.show("demo")
+    assert shown == deployed.json
+    assert all(list(step) == STEP for step in shown["steps"])
+    assert all(list(resource) == RESOURCE for resource in shown["resources"])
+    assert all(resource["console_url"].startswith("https://") for resource in shown["resources"])
+    assert datetime.fromisoformat(shown["created_at"]).utcoffset() is not None
+    (listed,) = tier1("list", "-o", "json").json
+    assert list(listed) == [*SHOWN[:-2], "remaining"]
+    assert listed["remaining"] == len(shown["resources"])
+    assert "ssm_session" in tier1("show", "demo").out
+    destroyed = tier1("destroy", "demo", "-o", "json")
+    assert (destroyed.code, destroyed.json["state"]) == (0, "destroyed")
+    assert "ssm_session" not in tier1("show", "demo").out  # an address of what is gone only misleads
+    assert standing(aws) == {}
+    assert {resource["state"] for resource in destroyed.json["resources"]} == {"deleted"}
+    assert tier1("list", "-o", "json").json[0]["remaining"] == 0
+
+
+def test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason(tier1: Command, aws: str) -> None:
+    """Exit 3, nothing left, and the cause stays in show, list and log."""
+    failed = tier1("deploy", tier1.spec(type=REFUSED_TYPE), "-o", "json")
+    assert (failed.code, failed.json["state"]) == (3, "rolled_back")
+    failure = failed.json["failure"]
+    assert list(failure) == FAILURE
+    assert (failure["step"], failure["class"], failure["code"]) == (
+        "instance",
+        "critical",
+        "InvalidInstanceType.NotFound",
+    )
+    assert failure["operation"] == "RunInstances"
+    assert standing(aws) == {}
+    assert "InvalidInstanceType" in tier1("list").out
+    log = tier1("log", "demo", "-o", "json").json
+    assert list(log) == ["attempts", "events"]
+    refused = [attempt for attempt in log["attempts"] if attempt["code"] == failure["code"]]
+    assert [(a["step"], a["action"], a["outcome"]) for a in refused] == [("instance", "create", "refused")]
+    moves = [(event["from"], event["to"]) for event in log["events"] if event["trigger"]]
+    assert moves[0] == ("pending", "provisioning_network")
+    assert moves[-1] == ("rolling_back", "rolled_back")
+    assert tier1("rollback", "demo").code == 0  # it is so already
+
+
+def test_without_rollback_what_is_left_is_named_with_the_commands_that_work(tier1: Command, aws: str) -> None:
+    """Exit 4; each id is printed, and the printed rollback, run as it stands, leaves nothing."""
+    kept = tier1("deploy", tier1.spec(type=REFUSED_TYPE), "--no-rollback")
+    assert kept.code == 4
+    shown = tier1.show("demo")
+    assert (shown["state"], shown["rollback_enabled"], shown["interrupted"]) == ("failed", False, False)
+    present = [r for r in shown["resources"] if r["aws_id"]]
+    assert len(present) >= 10
+    for resource in present:
+        assert f"{resource['name']} {resource['aws_id']}" in kept.out
+    assert tier1("resume", "demo").code == 4  # options, and no act
+    assert tier1("resume", "demo", "--continue").code == 2  # an instance cannot be done without
+    printed = re.findall(r"tier1 (rollback \w+)", kept.out)
+    assert tier1(*printed[0].split()).code == 0
+    assert standing(aws) == {}
+
+
+def test_destroy_of_what_was_never_active_says_that_it_is_rolled_back(tier1: Command) -> None:
+    """The goal is `rolled_back`, and it is reached."""
+    tier1.write("aaaa00000001")
+    done = tier1("destroy", "demo", "-o", "json")
+    assert (done.code, done.json["state"]) == (0, "rolled_back")
+    assert "was never active: rolling it back instead" in done.err
+
+
+def test_a_rollback_of_an_active_one_is_refused_with_the_command_to_use(tier1: Command) -> None:
+    """Exit 2, and nothing is asked for."""
+    id = tier1.active()
+    tier1("rollback", "demo").refused(2, f"tier1 destroy {id}")
+    assert tier1.show(id)["goal"] == "active"
+
+
+def test_what_is_retained_stays_with_all_that_it_needs(tier1: Command, aws: str) -> None:
+    """A subnet keeps its VPC; an unknown name is refused before anything is asked for."""
+    tier1.deployed()
+    tier1("destroy", "demo", "--retain", "cellar").refused(2, "cellar", "subnet-1")
+    done = tier1("destroy", "demo", "--retain", "subnet-1", "--yes")
+    assert done.code == 0
+    assert standing(aws) == {"vpcs": 1}
+    states = {r["name"]: r["state"] for r in tier1.show("demo")["resources"]}
+    assert {name for name, state in states.items() if state == "retained"} == {"vpc", "subnet-1"}
+    assert "subnet-1 subnet-" in done.out
+
+
+def test_a_dry_run_prints_the_plan_and_touches_nothing(newcomer: Command, aws: str) -> None:
+    """No row, no database, no call; user data is only named."""
+    tier1 = newcomer
+    (tier1.folder / "boot.sh").write_text("echo pass$word\n", encoding="utf-8")
+    path = tier1.folder / "plan.yaml"
+    path.write_text("name: plan\nregion: us-east-1\ninstance: {user_data: boot.sh}\n", encoding="utf-8")
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    shown = tier1("deploy", str(path), "--dry-run", **nowhere)
+    assert shown.code == 0
+    for words in ("network", "makes VPC", "plan-vpc", "needs vpc", "tier1:deployment", "checks"):
+        assert words in shown.out
+    plan = tier1("deploy", str(path), "--dry-run", "--name", "other", "-o", "json", **nowhere)
+    assert plan.json["name"] == "other"
+    steps = {step["name"]: step for step in plan.json["steps"]}
+    assert steps["subnet-1"]["needs"] == ["vpc"]
+    assert steps["vpc"]["aws_name"] == "other-vpc"
+    assert list(steps["instance"]["inputs"]["user_data"]) == ["sha256"]
+    assert "pass$word" not in plan.out + shown.out
+    assert not (tier1.folder / "state").exists()
+    assert standing(aws) == {}
+
+
+def test_a_name_that_is_in_use_is_refused_until_it_is_free(tier1: Command, aws: str) -> None:
+    """Exit 2 with the command that frees it; afterwards the name can be used again."""
+    id = tier1.active()
+    tier1("deploy", tier1.spec()).refused(2, "demo", id, "tier1 destroy demo")
+    assert standing(aws) == {}
+    assert tier1("destroy", "demo").code == 0
+    assert tier1.deployed() != id
+
+
+def test_two_deploys_of_one_name_at_once_are_one_deployment(tier1: Command, aws: str) -> None:
+    """One wins, the other is refused with 2, and nothing is made twice."""
+    assert tier1("list").code == 0
+    spec = tier1.spec()
+    ended = [running.end() for running in [tier1.begin("deploy", spec) for _ in range(2)]]
+    assert sorted(one.code for one in ended) == [0, 2], ended
+    next(one for one in ended if one.code == 2).refused(2, "demo", "in use")
+    assert standing(aws)["vpcs"] == 1

@@ -1,0 +1,37 @@
+"""The whole life of a deployment once more, on moto as it is (`sandbox start --plain`).
+
+Another emulator answers as that one does: all is there at once, and nothing is in use. `make plain` runs
+all commands of the main job there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.commands.test_life import (
+    test_a_deployment_is_made_shown_and_destroyed,
+    test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason,
+    test_what_is_retained_stays_with_all_that_it_needs,
+)
+from tests.support.forked_aws import ForkedAws
+from tests.support.local_aws import forked_aws
+
+__all__ = [
+    "test_a_deployment_is_made_shown_and_destroyed",
+    "test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason",
+    "test_what_is_retained_stays_with_all_that_it_needs",
+]
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedAws]:
+    """What a test's local AWS is forked from, without AWS's manners."""
+    with forked_aws(tmp_path_factory.mktemp("plain-aws"), strict=False) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def stages() -> None:
+    """Everything is made anew."""

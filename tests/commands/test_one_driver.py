@@ -1,0 +1,151 @@
+"""One driver at a time, with real processes: on Postgres, frozen, in another pid namespace, hung up."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.support.account import WHOLE, standing
+from tests.support.command import LIMIT_SECONDS, TIER1, Command, Running
+from tests.support.doors import listening, waits_for
+from tests.support.environment import hear_signals
+from tests.support.terminal import Terminal
+
+SHORT_LEASE = {"TIER1_LEASE_SECONDS": "3", "TIER1_CALL_TIMEOUT_SECONDS": "1"}
+
+
+@pytest.fixture
+def shared(newcomer: Command, postgres_url: str) -> Command:
+    """The command of an operator whose database is a Postgres that others use too."""
+    return newcomer.with_(TIER1_DATABASE_URL=postgres_url)
+
+
+@pytest.mark.postgres
+def test_on_postgres_who_drives_is_named_and_a_killed_one_is_replaced_at_once(
+    shared: Command, aws: str, closed_port: int
+) -> None:
+    """6 with the process; after its SIGKILL the next resume does not wait for the lease."""
+    running = shared.begin("deploy", shared.spec(more=waits_for(closed_port)))
+    running.hear("service-door: started")
+    shared("resume", "demo").refused(6, str(running.process.pid))
+    running.signal(signal.SIGKILL)
+    assert running.end().code == -signal.SIGKILL
+    with listening(closed_port):
+        assert shared("resume", "demo", "-o", "json").json["state"] == "active"
+    assert standing(aws) == WHOLE
+
+
+def resumed_once_free(command: Command) -> None:
+    """Resume as soon as the lease of somebody who says nothing any more has ended."""
+    end = time.monotonic() + LIMIT_SECONDS
+    while (done := command("resume", "demo")).code == 6:
+        assert time.monotonic() < end, done.err
+    assert done.code == 0, done.err
+
+
+@pytest.mark.postgres
+def test_on_postgres_a_driver_that_slept_past_its_lease_changes_nothing(
+    shared: Command, aws: str, closed_port: int
+) -> None:
+    """Frozen, replaced, and woken: it says so and ends with 6; what stands is the new one's. Frozen within a
+    transaction, which Postgres then ends, it ends with 9: its lease was over before it could look again.
+    """
+    quick = shared.with_(**SHORT_LEASE)
+    frozen = quick.begin("deploy", quick.spec(more=waits_for(closed_port)))
+    frozen.hear("service-door: started")
+    frozen.signal(signal.SIGSTOP)
+    with listening(closed_port):
+        resumed_once_free(quick)
+    before = quick("log", "demo", "-o", "json").json
+    frozen.signal(signal.SIGCONT)
+    ended = frozen.end()
+    assert ended.code in (6, 9)
+    assert ("another process has taken over" in ended.err.lower()) is (ended.code == 6)
+    assert quick("log", "demo", "-o", "json").json == before
+    assert standing(aws) == WHOLE
+
+
+UNSHARE = shutil.which("unshare")
+IN_A_NAMESPACE = ("--pid", "--fork", "--mount-proc", "--kill-child=SIGTERM")
+
+
+def can_unshare() -> bool:
+    if UNSHARE is None:
+        return False
+    done = subprocess.run([UNSHARE, *IN_A_NAMESPACE, "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.fixture
+def in_a_namespace(tier1: Command, closed_port: int) -> Running:
+    """A deploy that waits, in a pid namespace of its own: its process id says nothing outside."""
+    if not can_unshare():
+        pytest.skip("no pid namespace can be made here")
+    process = subprocess.Popen(
+        [str(UNSHARE), *IN_A_NAMESPACE, *TIER1, "deploy", tier1.spec(more=waits_for(closed_port))],
+        cwd=tier1.folder,
+        env=tier1.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_signals,  # noqa: PLW1509 - no other thread of this process holds a lock there
+    )
+    tier1.begun.append(process)
+    return Running(process)
+
+
+def test_a_holder_in_another_pid_namespace_is_not_taken_for_dead(
+    tier1: Command, in_a_namespace: Running, closed_port: int, aws: str
+) -> None:
+    """Its process id is nobody's here, or somebody else's: only its lease tells."""
+    in_a_namespace.hear("service-door: started")
+    holder = tier1.show("demo")["holder"]
+    tier1("resume", "demo").refused(6, str(holder["pid"]))
+    with listening(closed_port):
+        assert in_a_namespace.end().code == 0
+    assert standing(aws) == WHOLE
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["rollback", *(pytest.param(one, marks=pytest.mark.long) for one in ("deploy", "resume", "destroy"))],
+)
+def test_a_terminal_that_is_closed_ends_what_runs_in_it(
+    tier1: Command, aws: str, closed_port: int, command: str
+) -> None:
+    """130, whatever was in flight is on record, and it can be resumed."""
+    spec = tier1.spec(more=waits_for(closed_port))
+    seen, arguments = "service-door", ("deploy", spec)
+    if command != "deploy":
+        first = tier1.begin(*arguments)
+        first.hear("service-door: started")
+        first.signal(signal.SIGTERM)
+        assert first.end().code == 130
+        arguments = (command, "demo", *(() if command == "resume" else ("--yes",)))
+        seen = seen if command == "resume" else "of 13 gone"
+    with Terminal(tier1, *arguments) as terminal:
+        terminal.see(seen)
+        assert terminal.hang_up() == 130
+    shown = tier1.show("demo")
+    assert shown["holder"] is None
+    assert not [a for a in tier1("log", "demo", "-o", "json").json["attempts"] if a["ended_at"] is None]
+    assert tier1("rollback", "demo", "--yes").code == 0
+    assert standing(aws) == {}
+
+
+def test_a_question_that_is_left_open_keeps_nobody_waiting(
+    tier1: Command, aws: str, closed_port: int
+) -> None:
+    """Another operator rolls back over night; the answer in the morning changes nothing, and says why."""
+    with Terminal(tier1, "deploy", tier1.spec(more=waits_for(closed_port, "1s"))) as terminal:
+        terminal.see("What do you want to do with demo?")
+        assert tier1("rollback", "demo", "--yes").code == 0
+        terminal.enter("r\n")
+        assert terminal.end() == 3
+        assert "rolled_back" in terminal.screen or "rolled back" in terminal.screen
+    assert standing(aws) == {}

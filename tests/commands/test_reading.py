@@ -1,0 +1,184 @@
+"""Commands that only read, on rows that were written past AWS: what they find and how they print it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import TIER1, Command
+from tests.support.rows import AT
+from tier1_engine.deployment.states import Goal, State
+
+FAILURE = {
+    "step": "net",
+    "class": "critical",
+    "code": "VpcLimitExceeded",
+    "message": "The maximum number of VPCs has been reached.\nAsk for more.",
+    "operation": "CreateVpc",
+    "request_id": "req-1",
+    "at": AT.isoformat(),
+}
+
+
+@pytest.fixture
+def three(tier1: Command) -> Command:
+    """One that failed, one that is active, and one whose driver is gone; each an hour younger."""
+    failed = {"state": State.FAILED, "failure": FAILURE}
+    active = {"state": State.ACTIVE, "activated_at": AT}
+    tier1.write("aaaa00000001", "first", created_at=AT, **failed)
+    tier1.write(
+        "aaaa00000002",
+        "forty-characters-long-is-what-a-name-has",
+        created_at=AT + timedelta(hours=1),
+        **active,
+    )
+    tier1.write("bbbb00000003", "third", created_at=AT + timedelta(hours=2), state=State.LAUNCHING_EC2)
+    return tier1
+
+
+def test_the_list_is_newest_first_and_fits_80_columns(three: Command) -> None:
+    """State, reason and what was interrupted are there at a glance, without colours."""
+    table = three("list").out.splitlines()
+    assert [line.split()[0] for line in table if line[0] != " "] == [
+        "ID",
+        "bbbb00000003",
+        "aaaa00000002",
+        "aaaa00000001",
+    ]
+    assert "launching_ec2, interrupted" in table[1]
+    assert "VpcLimitExceeded: The maximum number of VPCs has been reached." in table[4]
+    assert all(len(line) <= 80 for line in table)
+    assert "\x1b" not in "".join(table)
+
+
+def test_the_list_can_be_narrowed(three: Command) -> None:
+    """By state, by more than one, and by number."""
+    names = [
+        one["name"] for one in three("list", "--state", "failed", "--state", "active", "-o", "json").json
+    ]
+    assert names == ["forty-characters-long-is-what-a-name-has", "first"]
+    assert [one["id"] for one in three("list", "--limit", "1", "-o", "json").json] == ["bbbb00000003"]
+    assert three("list", "--state", "well").code == 2
+    assert three("list", "--limit", "0").code == 2
+
+
+def test_an_empty_list_is_an_empty_array(tier1: Command) -> None:
+    """And a sentence that says how to begin."""
+    assert tier1("list", "-o", "json").json == []
+    assert "tier1 deploy" in tier1("list").out
+
+
+def test_reads_take_the_newest_and_changes_need_to_know_which(three: Command) -> None:
+    """A prefix that matches several is refused with 2, an unknown reference with 8, by reads and changes."""
+    assert three.show("bbbb")["name"] == "third"
+    assert three.show("aaaa")["name"] == "forty-characters-long-is-what-a-name-has"
+    for command in ("resume", "destroy"):
+        three(command, "aaaa").refused(2, "matches several", "aaaa00000001", "aaaa00000002")
+    for command in ("show", "rollback"):
+        three(command, "nobody").refused(8, "nobody", "tier1 list")
+
+
+def test_a_name_means_the_living_one_first(tier1: Command) -> None:
+    """Also when one that has ended is younger."""
+    gone = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK, "created_at": AT + timedelta(hours=1)}
+    tier1.write("aaaa00000001", "demo")
+    tier1.write("aaaa00000002", "demo", **gone)
+    assert tier1.show("demo")["id"] == "aaaa00000001"
+
+
+def test_show_tells_the_whole_reason(three: Command) -> None:
+    """Class, code, message, operation and request id; and how to go on with what was interrupted."""
+    shown = three("show", "first").out
+    for words in ("critical", "VpcLimitExceeded", "CreateVpc", "request req-1", "123456789012"):
+        assert words in shown
+    assert "tier1 resume bbbb00000003" in three("show", "third").out
+    assert three("show", "third", "--watch").code == 0  # nobody drives it: nothing to wait for
+
+
+@pytest.mark.parametrize("reader", ["head -1", "true"])
+def test_a_reader_that_leaves_early_ends_the_printing_quietly(three: Command, reader: str) -> None:
+    """`tier1 list | head -1`, and a pipe that nobody reads at all."""
+    piped = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f'"$@" | {reader}', "bash", *TIER1, "list"],
+        env=three.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert piped.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_streams_that_the_caller_closed_are_no_defect(three: Command, closed: str) -> None:
+    """Nothing is said, and no file of ours gets the number of a stream."""
+    for words in ("list", "list -o json"):
+        ran = into(closed, three, *words.split())
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert len(three("list", "-o", "json").json) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_behind_stdout_is_a_sentence(three: Command) -> None:
+    """1, and no trace; of a command that acted, how that ended decides the code."""
+    ran = into(">/dev/full", three, "list")
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert ran.stderr.startswith("tier1: stdout could not be written (No space left on device)")
+    three.write("dddd00000004", "up", state=State.ACTIVE, activated_at=AT)
+    assert into(">/dev/full", three, "resume", "up").returncode == 0
+
+
+def into(redirected: str, tier1: Command, *words: str) -> subprocess.CompletedProcess[str]:
+    """How a command ends whose streams the shell has redirected."""
+    return subprocess.run(
+        ["bash", "-c", f'"$@" {redirected}', "bash", *TIER1, *words],
+        env=tier1.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+COMMANDS = ["deploy", "resume", "rollback", "destroy", "list", "show", "log", "guide"]
+COMMANDS += ["sweep", "keep", "extend"]
+NESTED = [
+    "db upgrade",
+    "db current",
+    "db export",
+    "sandbox start",
+    "sandbox stop",
+    "sandbox status",
+    "sandbox rehearse",
+    "sandbox census",
+    "sandbox fault add",
+    "sandbox fault list",
+    "sandbox fault clear",
+]
+
+
+def test_every_command_has_help_with_an_example(tier1: Command) -> None:
+    """The example begins with the command itself."""
+    for command in [*COMMANDS, *NESTED]:
+        shown = tier1(*command.split(), "--help")
+        assert shown.code == 0
+        assert f"tier1 {command}" in shown.out.partition("Example:")[2]
+
+
+def test_the_help_names_what_works_and_nothing_else(tier1: Command) -> None:
+    """What comes with a later issue does not appear until it works."""
+    whole = tier1("--help").out
+    assert all(command.split()[0] in whole for command in [*COMMANDS, *NESTED])
+    for later in ("doctor", "worker"):
+        assert later not in whole
+        assert tier1(later).code == 2
+    assert "--detach" not in tier1("deploy", "--help").out
+
+
+def test_the_version_is_told(tier1: Command) -> None:
+    """One line, and the end."""
+    assert re.fullmatch(r"tier1 \d+\.\d+\S*\n", tier1("--version").out)

@@ -1,0 +1,189 @@
+"""Odd days: each gets one clear sentence on stderr, its exit code, no trace, nothing made, nothing lost."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from tests.support.account import keys_of_another_account, standing
+from tests.support.command import Command
+from tests.support.loopback import HTML, ec2_error, endpoint, http
+
+NOWHERE = "http://127.0.0.1:1"
+EXPIRED = http(
+    403,
+    b"<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token is "
+    b"expired.</Message></Error><RequestId>r-1</RequestId></ErrorResponse>",
+)
+
+
+def nothing_is_on_record(tier1: Command) -> None:
+    assert tier1("list", "-o", "json").json == []
+
+
+class TestBeforeARowExists:
+    def test_missing_credentials(self, tier1: Command, aws: str) -> None:
+        """7, and how to sign in."""
+        nobody = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        nobody("deploy", tier1.spec()).refused(7, "credentials", "AWS_PROFILE")
+        nothing_is_on_record(tier1)
+        assert standing(aws) == {}
+
+    def test_a_profile_that_does_not_exist(self, tier1: Command) -> None:
+        """It is named; keys in the environment would rule over it."""
+        nobody = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        nobody("deploy", tier1.spec(), AWS_PROFILE="no-such-profile").refused(7, "no-such-profile")
+
+    def test_expired_credentials(self, tier1: Command) -> None:
+        """7, and to sign in again."""
+        with endpoint(EXPIRED) as served:
+            tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=served.url).refused(7, "ExpiredToken", "sign in")
+        nothing_is_on_record(tier1)
+
+    def test_an_endpoint_that_refuses_the_connection(self, tier1: Command) -> None:
+        """7, at once, with its URL."""
+        tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=NOWHERE).refused(7, NOWHERE, "start it")
+        nothing_is_on_record(tier1)
+
+    def test_an_endpoint_that_answers_html(self, tier1: Command) -> None:
+        """7: it does not respond like AWS."""
+        with endpoint(http(200, HTML, kind="text/html")) as served:
+            tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=served.url).refused(7, "does not respond like AWS")
+        nothing_is_on_record(tier1)
+
+    def test_a_look_that_aws_does_not_permit(self, tier1: Command) -> None:
+        """2, with code and operation."""
+        with endpoint(ec2_error(403, "AccessDenied")) as served:
+            refused = tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=served.url)
+        refused.refused(2, "AccessDenied", "GetCallerIdentity")
+
+    def test_an_endpoint_for_one_service_only(self, tier1: Command) -> None:
+        """2: a row could not remember it."""
+        refused = tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL_EC2=NOWHERE)
+        refused.refused(2, "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL instead")
+
+    def test_a_brought_subnet_that_is_not_there(self, tier1: Command, aws: str) -> None:
+        """2, by the survey, and nothing is made."""
+        network = "network: {vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0]}\n"
+        refused = tier1("deploy", tier1.spec(more=network))
+        assert refused.code == 2
+        assert "network.vpc_id: The VPC vpc-0123456789abcdef0" in refused.err
+        nothing_is_on_record(tier1)
+        assert standing(aws) == {}
+
+
+class TestTheSpec:
+    @pytest.mark.parametrize(
+        ("content", "word"),
+        [
+            ("", "empty"),
+            ("name: demo\nregion: us-east-1\nnetwerk: {}\n", "network"),
+            ("name: !!python/object:os.system {}\nregion: us-east-1\n", "tag"),
+        ],
+    )
+    def test_that_cannot_be(self, newcomer: Command, content: str, word: str) -> None:
+        """2, with file and key; no database is made for it."""
+        path = newcomer.folder / "bad.yaml"
+        path.write_text(content, encoding="utf-8")
+        newcomer("deploy", str(path)).refused(2, "bad.yaml", word)
+        assert not newcomer.database.exists()
+
+    def test_that_is_not_there(self, tier1: Command) -> None:
+        """2, and the path."""
+        tier1("deploy", "nowhere.yaml").refused(2, "nowhere.yaml")
+        tier1("deploy", ".").refused(2, "directory")
+
+
+class TestTheDatabase:
+    def test_in_a_folder_that_cannot_be_made(self, tier1: Command, aws: str) -> None:
+        """9, and what to mend. (A file stands in the folder's way: root may write everywhere.)"""
+        (tier1.folder / "file").touch()
+        url = f"sqlite:///{tier1.folder}/file/tier1.db"
+        for command in (("list",), ("deploy", tier1.spec())):
+            tier1(*command, TIER1_DATABASE_URL=url).refused(9, "cannot be written", "TIER1_DATABASE_URL")
+        assert standing(aws) == {}
+
+    def test_that_is_no_database(self, tier1: Command) -> None:
+        """9; the file is left as it is."""
+        path = tier1.folder / "letter.db"
+        path.write_text("Dear database, " * 400, encoding="utf-8")
+        tier1("list", TIER1_DATABASE_URL=f"sqlite:///{path}").refused(9, "not a SQLite database")
+        assert path.read_text(encoding="utf-8").startswith("Dear database")
+
+    def test_of_a_later_version(self, tier1: Command) -> None:
+        """2, with both revisions."""
+        with sqlite3.connect(tier1.database) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.close()
+        tier1("list").refused(2, "9999", "newer")
+        tier1("deploy", tier1.spec()).refused(2, "9999", "newer")
+
+    @pytest.mark.parametrize("url", ["mysql://root@localhost/x", "sqlite://"])
+    def test_of_a_url_that_cannot_be(self, tier1: Command, url: str) -> None:
+        """2, and how one is written."""
+        tier1("list", TIER1_DATABASE_URL=url).refused(2, "TIER1_DATABASE_URL", "sqlite:///FILE")
+
+    def test_on_a_postgres_that_does_not_answer(self, tier1: Command) -> None:
+        """9, without the password."""
+        url = "postgresql://tier1:hidden@127.0.0.1:1/tier1"
+        refused = tier1("list", TIER1_DATABASE_URL=url)
+        refused.refused(9, "cannot be reached")
+        assert "hidden" not in refused.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("TIER1_POLL_SECONDS", "soon"), ("TIER1_LEASE_SECONDS", "1")],
+)
+def test_a_setting_that_cannot_be_is_refused_by_name(tier1: Command, variable: str, value: str) -> None:
+    """2, before anything else."""
+    tier1("list", **{variable: value}).refused(2, variable)
+
+
+def test_options_that_exclude_each_other_are_refused(tier1: Command) -> None:
+    """2, as is every other mistake in usage."""
+    assert tier1("resume", "demo", "--retry", "--rollback").code == 2
+    assert tier1("deploy").code == 2
+    assert tier1("deploy", "x.yaml", "--on-recoverable", "pray").code == 2
+
+
+def test_a_defect_is_told_in_a_sentence_and_its_trace_is_kept(tier1: Command) -> None:
+    """1, and where the trace is; the file is this user's alone."""
+    broken = tier1.folder / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import tier1_engine.settings as s\ns.from_environment = lambda: 1 / 0\n", encoding="utf-8"
+    )
+    path = f"{broken}:{tier1.environment['PYTHONPATH']}"
+    tier1("list", PYTHONPATH=path).refused(1, "bug", "ZeroDivisionError")
+    (trace,) = (tier1.folder / "state" / "tier1").glob("defect-*.txt")
+    assert "ZeroDivisionError" in trace.read_text(encoding="utf-8")
+    assert trace.stat().st_mode & 0o777 == 0o600
+
+
+class TestOnceARowExists:
+    def test_the_row_says_where_the_deployment_lives(self, tier1: Command) -> None:
+        """Another endpoint, region or service endpoint of the environment does not move it."""
+        tier1.active()
+        elsewhere = {"AWS_ENDPOINT_URL": NOWHERE, "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL_EC2": NOWHERE}
+        assert tier1("destroy", "demo", **elsewhere).code == 0
+
+    def test_another_account_is_refused_and_can_be_put_right(self, tier1: Command, aws: str) -> None:
+        """7, everything is kept; with the right credentials the same request goes on."""
+        tier1.deployed()
+        visitor = keys_of_another_account(aws, "222222222222")
+        blocked = tier1("destroy", "demo", "-o", "json", **visitor)
+        assert (blocked.code, blocked.json["state"], blocked.json["goal"]) == (7, "destroying", "destroyed")
+        assert standing(aws)["instances"] == 1
+        assert tier1("resume", "demo", **visitor).code == 7
+        assert tier1("resume", "demo").code == 0
+        assert standing(aws) == {}
+
+    def test_missing_credentials_block_and_can_be_put_right(self, tier1: Command) -> None:
+        """7 for a resume too; it goes on where it was."""
+        tier1.active()
+        nobody = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        assert nobody("destroy", "demo").code == 7
+        assert nobody("resume", "demo").code == 7
+        assert tier1("resume", "demo").code == 0

@@ -1,0 +1,354 @@
+"""`tier1 sweep`, `keep` and `extend` as commands, on the local AWS."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import generate_docs
+from tests.proxy import Call, killed_after, proxy
+from tests.support.account import client, standing
+from tests.support.command import Command
+from tests.support.sweeps import OLD, failed, summary
+from tests.support.terminal import Terminal
+from tier1_engine.store.store import Store
+
+
+def ids_of(shown: dict[str, Any]) -> set[str]:
+    return {r["aws_id"] for r in shown["resources"] if r["aws_id"] and r["owned"]}
+
+
+def database_id(tier1: Command) -> str:
+    store = Store.open(f"sqlite:///{tier1.database}")
+    try:
+        return store.database_id
+    finally:
+        store.close()
+
+
+def vpc(aws: str, **tags: str) -> str:
+    """A VPC made past tier1."""
+    ec2 = client("ec2", aws)
+    made: str = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    if tags:
+        named = [{"Key": f"tier1:{key}", "Value": value} for key, value in tags.items()]
+        ec2.create_tags(Resources=[made], Tags=named)
+    return made
+
+
+def vpcs(aws: str) -> set[str]:
+    return {one["VpcId"] for one in client("ec2", aws).describe_vpcs()["Vpcs"] if not one["IsDefault"]}
+
+
+def test_a_failed_one_is_looked_at_refused_and_swept(tier1: Command, aws: str) -> None:
+    """The dry run names everything and changes nothing; nothing goes unasked; then all of it goes."""
+    id = failed(tier1)
+    before, shown = standing(aws), tier1.show(id)
+    dry = tier1("sweep", *OLD, "--dry-run", "--yes", "-o", "json")
+    assert dry.code == 0, dry
+    plan = dry.json
+    assert {item["aws_id"] for item in plan["items"]} == ids_of(shown)
+    assert {item["owner"]["deployment"] for item in plan["items"]} == {id}
+    assert all(item["reason"] and item["order"] for item in plan["items"])
+    costs = {item["kind"]: item["estimated_cost"] for item in plan["items"]}
+    assert (costs["vpc"], costs["file_system"]) == (0.0, None)  # EFS is billed by what is in it
+    table = tier1("sweep", *OLD, "--dry-run")
+    assert table.code == 0
+    assert all(word in table.out for word in (id, *ids_of(shown)))
+    assert tier1.show(id) == shown
+    tier1("sweep", *OLD).refused(2, "--yes")
+    assert (standing(aws), tier1.show(id)) == (before, shown)
+    assert tier1("sweep", "--yes").code == 0  # not old enough
+    assert standing(aws) == before
+    done = tier1("sweep", *OLD, "--yes")
+    assert done.code == 0, done
+    assert standing(aws) == {}
+    count = len([r for r in shown["resources"] if r["aws_id"]])
+    assert summary(done) == {"marked": count, "deleted": count, "skipped": 0, "remained": 0, "reported": 0}
+    assert tier1.show(id)["state"] == "rolled_back"
+    newest, *_ = tier1("sweep", "--history", "-o", "json").json
+    assert (newest["exit_code"], newest["deleted"], newest["marked"]) == (0, count, count)
+    assert {item["outcome"] for item in newest["items"]} == {"deleted"}
+    assert str(count) in tier1("sweep", "--history").out
+
+
+def test_a_reviewed_plan_deletes_exactly_what_it_lists(tier1: Command, aws: str, tmp_path: Path) -> None:
+    """A changed file is refused, what was kept since is skipped, what came since stays."""
+    one, other = failed(tier1, "one"), failed(tier1, "other")
+    plan = tmp_path / "plan.json"
+    saved = tier1("sweep", *OLD, "--dry-run", "--save", str(plan))
+    assert saved.code == 0, saved
+    assert stat.S_IMODE(plan.stat().st_mode) == 0o600
+    assert f"tier1 sweep --apply {plan}" in saved.err
+    third = failed(tier1, "third")
+    whole = json.loads(plan.read_text())
+    whole["items"] = whole["items"][:-1]
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps(whole))
+    tier1("sweep", "--apply", str(bad), "--yes").refused(2, "changed")
+    absent = tier1("sweep", "--apply", str(tmp_path / "none.json"), "--yes")
+    absent.refused(2, "none.json cannot be read (No such file or directory): give another file.")
+    tier1("sweep", "--apply", str(plan), "--yes", "--orphans").refused(2, "--apply")
+    tier1("sweep", "--apply", str(plan)).refused(2, "--yes")
+    assert standing(aws)["vpcs"] == 3
+    assert tier1("keep", other).code == 0
+    done = tier1("sweep", "--apply", str(plan), "--yes", "-o", "json")
+    assert done.code == 0, done
+    assert [tier1.show(id)["state"] for id in (one, other, third)] == ["rolled_back", "failed", "failed"]
+    skipped = {i["owner"]["deployment"] for i in done.json["items"] if i["outcome"] == "skipped"}
+    assert skipped == {other}
+    assert all(i["why"] for i in done.json["items"] if i["outcome"] == "skipped")
+    again = tier1("sweep", "--apply", str(plan), "--yes")
+    assert (again.code, summary(again)["deleted"]) == (0, 0)
+
+
+def test_more_than_the_limit_is_refused(tier1: Command, aws: str) -> None:
+    """Even with --yes."""
+    failed(tier1)
+    before = standing(aws)
+    tier1("sweep", *OLD, "--yes", "--max-deletions", "3").refused(2, "--max-deletions", "3")
+    assert standing(aws) == before
+
+
+def test_an_expired_stack_is_destroyed_unless_it_is_extended_or_kept(tier1: Command, aws: str) -> None:
+    """Whatever --older-than says."""
+    deployed = tier1("deploy", tier1.spec(more="ttl: 1s\n"))
+    assert deployed.code == 0, deployed
+    id = deployed.id
+    first = datetime.fromisoformat(tier1.show(id)["expires_at"])
+    extended = tier1("extend", id, "24h")
+    assert extended.code == 0, extended
+    moved = datetime.fromisoformat(tier1.show(id)["expires_at"])
+    assert moved - first >= timedelta(hours=24)
+    assert tier1("sweep", "--yes").code == 0
+    assert tier1.show(id)["state"] == "active"
+    expire(tier1, id)
+    assert tier1("keep", id, "--until", "1h").code == 0
+    kept = tier1("sweep", "--yes", "-o", "json")
+    assert (kept.code, kept.json["reported"]) == (0, 1)
+    assert "protected" in kept.json["reports"][0]["reason"]
+    assert tier1("keep", id, "--off").code == 0
+    plan = tier1("sweep", "--dry-run", "-o", "json").json["items"]
+    (cost,) = (item["estimated_cost"] for item in plan if item["kind"] == "instance")
+    assert cost == pytest.approx(730 * (0.0416 + 0.005) + 30 * 0.08, abs=0.01)  # t3.medium, address, volume
+    assert "expired" in tier1("list").out
+    done = tier1("sweep", "--yes")
+    assert (done.code, tier1.show(id)["state"]) == (0, "destroyed"), done
+    assert standing(aws) == {}
+
+
+def expire(tier1: Command, id: str) -> None:
+    store = Store.open(f"sqlite:///{tier1.database}")
+    with store.engine.begin() as connection:
+        at = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="microseconds")
+        connection.exec_driver_sql("UPDATE deployments SET expires_at = ? WHERE id = ?", (at, id))
+    store.close()
+
+
+@pytest.mark.leaves("what is only reported, and what AWS made in the VPC that went", "unknown", "changed")
+def test_orphans_go_and_what_is_not_ours_is_only_reported(tier1: Command, aws: str) -> None:
+    """By tags and by the rows: of an ended deployment, of another database, of nobody, and the user's."""
+    id = tier1.deployed()
+    ours = database_id(tier1)
+    assert tier1("destroy", id, "--yes").code == 0
+    orphan = vpc(aws, database=ours, deployment=id, resource="late")
+    foreign = vpc(aws, database="another", deployment=id, resource="late")
+    unknown = vpc(aws, database=ours, deployment="nobody", resource="late")
+    users = vpc(aws)
+    assert tier1("sweep", "--yes").code == 0
+    assert vpcs(aws) == {orphan, foreign, unknown, users}
+    done = tier1("sweep", "--orphans", "--yes", "--region", "eu-west-1", "-o", "json")
+    assert done.code == 0, done
+    assert vpcs(aws) == {foreign, unknown, users}
+    assert {item["aws_id"] for item in done.json["reports"]} == {foreign, unknown}
+    attempts = tier1("log", id, "-o", "json").json["attempts"]
+    assert orphan in {attempt["aws_id"] for attempt in attempts if attempt["action"] == "delete"}
+
+
+@pytest.mark.leaves("what AWS itself made in the VPC that went", "changed")
+def test_foreign_things_go_by_a_saved_and_reviewed_plan_only(
+    tier1: Command, aws: str, tmp_path: Path
+) -> None:
+    """Never at once, whatever is confirmed."""
+    id = tier1.deployed()
+    assert tier1("destroy", id, "--yes").code == 0
+    foreign = vpc(aws, database="another", deployment="theirs", resource="r1")
+    plan = tmp_path / "plan.json"
+    tier1("sweep", "--foreign", "--yes").refused(2, "--save")
+    saved = tier1("sweep", "--foreign", "--save", str(plan), "--yes")
+    assert saved.code == 0, saved
+    assert vpcs(aws) == {foreign}
+    applied = tier1("sweep", "--apply", str(plan), "--yes")
+    assert (applied.code, summary(applied)["deleted"]) == (0, 1), applied
+    assert vpcs(aws) == set()
+
+
+@pytest.mark.leaves("the instance that its user takes out", "changed")
+def test_the_users_instance_in_our_subnet_stops_the_chain(tier1: Command, aws: str) -> None:
+    """Exit 5, it is named, and nothing of that stack goes; the next sweep, without it, completes."""
+    id = failed(tier1)
+    subnet = next(r["aws_id"] for r in tier1.show(id)["resources"] if r["kind"] == "subnet")
+    ec2 = client("ec2", aws)
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    run = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet, InstanceType="t3.micro")
+    guest = run["Instances"][0]["InstanceId"]
+    before = standing(aws)
+    stopped = tier1("sweep", *OLD, "--yes")
+    assert stopped.code == 5
+    assert guest in stopped.out
+    assert standing(aws) == before
+    assert tier1.show(id)["state"] == "failed"
+    ec2.terminate_instances(InstanceIds=[guest])
+    done = tier1("sweep", *OLD, "--yes")
+    assert done.code == 0, done
+    assert standing(aws) == {}
+
+
+def test_a_gateway_that_was_moved_to_the_users_network_stays(tier1: Command, aws: str) -> None:
+    """To take it away would cut him off."""
+    id = failed(tier1)
+    shown = {r["kind"]: r["aws_id"] for r in tier1.show(id)["resources"]}
+    users = vpc(aws)
+    ec2 = client("ec2", aws)
+    gateway = shown["internet_gateway"]
+    ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=shown["vpc"])
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=users)
+    stopped = tier1("sweep", *OLD, "--yes")
+    assert stopped.code == 5
+    assert users in stopped.out
+    assert ec2.describe_internet_gateways(InternetGatewayIds=[gateway])["InternetGateways"]
+
+
+def test_one_kind_first_and_what_is_excluded_last(tier1: Command, aws: str) -> None:
+    """--only and --exclude hold, and the next sweep finishes what they left."""
+    id = failed(tier1)
+    resources = {r["name"]: r for r in tier1.show(id)["resources"]}
+    assert tier1("sweep", *OLD, "--yes", "--only", "file_systm").code == 2
+    first = tier1("sweep", *OLD, "--yes", "--only", "mount_target")
+    assert first.code == 0, first
+    assert {r["state"] for r in tier1.show(id)["resources"] if r["kind"] == "mount_target"} == {"deleted"}
+    assert standing(aws)["file_systems"] == 1
+    kept = resources["file-system"]["aws_id"]
+    second = tier1("sweep", *OLD, "--yes", "--exclude", kept)
+    assert second.code == 0, second
+    assert standing(aws) == {"file_systems": 1}
+    assert tier1("sweep", "--yes").code == 0
+    assert standing(aws) == {}
+    assert tier1.show(id)["state"] == "rolled_back"
+
+
+def test_an_endpoint_that_is_gone_is_said_and_nothing_is_taken_for_gone(tier1: Command, aws: str) -> None:
+    """Exit 7 when AWS lets nothing be done; the next sweep completes."""
+    tier1.write("aaaa00000001", "far", endpoint="http://127.0.0.1:1")
+    near = failed(tier1, "near")
+    mixed = tier1("sweep", *OLD, "--orphans", "--interrupted", "rollback", "--yes")
+    assert mixed.code == 5, mixed
+    assert "ConnectionRefused" in mixed.out
+    assert tier1.show(near)["state"] == "rolled_back"
+    assert tier1.show("far")["state"] == "pending"
+    alone = tier1("sweep", *OLD, "--orphans", "--interrupted", "rollback", "--yes")
+    assert alone.code in (5, 7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("sweep", "--older-than", "soon", "--yes"), ("--older-than",)),
+        (("keep", "demo", "--until", "someday"), ("someday",)),
+        (("keep", "demo", "--until", "2020-01-01"), ("over already",)),
+        (("keep", "demo", "--until", "1h", "--off"), ("--off",)),
+        (("extend", "demo", "much"), ("much",)),
+        (("extend", "demo", "1h"), ("no expiry",)),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    tier1: Command, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """Exit 2 with one sentence."""
+    tier1.active()
+    tier1(*arguments).refused(2, *words)
+
+
+def test_keep_of_what_is_gone_or_not_there_is_refused(tier1: Command) -> None:
+    """8 for what nobody knows; 2 for what is being taken down."""
+    tier1("keep", "nobody").refused(8, "nobody")
+    tier1.write("aaaa00000001")
+    assert tier1("rollback", "demo").code == 0
+    tier1("keep", "demo").refused(2, "rolled_back")
+    assert tier1("keep", "demo", "--off").code == 0
+
+
+SERVICE_PREFIX = {"efs": "elasticfilesystem"}
+
+
+def test_a_killed_sweep_is_finished_by_the_next_with_no_more_rights_than_the_policy_gives(
+    tier1: Command, aws: str
+) -> None:
+    """SIGKILL right after a deletion was executed; then default age limits are enough to finish."""
+    with proxy(aws) as passage:
+        command = tier1.with_(AWS_ENDPOINT_URL=passage.url)
+        id = failed(command)
+        before = len(passage.calls)
+        running = command.begin("sweep", *OLD, "--orphans", "--yes")
+        met: list[str] = []
+
+        def kill_at_the_third(call: Call) -> Any:
+            if not call.changing:
+                return None
+            met.append(call.operation)
+            return killed_after(running.process.kill) if len(met) == 3 else None
+
+        passage.rule = kill_at_the_third
+        assert running.end().code == -9
+        assert command.show(id)["interrupted"]
+        done = command("sweep", "--orphans", "--yes")
+        assert (done.code, summary(done)["remained"]) == (0, 0), done
+        used = {f"{SERVICE_PREFIX.get(c.service, c.service)}:{c.operation}" for c in passage.calls[before:]}
+    assert standing(aws) == {}
+    assert command.show(id)["state"] == "rolled_back"
+    cut = command("sweep", "--history", "-o", "json").json[-1]
+    assert (cut["exit_code"], cut["ended_at"]) == (None, None)
+    assert used - {"sts:GetCallerIdentity"} <= set(generate_docs.sweep_actions())
+
+
+def test_two_sweeps_at_once_share_the_work(tier1: Command, aws: str) -> None:
+    """Each deployment is swept once; what the other has is skipped and said."""
+    counts = 0
+    for name in ("one", "two"):
+        counts += len([r for r in tier1.show(failed(tier1, name))["resources"] if r["aws_id"]])
+    both = [one.end() for one in [tier1.begin("sweep", *OLD, "--yes") for _ in range(2)]]
+    assert [one.code for one in both] == [0, 0], both
+    assert sum(summary(one)["deleted"] for one in both) == counts
+    assert standing(aws) == {}
+    assert len(json.loads(tier1("db", "export").out)["sweeps"]) == 2
+
+
+def test_at_a_terminal_the_plan_is_shown_and_asked_about(tier1: Command, aws: str) -> None:
+    """No: code 2 and nothing is gone. Yes: all of it, although it is more than the limit."""
+    id = failed(tier1)
+    with Terminal(tier1, "sweep", *OLD, "--max-deletions", "1") as terminal:
+        terminal.see("more than --max-deletions 1. Continue?")
+        terminal.enter("n\n")
+        assert terminal.end() == 2
+    assert id in terminal.screen
+    assert standing(aws)["vpcs"] == 1
+    with Terminal(tier1, "sweep", *OLD, "--max-deletions", "1") as terminal:
+        terminal.see("Continue?")
+        terminal.enter("y\n")
+        assert terminal.end() == 0
+    assert standing(aws) == {}
+
+
+def test_a_region_is_looked_at_before_anything_was_deployed(tier1: Command, aws: str) -> None:
+    """Where the environment points; without credentials it is blocked."""
+    foreign = vpc(aws, database="another", deployment="theirs", resource="r1")
+    arguments = ("sweep", "--orphans", "--dry-run", "--region", "us-east-1", "-o", "json")
+    done = tier1(*arguments)
+    assert (done.code, [item["aws_id"] for item in done.json["reported"]]) == (0, [foreign])
+    nobody = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    nobody(*arguments).refused(7, "credentials")

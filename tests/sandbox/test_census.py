@@ -1,0 +1,83 @@
+"""`tier1 sandbox census`: what a sandbox holds, whatever goes wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.support.command import Command
+from tier1_engine.sandbox.rehearsal import stage as stages
+from tier1_engine.sandbox.rehearsal.stage import Stage
+
+KEYS = [
+    "kind",
+    "id",
+    "region",
+    "state",
+    "deployment",
+    "resource",
+    "name",
+    "part_of",
+    "default",
+    "tags",
+    "attributes",
+]
+
+
+@pytest.fixture
+def nobody(tier1: Command) -> Iterator[Command]:
+    """Somebody whose sandbox is stopped afterwards."""
+    yield tier1
+    tier1("sandbox", "stop")
+
+
+@pytest.mark.parametrize("how", ["--strict", pytest.param("--plain", marks=pytest.mark.long)])
+def test_it_has_what_a_deployment_made_and_afterwards_nothing_of_it(nobody: Command, how: str) -> None:
+    """With the manners and without; nothing of AWS needs to answer for it."""
+    assert nobody("sandbox", "start", how).code == 0
+    assert all(one["default"] for one in nobody("sandbox", "census", "-o", "json").json)
+    deployed = nobody("deploy", nobody.spec(), "--sandbox")
+    assert deployed.code == 0, deployed.err
+    if how == "--strict":
+        nobody("sandbox", "fault", "add", "--operation", "*", "--code", "ExpiredToken", "--always")
+    found = nobody("sandbox", "census", "-o", "json").json
+    assert list(found[0]) == KEYS
+    ours = [one for one in found if one["deployment"] == deployed.id and one["part_of"] is None]
+    assert sorted(one["kind"] for one in ours) == [
+        "file system",
+        "instance",
+        "instance profile",
+        "internet gateway",
+        "mount target",
+        "mount target",
+        "role",
+        "route table",
+        "security group",
+        "security group",
+        "subnet",
+        "subnet",
+        "vpc",
+    ]
+    assert {one["region"] for one in ours} == {"us-east-1", "global"}
+    table = nobody("sandbox", "census").out
+    assert f"{deployed.id}  demo-vpc" in table
+    assert "default VPC" in table
+    if how == "--strict":
+        nobody("sandbox", "fault", "clear")
+    assert nobody("destroy", "demo", "--yes").code == 0
+    left = nobody("sandbox", "census", "-o", "json").json
+    assert [one for one in left if not one["default"]] == []
+
+
+def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rehearsal waits for none for ever, and none is left behind."""
+    monkeypatch.setattr(stages, "COMMAND_SECONDS", 4.0)
+    folder = tmp_path / "a-day"
+    folder.mkdir()
+    stage = Stage(folder, Event())
+    said = stage.tier1("sandbox", "start", "--foreground")
+    assert said.code is None
+    assert stage.tier1("sandbox", "status", "-o", "json").shown["running"] is False

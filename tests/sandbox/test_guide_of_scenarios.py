@@ -1,0 +1,178 @@
+"""The guide on every bad day: its script and its lines, with the real `aws`, leave nothing of it.
+
+A sandbox, a database and a deployment for each. Nobody is signed in to anything, as in a rehearsal.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.command import Command, Warm
+from tests.support.shell import Shell, put_programs
+from tier1_engine.deployment.states import State
+from tier1_engine.sandbox.census import Thing
+from tier1_engine.sandbox.faults import scenarios
+from tier1_engine.sandbox.rehearsal import rehearsal
+from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+from tier1_engine.sandbox.rehearsal.stage import Stage
+
+pytestmark = pytest.mark.slow
+
+SAMPLE = ("stuck-eni",)
+BY_HAND_SAMPLE: tuple[str, ...] = ()
+"""The days that are played always; `make long` plays all of them in both ways."""
+AT_FIRST = {"expired-credentials": 7, "undeletable-vpc": 5}
+"""How the script ends as long as the day lasts; on all others it ends with 0."""
+DELETE_SECONDS = 20
+"""More than a rehearsal gives: each `aws` is a process, and the machine may be busy."""
+FAILED_MARKS = {"mount-fails": "tier1: user-data-failed 302", "user-data-fails": "tier1: user-data-failed 7"}
+READS = ("Describe", "Get", "List")
+
+
+def days(sample: Sequence[str]) -> list[Any]:
+    return [
+        name if name in sample else pytest.param(name, marks=pytest.mark.long) for name in scenarios.names()
+    ]
+
+
+@dataclass
+class Night:
+    """A deployment on a bad day, and the shell of whoever has to clean up after it."""
+
+    stage: Stage
+    shell: Shell
+    id: str
+    at_first: frozenset[Thing]
+
+    @property
+    def tier1(self) -> Command:
+        return self.shell.tier1
+
+    def guide(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.tier1("guide", self.id, "-o", "json").json
+        return told
+
+    def state(self) -> str:
+        return str(self.tier1.show(self.id)["state"])
+
+    def owned(self) -> set[str]:
+        """The ids of what the deployment has in AWS, without what comes and goes with it."""
+        census = self.stage.census()
+        return {one.id for one in census if one.deployment == self.id and one.part_of is None}
+
+    def left(self) -> set[Thing]:
+        """What was not there at first, once everything that is on its way out had time to go."""
+        end = time.monotonic() + rehearsal.CENSUS_SECONDS
+        while True:
+            found = {one for one in self.stage.census() if not one.default and one not in self.at_first}
+            if not found or time.monotonic() > end:
+                return found
+            time.sleep(0.02)
+
+    def changes(self) -> int:
+        """How many calls that change something AWS has accepted."""
+        return len(
+            [
+                call
+                for call in self.stage.traffic()
+                if call["status"] == 200 and not call["operation"].startswith(READS)
+            ]
+        )
+
+    def the_day_is_over(self) -> None:
+        assert self.tier1("sandbox", "fault", "clear").code == 0
+
+    def type(self, guide: dict[str, Any], lines: Sequence[str]) -> None:
+        """Type lines one after the other, after what the guide says comes first; none may fail."""
+        first = [] if guide["first"] is None else [guide["first"]["line"]]
+        done = self.shell("-exc", "\n".join([*first, *lines]))
+        assert done.code == 0, done.err
+
+    def end_tier1_on_the_path(self) -> None:
+        (self.shell.programs / "tier1").unlink()
+
+
+Fall = Callable[[str], Night]
+
+
+@pytest.fixture
+def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm) -> Iterator[Fall]:
+    """Plays a day until its deployment has ended, and kept everything."""
+    stage = Stage(tmp_path / "day", threading.Event())
+    stage.folder.mkdir()
+
+    def begin(name: str) -> Night:
+        Rehearsed().write(stage.spec)
+        patient = stage.spec.read_text().replace("delete: 6s", f"delete: {DELETE_SECONDS}s")
+        stage.spec.write_text(patient)
+        stage.start(name)
+        at_first = frozenset(stage.census())
+        command = Command(stage.folder, stage.environment, warm_tier1)
+        deployed = command("deploy", str(stage.spec), "--sandbox", "--no-rollback", "-o", "json")
+        expected = scenarios.load(name).expected
+        assert expected is not None
+        wanted = State.ACTIVE if expected.state == State.ACTIVE else State.FAILED
+        assert deployed.json["state"] == wanted, deployed.err
+        programs = put_programs(tmp_path / "bin", warm_aws, warm_tier1)
+        return Night(stage, Shell(command, programs), deployed.json["id"], at_first)
+
+    yield begin
+    stage.close()
+
+
+@pytest.mark.parametrize("name", days(SAMPLE))
+def test_the_script_leaves_nothing_and_a_rollback_sees_that_all_is_gone(name: str, fall: Fall) -> None:
+    """It can be run twice; where tier1 is not installed it ends without it, and tier1 later agrees."""
+    night = fall(name)
+    told = night.guide()
+    assert night.owned() <= {item["aws_id"] for item in told["standing"]}
+    script = night.shell.script(night.id)
+    night.end_tier1_on_the_path()
+    if name in AT_FIRST:
+        there = night.owned()
+        first = night.shell(script, "--yes")
+        assert first.code == AT_FIRST[name], first.err
+        assert (night.owned() == there) == (first.code == 7)
+    night.the_day_is_over()
+    done = night.shell(script, "--yes")
+    assert done.code == 0, done.err
+    assert night.left() == set()
+    changes = night.changes()
+    assert night.shell(script, "--yes").code == 0
+    verb, end = ("destroy", "destroyed") if told["situation"] == "healthy" else ("rollback", "rolled_back")
+    settled = night.tier1(verb, night.id, "--yes")
+    assert (settled.code, night.state()) == (0, end), settled.err
+    assert night.changes() == changes
+    night.type(night.guide(), lines_of(night.guide()))
+    assert night.shell(night.shell.script(night.id)).code == 0  # it says that nothing is to be deleted
+
+
+@pytest.mark.parametrize("name", days(BY_HAND_SAMPLE))
+def test_every_line_that_is_printed_works_in_the_order_in_which_it_is_printed(name: str, fall: Fall) -> None:
+    """The looks at the cause and at what stands, and at last the lines that delete it by hand."""
+    night = fall(name)
+    night.the_day_is_over()
+    told = night.guide()
+    table = night.tier1("guide", night.id).out
+    if name in FAILED_MARKS:
+        assert told["cause"]["console"][-1] == FAILED_MARKS[name]
+        assert f"| {FAILED_MARKS[name]}\n" in table
+    lines = [*lines_of(told), *(command["line"] for command in told["by_hand"]["commands"])]
+    for line in lines:
+        assert f" {line}\n" in table
+    night.type(told, lines)
+    assert night.left() == set()
+    assert night.state() in ("destroyed", "rolled_back")
+
+
+def lines_of(guide: dict[str, Any]) -> list[str]:
+    """What shows the cause, and what stands."""
+    cause = [command["line"] for command in (guide["cause"] or {}).get("commands", ())]
+    return [*cause, *(line for item in guide["standing"] for line in item["look"])]

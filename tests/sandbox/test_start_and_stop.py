@@ -1,0 +1,78 @@
+"""`tier1 sandbox` and `deploy --sandbox`: a rehearsal by somebody who has no AWS at all."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.account import standing
+from tests.support.command import Command
+from tier1_engine.settings import state_directory
+
+STATUS = ["running", "endpoint", "pid", "speed", "seed", "scenario"]
+
+
+@pytest.fixture
+def nobody(tier1: Command) -> Iterator[Command]:
+    """An operator without credentials, whose environment names another endpoint."""
+    command = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    yield command.with_(AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    command("sandbox", "stop")
+
+
+def test_a_deploy_starts_the_sandbox_and_every_later_command_finds_it(nobody: Command) -> None:
+    """No credentials, no endpoint, another profile in the environment: the row says where it lives."""
+    deployed = nobody("deploy", nobody.spec(), "--sandbox", "-o", "json")
+    assert (deployed.code, deployed.json["state"]) == (0, "active")
+    status = nobody("sandbox", "status", "-o", "json").json
+    assert list(status) == STATUS
+    assert status["running"] is True
+    assert standing(status["endpoint"])["instances"] == 1
+    elsewhere = nobody.with_(AWS_PROFILE="of-real-aws")
+    elsewhere("deploy", nobody.spec(), "--sandbox").refused(2, "in use")  # the same sandbox
+    assert elsewhere("destroy", "demo").code == 0
+    assert standing(status["endpoint"]) == {}
+    assert "stopped" in nobody("sandbox", "stop").out
+
+
+def test_it_is_started_once_and_stopped_well_also_when_none_runs(nobody: Command) -> None:
+    """A second start says that it runs; a stopped one makes a resume end with 7."""
+    assert "No local AWS" in nobody("sandbox", "status").out
+    first = nobody("sandbox", "start")
+    second = nobody("sandbox", "start")
+    assert (first.code, second.code) == (0, 0)
+    assert "is already running" in second.out
+    endpoint = nobody("sandbox", "status", "-o", "json").json["endpoint"]
+    assert endpoint in first.out
+    nobody.write("aaaa00000001", endpoint=endpoint)
+    assert nobody("sandbox", "stop").code == 0
+    assert nobody("sandbox", "stop").code == 0
+    assert nobody("resume", "aaaa00000001").code == 7
+
+
+def test_a_port_in_use_is_refused(nobody: Command, aws: str) -> None:
+    """2, and what to do."""
+    port = aws.rpartition(":")[2]
+    nobody("sandbox", "start", "--port", port).refused(2, port, "in use")
+
+
+def test_in_the_foreground_it_stays_until_it_is_ended(nobody: Command) -> None:
+    """Ctrl-C is how it is ended: 0."""
+    running = nobody.begin("sandbox", "start", "--foreground")
+    running.hear("AWS_ENDPOINT_URL=")
+    status = nobody("sandbox", "status", "-o", "json").json
+    assert status["pid"] == running.process.pid
+    with urllib.request.urlopen(f"{status['endpoint']}/moto-api/data.json", timeout=20) as reply:  # noqa: S310
+        assert json.load(reply)
+    running.signal(signal.SIGINT)
+    assert running.end().code == 0
+    assert nobody("sandbox", "status", "-o", "json").json["running"] is False
+
+
+def test_its_folder_is_the_state_directory() -> None:
+    """Two with different state directories stand side by side."""
+    assert state_directory({"XDG_STATE_HOME": "/one"}) != state_directory({"XDG_STATE_HOME": "/two"})

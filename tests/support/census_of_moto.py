@@ -1,0 +1,149 @@
+"""This process's moto as the census sees it (`tests.support.census`), whichever test calls it.
+
+Kinds, manners and faults are tried here without a database. What the calls of the test named stands in
+for its rows:
+
+    changed   no call named it, and it is missing or has other attributes or tags than at the first call
+    twice     as everywhere
+    unknown   it carries our tags, and neither a request nor a reply named it
+
+So a test may do what it likes to what it names; what it makes without our tags is its own, and goes when
+its account does. Nothing is compared where a test makes no call. What is on its way to be ready or gone
+when the test begins goes on by itself, and so do the parts of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial, wraps
+from typing import Any
+
+import pytest
+
+from tests.proxy import READING
+from tests.support.census import LEAVING, WATCH, Account, Books, Key, Standing, of_moto
+from tier1_engine.contract.kind import TAG_DEPLOYMENT
+from tier1_engine.deployment.states import ResourceState
+
+ACCOUNT = "moto"
+INTERFACE = "network interface"
+ON_ITS_WAY = LEAVING | {"pending", "creating", "stopping"}
+
+
+class Calls:
+    """What the test that runs has asked of moto.
+
+    Attributes:
+        said: requests and replies of what changed something, as text.
+        heard: a test is under way, and not its fixtures.
+    """
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.heard = False
+        self._around = False
+
+    def begin(self) -> None:
+        """A test begins: from its first call on, its account is watched."""
+        self.listen()
+        self.said = []
+        self.heard = True
+
+    def end(self) -> None:
+        self.heard = False
+
+    def listen(self) -> None:
+        """Stand at the one place that every call passes, once somebody has loaded moto."""
+        if self._around or "moto.core.responses" not in sys.modules:
+            return
+        from moto.core.base_backend import BackendDict
+        from moto.core.responses import BaseResponse
+
+        _put_around(BaseResponse, "call_action", self._call)
+        _put_around(BackendDict, "reset", self._reset)
+        self._around = True
+
+    def _call(self, answer: Callable[[], Any], response: Any) -> Any:
+        if not self.heard:
+            return answer()
+        if ACCOUNT not in WATCH.accounts:
+            WATCH.add(ACCOUNT, _account(self.said))
+        reply = answer()
+        if not response._get_action().startswith(READING):  # noqa: SLF001 - no public name leads to it
+            self.said.append(repr((response.uri, response.body, response.data, reply)))
+        return reply
+
+    def _reset(self, empty: Callable[[], Any], *_: Any) -> Any:
+        """The account is emptied: what was in it is judged now."""
+        WATCH.leave(ACCOUNT)
+        self.said = []
+        return empty()
+
+
+CALLS = Calls()
+
+
+def _put_around(owner: Any, name: str, function: Callable[..., Any]) -> None:
+    before = getattr(owner, name)
+
+    @wraps(before)
+    def instead(*given: Any, **named: Any) -> Any:
+        return function(partial(before, *given, **named), *given)
+
+    setattr(owner, name, instead)
+
+
+def _account(said: list[str]) -> Account:
+    """This moto as it stands now."""
+    standing: list[Standing] = []
+
+    def look() -> list[Standing]:
+        """What was named since is the test's own."""
+        for key, one in list(account.before.items()):
+            if _is_named(one, said):
+                del account.before[key]
+        standing[:] = of_moto()
+        return standing
+
+    stood = {one.key: one for one in of_moto()}
+    account = Account(look, lambda: _told(said, stood, standing))
+    account.before = _settled(stood)
+    return account
+
+
+def _settled(stood: Mapping[Key, Standing]) -> dict[Key, Standing]:
+    """Without what goes on by itself: what is on its way, and the parts of that.
+
+    An interface may outlive what it was a part of, and then names nobody.
+    """
+    settled = {one.id for one in stood.values() if one.state not in ON_ITS_WAY}
+    return {
+        key: one
+        for key, one in stood.items()
+        if one.id in settled and (one.part_of in settled if one.part_of else one.kind != INTERFACE)
+    }
+
+
+def _is_named(one: Standing, said: list[str]) -> bool:
+    """It, or what it comes and goes with."""
+    return any(one.id in text or (one.part_of or one.id) in text for text in said)
+
+
+def _told(said: list[str], stood: Mapping[Key, Standing], standing: list[Standing]) -> Books:
+    """All that the test knows of: what was there before it, what was said, and what is not ours."""
+    books = Books()
+    for one in standing:
+        if one.key in stood or TAG_DEPLOYMENT not in one.tags or _is_named(one, said):
+            books.states[one.kind, one.id] = {ResourceState.PRESENT}
+    return books
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """What fixtures do before and after is not the test's."""
+    CALLS.begin()
+    try:
+        yield
+    finally:
+        CALLS.end()

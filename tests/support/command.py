@@ -1,0 +1,245 @@
+"""Runs `tier1` as an operator does: as a process, by its arguments, streams and exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import tier1_engine
+from tests.support import measuring, warm
+from tests.support.census import WATCH
+from tests.support.environment import hear_signals
+from tests.support.rows import AT, deployment, step
+from tests.support.stages import Stages
+from tier1_engine.deployment.states import State
+from tier1_engine.store.store import Store
+
+LIMIT_SECONDS = 60.0
+COLD = frozenset({"PYTHONPATH"})
+"""Python reads these when it starts."""
+TIER1 = (sys.executable, "-m", "tier1_engine.cli")
+SPEC = "name: {name}\nregion: us-east-1\ninstance: {{types: [{type}], market: on-demand}}\n"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def id(self) -> str:
+        """The deployment that a `deploy` told of on its way."""
+        found = re.search(r"is deployment ([0-9a-f]{12})", self.err)
+        assert found, self.err
+        return found[1]
+
+    def refused(self, code: int, *words: str) -> None:
+        """It ended with `code` and one clear sentence that has all of `words`, and without a trace."""
+        assert self.code == code, self
+        assert self.out == ""
+        said = [line for line in self.err.splitlines() if line.startswith("tier1: ")]
+        assert len(said) == 1, self.err
+        assert "Traceback" not in self.err
+        for word in words:
+            assert word in said[0]
+
+
+class Warm:
+    """`tier1`, loaded already (`tests.support.warm`): once with coverage, and once without."""
+
+    def __init__(self) -> None:
+        self._begun: dict[bool, tuple[subprocess.Popen[bytes], tempfile.TemporaryDirectory[str]]] = {}
+
+    def socket(self) -> str:
+        """Where it answers; it measures itself where whoever asks now is measured."""
+        measured = measuring.INHERITED in os.environ
+        if measured not in self._begun:
+            folder = tempfile.TemporaryDirectory()  # a socket's path must be short
+            process = subprocess.Popen(
+                [sys.executable, warm.__file__, "serve", "tier1", f"{folder.name}/tier1"],
+                env={**os.environ, "PYTHONPATH": str(Path(tier1_engine.__file__).parent.parent)},
+                stdout=subprocess.PIPE,
+            )
+            self._begun[measured] = process, folder
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+        return f"{self._begun[measured][1].name}/tier1"
+
+    def end(self) -> None:
+        for process, folder in self._begun.values():
+            process.terminate()
+            process.communicate()
+            folder.cleanup()
+
+
+@dataclass
+class Command:
+    """`tier1` in a folder and an environment.
+
+    Attributes:
+        warm: what is waited for runs there; None starts a Python for each.
+        stages: what was made already by `staged`; None makes it anew each time.
+    """
+
+    folder: Path
+    environment: dict[str, str]
+    warm: Warm | None = None
+    stages: Stages | None = None
+    begun: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def __call__(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
+        WATCH.command({**self.environment, **environment}, stops=arguments[:2] == ("sandbox", "stop"))
+        result = self.unwatched(*arguments, input=input, **environment)
+        WATCH.ended()
+        return result
+
+    def unwatched(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
+        """Run it where no census is taken."""
+        run = self._cold if self.warm is None or COLD & set(environment) else self._warm
+        return run(arguments, input, {**self.environment, **environment})
+
+    def staged(self, *arguments: str) -> Result:
+        """Have everything as it is after this command, which need not run again for that."""
+        stages = self.stages
+        if stages is None or self.environment["AWS_ENDPOINT_URL"] != stages.aws.endpoint:
+            return self(*arguments)
+        WATCH.command(self.environment)
+
+        def run() -> tuple[int, str, str]:
+            done = self.unwatched(*arguments)
+            return done.code, done.out, done.err
+
+        result = Result(*stages.put(self.folder, self.database, arguments, self.environment, run))
+        WATCH.ended()
+        return result
+
+    def _warm(self, arguments: tuple[str, ...], input: str | None, environment: dict[str, str]) -> Result:
+        assert self.warm is not None
+        with (
+            tempfile.TemporaryFile() as given,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            given.write((input or "").encode())
+            given.seek(0)
+            streams = [one.fileno() for one in (given, out, err)]
+            code = warm.call(
+                self.warm.socket(), arguments, environment, str(self.folder), streams, LIMIT_SECONDS
+            )
+            out.seek(0)
+            err.seek(0)
+            return Result(code, out.read().decode(), err.read().decode())
+
+    def _cold(self, arguments: tuple[str, ...], input: str | None, environment: dict[str, str]) -> Result:
+        done = subprocess.run(
+            [*TIER1, *arguments],
+            cwd=self.folder,
+            env=environment,
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def begin(self, *arguments: str) -> Running:
+        """Start it and go on."""
+        WATCH.command(self.environment, waited_for=False)
+        process = subprocess.Popen(
+            [*TIER1, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=hear_signals,  # noqa: PLW1509 - no other thread of this process holds a lock there
+        )
+        self.begun.append(process)
+        return Running(process)
+
+    def without(self, *names: str) -> Command:
+        """The same, without these variables."""
+        kept = {name: value for name, value in self.environment.items() if name not in names}
+        return replace(self, environment=kept)
+
+    def with_(self, **environment: str) -> Command:
+        """The same, with these variables as well."""
+        return replace(self, environment={**self.environment, **environment})
+
+    def spec(self, name: str = "demo", *, type: str = "t3.medium", more: str = "") -> str:
+        """The path of a spec that is written for the test."""
+        path = self.folder / f"{name}.yaml"
+        path.write_text(SPEC.format(name=name, type=type) + more, encoding="utf-8")
+        return str(path)
+
+    @property
+    def database(self) -> Path:
+        return Path(self.environment["XDG_STATE_HOME"], "tier1", "tier1.db")
+
+    def write(self, id: str, name: str = "demo", **values: Any) -> str:
+        """Put a deployment on record past AWS: it has one step and no resource. Answers its id."""
+        lives = {"endpoint": self.environment["AWS_ENDPOINT_URL"], **values}
+        store = Store.open(f"sqlite:///{self.database}")
+        store.create(deployment(id, name=name, **lives), [step(deployment_id=id, kind="vpc")], "asked for")
+        store.close()
+        return id
+
+    def active(self, name: str = "demo") -> str:
+        """Put an active deployment on record. Answers its id."""
+        return self.write("aaaa00000001", name, state=State.ACTIVE, activated_at=AT)
+
+    def deployed(self, name: str = "demo") -> str:
+        """The id of a deployment that became active."""
+        done = self.staged("deploy", self.spec(name))
+        assert done.code == 0, done
+        return done.id
+
+    def show(self, reference: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self("show", reference, "-o", "json").json
+        return shown
+
+
+@dataclass
+class Running:
+    """A command under way."""
+
+    process: subprocess.Popen[str]
+    heard: list[str] = field(default_factory=list)
+
+    def hear(self, words: str) -> str:
+        """Wait until a line on stderr has `words`."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.heard.append(line)
+            if words in line:
+                return line
+        raise AssertionError("".join(self.heard))
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> Result:
+        out, err = self.process.communicate(timeout=LIMIT_SECONDS)
+        return Result(self.process.returncode, out, "".join(self.heard) + err)
+
+    @property
+    def id(self) -> str:
+        return Result(0, "", "".join(self.heard)).id

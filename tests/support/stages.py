@@ -1,0 +1,92 @@
+"""Where tests begin that need a deployment to stand already: each is made once, and put in place after that.
+
+A stage is a local AWS that was stopped (`ForkedAws.freeze`), the database that went with it, and what the
+command said that made both. It is used only where that command would find exactly what it found then: a
+test that has made or changed anything else by then has the command run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.census import of_sandbox
+from tests.support.forked_aws import ForkedAws
+from tier1_engine.sandbox.process import remote
+
+FOLDER = "{folder}"
+SETTINGS = ("AWS_", "TIER1_", "MOTO_")
+
+Said = tuple[int, str, str]
+"""Exit code, stdout, stderr."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one command left behind.
+
+    Attributes:
+        origin: what a local AWS is forked from.
+        database: the content of the file.
+        said: with `FOLDER` where it named its folder.
+    """
+
+    origin: str
+    database: bytes
+    said: Said
+
+
+@dataclass
+class Stages:
+    """Those of one local AWS."""
+
+    aws: ForkedAws
+    known: dict[str, Stage] = field(default_factory=dict)
+
+    def put(
+        self,
+        folder: Path,
+        database: Path,
+        arguments: tuple[str, ...],
+        environment: Mapping[str, str],
+        run: Callable[[], Said],
+    ) -> Said:
+        """Have everything as it is after this command.
+
+        Args:
+            run: runs it.
+        """
+        key = self._key(folder, database, arguments, environment)
+        if (stage := self.known.get(key)) is None:
+            code, out, err = run()
+            said = code, _moved(out, folder, FOLDER), _moved(err, folder, FOLDER)
+            with closing(sqlite3.connect(database)) as connection:
+                content = connection.serialize()
+            stage = self.known[key] = Stage(self.aws.freeze(), content, said)
+        self.aws.serve(stage.origin)
+        database.write_bytes(stage.database)
+        database.chmod(0o600)
+        code, out, err = stage.said
+        return code, _moved(out, FOLDER, folder), _moved(err, FOLDER, folder)
+
+    def _key(
+        self, folder: Path, database: Path, arguments: tuple[str, ...], environment: Mapping[str, str]
+    ) -> str:
+        """Everything that the outcome of the command depends on: the account, the database and the words."""
+        things = sorted(f"{one.key} {sorted(one.tags.items())}" for one in of_sandbox(self.aws.directory))
+        faults = remote.faults(self.aws.directory)
+        with closing(sqlite3.connect(database)) as connection:
+            rows = list(connection.iterdump())
+        files = [path.read_text() for word in arguments if (path := Path(word)).is_file()]
+        settings = sorted(one for one in environment.items() if one[0].startswith(SETTINGS))
+        told = _moved(repr((arguments, files, settings)), folder, FOLDER)
+        whole = repr((self.aws.origin, things, faults, rows, told))
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _moved(text: str, here: Path | str, there: Path | str) -> str:
+    return text.replace(str(here), str(there))

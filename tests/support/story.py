@@ -1,0 +1,38 @@
+"""What the acceptance tests share: a spec that fails, services that wait, and rules that spoil calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.proxy import Act, Call, Rule, refused
+from tests.support import doors
+from tests.support.command import Command
+
+REFUSED_TYPE = "t9.huge"
+"""The local AWS refuses it at the launch, when all else stands."""
+
+
+def refuses(*operations: str, code: str = "AccessDenied", times: int | None = None) -> Rule:
+    """AWS says no to these, always or so many times."""
+    left = [times]
+
+    def rule(call: Call) -> Act | None:
+        if call.operation not in operations or left[0] == 0:
+            return None
+        if left[0] is not None:
+            left[0] -= 1
+        return refused(400, code)
+
+    return rule
+
+
+def failed(command: Command, name: str = "demo", *more: str) -> Any:
+    """A deployment that failed at its launch and kept everything; the result of its `deploy`."""
+    done = command.staged("deploy", command.spec(name, type=REFUSED_TYPE), "--no-rollback", *more)
+    assert done.code == 4, done
+    return done
+
+
+def waits_for(port: int, timeout: str = "1s") -> str:
+    """A service that answers once somebody listens there; nobody waits long for it."""
+    return doors.waits_for(port, timeout)
