@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore import xform_name
@@ -39,6 +40,18 @@ def cloud(kind: Kind, manners: str) -> Iterator[Cloud]:
     """An account for each kind: moto slows down with what an account holds."""
     with empty_account(manners) as account:
         yield account
+
+
+@pytest.fixture(scope="module")
+def surroundings(cloud: Cloud) -> World:
+    """What all tests of a kind refer to: making it anew for each takes longer than the tests."""
+    return World(cloud, KINDS, deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
+
+
+@pytest.fixture
+def world(surroundings: World) -> World:
+    """A deployment and a database of the test's own, among others' things."""
+    return surroundings.beside(deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
 
 
 def ids(observations: Sequence[Observation]) -> set[str]:

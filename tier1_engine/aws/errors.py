@@ -39,7 +39,7 @@ from tier1_engine.failures.codes import (
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.model import OperationModel
+    from botocore.model import OperationModel, Shape
 
 XML_PROTOCOLS = frozenset({"ec2", "query"})
 
@@ -123,7 +123,7 @@ def check_body(model: OperationModel, reply: Mapping[str, Any]) -> None:
     if declared.isdigit() and len(body) < int(declared):
         raise UnreadableBody(f"the reply was cut after {len(body)} of {declared} bytes")
     if not body.strip():
-        if model.output_shape is not None and model.output_shape.members:
+        if model.output_shape is not None and any(map(_in_body, model.output_shape.members.values())):
             raise UnreadableBody("the reply is empty")
         return
     if "json" in model.service_model.resolved_protocol:
@@ -132,6 +132,11 @@ def check_body(model: OperationModel, reply: Mapping[str, Any]) -> None:
         root = _XML_ROOT.match(body)
         if root is None or not root[1].endswith(b"Response"):
             raise UnreadableBody(f"the reply is not AWS's XML: {_snippet(body)}")
+
+
+def _in_body(member: Shape) -> bool:
+    """Whether a member of a reply stands in its body, and not in its headers or its status (REST)."""
+    return member.serialization.get("location") not in ("header", "headers", "statusCode")
 
 
 def _check_json(body: bytes) -> None:

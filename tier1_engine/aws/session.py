@@ -175,7 +175,8 @@ class AwsSession:
         if self._session is None:
             session = botocore.session.Session(profile=self._profile)
             # Also bounds the calls that the credential chain makes on its own.
-            session.set_default_client_config(_client_config(self._call_timeout_seconds))
+            config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
+            session.set_default_client_config(config)
             self._session = session
         try:
             client = self._session.create_client(
@@ -227,7 +228,12 @@ class AwsCloud:
         return self._session.call(service, operation, self._permit, parameters)
 
 
-def _client_config(call_timeout_seconds: float) -> Config:
+def _client_config(call_timeout_seconds: float, *, by_path: bool) -> Config:
+    """The settings of every client.
+
+    Args:
+        by_path: a bucket of S3 stands in the path and not in the host's name, which a local endpoint needs.
+    """
     from botocore.config import Config
 
     connect_seconds = min(CONNECT_SECONDS_LIMIT, call_timeout_seconds / CONNECT_SHARE)
@@ -237,6 +243,7 @@ def _client_config(call_timeout_seconds: float) -> Config:
         # Named, so that no AWS variable or config file switches retries or client-side waiting on.
         retries={"total_max_attempts": 1, "mode": "standard"},
         max_pool_connections=POOL_CONNECTIONS,
+        s3={"addressing_style": "path"} if by_path else None,
         user_agent_extra=f"tier1/{__version__}",
     )
 

@@ -1,18 +1,37 @@
-"""The kinds, checks and blueprints of this package and of others, by entry points."""
+"""The kinds, checks and blueprints of this package and of others, by entry points.
+
+Owns what another package may register and what becomes of a registration that cannot be used: a warning,
+or a refusal where just that one was asked for. A blueprint is loaded when a spec names it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tier1_engine.errors import Refused
+
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from tier1_engine.contract.blueprint import Blueprint
     from tier1_engine.contract.kind import Registry
+    from tier1_engine.spec.base import BaseSpec
 
+KINDS = "tier1_engine.kinds"
+CHECKS = "tier1_engine.checks"
+BLUEPRINTS = "tier1_engine.blueprints"
 
 Thing = TypeVar("Thing")
 Tell = Callable[[str], None]
 """Gets a warning, in a sentence for the operator."""
+
+
+class Unusable(Exception):
+    """What another package registers cannot be used; the message says why."""
 
 
 def registry(tell: Tell) -> Registry:
@@ -21,44 +40,136 @@ def registry(tell: Tell) -> Registry:
     from tier1_engine.contract.kind import Check, Kind, Registry
 
     return Registry(
-        _with_plugins(resources.discover(), "tier1_engine.kinds", Kind, tell),
-        _with_plugins(checks.discover(), "tier1_engine.checks", Check, tell),
+        _with_plugins(resources.discover(), KINDS, Kind, tell),
+        _with_plugins(checks.discover(), CHECKS, Check, tell),
     )
-
-
-def blueprints(tell: Tell) -> Mapping[str, Blueprint]:
-    """The blueprints of this package, and those that other packages register."""
-    from tier1_engine.blueprints.tier1.plan import Tier1
-
-    return _with_plugins({Tier1.name: Tier1()}, "tier1_engine.blueprints", object, tell)
 
 
 def _with_plugins(ours: Mapping[str, Thing], group: str, base: type[Any], tell: Tell) -> dict[str, Thing]:
     """Ours, and what entry points add. One that is broken, or named as ours, is a warning and no more."""
     known = dict(ours)
-    for name, made in _plugins(group, base, tell):
-        if name in known:
-            tell(f"warning: another package registers {name!r} again in {group}; it is ignored.")
-        else:
-            known[name] = made
+    for point in _points(group):
+        if point.name in known:
+            tell(f"warning: {_described(point)} is ignored: there is another {point.name!r} already.")
+            continue
+        try:
+            known[point.name] = _made(point, base)
+        except Unusable as error:
+            tell(f"warning: {_described(point)} cannot be used and is ignored: {error}.")
     return known
 
 
-def _plugins(group: str, base: type[Any], tell: Tell) -> Iterable[tuple[str, Any]]:
+# --- blueprints
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSpec:
+    """A spec, and the blueprint that it names."""
+
+    blueprint: Blueprint[Any]
+    spec: BaseSpec
+
+
+def load_spec(path: Path, *, name: str | None = None) -> LoadedSpec:
+    """Read and validate a spec file by the model of the blueprint that it names.
+
+    Args:
+        name: taken instead of the file's own `name`.
+
+    Raises:
+        SpecError: one line for each problem, with file, line, key, and what is allowed.
+    """
+    from tier1_engine.spec import reading
+
+    chosen: list[Blueprint[Any]] = []
+
+    def model_of(blueprint: str) -> type[BaseSpec]:
+        try:
+            chosen.append(_blueprint(blueprint))
+        except KeyError:
+            raise reading.UnknownBlueprint(blueprint, _names()) from None
+        except Unusable as error:
+            raise ValueError(f"but {error}") from error
+        model: type[BaseSpec] = chosen[0].spec_model
+        return model
+
+    spec = reading.load(path, model_of, name=name)
+    return LoadedSpec(chosen[0], spec)
+
+
+def blueprint(name: str) -> Blueprint[Any]:
+    """The blueprint of a deployment on record.
+
+    Raises:
+        Refused: it is not installed on this host, or cannot be used.
+    """
+    try:
+        return _blueprint(name)
+    except KeyError:
+        raise Refused(
+            f"The blueprint {name} is not installed on this host: install the package that provides it."
+        ) from None
+    except Unusable as error:
+        raise Refused(f"The blueprint {name} cannot be used on this host: {error}.") from error
+
+
+def _names() -> set[str]:
+    from tier1_engine.blueprints.tier1.plan import Tier1
+
+    return {Tier1.name, *(point.name for point in _points(BLUEPRINTS))}
+
+
+def _blueprint(name: str) -> Blueprint[Any]:
+    """The blueprint of this name: ours first, whatever others register.
+
+    Raises:
+        KeyError: there is none.
+        Unusable: another package registers it, and it is broken.
+    """
+    from tier1_engine.blueprints.tier1.plan import Tier1
+    from tier1_engine.contract.blueprint import Blueprint
+    from tier1_engine.spec.base import BaseSpec
+
+    if name == Tier1.name:
+        return Tier1()
+    point = {point.name: point for point in reversed(_points(BLUEPRINTS))}[name]
+    try:
+        made: Blueprint[Any] = _made(point, Blueprint)
+    except Unusable as error:
+        raise Unusable(f"{_described(point)} cannot be used: {error}") from error
+    model = getattr(made, "spec_model", None)
+    if not (inspect.isclass(model) and issubclass(model, BaseSpec)):
+        raise Unusable(f"{_described(point)} has no spec_model that extends BaseSpec")
+    return made
+
+
+# --- entry points
+
+
+def _points(group: str) -> list[EntryPoint]:
     from importlib.metadata import entry_points
 
-    for point in entry_points(group=group):
-        try:
-            made = point.load()()
-            name = str(made.name)
-        except Exception as error:  # noqa: BLE001 - code of another package may raise anything
-            tell(_left_out(group, point.value, f"{type(error).__name__}: {error}"))
-            continue
-        if isinstance(made, base):
-            yield name, made
-        else:
-            tell(_left_out(group, point.value, f"it is not a {base.__name__}"))
+    return sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
 
 
-def _left_out(group: str, value: str, why: str) -> str:
-    return f"warning: {value}, which is registered in {group}, cannot be used and is ignored: {why}"
+def _made(point: EntryPoint, base: type[Any]) -> Any:
+    """What an entry point names, made.
+
+    Raises:
+        Unusable: it cannot be loaded or made, it is something else, or it goes by another name.
+    """
+    try:
+        made = point.load()()
+        name = getattr(made, "name", None)
+    except Exception as error:  # code of another package may raise anything
+        raise Unusable(f"{type(error).__name__}: {error}") from error
+    if not isinstance(made, base):
+        raise Unusable(f"it is not a {base.__name__}")
+    if name != point.name:
+        raise Unusable(f"it is registered as {point.name!r}, but its name is {name!r}")
+    return made
+
+
+def _described(point: EntryPoint) -> str:
+    package = f" of the package {point.dist.name} {point.dist.version}" if point.dist else ""
+    return f"{point.value}{package}, which is registered in {point.group},"

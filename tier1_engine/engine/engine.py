@@ -25,6 +25,7 @@ from tier1_engine.engine.decide.decide import decide as whole_life
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.driver import Driver
 from tier1_engine.engine.equipment import Decide, Equipment, Opening
+from tier1_engine.engine.protocol.assignment import refuse_without_code
 from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost, Refused
 from tier1_engine.store import lease as leases
 
@@ -166,6 +167,8 @@ def resume(
         and record.deployment.goal.value == record.deployment.state.value
     ):
         return _settled(record, how)
+    if record.deployment.goal is Goal.ACTIVE:
+        refuse_without_code(record, equipment.registry)
     opening: Opening = {Resume.RETRY: openings.retry, Resume.CONTINUE: openings.accept}.get(
         how, openings.go_on
     )

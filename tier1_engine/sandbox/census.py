@@ -6,6 +6,7 @@ so that a day on which every call fails cannot hide what is left; it changes not
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -66,6 +67,7 @@ def things() -> list[Thing]:
         *(one for backend in _backends(ec2_backends) for one in _of_ec2(backend)),
         *(one for backend in _backends(efs_backends) for one in _of_efs(backend)),
         *(one for backend in _backends(iam_backends) for one in _of_iam(backend)),
+        *_of_s3(),
     ]
     return sorted(found, key=lambda one: (one.default, one.region, one.deployment or "", one.kind, one.id))
 
@@ -200,7 +202,7 @@ def _true(value: Any) -> bool:
     return str(value).lower() == "true"  # moto writes it as a word in places
 
 
-# --- EFS and IAM
+# --- EFS, IAM and S3
 
 
 def _of_efs(backend: Any) -> Iterator[Thing]:
@@ -238,6 +240,15 @@ def _of_iam(backend: Any) -> Iterator[Thing]:
     for policy in backend.managed_policies.values():
         if policy.arn.split(":")[4] != "aws":
             yield _identity("policy", policy)
+
+
+def _of_s3() -> Iterator[Thing]:
+    """Buckets, which only a kind from outside makes: where nobody called S3, moto's is not even loaded."""
+    s3 = sys.modules.get("moto.s3.models")
+    for backend in _backends(s3.s3_backends) if s3 else ():
+        for bucket in backend.buckets.values():
+            tags = _tag_dict(backend.get_bucket_tagging(bucket.name)["Tags"])
+            yield Thing("bucket", str(bucket.name), str(bucket.region_name), **_owner(tags, str(bucket.name)))
 
 
 def _identity(kind: str, thing: Any) -> Thing:

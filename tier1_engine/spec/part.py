@@ -1,13 +1,12 @@
-"""The parts of a spec, each a frozen model: network, file system, instance, health, policy, timeouts.
+"""What the parts of every spec are made of: the frozen model, durations, and the policy after a failure.
 
-Owns the keys of each part, their defaults, and which of them go together. The rules of single values
-stand in `spec_values`; what needs two parts at once is judged in `spec`.
+Owns no blueprint's keys. The rules of single values stand in `values`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -49,7 +48,11 @@ def text_like(pattern: str, wanted: str) -> AfterValidator:
     return AfterValidator(rules.matching(pattern, wanted))
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+DURATION: Final = "duration"
+"""Marks the fields that are durations, so that a stored spec can be written as a user writes it."""
+
+Seconds = Annotated[float, BeforeValidator(_seconds), DURATION]
+"""A duration: `90s`, `10m`, `72h` or `3d` in a file, a number of seconds in the model."""
 
 
 class Policy(Part):
@@ -62,3 +65,26 @@ class Policy(Part):
     keep: bool = False
     on_recoverable: Literal["ask", "stop", "retry", "continue", "rollback"] = "stop"
     max_attempts: Annotated[int, AfterValidator(rules.within(1, 20))] = 5
+
+
+def durations_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The key paths of all durations in a model; list indexes are left out of them."""
+    for name, field in model.model_fields.items():
+        if DURATION in field.metadata or _is_duration(field.annotation):
+            yield (*path, name)
+        for inner in models_in(field.annotation):
+            yield from durations_of(inner, (*path, name))
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field's annotation names, in unions and lists too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)
+
+
+def _is_duration(annotation: Any) -> bool:
+    if DURATION in getattr(annotation, "__metadata__", ()):
+        return True
+    return any(_is_duration(argument) for argument in get_args(annotation))

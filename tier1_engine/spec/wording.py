@@ -6,13 +6,14 @@ Owns the sentences. It finds no problems itself: pydantic and the rules of `spec
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tier1_engine.spec.document import Document, written
+from tier1_engine.spec.part import models_in
 from tier1_engine.spec.values import KeyPath, Wrong
 
 SHOWN_CHARACTERS = 60
@@ -74,16 +75,19 @@ def keys_of(model: type[BaseModel], path: KeyPath = ()) -> dict[KeyPath, list[st
     """The valid keys beneath `model` and every mapping in it."""
     found: dict[KeyPath, list[str]] = {path: list(model.model_fields)}
     for name, field in model.model_fields.items():
-        for inner in _models_in(field.annotation):
+        for inner in models_in(field.annotation):
             found.update(keys_of(inner, (*path, name)))
     return found
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
+def choices(named: str, known: Iterable[str]) -> str:
+    """What could have been named instead: all of it, and the nearest."""
+    every = sorted(known)
+    nearest = difflib.get_close_matches(named, every, n=1, cutoff=CLOSE)
+    listed = f"{', '.join(every[:-1])} and {every[-1]}" if every[1:] else every[0]
+    return f"{'known are' if every[1:] else 'known is'} {listed}" + (
+        f"; did you mean {nearest[0]}" if nearest else ""
+    )
 
 
 def _nearest(path: KeyPath, keys: Keys) -> str:

@@ -145,6 +145,16 @@ def test_an_empty_answer_is_fine_where_nothing_is_answered() -> None:
     assert len(served.requests) == 1
 
 
+def test_a_bucket_stands_in_the_path_where_the_endpoint_is_named() -> None:
+    """A local endpoint has no name for each bucket; and S3's create answers in headers alone."""
+    answer = http(200, b"").replace(b"\r\n\r\n", b"\r\nLocation: /reports\r\n\r\n", 1)
+    with endpoint(answer) as served:
+        url = served.url.replace("127.0.0.1", "localhost")
+        cloud = AwsSession("us-east-1", endpoint_url=url).cloud(AlwaysPermitted())
+        assert cloud.change("s3", "create_bucket", Bucket="reports")["Location"] == "/reports"
+    assert served.requests[0].startswith(b"PUT /reports HTTP")
+
+
 def reset(connection: socket.socket) -> None:
     """Closes with RST."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

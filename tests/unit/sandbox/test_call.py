@@ -138,6 +138,32 @@ def test_every_rest_operation_is_found_at_its_path(operation: str) -> None:
     assert found[1] == {name: f"fs-{name}" for name in re.findall(r"\{(\w+)\}", model.http["requestUri"])}
 
 
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("ListBuckets", {}),
+        (
+            "CreateBucket",
+            {"Bucket": "b", "CreateBucketConfiguration": {"Tags": [{"Key": "k", "Value": "v"}]}},
+        ),
+        ("GetBucketTagging", {"Bucket": "b"}),
+        ("ListObjects", {"Bucket": "b", "EncodingType": "url"}),
+        ("ListObjectsV2", {"Bucket": "b", "Prefix": "p", "EncodingType": "url"}),
+        ("HeadBucket", {"Bucket": "b"}),
+        ("DeleteBucket", {"Bucket": "b"}),
+        ("GetObject", {"Bucket": "b", "Key": "a/b"}),
+        ("PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "Enabled"}}),
+    ],
+)
+def test_a_call_of_s3_is_known_by_its_path_its_query_and_its_document(
+    operation: str, parameters: dict[str, Any]
+) -> None:
+    """S3 tells operations of one path apart by words of the query, and speaks XML."""
+    assert read(environ_of("s3", operation, parameters)) == Call(
+        "s3", operation, "eu-west-1", "123456789012", parameters
+    )
+
+
 def without(name: str) -> Callable[[dict[str, Any]], None]:
     return lambda environ: environ.pop(name)
 

@@ -24,8 +24,10 @@ from tier1_engine.aws.words import partition
 from tier1_engine.blueprints.tier1.parts import Service
 from tier1_engine.blueprints.tier1.spec import Spec
 from tier1_engine.blueprints.tier1.survey import survey
+from tier1_engine.contract.blueprint import Blueprint
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.deployment.plan import Plan, StepPlan, ref
+from tier1_engine.deployment.plan import StepPlan, ref
+from tier1_engine.deployment.record import Record
 from tier1_engine.deployment.states import Mode, Phase
 from tier1_engine.failures.steps import class_of
 from tier1_engine.spec.values import subnet_cidrs
@@ -35,44 +37,48 @@ MANAGED_POLICIES = ("AmazonSSMManagedInstanceCore", "AmazonElasticFileSystemClie
 """AWS's own: sign in by Session Manager instead of a key; mount and write EFS as an IAM identity."""
 
 
-class Tier1:
+class Tier1(Blueprint[Spec]):
     """The blueprint `tier1`."""
 
     name = "tier1"
     version = 1
+    spec_model = Spec
 
     def survey(self, cloud: Cloud, spec: Spec) -> dict[str, Any]:
-        """Look at what the plan depends on. Reads only; the answer is JSON values, for `plan`.
-
-        Raises:
-            SpecError: something that the spec names is not there or will not do; a line for each.
-            CallError: a look failed for another reason.
-        """
         return survey(cloud, spec)
 
-    def plan(self, spec: Spec, survey: Mapping[str, Any] | None = None) -> Plan:
-        """The steps. Pure.
-
-        Args:
-            survey: what `survey` answered; without it (a dry run) zones are placeholders.
-        """
+    def steps(self, spec: Spec, survey: Mapping[str, Any] | None) -> Sequence[StepPlan]:
+        """The steps; in a dry run zones are placeholders."""
         site = _site(spec, survey)
-        return Plan(
-            blueprint=self.name,
-            version=self.version,
-            steps=(
-                *_network(spec, site),
-                *_security_groups(spec),
-                *_file_system(spec, site),
-                *_identity(spec),
-                _instance(spec, site),
-                *_health(spec),
-            ),
-            tags=dict(spec.tags),
-            outputs=_outputs(spec),
-            delete_seconds=spec.timeouts.delete,
-            max_attempts=spec.policy.max_attempts,
+        return (
+            *_network(spec, site),
+            *_security_groups(spec),
+            *_file_system(spec, site),
+            *_identity(spec),
+            _instance(spec, site),
+            *_health(spec),
         )
+
+    def outputs(self, spec: Spec) -> Mapping[str, Any]:
+        return _outputs(spec)
+
+    def delete_seconds(self, spec: Spec) -> float:
+        return spec.timeouts.delete
+
+    def as_deployed(self, spec: Spec, record: Record) -> Spec:
+        """With the zones that were chosen for it, where it asks for as many as before.
+
+        A survey prefers the zones that offer the wanted types; other types must not move the subnets.
+        """
+        before = record.deployment.spec.get("network") or {}
+        zones = tuple(
+            str(step.inputs["zone"])
+            for step in record.steps.values()
+            if step.kind == "subnet" and "zone" in step.inputs
+        )
+        if not zones or isinstance(spec.network.zones, tuple) or spec.network.zones != before.get("zones"):
+            return spec
+        return spec.model_copy(update={"network": spec.network.model_copy(update={"zones": zones})})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """`tier1 resume --retry --spec FILE`: from a corrected spec to what it changes of a deployment.
 
-Owns the reading of the file for a deployment that is there already: its name stays, its region and
-zones stay, and AWS is asked where the deployment lives. What may change is `amendment`'s to say.
+Owns the reading of the file for a deployment that is there already: its name, region and blueprint stay,
+and AWS is asked where the deployment lives. What may change is `amendment`'s to say.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tier1_engine.blueprints.tier1.spec import Spec, load_spec
 from tier1_engine.cli.screen.streams import complain
 from tier1_engine.compose import place, plugins, refusals
 from tier1_engine.contract.cloud import AlwaysPermitted
@@ -20,6 +19,11 @@ from tier1_engine.deployment.record import Record
 from tier1_engine.engine.decide.amendment import Amendment
 from tier1_engine.errors import Refused
 from tier1_engine.settings import Settings
+
+if TYPE_CHECKING:
+    from tier1_engine.contract.blueprint import Blueprint
+    from tier1_engine.deployment.record import Deployment
+    from tier1_engine.spec.base import BaseSpec
 
 
 def amendment(path: Path, record: Record, settings: Settings) -> Amendment:
@@ -29,43 +33,47 @@ def amendment(path: Path, record: Record, settings: Settings) -> Amendment:
         SpecError: the file cannot be a spec, or AWS does not have what it names.
         Refused, Blocked: it is of another region; AWS could not be asked.
     """
+    from tier1_engine.contract.blueprint import refuse_impossible
+
     deployment = record.deployment
-    spec = load_spec(path, name=deployment.name)
-    if spec.region != deployment.region:
-        raise Refused(
-            f"{path} is for {spec.region}, but {deployment.name} is in {deployment.region} and cannot move: "
-            "correct the region, or deploy under another name."
-        )
+    loaded = plugins.load_spec(path, name=deployment.name)
+    blueprint, spec = loaded.blueprint, loaded.spec
+    _refuse_another(path, blueprint, spec, deployment)
     place.lend_credentials(deployment.endpoint, deployment.profile)
-    blueprint = plugins.blueprints(complain)[deployment.blueprint]
     cloud = place.session(deployment, settings).cloud(AlwaysPermitted())
-    placed = _where_it_stands(spec, record)
+    placed = blueprint.as_deployed(spec, record)
     survey = refusals.looking(
         lambda: blueprint.survey(cloud, placed),
         endpoint=deployment.endpoint,
         poll_seconds=settings.poll_seconds,
         sleep=time.sleep,
     )
-    return Amendment(spec.to_stored(), blueprint.plan(placed, survey), _values(spec, record))
+    plan = blueprint.plan(placed, survey)
+    refuse_impossible(plan, plugins.registry(complain))
+    return Amendment(spec.to_stored(), plan, _values(spec, record))
 
 
-def _where_it_stands(spec: Spec, record: Record) -> Spec:
-    """The spec with the zones that were chosen for it, where it asks for as many as before.
+def _refuse_another(path: Path, blueprint: Blueprint[Any], spec: BaseSpec, deployment: Deployment) -> None:
+    """Refuse a spec of another region or blueprint, and a blueprint that is older than the deployment."""
+    if blueprint.name != deployment.blueprint:
+        raise Refused(
+            f"{path} is a spec of the blueprint {blueprint.name}, but {deployment.name} was deployed with "
+            f"{deployment.blueprint}: correct `blueprint`, or deploy under another name."
+        )
+    if blueprint.version < deployment.blueprint_version:
+        raise Refused(
+            f"{deployment.name} was deployed with version {deployment.blueprint_version} of the blueprint "
+            f"{blueprint.name}, and this host has version {blueprint.version}: update the package that "
+            "provides it."
+        )
+    if spec.region != deployment.region:
+        raise Refused(
+            f"{path} is for {spec.region}, but {deployment.name} is in {deployment.region} and cannot move: "
+            "correct the region, or deploy under another name."
+        )
 
-    A survey prefers the zones that offer the wanted types; other types must not move the subnets.
-    """
-    before = record.deployment.spec.get("network") or {}
-    zones = tuple(
-        str(step.inputs["zone"])
-        for step in record.steps.values()
-        if step.kind == "subnet" and "zone" in step.inputs
-    )
-    if not zones or isinstance(spec.network.zones, tuple) or spec.network.zones != before.get("zones"):
-        return spec
-    return spec.model_copy(update={"network": spec.network.model_copy(update={"zones": zones})})
 
-
-def _values(spec: Spec, record: Record) -> Mapping[str, Any]:
+def _values(spec: BaseSpec, record: Record) -> Mapping[str, Any]:
     """What the deployment's row says by the spec, where the spec says otherwise than before.
 
     A flag of `deploy` (`--no-rollback`) holds until the spec itself changes its mind.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from tier1_engine.cli.options import OnRecoverable, Output
 from tier1_engine.cli.screen.log_file import opened
 from tier1_engine.cli.screen.outcome import Session, finish, policy_of, see_through, session
-from tier1_engine.cli.screen.streams import complain
 from tier1_engine.cli.signals import Signals
 from tier1_engine.compose import engine as compose
 from tier1_engine.compose import place as place_module
@@ -20,12 +19,10 @@ from tier1_engine.deployment.states import Goal
 from tier1_engine.settings import Settings, from_environment
 
 if TYPE_CHECKING:
-    from tier1_engine.blueprints.tier1.spec import Spec
     from tier1_engine.contract.blueprint import Blueprint
     from tier1_engine.deployment.place import Place
     from tier1_engine.deployment.plan import Plan
-
-BLUEPRINT = "tier1"
+    from tier1_engine.spec.base import BaseSpec
 
 
 def run(
@@ -40,18 +37,20 @@ def run(
     signals: Signals,
 ) -> int:
     """Deploy; answer the exit code."""
-    from tier1_engine.blueprints.tier1.spec import load_spec
+    from tier1_engine.contract.blueprint import refuse_impossible
 
-    spec = load_spec(path, name=name)
-    settings = from_environment()
-    blueprint = plugins.blueprints(complain)[BLUEPRINT]
+    loaded = plugins.load_spec(path, name=name)
+    spec, settings = loaded.spec, from_environment()
     with opened(log_file) as log, compose.opened_store(settings) as store:
-        place, plan = _survey(spec, blueprint, settings, use_sandbox)
+        place, plan = _survey(spec, loaded.blueprint, settings, use_sandbox)
         command = session(store, place, settings, signals, log)
+        refuse_impossible(plan, command.parts.registry)
         return _deploy(command, spec, plan, place, rollback, on_recoverable, output)
 
 
-def _survey(spec: Spec, blueprint: Blueprint, settings: Settings, use_sandbox: bool) -> tuple[Place, Plan]:
+def _survey(
+    spec: BaseSpec, blueprint: Blueprint[Any], settings: Settings, use_sandbox: bool
+) -> tuple[Place, Plan]:
     """Ask AWS who we are and what the plan depends on. Nothing is made yet."""
     from tier1_engine.deployment.place import Place
 
@@ -77,7 +76,7 @@ def _survey(spec: Spec, blueprint: Blueprint, settings: Settings, use_sandbox: b
 
 def _deploy(
     command: Session,
-    spec: Spec,
+    spec: BaseSpec,
     plan: Plan,
     place: Place,
     rollback: bool,

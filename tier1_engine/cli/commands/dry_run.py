@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tier1_engine.blueprints.tier1.spec import Spec, load_spec
-from tier1_engine.cli.commands.deploy import BLUEPRINT
 from tier1_engine.cli.options import Output
 from tier1_engine.cli.screen.streams import complain, put, put_json
 from tier1_engine.compose import plugins
@@ -17,15 +15,20 @@ from tier1_engine.masking import masked
 
 if TYPE_CHECKING:
     from tier1_engine.deployment.plan import Plan, StepPlan
+    from tier1_engine.spec.base import BaseSpec
 
 UNKNOWN = "(set at deployment)"
 
 
 def run(path: Path, *, name: str | None, rollback: bool, output: Output) -> int:
     """Print the plan; answer the exit code."""
-    spec = load_spec(path, name=name)
-    plan = plugins.blueprints(complain)[BLUEPRINT].plan(spec)
-    found = of_plan(spec, plan, plugins.registry(complain), rollback=rollback and spec.policy.rollback)
+    from tier1_engine.contract.blueprint import refuse_impossible
+
+    loaded = plugins.load_spec(path, name=name)
+    spec, plan = loaded.spec, loaded.blueprint.plan(loaded.spec)
+    known = plugins.registry(complain)
+    refuse_impossible(plan, known)
+    found = of_plan(spec, plan, known, rollback=rollback and spec.policy.rollback)
     if output is Output.JSON:
         put_json(found)
     else:
@@ -35,7 +38,7 @@ def run(path: Path, *, name: str | None, rollback: bool, output: Output) -> int:
     return 0
 
 
-def of_plan(spec: Spec, plan: Plan, registry: Registry, *, rollback: bool) -> dict[str, Any]:
+def of_plan(spec: BaseSpec, plan: Plan, registry: Registry, *, rollback: bool) -> dict[str, Any]:
     """The plan as JSON values, with user data masked."""
     return {
         "name": spec.name,
@@ -54,7 +57,7 @@ def of_plan(spec: Spec, plan: Plan, registry: Registry, *, rollback: bool) -> di
     }
 
 
-def _of_step(spec: Spec, step: StepPlan, registry: Registry) -> dict[str, Any]:
+def _of_step(spec: BaseSpec, step: StepPlan, registry: Registry) -> dict[str, Any]:
     known = registry.checks if step.mode is Mode.CHECK else registry.kinds
     return {
         "name": step.name,

@@ -12,6 +12,7 @@ from tier1_engine.clock import SystemClock
 from tier1_engine.compose import engine, plugins
 from tier1_engine.compose.reading import whole
 from tier1_engine.deployment.states import State
+from tier1_engine.errors import Refused
 from tier1_engine.settings import from_environment
 from tier1_engine.store import names
 
@@ -28,11 +29,24 @@ def spec(reference: str) -> int:
 
     with engine.opened_store(from_environment()) as store:
         deployment = names.find(store, reference, to_change=False)
-    text, hidden = as_yaml(deployment)
+    text, hidden = as_yaml(deployment, _durations(deployment.blueprint))
     put(text.rstrip())
     for what in hidden:
         say(f"tier1: {what}")
     return 0
+
+
+def _durations(blueprint: str) -> frozenset[tuple[str, ...]]:
+    """The durations in a spec of a blueprint; where that is not installed, those that every spec has."""
+    from tier1_engine.spec.base import BaseSpec
+    from tier1_engine.spec.part import durations_of
+
+    try:
+        model: type[BaseSpec] = plugins.blueprint(blueprint).spec_model
+    except Refused as refused:
+        complain(f"{refused} Its durations are shown as numbers of seconds.")
+        model = BaseSpec
+    return frozenset(durations_of(model))
 
 
 def run(reference: str, *, watch: bool, output: Output) -> int:

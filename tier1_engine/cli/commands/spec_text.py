@@ -7,7 +7,7 @@ a spec file again; where a secret was masked it says so, and there it has to be 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,35 +17,48 @@ from tier1_engine.masking import masked
 if TYPE_CHECKING:
     from tier1_engine.deployment.record import Deployment
 
-DURATIONS = frozenset({("ttl",), ("health", "timeout")})
-DURATION_PARTS = frozenset({"timeouts"})
+SCRIPT_KEYS = frozenset({"path", "sha256", "text"})
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9._/-]*|[0-9]+[smhd]")
 _WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 Path = tuple[str | int, ...]
 
 
-def as_yaml(deployment: Deployment) -> tuple[str, list[str]]:
-    """The spec that a deployment was run with, flags of its `deploy` included, and what is not shown."""
+Durations = Collection[tuple[str, ...]]
+
+
+def as_yaml(deployment: Deployment, durations: Durations) -> tuple[str, list[str]]:
+    """The spec that a deployment was run with, flags of its `deploy` included, and what is not shown.
+
+    Args:
+        durations: the key paths whose numbers are seconds (`spec.part.durations_of` the blueprint's model).
+    """
     stored: dict[str, Any] = dict(deployment.spec)
     policy = {"rollback": deployment.rollback_enabled, "on_recoverable": deployment.on_recoverable}
     stored["policy"] = {**stored.get("policy", {}), **policy}
-    text = yaml.dump(_written(stored, ()), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.dump(
+        _written(stored, (), durations), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
+    )
     return text, list(_hidden(stored, ()))
 
 
-def _written(value: Any, path: Path) -> Any:
+def _written(value: Any, path: Path, durations: Durations) -> Any:
     """A value as a user writes it. A null means the default, and is left out."""
-    if path[-1:] == ("user_data",) and isinstance(value, Mapping):
-        return value.get("path")
+    if _is_script(value):
+        return value["path"]
     if isinstance(value, Mapping):
         kept = {key: item for key, item in value.items() if item is not None}
-        return {key: _written(item, (*path, key)) for key, item in kept.items()}
+        return {key: _written(item, (*path, key), durations) for key, item in kept.items()}
     if isinstance(value, list | tuple):
-        return [_written(item, (*path, index)) for index, item in enumerate(value)]
-    if isinstance(value, float) and (path in DURATIONS or path[0] in DURATION_PARTS):
+        return [_written(item, (*path, index), durations) for index, item in enumerate(value)]
+    if isinstance(value, float) and tuple(part for part in path if isinstance(part, str)) in durations:
         return _duration(value)
     return masked(value)
+
+
+def _is_script(value: Any) -> bool:
+    """Whether it is a file that a spec named, as it is stored: its path, its digest and its text."""
+    return isinstance(value, Mapping) and set(value) == SCRIPT_KEYS
 
 
 def _duration(seconds: float) -> str:
@@ -57,7 +70,7 @@ def _duration(seconds: float) -> str:
 def _hidden(value: Any, path: Path) -> Iterator[str]:
     """A sentence for each thing that the text does not show."""
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-    if path[-1:] == ("user_data",) and isinstance(value, Mapping):
+    if _is_script(value):
         sha256 = value.get("sha256")
         yield f"{where}: the script is named by its path; its text (SHA-256 {sha256}) is not shown."
     elif isinstance(value, Mapping):

@@ -11,19 +11,19 @@ from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import resolve
 from tier1_engine.deployment.record import Record, Resource, ResourceSet, StepSet
-from tier1_engine.deployment.states import GOING_BACK, FailureClass, StepState
+from tier1_engine.deployment.states import GOING_BACK, FailureClass, Mode, StepState
 from tier1_engine.engine.effects import Effect
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol import actions
 from tier1_engine.engine.protocol.actions import Assignment
 from tier1_engine.engine.protocol.proof import ours
 from tier1_engine.engine.tasks import REMOVALS, Do, Task
-from tier1_engine.errors import Tier1Error
+from tier1_engine.errors import Refused
 
 Thing = TypeVar("Thing")
 
 
-class KindMissing(Tier1Error):
+class KindMissing(Refused):
     """The kind of a stored step is not installed on this host."""
 
 
@@ -118,6 +118,21 @@ def _elsewhere(record: Record, resource: Resource) -> frozenset[str]:
     """AWS ids that other rows of the kind hold."""
     others = (r for r in record.resources.values() if r.kind == resource.kind and r.id != resource.id)
     return frozenset(other.aws_id for other in others if other.aws_id)
+
+
+def refuse_without_code(record: Record, registry: Registry) -> None:
+    """Refuse to provision what this host has no code for: a step that fails for that would be rolled back.
+
+    Raises:
+        KindMissing: an incomplete step is of a kind or check that is not installed on this host.
+    """
+    for step in record.steps.values():
+        if step.complete:
+            continue
+        if step.mode is Mode.CHECK:
+            _installed(registry.checks, step.kind)
+        else:
+            _installed(registry.kinds, step.kind)
 
 
 def _installed(known: Mapping[str, Thing], name: str) -> Thing:

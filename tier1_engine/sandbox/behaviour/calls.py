@@ -6,6 +6,7 @@ ends before anything is remembered; a token answers before a quota counts.
 
 from __future__ import annotations
 
+from tier1_engine.sandbox.behaviour.buckets import BucketTags
 from tier1_engine.sandbox.behaviour.by_hand import Hands
 from tier1_engine.sandbox.behaviour.dry_run import DryRun
 from tier1_engine.sandbox.behaviour.idempotency import ClientTokens, CreationTokens
@@ -28,6 +29,7 @@ def chain(world: World) -> tuple[Manner, ...]:
         ClientTokens(),
         CreationTokens(),
         Quotas(),
+        BucketTags(),
         ErrorShapes(),
         Hands(world),
     )

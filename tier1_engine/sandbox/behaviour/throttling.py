@@ -58,9 +58,15 @@ ELSEWHERE: Final[Mapping[str, Rate]] = {
     "efs": Rate(50, 10),  # unpublished
     "iam": Rate(100, 15),  # unpublished
     "ssm": Rate(40, 40),  # "Systems Manager quotas": GetParameter 40 a second
+    "s3": Rate(100, 100),  # of buckets unpublished; of objects 3500 a second and prefix
     "sts": Rate(600, 600),  # "IAM and STS quotas": 600 a second
 }
-CODES: Final = {"ec2": "RequestLimitExceeded", "efs": "ThrottlingException", "iam": "Throttling"}
+CODES: Final = {
+    "ec2": "RequestLimitExceeded",
+    "efs": "ThrottlingException",
+    "iam": "Throttling",
+    "s3": "SlowDown",
+}
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tier1_engine.errors import Refused
 from tier1_engine.sandbox.behaviour.figures import FIGURES
-from tier1_engine.sandbox.wire.operations import SERVICES
+from tier1_engine.sandbox.wire.operations import OWN_SERVICES
 from tier1_engine.sandbox.world import AwsClock, Dice, Figure, Speed, World
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _moto(seed: int) -> WSGIApplication:
     aws: Any = DomainDispatcherApplication(create_backend_app)
     # What is loaded here stays until the end: looking through it for garbage takes a third of the start.
     gc.disable()
-    for service in SERVICES:
+    for service in OWN_SERVICES:
         aws.app_instances[service] = create_backend_app(service)
     gc.freeze()
     gc.enable()

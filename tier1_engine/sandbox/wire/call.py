@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/,\s]+)/([^/,\s]+)/aws4_request")
-_READING = re.compile(r"(Describe|List|Get|Search)[A-Z]")
+_READING = re.compile(r"(Describe|List|Get|Head|Search)[A-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Call:
     """One call of an operation.
 
     Attributes:
-        service: `ec2`, `efs`, `iam`, `ssm` or `sts`.
+        service: one of `operations.SERVICES`.
         operation: as AWS names it: `RunInstances`.
         region: where it was signed for.
         account_id: whose the signing key is.
@@ -81,8 +81,8 @@ def _body(environ: WSGIEnvironment) -> bytes:
 def _operation(service: str, environ: WSGIEnvironment, body: bytes) -> tuple[str, dict[str, Any]] | None:
     protocol = service_model(service).resolved_protocol
     query = environ.get("QUERY_STRING", "")
-    if protocol == "rest-json":
-        place = routed(service, environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/"))
+    if protocol in ("rest-json", "rest-xml"):
+        place = routed(service, environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/"), query)
         model = place and operation_model(service, place[0])
         return (place[0], wire.from_rest(model, place[1], query, body)) if place and model else None
     if protocol == "json":

@@ -30,6 +30,7 @@ _STATUS: Final = {
     "RequestLimitExceeded": 503,
     "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
+    "SlowDown": 503,
     "Unavailable": 503,
     "UnauthorizedOperation": 403,
 }
@@ -76,7 +77,12 @@ _WORDS: Final = {
 }
 """As AWS words them in the field; the place holders are the call's."""
 
-_SERVER_CODES: Final = {"ec2": "InternalError", "efs": "InternalServerError", "ssm": "InternalServerError"}
+_SERVER_CODES: Final = {
+    "ec2": "InternalError",
+    "efs": "InternalServerError",
+    "ssm": "InternalServerError",
+    "s3": "InternalError",
+}
 
 
 _OWN_CODES: Final = {

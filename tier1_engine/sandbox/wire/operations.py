@@ -12,12 +12,23 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, ServiceModel, Shape
 
-SERVICES: Final[tuple[Literal["sts", "ssm", "ec2", "efs", "iam"], ...]] = ("sts", "ssm", "ec2", "efs", "iam")
+OWN_SERVICES: Final[tuple[Literal["sts", "ssm", "ec2", "efs", "iam"], ...]] = (
+    "sts",
+    "ssm",
+    "ec2",
+    "efs",
+    "iam",
+)
+"""What tier1's own kinds call; loaded when the local AWS starts."""
+
+SERVICES: Final[tuple[Literal["sts", "ssm", "ec2", "efs", "iam", "s3"], ...]] = (*OWN_SERVICES, "s3")
+"""What can be given faults and is recorded. The rest of moto answers, too, but as moto does."""
+
 ANY_OPERATION: Final = "*"
 
 _BY_SIGNING_NAME: Final = {"elasticfilesystem": "efs"}
@@ -47,38 +58,70 @@ def operation_model(service: str, operation: str) -> OperationModel | None:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a REST operation is recognised: its method, and its path with the parameters in it."""
+    """How a REST operation is recognised.
+
+    Attributes:
+        path: with the parameters in it.
+        query: what its query string must have; a value of None stands for any.
+        headed: it needs a header, too, so that another of the same path goes first.
+    """
 
     operation: str
     method: str
     path: re.Pattern[str]
+    query: Mapping[str, str | None]
+    headed: bool
+
+    def fits(self, method: str, query: Mapping[str, str], *, whole: bool) -> bool:
+        """Whether a request is one of its own; one that lacks a parameter is not `whole`."""
+        return self.method == method and all(
+            query.get(name) == value if value is not None else not whole or name in query
+            for name, value in self.query.items()
+        )
+
+    @property
+    def rank(self) -> tuple[int, int, bool]:
+        """What asks for more goes first, and a literal word wins over a parameter in its place."""
+        return -len(self.query), self.path.pattern.count("(?P<"), self.headed
 
 
 @cache
 def _routes(service: str) -> tuple[Route, ...]:
     model = service_model(service)
-    routes = [
-        Route(name, http["method"], _path_pattern(http["requestUri"]))
-        for name in model.operation_names
-        if (http := model.operation_model(name).http)
-    ]
-    # A literal word wins over a parameter in its place.
-    return tuple(sorted(routes, key=lambda route: route.path.pattern.count("(?P<")))
+    named = ((name, model.operation_model(name)) for name in model.operation_names)
+    return tuple(sorted((_route(name, one) for name, one in named if one.http), key=lambda one: one.rank))
+
+
+def _route(name: str, model: OperationModel) -> Route:
+    path, _, query = model.http["requestUri"].partition("?")
+    wanted = dict(parse_qsl(query, keep_blank_values=True))
+    shape: Any = model.input_shape
+    needed = {
+        member.serialization.get("name", name): member.serialization.get("location")
+        for name, member in (shape.members.items() if shape else ())
+        if name in shape.required_members
+    }
+    asked = {wire: None for wire, where in needed.items() if where == "querystring"}
+    return Route(
+        name, model.http["method"], _path_pattern(path), {**asked, **wanted}, "header" in needed.values()
+    )
 
 
 def _path_pattern(uri: str) -> re.Pattern[str]:
-    path = uri.partition("?")[0].rstrip("/")
-    parts = re.split(r"\{(\w+)\+?\}", path)
+    parts = re.split(r"\{(\w+\+?)\}", uri.rstrip("/"))
     literal = [re.escape(part) for part in parts[::2]]
-    named = [f"(?P<{name}>[^/]+)" for name in parts[1::2]] + [""]
-    return re.compile("".join(a + b for a, b in zip(literal, named, strict=True)) + "/?")
+    # A `+` stands for a parameter that may have slashes in it.
+    named = [f"(?P<{name.rstrip('+')}>{'.+' if name.endswith('+') else '[^/]+'})" for name in parts[1::2]]
+    return re.compile("".join(a + b for a, b in zip(literal, [*named, ""], strict=True)) + "/?")
 
 
-def routed(service: str, method: str, path: str) -> tuple[str, dict[str, str]] | None:
-    """The REST operation at a method and path, with the parameters that stand in the path."""
-    for route in _routes(service):
-        if route.method == method and (found := route.path.fullmatch(path)):
-            return route.operation, {name: unquote(value) for name, value in found.groupdict().items()}
+def routed(service: str, method: str, path: str, query: str = "") -> tuple[str, dict[str, str]] | None:
+    """The REST operation at a method, path and query, with the parameters that stand in the path."""
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    for whole in (True, False):
+        for route in _routes(service):
+            if route.fits(method, asked, whole=whole) and (found := route.path.fullmatch(path)):
+                return route.operation, {name: unquote(value) for name, value in found.groupdict().items()}
     return None
 
 

@@ -32,6 +32,14 @@ def iam_backend(call: Call) -> Any:
     return iam_backends[call.account_id][get_partition(call.region)]
 
 
+def s3_backend(call: Call) -> Any:
+    """What moto has of S3 in the call's account."""
+    from moto.s3.models import s3_backends
+    from moto.utilities.utils import get_partition
+
+    return s3_backends[call.account_id][get_partition(call.region)]
+
+
 def zone_of(call: Call) -> str | None:
     """The availability zone that a call asks for, by its name or by a subnet in it; None for none."""
     placement = call.parameters.get("Placement")

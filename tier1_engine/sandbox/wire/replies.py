@@ -68,6 +68,8 @@ def refusal(
         body = _ec2(code, said)
     elif protocol == "query":
         body = _query(call, code, said, number)
+    elif protocol == "rest-xml":
+        body = _rest(code, said)
     else:
         return _json(call, code, said, number, more)
     return Reply(number, (("Content-Type", "text/xml;charset=UTF-8"),), body)
@@ -90,8 +92,9 @@ def _is_xml(reply: Reply) -> bool:
     return reply.body.lstrip()[:1] == b"<"
 
 
-# Source of the three shapes: "Sample error response" of the EC2 developer guide, "Making query requests"
-# of the IAM user guide, and the parsers of botocore (`EC2QueryParser`, `QueryParser`, `JSONParser`).
+# Source of the shapes: "Sample error response" of the EC2 developer guide, "Making query requests" of the IAM
+# user guide, "REST error responses" of the S3 API reference, and the parsers of botocore (`EC2QueryParser`,
+# `QueryParser`, `RestXMLParser`, `JSONParser`).
 
 
 def _ec2(code: str, message: str) -> bytes:
@@ -108,6 +111,14 @@ def _query(call: Call, code: str, message: str, status: int) -> bytes:
     return (
         f'<ErrorResponse xmlns="{namespace}"><Error><Type>{at_fault}</Type><Code>{escape(code)}</Code>'
         f"<Message>{escape(message)}</Message></Error><RequestId></RequestId></ErrorResponse>"
+    ).encode()
+
+
+def _rest(code: str, message: str) -> bytes:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+        "<RequestId></RequestId></Error>"
     ).encode()
 
 

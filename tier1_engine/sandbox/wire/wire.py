@@ -1,7 +1,7 @@
 """Reads the parameters of a request from what stood on the wire, by the operation's model.
 
-Owns the three forms in which the services here are spoken: the query protocols (EC2's, and that of
-IAM and STS), JSON with a target (SSM) and REST with JSON (EFS). A value that does not fit its type
+Owns the forms in which the services here are spoken: the query protocols (EC2's, and that of IAM and
+STS), JSON with a target (SSM), and REST with JSON (EFS) or XML (S3). A value that does not fit its type
 stays the text that it was: judging it is the service's.
 """
 
@@ -12,8 +12,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
+from xml.etree import ElementTree
 
 if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
     from botocore.model import OperationModel, Shape, StructureShape
 
 Tree = dict[str, Any]
@@ -46,13 +49,14 @@ def from_json(body: bytes) -> dict[str, Any]:
 
 
 def from_rest(model: OperationModel, path: Mapping[str, str], query: str, body: bytes) -> dict[str, Any]:
-    """Parameters of a REST operation, from its path, its query string and its JSON body."""
+    """Parameters of a REST operation, from its path, its query string and its body."""
     shape = model.input_shape
     if shape is None:
         return {}
     asked = dict(parse_qsl(query, keep_blank_values=True))
     wired = {"uri": path, "querystring": asked}
-    inside = from_json(body)
+    xml = model.service_model.resolved_protocol == "rest-xml"
+    inside = _payload(shape, body) if xml else from_json(body)
     taken = {}
     for name, member in shape.members.items():
         source = wired.get(member.serialization.get("location", ""), inside)
@@ -61,6 +65,40 @@ def from_rest(model: OperationModel, path: Mapping[str, str], query: str, body: 
             value = source[wire_name]
             taken[name] = _scalar(member, value) if isinstance(value, str) else value
     return taken
+
+
+def _payload(shape: StructureShape, body: bytes) -> dict[str, Any]:
+    """The XML document of a body, by the name of the member that it is; no stream of an object's bytes."""
+    name = shape.serialization.get("payload")
+    member = shape.members.get(name) if name else None
+    if member is None or member.type_name != "structure" or not body:
+        return {}
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314 - expat expands nothing without a DTD of the client's
+    except ElementTree.ParseError:
+        return {}
+    return {str(member.serialization.get("name", name)): _from_xml(member, root)}
+
+
+def _from_xml(shape: Shape, element: Element) -> Any:
+    any_shape: Any = shape
+    if shape.type_name == "structure":
+        inside = {}
+        for name, member in any_shape.members.items():
+            wire = member.serialization.get("name", name)
+            found = [child for child in element if _local(child) == wire]
+            if found and member.type_name == "list" and member.serialization.get("flattened"):
+                inside[name] = [_from_xml(member.member, child) for child in found]
+            elif found:
+                inside[name] = _from_xml(member, found[0])
+        return inside
+    if shape.type_name == "list":
+        return [_from_xml(any_shape.member, child) for child in element]
+    return _scalar(shape, element.text or "")
+
+
+def _local(element: Element) -> str:
+    return element.tag.rpartition("}")[2]
 
 
 def _tree(form: Mapping[str, str]) -> Tree:

@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.rows import deployment
 from tier1_engine.blueprints.tier1.spec import Spec, load_spec
-from tier1_engine.cli.commands.spec_text import as_yaml
+from tier1_engine.cli.commands import spec_text
+from tier1_engine.spec.part import durations_of
 
 DATA = Path(__file__).parents[2] / "data"
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -24,6 +25,10 @@ timeouts: {network: 3600s, delete: 1d}
 health: {timeout: 61s, services: [{name: door, tcp: "{private_ip}:5432"}]}
 policy: {rollback: false, on_recoverable: continue, max_attempts: 7}
 """
+
+
+def as_yaml(stored: Any) -> tuple[str, list[str]]:
+    return spec_text.as_yaml(stored, frozenset(durations_of(Spec)))
 
 
 def of(spec: Spec, **values: Any) -> Any:

@@ -1,0 +1,218 @@
+"""What other packages register: what can be used, what cannot, and what is said of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.rows import deployment
+from tier1_engine.blueprints.tier1.plan import Tier1
+from tier1_engine.cli.commands import amend
+from tier1_engine.compose import plugins
+from tier1_engine.contract.blueprint import refuse_impossible
+from tier1_engine.contract.kind import Registry
+from tier1_engine.deployment.record import Record
+from tier1_engine.errors import Refused, SpecError
+from tier1_engine.settings import from_environment
+
+CODE = """
+from typing import Annotated
+from pydantic import Field
+from tier1_engine.contract.blueprint import Blueprint
+from tier1_engine.contract.kind import Check, Presence, Sight
+from tier1_engine.deployment.plan import StepPlan
+from tier1_engine.deployment.states import Mode, Phase
+from tier1_engine.spec.base import BaseSpec
+from tier1_engine.spec.part import Part, Seconds
+
+class Inner(Part):
+    wait: Seconds = 5.0
+    many: Annotated[tuple[Seconds, ...], Field(strict=False)] = ()
+
+class SiteSpec(BaseSpec):
+    inner: Inner = Field(default_factory=Inner)
+
+class Site(Blueprint[SiteSpec]):
+    name = "site"
+    version = 2
+    spec_model = SiteSpec
+
+    def steps(self, spec, survey):
+        return [StepPlan("look", Phase.HEALTH, "calm", Mode.CHECK)]
+
+class NoModel(Blueprint):
+    name = "no_model"
+
+    def steps(self, spec, survey):
+        return []
+
+class Calm(Check):
+    name = "calm"
+    title = "calm"
+
+    def look(self, cloud, inputs):
+        return Sight(Presence.READY)
+
+class Other(Calm):
+    name = "another_name"
+"""
+POINTS = """
+[tier1_engine.blueprints]
+site = outsider:Site
+no_model = outsider:NoModel
+gone = outsider_gone:Site
+tier1 = outsider:Site
+
+[tier1_engine.checks]
+calm = outsider:Calm
+http = outsider:Calm
+renamed = outsider:Other
+broken = outsider:Nothing
+
+[tier1_engine.kinds]
+no_kind = outsider:Calm
+"""
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def _outsider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package of somebody else's, installed."""
+    (tmp_path / "outsider.py").write_text(CODE, encoding="utf-8")
+    info = tmp_path / "outsider-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outsider\nVersion: 1.5\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(POINTS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("outsider", None)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def made(text: str) -> Path:
+        path = tmp_path / "spec.yaml"
+        path.write_text(f"name: demo\nregion: us-east-1\n{text}", encoding="utf-8")
+        return path
+
+    return made
+
+
+pytestmark = pytest.mark.usefixtures("_outsider")
+
+
+def test_what_can_be_used_is_there_and_the_rest_is_named_and_left_out() -> None:
+    """One warning each, which names the package and the reason."""
+    told: list[str] = []
+    registry = plugins.registry(told.append)
+    assert "calm" in registry.checks
+    assert type(registry.checks["http"]).__module__ == "tier1_engine.checks.http"
+    assert not {"no_kind", "renamed", "broken"} & (registry.kinds.keys() | registry.checks.keys())
+    reasons = {
+        "outsider:Nothing": "AttributeError",
+        "outsider:Other": "it is registered as 'renamed', but its name is 'another_name'",
+        "tier1_engine.checks, is ignored": "there is another 'http' already",
+        "tier1_engine.kinds": "it is not a Kind",
+    }
+    for what, reason in reasons.items():
+        (line,) = [line for line in told if what in line]
+        assert reason in line
+        assert "of the package outsider 1.5" in line
+    assert len(told) == len(reasons)
+
+
+def test_a_spec_is_read_by_the_model_of_the_blueprint_that_it_names(write: Write) -> None:
+    """Its keys, its defaults, and our sentences about what is wrong."""
+    loaded = plugins.load_spec(write("blueprint: site\ninner: {wait: 2m}\nttl: 1h\n"))
+    assert loaded.blueprint.name == "site"
+    stored = loaded.spec.to_stored()
+    assert (stored["blueprint"], stored["inner"]["wait"], stored["ttl"]) == ("site", 120.0, 3600.0)
+    assert type(loaded.spec).from_stored(stored) == loaded.spec
+    with pytest.raises(
+        SpecError, match=r"spec.yaml:4: inner.wiat is not a key of a spec; did you mean inner.wait"
+    ):
+        plugins.load_spec(write("blueprint: site\ninner: {wiat: 2m}\n"))
+
+
+def test_a_spec_that_names_no_blueprint_is_tier_1_s(write: Write) -> None:
+    """And nobody can put another in its place."""
+    for text in ("", "blueprint: null\n", "blueprint: tier1\n"):
+        loaded = plugins.load_spec(write(text))
+        assert isinstance(loaded.blueprint, Tier1)
+        assert loaded.spec.to_stored()["blueprint"] == "tier1"
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        (
+            "siet",
+            'is "siet", which is not installed; known are gone, no_model, site and tier1; did you mean site.',
+        ),
+        (
+            "gone",
+            "of the package outsider 1.5, which is registered in tier1_engine.blueprints, cannot be used: ",
+        ),
+        ("gone", "ModuleNotFoundError: No module named 'outsider_gone'"),
+        ("no_model", "has no spec_model that extends BaseSpec"),
+    ],
+)
+def test_a_blueprint_that_cannot_be_used_is_refused_with_the_reason(
+    write: Write, named: str, words: str
+) -> None:
+    """In one sentence, at its line."""
+    with pytest.raises(SpecError) as caught:
+        plugins.load_spec(write(f"blueprint: {named}\n"))
+    (line,) = str(caught.value).splitlines()
+    assert f'spec.yaml:3: blueprint is "{named}"' in line
+    assert words in line
+
+
+def test_a_blueprint_that_is_no_text_is_told_like_any_other_value(write: Write) -> None:
+    """Beside whatever else is wrong."""
+    with pytest.raises(SpecError, match="blueprint is 5, but must be text; put it in quotes"):
+        plugins.load_spec(write("blueprint: 5\n"))
+
+
+def test_a_blueprint_on_record_that_is_not_installed_is_named() -> None:
+    """What to do stands beside it."""
+    with pytest.raises(
+        Refused, match="The blueprint nobody is not installed on this host: install the package"
+    ):
+        plugins.blueprint("nobody")
+    with pytest.raises(
+        Refused, match=r"The blueprint gone cannot be used on this host: .*ModuleNotFoundError"
+    ):
+        plugins.blueprint("gone")
+
+
+def test_a_plan_with_a_kind_that_is_not_installed_is_refused_before_anything_is_made(write: Write) -> None:
+    """The step, the kind and the blueprint are named."""
+    loaded = plugins.load_spec(write("blueprint: site\n"))
+    plan = loaded.blueprint.plan(loaded.spec)
+    refuse_impossible(plan, plugins.registry(lambda _: None))
+    with pytest.raises(Refused, match="The blueprint site plans the step look of the check calm, which no"):
+        refuse_impossible(plan, Registry({}, {}))
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        ({"blueprint": "tier1"}, "is a spec of the blueprint site, but demo was deployed with tier1"),
+        ({"blueprint": "site", "blueprint_version": 3}, "this host has version 2: update the package"),
+        (
+            {"blueprint": "site", "region": "eu-west-1"},
+            "is for us-east-1, but demo is in eu-west-1 and cannot move",
+        ),
+    ],
+)
+def test_a_corrected_spec_stays_with_blueprint_version_and_region(
+    write: Write, stored: dict[str, str], words: str
+) -> None:
+    """Nothing is asked of AWS before that is known."""
+    record = Record(deployment(name="demo", **stored), {}, {}, {})
+    with pytest.raises(Refused, match=words):
+        amend.amendment(write("blueprint: site\n"), record, from_environment())
