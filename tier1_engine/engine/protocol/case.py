@@ -247,7 +247,7 @@ def identified(case: Case, result: Identified | Failed) -> list[Effect]:
     if result.account_id == case.record.deployment.account_id:
         return [PaceSet({"identified": True}), case.at_once()]
     message = (
-        f"these credentials are of account {result.account_id}, but the deployment is in "
-        f"{case.record.deployment.account_id}: sign in to that account and resume"
+        f"these credentials belong to {result.account_id}, but the deployment is in "
+        f"{case.record.deployment.account_id}: sign in to that account, then resume"
     )
     return [PaceSet({"blocked": Problem("WrongAccount", message, "GetCallerIdentity")})]
