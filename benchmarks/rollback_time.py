@@ -42,7 +42,7 @@ from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.states import State
 from tier1_engine.engine import engine
 from tier1_engine.engine.engine import Ended
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.sandbox.behaviour import objects
 from tier1_engine.sandbox.behaviour.figures import FIGURES
 from tier1_engine.sandbox.faults.faults import Fault
@@ -162,7 +162,7 @@ def deploy(
     store: Store, clock: VirtualClock, session: AwsSession, settings: Settings, *, rollback: bool = True
 ) -> Ended:
     """One deployment of the blueprint, until it has ended."""
-    parts = Parts(
+    parts = Equipment(
         store=store,
         registry=registry(print),
         settings=settings,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tier1_engine.contract.cloud import Cloud, Permit
-from tier1_engine.contract.kind import ABSENT, Kind, Presence, Registry, Sight, Target
+from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Registry, Target
 from tier1_engine.errors import CallError
 
 ACCOUNT_ID, REGION = "123456789012", "us-east-1"
@@ -107,21 +107,21 @@ class Listed(Kind):
         self.name = name  # type: ignore[misc]
         self.title = name  # type: ignore[misc]
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return []
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         raise NotImplementedError("nothing is made here")
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
-        return self._sight(cloud.read("account", "describe", kind=self.name, id=target.aws_id))
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
+        return self._observation(cloud.read("account", "describe", kind=self.name, id=target.aws_id))
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        cloud.change("account", "delete", kind=self.name, id=sight.aws_id)
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        cloud.change("account", "delete", kind=self.name, id=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         listed = cloud.pages("account", "list", "things", kind=self.name, tags=dict(tags))
-        return [self._sight(one) for one in listed]
+        return [self._observation(one) for one in listed]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return ""
@@ -129,8 +129,10 @@ class Listed(Kind):
     def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
         return {}
 
-    def _sight(self, shown: Mapping[str, Any]) -> Sight:
-        return ABSENT if shown["tags"] is None else Sight(Presence.READY, shown["id"], tags=shown["tags"])
+    def _observation(self, shown: Mapping[str, Any]) -> Observation:
+        return (
+            ABSENT if shown["tags"] is None else Observation(Presence.READY, shown["id"], tags=shown["tags"])
+        )
 
 
 def registry() -> Registry:

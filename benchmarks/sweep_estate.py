@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from tier1_engine.clock import new_deployment_id, new_id
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Kind, Presence, Sight, Target
+from tier1_engine.contract.kind import Kind, Observation, Presence, Target
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.record import Deployment, Record, Resource, Step
 from tier1_engine.errors import CallError
@@ -67,30 +67,32 @@ def _copy(
         words[old.id] = new_id()
         row = replace(_reworded(old, words), deployment_id=deployment.id, aws_id=None)
         target, kind = target_of(row, deployment, database_id), kinds[old.kind]
-        sight = _made(kind, cloud, target)
-        words[old.aws_id] = sight.aws_id
+        observation = _made(kind, cloud, target)
+        words[old.aws_id] = observation.aws_id
         made += 1
         if old.kind == STRAY_OF:
             again(lambda k=kind, t=target: k.create(cloud, t))  # type: ignore[misc]
             made += 1
-        resources[row.id] = replace(row, aws_id=sight.aws_id, arn=sight.arn, facts=dict(sight.facts))
+        resources[row.id] = replace(
+            row, aws_id=observation.aws_id, arn=observation.arn, facts=dict(observation.facts)
+        )
     steps = {step.name: _reworded(step, words) for step in first.steps.values()}
     return Record(deployment, steps, resources, {}), made
 
 
-def _made(kind: Kind, cloud: Cloud, target: Target) -> Sight:
+def _made(kind: Kind, cloud: Cloud, target: Target) -> Observation:
     """Make a thing and set its configuration; what it becomes by itself is not waited for."""
     made = again(lambda: kind.create(cloud, target))
     target = replace(target, aws_id=made.aws_id)
-    sight = again(lambda: kind.describe(cloud, target))
+    observation = again(lambda: kind.describe(cloud, target))
     for _ in range(TRIES):
-        if sight.presence is Presence.UNSET:
-            again(lambda s=sight: kind.configure(cloud, target, s))  # type: ignore[misc]
-        elif sight.presence is not Presence.ABSENT:
-            return sight
+        if observation.presence is Presence.UNSET:
+            again(lambda s=observation: kind.configure(cloud, target, s))  # type: ignore[misc]
+        elif observation.presence is not Presence.ABSENT:
+            return observation
         time.sleep(WAIT_SECONDS)
-        sight = again(lambda: kind.describe(cloud, target))
-    raise RuntimeError(f"the {kind.title} was never as wanted: {sight}")
+        observation = again(lambda: kind.describe(cloud, target))
+    raise RuntimeError(f"the {kind.title} was never as wanted: {observation}")
 
 
 Made = TypeVar("Made")

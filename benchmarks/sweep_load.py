@@ -23,9 +23,10 @@ from typing import Any
 from benchmarks.sweep_account import ACCOUNT_ID, KINDS, REGION, Account, AccountCloud, registry
 from tier1_engine.clock import SystemClock, new_id
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
+from tier1_engine.deployment.failure import Failure
 from tier1_engine.deployment.record import Deployment, Resource, Step
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.engine.pool import ThreadPool
 from tier1_engine.settings import Settings
 from tier1_engine.store import database, schema, statements
@@ -45,7 +46,7 @@ LONG_AGO = datetime.now(UTC) - timedelta(days=2)
 def planted(store: Store, account: Account, number: int) -> None:
     """A failed deployment and its fourteen things: a chain of four levels, as a network is."""
     id = f"{number:012x}"
-    failure = {"step": KINDS[-1], "class": "critical", "code": "Broken", "message": "it broke"}
+    failure = Failure(KINDS[-1], FailureClass.CRITICAL, "Broken", "it broke", None, None, LONG_AGO)
     whole = Deployment(
         id=id,
         name=f"load-{number}",
@@ -130,8 +131,8 @@ def measured(store: Store, deployments: int, orphans: int, call_seconds: float) 
         account.things[KINDS[0]][f"late-{number}"] = _tags(store.database_id, owner, "late", new_id())
     account.seconds = call_seconds
 
-    def parts(_: object) -> Parts:
-        return Parts(
+    def parts(_: object) -> Equipment:
+        return Equipment(
             store=store,
             registry=registry(),
             settings=SETTINGS,

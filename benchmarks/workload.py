@@ -12,12 +12,12 @@ from typing import Any
 
 from tier1_engine.clock import SystemClock
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Presence, Registry, Sight, Target
+from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Registry, Target
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
 from tier1_engine.deployment.states import Phase
 from tier1_engine.engine import pool
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.settings import Settings
 from tier1_engine.store.store import Store
 
@@ -31,19 +31,19 @@ class Nothing(Kind):
     name = "nothing"
     title = "nothing"
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return ()
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
-        return Sight(Presence.READY, aws_id=f"nothing-{target.key}", tags=target.tags, key=target.key)
+    def create(self, cloud: Cloud, target: Target) -> Observation:
+        return Observation(Presence.READY, aws_id=f"nothing-{target.key}", tags=target.tags, key=target.key)
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         return ABSENT
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         pass
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return ()
 
     def console_url(self, region: str, aws_id: str) -> str:
@@ -91,10 +91,10 @@ def plan(steps: int) -> Plan:
     )
 
 
-def parts(store: Store, settings: Settings) -> Parts:
+def parts(store: Store, settings: Settings) -> Equipment:
     """The real engine around the kind that does nothing."""
     clock = SystemClock()
-    return Parts(
+    return Equipment(
         store=store,
         registry=Registry({Nothing.name: Nothing()}, {}),
         settings=settings,

@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from tests.support.environment import CREDENTIALS, LONG, POSTGRES_URL, in_ci
 
 pytest_plugins = [
+    "tests.support.quick",
     "tests.support.table",
     "tests.postgres",
     "tests.support.measuring",

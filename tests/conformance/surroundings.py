@@ -1,13 +1,15 @@
 """What each kind needs around it to be tried out, made by the other kinds' own create and configure.
 
 A new kind adds one entry to `INPUTS` (and, where it can be brought by the user, one to
-`REFERENCE_INPUTS`). Every entry is a function of the `World`, which makes each neighbour once.
+`REFERENCE_INPUTS`). Every entry is a function of the `World`, which makes each neighbour once. A `neighbour`
+may serve many worlds; what AWS lets only one refer to, or what proves a deployment's ownership, is its `own`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from tier1_engine.contract.cloud import Cloud
@@ -17,8 +19,8 @@ from tier1_engine.contract.kind import (
     TAG_NAME,
     TAG_RESOURCE,
     Kind,
+    Observation,
     Presence,
-    Sight,
     Target,
 )
 
@@ -31,13 +33,24 @@ UNTAGGED = frozenset({"mount_target"})
 
 @dataclass
 class World:
-    """One deployment on a local AWS: makes targets, and neighbours that are ready."""
+    """One deployment on a local AWS: makes targets, and neighbours that are ready.
+
+    Attributes:
+        shared: the deployment whose neighbours this one refers to; None when it makes all of its own.
+        subnets: numbers of subnets, which no two of a VPC share.
+    """
 
     cloud: Cloud
     kinds: Mapping[str, Kind]
     deployment_id: str = "0123456789ab"
     database_id: str = "d0d0d0d0d0d0"
-    made: dict[str, tuple[Target, Sight]] = field(default_factory=dict)
+    made: dict[str, tuple[Target, Observation]] = field(default_factory=dict)
+    shared: World | None = None
+    subnets: Iterator[int] = field(default_factory=lambda: count(10))
+
+    def beside(self, deployment_id: str, database_id: str) -> World:
+        """Another deployment in this one's surroundings."""
+        return World(self.cloud, self.kinds, deployment_id, database_id, shared=self, subnets=self.subnets)
 
     def target(self, kind: str, step: str | None = None, inputs: Mapping[str, Any] | None = None) -> Target:
         """A target of this deployment that nothing has been made for yet."""
@@ -64,24 +77,30 @@ class World:
         """Inputs that ask for the kind, with everything they refer to ready."""
         return INPUTS[kind](self)
 
-    def bring_up(self, kind: str, target: Target | None = None) -> tuple[Target, Sight]:
+    def bring_up(self, kind: str, target: Target | None = None) -> tuple[Target, Observation]:
         """Make it, configure it, and look until it is ready."""
         target = target or self.target(kind)
         aws_id = self.kinds[kind].create(self.cloud, target).aws_id
         return self.settle(kind, replace(target, aws_id=aws_id))
 
-    def settle(self, kind: str, target: Target) -> tuple[Target, Sight]:
+    def settle(self, kind: str, target: Target) -> tuple[Target, Observation]:
         """Look and configure, a bounded number of times, until it is ready."""
         for _ in range(LOOKS):
-            sight = self.kinds[kind].describe(self.cloud, target)
-            if sight.presence is Presence.READY:
-                return replace(target, facts=sight.facts), sight
-            if sight.presence is Presence.UNSET:
-                self.kinds[kind].configure(self.cloud, target, sight)
-        raise AssertionError(f"{kind} is not ready after {LOOKS} looks: {sight}")
+            observation = self.kinds[kind].describe(self.cloud, target)
+            if observation.presence is Presence.READY:
+                return replace(target, facts=observation.facts), observation
+            if observation.presence is Presence.UNSET:
+                self.kinds[kind].configure(self.cloud, target, observation)
+        raise AssertionError(f"{kind} is not ready after {LOOKS} looks: {observation}")
 
-    def neighbour(self, kind: str, step: str | None = None, inputs: Mapping[str, Any] | None = None) -> Sight:
-        """A ready one that others refer to; made at the first call for its step."""
+    def neighbour(
+        self, kind: str, step: str | None = None, inputs: Mapping[str, Any] | None = None
+    ) -> Observation:
+        """A ready one that any number of others may refer to; made at the first call for its step."""
+        return (self.shared or self).own(kind, step, inputs)
+
+    def own(self, kind: str, step: str | None = None, inputs: Mapping[str, Any] | None = None) -> Observation:
+        """A ready one of this very deployment; made at the first call for its step."""
         step = step or f"shared-{kind}"
         if step not in self.made:
             self.made[step] = self.bring_up(kind, self.target(kind, step, inputs))
@@ -92,16 +111,22 @@ def _subnet(world: World) -> dict[str, Any]:
     vpc = world.neighbour("vpc")
     return {
         "vpc_id": vpc.aws_id,
-        "cidr": f"10.0.{10 + len(world.made)}.0/24",
+        "cidr": f"10.0.{next(world.subnets)}.0/24",
         "zone": f"{world.cloud.region}a",
     }
 
 
+def _internet_gateway(world: World) -> dict[str, Any]:
+    """A VPC has one gateway."""
+    return {"vpc_id": world.own("vpc").aws_id}
+
+
 def _route_table(world: World) -> dict[str, Any]:
+    """A subnet has one route table."""
     return {
         "vpc_id": world.neighbour("vpc").aws_id,
         "gateway_id": world.neighbour("internet_gateway").aws_id,
-        "subnet_ids": [world.neighbour("subnet").aws_id],
+        "subnet_ids": [world.own("subnet").aws_id],
     }
 
 
@@ -124,11 +149,12 @@ def _security_group(world: World) -> dict[str, Any]:
 
 
 def _mount_target(world: World) -> dict[str, Any]:
+    """A file system has one in a zone. It and the group prove whose the mount target is."""
     return {
-        "file_system_id": world.neighbour("file_system").aws_id,
+        "file_system_id": world.own("file_system").aws_id,
         "subnet_id": world.neighbour("subnet").aws_id,
         "zone": f"{world.cloud.region}a",
-        "security_group_ids": [world.neighbour("security_group").aws_id],
+        "security_group_ids": [world.own("security_group").aws_id],
     }
 
 
@@ -155,7 +181,7 @@ def _instance(world: World) -> dict[str, Any]:
 
 INPUTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "vpc": lambda world: {"cidr": "10.0.0.0/16"},
-    "internet_gateway": lambda world: {"vpc_id": world.neighbour("vpc").aws_id},
+    "internet_gateway": _internet_gateway,
     "subnet": _subnet,
     "route_table": _route_table,
     "security_group": _security_group,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore import xform_name
@@ -23,8 +24,8 @@ from tier1_engine.contract.kind import (
     TAG_DEPLOYMENT,
     TAG_RESOURCE,
     Kind,
+    Observation,
     Presence,
-    Sight,
     Target,
 )
 from tier1_engine.errors import Acted, CallError, Refused
@@ -41,17 +42,29 @@ def cloud(kind: Kind, manners: str) -> Iterator[Cloud]:
         yield account
 
 
-def ids(sights: Sequence[Sight]) -> set[str]:
-    return {sight.aws_id for sight in sights if not sight.dead}
+@pytest.fixture(scope="module")
+def surroundings(cloud: Cloud) -> World:
+    """What all tests of a kind refer to: making it anew for each takes longer than the tests."""
+    return World(cloud, KINDS, deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
 
 
-def deleted(kind: Kind, cloud: Cloud, target: Target) -> Sight:
+@pytest.fixture
+def world(surroundings: World) -> World:
+    """A deployment and a database of the test's own, among others' things."""
+    return surroundings.beside(deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
+
+
+def ids(observations: Sequence[Observation]) -> set[str]:
+    return {observation.aws_id for observation in observations if not observation.dead}
+
+
+def deleted(kind: Kind, cloud: Cloud, target: Target) -> Observation:
     """Delete it, as the engine does: by the look that proves it ours, until it is gone."""
     kind.delete(cloud, target, kind.describe(cloud, target))
     return gone(kind, cloud, target)
 
 
-def gone(kind: Kind, cloud: Cloud, target: Target) -> Sight:
+def gone(kind: Kind, cloud: Cloud, target: Target) -> Observation:
     """The first look that shows it ended: what was told to go may linger."""
     for _ in range(LOOKS):
         after = kind.describe(cloud, target)
@@ -60,10 +73,10 @@ def gone(kind: Kind, cloud: Cloud, target: Target) -> Sight:
     raise AssertionError(f"{kind.name} is still {after.presence}")
 
 
-def failure_of(kind: Kind, cloud: Cloud, target: Target, sight: Sight) -> str | None:
+def failure_of(kind: Kind, cloud: Cloud, target: Target, observation: Observation) -> str | None:
     """The code that a deletion meets, if any."""
     try:
-        kind.delete(cloud, target, sight)
+        kind.delete(cloud, target, observation)
     except CallError as error:
         return error.code
     return None
@@ -97,10 +110,10 @@ def test_a_create_is_exactly_one_change(kind: Kind, world: World) -> None:
 
 def test_it_is_ready_once_it_is_configured(kind: Kind, world: World) -> None:
     """Looks and `configure` lead to ready within a bounded number of looks, and then nothing is unset."""
-    _, sight = world.bring_up(kind.name)
-    assert sight.presence is Presence.READY
-    assert sight.unset == ()
-    assert sight.problem is None
+    _, observation = world.bring_up(kind.name)
+    assert observation.presence is Presence.READY
+    assert observation.unset == ()
+    assert observation.problem is None
 
 
 def test_configuring_what_is_configured_already_is_no_failure(kind: Kind, world: World) -> None:
@@ -128,15 +141,15 @@ def test_a_look_shows_exactly_our_tags(kind: Kind, world: World) -> None:
     """The five tags and the user's are on it, and no other."""
     if kind.name in UNTAGGED:
         return
-    target, sight = world.bring_up(kind.name)
-    assert dict(sight.tags) == dict(target.tags)
+    target, observation = world.bring_up(kind.name)
+    assert dict(observation.tags) == dict(target.tags)
 
 
 def test_it_is_gone_after_its_deletion(kind: Kind, world: World) -> None:
     """A deletion is read back: absent, or shown as ended; and no key finds a living one."""
     target, _ = world.bring_up(kind.name)
     deleted(kind, world.cloud, target)
-    assert all(sight.dead for sight in kind.find(world.cloud, target))
+    assert all(observation.dead for observation in kind.find(world.cloud, target))
     assert ids(kind.list_owned(world.cloud, {TAG_DEPLOYMENT: world.deployment_id})).isdisjoint(
         {target.aws_id}
     )
@@ -144,10 +157,10 @@ def test_it_is_gone_after_its_deletion(kind: Kind, world: World) -> None:
 
 def test_deleting_it_again_is_answered_by_a_code_that_means_gone(kind: Kind, world: World) -> None:
     """A second deletion succeeds or meets a code that the kind declares as `gone`."""
-    target, sight = world.bring_up(kind.name)
+    target, observation = world.bring_up(kind.name)
     if deleted(kind, world.cloud, target).presence is Presence.GONE:
         return  # AWS still shows it, as ended: nobody deletes that again
-    answer = failure_of(kind, world.cloud, target, sight)
+    answer = failure_of(kind, world.cloud, target, observation)
     assert answer is None or answer in kind.gone
 
 
@@ -174,11 +187,13 @@ def test_a_tag_that_differs_or_is_missing_is_no_proof(kind: Kind, world: World, 
     """Each of the three tags that prove ownership must be there and be ours."""
     if kind.name in UNTAGGED:
         return
-    target, sight = world.bring_up(kind.name)
-    assert kind.owns(target, sight)
-    assert not kind.owns(target, replace(sight, tags={**sight.tags, tag: "ffffffffffff"}))
+    target, observation = world.bring_up(kind.name)
+    assert kind.owns(target, observation)
+    assert not kind.owns(target, replace(observation, tags={**observation.tags, tag: "ffffffffffff"}))
     if kind.name not in ABSENT_IDS:  # names and paths prove these where an endpoint shows no tags
-        assert not kind.owns(target, replace(sight, tags={k: v for k, v in sight.tags.items() if k != tag}))
+        assert not kind.owns(
+            target, replace(observation, tags={k: v for k, v in observation.tags.items() if k != tag})
+        )
 
 
 def test_a_census_finds_it_by_deployment_and_by_database(kind: Kind, world: World) -> None:
@@ -219,9 +234,9 @@ def test_one_that_the_user_brought_is_referenced(kind: Kind, world: World) -> No
         return
     counting = Counting(world.cloud)
     target, made = world.bring_up(kind.name)
-    sight = kind.reference(counting, REFERENCE_INPUTS[kind.name](world, target.aws_id or ""))
-    assert (sight.presence, sight.aws_id) == (Presence.READY, target.aws_id)
-    assert set(sight.facts) == set(made.facts)
+    observation = kind.reference(counting, REFERENCE_INPUTS[kind.name](world, target.aws_id or ""))
+    assert (observation.presence, observation.aws_id) == (Presence.READY, target.aws_id)
+    assert set(observation.facts) == set(made.facts)
     assert counting.changes == []
 
 
@@ -231,10 +246,10 @@ def test_a_reference_to_what_is_not_there_is_broken_and_says_so(kind: Kind, worl
         return
     target, _ = world.bring_up(kind.name)
     unknown = ABSENT_IDS.get(kind.name) or re.sub(r"[0-9a-f]{8,}$", "0123456789abcdef0", target.aws_id or "")
-    sight = kind.reference(world.cloud, REFERENCE_INPUTS[kind.name](world, unknown))
-    assert sight.presence is Presence.BROKEN
-    assert sight.problem is not None
-    assert unknown in sight.problem.message
+    observation = kind.reference(world.cloud, REFERENCE_INPUTS[kind.name](world, unknown))
+    assert observation.presence is Presence.BROKEN
+    assert observation.problem is not None
+    assert unknown in observation.problem.message
 
 
 def test_a_kind_that_cannot_be_brought_refuses(kind: Kind, world: World) -> None:
@@ -283,9 +298,9 @@ def test_its_console_link_names_it(kind: Kind, world: World) -> None:
 
 def test_its_printed_commands_name_it(kind: Kind, world: World) -> None:
     """There is a line to see it and a line to delete it, and both say which one."""
-    target, sight = world.bring_up(kind.name)
+    target, observation = world.bring_up(kind.name)
     aws_id = target.aws_id or ""
-    commands = kind.commands(aws_id, sight.facts)
+    commands = kind.commands(aws_id, observation.facts)
     assert {"look", "delete"} <= set(commands)
     assert any(aws_id in line for line in commands["look"])
     assert aws_id in commands["delete"][-1]
@@ -293,8 +308,8 @@ def test_its_printed_commands_name_it(kind: Kind, world: World) -> None:
 
 def test_its_printed_commands_delete_it(kind: Kind, world: World) -> None:
     """Run literally and in the order printed, they are real commands, and leave nothing of it."""
-    target, sight = world.bring_up(kind.name)
-    commands = kind.commands(target.aws_id or "", sight.facts)
+    target, observation = world.bring_up(kind.name)
+    commands = kind.commands(target.aws_id or "", observation.facts)
     for line in (*commands["look"], *commands["delete"]):
         command_lines.run(world.cloud, line)
     gone(kind, world.cloud, target)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conformance.surroundings import World
 from tests.conformance.test_kinds import Counting, deleted, failure_of
-from tier1_engine.contract.kind import Presence, Sight, Target
+from tier1_engine.contract.kind import Observation, Presence, Target
 from tier1_engine.errors import CallError
 from tier1_engine.resources.security_group import wanted_rules
 
@@ -53,10 +53,10 @@ def test_only_what_differs_of_a_vpc_is_set(world: World) -> None:
     kind = world.kinds["vpc"]
     target = world.target("vpc")
     target = replace(target, aws_id=kind.create(world.cloud, target).aws_id)
-    sight = kind.describe(world.cloud, target)
-    assert (sight.presence, sight.unset) == (Presence.UNSET, ("dns-hostnames",))
+    observation = kind.describe(world.cloud, target)
+    assert (observation.presence, observation.unset) == (Presence.UNSET, ("dns-hostnames",))
     counting = Counting(world.cloud)
-    kind.configure(counting, target, sight)
+    kind.configure(counting, target, observation)
     assert counting.changes == ["modify_vpc_attribute"]
     assert kind.describe(world.cloud, target).presence is Presence.READY
 
@@ -64,8 +64,8 @@ def test_only_what_differs_of_a_vpc_is_set(world: World) -> None:
 def test_a_vpc_that_the_user_brought_is_ready_whatever_its_dns_settings(world: World) -> None:
     """What is the user's is only checked for being there."""
     vpc_id = world.cloud.change("ec2", "create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    sight = world.kinds["vpc"].reference(world.cloud, {"reference": vpc_id})
-    assert (sight.presence, dict(sight.facts)) == (Presence.READY, {"cidr": "10.9.0.0/16"})
+    observation = world.kinds["vpc"].reference(world.cloud, {"reference": vpc_id})
+    assert (observation.presence, dict(observation.facts)) == (Presence.READY, {"cidr": "10.9.0.0/16"})
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_a_vpc_that_the_user_brought_is_ready_whatever_its_dns_settings(world: W
 )
 def test_the_state_of_a_vpc_is_read(world: World, state: dict[str, str], presence: Presence) -> None:
     """An endpoint that leaves the state out has a VPC that can be used."""
-    target, sight = world.bring_up("vpc")
-    answer = {"Vpcs": [{"VpcId": sight.aws_id, **state}]}
+    target, observation = world.bring_up("vpc")
+    answer = {"Vpcs": [{"VpcId": observation.aws_id, **state}]}
     assert world.kinds["vpc"].describe(Answers(world, "describe_vpcs", answer), target).presence is presence
 
 
@@ -89,13 +89,14 @@ def test_the_state_of_a_vpc_is_read(world: World, state: dict[str, str], presenc
 
 def test_a_subnet_of_another_vpc_will_not_do(world: World) -> None:
     """The sentence names the subnet, where it is, and where it should be."""
-    _, sight = world.bring_up("subnet")
+    _, observation = world.bring_up("subnet")
     other = world.cloud.change("ec2", "create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    answer = world.kinds["subnet"].reference(world.cloud, {"reference": sight.aws_id, "vpc_id": other})
+    answer = world.kinds["subnet"].reference(world.cloud, {"reference": observation.aws_id, "vpc_id": other})
     assert answer.presence is Presence.BROKEN
     assert answer.problem is not None
     assert (
-        answer.problem.message == f"The subnet {sight.aws_id} is in {sight.facts['vpc_id']}, not in {other}."
+        answer.problem.message
+        == f"The subnet {observation.aws_id} is in {observation.facts['vpc_id']}, not in {other}."
     )
 
 
@@ -112,8 +113,8 @@ def test_a_second_subnet_of_the_same_cidr_meets_a_code_that_leads_back_to_lookin
 @pytest.mark.parametrize("state", ["failed", "failed-insufficient-capacity", "unavailable"])
 def test_a_subnet_that_will_never_be_ready_is_broken(world: World, state: str) -> None:
     """It says why."""
-    target, sight = world.bring_up("subnet")
-    answer = {"Subnets": [{"SubnetId": sight.aws_id, "State": state}]}
+    target, observation = world.bring_up("subnet")
+    answer = {"Subnets": [{"SubnetId": observation.aws_id, "State": state}]}
     seen = world.kinds["subnet"].describe(Answers(world, "describe_subnets", answer), target)
     assert seen.presence is Presence.BROKEN
     assert seen.problem is not None
@@ -125,19 +126,19 @@ def test_a_subnet_that_will_never_be_ready_is_broken(world: World, state: str) -
 
 def test_a_gateway_is_detached_before_it_is_deleted(world: World) -> None:
     """AWS deletes no attached gateway."""
-    target, sight = world.bring_up("internet_gateway")
+    target, observation = world.bring_up("internet_gateway")
     counting = Counting(world.cloud)
-    world.kinds["internet_gateway"].delete(counting, target, sight)
+    world.kinds["internet_gateway"].delete(counting, target, observation)
     assert counting.changes == ["detach_internet_gateway", "delete_internet_gateway"]
 
 
 def test_addresses_that_are_still_mapped_are_waited_out(world: World) -> None:
     """What the detach answers then is a code that the kind declares as in use; nothing is deleted."""
     kind = world.kinds["internet_gateway"]
-    target, sight = world.bring_up("internet_gateway")
+    target, observation = world.bring_up("internet_gateway")
     busy = Answers(world, "detach_internet_gateway", refusal("DependencyViolation"))
     with pytest.raises(CallError) as caught:
-        kind.delete(busy, target, sight)
+        kind.delete(busy, target, observation)
     assert caught.value.code in kind.in_use
     assert kind.describe(world.cloud, target).presence is Presence.READY
 
@@ -155,9 +156,9 @@ def test_addresses_that_are_still_mapped_are_waited_out(world: World) -> None:
 )
 def test_the_state_of_an_attachment_is_read(world: World, state: str | None, presence: Presence) -> None:
     """EC2 says `available` of an attached gateway where its model says `attached`."""
-    target, sight = world.bring_up("internet_gateway")
+    target, observation = world.bring_up("internet_gateway")
     attachment = {"VpcId": target.request["vpc_id"], **({"State": state} if state else {})}
-    answer = {"InternetGateways": [{"InternetGatewayId": sight.aws_id, "Attachments": [attachment]}]}
+    answer = {"InternetGateways": [{"InternetGatewayId": observation.aws_id, "Attachments": [attachment]}]}
     cloud = Answers(world, "describe_internet_gateways", answer)
     assert world.kinds["internet_gateway"].describe(cloud, target).presence is presence
 
@@ -166,15 +167,15 @@ def test_a_gateway_in_another_vpc_is_not_configured(world: World) -> None:
     """Attached is not enough: it must be attached to the VPC of the plan."""
     target, _ = world.bring_up("internet_gateway")
     elsewhere = replace(target, request={"vpc_id": "vpc-0123456789abcdef0"})
-    sight = world.kinds["internet_gateway"].describe(world.cloud, elsewhere)
-    assert (sight.presence, sight.unset) == (Presence.UNSET, ("attachment",))
+    observation = world.kinds["internet_gateway"].describe(world.cloud, elsewhere)
+    assert (observation.presence, observation.unset) == (Presence.UNSET, ("attachment",))
 
 
 # --- route table
 
 
-def table(world: World, sight: Sight) -> dict[str, Any]:
-    return described(world, "describe_route_tables", "RouteTables", RouteTableIds=[sight.aws_id])
+def table(world: World, observation: Observation) -> dict[str, Any]:
+    return described(world, "describe_route_tables", "RouteTables", RouteTableIds=[observation.aws_id])
 
 
 def test_a_new_table_lacks_its_route_and_its_associations(world: World) -> None:
@@ -204,9 +205,9 @@ def test_a_create_of_a_table_carries_the_key_as_its_token(world: World) -> None:
 
 def test_a_default_route_to_another_gateway_is_replaced(world: World) -> None:
     """A route that somebody moved is set back."""
-    target, sight = world.bring_up("route_table")
+    target, observation = world.bring_up("route_table")
     other = world.cloud.change("ec2", "create_internet_gateway")["InternetGateway"]["InternetGatewayId"]
-    route = {"RouteTableId": sight.aws_id, "DestinationCidrBlock": EVERYWHERE, "GatewayId": other}
+    route = {"RouteTableId": observation.aws_id, "DestinationCidrBlock": EVERYWHERE, "GatewayId": other}
     world.cloud.change("ec2", "replace_route", **route)
     seen = world.kinds["route_table"].describe(world.cloud, target)
     assert seen.unset == ("default-route-target",)
@@ -229,8 +230,8 @@ def test_a_default_route_to_another_gateway_is_replaced(world: World) -> None:
 )
 def test_the_state_of_an_association_is_read(world: World, state: dict[str, Any], presence: Presence) -> None:
     """One under way is waited for, one that failed is set again."""
-    target, sight = world.bring_up("route_table")
-    shown = table(world, sight)
+    target, observation = world.bring_up("route_table")
+    shown = table(world, observation)
     shown["Associations"] = [{"SubnetId": target.request["subnet_ids"][0], **state}]
     cloud = Answers(world, "describe_route_tables", {"RouteTables": [shown]})
     assert world.kinds["route_table"].describe(cloud, target).presence is presence
@@ -238,8 +239,8 @@ def test_the_state_of_an_association_is_read(world: World, state: dict[str, Any]
 
 def test_associations_go_before_their_table_and_the_main_one_stays(world: World) -> None:
     """What the VPC associates by default is neither counted nor taken away."""
-    target, sight = world.bring_up("route_table")
-    shown = table(world, sight)
+    target, observation = world.bring_up("route_table")
+    shown = table(world, observation)
     shown["Associations"].append({"Main": True, "RouteTableAssociationId": "rtbassoc-main"})
     cloud = Answers(world, "describe_route_tables", {"RouteTables": [shown]})
     seen = world.kinds["route_table"].describe(cloud, target)
@@ -250,17 +251,17 @@ def test_associations_go_before_their_table_and_the_main_one_stays(world: World)
 
 def test_a_table_whose_association_is_gone_is_deleted_all_the_same(world: World) -> None:
     """Somebody took the association away between the look and the deletion."""
-    target, sight = world.bring_up("route_table")
-    for association_id in sight.facts["association_ids"]:
+    target, observation = world.bring_up("route_table")
+    for association_id in observation.facts["association_ids"]:
         world.cloud.change("ec2", "disassociate_route_table", AssociationId=association_id)
-    world.kinds["route_table"].delete(world.cloud, target, sight)
+    world.kinds["route_table"].delete(world.cloud, target, observation)
     assert world.kinds["route_table"].describe(world.cloud, target).presence is Presence.ABSENT
 
 
 # --- security group
 
 
-def group(world: World, step: str, *ingress: dict[str, Any]) -> tuple[Target, Sight]:
+def group(world: World, step: str, *ingress: dict[str, Any]) -> tuple[Target, Observation]:
     vpc_id = world.neighbour("vpc").aws_id
     inputs = {"vpc_id": vpc_id, "description": "A group", "ingress": list(ingress)}
     return world.bring_up("security_group", world.target("security_group", step, inputs))
@@ -295,9 +296,9 @@ def test_only_the_rules_that_are_missing_are_added(world: World) -> None:
 
 def test_a_rule_that_somebody_added_stays(world: World) -> None:
     """What is allowed besides is the operator's own doing."""
-    target, sight = group(world, "one", tcp(22, cidr="10.0.0.0/16"))
+    target, observation = group(world, "one", tcp(22, cidr="10.0.0.0/16"))
     rule = {"IpProtocol": "tcp", "FromPort": 25, "ToPort": 25, "CidrIp": "192.0.2.0/24"}
-    world.cloud.change("ec2", "authorize_security_group_ingress", GroupId=sight.aws_id, **rule)
+    world.cloud.change("ec2", "authorize_security_group_ingress", GroupId=observation.aws_id, **rule)
     assert world.kinds["security_group"].describe(world.cloud, target).presence is Presence.READY
 
 
@@ -343,7 +344,7 @@ def test_groups_that_point_at_each_other_can_be_deleted(world: World) -> None:
 def test_a_foreign_group_that_points_at_ours_is_not_changed(world: World, manners: str) -> None:
     """The deletion waits for its owner (AWS says DependencyViolation), and takes nothing of theirs."""
     kind = world.kinds["security_group"]
-    target, sight = group(world, "one")
+    target, observation = group(world, "one")
     foreign = world.cloud.change(
         "ec2",
         "create_security_group",
@@ -355,24 +356,24 @@ def test_a_foreign_group_that_points_at_ours_is_not_changed(world: World, manner
         "IpProtocol": "tcp",
         "FromPort": 1,
         "ToPort": 1,
-        "UserIdGroupPairs": [{"GroupId": sight.aws_id}],
+        "UserIdGroupPairs": [{"GroupId": observation.aws_id}],
     }
     world.cloud.change("ec2", "authorize_security_group_ingress", GroupId=foreign, IpPermissions=[permission])
     counting = Counting(world.cloud)
-    refused = failure_of(kind, counting, target, sight)
+    refused = failure_of(kind, counting, target, observation)
     assert refused in (kind.in_use if manners == "strict" else {None})
     assert counting.changes == ["delete_security_group"]
     theirs = described(world, "describe_security_groups", "SecurityGroups", GroupIds=[foreign])
-    assert theirs["IpPermissions"][0]["UserIdGroupPairs"][0]["GroupId"] == sight.aws_id
+    assert theirs["IpPermissions"][0]["UserIdGroupPairs"][0]["GroupId"] == observation.aws_id
 
 
 def test_what_a_group_s_rules_point_at_is_in_its_printed_commands(world: World) -> None:
     """The revoke stands before the deletion, with the very rules."""
     source, _ = group(world, "one")
-    target, sight = group(world, "two", tcp(2049, source_group=source.aws_id or ""))
-    revoke, delete = world.kinds["security_group"].commands(sight.aws_id, sight.facts)["delete"]
+    target, observation = group(world, "two", tcp(2049, source_group=source.aws_id or ""))
+    revoke, delete = world.kinds["security_group"].commands(observation.aws_id, observation.facts)["delete"]
     assert revoke.startswith(
-        f"aws ec2 revoke-security-group-ingress --group-id {sight.aws_id} --ip-permissions"
+        f"aws ec2 revoke-security-group-ingress --group-id {observation.aws_id} --ip-permissions"
     )
     assert source.aws_id is not None
     assert source.aws_id in revoke
@@ -392,10 +393,10 @@ def test_already_so_is_success(world: World, kind: str, operation: str, codes: t
     """The reply of a configuration was lost: that AWS has it already is what was wanted."""
     target = world.target(kind)
     target = replace(target, aws_id=world.kinds[kind].create(world.cloud, target).aws_id)
-    sight = world.kinds[kind].describe(world.cloud, target)
+    observation = world.kinds[kind].describe(world.cloud, target)
     for code in codes:
-        world.kinds[kind].configure(Answers(world, operation, refusal(code)), target, sight)
+        world.kinds[kind].configure(Answers(world, operation, refusal(code)), target, observation)
     with pytest.raises(CallError):
         world.kinds[kind].configure(
-            Answers(world, operation, refusal("UnauthorizedOperation")), target, sight
+            Answers(world, operation, refusal("UnauthorizedOperation")), target, observation
         )

@@ -25,9 +25,8 @@ from pathlib import Path
 from types import FrameType
 
 from tests.crash.life import ALL_LIVES, EXCLUDED, WAYS_OUT, cut_and_recover, instants
-from tests.crash.process import gone_holder
 from tests.simulation import databases
-from tier1_engine.store import database, holder, schema
+from tier1_engine.store import database, schema
 
 AT_ONCE, LATE = 0.0, 3.0
 """When what was made is seen; less than the grace, so that it can always be found."""
@@ -96,11 +95,10 @@ def empty_database(folder: Path) -> Path:
 
 
 def begin(folder: Path) -> None:
-    """Give this process databases of its own, and let a driver that it killed look gone: that was itself."""
+    """Give this process databases of its own."""
     own = folder / str(os.getpid())
     own.mkdir()
     databases.memory_folder = lambda: own  # type: ignore[assignment]
-    holder.this_process = gone_holder
 
 
 # --- what was done

@@ -9,7 +9,7 @@ from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.crash.process import CHANGING, Killer, SpreadPool, run, tap, watch
+from tests.crash.process import CHANGING, Killer, SpreadPool, gone_holder, run, tap, watch
 from tests.simulation import census
 from tests.simulation.databases import beside, committed, fast_store
 from tests.simulation.estate import Estate
@@ -23,6 +23,7 @@ from tier1_engine.deployment.states import ENDED, Goal, Mode, Outcome, Phase, Re
 from tier1_engine.engine import engine
 from tier1_engine.errors import Refused
 from tier1_engine.settings import Settings
+from tier1_engine.store.holder import Holder
 from tier1_engine.store.store import Store
 from tier1_engine.sweep.rules import Interrupted
 
@@ -233,10 +234,16 @@ class Stage:
         source: Path | Store,
         visible_after: float,
         killer: Killer | None = None,
+        holder: Callable[[], Holder] = gone_holder,
     ) -> Stage:
-        """Set it on a store of the test's own, or on a copy of the database at a path."""
+        """Set it on a store of the test's own, or on a copy of the database at a path.
+
+        Args:
+            holder: who its commands are to others. A killed driver was this very test process: by default it
+                looks gone, so that takeover is at once.
+        """
         store = source if isinstance(source, Store) else fast_store("crash", source)
-        rig, killer = Rig(store, settings=SETTINGS), killer or Killer()
+        rig, killer = Rig(store, settings=SETTINGS, holder=holder), killer or Killer()
         rig.world.visible_after = visible_after
         rig.world.gone_after = 1.0
         if life.machine_is_refused:

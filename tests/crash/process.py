@@ -20,7 +20,7 @@ from tests.simulation.faults import name_of
 from tests.simulation.rig import Rig
 from tests.simulation.world import Crash, SlowPool, VirtualClock, World
 from tier1_engine.engine.pool import Call
-from tier1_engine.store import holder
+from tier1_engine.store.holder import Holder, this_process
 
 CHANGING = ("create", "set", "delete")
 
@@ -164,9 +164,6 @@ def run(killer: Killer, command: Callable[[], object], kill_at: int | None = Non
     return bool(lived)
 
 
-def gone_holder() -> holder.Holder:
+def gone_holder() -> Holder:
     """A holder as this process would be, were it gone: its id is above what the kernel gives out."""
-    return replace(_this_process(), pid=2**22 + 1)
-
-
-_this_process = holder.this_process
+    return replace(this_process(), pid=2**22 + 1)

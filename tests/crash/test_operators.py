@@ -15,25 +15,20 @@ from pathlib import Path
 import pytest
 
 from tests.crash.life import LIVES, OUT, WAYS_OUT, Stage, check, instants
-from tests.crash.process import Killer, gone_holder
+from tests.crash.process import Killer
 from tests.crash.test_matrix import told
 from tests.simulation.rig import Rig
 from tests.simulation.world import Crash
 from tier1_engine.deployment.states import Goal, ResourceState, State
 from tier1_engine.engine import engine
 from tier1_engine.errors import DrivenByAnother, Refused
-from tier1_engine.store import holder
+from tier1_engine.store.holder import this_process
 
 pytestmark = pytest.mark.crash
 Ask = Callable[[Rig, str], None]
 BEFORE_COMMIT = "before commit"
 LATE = 3.0
 OWN_END = {"deploy": State.ACTIVE, "rollback": State.ROLLED_BACK, "destroy": State.DESTROYED}
-
-
-@pytest.fixture(autouse=True)
-def _every_process_is_gone() -> None:
-    """Not here: nobody is killed, and who drives must look alive to the others."""
 
 
 @dataclass
@@ -142,7 +137,7 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
     for at in points:
         with told(f"{ask} at instant {at} of {len(whole)}: {whole[at - 1]}"):
             operator = Operator(at=at)
-            stage = Stage.set(LIVES[life], sqlite_template, 0.0, operator)
+            stage = Stage.set(LIVES[life], sqlite_template, 0.0, operator, holder=this_process)
             taken: list[bool] = []
             operator.ask = lambda: taken.append(answered(ASKS[ask], stage))  # noqa: B023
             assert stage.play(stage.life.command)
@@ -161,11 +156,9 @@ def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
     life: str,
     ask: str,
     sqlite_template: Path,
-    monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
     """Nobody was left to see the request: it stands in the database, and whoever comes next heeds it."""
-    monkeypatch.setattr(holder, "this_process", gone_holder)
     whole = instants(LIVES[life], sqlite_template, LATE)
     points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
     for at in points:

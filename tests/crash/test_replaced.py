@@ -18,6 +18,7 @@ from tests.crash.test_operators import BEFORE_COMMIT, Operator
 from tier1_engine.deployment.states import State
 from tier1_engine.engine import engine
 from tier1_engine.errors import LeaseLost
+from tier1_engine.store.holder import this_process
 
 pytestmark = pytest.mark.crash
 LATE = 3.0
@@ -26,11 +27,6 @@ SENT_LATE = ("before create of net", "before create of door-1", "before create o
 """It had looked at its lease, and slept before the bytes of a create without a token went out: AWS, which
 can be told of no lease, may make a second one. It is not lost: a sweep finds it, and runs here.
 """
-
-
-@pytest.fixture(autouse=True)
-def _every_process_is_gone() -> None:
-    """Not here: nobody is killed; the lease has to run out."""
 
 
 @pytest.mark.parametrize("life", LIVES)
@@ -50,7 +46,7 @@ def test_a_driver_that_wakes_after_it_was_replaced_changes_nothing(
 
 def sleep_and_wake(life: str, source: Path, at: int, instant: str) -> None:
     sleeper = Operator(at=at)
-    stage = Stage.set(LIVES[life], source, LATE, sleeper)
+    stage = Stage.set(LIVES[life], source, LATE, sleeper, holder=this_process)
     reached: list[State] = []
 
     def replace_it() -> None:

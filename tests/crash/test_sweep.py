@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.life import SETTINGS
-from tests.crash.process import Killer, run, watch
+from tests.crash.process import Killer, gone_holder, run, watch
 from tests.crash.test_matrix import told
 from tests.simulation.databases import fast_store
 from tests.simulation.estate import HOUR, Estate
@@ -29,7 +29,7 @@ class Stage:
     """An estate with one deployment to roll back, one to destroy, an orphan, and what must stay."""
 
     def __init__(self, source: Path, gone_after: float) -> None:
-        self.estate = Estate(Rig(fast_store("crash-sweep", source), settings=SETTINGS))
+        self.estate = Estate(Rig(fast_store("crash-sweep", source), settings=SETTINGS, holder=gone_holder))
         self.estate.world().gone_after = gone_after
         estate = self.estate
         now = estate.clock.now()
@@ -89,7 +89,10 @@ def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_nex
 ) -> None:
     """Either the plan still holds and can be applied again, or a sweep finds what was begun."""
     for number in range(1, 60):
-        estate, killer = Estate(Rig(fast_store("crash-sweep", sqlite_template), settings=SETTINGS)), Killer()
+        estate, killer = (
+            Estate(Rig(fast_store("crash-sweep", sqlite_template), settings=SETTINGS, holder=gone_holder)),
+            Killer(),
+        )
         estate.world()
         estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
         tags = {TAG_DATABASE: "other", TAG_DEPLOYMENT: "f1"}

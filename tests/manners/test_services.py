@@ -78,8 +78,8 @@ def test_nothing_listens_before_it_is_up_nor_after_its_end(stage: Stage) -> None
 
 def test_it_answers_what_the_check_asks(up: str) -> None:
     """HTTP 200 to any path, to the health check of tier1 and to a second client at once."""
-    sight = Http().look(None, {"url": f"http://{up}:{PORT}/healthz"})  # type: ignore[arg-type]
-    assert sight.presence is Presence.READY
+    observation = Http().look(None, {"url": f"http://{up}:{PORT}/healthz"})  # type: ignore[arg-type]
+    assert observation.presence is Presence.READY
     with closing(http.client.HTTPConnection(up, PORT, timeout=5)) as client:
         client.request("GET", "/any/path?at=all")
         reply = client.getresponse()

@@ -32,7 +32,7 @@ from tier1_engine.deployment.states import Goal, ResourceState, State
 from tier1_engine.engine import engine
 from tier1_engine.engine.engine import Resume
 from tier1_engine.errors import SchemaError
-from tier1_engine.store import database, holder, schema
+from tier1_engine.store import database, schema
 from tier1_engine.store.store import Store
 from tier1_engine.store.tables import SCHEMA_REVISION
 
@@ -46,11 +46,6 @@ AFTER_RESUME = {
     "failed": State.ACTIVE,
     "rolling_back": State.ROLLED_BACK,
 }
-
-
-@pytest.fixture(autouse=True)
-def _every_process_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holder, "this_process", gone_holder)
 
 
 def revision_of(old: Path) -> str:
@@ -70,7 +65,7 @@ def sqlite_of(old: Path, folder: Path) -> Path:
 def rig_of(old: Path, store: Store) -> Rig:
     """Today's code on it an hour later, in the account as it was left."""
     account = json.loads((FIXTURES / old).with_suffix(".json").read_text())
-    rig = Rig(store)
+    rig = Rig(store, holder=gone_holder)
     rig.clock.seconds = account["seconds"] + HOUR
     for values in account["things"]:
         thing = Thing(**{**values, "needs": tuple(values["needs"]), "settings": set(values["settings"])})

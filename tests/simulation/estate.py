@@ -14,13 +14,13 @@ from typing import Any
 from tests.simulation import census
 from tests.simulation.rig import Rig, plan
 from tests.simulation.world import SimCloud, Thing, VirtualClock, World
-from tests.support.rows import deployment, resource, step
+from tests.support.rows import deployment, failure, resource, step
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import ordered
 from tier1_engine.deployment.record import Deployment, Resource
 from tier1_engine.deployment.states import ENDED, Goal, ResourceState, State, StepState
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.store import statements
 from tier1_engine.store.holder import this_process
 from tier1_engine.store.lease import take
@@ -41,7 +41,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 KIND = {"net": "net", "door-1": "door", "door-2": "door", "disk": "disk", "machine": "machine"}
 SETTINGS_OF = {"net": {"dns"}, "door": {"rule", "route"}}
-FAILURE = {"step": "machine", "class": "critical", "code": "Broken", "message": "it broke"}
+FAILURE = failure("machine", code="Broken", message="it broke")
 
 
 @dataclass
@@ -187,7 +187,7 @@ class Estate:
 
     # --- sweeps
 
-    def parts(self, place: Place) -> Parts:
+    def parts(self, place: Place) -> Equipment:
         world = self.world(place.region)
         return replace(self.rig.parts, cloud=lambda permit: SimCloud(world, permit, place.region))
 

@@ -18,10 +18,10 @@ from tier1_engine.contract.kind import (
     TAG_RESOURCE,
     Check,
     Kind,
+    Observation,
     Presence,
     Problem,
     Registry,
-    Sight,
     Target,
 )
 
@@ -49,13 +49,13 @@ class SimKind(Kind):
     def candidates(self, request: Mapping[str, Any]) -> int:
         return int(request.get("candidates", 1))
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         reply = cloud.read(
             "sim", "find", kind=self.name, tags={TAG_RESOURCE: target.resource_id}, step=target.step
         )
-        return [self._sight(cloud, thing) for thing in reply["things"]]
+        return [self._observation(cloud, thing) for thing in reply["things"]]
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change(
             "sim",
             "create",
@@ -66,24 +66,24 @@ class SimKind(Kind):
             needs=list(target.request.get("needs", ())),
             token=self.token,
         )
-        return Sight(Presence.PENDING, aws_id=reply["id"], tags=target.tags, key=target.key)
+        return Observation(Presence.PENDING, aws_id=reply["id"], tags=target.tags, key=target.key)
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         return self._look_at(cloud, str(target.aws_id))
 
-    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         return self._look_at(cloud, inputs["reference"])
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        for setting in sight.unset:
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        for setting in observation.unset:
             cloud.change("sim", "set", id=target.aws_id, setting=setting)
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         cloud.change("sim", "delete", id=target.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return [
-            self._sight(cloud, cast("Thing", thing))
+            self._observation(cloud, cast("Thing", thing))
             for thing in cloud.pages("sim", "find", "things", kind=self.name, tags=tags)
         ]
 
@@ -101,11 +101,11 @@ class SimKind(Kind):
     def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
         return {"look": [f"look {aws_id}"], "delete": [f"delete {aws_id}"]}
 
-    def _look_at(self, cloud: Cloud, id: str) -> Sight:
+    def _look_at(self, cloud: Cloud, id: str) -> Observation:
         thing = cloud.read("sim", "describe", id=id)["thing"]
-        return ABSENT if thing is None else self._sight(cloud, thing)
+        return ABSENT if thing is None else self._observation(cloud, thing)
 
-    def _sight(self, cloud: Cloud, thing: Thing) -> Sight:
+    def _observation(self, cloud: Cloud, thing: Thing) -> Observation:
         world = cast("SimCloud", getattr(cloud, "cloud", cloud)).world  # a look around may stand between
         unset = tuple(s for s in self.settings if s not in thing.settings)
         presence, problem = Presence.READY, None
@@ -117,7 +117,7 @@ class SimKind(Kind):
             presence = Presence.PENDING
         elif unset:
             presence = Presence.UNSET
-        return Sight(
+        return Observation(
             presence,
             aws_id=thing.id,
             tags=thing.tags,
@@ -135,11 +135,15 @@ class SimCheck(Check):
     title = "check"
 
     def __init__(self) -> None:
-        self.answers: list[Sight] = []
+        self.answers: list[Observation] = []
 
-    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         cloud.read("sim", "look")
-        return self.answers.pop(0) if len(self.answers) > 1 else (self.answers or [Sight(Presence.READY)])[0]
+        return (
+            self.answers.pop(0)
+            if len(self.answers) > 1
+            else (self.answers or [Observation(Presence.READY)])[0]
+        )
 
 
 class Outlet(SimKind):
@@ -147,9 +151,9 @@ class Outlet(SimKind):
 
     may_reference = True
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         reply = cloud.read("sim", "find", kind=self.name, tags={}, step=target.step)
-        return [self._sight(cloud, thing) for thing in reply["things"]]
+        return [self._observation(cloud, thing) for thing in reply["things"]]
 
 
 def registry(check: SimCheck | None = None) -> Registry:

@@ -13,14 +13,17 @@ from tests.simulation.kinds import SimCheck, registry
 from tests.simulation.world import InlinePool, SimCloud, VirtualClock, World
 from tier1_engine.contract.kind import Registry
 from tier1_engine.deployment.creation import Wish
+from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
+from tier1_engine.deployment.record import Resource, Step
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase
 from tier1_engine.engine import engine
 from tier1_engine.engine.engine import Ended
-from tier1_engine.engine.equipment import Observer, Parts, Silent, Stop
+from tier1_engine.engine.equipment import Equipment, Observer, Silent, Stop
 from tier1_engine.engine.pool import Pool
 from tier1_engine.settings import Settings
+from tier1_engine.store.holder import Holder, this_process
 from tier1_engine.store.store import Store
 
 SETTINGS = Settings(
@@ -56,9 +59,27 @@ def plan(**changes: Any) -> Plan:
     return replace(whole, **changes)
 
 
+def failure_of(ended: Ended) -> Failure:
+    """The failure of a deployment that has one."""
+    failure = ended.record.deployment.failure
+    assert failure is not None
+    return failure
+
+
+def error_of(row: Step | Resource | None) -> Error:
+    """The error of a step or a resource that has one."""
+    assert row is not None
+    assert row.error is not None
+    return row.error
+
+
 @dataclass
 class Rig:
-    """One operator at one database and one simulated account."""
+    """One operator at one database and one simulated account.
+
+    Attributes:
+        holder: who its commands are to others; this very process, unless a test lets them look gone.
+    """
 
     store: Store
     clock: VirtualClock = field(default_factory=VirtualClock)
@@ -71,6 +92,7 @@ class Rig:
     stop: Stop = field(default_factory=Stop)
     missing: tuple[str, ...] = ()
     seed: int = 1
+    holder: Callable[[], Holder] = this_process
 
     def __post_init__(self) -> None:
         self.world = World(self.clock)
@@ -80,10 +102,10 @@ class Rig:
         census.watch(self.world, self.store)
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Equipment:
         """Anew for every command, as a new process would have it."""
         known = registry(self.check)
-        return Parts(
+        return Equipment(
             store=self.store,
             registry=Registry({n: k for n, k in known.kinds.items() if n not in self.missing}, known.checks),
             settings=self.settings,
@@ -94,6 +116,7 @@ class Rig:
             rng=random.Random(self.seed),  # noqa: S311 - jitter
             observer=self.observer,
             stop=self.stop,
+            holder=self.holder,
         )
 
     def create(self, name: str = "demo", the_plan: Plan | None = None, **wish: Any) -> str:

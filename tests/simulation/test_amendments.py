@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.simulation.faults import act, fail
-from tests.simulation.rig import Rig, plan
+from tests.simulation.rig import Rig, error_of, plan
 from tests.simulation.world import Thing, refused
-from tier1_engine.contract.kind import Presence, Problem, Sight
+from tier1_engine.contract.kind import Observation, Presence, Problem
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
 from tier1_engine.engine import engine
@@ -19,7 +19,7 @@ from tier1_engine.engine.engine import Ended, Resume
 from tier1_engine.errors import Acted, CallError, DrivenByAnother, Refused
 from tier1_engine.store import holder, lease
 
-SHUT = Sight(Presence.BROKEN, problem=Problem("Shut", "it is shut"))
+SHUT = Observation(Presence.BROKEN, problem=Problem("Shut", "it is shut"))
 
 
 def with_step(name: str, whole: Plan | None = None, **changes: Any) -> Plan:
@@ -148,7 +148,7 @@ def test_a_check_can_be_taken_out_and_the_rest_is_then_whole(rig: Rig) -> None:
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.deployment.failure is None
     alive = ended.record.steps["alive"]
-    assert (alive.state, (alive.error or {})["code"]) == (StepState.SKIPPED, REMOVED)
+    assert (alive.state, error_of(alive).code) == (StepState.SKIPPED, REMOVED)
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.DESTROYED
     assert not rig.world.living()
@@ -158,7 +158,7 @@ def test_a_check_that_passed_is_run_again_when_it_changes_and_one_more_is_run_to
     """New steps take their place in the order of the plan."""
     rig.check.answers = [SHUT]
     id = rig.deploy().record.deployment.id
-    rig.check.answers = [Sight(Presence.READY)]
+    rig.check.answers = [Observation(Presence.READY)]
     ended = mended(rig, id, with_check("second"))
     assert ended.record.deployment.state is State.ACTIVE
     assert {n: s.state for n, s in ended.record.steps.items()}["second"] is StepState.DONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.simulation.faults import fail, once_each
-from tests.simulation.rig import Rig
+from tests.simulation.rig import Rig, failure_of
 from tests.simulation.world import unknown
 from tier1_engine.cli.screen import outcome
 from tier1_engine.deployment.states import Goal, ResourceState, State, StepState
@@ -50,8 +50,8 @@ def test_a_critical_failure_rolls_back(rig: Rig) -> None:
     rig.world.before.append(fail("create", "machine"))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
-    failure = ended.record.deployment.failure or {}
-    assert (failure["step"], failure["code"]) == ("machine", "UnauthorizedOperation")
+    failure = failure_of(ended)
+    assert (failure.step, failure.code) == ("machine", "UnauthorizedOperation")
     assert not rig.world.living()
     assert outcome.exit_code(ended, Goal.ACTIVE) == 3
 

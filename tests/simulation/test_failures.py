@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation.faults import act, break_new, fail
-from tests.simulation.rig import Rig, plan
+from tests.simulation.rig import Rig, failure_of, plan
 from tests.simulation.world import refused, unknown
 from tier1_engine.cli.screen.outcome import exit_code
-from tier1_engine.contract.kind import Presence, Problem, Sight
+from tier1_engine.contract.kind import Observation, Presence, Problem
 from tier1_engine.deployment.plan import Plan
 from tier1_engine.deployment.states import (
     Action,
@@ -23,18 +23,13 @@ from tier1_engine.deployment.states import (
 )
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide.decision import Why
-from tier1_engine.engine.engine import Ended, Resume
+from tier1_engine.engine.engine import Resume
 from tier1_engine.engine.equipment import Stop
 from tier1_engine.errors import Acted, CallError, Refused
 
 CREATED = ("net", "door-1", "door-2", "disk", "machine")
-BAD = Sight(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500", "GET"))
-NOT_YET = Sight(Presence.PENDING, problem=Problem("Refused", "nobody listens"))
-
-
-def failure(ended: Ended) -> dict[str, object]:
-    assert ended.record.deployment.failure is not None
-    return dict(ended.record.deployment.failure)
+BAD = Observation(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500", "GET"))
+NOT_YET = Observation(Presence.PENDING, problem=Problem("Refused", "nobody listens"))
 
 
 def with_step(the_plan: Plan, name: str, **values: object) -> Plan:
@@ -56,9 +51,9 @@ def test_a_refused_create_of_any_step_rolls_back(rig: Rig, step: str) -> None:
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert not rig.world.living()
-    kept = failure(ended)
-    assert (kept["step"], kept["class"], kept["code"]) == (step, "critical", "UnauthorizedOperation")
-    assert (kept["message"], kept["operation"], kept["request_id"]) == ("no", "Make", "r-1")
+    kept = failure_of(ended)
+    assert (kept.step, kept.failure_class, kept.code) == (step, "critical", "UnauthorizedOperation")
+    assert (kept.message, kept.operation, kept.request_id) == ("no", "Make", "r-1")
     assert exit_code(ended, Goal.ACTIVE) == 3
 
 
@@ -68,7 +63,7 @@ def test_what_breaks_while_it_gets_ready_is_critical(rig: Rig) -> None:
     rig.world.after.append(break_new("disk", "InternalFailure"))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
-    assert failure(ended)["code"] == "InternalFailure"
+    assert failure_of(ended).code == "InternalFailure"
     assert not rig.world.living()
 
 
@@ -77,7 +72,7 @@ def test_a_critical_check_rolls_back(rig: Rig) -> None:
     rig.check.answers = [BAD]
     ended = rig.deploy(the_plan=with_step(plan(), "alive", on_failure=FailureClass.CRITICAL))
     assert ended.record.deployment.state is State.ROLLED_BACK
-    assert (failure(ended)["step"], failure(ended)["code"]) == ("alive", "HttpStatus")
+    assert (failure_of(ended).step, failure_of(ended).code) == ("alive", "HttpStatus")
 
 
 def test_a_defect_in_a_kind_is_a_failure_of_its_step(rig: Rig) -> None:
@@ -90,7 +85,7 @@ def test_a_defect_in_a_kind_is_a_failure_of_its_step(rig: Rig) -> None:
     rig.world.before.append(fail("set", "door-1", error=typo))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
-    assert (failure(ended)["step"], failure(ended)["code"]) == ("door-1", "Defect")
+    assert (failure_of(ended).step, failure_of(ended).code) == ("door-1", "Defect")
     first = next(a for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net")
     assert (first.outcome, first.code) == (Outcome.UNKNOWN, "Defect")
     assert set(rig.world.executed_creates.values()) == {1}
@@ -102,8 +97,8 @@ def test_a_kind_that_this_host_lacks_is_named(rig: Rig) -> None:
     rig.missing = ("machine",)
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
-    assert failure(ended)["code"] == "CannotBeDone"
-    assert "The kind machine is not installed" in str(failure(ended)["message"])
+    assert failure_of(ended).code == "CannotBeDone"
+    assert "The kind machine is not installed" in failure_of(ended).message
 
 
 def test_without_rollback_everything_is_kept_until_somebody_asks(rig: Rig) -> None:
@@ -115,7 +110,7 @@ def test_without_rollback_everything_is_kept_until_somebody_asks(rig: Rig) -> No
     assert exit_code(ended, Goal.ACTIVE) == 4
     ended = rig.ask(ended.record.deployment.id, Goal.ROLLED_BACK)
     assert ended.record.deployment.state is State.ROLLED_BACK
-    assert failure(ended)["code"] == "UnauthorizedOperation"
+    assert failure_of(ended).code == "UnauthorizedOperation"
     assert not rig.world.living()
 
 
@@ -136,7 +131,7 @@ def test_the_worst_class_counts(rig: Rig) -> None:
     second = replace(both.steps[-1], name="mounted", on_failure=FailureClass.CRITICAL)
     rig.check.answers = [BAD]
     ended = rig.deploy(the_plan=replace(both, steps=(*both.steps, second)), rollback_enabled=False)
-    assert (failure(ended)["step"], failure(ended)["class"]) == ("mounted", "critical")
+    assert (failure_of(ended).step, failure_of(ended).failure_class) == ("mounted", "critical")
 
 
 # --- recoverable
@@ -146,7 +141,7 @@ def stopped_at_check(rig: Rig) -> str:
     rig.check.answers = [BAD]
     ended = rig.deploy()
     assert (ended.record.deployment.state, ended.why) == (State.FAILED, Why.SETTLED)
-    assert failure(ended)["class"] == "recoverable"
+    assert failure_of(ended).failure_class == "recoverable"
     assert len(rig.world.living()) == 5
     assert exit_code(ended, Goal.ACTIVE) == 4
     return ended.record.deployment.id
@@ -186,7 +181,7 @@ def test_a_recoverable_failure_can_be_rolled_back(rig: Rig) -> None:
     id = stopped_at_check(rig)
     ended = engine.resume(rig.parts, id, Resume.ROLL_BACK)
     assert ended.record.deployment.state is State.ROLLED_BACK
-    assert failure(ended)["step"] == "alive"
+    assert failure_of(ended).step == "alive"
     assert not rig.world.living()
 
 
@@ -236,13 +231,13 @@ def test_a_check_that_never_passes_fails_at_its_deadline_with_its_last_problem(r
     """The time-out names what was last seen."""
     rig.check.answers = [NOT_YET]
     ended = rig.deploy()
-    assert failure(ended)["code"] == "Refused"
-    assert failure(ended)["message"] == "not ready within 600 s. Last seen: nobody listens"
+    assert failure_of(ended).code == "Refused"
+    assert failure_of(ended).message == "not ready within 600 s. Last seen: nobody listens"
 
 
 def test_a_check_that_this_endpoint_cannot_answer_is_a_warning(rig: Rig) -> None:
     """Unknown is no failure: the step is skipped, and the deployment active."""
-    rig.check.answers = [Sight(Presence.UNKNOWN, problem=Problem("InvalidAction", "not offered here"))]
+    rig.check.answers = [Observation(Presence.UNKNOWN, problem=Problem("InvalidAction", "not offered here"))]
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.deployment.warnings == ("alive: not offered here",)
@@ -258,7 +253,7 @@ def test_expired_credentials_keep_everything_and_a_resume_goes_on(rig: Rig, step
     rig.world.before.append(expired)
     ended = rig.deploy()
     assert ended.record.deployment.state is State.FAILED
-    assert (failure(ended)["class"], failure(ended)["code"]) == ("blocked", "ExpiredToken")
+    assert (failure_of(ended).failure_class, failure_of(ended).code) == ("blocked", "ExpiredToken")
     assert exit_code(ended, Goal.ACTIVE) == 7
     assert not rig.world.executed("delete")
     rig.world.before.remove(expired)
@@ -281,9 +276,9 @@ def test_credentials_of_another_account_are_refused_before_anything_is_made(rig:
     """By every driver but the one that asked AWS just before; the sentence names both accounts."""
     rig.world.account_id = "999999999999"
     ended = rig.drive(rig.create())
-    assert failure(ended)["code"] == "WrongAccount"
-    assert "999999999999" in str(failure(ended)["message"])
-    assert "123456789012" in str(failure(ended)["message"])
+    assert failure_of(ended).code == "WrongAccount"
+    assert "999999999999" in failure_of(ended).message
+    assert "123456789012" in failure_of(ended).message
     assert exit_code(ended, Goal.ACTIVE) == 7
     assert not rig.world.executed("create")
 
@@ -293,8 +288,8 @@ def test_an_endpoint_that_cannot_be_reached_blocks_after_bounded_tries(rig: Rig)
     down = CallError("ConnectionRefused", "connection refused", operation="GetCallerIdentity")
     rig.world.before.append(fail("look", error=lambda: down))
     ended = rig.drive(rig.create())
-    assert failure(ended)["class"] == "blocked"
-    assert "the AWS endpoint cannot be reached" in str(failure(ended)["message"])
+    assert failure_of(ended).failure_class == "blocked"
+    assert "the AWS endpoint cannot be reached" in failure_of(ended).message
     assert len(rig.world.executed("look")) == 5
 
 
@@ -328,8 +323,8 @@ def test_when_tries_run_out_the_steps_own_class_counts(rig: Rig) -> None:
     rig.world.before.append(fail("create", "machine", error=lambda: refused("Throttling")))
     ended = rig.deploy()
     assert rig.world.executed("create").count("machine") == 5
-    assert (failure(ended)["class"], failure(ended)["code"]) == ("critical", "Throttling")
-    assert str(failure(ended)["message"]).endswith("(after 5 attempts)")
+    assert (failure_of(ended).failure_class, failure_of(ended).code) == ("critical", "Throttling")
+    assert failure_of(ended).message.endswith("(tried 5 times)")
     assert ended.record.deployment.state is State.ROLLED_BACK
 
 
@@ -384,7 +379,7 @@ def test_what_stays_invisible_is_a_failure_once_it_is_old(rig: Rig) -> None:
     started = rig.clock.seconds
     rig.world.before.append(fail("create", "machine", error=lambda: refused("InvalidReference.NotFound")))
     ended = rig.deploy()
-    assert failure(ended)["code"] == "InvalidReference.NotFound"
+    assert failure_of(ended).code == "InvalidReference.NotFound"
     assert 180.0 <= rig.clock.seconds - started < 400.0
 
 
@@ -406,7 +401,7 @@ def test_when_no_candidate_is_left_the_launch_has_failed(rig: Rig) -> None:
     rig.world.before.append(fail("create", "machine", error=lambda: refused("NoCapacity")))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
-    assert failure(ended)["code"] == "NoCapacity"
+    assert failure_of(ended).code == "NoCapacity"
     assert rig.world.executed("create").count("machine") == 2
 
 
@@ -461,5 +456,5 @@ def test_a_failed_deployment_is_driven_on_only_in_its_own_account(rig: Rig) -> N
     rig.world.account_id = "999999999999"
     looks = len(rig.world.calls)
     ended = rig.drive(id)
-    assert (failure(ended)["class"], failure(ended)["code"]) == ("blocked", "WrongAccount")
+    assert (failure_of(ended).failure_class, failure_of(ended).code) == ("blocked", "WrongAccount")
     assert [operation for operation, _ in rig.world.calls[looks:]] == ["look"]

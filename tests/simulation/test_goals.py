@@ -9,9 +9,10 @@ import pytest
 
 from tests.simulation.faults import act, fail
 from tests.simulation.rig import Rig
+from tests.support import rows
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.record import Record
-from tier1_engine.deployment.states import Goal, ResourceState, State
+from tier1_engine.deployment.states import FailureClass, Goal, ResourceState, State
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.engine import Ended
@@ -271,7 +272,7 @@ def test_every_end_has_its_exit_code(
 ) -> None:
     """The contract's table."""
     record = rig.store.load(rig.create())
-    failure = {"class": failure_class} if failure_class else None
+    failure = rows.failure(failure_class=FailureClass(failure_class)) if failure_class else None
     deployment = replace(record.deployment, state=state, goal=goal, failure=failure)
     assert exit_code(Ended(replace(record, deployment=deployment), why), asked) == code
 

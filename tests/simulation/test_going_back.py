@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.simulation.faults import break_new, fail
-from tests.simulation.rig import Rig
+from tests.simulation.rig import Rig, error_of, failure_of
 from tests.simulation.world import Thing, World, refused, unknown
 from tier1_engine.cli.screen.outcome import exit_code
-from tier1_engine.contract.kind import TAG_RESOURCE, Presence, Problem, Sight
+from tier1_engine.contract.kind import TAG_RESOURCE, Observation, Presence, Problem
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, Record, Resource
 from tier1_engine.deployment.states import Action, Goal, Outcome, ResourceState, State
 from tier1_engine.engine import engine
@@ -27,8 +28,8 @@ def row(ended: Ended, name: str) -> Resource:
     return found
 
 
-def error(ended: Ended, name: str) -> Mapping[str, Any]:
-    return row(ended, name).error or {}
+def error(ended: Ended, name: str) -> Error:
+    return error_of(row(ended, name))
 
 
 def active(rig: Rig) -> str:
@@ -156,15 +157,12 @@ def test_a_stalled_deletion_names_what_waits_for_it_and_keeps_the_first_cause(ri
     started = rig.clock.seconds
     ended, _ = stalled(rig)
     assert (ended.record.deployment.state, ended.record.deployment.goal) == (State.FAILED, Goal.ROLLED_BACK)
-    assert (ended.record.deployment.failure or {})["step"] == "machine"
+    assert failure_of(ended).step == "machine"
     assert exit_code(ended, Goal.ACTIVE) == 5
     assert {t.kind for t in rig.world.living()} == {"eni", "door", "net"}
-    assert error(ended, "door-1")["code"] == "DependencyViolation"
-    assert error(ended, "door-1")["stuck"]
-    assert error(ended, "net") == {
-        "code": "BlockedBy",
-        "message": "blocked by door-1, which could not be deleted.",
-    }
+    assert error(ended, "door-1").code == "DependencyViolation"
+    assert error(ended, "door-1").stuck
+    assert error(ended, "net") == Error("BlockedBy", "waits for what would not delete: door-1.")
     assert 600.0 <= rig.clock.seconds - started < 700.0
 
 
@@ -178,7 +176,7 @@ def test_a_stalled_deletion_goes_on_at_a_resume(rig: Rig) -> None:
     ended = engine.resume(rig.parts, id)
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert not rig.world.living()
-    assert (ended.record.deployment.failure or {})["step"] == "machine"
+    assert failure_of(ended).step == "machine"
 
 
 @pytest.mark.parametrize("how", [Resume.RETRY, Resume.CONTINUE])
@@ -194,9 +192,9 @@ def test_a_machine_that_never_goes_is_left_with_all_it_stands_on(rig: Rig) -> No
     rig.world.gone_after = math.inf
     ended = rig.ask(active(rig), Goal.DESTROYED)
     assert ended.record.deployment.state is State.FAILED
-    assert error(ended, "machine")["stuck"]
-    assert {error(ended, name)["code"] for name in ("net", "door-1", "door-2", "disk")} == {"BlockedBy"}
-    assert (ended.record.deployment.failure or {})["step"] == "machine"
+    assert error(ended, "machine").stuck
+    assert {error(ended, name).code for name in ("net", "door-1", "door-2", "disk")} == {"BlockedBy"}
+    assert failure_of(ended).step == "machine"
 
 
 def test_a_refused_deletion_does_not_stop_the_others(rig: Rig) -> None:
@@ -206,7 +204,7 @@ def test_a_refused_deletion_does_not_stop_the_others(rig: Rig) -> None:
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.FAILED
     assert [t.kind for t in rig.world.living()] == ["disk"]
-    assert error(ended, "disk")["code"] == "UnauthorizedOperation"
+    assert error(ended, "disk").code == "UnauthorizedOperation"
     assert exit_code(ended, Goal.DESTROYED) == 5
 
 
@@ -216,7 +214,7 @@ def test_a_kind_that_is_missing_on_this_host_is_left_by_name(rig: Rig) -> None:
     rig.missing = ("disk",)
     ended = rig.ask(id, Goal.DESTROYED)
     assert [t.kind for t in rig.world.living()] == ["disk"]
-    assert "The kind disk is not installed" in error(ended, "disk")["message"]
+    assert "The kind disk is not installed" in error(ended, "disk").message
     rig.missing = ()
     assert engine.resume(rig.parts, id).record.deployment.state is State.DESTROYED
 
@@ -326,7 +324,7 @@ def test_a_console_that_cannot_be_read_is_tried_a_bounded_number_of_times(rig: R
 
 def test_the_console_of_a_machine_that_is_gone_is_asked_for_once(rig: Rig) -> None:
     """Somebody deleted it by hand: there is nothing to read, and the rollback does not wait for it."""
-    rig.check.answers = [Sight(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500"))]
+    rig.check.answers = [Observation(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500"))]
     id = rig.deploy().record.deployment.id
     rig.clock.move_to(rig.clock.seconds + rig.settings.visibility_grace_seconds)
     (machine,) = rig.world.of("machine")
@@ -450,8 +448,8 @@ def test_a_search_that_aws_refuses_keeps_no_rollback_from_its_end(rig: Rig) -> N
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.FAILED
     assert row(ended, "net").stuck
-    assert (ended.record.deployment.failure or {})["code"] == "DependencyViolation"
-    assert "could not be deleted" in (ended.record.deployment.failure or {})["message"]
+    assert failure_of(ended).code == "DependencyViolation"
+    assert "would not delete" in failure_of(ended).message
     assert len(times) == 2
     told = [event.message for event in rig.store.events(id)]
     assert sum("what may stand in the way could not be listed" in text for text in told) == 2
@@ -484,7 +482,7 @@ def test_a_census_that_fails_leaves_the_end_unproven(rig: Rig, code: str, tries:
     rig.world.before.append(denied)
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.FAILED
-    assert "the census failed" in (ended.record.deployment.failure or {})["message"]
+    assert "the census failed" in failure_of(ended).message
     assert len(times) == tries
     rig.world.before.remove(denied)
     assert engine.resume(rig.parts, id).record.deployment.state is State.DESTROYED
@@ -562,5 +560,5 @@ def test_errors_of_the_rollback_do_not_replace_its_cause(rig: Rig) -> None:
     rig.world.before.append(fail("delete", "disk"))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.FAILED
-    assert (ended.record.deployment.failure or {})["code"] == "VpcLimitExceeded"
-    assert error(ended, "disk")["code"] == "UnauthorizedOperation"
+    assert failure_of(ended).code == "VpcLimitExceeded"
+    assert error(ended, "disk").code == "UnauthorizedOperation"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.faults import act, executed_late, fail
-from tests.simulation.rig import Rig, plan
+from tests.simulation.rig import Rig, error_of, failure_of, plan
 from tests.simulation.world import Thing, World, refused, unknown
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
@@ -111,7 +111,7 @@ def test_what_is_gone_again_and_again_is_made_a_bounded_number_of_times(rig: Rig
     rig.clock.after(5.0, remove_each)
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
-    assert (ended.record.deployment.failure or {})["code"] == "GoneByHand"
+    assert failure_of(ended).code == "GoneByHand"
     assert len(rig.world.of("disk")) == 3
 
 
@@ -131,7 +131,7 @@ def test_a_conflict_that_is_never_shown_to_be_ours_is_critical(rig: Rig) -> None
     rig.world.before.append(fail("create", "door-1", error=lambda: refused("AlreadyExists")))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
-    assert (ended.record.deployment.failure or {})["code"] == "AlreadyExists"
+    assert failure_of(ended).code == "AlreadyExists"
 
 
 def test_a_token_mismatch_leads_back_to_the_look_with_the_same_key(rig: Rig) -> None:
@@ -275,7 +275,7 @@ def test_what_was_brought_and_will_not_do_is_a_failure_of_its_step(rig: Rig, ref
     ended = rig.deploy(the_plan=brought(reference))
     assert ended.record.deployment.state is State.ROLLED_BACK
     code = "WrongNetwork" if reference == disk.id else "absent"
-    assert (ended.record.deployment.failure or {})["code"] == code
+    assert failure_of(ended).code == code
     assert rig.world.living() == [disk]
 
 
@@ -343,12 +343,12 @@ def test_what_lost_its_tags_is_neither_configured_nor_deleted(rig: Rig) -> None:
     rig.world.after.append(act("create", "door-1", take_tags))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.FAILED
-    assert (ended.record.deployment.failure or {})["code"] == "NotOurs"
+    assert failure_of(ended).code == "NotOurs"
     assert exit_code(ended, Goal.ACTIVE) == 5
     assert not door[0].settings
     assert door[0].deleting_since is None
     assert {t.kind for t in rig.world.living()} == {"door", "net"}
-    assert (resource(ended, "door-1").error or {})["stuck"]
+    assert error_of(resource(ended, "door-1")).stuck
 
 
 def test_tags_that_show_late_are_waited_for(rig: Rig) -> None:
@@ -373,5 +373,5 @@ def test_a_destruction_leaves_what_lost_its_tags(rig: Rig) -> None:
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.FAILED
     assert [t.id for t in rig.world.living()] == [disk.id]
-    assert (resource(ended, "disk").error or {})["code"] == "NotOurs"
+    assert error_of(resource(ended, "disk")).code == "NotOurs"
     assert exit_code(ended, Goal.DESTROYED) == 5

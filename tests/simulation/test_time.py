@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from tests.simulation.faults import act, fail
-from tests.simulation.rig import Rig
+from tests.simulation.rig import Rig, failure_of
 from tests.simulation.world import SlowPool, World
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.record import Change, Record
 from tier1_engine.deployment.states import Goal, Outcome, State, StepState
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.driver import Driver
 from tier1_engine.engine.equipment import Stop
+from tier1_engine.engine.pace import Pace
 from tier1_engine.errors import DatabaseUnavailable, LeaseLost
 from tier1_engine.store import holder as holder_module
 from tier1_engine.store import lease
@@ -47,7 +49,7 @@ def test_a_step_that_never_gets_ready_fails_at_its_deadline(rig: Rig) -> None:
         e.at for e in rig.store.events(ended.record.deployment.id) if e.to_state is State.ROLLING_BACK
     )
     assert 600.0 <= (failed - ended.record.deployment.created_at).total_seconds() < 615.0
-    assert (ended.record.deployment.failure or {})["code"] == "DeadlineExceeded"
+    assert failure_of(ended).code == "DeadlineExceeded"
 
 
 def test_only_driven_time_counts(rig: Rig) -> None:
@@ -348,3 +350,52 @@ def test_a_lease_that_cannot_be_renewed_ends_the_drive_before_it_runs_out(
     held_until = 1000.0 + 100.0 + rig.settings.lease_seconds
     assert 1100.0 < rig.clock.seconds < held_until
     assert rig.store.load(id).steps["disk"].state is StepState.RUNNING
+
+
+# --- commits that fail
+
+
+def test_driven_time_is_not_lost_when_the_last_turn_is_planned_anew(rig: Rig) -> None:
+    """A signal and a request come at once: the turn that would end the drive meets the new goal, and is
+    planned a second time. What was driven until then goes on record all the same.
+    """
+    rig.world.ready_after = 90_000.0
+    id = rig.create()
+    rig.stop = Stop()
+
+    def both() -> None:
+        engine.request(rig.parts, id, Goal.ROLLED_BACK)
+        rig.stop.ask()
+
+    rig.clock.after(15.0, both)
+    assert rig.drive(id).why is Why.STOPPED
+    assert rig.store.load(id).deployment.goal is Goal.ROLLED_BACK
+    assert 14.0 <= rig.store.load(id).steps["disk"].driven_seconds <= 16.0
+
+
+@pytest.mark.parametrize("fails_at", range(1, 11))
+def test_a_commit_that_fails_leaves_record_and_pace_as_they_were(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    """At whichever turn: both are those of the last turn that was committed, and so is the database."""
+    id = rig.create()
+    held = lease.take(rig.store, id, holder_module.this_process(), 60.0, rig.clock)
+    committed: list[tuple[Record, Pace]] = []
+    commit = Store.commit
+
+    class Watching:
+        def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
+            committed.append((driver.record, driver.pace))
+
+    def fail_from_then_on(store: Store, *args: Any, **options: Any) -> Record:
+        if len(committed) >= fails_at:
+            raise DatabaseUnavailable("no room")
+        return commit(store, *args, **options)
+
+    monkeypatch.setattr(Store, "commit", fail_from_then_on)
+    driver = Driver(replace(rig.parts, observer=Watching()), held, rig.store.load(id))
+    with pytest.raises(DatabaseUnavailable):
+        driver.run()
+    record, pace = committed[-1]
+    assert (driver.record, driver.pace) == (record, pace)
+    assert rig.store.load(id).steps == record.steps

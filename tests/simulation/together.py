@@ -28,13 +28,13 @@ from tier1_engine.contract.kind import (
     TAG_DEPLOYMENT,
     TAG_RESOURCE,
     Kind,
+    Observation,
     Presence,
     Registry,
-    Sight,
     Target,
 )
 from tier1_engine.deployment.place import Place
-from tier1_engine.engine.equipment import Parts
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.survey.looks import Looks
 from tier1_engine.sweep.sweep import Ground
 
@@ -167,12 +167,14 @@ def _fits(listing: Listing, one: Mapping[str, Any], name: str, values: Sequence[
 class AwsKind(SimKind):
     """A simulated kind that looks by AWS's calls, and changes as before."""
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self.list_owned(cloud, {TAG_RESOURCE: target.resource_id})
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        sights = [self._seen(one) for one in self._listed(cloud, Filters=tag_filters(tags))]
-        return [s for s in sights if all(k in s.tags and v in ("*", s.tags[k]) for k, v in tags.items())]
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
+        observations = [self._seen(one) for one in self._listed(cloud, Filters=tag_filters(tags))]
+        return [
+            s for s in observations if all(k in s.tags and v in ("*", s.tags[k]) for k, v in tags.items())
+        ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
@@ -181,7 +183,7 @@ class AwsKind(SimKind):
         found = [(one["NetworkInterfaceId"], tag_dict(one["Tags"])) for one in inside]
         return [id for id, tags in found if id not in ours and not proof.items() <= tags.items()]
 
-    def _look_at(self, cloud: Cloud, id: str) -> Sight:
+    def _look_at(self, cloud: Cloud, id: str) -> Observation:
         listing = LISTINGS.get(CALLS[self.name])
         by_id = {listing.id_parameter: [id]} if listing else {"FileSystemId": id}
         return next((self._seen(one) for one in self._listed(cloud, **by_id)), ABSENT)
@@ -200,11 +202,11 @@ class AwsKind(SimKind):
             return [instance for one in held for instance in one["Instances"]]
         return list(cloud.pages("ec2", operation, LISTINGS[operation].result_key, **parameters))
 
-    def _seen(self, one: Mapping[str, Any]) -> Sight:
+    def _seen(self, one: Mapping[str, Any]) -> Observation:
         id = next(one[name] for name in ("VpcId", "SubnetId", "InstanceId", "FileSystemId") if name in one)
         unset = tuple(s for s in self.settings if s not in one["Settings"])
         presence = Presence.UNSET if unset and one["State"] is Presence.READY else one["State"]
-        return Sight(presence, id, tags=tag_dict(one["Tags"]), key=one["Key"], unset=unset)
+        return Observation(presence, id, tags=tag_dict(one["Tags"]), key=one["Key"], unset=unset)
 
 
 def registry(check: SimCheck) -> Registry:
@@ -229,7 +231,7 @@ class TogetherEstate(Estate):
         """Anew for each sweep, as a new process would have it."""
 
         @cache
-        def made(place: Place) -> Parts:
+        def made(place: Place) -> Equipment:
             world = self.world(place.region)
 
             def alone(permit: Permit) -> Cloud:
@@ -238,7 +240,7 @@ class TogetherEstate(Estate):
             share: Callable[[Permit], Cloud] = Together(QUIET_SECONDS).cloud(alone)
             return replace(self.rig.parts, cloud=share, registry=registry(self.rig.check))
 
-        def parts(place: Place) -> Parts:
+        def parts(place: Place) -> Equipment:
             with self.shared.lock:
                 return made(place)
 

@@ -16,7 +16,7 @@ from typing import Any
 from tier1_engine.contract.cloud import Permit
 from tier1_engine.contract.kind import TAG_RESOURCE
 from tier1_engine.engine.pool import Call
-from tier1_engine.engine.protocol.assignment import Answer
+from tier1_engine.engine.protocol.actions import Answer
 from tier1_engine.errors import Acted, CallError
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

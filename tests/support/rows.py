@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tier1_engine.deployment.failure import Failure
 from tier1_engine.deployment.record import Deployment, Record, Resource, Step
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State
 from tier1_engine.store.holder import Holder, this_process
@@ -90,6 +91,19 @@ def resource(id: str = "r1", name: str = "net", deployment_id: str = "d1", **val
     return replace(whole, **values)
 
 
+def failure(step: str | None = "net", **values: Any) -> Failure:
+    whole = Failure(
+        step=step,
+        failure_class=FailureClass.CRITICAL,
+        code="X",
+        message="x",
+        operation=None,
+        request_id=None,
+        at=AT,
+    )
+    return replace(whole, **values)
+
+
 def driven(store: Store, whole: Deployment | None = None, *steps: Step) -> tuple[Record, Lease]:
     """A stored deployment and a lease on it."""
     made = whole or deployment()
@@ -98,4 +112,4 @@ def driven(store: Store, whole: Deployment | None = None, *steps: Step) -> tuple
     return store.load(made.id), held
 
 
-__all__ = ["AT", "Holder", "SteppedClock", "deployment", "driven", "resource", "step"]
+__all__ = ["AT", "Holder", "SteppedClock", "deployment", "driven", "failure", "resource", "step"]

@@ -11,14 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE, Target
+from tier1_engine.contract.kind import RESOURCE_PROOF, TAG_RESOURCE, Target
 from tier1_engine.errors import Acted, CallError
 
 ANY = "*"
 """As the value of a wanted tag: any value will do."""
 
-PROOF = (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
-"""The tags that prove an object ours."""
 
 # Source: the partitions in botocore's data/partitions.json.
 _PARTITIONS = (
@@ -98,7 +96,7 @@ def find_line(operation: str, member: str, id_member: str, target: Target, *filt
         operation: e.g. `describe-vpcs`; `member` and `id_member` are where its reply has the ids.
         filters: more of EC2's filters, as the command line takes them.
     """
-    tagged = [f"Name=tag:{tag},Values={target.tags[tag]}" for tag in PROOF]
+    tagged = [f"Name=tag:{tag},Values={target.tags[tag]}" for tag in RESOURCE_PROOF]
     query = f"{member}[].{id_member}"
     return aws("ec2", operation, "--filters", *tagged, *filters, "--query", query, "--output", "text")
 
@@ -110,7 +108,7 @@ def tagged_query(tags: Mapping[str, str]) -> str:
 
 def proof(target: Target) -> dict[str, str]:
     """The tags that prove an object to be this resource."""
-    return {tag: target.tags[tag] for tag in PROOF}
+    return {tag: target.tags[tag] for tag in RESOURCE_PROOF}
 
 
 def part(reply: Mapping[str, Any], *path: str, operation: str) -> Any:

@@ -13,9 +13,9 @@ from typing import Any
 from tier1_engine.aws.console_output import console_output
 from tier1_engine.aws.times import iso_8601
 from tier1_engine.boot import userdata
-from tier1_engine.checks._sights import PASSED, failed, unknown, waiting
+from tier1_engine.checks._observations import PASSED, failed, unknown, waiting
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Check, Sight
+from tier1_engine.contract.kind import Check, Observation
 from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
 
@@ -40,7 +40,7 @@ class EfsMount(Check):
     title = "EFS mount"
     iam_actions = ("ec2:GetConsoleOutput", "ssm:SendCommand", "ssm:ListCommands")
 
-    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         instance_id = str(inputs["instance_id"])
         if inputs.get("method") == "ssm":
             return _by_command(cloud, instance_id, str(inputs["mount_path"]))
@@ -50,7 +50,7 @@ class EfsMount(Check):
 # --- console
 
 
-def _by_console(cloud: Cloud, instance_id: str) -> Sight:
+def _by_console(cloud: Cloud, instance_id: str) -> Observation:
     operation = "GetConsoleOutput"
     try:
         text = console_output(cloud, instance_id)
@@ -63,7 +63,7 @@ def _by_console(cloud: Cloud, instance_id: str) -> Sight:
     return judge_marks(text)
 
 
-def judge_marks(text: str) -> Sight:
+def judge_marks(text: str) -> Observation:
     """What the marks in a console's text say. A mark is a whole line; anything else is ignored.
 
     The user's script runs after the mount, so `mounted` alone is not the end of it.
@@ -97,7 +97,7 @@ def judge_marks(text: str) -> Sight:
 # --- Systems Manager
 
 
-def _by_command(cloud: Cloud, instance_id: str, mount_path: str) -> Sight:
+def _by_command(cloud: Cloud, instance_id: str, mount_path: str) -> Observation:
     """Read how the last command of ours went; send one when none is under way.
 
     Systems Manager remembers the commands, so that no look needs to wait for one or to recall it.

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tier1_engine.checks._addresses import filled
-from tier1_engine.checks._sights import PASSED, reason, waiting
+from tier1_engine.checks._observations import PASSED, reason, waiting
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Check, Sight
+from tier1_engine.contract.kind import Check, Observation
 
 LOOK_SECONDS = 5.0
 """Connecting and waiting for the status line together; a server that drips cannot stretch it."""
@@ -30,7 +30,7 @@ class Http(Check):
     def __init__(self, look_seconds: float = LOOK_SECONDS) -> None:
         self._look_seconds = look_seconds
 
-    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         url = filled(str(inputs["url"]), inputs)
         if url is None:
             return waiting("AddressUnknown", "The instance's address is not known yet.")

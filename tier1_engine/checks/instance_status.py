@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tier1_engine.checks._sights import PASSED, failed, unknown, waiting
+from tier1_engine.checks._observations import PASSED, failed, unknown, waiting
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Check, Sight
+from tier1_engine.contract.kind import Check, Observation
 from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
 
@@ -27,7 +27,7 @@ class InstanceStatus(Check):
     title = "Instance status checks"
     iam_actions = ("ec2:DescribeInstanceStatus",)
 
-    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         instance_id = str(inputs["instance_id"])
         try:
             # Without IncludeAllInstances AWS lists running instances only.
@@ -49,7 +49,7 @@ class InstanceStatus(Check):
         return _judge(instance_id, status)
 
 
-def _judge(instance_id: str, status: Mapping[str, Any]) -> Sight:
+def _judge(instance_id: str, status: Mapping[str, Any]) -> Observation:
     state = (status.get("InstanceState") or {}).get("Name")
     if state in _ENDED_STATES:
         return failed("InstanceNotRunning", f"The instance {instance_id} is {state}.", OPERATION)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tier1_engine.checks._addresses import filled
-from tier1_engine.checks._sights import PASSED, reason, waiting
+from tier1_engine.checks._observations import PASSED, reason, waiting
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Check, Sight
+from tier1_engine.contract.kind import Check, Observation
 
 CONNECT_SECONDS = 5.0
 
@@ -20,7 +20,7 @@ class Tcp(Check):
     name = "tcp"
     title = "TCP service"
 
-    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         where = filled(str(inputs["tcp"]), inputs)
         if where is None:
             return waiting("AddressUnknown", "The instance's address is not known yet.")

@@ -16,7 +16,7 @@ from tier1_engine.settings import Settings, database_url
 if TYPE_CHECKING:
     from tier1_engine.deployment.place import Place
     from tier1_engine.deployment.record import Deployment
-    from tier1_engine.engine.equipment import Observer, Parts
+    from tier1_engine.engine.equipment import Equipment, Observer
     from tier1_engine.store.store import Store
 
 
@@ -34,15 +34,15 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 
 def parts(
     store: Store, place: Place | Deployment, settings: Settings, observer: Observer, tell: Tell
-) -> Parts:
+) -> Equipment:
     """An engine for one deployment, on the AWS that it remembers. `tell` gets warnings about plug-ins."""
     from tier1_engine.clock import SystemClock
-    from tier1_engine.engine.equipment import Parts
+    from tier1_engine.engine.equipment import Equipment
     from tier1_engine.engine.pool import ThreadPool
 
     lend_credentials(place.endpoint, place.profile)
     clock = SystemClock()
-    return Parts(
+    return Equipment(
         store=store,
         registry=registry(tell),
         settings=settings,

@@ -13,7 +13,7 @@ from tier1_engine.clock import SystemClock
 from tier1_engine.compose import place, refusals
 from tier1_engine.compose.engine import parts
 from tier1_engine.deployment.place import Place
-from tier1_engine.engine.equipment import Parts, Silent, Stop
+from tier1_engine.engine.equipment import Equipment, Silent, Stop
 from tier1_engine.survey.looks import Looks
 from tier1_engine.sweep.sweep import Ground
 
@@ -55,11 +55,11 @@ def ground(store: Store, settings: Settings, stop: Stop, *, tell: Tell, warn: Te
     making = threading.Lock()
 
     @cache
-    def made(where: Place) -> Parts:
+    def made(where: Place) -> Equipment:
         alone = parts(store, where, settings, Silent(), warn)
         return replace(alone, cloud=Together().cloud(alone.cloud))
 
-    def one_for_each(where: Place) -> Parts:
+    def one_for_each(where: Place) -> Equipment:
         with making:  # one session for each place, whoever asks first
             return made(where)
 

@@ -22,6 +22,10 @@ TAG_DATABASE = "tier1:database"
 TAG_DEPLOYMENT = "tier1:deployment"
 TAG_RESOURCE = "tier1:resource"
 TAG_NAME = "tier1:name"
+DEPLOYMENT_PROOF = (TAG_DATABASE, TAG_DEPLOYMENT)
+"""The tags that together prove that a deployment made a thing."""
+RESOURCE_PROOF = (*DEPLOYMENT_PROOF, TAG_RESOURCE)
+"""The tags that together prove that a deployment made a thing for one resource of its own."""
 RESERVED_TAG_PREFIXES = ("tier1:", "aws:")
 IAM_PATH = "/tier1/"
 CONSOLE_FACT = "console"
@@ -56,7 +60,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Observation:
     """What one look (or the reply of a create) showed.
 
     Attributes:
@@ -85,7 +89,7 @@ class Sight:
         return self.presence in DEAD
 
 
-ABSENT = Sight(Presence.ABSENT)
+ABSENT = Observation(Presence.ABSENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,8 @@ class Kind(ABC):
         holds_interfaces: interfaces of AWS's own linger in it when what they belonged to is gone: who deletes
             it by hand asks again.
         archives_console: `console` answers what should be kept before a rollback deletes it.
+        asks_aws_for_request: `request` is defined, and looks things up at AWS. Otherwise the inputs of a step
+            are its request as they stand, and its create is committed without a look before it.
     """
 
     name: ClassVar[str]
@@ -146,6 +152,11 @@ class Kind(ABC):
     may_reference: ClassVar[bool] = False
     holds_interfaces: ClassVar[bool] = False
     archives_console: ClassVar[bool] = False
+    asks_aws_for_request: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        if "request" in vars(cls) and not cls.asks_aws_for_request:
+            raise TypeError(f"{cls.__name__} defines request: set asks_aws_for_request = True.")
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Resolve a step's inputs into the request as it will be sent (AMI looked up). Reads only."""
@@ -155,7 +166,7 @@ class Kind(ABC):
         """How many candidates the request has, tried in order."""
         return 1
 
-    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """Look at a resource that the user brought (`inputs["reference"]` is its id). Reads only.
 
         READY with its facts when it will do, BROKEN with the reason when it will not.
@@ -163,45 +174,47 @@ class Kind(ABC):
         raise Refused(f"A {self.title} cannot be provided by you; it is always created.")
 
     @abstractmethod
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         """Everything that any key of this resource made and AWS still shows, dead ones included."""
 
     @abstractmethod
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         """Make it, with our tags in the same call where AWS takes them. Exactly one changing call."""
 
     @abstractmethod
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         """Look at `target.aws_id`: its state, its tags, its configuration against the request."""
 
-    def glance(self, cloud: Cloud, target: Target) -> Sight:
+    def glance(self, cloud: Cloud, target: Target) -> Observation:
         """Look at `target.aws_id` for its deletion: as `describe`, whatever its configuration is.
 
         A kind that must ask for its configuration by calls of their own leaves them out.
         """
         return self.describe(cloud, target)
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:  # noqa: B027 - most need none
-        """Set whatever `sight.unset` names; already so is success."""
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:  # noqa: B027 - most need none
+        """Set whatever `observation.unset` names; already so is success."""
 
     @abstractmethod
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        """Take it out of use and delete it. `sight` is the look that proved it ours."""
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        """Take it out of use and delete it. `observation` is the look that proved it ours."""
 
     @abstractmethod
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         """Everything of this kind that carries all of `tags` (a census, a sweep). `tags` may be of
         the form `{"tier1:deployment": id}` or `{"tier1:database": id}`; a value `*` means any.
         """
 
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
-    ) -> Sequence[Sight]:
+    ) -> Sequence[Observation]:
         """As `list_owned`, without those on record: `known` has their AWS ids, each with its request.
 
         A kind that must ask for each object by itself does not ask for those.
         """
-        return [sight for sight in self.list_owned(cloud, tags) if sight.aws_id not in known]
+        return [
+            observation for observation in self.list_owned(cloud, tags) if observation.aws_id not in known
+        ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         """What stands inside it and is not this deployment's, in words (`instance i-0abc`). Reads only.
@@ -210,17 +223,15 @@ class Kind(ABC):
         """
         return ()
 
-    def owns(self, target: Target, sight: Sight) -> bool:
-        """Whether `sight` proves that this deployment made it for this resource.
+    def owns(self, target: Target, observation: Observation) -> bool:
+        """Whether `observation` proves that this deployment made it for this resource.
 
         Tags can be copied (the console's "launch more like this" does): where AWS shows the key that it
         was made with, that must be one of this resource's too.
         """
-        if sight.key is not None and not sight.key.startswith(f"{target.resource_id}-"):
+        if observation.key is not None and not observation.key.startswith(f"{target.resource_id}-"):
             return False
-        return all(
-            sight.tags.get(tag) == target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
-        )
+        return all(observation.tags.get(tag) == target.tags[tag] for tag in RESOURCE_PROOF)
 
     def console(self, cloud: Cloud, target: Target) -> str:
         """The text to archive before it is deleted. Only where `archives_console`."""
@@ -254,7 +265,7 @@ class Check(ABC):
     iam_actions: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """Look once."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.states import (
     Action,
     FailureClass,
@@ -62,7 +63,7 @@ class Deployment:
     on_recoverable: str
     created_at: datetime
     updated_at: datetime
-    failure: Mapping[str, Any] | None = None
+    failure: Failure | None = None
     warnings: tuple[str, ...] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
     retain: tuple[str, ...] = ()
@@ -73,6 +74,11 @@ class Deployment:
     keep_until: datetime | None = None
     swept_by: str | None = None
     tagged_as: Mapping[str, str] | None = None
+
+    @property
+    def failure_class(self) -> FailureClass | None:
+        """What its failure means for it; None where it has none."""
+        return None if self.failure is None else self.failure.failure_class
 
     def protected(self, now: datetime) -> bool:
         """Whether no sweep may touch it: its spec says so, or an operator did."""
@@ -107,7 +113,7 @@ class Step:
     driven_seconds: float = 0.0
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    error: Mapping[str, Any] | None = None
+    error: Error | None = None
 
     @property
     def complete(self) -> bool:
@@ -140,7 +146,7 @@ class Resource:
     generation: int = 1
     candidate: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
-    error: Mapping[str, Any] | None = None
+    error: Error | None = None
     driven_seconds: float = 0.0
     made_at: datetime | None = None
     deleted_at: datetime | None = None
@@ -163,7 +169,7 @@ class Resource:
     @property
     def stuck(self) -> bool:
         """It would not be deleted, and was given up for this time."""
-        return bool(self.error and self.error.get("stuck"))
+        return self.error is not None and self.error.stuck
 
     @property
     def ended(self) -> bool:

@@ -87,7 +87,7 @@ def why_not_without(record: Record) -> str | None:
     first = next((step for step in hard if step.state is StepState.FAILED), hard[0] if hard else None)
     if first is None:
         return None
-    named = f"{first.name} ({(first.error or {}).get('code', first.state.value)})"
+    named = f"{first.name} ({first.error.code if first.error else first.state.value})"
     if waiting := [step.name for step in hard if first.name in all_needs(record, step)]:
         verb = "needs it" if len(waiting) == 1 else "need it"
         return f"{named}: {', '.join(waiting)} {verb} and could not start"
@@ -108,7 +108,7 @@ def all_needs(record: Record, step: Step) -> set[str]:
 
 
 def _recoverable(step: Step) -> bool:
-    return bool(step.error) and step.error.get("class") == FailureClass.RECOVERABLE  # type: ignore[union-attr]
+    return step.error is not None and step.error.failure_class is FailureClass.RECOVERABLE
 
 
 def may_have_acted(record: Record, resource: Resource) -> bool:

@@ -1,38 +1,28 @@
 """One driver of one deployment: the loop, and the single thread that owns its record.
 
-A turn takes in the answers that came, lets `decide` say what follows, commits all of it with the
-intents of what will be sent next in ONE transaction, and only then sends. So a step costs about one
-commit, a crash at any instant finds the intent on disk, and nothing is done twice. Waiting takes no
-thread: the driver sleeps until an answer comes, a time is due, the lease wants renewal, or a signal.
+A turn records the answers that came, lets `decide` say what follows, commits all of it with the intents of
+what will be sent next in ONE transaction, and only then takes on the new record and pace and sends. So a step
+costs about one commit, a crash at any instant finds the intent on disk, and nothing is done twice. Waiting
+takes no thread: the driver sleeps until an answer comes, a time is due, the lease wants renewal, or a signal.
+How one attempt goes is `protocol.attempt`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from tier1_engine.deployment.record import (
-    AttemptSet,
-    Change,
-    DeploymentSet,
-    Move,
-    Record,
-    ResourceSet,
-    StepSet,
-)
-from tier1_engine.deployment.states import GOING_BACK, Outcome, ResourceState, StepState
+from tier1_engine.deployment.record import Change, DeploymentSet, Record
 from tier1_engine.engine.decide.decide import decide
 from tier1_engine.engine.decide.decision import End, Why, Work
-from tier1_engine.engine.equipment import Decide, Opening, Parts
-from tier1_engine.engine.pace import Pacer
+from tier1_engine.engine.effects import Effect, on_record
+from tier1_engine.engine.equipment import Decide, Equipment, Opening
+from tier1_engine.engine.pace import Pace, driven_time, rebuilt
 from tier1_engine.engine.permit import LeasePermit
-from tier1_engine.engine.protocol import record_provisioning, record_teardown
-from tier1_engine.engine.protocol.assignment import Answer, Assignment, KindMissing, assign, ours
-from tier1_engine.engine.protocol.case import Case, with_what_is_held
-from tier1_engine.engine.protocol.intent import intend, request_at_once
-from tier1_engine.engine.protocol.perform import perform
-from tier1_engine.engine.tasks import Do, Task
-from tier1_engine.errors import Acted, CallError, DatabaseUnavailable, Refused
+from tier1_engine.engine.protocol.actions import Answer, Assignment
+from tier1_engine.engine.protocol.attempt import Attempts, cut_off, too_late
+from tier1_engine.engine.protocol.case import with_what_is_held
+from tier1_engine.errors import DatabaseUnavailable
 from tier1_engine.store import lease as leases
 from tier1_engine.store.lease import Lease
 from tier1_engine.store.store import GoalChanged
@@ -43,7 +33,21 @@ GOAL_LOOK_SECONDS = 1.0
 """How often a driver that only waits looks whether another goal was asked for."""
 MAX_BOOKKEEPING_ROUNDS = 1000
 COMMIT_RETRY_SECONDS = 0.2
-_REMOVALS = frozenset({Do.DELETE, Do.CONFIRM, Do.ARCHIVE, Do.CENSUS})
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What a turn comes to, before it is committed.
+
+    Attributes:
+        effects: all that came and follows. pace: as it is once they are committed.
+        calls: what goes out once they are.
+    """
+
+    decision: Work | End
+    effects: list[Effect]
+    pace: Pace
+    calls: list[Assignment]
 
 
 class Driver:
@@ -60,226 +64,167 @@ class Driver:
 
     def __init__(
         self,
-        parts: Parts,
+        equipment: Equipment,
         lease: Lease,
         record: Record,
         *,
         identified: bool = False,
         decide: Decide = decide,
     ) -> None:
-        self.parts = parts
+        self.equipment = equipment
         self._decide = decide
         self.lease = lease
         self.record = record
         self.gave_back = False
-        self.pacer = Pacer(parts.settings, parts.rng)
-        self.pacer.identified = identified
-        self.pacer.archiving_kinds = frozenset(
-            name for name, kind in parts.registry.kinds.items() if kind.archives_console
+        self.pool = equipment.pool()
+        kinds = equipment.registry.kinds
+        self.pace = Pace(
+            now=lease.taken_at,
+            wall=equipment.clock.now(),
+            settings=equipment.settings,
+            identified=identified,
+            archiving_kinds=frozenset(name for name in kinds if kinds[name].archives_console),
+            may_delete=equipment.may_delete,
         )
-        self.pacer.may_delete = parts.may_delete
-        self.pool = parts.pool()
+        self.attempts = Attempts(
+            registry=equipment.registry,
+            database_id=equipment.store.database_id,
+            cloud=equipment.cloud,
+            permit=self._permit,
+            term=lease.term,
+            new_id=equipment.new_id,
+            jitter=equipment.rng.random,
+            looks_inside=equipment.looks_inside,
+        )
         self._calls: dict[str, tuple[Assignment, float]] = {}
         self._early: list[Answer] = []
 
-    def run(self, opening: Opening = lambda record, pacer: ()) -> Why:
+    def run(self, opening: Opening = lambda record, pace: ()) -> Why:
         """Drive until the end.
 
         Raises:
             LeaseLost: another driver has taken over; nothing was changed since.
             DatabaseUnavailable: a turn could not be committed before the lease ended.
         """
-        self.parts.stop.wakes(self.pool.wake)
+        self.equipment.stop.wakes(self.pool.wake)
         try:
             return self._loop(opening)
         finally:
             self.pool.close()
 
     def _loop(self, opening: Opening) -> Why:
-        self.pacer.begin(self.record, self.lease.taken_at, self.parts.clock.now())
-        changes: list[Change] = self._end_cut_attempts()
-        changes += opening(self.record.apply(changes), self.pacer)
+        self.pace = rebuilt(replace(self._pace_now(), now=self.lease.taken_at), self.record)
+        effects = cut_off(self.record, self.pace)
+        effects += opening(self.record.apply(on_record(effects)), self.pace)
         while True:
-            self.pacer.stopping = self.parts.stop.asked
-            decision = self._turn(changes)
+            decision = self._turn(effects)
             if isinstance(decision, End):
                 return decision.why
-            changes = self._take_in(self._wait(decision))
+            effects = self._recorded(self._wait(decision))
             if self._renew_when_due():
-                changes += self._driven_time(self.record.apply(changes))
+                effects += self._driven_time(effects)
 
     # --- one turn
 
-    def _turn(self, changes: list[Change]) -> Work | End:
+    def _turn(self, effects: Sequence[Effect]) -> Work | End:
         """Commit what came in with all that follows from it, then send what is to be done."""
         while True:
             try:
-                decision, whole, after, calls = self._plan(changes)
-                if whole:
-                    self._commit(whole, after, last=isinstance(decision, End))
+                turn = self._plan(effects)
+                if changes := on_record(turn.effects):
+                    self._commit(changes, last=isinstance(turn.decision, End))
                 else:
                     self._look_at_goal()
                 break
             except GoalChanged as news:
                 asked_for = DeploymentSet({"goal": news.goal, "retain": news.retain})
                 self.record = self.record.apply([asked_for])
-        for assignment in calls:
+        self.pace = turn.pace
+        for assignment in turn.calls:
             self._send(assignment)
-        self.parts.observer.turn(self.record, whole, self.pacer.due)
-        return decision
+        self.equipment.observer.turn(self.record, changes, self.pace.due)
+        return turn.decision
 
-    def _plan(self, changes: Sequence[Change]) -> tuple[Work | End, list[Change], Record, list[Assignment]]:
-        """All changes of the turn, the record with them, and the calls that go out once they are on disk."""
-        parts, whole = self.parts, list(changes)
-        record = self.record.apply(whole)
+    def _plan(self, effects: Sequence[Effect]) -> _Turn:
+        """What came and all that follows, and the calls that go out once it is on disk. Changes nothing."""
+        whole = list(effects)
+        record, pace = self.record.apply(on_record(whole)), self._pace_now().apply(whole)
         for _ in range(MAX_BOOKKEEPING_ROUNDS):
-            decision = self._decide(record, self.pacer.view(parts.clock.steady(), parts.clock.now()))
+            decision = self._decide(record, pace)
             if isinstance(decision, End):
-                driven = self._driven_time(record)
-                return decision, [*whole, *driven], record.apply(driven), []
+                driven = driven_time(record, pace)
+                return _Turn(decision, [*whole, *driven], pace.apply(driven), [])
             if isinstance(decision, Work):
                 break
-            self._follow(decision.changes)
             whole += decision.changes
-            record = record.apply(decision.changes)
+            record, pace = record.apply(decision.changes), pace.apply(decision.changes)
         else:
             raise RuntimeError("decide does not come to an end")
         calls: list[Assignment] = []
-        for task in self._prepared_at_once(decision.tasks, record):
-            intents, record, assignment = self._assign(task, record)
-            whole += intents
-            if assignment is not None:
-                calls.append(assignment)
-        return decision, whole, record, calls
+        for task in decision.tasks:
+            begun = self.attempts.begin(task, record, pace)
+            whole += begun.effects
+            record, pace = record.apply(on_record(begun.effects)), pace.apply(begun.effects)
+            if begun.assignment is not None:
+                calls.append(begun.assignment)
+        return _Turn(decision, whole, pace, calls)
 
-    def _prepared_at_once(self, tasks: Sequence[Task], record: Record) -> list[Task]:
-        """The same tasks; where a request needs no look at AWS it is known now, and its create joins this
-        commit.
-        """
-        ready = {task.subject: task for task in tasks}
-        for subject, task in ready.items():
-            if task.do is Do.PREPARE:
-                request = request_at_once(subject, record, self.parts.registry)
-                if request is not None:
-                    self.pacer.prepared[subject] = request
-                    ready[subject] = Task(Do.CREATE, subject)
-        return list(ready.values())
-
-    def _follow(self, changes: Sequence[Change]) -> None:
-        """What bookkeeping means for the pacer."""
-        if any(isinstance(change, Move) and change.target in GOING_BACK for change in changes):
-            self.pacer.turn_back()
-
-    def _assign(self, task: Task, record: Record) -> tuple[list[Change], Record, Assignment | None]:
-        """The intent of a task, the record with it, and what its worker gets.
-
-        A task that cannot be done says why instead.
-        """
-        parts = self.parts
-        intents, attempt_id = intend(
-            task, record, self.pacer, self.lease.term, parts.clock.now(), parts.new_id
-        )
-        after = record.apply(intents)
-        try:
-            assignment = assign(task, attempt_id, after, self.pacer, parts.registry, parts.store.database_id)
-        except (KindMissing, Refused) as error:
-            instead = self._impossible(task, record, str(error))
-            return instead, record.apply(instead), None
-        if task.do is Do.DELETE and parts.looks_inside:
-            assignment = replace(assignment, ours=ours(after))
-        if task.do in (Do.CHECK, Do.REFERENCE, Do.CREATE, Do.OBSERVE):
-            self.pacer.counted_from.setdefault(task.subject, parts.clock.steady())
-        return intents, after, assignment
-
-    def _impossible(self, task: Task, record: Record, message: str) -> list[Change]:
-        error = {"code": "CannotBeDone", "message": message, "class": "critical"}
-        resource = record.resource_of(task.subject)
-        going_back = record.deployment.state in GOING_BACK or task.do in _REMOVALS
-        if going_back and resource is not None:
-            return [ResourceSet(resource.id, {"error": {**error, "stuck": True}})]
-        failed = {"state": StepState.FAILED, "finished_at": self.parts.clock.now(), "error": error}
-        return [StepSet(task.subject, failed)] if task.subject in record.steps else []
+    def _pace_now(self) -> Pace:
+        """The pace at this moment."""
+        now, wall = self.equipment.clock.steady(), self.equipment.clock.now()
+        in_flight, stopping = frozenset(self._calls), self.equipment.stop.asked
+        return replace(self.pace, now=now, wall=wall, in_flight=in_flight, stopping=stopping)
 
     def _send(self, assignment: Assignment) -> None:
-        budget = self.parts.settings.call_timeout_seconds * CALLS_PER_TASK
-        ends_at = self.parts.clock.steady() + budget
-        subject = assignment.task.subject
-        self.pacer.in_flight.add(subject)
-        self._calls[subject] = (assignment, ends_at)
-        cloud = self.parts.cloud(self._permit(ends_at))
-        self.pool.submit(lambda: perform(assignment, cloud))
+        budget = self.equipment.settings.call_timeout_seconds * CALLS_PER_TASK
+        ends_at = self.equipment.clock.steady() + budget
+        self._calls[assignment.subject] = (assignment, ends_at)
+        self.pool.submit(self.attempts.send(assignment, ends_at))
 
     def _permit(self, ends_at: float) -> LeasePermit:
-        parts = self.parts
-        seconds = parts.settings.call_timeout_seconds
-        return LeasePermit(parts.stop, parts.clock, lambda: self.lease.trusted_until, seconds, ends_at)
+        stop, clock = self.equipment.stop, self.equipment.clock
+        seconds = self.equipment.settings.call_timeout_seconds
+        return LeasePermit(stop, clock, lambda: self.lease.trusted_until, seconds, ends_at)
 
     # --- answers
 
-    def _take_in(self, answers: Sequence[Answer]) -> list[Change]:
-        """The changes of all answers, those of calls that took too long included."""
-        now = self.parts.clock.steady()
-        changes: list[Change] = []
-        for answer in [*answers, *self._left_behind(now)]:
-            subject = answer.assignment.task.subject
+    def _recorded(self, answers: Sequence[Answer]) -> list[Effect]:
+        """What all answers change, those of calls that took too long included."""
+        pace, record = self._pace_now(), self.record
+        late = [too_late(assignment) for assignment, ends_at in self._calls.values() if pace.now >= ends_at]
+        effects: list[Effect] = []
+        for answer in [*answers, *late]:
+            subject = answer.asked.subject
             current = self._calls.get(subject)
-            if current is None or current[0] is not answer.assignment:
+            if current is None or current[0] is not answer.asked:
                 continue  # left behind earlier: its attempt has ended as unknown
             del self._calls[subject]
-            self.pacer.in_flight.discard(subject)
-            changes += self._absorb(answer, self.record.apply(changes), now)
-        return changes
+            follows = self.attempts.finish(answer, record, pace)
+            effects += follows
+            record, pace = record.apply(on_record(follows)), pace.apply(follows)
+        return effects
 
-    def _absorb(self, answer: Answer, record: Record, now: float) -> list[Change]:
-        parts = self.parts
-        case = Case(answer, record, self.pacer, now, parts.clock.now(), self.lease.term, parts.new_id)
-        going_back = record.deployment.state in GOING_BACK
-        backwards = going_back or answer.assignment.task.do in _REMOVALS
-        return record_teardown.absorb(case) if backwards else record_provisioning.absorb(case)
-
-    def _left_behind(self, now: float) -> list[Answer]:
-        return [
-            Answer(
-                assignment,
-                error=CallError(
-                    "CallTimeout",
-                    "no answer within the budget of the task",
-                    operation=assignment.task.do.value,
-                    acted=Acted.UNKNOWN,
-                ),
-                in_change=True,
-            )
-            for assignment, ends_at in self._calls.values()
-            if now >= ends_at
-        ]
-
-    def _end_cut_attempts(self) -> list[Change]:
-        """Attempts of an earlier driver that have no end: AWS may have acted."""
-        cut = {
-            "ended_at": self.parts.clock.now(),
-            "outcome": Outcome.UNKNOWN,
-            "code": "Cut",
-            "message": "the process ended before an answer came",
-        }
-        return [AttemptSet(a.id, cut) for a in self.record.attempts.values() if a.ended_at is None]
+    def _driven_time(self, effects: Sequence[Effect]) -> list[Effect]:
+        """How long what runs was driven, once `effects` hold."""
+        return driven_time(self.record.apply(on_record(effects)), self._pace_now().apply(effects))
 
     # --- the database
 
-    def _commit(self, changes: Sequence[Change], after: Record, *, last: bool) -> None:
+    def _commit(self, changes: Sequence[Change], *, last: bool) -> None:
         """Commit a turn; while the database does not take it, try again until the lease ends.
 
         The last one gives the lease back too.
         """
-        parts = self.parts
+        equipment = self.equipment
         while True:
             try:
-                self.record = parts.store.commit(
-                    self.record, changes, self.lease.fence, parts.clock.now(), after=after, gives_back=last
+                self.record = equipment.store.commit(
+                    self.record, changes, self.lease.fence, equipment.clock.now(), gives_back=last
                 )
                 self.gave_back = last
                 return
             except DatabaseUnavailable as error:
-                if parts.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
+                if equipment.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
                     self._pause(0.0)
                     raise with_what_is_held(error, changes, self._early, self.record) from error
                 self._pause(COMMIT_RETRY_SECONDS)
@@ -287,44 +232,27 @@ class Driver:
     def _look_at_goal(self) -> None:
         """A turn without a commit reads the goal by itself."""
         try:
-            goal, retain = self.parts.store.goal(self.record.deployment.id, self.lease.fence)
+            goal, retain = self.equipment.store.goal(self.record.deployment.id, self.lease.fence)
         except DatabaseUnavailable:
             return  # the next renewal decides whether this is the end
         if (goal, retain) != (self.record.deployment.goal, self.record.deployment.retain):
             raise GoalChanged(goal, retain)
 
     def _renew_when_due(self) -> bool:
-        parts = self.parts
-        while parts.clock.steady() >= self.lease.renewal_due:
+        equipment = self.equipment
+        while equipment.clock.steady() >= self.lease.renewal_due:
             try:
-                self.lease = leases.renew(parts.store, self.lease, parts.clock)
+                self.lease = leases.renew(equipment.store, self.lease, equipment.clock)
                 return True
             except DatabaseUnavailable:
-                if parts.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
+                if equipment.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
                     raise
                 self._pause(COMMIT_RETRY_SECONDS)
         return False
 
-    def _driven_time(self, record: Record) -> list[Change]:
-        """Put on record how long what runs was driven; deadlines go on from there after a restart."""
-        view = self.pacer.view(self.parts.clock.steady(), self.parts.clock.now())
-        changes: list[Change] = []
-        for subject in list(self.pacer.counted_from):
-            step, resource = record.steps.get(subject), record.resource_of(subject)
-            if step is not None and step.state is StepState.RUNNING:
-                driven = view.driven(subject, step.driven_seconds)
-                changes.append(StepSet(subject, {"driven_seconds": driven}))
-            elif resource is not None and resource.state is ResourceState.DELETING:
-                driven = view.driven(subject, resource.driven_seconds)
-                changes.append(ResourceSet(resource.id, {"driven_seconds": driven}))
-            else:
-                continue
-            self.pacer.counted_from[subject] = view.now
-        return changes
-
     def _pause(self, seconds: float) -> None:
         """Wait without losing the answers that come meanwhile."""
-        self._early += self.pool.wait(self.parts.clock.steady() + seconds)
+        self._early += self.pool.wait(self.equipment.clock.steady() + seconds)
 
     def _wait(self, decision: Work) -> list[Answer]:
         early, self._early = self._early, []
@@ -332,7 +260,7 @@ class Driver:
 
     def _wake_at(self, decision: Work) -> float:
         """The next moment at which something is due, steady seconds."""
-        now = self.parts.clock.steady()
+        now = self.equipment.clock.steady()
         times = [self.lease.renewal_due, now + GOAL_LOOK_SECONDS]
         times += [ends_at for _, ends_at in self._calls.values()]
         if decision.wake_at is not None:

@@ -24,14 +24,15 @@ from tier1_engine.engine.decide.amendment import Amendment
 from tier1_engine.engine.decide.decide import decide as whole_life
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.driver import Driver
-from tier1_engine.engine.equipment import Decide, Opening, Parts
+from tier1_engine.engine.equipment import Decide, Equipment, Opening
 from tier1_engine.engine.protocol.assignment import refuse_without_code
 from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost, Refused
-from tier1_engine.store import holder as holder_module
 from tier1_engine.store import lease as leases
 
 FOLLOW_SECONDS = 0.5
 """How often a follower looks whether the driver is done or gone."""
+MAX_REQUEST_TRIES = 100
+"""How often a request with `retain` is made again because the driver committed a turn since the look."""
 
 
 class Resume(StrEnum):
@@ -52,7 +53,7 @@ class Ended:
 
 
 def deploy(
-    parts: Parts,
+    equipment: Equipment,
     wish: Wish,
     plan: Plan,
     place: Place,
@@ -71,33 +72,33 @@ def deploy(
         Refused: the plan does not hold together.
         LeaseLost, DatabaseUnavailable: as `drive`.
     """
-    deployment, steps = new_deployment(wish, plan, place, parts.clock.now())
-    seconds, holder = parts.settings.lease_seconds, holder_module.this_process()
+    deployment, steps = new_deployment(wish, plan, place, equipment.clock.now())
+    seconds, holder = equipment.settings.lease_seconds, equipment.holder()
     message = asked_for(wish, place)
-    lease = leases.take_with(parts.store, deployment, steps, message, holder, seconds, parts.clock)
+    lease = leases.take_with(equipment.store, deployment, steps, message, holder, seconds, equipment.clock)
     record = Record(deployment, {step.name: step for step in steps}, {}, {})
 
-    def driver() -> Driver:
+    def made() -> Driver:
         created(deployment.id)
-        return Driver(parts, lease, record, identified=True)
+        return Driver(equipment, lease, record, identified=True)
 
-    return _drive(parts, lease, driver, openings.go_on)
+    return _drive(equipment, lease, made, openings.go_on)
 
 
-def create(parts: Parts, wish: Wish, plan: Plan, place: Place) -> str:
+def create(equipment: Equipment, wish: Wish, plan: Plan, place: Place) -> str:
     """Write a new deployment, `pending`, with its whole plan, for somebody else to drive; answer its id.
 
     Raises:
         NameInUse: a living deployment of this account and region has the name.
         Refused: the plan does not hold together.
     """
-    deployment, steps = new_deployment(wish, plan, place, parts.clock.now())
-    parts.store.create(deployment, steps, asked_for(wish, place))
+    deployment, steps = new_deployment(wish, plan, place, equipment.clock.now())
+    equipment.store.create(deployment, steps, asked_for(wish, place))
     return deployment.id
 
 
 def drive(
-    parts: Parts,
+    equipment: Equipment,
     deployment_id: str,
     opening: Opening | None = None,
     *,
@@ -115,17 +116,17 @@ def drive(
         DatabaseUnavailable: a turn could not be committed.
         Refused: the opening was refused; nothing was changed.
     """
-    holder = holder_module.this_process()
-    lease = leases.take(parts.store, deployment_id, holder, parts.settings.lease_seconds, parts.clock)
+    seconds = equipment.settings.lease_seconds
+    lease = leases.take(equipment.store, deployment_id, equipment.holder(), seconds, equipment.clock)
 
-    def driver() -> Driver:
+    def made() -> Driver:
         first()
-        return Driver(parts, lease, parts.store.load(deployment_id), decide=decide)
+        return Driver(equipment, lease, equipment.store.load(deployment_id), decide=decide)
 
-    return _drive(parts, lease, driver, opening or openings.go_on)
+    return _drive(equipment, lease, made, opening or openings.go_on)
 
 
-def _drive(parts: Parts, lease: leases.Lease, made: Callable[[], Driver], opening: Opening) -> Ended:
+def _drive(equipment: Equipment, lease: leases.Lease, made: Callable[[], Driver], opening: Opening) -> Ended:
     driver = None
     try:
         driver = made()
@@ -133,20 +134,20 @@ def _drive(parts: Parts, lease: leases.Lease, made: Callable[[], Driver], openin
         return Ended(driver.record, why)
     finally:
         if driver is None or not driver.gave_back:
-            _release(parts, lease)
+            _release(equipment, lease)
 
 
-def _release(parts: Parts, lease: leases.Lease) -> None:
+def _release(equipment: Equipment, lease: leases.Lease) -> None:
     """Give the lease back; where the database is gone it ends by itself."""
     with suppress(DatabaseUnavailable):
-        leases.release(parts.store, lease)
+        leases.release(equipment.store, lease)
 
 
 # --- resume
 
 
 def resume(
-    parts: Parts, deployment_id: str, how: Resume = Resume.GO_ON, amendment: Amendment | None = None
+    equipment: Equipment, deployment_id: str, how: Resume = Resume.GO_ON, amendment: Amendment | None = None
 ) -> Ended:
     """Go on from the database, whatever the goal is.
 
@@ -158,22 +159,22 @@ def resume(
         DrivenByAnother: somebody drives it.
     """
     if how is Resume.ROLL_BACK:
-        request(parts, deployment_id, Goal.ROLLED_BACK)
-        return drive(parts, deployment_id)
-    record = parts.store.load(deployment_id)
+        request(equipment, deployment_id, Goal.ROLLED_BACK)
+        return drive(equipment, deployment_id)
+    record = equipment.store.load(deployment_id)
     if (
         record.deployment.state in (*ENDED, State.ACTIVE)
         and record.deployment.goal.value == record.deployment.state.value
     ):
         return _settled(record, how)
     if record.deployment.goal is Goal.ACTIVE:
-        refuse_without_code(record, parts.registry)
+        refuse_without_code(record, equipment.registry)
     opening: Opening = {Resume.RETRY: openings.retry, Resume.CONTINUE: openings.accept}.get(
         how, openings.go_on
     )
     if amendment is not None:
         opening = partial(amendments.retry, amendment=amendment)
-    return drive(parts, deployment_id, opening)
+    return drive(equipment, deployment_id, opening)
 
 
 def _settled(record: Record, how: Resume) -> Ended:
@@ -185,7 +186,9 @@ def _settled(record: Record, how: Resume) -> Ended:
 # --- rollback and destroy
 
 
-def request(parts: Parts, deployment_id: str, goal: Goal, *, retain: Sequence[str] = ()) -> Deployment:
+def request(
+    equipment: Equipment, deployment_id: str, goal: Goal, *, retain: Sequence[str] = ()
+) -> Deployment:
     """Write what is wanted, guarded by the state. `destroyed` of what was never active is rolled back.
 
     Raises:
@@ -193,41 +196,40 @@ def request(parts: Parts, deployment_id: str, goal: Goal, *, retain: Sequence[st
             that is unknown or being deleted already.
         NoSuchDeployment: there is none of this id.
     """
-    record = parts.store.load(deployment_id)
-    closed = closure(record, retain)
-    doomed = _doomed(record, parts.store.attempts(deployment_id), closed) if closed else []
-    if goal is Goal.DESTROYED and record.deployment.activated_at is None:
+    for _ in range(MAX_REQUEST_TRIES):
+        record = equipment.store.load(deployment_id)
+        closed = closure(record, retain)
+        doomed = _doomed(record, equipment.store.attempts(deployment_id), closed) if closed else []
+
+        def choice(locked: Deployment) -> Goal | None:
+            if closed and locked.revision != record.deployment.revision:  # noqa: B023 - called at once
+                return None  # a driver committed a turn since: what it deletes must be looked at again
+            return _granted(goal, record.deployment, locked, closed, doomed)  # noqa: B023
+
+        now = equipment.clock.now()
+        if (asked := equipment.store.request_goal(deployment_id, choice, retain=closed, now=now)) is not None:
+            return asked
+    raise Refused(f"{deployment_id} changes faster than it can be read: give the command again.")
+
+
+def _granted(
+    goal: Goal, seen: Deployment, locked: Deployment, retain: Sequence[str], doomed: Sequence[str]
+) -> Goal:
+    """The goal to write, by the deployment as it was `seen` when asked, and as it is now, `locked`."""
+    if goal is Goal.DESTROYED and locked.activated_at is None:
         goal = Goal.ROLLED_BACK
-
-    def allowed(deployment: Deployment) -> None:
-        if closed and deployment.revision != record.deployment.revision:
-            raise _Moved
-        if goal is Goal.ROLLED_BACK and deployment.activated_at is not None:
+    elif goal is Goal.ROLLED_BACK and locked.activated_at is not None:
+        if seen.activated_at is not None:
             raise Refused(
-                f"{deployment.name} became active, so it cannot be rolled back: "
-                f"use `tier1 destroy {deployment.id}`."
+                f"{locked.name} became active, so there is nothing to roll back: "
+                f"use `tier1 destroy {locked.id}`."
             )
-        if deployment.state in ENDED and (closed or deployment.state.value != goal.value):
-            raise Refused(f"{deployment.name} is already {deployment.state}: there is nothing left to do.")
-        if doomed:
-            raise Refused(f"{', '.join(doomed)}: already being deleted; omit it from --retain.")
-
-    try:
-        return parts.store.request_goal(
-            deployment_id, goal, retain=closed, allowed=allowed, now=parts.clock.now()
-        )
-    except _Moved:
-        return request(parts, deployment_id, goal, retain=retain)
-    except Refused:
-        # It may have become active between our look and the lock: then it is to be destroyed.
-        again = parts.store.load(deployment_id).deployment
-        if goal is Goal.ROLLED_BACK and record.deployment.activated_at is None and again.activated_at:
-            return request(parts, deployment_id, Goal.DESTROYED, retain=retain)
-        raise
-
-
-class _Moved(Exception):
-    """The driver committed a turn between our look at what it deletes and the lock."""
+        goal = Goal.DESTROYED  # it became active between our look and the lock
+    if locked.state in ENDED and (retain or locked.state.value != goal.value):
+        raise Refused(f"{locked.name} is {locked.state} already: nothing of it is left to act on.")
+    if doomed:
+        raise Refused(f"{', '.join(doomed)}: already being deleted; omit it from --retain.")
+    return goal
 
 
 def _doomed(record: Record, attempts: Iterable[Attempt], names: Sequence[str]) -> list[str]:
@@ -240,7 +242,7 @@ def _doomed(record: Record, attempts: Iterable[Attempt], names: Sequence[str]) -
 
 
 def follow(
-    parts: Parts,
+    equipment: Equipment,
     deployment_id: str,
     goal: Goal,
     *,
@@ -255,12 +257,12 @@ def follow(
     """
     told = False
     while True:
-        record = parts.store.load(deployment_id)
+        record = equipment.store.load(deployment_id)
         reached = record.deployment.state.value == goal.value
         if reached or (told and record.deployment.state is State.FAILED):
             return Ended(record, Why.SETTLED)
         try:
-            return drive(parts, deployment_id)
+            return drive(equipment, deployment_id)
         except DrivenByAnother as error:
             if isinstance(error, LeaseLost):
                 raise

@@ -16,9 +16,10 @@ from tier1_engine.contract.cloud import Cloud, Permit
 from tier1_engine.contract.kind import Registry
 from tier1_engine.deployment.record import Change, Record
 from tier1_engine.engine.decide.decision import Decision
-from tier1_engine.engine.pace import Pace, Pacer
+from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.pool import Pool
 from tier1_engine.settings import Settings
+from tier1_engine.store.holder import Holder, this_process
 from tier1_engine.store.store import Store
 
 
@@ -67,10 +68,11 @@ Decide = Callable[[Record, Pace], Decision]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Equipment:
     """Everything a driver is made of, so that it runs as well on a simulated cloud and clock.
 
     Attributes:
+        holder: who holds the leases that this equipment takes; each call is another holder.
         may_delete: (kind, AWS id) of all that may be deleted; None: whatever is ours.
         looks_inside: what holds something that is not the deployment's is not deleted.
     """
@@ -84,10 +86,11 @@ class Parts:
     observer: Observer = field(default_factory=Silent)
     stop: Stop = field(default_factory=Stop)
     new_id: Callable[[], str] = new_id
+    holder: Callable[[], Holder] = this_process
     rng: random.Random = field(default_factory=random.Random)
     may_delete: frozenset[tuple[str, str]] | None = None
     looks_inside: bool = False
 
 
-Opening = Callable[[Record, Pacer], Sequence[Change]]
+Opening = Callable[[Record, Pace], Sequence[Change]]
 """What a command does first under the lease: retry, accept, or nothing."""

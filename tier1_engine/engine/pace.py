@@ -1,40 +1,43 @@
 """The pace of one driver: what it knows beside the record, and lost with its process.
 
-`Pacer` is the driver's own, changed as answers come in; `Pace` is the frozen view of it that
-`decide` gets. Nothing here is ever stored: a new driver rebuilds it from the record.
+`Pace` is a value, as the record is: `effects` change it, and a driver takes on the new one once the turn is
+committed. Nothing here is ever stored: a new driver rebuilds it from the record.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from tier1_engine.contract.kind import Problem, Sight
-from tier1_engine.deployment.record import Record, Resource
-from tier1_engine.deployment.states import StepState
+from tier1_engine.contract.kind import Observation, Problem
+from tier1_engine.deployment.record import Move, Record, Resource, ResourceSet, StepSet
+from tier1_engine.deployment.states import GOING_BACK, ResourceState, StepState
+from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, PaceSet, Poll
 from tier1_engine.settings import Settings
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What a driver knows beside the record. It is lost with the process and rebuilt at its start.
-
-    All times are steady seconds.
+    """What a driver knows beside the record, at one moment. All times are steady seconds.
 
     Attributes:
         in_flight: subjects of tasks that have not ended.
-        due: before when a subject is left alone.
+        due: before when a subject is left alone; `rounds` how often it was put off in a row.
         counted_from: since when the driven time of a subject runs in this process.
         looked: subjects that were looked at since this driver began.
         unknown_at: by resource id, when its last unknown attempt ended, or our lease began if later.
-        accepted: names of resources whose deletion AWS accepted and that may still be seen.
-        unset: names of resources whose configuration differs.
-        prepared: names of steps whose request is resolved.
+        made_at, gone_at: by resource id, when AWS made it, and when a look showed it gone.
+        exists_since: by step, since when AWS says that what is to be made exists.
+        accepted: by name, when AWS accepted the deletion of what may still be seen.
+        unset: by step, what was seen of a resource whose configuration differs.
+        prepared: by step, its resolved request.
         clean_censuses: how many in a row found nothing, and when the last one did.
         census_problem: why no census can be made.
+        listed_behind: AWS ids of what is gone and was still listed.
         searched: what stood while a census was made: names of resources, and whether each was stuck by then.
         identified: AWS said that this is the deployment's account.
         blocked: what keeps us from acting at AWS, and at which step or resource it was met.
@@ -44,134 +47,145 @@ class Pace:
 
     now: float
     wall: datetime
-    grace_seconds: float
+    settings: Settings
     in_flight: frozenset[str] = frozenset()
     due: Mapping[str, float] = field(default_factory=dict)
+    rounds: Mapping[str, int] = field(default_factory=dict)
     counted_from: Mapping[str, float] = field(default_factory=dict)
     looked: frozenset[str] = frozenset()
     unknown_at: Mapping[str, float] = field(default_factory=dict)
-    accepted: frozenset[str] = frozenset()
-    unset: frozenset[str] = frozenset()
-    prepared: frozenset[str] = frozenset()
+    made_at: Mapping[str, float] = field(default_factory=dict)
+    gone_at: Mapping[str, float] = field(default_factory=dict)
+    exists_since: Mapping[str, float] = field(default_factory=dict)
+    accepted: Mapping[str, float] = field(default_factory=dict)
+    unset: Mapping[str, Observation] = field(default_factory=dict)
+    prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clean_censuses: int = 0
     last_census_at: float = 0.0
-    archiving_kinds: frozenset[str] = frozenset()
+    census_tries: int = 0
     census_problem: Problem | None = None
+    listed_behind: frozenset[str] = frozenset()
     searched: frozenset[tuple[str, bool]] = frozenset()
-    identified: bool = True
+    archiving_kinds: frozenset[str] = frozenset()
+    identified: bool = False
+    identity_tries: int = 0
     blocked: Problem | None = None
     blocked_step: str | None = None
     stopping: bool = False
     may_delete: frozenset[tuple[str, str]] | None = None
 
+    @property
+    def grace_seconds(self) -> float:
+        return self.settings.visibility_grace_seconds
+
     def driven(self, subject: str, before: float) -> float:
         """Driven seconds of a subject: those on record and those of this process."""
         return before + max(0.0, self.now - self.counted_from.get(subject, self.now))
 
-
-class Pacer:
-    """The mutable side of `Pace`, owned by the one thread that drives."""
-
-    def __init__(self, settings: Settings, rng: random.Random) -> None:
-        self.settings = settings
-        self.rng = rng
-        self.in_flight: set[str] = set()
-        self.due: dict[str, float] = {}
-        self.counted_from: dict[str, float] = {}
-        self.looked: set[str] = set()
-        self.unknown_at: dict[str, float] = {}
-        self.exists_since: dict[str, float] = {}
-        self.accepted: dict[str, float] = {}
-        self.gone_at: dict[str, float] = {}
-        self.listed_behind: set[str] = set()
-        self.unset: dict[str, Sight] = {}
-        self.prepared: dict[str, Mapping[str, Any]] = {}
-        self.made_at: dict[str, float] = {}
-        self.clean_censuses = 0
-        self.last_census_at = 0.0
-        self.archiving_kinds: frozenset[str] = frozenset()
-        self.identified = False
-        self.identity_tries = 0
-        self.census_tries = 0
-        self.census_problem: Problem | None = None
-        self.searched: set[tuple[str, bool]] = set()
-        self.blocked: Problem | None = None
-        self.blocked_step: str | None = None
-        self.stopping = False
-        self.may_delete: frozenset[tuple[str, str]] | None = None
-        self._rounds: dict[str, int] = {}
-
-    def begin(self, record: Record, steady: float, wall: datetime) -> None:
-        """Rebuild what the record implies, at the moment our lease began."""
-        for step in record.steps.values():
-            if step.state is StepState.RUNNING:
-                self.counted_from[step.name] = steady
-        for attempt in record.attempts.values():
-            if attempt.may_have_acted and attempt.resource_id:
-                self.unknown_at[attempt.resource_id] = steady
-        for resource in record.resources.values():
-            if resource.made_at is not None:
-                # A clock that was set back must not make anything younger than this moment.
-                age = max(0.0, (wall - resource.made_at).total_seconds())
-                self.made_at[resource.id] = steady - age
-
-    def turn_back(self) -> None:
-        """Forget what concerned the way forward: the first deletion waits for nothing."""
-        for known in (self.due, self.counted_from, self.unset, self.prepared, self.accepted, self._rounds):
-            known.clear()
-        self.looked.clear()
-        self.searched.clear()
-        self.clean_censuses = self.census_tries = 0
-        self.census_problem = None
-
-    def poll(self, subject: str, now: float) -> None:
-        """Look again after an interval that grows by half each time, up to its limit."""
-        rounds = self._rounds[subject] = self._rounds.get(subject, -1) + 1
-        interval = self.settings.poll_seconds * 1.5 ** min(rounds, 16)
-        self.due[subject] = now + min(interval, self.settings.poll_limit_seconds)
-
-    def back_off(self, subject: str, now: float) -> None:
-        """Try again after an interval that doubles each time, with jitter, up to its limit."""
-        rounds = self._rounds[subject] = self._rounds.get(subject, -1) + 1
-        interval = self.settings.poll_seconds * 2.0 ** min(rounds, 16)
-        interval = min(interval, self.settings.poll_limit_seconds)
-        self.due[subject] = now + interval * (0.5 + self.rng.random() / 2)
-
-    def at_once(self, subject: str) -> None:
-        """Progress was made: look again at once, and begin intervals anew."""
-        self.due.pop(subject, None)
-        self._rounds.pop(subject, None)
-
-    def age(self, resource_id: str, now: float) -> float:
+    def age(self, resource_id: str) -> float:
         """Seconds since AWS made it; endless when that is not known."""
         made_at = self.made_at.get(resource_id)
-        return float("inf") if made_at is None else now - made_at
+        return float("inf") if made_at is None else self.now - made_at
 
-    def view(self, now: float, wall: datetime) -> Pace:
-        """What `decide` may know."""
-        return Pace(
-            now=now,
-            wall=wall,
-            grace_seconds=self.settings.visibility_grace_seconds,
-            in_flight=frozenset(self.in_flight),
-            due=self.due,
-            counted_from=self.counted_from,
-            looked=frozenset(self.looked),
-            unknown_at=self.unknown_at,
-            accepted=frozenset(self.accepted),
-            unset=frozenset(self.unset),
-            prepared=frozenset(self.prepared),
-            clean_censuses=self.clean_censuses,
-            last_census_at=self.last_census_at,
-            archiving_kinds=self.archiving_kinds,
-            census_problem=self.census_problem,
-            searched=frozenset(self.searched),
-            identified=self.identified,
-            blocked=self.blocked,
-            blocked_step=self.blocked_step,
-            stopping=self.stopping,
-            may_delete=self.may_delete,
-        )
+    def apply(self, effects: Iterable[Effect]) -> Pace:
+        """The pace as it will be once `effects` are committed."""
+        pace = self
+        for effect in effects:
+            pace = _after(pace, effect)
+        return pace
+
+
+def _after(pace: Pace, effect: Effect) -> Pace:
+    match effect:
+        case Poll(subject, no_later_than):
+            return _put_off(pace, subject, 1.5, 1.0, no_later_than)
+        case BackOff(subject, jitter):
+            return _put_off(pace, subject, 2.0, 0.5 + jitter / 2)
+        case AtOnce(subject):
+            return replace(pace, due=_without(pace.due, subject), rounds=_without(pace.rounds, subject))
+        case Learn(memory, key, value):
+            return _with(pace, {memory: {**getattr(pace, memory), key: value}})
+        case Forget(memory, key):
+            return _with(pace, {memory: _without(getattr(pace, memory), key)})
+        case PaceSet(values):
+            return _with(pace, values)
+        case Move() if effect.target in GOING_BACK:
+            return _turned_back(pace)
+    return pace
+
+
+def _with(pace: Pace, values: Mapping[str, Any]) -> Pace:
+    return replace(pace, **values)
+
+
+def _put_off(
+    pace: Pace, subject: str, growth: float, share: float, no_later_than: float = float("inf")
+) -> Pace:
+    rounds, settings = pace.rounds.get(subject, -1) + 1, pace.settings
+    interval = min(settings.poll_seconds * growth ** min(rounds, 16), settings.poll_limit_seconds)
+    due = min(pace.now + interval * share, no_later_than)
+    return replace(pace, due={**pace.due, subject: due}, rounds={**pace.rounds, subject: rounds})
+
+
+def _without(known: Mapping[str, Value], key: str) -> Mapping[str, Value]:
+    return {k: v for k, v in known.items() if k != key} if key in known else known
+
+
+def _turned_back(pace: Pace) -> Pace:
+    """Forget what concerned the way forward: the first deletion waits for nothing."""
+    none: Mapping[str, Any] = {}
+    return replace(
+        pace,
+        due=none,
+        rounds=none,
+        counted_from=none,
+        unset=none,
+        prepared=none,
+        accepted=none,
+        looked=frozenset(),
+        searched=frozenset(),
+        clean_censuses=0,
+        census_tries=0,
+        census_problem=None,
+    )
+
+
+# --- beside the record
+
+
+def rebuilt(pace: Pace, record: Record) -> Pace:
+    """The pace with what the record implies, at the moment our lease began."""
+    running = [step.name for step in record.steps.values() if step.state is StepState.RUNNING]
+    unknown = {a.resource_id for a in record.attempts.values() if a.may_have_acted and a.resource_id}
+    # A clock that was set back must not make anything younger than this moment.
+    ages = {
+        row.id: max(0.0, (pace.wall - row.made_at).total_seconds())
+        for row in record.resources.values()
+        if row.made_at is not None
+    }
+    return replace(
+        pace,
+        counted_from=dict.fromkeys(running, pace.now),
+        unknown_at=dict.fromkeys(unknown, pace.now),
+        made_at={resource_id: pace.now - age for resource_id, age in ages.items()},
+    )
+
+
+def driven_time(record: Record, pace: Pace) -> list[Effect]:
+    """Put on record how long what runs was driven; deadlines go on from there after a restart."""
+    effects: list[Effect] = []
+    for subject in pace.counted_from:
+        step, resource = record.steps.get(subject), record.resource_of(subject)
+        if step is not None and step.state is StepState.RUNNING:
+            driven = pace.driven(subject, step.driven_seconds)
+            effects.append(StepSet(subject, {"driven_seconds": driven}))
+        elif resource is not None and resource.state is ResourceState.DELETING:
+            driven = pace.driven(subject, resource.driven_seconds)
+            effects.append(ResourceSet(resource.id, {"driven_seconds": driven}))
+        else:
+            continue
+        effects.append(Learn("counted_from", subject, pace.now))
+    return effects
 
 
 def grace_end(pace: Pace, resource: Resource) -> float:

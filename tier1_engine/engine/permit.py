@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from tier1_engine.clock import Clock
 from tier1_engine.contract.cloud import PermitRefused
-from tier1_engine.engine.equipment import Stop
+
+
+class Stop(Protocol):
+    """A request to stop."""
+
+    @property
+    def asked(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

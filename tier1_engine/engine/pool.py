@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tier1_engine.clock import Clock
-from tier1_engine.engine.protocol.assignment import Answer
+from tier1_engine.engine.protocol.actions import Answer
 
 MAX_WORKERS = 10
 """Calls side by side: as many as Terraform makes by default, within EC2's token buckets."""

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 IDENTITY = "(identity)"
-
-
 CENSUS = "(census)"
 
 
 class Do(StrEnum):
-    """What one task does. `runner` has one function for each."""
+    """What one task does. `protocol.actions` has a pair of values for each."""
 
     IDENTIFY = "identify"  # ask AWS which account this is
     REFERENCE = "reference"  # look at what the user brought
@@ -26,6 +24,10 @@ class Do(StrEnum):
     DELETE = "delete"  # prove it ours, then delete
     CONFIRM = "confirm"  # look whether it is gone
     CENSUS = "census"  # list everything of this deployment
+
+
+REMOVALS = frozenset({Do.DELETE, Do.CONFIRM, Do.ARCHIVE, Do.CENSUS})
+"""What belongs to a teardown, whatever the state: duplicates are deleted in provisioning too."""
 
 
 @dataclass(frozen=True, slots=True)

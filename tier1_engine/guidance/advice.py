@@ -12,10 +12,9 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tier1_engine.boot import userdata
-from tier1_engine.contract.kind import CONSOLE_FACT
+from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.record import Resource
 from tier1_engine.failures.codes import about_of
 from tier1_engine.failures.final_codes import About
@@ -86,8 +85,7 @@ def of_failure(story: Story) -> Advice | None:
     if story.failure is not None:
         return _advice(story, story.failure)
     if (attempt := story.blocked_by) is not None:
-        words = {"code": attempt.code, "operation": attempt.operation, "message": attempt.message}
-        return _advice(story, words)
+        return _advice(story, Error(attempt.code or "Unknown", attempt.message or "", attempt.operation))
     return None
 
 
@@ -98,9 +96,8 @@ def of_resource(story: Story, resource: Resource) -> Advice | None:
     return _advice(story, resource.error, resource)
 
 
-def _advice(story: Story, error: Mapping[str, Any], resource: Resource | None = None) -> Advice:
-    code, operation = str(error.get("code") or "Unknown"), error.get("operation")
-    message = str(error.get("message") or "")
+def _advice(story: Story, error: Error | Failure, resource: Resource | None = None) -> Advice:
+    code, operation, message = error.code, error.operation, error.message
     known = story.known
     if resource is not None:
         known = {**known, **_of_resource(resource)}
@@ -223,7 +220,7 @@ def _console(story: Story) -> tuple[str, ...]:
     step = story.failed_step
     if step is None or step.kind not in OF_THE_MACHINE:
         return ()
-    text = next(iter(story.consoles.values()), "") or str((step.error or {}).get(CONSOLE_FACT, ""))
+    text = next(iter(story.consoles.values()), "") or (step.error.console if step.error else "")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     marks = [n for n, line in enumerate(lines) if userdata.FAILED_MARK.fullmatch(line.strip())]
     end = marks[0] + 1 if marks else len(lines)

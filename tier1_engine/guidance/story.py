@@ -14,6 +14,7 @@ from typing import Any
 from tier1_engine.contract.kind import Check, Kind, Target
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment import standing
+from tier1_engine.deployment.failure import BLOCKED_BY, Failure
 from tier1_engine.deployment.record import Attempt, Deployment, Record, Resource, Step
 from tier1_engine.deployment.standing import interrupted, left, retained
 from tier1_engine.deployment.states import ENDED, FailureClass, Goal, Phase, State
@@ -57,7 +58,7 @@ class Story:
         return self.record.deployment
 
     @property
-    def failure(self) -> Mapping[str, Any] | None:
+    def failure(self) -> Failure | None:
         return self.deployment.failure
 
     @property
@@ -74,7 +75,7 @@ class Story:
         if deployment.state is State.FAILED and deployment.goal is not Goal.ACTIVE:
             return Situation.STALLED
         if deployment.state is State.FAILED:
-            blocked = (self.failure or {}).get("class") == FailureClass.BLOCKED
+            blocked = deployment.failure_class is FailureClass.BLOCKED
             return Situation.BLOCKED if blocked else Situation.UNDECIDED
         if interrupted(deployment, driven=False):
             return Situation.BLOCKED if self.blocked_by is not None else Situation.INTERRUPTED
@@ -94,7 +95,7 @@ class Story:
 
     @property
     def failed_step(self) -> Step | None:
-        return self.record.steps.get((self.failure or {}).get("step") or "")
+        return self.record.steps.get((self.failure.step if self.failure else None) or "")
 
     @property
     def standing(self) -> Sequence[Resource]:
@@ -118,7 +119,7 @@ class Story:
     def stuck(self) -> Sequence[Resource]:
         """What a deletion ran into, worst first: those that would not go before those that wait for them."""
         found = [r for r in self.standing if r.error]
-        return sorted(found, key=lambda r: (r.error or {}).get("code") == "BlockedBy")
+        return sorted(found, key=waits)
 
     def target(self, resource: Resource) -> Target:
         """The resource as its kind sees it."""
@@ -133,6 +134,11 @@ class Story:
     def known(self) -> dict[str, str]:
         """What sentences and commands may name, by field; only what is known."""
         return {name: value for name, value in _known(self).items() if value}
+
+
+def waits(resource: Resource) -> bool:
+    """Whether it could go, if what waits for something else were gone."""
+    return resource.error is not None and resource.error.code == BLOCKED_BY
 
 
 WORDS: Mapping[str, str] = {

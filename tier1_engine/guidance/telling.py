@@ -6,7 +6,7 @@ Owns the sentences about a deployment as a whole; every one is a fact of the rec
 from __future__ import annotations
 
 from tier1_engine.deployment.states import Goal, State
-from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story
+from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story, waits
 from tier1_engine.views import prices
 
 
@@ -19,10 +19,10 @@ def _cause(story: Story) -> str:
     failure, deployment = story.failure, story.deployment
     if failure is None:
         return ""
-    step = f" at {failure['step']}" if failure.get("step") else ""
-    call = f" ({failure['operation']})" if failure.get("operation") else ""
-    said = f"{story.title} failed{step}: {failure.get('code')}: {failure.get('message')}{call}."
-    how = f"That is a {failure.get('class')} failure" if failure.get("class") else "That is a failure"
+    step = f" at {failure.step}" if failure.step else ""
+    call = f" ({failure.operation})" if failure.operation else ""
+    said = f"{story.title} failed{step}: {failure.code}: {failure.message}{call}."
+    how = f"That is a {failure.failure_class} failure"
     if deployment.goal is Goal.ACTIVE and not deployment.rollback_enabled:
         return f"{said} {how}, and because rollback is off, nothing was deleted."
     return f"{said} {how}."
@@ -45,7 +45,7 @@ def _now(story: Story) -> str:
     if story.situation is Situation.UNDECIDED:
         return "It is waiting for your decision."
     if story.situation is Situation.STALLED:
-        names = ", ".join(r.name for r in story.stuck if (r.error or {}).get("code") != "BlockedBy")
+        names = ", ".join(r.name for r in story.stuck if not waits(r))
         verb = "Teardown" if deployment.goal is Goal.DESTROYED else "Rollback"
         return f"{verb} was blocked by {names or 'the final check of the account'}; the rest is deleted."
     if story.situation is Situation.ENDED:

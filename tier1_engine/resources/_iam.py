@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from tier1_engine.aws.words import ANY, aws, carries
 from tier1_engine.contract.kind import (
     IAM_PATH,
-    TAG_DATABASE,
+    RESOURCE_PROOF,
     TAG_DEPLOYMENT,
     TAG_NAME,
-    TAG_RESOURCE,
-    Sight,
+    Observation,
     Target,
 )
 
@@ -41,15 +40,16 @@ def find_line(operation: str, member: str, name_member: str, target: Target) -> 
     return aws("iam", operation, "--path-prefix", IAM_PATH, "--query", query, "--output", "text")
 
 
-def proves(target: Target, sight: Sight) -> bool:
+def proves(target: Target, observation: Observation) -> bool:
     """Whether path, name and tags prove that this deployment made it for this resource.
 
     Tags that are shown must all be ours. None shown at all is how some endpoints are.
     """
-    if sight.facts.get("path") != IAM_PATH or sight.aws_id != name_of(target):
+    if observation.facts.get("path") != IAM_PATH or observation.aws_id != name_of(target):
         return False
-    proof = (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE)
-    return not sight.tags or all(sight.tags.get(tag) == target.tags[tag] for tag in proof)
+    return not observation.tags or all(
+        observation.tags.get(tag) == target.tags[tag] for tag in RESOURCE_PROOF
+    )
 
 
 def may_carry(name: str, tags: Mapping[str, str]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tier1_engine.aws.words import carries, tag_dict
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Target
+from tier1_engine.contract.kind import DEPLOYMENT_PROOF, Target
 from tier1_engine.errors import CallError
 from tier1_engine.resources._efs import MOUNT_TARGET_NOT_FOUND
 
@@ -33,7 +33,7 @@ def others_inside(cloud: Cloud, target: Target, where: Mapping[str, Any], ours: 
     Args:
         ours: every AWS id that the deployment has or had.
     """
-    proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+    proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
     filters = [dict(where)]
     held = list(cloud.pages("ec2", "describe_instances", "Reservations", Filters=filters))
     instances = [one for reservation in held for one in reservation.get("Instances") or ()]

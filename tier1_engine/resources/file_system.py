@@ -11,7 +11,7 @@ from typing import Any
 from tier1_engine.aws.times import iso_8601
 from tier1_engine.aws.words import arn, aws, carries, console, part, proof, tag_dict, tag_list, tagged_query
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, TAG_RESOURCE, Kind, Presence, Problem, Sight, Target
+from tier1_engine.contract.kind import ABSENT, TAG_RESOURCE, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.errors import CallError
 from tier1_engine.resources import _efs
@@ -37,7 +37,7 @@ class FileSystem(Kind):
         "elasticfilesystem:DeleteFileSystem",
     )
 
-    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """Whether the brought file system can be mounted in the VPC `inputs["vpc_id"]`."""
         file_system_id, vpc_id = inputs["reference"], inputs.get("vpc_id")
         description = _efs.file_system(cloud, file_system_id)
@@ -61,17 +61,17 @@ class FileSystem(Kind):
                 f"The file system {file_system_id} is mounted in the VPC {elsewhere}, and AWS allows one VPC "
                 f"per file system: deploy into {elsewhere}, or use another file system.",
             )
-        return _sight(cloud, description, presence=Presence.READY)
+        return _observation(cloud, description, presence=Presence.READY)
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         """By tag over the whole list, because EFS has no filters; the token helps where tags are late."""
         return [
-            _sight(cloud, one)
+            _observation(cloud, one)
             for one in cloud.pages("efs", "describe_file_systems", "FileSystems")
             if one.get("FileSystemId") and _made_for(target, one)
         ]
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change(
             "efs",
             "create_file_system",
@@ -82,19 +82,19 @@ class FileSystem(Kind):
             Tags=tag_list(target.tags),
         )
         part(reply, "FileSystemId", operation="CreateFileSystem")
-        return _sight(cloud, reply, tags=tag_dict(reply.get("Tags")) or target.tags)
+        return _observation(cloud, reply, tags=tag_dict(reply.get("Tags")) or target.tags)
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         description = _efs.file_system(cloud, target.aws_id or "")
-        return ABSENT if description is None else _sight(cloud, description)
+        return ABSENT if description is None else _observation(cloud, description)
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        cloud.change("efs", "delete_file_system", FileSystemId=sight.aws_id)
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        cloud.change("efs", "delete_file_system", FileSystemId=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         everything = cloud.pages("efs", "describe_file_systems", "FileSystems")
-        sights = [_sight(cloud, one) for one in everything if one.get("FileSystemId")]
-        return [sight for sight in sights if carries(sight.tags, tags)]
+        observations = [_observation(cloud, one) for one in everything if one.get("FileSystemId")]
+        return [one for one in observations if carries(one.tags, tags)]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "efs", f"/file-systems/{aws_id}")
@@ -121,15 +121,15 @@ def _made_for(target: Target, description: Mapping[str, Any]) -> bool:
     return shown == target.resource_id or token.startswith(f"{target.resource_id}-")
 
 
-def _sight(
+def _observation(
     cloud: Cloud,
     description: Mapping[str, Any],
     *,
     tags: Mapping[str, str] | None = None,
     presence: Presence | None = None,
-) -> Sight:
+) -> Observation:
     file_system_id = description["FileSystemId"]
-    return Sight(
+    return Observation(
         presence or _efs.presence_of(description),
         aws_id=file_system_id,
         arn=description.get("FileSystemArn")
@@ -164,5 +164,5 @@ def _vpcs(cloud: Cloud, file_system_id: str) -> list[str]:
     return vpcs
 
 
-def _unfit(code: str, sentence: str) -> Sight:
-    return Sight(Presence.BROKEN, problem=Problem(code, sentence, operation="DescribeFileSystems"))
+def _unfit(code: str, sentence: str) -> Observation:
+    return Observation(Presence.BROKEN, problem=Problem(code, sentence, operation="DescribeFileSystems"))

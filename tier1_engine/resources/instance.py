@@ -26,7 +26,7 @@ from tier1_engine.aws.words import (
     tag_filters,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Presence, Problem, Sight, Target
+from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.errors import CallError
 from tier1_engine.resources import instance_request
@@ -111,6 +111,7 @@ class Instance(Kind):
         "iam:CreateServiceLinkedRole",
     )
     archives_console = True
+    asks_aws_for_request = True
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
         return instance_request.resolve(cloud, inputs)
@@ -118,16 +119,16 @@ class Instance(Kind):
     def candidates(self, request: Mapping[str, Any]) -> int:
         return len(request["candidates"])
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return _list(cloud, resource_filters(target))
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change("ec2", "run_instances", **instance_request.run_parameters(target))
         instances = part(reply, "Instances", operation="RunInstances")
         part(instances[0], "InstanceId", operation="RunInstances")
-        return _sight(cloud, instances[0])
+        return _observation(cloud, instances[0])
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         try:
             reply = cloud.read("ec2", "describe_instances", InstanceIds=[target.aws_id or ""])
         except CallError as error:
@@ -139,14 +140,16 @@ class Instance(Kind):
         if instance is None:
             return ABSENT
         wants_public = bool(target.request.get("associate_public_ip"))
-        sight = _sight(cloud, instance, may_wait=wants_public and _just_launched(instance, reply))
-        return replace(sight, problem=_with_spot_status(cloud, instance, sight.problem))
+        observation = _observation(cloud, instance, may_wait=wants_public and _just_launched(instance, reply))
+        return replace(observation, problem=_with_spot_status(cloud, instance, observation.problem))
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        cloud.change("ec2", "terminate_instances", InstanceIds=[sight.aws_id])
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        cloud.change("ec2", "terminate_instances", InstanceIds=[observation.aws_id])
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        return [sight for sight in _list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
+        return [
+            observation for observation in _list(cloud, tag_filters(tags)) if carries(observation.tags, tags)
+        ]
 
     def console(self, cloud: Cloud, target: Target) -> str:
         """The end of what the instance wrote to its console."""
@@ -178,14 +181,14 @@ class Instance(Kind):
         )
 
 
-def _list(cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+def _list(cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
     """Everything that fits, terminated ones included, for as long as AWS shows them (about an hour)."""
     held = list(cloud.pages("ec2", "describe_instances", "Reservations", Filters=filters))
     shown = [one for reservation in held for one in reservation.get("Instances") or ()]
-    return [_sight(cloud, one) for one in shown if one.get("InstanceId")]
+    return [_observation(cloud, one) for one in shown if one.get("InstanceId")]
 
 
-def _sight(cloud: Cloud, instance: Mapping[str, Any], *, may_wait: bool = False) -> Sight:
+def _observation(cloud: Cloud, instance: Mapping[str, Any], *, may_wait: bool = False) -> Observation:
     """`may_wait`: a public address was asked for, and may be on its way."""
     state = (instance.get("State") or {}).get("Name") or "pending"
     presence = PRESENCES.get(state, Presence.PENDING)
@@ -193,7 +196,7 @@ def _sight(cloud: Cloud, instance: Mapping[str, Any], *, may_wait: bool = False)
     if presence is Presence.READY and (not private_ip or (may_wait and not public_ip)):
         presence = Presence.PENDING
     spot = instance.get("InstanceLifecycle") == "spot"
-    return Sight(
+    return Observation(
         presence,
         aws_id=instance["InstanceId"],
         arn=arn(cloud, "ec2", f"instance/{instance['InstanceId']}"),

@@ -11,7 +11,7 @@ from typing import Any
 from tier1_engine.aws.times import iso_8601
 from tier1_engine.aws.words import aws, console, part, partition, proof, tag_dict, tag_list
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Presence, Problem, Sight, Target
+from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.errors import CallError
 from tier1_engine.resources import _iam
@@ -41,7 +41,7 @@ class InstanceProfile(Kind):
         "iam:DeleteInstanceProfile",
     )
 
-    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """Whether the brought profile exists and has a role; EC2 refuses one without."""
         name = str(inputs["reference"])
         profile = _profile(cloud, name)
@@ -52,16 +52,16 @@ class InstanceProfile(Kind):
         elif not _roles(profile):
             sentence = f"The instance profile {name} has no role: add one to it, or use another profile."
         else:
-            return _sight(cloud, profile)
-        return Sight(
+            return _observation(cloud, profile)
+        return Observation(
             Presence.BROKEN, problem=Problem(_iam.NO_SUCH_ENTITY, sentence, operation="GetInstanceProfile")
         )
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
-        sight = self.describe(cloud, target)
-        return [] if sight is ABSENT else [sight]
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
+        observation = self.describe(cloud, target)
+        return [] if observation is ABSENT else [observation]
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change(
             "iam",
             "create_instance_profile",
@@ -70,45 +70,45 @@ class InstanceProfile(Kind):
             Tags=tag_list(target.tags),
         )
         part(reply, "InstanceProfile", "InstanceProfileName", operation="CreateInstanceProfile")
-        return _sight(cloud, reply["InstanceProfile"], wanted=target.request["role_name"])
+        return _observation(cloud, reply["InstanceProfile"], wanted=target.request["role_name"])
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         profile = _profile(cloud, target.aws_id or _iam.name_of(target))
         if profile is None:
             return ABSENT
-        return _sight(cloud, profile, wanted=target.request.get("role_name"))
+        return _observation(cloud, profile, wanted=target.request.get("role_name"))
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         """Put the role in. A profile holds one role only: another one in a profile of ours goes first.
 
         `LimitExceeded` says that a role is in that the last look did not show; the next look tells which.
         """
-        if ROLE not in sight.unset:
+        if ROLE not in observation.unset:
             return
-        for other in sight.facts.get("roles") or ():
-            _take_out(cloud, sight.aws_id, other)
+        for other in observation.facts.get("roles") or ():
+            _take_out(cloud, observation.aws_id, other)
         role = target.request["role_name"]
         try:
             cloud.change(
-                "iam", "add_role_to_instance_profile", InstanceProfileName=sight.aws_id, RoleName=role
+                "iam", "add_role_to_instance_profile", InstanceProfileName=observation.aws_id, RoleName=role
             )
         except CallError as error:
             if error.code != "LimitExceeded":
                 raise
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        for role in sight.facts.get("roles") or ():
-            _take_out(cloud, sight.aws_id, role)
-        cloud.change("iam", "delete_instance_profile", InstanceProfileName=sight.aws_id)
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        for role in observation.facts.get("roles") or ():
+            _take_out(cloud, observation.aws_id, role)
+        cloud.change("iam", "delete_instance_profile", InstanceProfileName=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return self.list_beyond(cloud, tags, {})
 
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
-    ) -> Sequence[Sight]:
+    ) -> Sequence[Observation]:
         """Profiles under our path, each asked for its tags on its own: the list shows none."""
-        owned: list[Sight] = []
+        owned: list[Observation] = []
         listing = cloud.pages("iam", "list_instance_profiles", "InstanceProfiles", PathPrefix=IAM_PATH)
         for listed in list(listing):
             name = str(listed.get("InstanceProfileName") or "")
@@ -119,11 +119,11 @@ class InstanceProfile(Kind):
                 continue
             profile = _profile(cloud, name)
             if profile and _iam.is_owned(name, tag_dict(profile.get("Tags")), tags):
-                owned.append(_sight(cloud, profile))
+                owned.append(_observation(cloud, profile))
         return owned
 
-    def owns(self, target: Target, sight: Sight) -> bool:
-        return _iam.proves(target, sight)
+    def owns(self, target: Target, observation: Observation) -> bool:
+        return _iam.proves(target, observation)
 
     def console_url(self, region: str, aws_id: str) -> str:
         # A profile has no page of its own; the console shows it on the page of its role, named alike.
@@ -184,12 +184,12 @@ def _take_out(cloud: Cloud, profile: str, role: str) -> None:
             raise
 
 
-def _sight(cloud: Cloud, profile: Mapping[str, Any], *, wanted: str | None = None) -> Sight:
+def _observation(cloud: Cloud, profile: Mapping[str, Any], *, wanted: str | None = None) -> Observation:
     """`wanted` is the role that must be in it; None when any will do."""
     name, path = str(profile["InstanceProfileName"]), str(profile.get("Path") or "/")
     roles = _roles(profile)
     unset = (ROLE,) if wanted is not None and roles != [wanted] else ()
-    return Sight(
+    return Observation(
         Presence.UNSET if unset else Presence.READY,
         aws_id=name,
         arn=profile.get("Arn")

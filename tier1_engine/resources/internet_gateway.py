@@ -22,7 +22,7 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Presence, Sight, Target
+from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.errors import CallError
 
@@ -51,19 +51,19 @@ class InternetGateway(Kind):
         "ec2:DetachInternetGateway",
     )
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change(
             "ec2",
             "create_internet_gateway",
             TagSpecifications=tag_specifications(target.tags, "internet-gateway"),
         )
         part(reply, "InternetGateway", "InternetGatewayId", operation="CreateInternetGateway")
-        return _sight(cloud, reply["InternetGateway"])
+        return _observation(cloud, reply["InternetGateway"])
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         gateway_id = target.aws_id or ""
         try:
             hits = list(
@@ -76,34 +76,40 @@ class InternetGateway(Kind):
                 return ABSENT
             raise
         gateway = next((hit for hit in hits if hit.get("InternetGatewayId") == gateway_id), None)
-        return ABSENT if gateway is None else _sight(cloud, gateway, target.request.get("vpc_id"))
+        return ABSENT if gateway is None else _observation(cloud, gateway, target.request.get("vpc_id"))
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        if ATTACHMENT not in sight.unset:
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        if ATTACHMENT not in observation.unset:
             return
         try:
             cloud.change(
                 "ec2",
                 "attach_internet_gateway",
-                InternetGatewayId=sight.aws_id,
+                InternetGatewayId=observation.aws_id,
                 VpcId=target.request["vpc_id"],
             )
         except CallError as error:
             if error.code != ALREADY_ATTACHED:
                 raise
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         """Detach, then delete. Addresses that are still mapped answer the first with DependencyViolation."""
-        for vpc_id in sight.facts["vpc_ids"]:
+        for vpc_id in observation.facts["vpc_ids"]:
             try:
-                cloud.change("ec2", "detach_internet_gateway", InternetGatewayId=sight.aws_id, VpcId=vpc_id)
+                cloud.change(
+                    "ec2", "detach_internet_gateway", InternetGatewayId=observation.aws_id, VpcId=vpc_id
+                )
             except CallError as error:
                 if error.code != NOT_ATTACHED:
                     raise
-        cloud.change("ec2", "delete_internet_gateway", InternetGatewayId=sight.aws_id)
+        cloud.change("ec2", "delete_internet_gateway", InternetGatewayId=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
+        return [
+            observation
+            for observation in self._list(cloud, tag_filters(tags))
+            if carries(observation.tags, tags)
+        ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         """A VPC of somebody else's that it was moved to."""
@@ -139,12 +145,12 @@ class InternetGateway(Kind):
             delete='aws ec2 delete-internet-gateway --internet-gateway-id "$id"',
         )
 
-    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
         hits = list(cloud.pages("ec2", "describe_internet_gateways", "InternetGateways", Filters=filters))
-        return [_sight(cloud, hit) for hit in oldest_first(hits, "InternetGatewayId")]
+        return [_observation(cloud, hit) for hit in oldest_first(hits, "InternetGatewayId")]
 
 
-def _sight(cloud: Cloud, gateway: Mapping[str, Any], wanted_vpc_id: str | None = None) -> Sight:
+def _observation(cloud: Cloud, gateway: Mapping[str, Any], wanted_vpc_id: str | None = None) -> Observation:
     """What AWS shows of a gateway; pending where nobody asked for the VPC that it should be attached to."""
     # An endpoint that leaves the state out has attached it.
     attachments = {
@@ -157,7 +163,7 @@ def _sight(cloud: Cloud, gateway: Mapping[str, Any], wanted_vpc_id: str | None =
         presence = Presence.UNSET
     elif wanted_vpc_id is not None and attachments[wanted_vpc_id] in ATTACHED:
         presence = Presence.READY
-    return Sight(
+    return Observation(
         presence,
         gateway["InternetGatewayId"],
         arn=arn(cloud, "ec2", f"internet-gateway/{gateway['InternetGatewayId']}"),

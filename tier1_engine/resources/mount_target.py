@@ -16,11 +16,10 @@ from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import (
     ABSENT,
     DEAD,
-    TAG_DATABASE,
-    TAG_DEPLOYMENT,
+    DEPLOYMENT_PROOF,
     Kind,
+    Observation,
     Presence,
-    Sight,
     Target,
 )
 from tier1_engine.contract.manual import Recipe
@@ -34,14 +33,12 @@ INCORRECT_STATE = "IncorrectMountTargetState"
 SECURITY_GROUPS = "security_groups"
 FILE_SYSTEM = "file_system_id"
 """The fact that says which file system it is on, as AWS showed it; rows of older versions have none."""
-PROOF = (TAG_DATABASE, TAG_DEPLOYMENT)
-"""The tags of the file system, or of a group, that prove the mount target ours. It has none itself."""
 
 
 class MountTarget(Kind):
     """An EFS mount target. Source of codes: the efs model of botocore.
 
-    `Sight.tags` holds the proof: `tier1:database` and `tier1:deployment` of the file system or of a
+    `Observation.tags` holds the proof: `tier1:database` and `tier1:deployment` of the file system or of a
     security group on it, and nothing when neither is ours.
     """
 
@@ -74,7 +71,7 @@ class MountTarget(Kind):
     )
     may_reference = True
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         """The one of the file system in the zone, whoever made it.
 
         Raises:
@@ -88,7 +85,7 @@ class MountTarget(Kind):
             if _in_zone(one, target.request)
         ]
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         request = target.request
         reply = cloud.change(
             "efs",
@@ -99,18 +96,18 @@ class MountTarget(Kind):
         )
         part(reply, "MountTargetId", operation="CreateMountTarget")
         # The groups were set by this very call, and proof of who made it needs no second look.
-        return _sight(cloud, reply, proof=_proof(target.tags), zone=request.get("zone"))
+        return _observation(cloud, reply, proof=_proof(target.tags), zone=request.get("zone"))
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         found = self._shown(cloud, target)
         return ABSENT if found is None else _look(cloud, target, found)
 
-    def glance(self, cloud: Cloud, target: Target) -> Sight:
+    def glance(self, cloud: Cloud, target: Target) -> Observation:
         found = self._shown(cloud, target)
         if found is None:
             return ABSENT
         proof = _file_system_proof(cloud, target, found)
-        return _sight(cloud, found, proof=proof) if proof else _look(cloud, target, found)
+        return _observation(cloud, found, proof=proof) if proof else _look(cloud, target, found)
 
     def _shown(self, cloud: Cloud, target: Target) -> Mapping[str, Any] | None:
         """Its description; None when AWS does not show it.
@@ -129,24 +126,24 @@ class MountTarget(Kind):
             raise
         return next((one for one in reply.get("MountTargets") or () if one.get("MountTargetId")), None)
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        if SECURITY_GROUPS in sight.unset:
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        if SECURITY_GROUPS in observation.unset:
             cloud.change(
                 "efs",
                 "modify_mount_target_security_groups",
-                MountTargetId=sight.aws_id,
+                MountTargetId=observation.aws_id,
                 SecurityGroups=list(target.request["security_group_ids"]),
             )
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        cloud.change("efs", "delete_mount_target", MountTargetId=sight.aws_id)
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        cloud.change("efs", "delete_mount_target", MountTargetId=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return self.list_beyond(cloud, tags, {})
 
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
-    ) -> Sequence[Sight]:
+    ) -> Sequence[Observation]:
         """Those of file systems with `tags`, and those that a security group with `tags` is on.
 
         EFS lists them by file system only: one that shows as many as are on record is not asked.
@@ -154,7 +151,7 @@ class MountTarget(Kind):
         on_record = Counter(request.get("file_system_id") for request in known.values())
         groups = _groups_with(cloud, tags)
         vpcs = {group.get("VpcId") for group in groups.values()}
-        owned: list[Sight] = []
+        owned: list[Observation] = []
         for one in list(cloud.pages("efs", "describe_file_systems", "FileSystems")):
             if (
                 not one.get("FileSystemId")
@@ -169,16 +166,16 @@ class MountTarget(Kind):
                 if mounted["MountTargetId"] in known:
                     continue
                 if ours:
-                    owned.append(_sight(cloud, mounted, proof=_proof(shown)))
+                    owned.append(_observation(cloud, mounted, proof=_proof(shown)))
                 elif mounted.get("VpcId") is None or mounted["VpcId"] in vpcs:
                     alive = _efs.presence_of(mounted) not in DEAD
                     evidence = _first(groups, _groups_on(cloud, mounted, needed=alive))
-                    owned += [_sight(cloud, mounted, proof=_proof(evidence))] if evidence else []
+                    owned += [_observation(cloud, mounted, proof=_proof(evidence))] if evidence else []
         return owned
 
-    def owns(self, target: Target, sight: Sight) -> bool:
+    def owns(self, target: Target, observation: Observation) -> bool:
         """By the proof alone: there is one mount target per file system and zone, and it has no tags."""
-        return all(sight.tags.get(tag) == target.tags[tag] for tag in PROOF)
+        return all(observation.tags.get(tag) == target.tags[tag] for tag in DEPLOYMENT_PROOF)
 
     def console_url(self, region: str, aws_id: str) -> str:
         # It has no page of its own; its network interface's description names it.
@@ -212,7 +209,7 @@ class MountTarget(Kind):
                     "--query 'Tags[].[Key,Value]' --output text"
                 ),
             ),
-            proof={tag: target.tags[tag] for tag in PROOF},
+            proof={tag: target.tags[tag] for tag in DEPLOYMENT_PROOF},
             delete='aws efs delete-mount-target --mount-target-id "$id"',
             lingers=True,
         )
@@ -226,24 +223,24 @@ def _in_zone(description: Mapping[str, Any], request: Mapping[str, Any]) -> bool
     return bool(description.get("SubnetId") == request["subnet_id"])
 
 
-def _look(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> Sight:
+def _look(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> Observation:
     """One mount target with its proof, and its groups against what is wanted if it is ours."""
     presence = _efs.presence_of(description)
     proof = _file_system_proof(cloud, target, description)
     on_it = _groups_on(cloud, description, needed=not proof and presence not in DEAD)
     if not proof and on_it:
-        wanted = {tag: target.tags[tag] for tag in PROOF}
+        wanted = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         proof = _proof(_first(_tagged(cloud, on_it, wanted), on_it))
     differs = on_it is not None and set(on_it) != set(target.request.get("security_group_ids") or on_it)
     unset = (SECURITY_GROUPS,) if presence is Presence.READY and proof and differs else ()
-    return _sight(cloud, description, proof=proof, unset=unset, zone=target.request.get("zone"))
+    return _observation(cloud, description, proof=proof, unset=unset, zone=target.request.get("zone"))
 
 
 def _file_system_proof(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> dict[str, str]:
     """The proof that the file system is ours; empty when it is not."""
     found = _efs.file_system(cloud, str(description.get("FileSystemId") or target.request["file_system_id"]))
     shown = _efs.tags_of(cloud, found) if found else {}
-    return _proof(shown) if carries(shown, {tag: target.tags[tag] for tag in PROOF}) else {}
+    return _proof(shown) if carries(shown, {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}) else {}
 
 
 def _groups_on(cloud: Cloud, description: Mapping[str, Any], *, needed: bool) -> list[str] | None:
@@ -284,19 +281,19 @@ def _first(groups: Mapping[str, Mapping[str, Any]], on_it: Sequence[str] | None)
 
 
 def _proof(tags: Mapping[str, str]) -> dict[str, str]:
-    return {tag: tags[tag] for tag in PROOF if tag in tags}
+    return {tag: tags[tag] for tag in DEPLOYMENT_PROOF if tag in tags}
 
 
-def _sight(
+def _observation(
     cloud: Cloud,
     description: Mapping[str, Any],
     *,
     proof: Mapping[str, str] | None = None,
     unset: tuple[str, ...] = (),
     zone: str | None = None,
-) -> Sight:
+) -> Observation:
     mount_target_id = description["MountTargetId"]
-    return Sight(
+    return Observation(
         Presence.UNSET if unset else _efs.presence_of(description),
         aws_id=mount_target_id,
         arn=arn(cloud, "elasticfilesystem", f"mount-target/{mount_target_id}"),

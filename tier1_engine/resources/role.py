@@ -13,7 +13,7 @@ from typing import Any
 from tier1_engine.aws.times import iso_8601
 from tier1_engine.aws.words import aws, console, part, partition, proof, tag_dict, tag_list
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Presence, Sight, Target
+from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
@@ -60,11 +60,11 @@ class Role(Kind):
         "iam:DeleteRole",
     )
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
-        sight = self.describe(cloud, target)
-        return [] if sight is ABSENT else [sight]
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
+        observation = self.describe(cloud, target)
+        return [] if observation is ABSENT else [observation]
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change(
             "iam",
             "create_role",
@@ -76,9 +76,9 @@ class Role(Kind):
         )
         part(reply, "Role", "RoleName", operation="CreateRole")
         shown = tag_dict(reply["Role"].get("Tags")) or target.tags
-        return _sight(cloud, reply["Role"], shown, attached=[], wanted=_wanted(target))
+        return _observation(cloud, reply["Role"], shown, attached=[], wanted=_wanted(target))
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         name = target.aws_id or _iam.name_of(target)
         role = _role(cloud, name)
         if role is None:
@@ -90,31 +90,31 @@ class Role(Kind):
                 return ABSENT
             raise
         possible = [one for one in _wanted(target) if one in attached or not _unheard_of(cloud, one)]
-        return _sight(cloud, role, _tags(cloud, role), attached=attached, wanted=possible)
+        return _observation(cloud, role, _tags(cloud, role), attached=attached, wanted=possible)
 
-    def glance(self, cloud: Cloud, target: Target) -> Sight:
+    def glance(self, cloud: Cloud, target: Target) -> Observation:
         role = _role(cloud, target.aws_id or _iam.name_of(target))
-        return ABSENT if role is None else _sight(cloud, role, _tags(cloud, role))
+        return ABSENT if role is None else _observation(cloud, role, _tags(cloud, role))
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         """Attach the policies that are missing; attaching one twice is success to IAM."""
-        if POLICIES not in sight.unset:
+        if POLICIES not in observation.unset:
             return
         for policy in _wanted(target):
-            if policy in sight.facts.get(POLICIES, ()):
+            if policy in observation.facts.get(POLICIES, ()):
                 continue
             try:
-                cloud.change("iam", "attach_role_policy", RoleName=sight.aws_id, PolicyArn=policy)
+                cloud.change("iam", "attach_role_policy", RoleName=observation.aws_id, PolicyArn=policy)
             except CallError as error:
                 if error.code != _iam.NO_SUCH_ENTITY or not _unheard_of(cloud, policy):
                     raise
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         """Detach its policies and delete it; only a role that IAM then refuses is asked what else it holds.
 
         In a profile that is not ours it stays: IAM then answers `DeleteConflict`.
         """
-        name = sight.aws_id
+        name = observation.aws_id
         # What is asked for, and not what we once attached: a try that was throttled half-way gets on.
         for policy in _attached(cloud, name):
             with _already_so():
@@ -129,14 +129,14 @@ class Role(Kind):
         _free(cloud, target, name)
         cloud.change("iam", "delete_role", RoleName=name)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return self.list_beyond(cloud, tags, {})
 
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
-    ) -> Sequence[Sight]:
+    ) -> Sequence[Observation]:
         """Roles under our path, each asked for its tags on its own: `ListRoles` shows none."""
-        owned: list[Sight] = []
+        owned: list[Observation] = []
         for listed in list(cloud.pages("iam", "list_roles", "Roles", PathPrefix=IAM_PATH)):
             name = str(listed.get("RoleName") or "")
             # An emulator may ignore the prefix.
@@ -147,11 +147,11 @@ class Role(Kind):
             role = _role(cloud, name)
             shown = _tags(cloud, role) if role else {}
             if role and _iam.is_owned(name, shown, tags):
-                owned.append(_sight(cloud, role, shown))
+                owned.append(_observation(cloud, role, shown))
         return owned
 
-    def owns(self, target: Target, sight: Sight) -> bool:
-        return _iam.proves(target, sight)
+    def owns(self, target: Target, observation: Observation) -> bool:
+        return _iam.proves(target, observation)
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "iam", f"/roles/details/{aws_id}")
@@ -286,17 +286,17 @@ def _already_so() -> Iterator[None]:
             raise
 
 
-def _sight(
+def _observation(
     cloud: Cloud,
     role: Mapping[str, Any],
     tags: Mapping[str, str],
     *,
     attached: Sequence[str] = (),
     wanted: Sequence[str] = (),
-) -> Sight:
+) -> Observation:
     name, path = str(role["RoleName"]), str(role.get("Path") or "/")
     unset = () if set(wanted) <= set(attached) else (POLICIES,)
-    return Sight(
+    return Observation(
         Presence.UNSET if unset else Presence.READY,
         aws_id=name,
         arn=role.get("Arn") or f"arn:{partition(cloud.region)}:iam::{cloud.account_id}:role{path}{name}",

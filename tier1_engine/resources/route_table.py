@@ -23,7 +23,7 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Presence, Problem, Sight, Target
+from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.errors import CallError
 
@@ -57,10 +57,10 @@ class RouteTable(Kind):
         "ec2:ReplaceRoute",
     )
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change(
             "ec2",
             "create_route_table",
@@ -70,9 +70,9 @@ class RouteTable(Kind):
         )
         part(reply, "RouteTable", "RouteTableId", operation="CreateRouteTable")
         # The token is shown by this reply only; DescribeRouteTables leaves it out.
-        return _sight(cloud, reply["RouteTable"], key=reply.get("ClientToken"))
+        return _observation(cloud, reply["RouteTable"], key=reply.get("ClientToken"))
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         table_id = target.aws_id or ""
         try:
             hits = list(cloud.pages("ec2", "describe_route_tables", "RouteTables", RouteTableIds=[table_id]))
@@ -81,27 +81,31 @@ class RouteTable(Kind):
                 return ABSENT
             raise
         table = next((hit for hit in hits if hit.get("RouteTableId") == table_id), None)
-        return ABSENT if table is None else _sight(cloud, table, target.request or None)
+        return ABSENT if table is None else _observation(cloud, table, target.request or None)
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        for name in sight.unset:
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        for name in observation.unset:
             try:
-                self._set(cloud, name, sight.aws_id, target.request)
+                self._set(cloud, name, observation.aws_id, target.request)
             except CallError as error:
                 if error.code not in ALREADY_SO:
                     raise
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        for association_id in sight.facts["association_ids"]:
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        for association_id in observation.facts["association_ids"]:
             try:
                 cloud.change("ec2", "disassociate_route_table", AssociationId=association_id)
             except CallError as error:
                 if error.code != NOT_ASSOCIATED:
                     raise
-        cloud.change("ec2", "delete_route_table", RouteTableId=sight.aws_id)
+        cloud.change("ec2", "delete_route_table", RouteTableId=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
+        return [
+            observation
+            for observation in self._list(cloud, tag_filters(tags))
+            if carries(observation.tags, tags)
+        ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         """Subnets of somebody else's that it routes for."""
@@ -139,9 +143,9 @@ class RouteTable(Kind):
             delete='aws ec2 delete-route-table --route-table-id "$id"',
         )
 
-    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
         hits = list(cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters))
-        return [_sight(cloud, hit) for hit in oldest_first(hits, "RouteTableId")]
+        return [_observation(cloud, hit) for hit in oldest_first(hits, "RouteTableId")]
 
     def _set(self, cloud: Cloud, name: str, table_id: str, request: Mapping[str, Any]) -> None:
         if name.startswith(ASSOCIATION):
@@ -157,9 +161,9 @@ class RouteTable(Kind):
         )
 
 
-def _sight(
+def _observation(
     cloud: Cloud, table: Mapping[str, Any], wanted: Mapping[str, Any] | None = None, key: str | None = None
-) -> Sight:
+) -> Observation:
     """What AWS shows of a table; pending where nobody asked for the configuration that is wanted."""
     associations = [
         association
@@ -172,7 +176,7 @@ def _sight(
         presence = Presence.UNSET
     elif wanted is not None and _subnets(associations, "associated").issuperset(wanted["subnet_ids"]):
         presence = Presence.READY
-    return Sight(
+    return Observation(
         presence,
         table["RouteTableId"],
         arn=arn(cloud, "ec2", f"route-table/{table['RouteTableId']}"),

@@ -28,7 +28,7 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, TAG_DATABASE, TAG_DEPLOYMENT, Kind, Presence, Sight, Target
+from tier1_engine.contract.kind import ABSENT, DEPLOYMENT_PROOF, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.errors import CallError
 
@@ -89,10 +89,10 @@ class SecurityGroup(Kind):
         "ec2:RevokeSecurityGroupIngress",
     )
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change(
             "ec2",
             "create_security_group",
@@ -102,9 +102,9 @@ class SecurityGroup(Kind):
             TagSpecifications=tag_specifications(target.tags, "security-group"),
         )
         part(reply, "GroupId", operation="CreateSecurityGroup")
-        return _sight(cloud, reply)
+        return _observation(cloud, reply)
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         group_id = target.aws_id or ""
         try:
             hits = list(cloud.pages("ec2", "describe_security_groups", "SecurityGroups", GroupIds=[group_id]))
@@ -113,35 +113,41 @@ class SecurityGroup(Kind):
                 return ABSENT
             raise
         group = next((hit for hit in hits if hit.get("GroupId") == group_id), None)
-        return ABSENT if group is None else _sight(cloud, group, wanted_rules(target.request))
+        return ABSENT if group is None else _observation(cloud, group, wanted_rules(target.request))
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         """Add what is missing, one rule a call: a duplicate among several would refuse them all."""
         for rule in wanted_rules(target.request):
-            if rule.name not in sight.unset:
+            if rule.name not in observation.unset:
                 continue
             try:
                 cloud.change(
                     "ec2",
                     "authorize_security_group_ingress",
-                    GroupId=sight.aws_id,
+                    GroupId=observation.aws_id,
                     IpPermissions=[rule.permission],
                 )
             except CallError as error:
                 if error.code != ALREADY_ALLOWED:
                     raise
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        others = self._others_of_ours(cloud, target, sight.aws_id)
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        others = self._others_of_ours(cloud, target, observation.aws_id)
         for direction in MEMBER:
-            self._revoke(cloud, direction, sight.aws_id, sight.facts["rules_to_groups"][direction])
+            self._revoke(
+                cloud, direction, observation.aws_id, observation.facts["rules_to_groups"][direction]
+            )
             for other in others:
-                pointing_here = list(_to_groups(other, direction, only=sight.aws_id))
+                pointing_here = list(_to_groups(other, direction, only=observation.aws_id))
                 self._revoke(cloud, direction, other["GroupId"], pointing_here)
-        cloud.change("ec2", "delete_security_group", GroupId=sight.aws_id)
+        cloud.change("ec2", "delete_security_group", GroupId=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
+        return [
+            observation
+            for observation in self._list(cloud, tag_filters(tags))
+            if carries(observation.tags, tags)
+        ]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "ec2", f"SecurityGroup:groupId={aws_id}")
@@ -166,13 +172,13 @@ class SecurityGroup(Kind):
             delete='aws ec2 delete-security-group --group-id "$id"',
         )
 
-    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
         hits = list(cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=filters))
-        return [_sight(cloud, hit) for hit in oldest_first(hits, "GroupId")]
+        return [_observation(cloud, hit) for hit in oldest_first(hits, "GroupId")]
 
     def _others_of_ours(self, cloud: Cloud, target: Target, group_id: str) -> list[Mapping[str, Any]]:
         """The other groups that this deployment made."""
-        ours = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+        ours = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         groups = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=tag_filters(ours))
         return [
             group
@@ -199,7 +205,7 @@ class SecurityGroup(Kind):
 
 def _freeing(direction: str, target: Target) -> Freeing:
     """How a script revokes the rules of one direction in groups of ours: each as `GROUP:RULE`."""
-    ours = " ".join(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in (TAG_DATABASE, TAG_DEPLOYMENT))
+    ours = " ".join(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in DEPLOYMENT_PROOF)
     groups = (
         f"$(aws ec2 describe-security-groups --filters {ours} "
         "--query 'SecurityGroups[].GroupId' --output text | tr '\\t' ,)"
@@ -269,14 +275,14 @@ def _to_groups(group: Mapping[str, Any], direction: str, only: str | None = None
             yield {"IpProtocol": protocol, **ports, "UserIdGroupPairs": pairs}
 
 
-def _sight(cloud: Cloud, group: Mapping[str, Any], wanted: Sequence[Rule] | None = None) -> Sight:
+def _observation(cloud: Cloud, group: Mapping[str, Any], wanted: Sequence[Rule] | None = None) -> Observation:
     """What AWS shows of a group; pending where nobody asked for the rules that are wanted."""
     allowed = set(_ingress(group))
     unset = tuple(rule.name for rule in wanted or () if rule not in allowed)
     presence = Presence.PENDING
     if wanted is not None:
         presence = Presence.UNSET if unset else Presence.READY
-    return Sight(
+    return Observation(
         presence,
         group["GroupId"],
         arn=group.get("SecurityGroupArn") or arn(cloud, "ec2", f"security-group/{group['GroupId']}"),

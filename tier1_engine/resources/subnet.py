@@ -22,7 +22,7 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Presence, Problem, Sight, Target
+from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.errors import CallError
 from tier1_engine.resources import _inside
@@ -55,7 +55,7 @@ class Subnet(Kind):
         *_inside.IAM_ACTIONS,
     )
 
-    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """READY when it exists in the VPC that the plan uses."""
         subnet_id, vpc_id = inputs["reference"], inputs["vpc_id"]
         subnet = self._look(cloud, subnet_id)
@@ -64,12 +64,12 @@ class Subnet(Kind):
         if subnet.get("VpcId") != vpc_id:
             place = subnet.get("VpcId", "an unknown VPC")
             return _unfit(subnet_id, "WrongVpc", f"The subnet {subnet_id} is in {place}, not in {vpc_id}.")
-        return _sight(cloud, subnet)
+        return _observation(cloud, subnet)
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change(
             "ec2",
             "create_subnet",
@@ -79,17 +79,21 @@ class Subnet(Kind):
             TagSpecifications=tag_specifications(target.tags, "subnet"),
         )
         part(reply, "Subnet", "SubnetId", operation="CreateSubnet")
-        return _sight(cloud, reply["Subnet"])
+        return _observation(cloud, reply["Subnet"])
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         subnet = self._look(cloud, target.aws_id or "")
-        return ABSENT if subnet is None else _sight(cloud, subnet)
+        return ABSENT if subnet is None else _observation(cloud, subnet)
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        cloud.change("ec2", "delete_subnet", SubnetId=sight.aws_id)
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        cloud.change("ec2", "delete_subnet", SubnetId=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
+        return [
+            observation
+            for observation in self._list(cloud, tag_filters(tags))
+            if carries(observation.tags, tags)
+        ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         where = {"Name": "subnet-id", "Values": [target.aws_id or ""]}
@@ -110,9 +114,9 @@ class Subnet(Kind):
             delete='aws ec2 delete-subnet --subnet-id "$id"',
         )
 
-    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
         hits = list(cloud.pages("ec2", "describe_subnets", "Subnets", Filters=filters))
-        return [_sight(cloud, hit) for hit in oldest_first(hits, "SubnetId")]
+        return [_observation(cloud, hit) for hit in oldest_first(hits, "SubnetId")]
 
     def _look(self, cloud: Cloud, subnet_id: str) -> Mapping[str, Any] | None:
         try:
@@ -124,17 +128,17 @@ class Subnet(Kind):
         return next((hit for hit in hits if hit.get("SubnetId") == subnet_id), None)
 
 
-def _unfit(subnet_id: str, code: str, message: str) -> Sight:
-    return Sight(Presence.BROKEN, subnet_id, problem=Problem(code, message, "DescribeSubnets"))
+def _unfit(subnet_id: str, code: str, message: str) -> Observation:
+    return Observation(Presence.BROKEN, subnet_id, problem=Problem(code, message, "DescribeSubnets"))
 
 
-def _sight(cloud: Cloud, subnet: Mapping[str, Any]) -> Sight:
+def _observation(cloud: Cloud, subnet: Mapping[str, Any]) -> Observation:
     state = subnet.get("State", "")
     presence = PRESENCES.get(state, Presence.READY)
     problem = None
     if presence is Presence.BROKEN:
         problem = Problem("SubnetFailed", f"the subnet is {state}", "DescribeSubnets")
-    return Sight(
+    return Observation(
         presence,
         subnet["SubnetId"],
         arn=subnet.get("SubnetArn") or arn(cloud, "ec2", f"subnet/{subnet['SubnetId']}"),

@@ -24,12 +24,11 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import (
     ABSENT,
-    TAG_DATABASE,
-    TAG_DEPLOYMENT,
+    DEPLOYMENT_PROOF,
     Kind,
+    Observation,
     Presence,
     Problem,
-    Sight,
     Target,
 )
 from tier1_engine.contract.manual import Recipe
@@ -64,19 +63,19 @@ class Vpc(Kind):
         *_inside.IAM_ACTIONS,
     )
 
-    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """READY when it exists; its DNS settings are the user's own business."""
         vpc_id = inputs["reference"]
         vpc = self._look(cloud, vpc_id)
         if vpc is None:
             message = f"The VPC {vpc_id} does not exist in {cloud.region}."
-            return Sight(Presence.BROKEN, vpc_id, problem=Problem(NOT_FOUND, message, "DescribeVpcs"))
-        return _sight(cloud, vpc, unset=())
+            return Observation(Presence.BROKEN, vpc_id, problem=Problem(NOT_FOUND, message, "DescribeVpcs"))
+        return _observation(cloud, vpc, unset=())
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         reply = cloud.change(
             "ec2",
             "create_vpc",
@@ -84,41 +83,45 @@ class Vpc(Kind):
             TagSpecifications=tag_specifications(target.tags, "vpc"),
         )
         part(reply, "Vpc", "VpcId", operation="CreateVpc")
-        return _sight(cloud, reply["Vpc"])
+        return _observation(cloud, reply["Vpc"])
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         vpc = self._look(cloud, target.aws_id or "")
         if vpc is None:
             return ABSENT
         if vpc.get("State") in PRESENCES:
-            return _sight(cloud, vpc)
+            return _observation(cloud, vpc)
         try:
-            return _sight(cloud, vpc, unset=self._unset(cloud, vpc["VpcId"]))
+            return _observation(cloud, vpc, unset=self._unset(cloud, vpc["VpcId"]))
         except CallError as error:
             if error.code == NOT_FOUND:
                 return ABSENT
             raise
 
-    def glance(self, cloud: Cloud, target: Target) -> Sight:
+    def glance(self, cloud: Cloud, target: Target) -> Observation:
         vpc = self._look(cloud, target.aws_id or "")
-        return ABSENT if vpc is None else _sight(cloud, vpc)
+        return ABSENT if vpc is None else _observation(cloud, vpc)
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        for name in sight.unset:
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        for name in observation.unset:
             member = ATTRIBUTES[name][1]
             # ModifyVpcAttribute takes one attribute a call, and is content when it is set already.
-            cloud.change("ec2", "modify_vpc_attribute", VpcId=sight.aws_id, **{member: {"Value": True}})
+            cloud.change("ec2", "modify_vpc_attribute", VpcId=observation.aws_id, **{member: {"Value": True}})
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        cloud.change("ec2", "delete_vpc", VpcId=sight.aws_id)
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        cloud.change("ec2", "delete_vpc", VpcId=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
-        return [sight for sight in self._list(cloud, tag_filters(tags)) if carries(sight.tags, tags)]
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
+        return [
+            observation
+            for observation in self._list(cloud, tag_filters(tags))
+            if carries(observation.tags, tags)
+        ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         """Instances, interfaces, and subnets of somebody else's."""
         where = {"Name": "vpc-id", "Values": [target.aws_id or ""]}
-        proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
+        proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         subnets = [
             f"subnet {one['SubnetId']}"
             for one in cloud.pages("ec2", "describe_subnets", "Subnets", Filters=[where])
@@ -141,9 +144,9 @@ class Vpc(Kind):
             delete='aws ec2 delete-vpc --vpc-id "$id"',
         )
 
-    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Sight]:
+    def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
         hits = list(cloud.pages("ec2", "describe_vpcs", "Vpcs", Filters=filters))
-        return [_sight(cloud, hit) for hit in oldest_first(hits, "VpcId")]
+        return [_observation(cloud, hit) for hit in oldest_first(hits, "VpcId")]
 
     def _look(self, cloud: Cloud, vpc_id: str) -> Mapping[str, Any] | None:
         try:
@@ -163,11 +166,11 @@ class Vpc(Kind):
         return tuple(unset)
 
 
-def _sight(cloud: Cloud, vpc: Mapping[str, Any], unset: tuple[str, ...] | None = None) -> Sight:
+def _observation(cloud: Cloud, vpc: Mapping[str, Any], unset: tuple[str, ...] | None = None) -> Observation:
     """What AWS shows of a VPC; pending while nobody has looked at its attributes (`unset` is None)."""
     looked = Presence.UNSET if unset else Presence.READY
     presence = PRESENCES.get(vpc.get("State", ""), Presence.PENDING if unset is None else looked)
-    return Sight(
+    return Observation(
         presence,
         vpc["VpcId"],
         arn=arn(cloud, "ec2", f"vpc/{vpc['VpcId']}"),

@@ -160,7 +160,6 @@ class Store:
         fence: Fence,
         now: datetime,
         *,
-        after: Record | None = None,
         gives_back: bool = False,
     ) -> Record:
         """Write a turn's changes in one transaction, and answer the record as it now is.
@@ -169,7 +168,6 @@ class Store:
         commit that was applied is recognised by the revision and not applied twice.
 
         Args:
-            after: `record.apply(changes)`, from a caller that has it already.
             gives_back: this is the last turn, and the lease ends with it.
 
         Raises:
@@ -178,7 +176,7 @@ class Store:
             DatabaseUnavailable: it may or may not have been written.
         """
         before = record.deployment
-        after = after or record.apply(changes)
+        after = record.apply(changes)
         stamped = DeploymentSet({"revision": before.revision + 1, "updated_at": now})
         with database.translated(self.engine), Transaction(self.writers) as transaction:
             row = statements.first(transaction, _LOCK, {"locked": before.id})
@@ -201,24 +199,25 @@ class Store:
     def request_goal(
         self,
         deployment_id: str,
-        goal: Goal,
+        choice: Callable[[Deployment], Goal | None],
         *,
         retain: Sequence[str] = (),
-        allowed: Callable[[Deployment], None],
         now: datetime,
-    ) -> Deployment:
+    ) -> Deployment | None:
         """Write what is wanted of a deployment, in one transaction guarded by its state.
 
         Args:
+            choice: the goal for the deployment as it is locked. None: write nothing, and answer None. What
+                it raises goes through, and nothing is written.
             retain: resource names to keep; added to those already retained.
-            allowed: raises `Refused` when the deployment, as locked, may not get this goal.
         """
         with database.translated(self.engine), Transaction(self.writers) as transaction:
             row = statements.first(transaction, _LOCK_WHOLE, {"locked": deployment_id})
             if row is None:
                 raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
             deployment = item_of(Deployment, row)
-            allowed(deployment)
+            if (goal := choice(deployment)) is None:
+                return None
             kept = tuple(dict.fromkeys((*deployment.retain, *retain)))
             if goal is deployment.goal and kept == deployment.retain:
                 return deployment

@@ -52,11 +52,11 @@ class Sweep:
     exit_code: int | None = None
 
 
-Driver = Callable[[Mapping[str, Any] | None, datetime | None], str | None]
+DescribeDriver = Callable[[Mapping[str, Any] | None, datetime | None], str | None]
 """Who drives, in words, of a holder and the end of its lease as a row has them."""
 
 
-def all_known(store: Store, driver: Driver, only: str | None = None) -> list[Known]:
+def all_known(store: Store, driver: DescribeDriver, only: str | None = None) -> list[Known]:
     """Every deployment (or only one) with all that the rules ask about it."""
     last = (
         select(EVENTS.c.deployment_id, func.max(EVENTS.c.id).label("id"))

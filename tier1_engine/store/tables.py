@@ -6,10 +6,11 @@ migrations are checked against this page on SQLite and on Postgres.
 
 # Annotations are objects here, not texts: SQLAlchemy would evaluate each text anew at every start.
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, Self
 
 from sqlalchemy import (
     JSON,
@@ -35,6 +36,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import TypeEngine
 
+from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.states import (
     Action,
     FailureClass,
@@ -101,6 +103,31 @@ class _JsonDocument(TypeDecorator[Any]):
         from sqlalchemy.dialects.postgresql import JSONB
 
         return dialect.type_descriptor(JSONB(none_as_null=True))
+
+
+class _Stored(Protocol):
+    """A value that says itself how it is stored."""
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Self: ...
+
+    def to_stored(self) -> dict[str, Any]: ...
+
+
+class _JsonOf(_JsonDocument):
+    """JSON of one type of value: no caller of the store sees the stored form."""
+
+    cache_ok = True
+
+    def __init__(self, kind: type[_Stored]) -> None:
+        super().__init__(none_as_null=True)
+        self.kind = kind
+
+    def process_bind_param(self, value: _Stored | None, dialect: Dialect) -> dict[str, Any] | None:
+        return None if value is None else value.to_stored()
+
+    def process_result_value(self, value: Mapping[str, Any] | None, dialect: Dialect) -> _Stored | None:
+        return None if value is None else self.kind.from_stored(value)
 
 
 _Json = _JsonDocument(none_as_null=True)
@@ -191,7 +218,7 @@ class DeploymentRow(Base):
     max_attempts: Mapped[int] = mapped_column(Integer)
     rollback_enabled: Mapped[bool] = mapped_column(Boolean)
     on_recoverable: Mapped[str] = mapped_column(String(16))
-    failure: Mapped[dict[str, Any] | None] = mapped_column(_Json)
+    failure: Mapped[Failure | None] = mapped_column(_JsonOf(Failure))
     warnings: Mapped[list[str]] = mapped_column(_Json)
     outputs: Mapped[dict[str, Any]] = mapped_column(_Json)
     retain: Mapped[list[str]] = mapped_column(_Json)
@@ -239,7 +266,7 @@ class StepRow(Base):
     driven_seconds: Mapped[float] = mapped_column(Float)
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    error: Mapped[dict[str, Any] | None] = mapped_column(_Json)
+    error: Mapped[Error | None] = mapped_column(_JsonOf(Error))
 
 
 class ResourceRow(Base):
@@ -282,7 +309,7 @@ class ResourceRow(Base):
     generation: Mapped[int] = mapped_column(Integer)
     candidate: Mapped[int] = mapped_column(Integer)
     facts: Mapped[dict[str, Any]] = mapped_column(_Json)
-    error: Mapped[dict[str, Any] | None] = mapped_column(_Json)
+    error: Mapped[Error | None] = mapped_column(_JsonOf(Error))
     driven_seconds: Mapped[float] = mapped_column(Float)
     made_at: Mapped[datetime | None] = mapped_column(UtcTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)

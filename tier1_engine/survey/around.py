@@ -16,11 +16,12 @@ from tier1_engine.contract.kind import (
     TAG_NAME,
     TAG_RESOURCE,
     Kind,
-    Sight,
+    Observation,
     Target,
 )
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
+from tier1_engine.engine.protocol.actions import Failed
 from tier1_engine.survey.looks import Gap, Looks, gap_of, identify, in_turn, listed
 from tier1_engine.survey.remembered import Remembered
 
@@ -39,7 +40,7 @@ class Seen:
 
     kind: str
     place: Place
-    sight: Sight
+    observation: Observation
     proved: bool
 
 
@@ -82,9 +83,9 @@ def look_around(
         place, kind = job
         at = (place.endpoint, place.account_id, kind.name)
         answer = listed(looks, place, kind, CLAIMS, held.get(at, {}), remembered[place])
-        if answer.error is not None:
+        if isinstance(answer, Failed):
             return [], gap_of(place, kind.title, answer.error)
-        return [_seen(kind, place, sight, by_id, database_id) for _, sight in answer.census], None
+        return [_seen(kind, place, observation, by_id, database_id) for _, observation in answer.seen], None
 
     seen: list[Seen] = []
     for found, gap in in_turn(one_look, jobs, looks):
@@ -99,10 +100,10 @@ def seen_of(
 ) -> list[Seen] | Gap:
     """What of a kind carries `tags` where a deployment lives, read anew."""
     answer = listed(looks, one.place, kind, tags)
-    if answer.error is not None:
+    if isinstance(answer, Failed):
         return gap_of(one.place, kind.title, answer.error)
     by_id = {one.deployment.id: one}
-    return [_seen(kind, one.place, sight, by_id, database_id) for _, sight in answer.census]
+    return [_seen(kind, one.place, observation, by_id, database_id) for _, observation in answer.seen]
 
 
 def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mapping[str, Any]]]:
@@ -114,18 +115,24 @@ def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mappin
     return held
 
 
-def _seen(kind: Kind, place: Place, sight: Sight, by_id: Mapping[str, Known], database_id: str) -> Seen:
-    one = by_id.get(sight.tags.get(TAG_DEPLOYMENT, ""))
-    return Seen(kind.name, place, sight, one is not None and _proves(kind, one, sight, database_id))
+def _seen(
+    kind: Kind, place: Place, observation: Observation, by_id: Mapping[str, Known], database_id: str
+) -> Seen:
+    one = by_id.get(observation.tags.get(TAG_DEPLOYMENT, ""))
+    return Seen(
+        kind.name, place, observation, one is not None and _proves(kind, one, observation, database_id)
+    )
 
 
-def _proves(kind: Kind, one: Known, sight: Sight, database_id: str) -> bool:
+def _proves(kind: Kind, one: Known, observation: Observation, database_id: str) -> bool:
     """Whether the kind takes what is shown for this deployment's, whatever resource it was made for."""
-    tag = sight.tags.get(TAG_RESOURCE, "")
+    tag = observation.tags.get(TAG_RESOURCE, "")
     tags = {
         TAG_DATABASE: database_id,
         TAG_DEPLOYMENT: one.deployment.id,
         TAG_RESOURCE: tag,
         TAG_NAME: one.deployment.name,
     }
-    return kind.owns(Target(one.deployment.id, tag, "", tags, {}, key="", aws_id=sight.aws_id), sight)
+    return kind.owns(
+        Target(one.deployment.id, tag, "", tags, {}, key="", aws_id=observation.aws_id), observation
+    )

@@ -15,10 +15,17 @@ from tier1_engine.contract.cloud import AlwaysPermitted
 from tier1_engine.contract.kind import Kind
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.states import Action
-from tier1_engine.engine.equipment import Parts
-from tier1_engine.engine.protocol.assignment import Answer, Assignment
-from tier1_engine.engine.protocol.perform import perform
-from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
+from tier1_engine.engine.equipment import Equipment
+from tier1_engine.engine.protocol.actions import (
+    Assignment,
+    Census,
+    Failed,
+    Identified,
+    Identify,
+    Listed,
+    Result,
+)
+from tier1_engine.engine.protocol.attempt import carry_out
 from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
 from tier1_engine.failures.codes import UNREACHABLE_CODES, WRONG_ACCOUNT
@@ -43,7 +50,7 @@ class Looks:
         side_by_side: how many looks at once; 1: in the calling thread.
     """
 
-    parts: Callable[[Place], Parts]
+    parts: Callable[[Place], Equipment]
     sleep: Callable[[float], None]
     side_by_side: int = 8
 
@@ -66,12 +73,12 @@ class Gap:
 
 def identify(looks: Looks, place: Place) -> Gap | None:
     """Why AWS does not let us act in a place; None when it does, and says that the account is the one."""
-    answer = _tried(looks, place, Assignment(Task(Do.IDENTIFY, IDENTITY), Action.DESCRIBE))
-    if answer.error is not None:
-        return replace(gap_of(place, None, answer.error), blocked=True)
-    if answer.account_id != place.account_id:
-        message = f"these credentials belong to account {answer.account_id}, not of {place.account_id}"
-        return Gap(place, None, WRONG_ACCOUNT, message, blocked=True)
+    match _tried(looks, place, Identify()):
+        case Failed(error=error):
+            return replace(gap_of(place, None, error), blocked=True)
+        case Identified(account_id=account_id) if account_id != place.account_id:
+            message = f"these credentials are of account {account_id}, not of {place.account_id}"
+            return Gap(place, None, WRONG_ACCOUNT, message, blocked=True)
     return None
 
 
@@ -82,28 +89,31 @@ def listed(
     tags: Mapping[str, str],
     known: Mapping[str, Mapping[str, Any]] = NONE_KNOWN,
     remembered: Remembered | None = None,
-) -> Answer:
+) -> Listed | Failed:
     """What of a kind carries `tags` in a place, without those whose AWS id is known."""
-    task = Task(Do.CENSUS, CENSUS)
-    census = Assignment(task, Action.CENSUS, kinds=(kind,), wanted_tags=tags, known=known)
-    return _tried(looks, place, census, remembered)
+    match _tried(looks, place, Census((kind,), tags, known), remembered):
+        case (Listed() | Failed()) as result:
+            return result
+        case other:
+            raise TypeError(f"a census does not answer {type(other).__name__}")
 
 
 def _tried(
     looks: Looks, place: Place, assignment: Assignment, remembered: Remembered | None = None
-) -> Answer:
-    """The answer of a look; one that AWS throttled or cut is tried again."""
+) -> Result:
+    """The result of a look; one that AWS throttled or cut is tried again."""
     parts = looks.parts(place)
     for attempt in range(1, TRIES + 1):
         cloud = parts.cloud(AlwaysPermitted())
-        answer = perform(assignment, cloud if remembered is None else OneLook(cloud, remembered))
-        if answer.error is None or attempt == TRIES or not _worth_another_try(answer.error):
-            return answer
+        answer = carry_out(assignment, cloud if remembered is None else OneLook(cloud, remembered))
+        result = answer.result
+        if not isinstance(result, Failed) or attempt == TRIES or not _worth_another_try(result.error):
+            return result
         _rest(looks, parts, attempt)
     raise AssertionError("the last attempt answers")
 
 
-def patiently(looks: Looks, parts: Parts, look: Callable[[], Done]) -> Done:
+def patiently(looks: Looks, parts: Equipment, look: Callable[[], Done]) -> Done:
     """What a look answers; one that AWS throttled or cut is tried again.
 
     Raises:
@@ -119,7 +129,7 @@ def patiently(looks: Looks, parts: Parts, look: Callable[[], Done]) -> Done:
     return look()
 
 
-def _rest(looks: Looks, parts: Parts, attempt: int) -> None:
+def _rest(looks: Looks, parts: Equipment, attempt: int) -> None:
     settings = parts.settings
     looks.sleep(min(settings.poll_seconds * 2.0**attempt, settings.poll_limit_seconds))
 

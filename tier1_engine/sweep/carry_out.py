@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tier1_engine.contract.cloud import AlwaysPermitted
-from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Sight
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Observation
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
@@ -26,10 +26,11 @@ from tier1_engine.engine import engine
 from tier1_engine.engine.decide import openings
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.decide.deletions import clear, loose
-from tier1_engine.engine.equipment import Parts, Stop
-from tier1_engine.engine.pace import Pacer
+from tier1_engine.engine.equipment import Equipment, Stop
+from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol import duplicates
-from tier1_engine.engine.protocol.assignment import others_inside, ours
+from tier1_engine.engine.protocol.actions import Failed
+from tier1_engine.engine.protocol.proof import others_inside, ours
 from tier1_engine.errors import CallError, DrivenByAnother, LeaseLost, Tier1Error
 from tier1_engine.store import sweeps
 from tier1_engine.survey.around import seen_of
@@ -93,7 +94,7 @@ class Worker:
             self.blocked[place] = _said(gap)
         return self.blocked.get(place)
 
-    def _parts(self, unit: Unit) -> Parts:
+    def _parts(self, unit: Unit) -> Equipment:
         named = frozenset((item.kind, item.aws_id) for item in unit.items if item.aws_id)
         limited = unit.act in TAKING_DOWN and not unit.whole
         return replace(
@@ -110,7 +111,7 @@ class Worker:
         store, clock = parts.store, parts.clock
 
         begun = self._begun(parts, unit)
-        found: dict[tuple[str, str], Sight] = {}
+        found: dict[tuple[str, str], Observation] = {}
 
         def allowed(deployment: Deployment, last_event: int) -> None:
             self._still_as_marked(unit, deployment, last_event, begun=begun)
@@ -128,23 +129,23 @@ class Worker:
                     found.update(self._look_again(parts, known, kind))
             sweeps.claim(store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now())
 
-        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+        def opening(record: Record, pace: Pace) -> Sequence[Change]:
             # A stray may stand in what is to go: it goes first, and not when a census comes to it.
-            changes = [*openings.go_on(record, pacer)]
+            changes = [*openings.go_on(record, pace)]
             return changes + _turned_up(unit, found, record.apply(changes), parts)
 
         before = _gone(store.load(unit.deployment_id))
         ended = engine.drive(parts, unit.deployment_id, opening, first=first)
         return self._ended(unit, parts, ended, before)
 
-    def _known(self, parts: Parts, unit: Unit) -> Known:
+    def _known(self, parts: Equipment, unit: Unit) -> Known:
         """The deployment as it stands under our lease: nobody else drives it."""
         found = sweeps.all_known(parts.store, lambda holder, end: None, only=unit.deployment_id)
         if not found:
             raise Spared("its deployment is no longer in the database")
         return found[0]
 
-    def _begun(self, parts: Parts, unit: Unit) -> bool:
+    def _begun(self, parts: Equipment, unit: Unit) -> bool:
         """Whether this sweep, or an earlier one by this very plan, began with it; nobody else came between.
 
         It continues from there: what the plan does not name is not deleted now either.
@@ -172,7 +173,7 @@ class Worker:
         if (why := spared(known, self.looks.parts(unit.place).clock.now())) is not None:
             raise Spared(why)
 
-    def _nothing_strange(self, parts: Parts, record: Record, resources: Sequence[Resource]) -> None:
+    def _nothing_strange(self, parts: Equipment, record: Record, resources: Sequence[Resource]) -> None:
         """Raises InTheWay when something that is not the deployment's stands inside of what would go."""
         cloud, known = parts.cloud(AlwaysPermitted()), ours(record)
         for resource in resources:
@@ -189,7 +190,7 @@ class Worker:
                 raise InTheWay(others_inside(resource.aws_id, others).message)
 
     def _ended(
-        self, unit: Unit, parts: Parts, ended: engine.Ended, before: frozenset[str] = frozenset()
+        self, unit: Unit, parts: Equipment, ended: engine.Ended, before: frozenset[str] = frozenset()
     ) -> list[Result]:
         """What came of each item, by the rows; and what was found on the way and went with them."""
         if ended.why is Why.BLOCKED:
@@ -203,7 +204,7 @@ class Worker:
 
     def _clear(self, unit: Unit) -> list[Result]:
         parts = self._parts(unit)
-        found: dict[tuple[str, str], Sight] = {}
+        found: dict[tuple[str, str], Observation] = {}
         begun = self._begun(parts, unit)
 
         def first() -> None:
@@ -218,7 +219,7 @@ class Worker:
             named = {(item.kind, item.aws_id) for item in unit.items}
             self._nothing_strange(parts, record, [row for pair, row in held.items() if pair in named])
 
-        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+        def opening(record: Record, pace: Pace) -> Sequence[Change]:
             changes = _afresh(record)
             return changes + _turned_up(unit, found, record.apply(changes), parts)
 
@@ -226,7 +227,9 @@ class Worker:
         ended = engine.drive(parts, unit.deployment_id, opening, first=first, decide=clear)
         return self._ended(unit, parts, ended, before)
 
-    def _look_again(self, parts: Parts, known: Known, kind_name: str) -> dict[tuple[str, str], Sight]:
+    def _look_again(
+        self, parts: Equipment, known: Known, kind_name: str
+    ) -> dict[tuple[str, str], Observation]:
         """What of a kind is the deployment's by tags read anew, and in no row of it."""
         kind = parts.registry.kinds.get(kind_name)
         if kind is None:
@@ -236,10 +239,10 @@ class Worker:
         if isinstance(seen, Gap):
             raise InTheWay(_said(seen))
         return {
-            (kind_name, one.sight.aws_id): one.sight
+            (kind_name, one.observation.aws_id): one.observation
             for one in seen
-            if one.sight.presence not in NOT_THERE
-            and (kind_name, one.sight.aws_id) not in known.holds
+            if one.observation.presence not in NOT_THERE
+            and (kind_name, one.observation.aws_id) not in known.holds
             and unproved(known, one) is None
         }
 
@@ -256,10 +259,12 @@ class Worker:
         message = f"sweep {self.sweep_id}: {len(there)} foreign resources that an operator reviewed"
         parts.store.create(deployment, steps, message)
 
-        def opening(record: Record, pacer: Pacer) -> Sequence[Change]:
+        def opening(record: Record, pace: Pace) -> Sequence[Change]:
             return [
-                ResourceAdd(stand_in_row(deployment, step, item, sight, parts.new_id(), parts.clock.now()))
-                for step, (item, sight) in zip(steps, there, strict=True)
+                ResourceAdd(
+                    stand_in_row(deployment, step, item, observation, parts.new_id(), parts.clock.now())
+                )
+                for step, (item, observation) in zip(steps, there, strict=True)
             ]
 
         ended = engine.drive(parts, deployment.id, opening, decide=clear)
@@ -268,29 +273,29 @@ class Worker:
         return skipped + self._ended(tried, parts, ended)
 
     def _still_reviewed(
-        self, parts: Parts, unit: Unit
-    ) -> tuple[list[tuple[Item, Sight]], list[tuple[Item, str]]]:
+        self, parts: Equipment, unit: Unit
+    ) -> tuple[list[tuple[Item, Observation]], list[tuple[Item, str]]]:
         """The items whose tags, read anew, are those that were reviewed; and the others, with why."""
-        there: list[tuple[Item, Sight]] = []
+        there: list[tuple[Item, Observation]] = []
         gone: list[tuple[Item, str]] = []
         claim = {TAG_DEPLOYMENT: unit.items[0].owner.deployment}
-        shown: dict[str, Mapping[str, Sight]] = {}
+        shown: dict[str, Mapping[str, Observation]] = {}
         for item in unit.items:
             kind = parts.registry.kinds.get(item.kind)
             if kind is None:
                 raise InTheWay(f"the kind {item.kind} is not installed on this host")
             if item.kind not in shown:
                 answer = listed(self.looks, unit.place, kind, claim)
-                if answer.error is not None:
+                if isinstance(answer, Failed):
                     raise InTheWay(str(answer.error))
-                shown[item.kind] = {sight.aws_id: sight for _, sight in answer.census}
-            sight = shown[item.kind].get(item.aws_id or "")
-            if sight is None or sight.presence in NOT_THERE:
+                shown[item.kind] = {observation.aws_id: observation for _, observation in answer.seen}
+            observation = shown[item.kind].get(item.aws_id or "")
+            if observation is None or observation.presence in NOT_THERE:
                 gone.append((item, "it no longer exists"))
-            elif dict(sight.tags) != dict(item.tags or {}):
+            elif dict(observation.tags) != dict(item.tags or {}):
                 gone.append((item, "its tags have changed since the review"))
             else:
-                there.append((item, sight))
+                there.append((item, observation))
         return there, gone
 
 
@@ -301,14 +306,14 @@ def _beside(unit: Unit, record: Record) -> set[str]:
 
 
 def _turned_up(
-    unit: Unit, found: Mapping[tuple[str, str], Sight], record: Record, parts: Parts
+    unit: Unit, found: Mapping[tuple[str, str], Observation], record: Record, parts: Equipment
 ) -> list[Change]:
     """What puts on record those items of a unit that a look has just found."""
     changes: list[Change] = []
     for item in unit.items:
-        if (sight := found.get((item.kind, item.aws_id or ""))) is not None:
+        if (observation := found.get((item.kind, item.aws_id or ""))) is not None:
             now = parts.clock.now()
-            changes += duplicates.turned_up(record.apply(changes), item.kind, sight, parts.new_id, now)
+            changes += duplicates.turned_up(record.apply(changes), item.kind, observation, parts.new_id, now)
     return changes
 
 

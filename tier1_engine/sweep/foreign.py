@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tier1_engine.clock import new_deployment_id
-from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Sight
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Observation
 from tier1_engine.deployment.record import Deployment, Resource, Step
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State
 from tier1_engine.sweep.rules import Item
@@ -68,7 +68,7 @@ def stand_in_step(deployment: Deployment, number: int, item: Item) -> Step:
 
 
 def stand_in_row(
-    deployment: Deployment, step: Step, item: Item, sight: Sight, id: str, now: datetime
+    deployment: Deployment, step: Step, item: Item, observation: Observation, id: str, now: datetime
 ) -> Resource:
     """The row of one foreign thing, as AWS shows it now."""
     return Resource(
@@ -79,11 +79,11 @@ def stand_in_row(
         kind=item.kind,
         state=ResourceState.STRAY,
         owned=True,
-        tagged_as=sight.tags.get(TAG_RESOURCE, ""),
+        tagged_as=observation.tags.get(TAG_RESOURCE, ""),
         request={},
         created_at=now,
-        aws_id=sight.aws_id,
-        arn=sight.arn,
-        facts=dict(sight.facts),
+        aws_id=observation.aws_id,
+        arn=observation.arn,
+        facts=dict(observation.facts),
         made_at=now,
     )

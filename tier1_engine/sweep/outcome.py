@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import Attempt, Record, Resource
 from tier1_engine.deployment.states import ENDED, Action, ResourceState, State
@@ -142,9 +142,9 @@ def _result(
     return Result(item, Outcome.REMAINED, _why_it_remains(row.error, why))
 
 
-def _why_it_remains(error: Mapping[str, Any] | None, why: Why) -> str:
+def _why_it_remains(error: Error | None, why: Why) -> str:
     if error:
-        return f"{error.get('code')}: {error.get('message')}"
+        return f"{error.code}: {error.message}"
     return {
         Why.BLOCKED: "AWS refuses access: sign in, then sweep again",
         Why.STOPPED: "stopped by a signal: sweep again",

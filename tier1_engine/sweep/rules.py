@@ -137,8 +137,8 @@ def mark(
     held = {(one.place.endpoint, one.place.account_id, *pair) for one in by_id.values() for pair in one.holds}
     for thing in _each_once(seen, by_id):
         place = thing.place
-        mine = (place.endpoint, place.account_id, thing.kind, thing.sight.aws_id) in held
-        if not mine and thing.sight.presence not in NOT_THERE:
+        mine = (place.endpoint, place.account_id, thing.kind, thing.observation.aws_id) in held
+        if not mine and thing.observation.presence not in NOT_THERE:
             found += _of_sight(thing, by_id, acts, choice, now, database_id)
     return _ordered(found, by_id)
 
@@ -253,8 +253,8 @@ def _each_once(seen: Iterable[Seen], by_id: Mapping[str, Known]) -> Iterator[See
     best: dict[tuple[str, str, str, str], Seen] = {}
     for thing in seen:
         place = thing.place
-        key = (place.endpoint, place.account_id, thing.kind, thing.sight.aws_id)
-        one = by_id.get(thing.sight.tags.get(TAG_DEPLOYMENT, ""))
+        key = (place.endpoint, place.account_id, thing.kind, thing.observation.aws_id)
+        one = by_id.get(thing.observation.tags.get(TAG_DEPLOYMENT, ""))
         if key not in best or (one is not None and one.place.region == place.region):
             best[key] = thing
     yield from best.values()
@@ -268,7 +268,7 @@ def _of_sight(
     now: datetime,
     database_id: str,
 ) -> Iterator[Item]:
-    tags = thing.sight.tags
+    tags = thing.observation.tags
     one = by_id.get(tags.get(TAG_DEPLOYMENT, ""))
     if one is None or tags.get(TAG_DATABASE) != database_id:
         whose = "an unknown deployment" if tags.get(TAG_DATABASE) == database_id else "another database"
@@ -288,20 +288,20 @@ def _of_sight(
 
 def _expected(one: Known, thing: Seen) -> bool:
     """Whether a create whose answer never came may have made it: a resume will adopt it."""
-    tag = thing.sight.tags.get(TAG_RESOURCE)
+    tag = thing.observation.tags.get(TAG_RESOURCE)
     return any(kind == thing.kind and tag in (None, expected) for kind, expected in one.expects)
 
 
 def unproved(one: Known, thing: Seen) -> str | None:
     """Why what carries our tags is not taken for ours; None when it is."""
-    place, sight = thing.place, thing.sight
+    place, observation = thing.place, thing.observation
     lives = one.place
-    tag = sight.tags.get(TAG_RESOURCE)
+    tag = observation.tags.get(TAG_RESOURCE)
     if (place.account_id, place.region, place.endpoint) != (lives.account_id, lives.region, lives.endpoint):
         return f"the deployment is in {lives.region} of account {lives.account_id}"
     if thing.kind not in one.positions:
         return "the deployment never created such a resource"
-    if tag is not None and sight.key is not None and not sight.key.startswith(f"{tag}-"):
+    if tag is not None and observation.key is not None and not observation.key.startswith(f"{tag}-"):
         return "it was created with another key: somebody copied its tags"
     if not thing.proved:
         return "its tags and name do not prove that it belongs to it"
@@ -314,16 +314,16 @@ def unproved(one: Known, thing: Seen) -> str | None:
 def _of_thing(
     thing: Seen, one: Known | None, act: Act | None, reason: str, now: datetime, *, foreign: bool = False
 ) -> Item:
-    tags, known = thing.sight.tags, None if foreign else one
+    tags, known = thing.observation.tags, None if foreign else one
     return Item(
         act=act,
-        id=thing.sight.aws_id,
+        id=thing.observation.aws_id,
         kind=thing.kind,
         name=tags.get("Name", ""),
-        aws_id=thing.sight.aws_id,
+        aws_id=thing.observation.aws_id,
         place=thing.place,
         owner=Owner(tags.get(TAG_DATABASE, ""), tags.get(TAG_DEPLOYMENT, ""), tags.get(TAG_NAME, "")),
-        age_seconds=_age(thing.sight.made_at, now),
+        age_seconds=_age(thing.observation.made_at, now),
         reason=reason,
         state=known.deployment.state if known else None,
         goal=known.deployment.goal if known else None,

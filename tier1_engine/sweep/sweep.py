@@ -109,19 +109,19 @@ def survey(ground: Ground, choice: Choice, regions: Sequence[str], here: Place |
     """
     store = ground.store
     now = sweeps.database_time(store, ground.clock.now())
-    known = sweeps.all_known(store, _driver(ground))
+    known = sweeps.all_known(store, _describe_driver(ground))
     seen: list[Seen] = []
     gaps: list[Gap] = []
     if choice.looks_at_aws:
         where = places(known, regions, here)
         seen, gaps = look_around(where, known, ground.looks, store.database_id)
         # Read again: what was made while AWS was looked at must not look like nobody's.
-        known = sweeps.all_known(store, _driver(ground))
+        known = sweeps.all_known(store, _describe_driver(ground))
     marking = mark(known, seen, choice, now, store.database_id)
     return Plan(store.database_id, now, marking, (*gaps, *_clocks(known, now)))
 
 
-def _driver(ground: Ground) -> sweeps.Driver:
+def _describe_driver(ground: Ground) -> sweeps.DescribeDriver:
     def words(holder: Mapping[str, Any] | None, expires_at: datetime | None) -> str | None:
         if holder is None or not leases.driven(ground.store, holder, expires_at, ground.clock):
             return None

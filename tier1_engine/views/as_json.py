@@ -11,6 +11,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.standing import interrupted
 from tier1_engine.deployment.states import Outcome, Trigger
 from tier1_engine.masking import masked as masked
@@ -89,21 +90,24 @@ def _of_holder(summary: Summary) -> dict[str, Any] | None:
     }
 
 
-def _of_failure(failure: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _of_failure(failure: Failure | None) -> dict[str, Any] | None:
     if failure is None:
         return None
-    names = ("step", "class", "code", "message", "operation", "request_id")
-    shown = masked({name: failure.get(name) for name in names})
-    return {**shown, "at": moment(failure.get("at"))}
+    return {**masked(failure.to_stored()), "at": moment(failure.at)}
 
 
-def _of_error(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _of_error(error: Error | None) -> dict[str, Any] | None:
     """What a step or a resource last ran into; `class` where it decides what follows."""
     if error is None:
         return None
-    names = ("code", "message", "operation", "request_id")
-    shown: dict[str, Any] = masked({name: error.get(name) for name in names})
-    return {**shown, "class": error["class"]} if "class" in error else shown
+    shown: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "operation": error.operation,
+        "request_id": error.request_id,
+    }
+    shown = masked(shown)
+    return {**shown, "class": error.failure_class.value} if error.failure_class else shown
 
 
 def _of_step(step: Step) -> dict[str, Any]:
@@ -214,7 +218,12 @@ def of_event(event: Event) -> dict[str, Any]:
 def of_row(row: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
     """Every column of a row as JSON values, with secrets masked."""
     values = {field.name: getattr(row, field.name) for field in fields(row)}
-    masked_values: dict[str, Any] = masked(
-        {name: moment(value) if isinstance(value, datetime) else value for name, value in values.items()}
-    )
+    masked_values: dict[str, Any] = masked({name: _plain(value) for name, value in values.items()})
     return masked_values
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, datetime):
+        return moment(value)
+    return value.to_stored() if isinstance(value, Error | Failure) else value

@@ -19,7 +19,7 @@ from tier1_engine.checks.http import Http
 from tier1_engine.checks.instance_status import InstanceStatus
 from tier1_engine.checks.tcp import Tcp
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import CONSOLE_FACT, Presence, Sight
+from tier1_engine.contract.kind import CONSOLE_FACT, Observation, Presence
 from tier1_engine.errors import CallError
 
 INSTANCE = "i-0123456789abcdef0"
@@ -33,8 +33,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         yield found
 
 
-def code(sight: Sight) -> str | None:
-    return sight.problem.code if sight.problem else None
+def code(observation: Observation) -> str | None:
+    return observation.problem.code if observation.problem else None
 
 
 def launched(cloud: Cloud) -> str:
@@ -77,8 +77,10 @@ def status(state: str = "running", of_instance: str | None = "ok", of_system: st
 )
 def test_the_instances_status_decides(answer: Any, presence: Presence, expected: str | None) -> None:
     """Both of EC2's checks must pass; an impaired one has until the deadline; an ended instance fails."""
-    sight = InstanceStatus().look(ScriptedCloud(describe_instance_status=answer), {"instance_id": INSTANCE})
-    assert (sight.presence, code(sight)) == (presence, expected)
+    observation = InstanceStatus().look(
+        ScriptedCloud(describe_instance_status=answer), {"instance_id": INSTANCE}
+    )
+    assert (observation.presence, code(observation)) == (presence, expected)
 
 
 def test_a_refused_status_is_an_error() -> None:
@@ -92,8 +94,8 @@ def test_a_refused_status_is_an_error() -> None:
 
 def test_a_running_instance_on_a_local_aws_passes(cloud: Cloud) -> None:
     """The call is one that an endpoint answers."""
-    sight = InstanceStatus().look(cloud, {"instance_id": launched(cloud)})
-    assert sight.presence is Presence.READY
+    observation = InstanceStatus().look(cloud, {"instance_id": launched(cloud)})
+    assert observation.presence is Presence.READY
 
 
 # --- the mount, by the console
@@ -118,15 +120,15 @@ def test_a_running_instance_on_a_local_aws_passes(cloud: Cloud) -> None:
 )
 def test_marks_are_whole_lines(text: str, presence: Presence, expected: str | None) -> None:
     """A mount that failed, or a script that did, never goes unnoticed; text that mentions a mark is none."""
-    sight = judge_marks(text)
-    assert (sight.presence, code(sight)) == (presence, expected)
+    observation = judge_marks(text)
+    assert (observation.presence, code(observation)) == (presence, expected)
 
 
 def test_a_failure_comes_with_the_end_of_the_console_up_to_its_mark() -> None:
     """What the command said that failed stands just before; what is passed has nothing to show."""
     many = "".join(f"line {number}\n" for number in range(100))
-    sight = judge_marks(f"{many}mount: no such host\ntier1: user-data-failed 302\nlogin:")
-    shown = sight.facts[CONSOLE_FACT].splitlines()
+    observation = judge_marks(f"{many}mount: no such host\ntier1: user-data-failed 302\nlogin:")
+    shown = observation.facts[CONSOLE_FACT].splitlines()
     assert shown[-2:] == ["mount: no such host", "tier1: user-data-failed 302"]
     assert (len(shown), shown[0]) == (40, "line 62")
     assert not judge_marks(f"{many}tier1: ready").facts
@@ -289,39 +291,39 @@ def closed_port() -> int:
 def test_the_status_line_decides(reply: bytes, presence: Presence, expected: str | None) -> None:
     """2xx and 3xx pass, no redirect is followed, and anything else is not yet."""
     with serving(reply) as port:
-        sight = Http().look(NOWHERE, {"url": f"http://{{public_ip}}:{port}/healthz?a=1", **LOCAL})
-    assert (sight.presence, code(sight)) == (presence, expected)
+        observation = Http().look(NOWHERE, {"url": f"http://{{public_ip}}:{port}/healthz?a=1", **LOCAL})
+    assert (observation.presence, code(observation)) == (presence, expected)
 
 
 def test_a_service_that_never_answers_takes_a_bounded_time() -> None:
     """Neither silence nor a certificate that never comes stretches a look."""
     with serving(None) as port:
         for scheme in ("http", "https"):
-            sight = Http(look_seconds=0.1).look(NOWHERE, {"url": f"{scheme}://127.0.0.1:{port}/"})
-            assert (sight.presence, code(sight)) == (Presence.PENDING, "NotConnected")
+            observation = Http(look_seconds=0.1).look(NOWHERE, {"url": f"{scheme}://127.0.0.1:{port}/"})
+            assert (observation.presence, code(observation)) == (Presence.PENDING, "NotConnected")
 
 
 def test_a_look_after_its_time_is_over_reads_nothing() -> None:
     """The deadline covers connecting and waiting together."""
     with serving(b"") as port:
-        sight = Http(look_seconds=1e-9).look(NOWHERE, {"url": f"http://127.0.0.1:{port}"})
-    assert code(sight) == "NotConnected"
+        observation = Http(look_seconds=1e-9).look(NOWHERE, {"url": f"http://127.0.0.1:{port}"})
+    assert code(observation) == "NotConnected"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://127.0.0.1:{port}/a path", "http://[::"])
 def test_what_cannot_be_reached_is_not_yet(url: str) -> None:
     """A closed port, and a URL that cannot be, are reasons that the operator reads."""
-    sight = Http().look(NOWHERE, {"url": url.replace("{port}", str(closed_port()))})
-    assert (sight.presence, code(sight)) == (Presence.PENDING, "NotConnected")
+    observation = Http().look(NOWHERE, {"url": url.replace("{port}", str(closed_port()))})
+    assert (observation.presence, code(observation)) == (Presence.PENDING, "NotConnected")
 
 
 def test_a_closed_port_is_told_in_words_and_once() -> None:
     """The system's number for it helps nobody who reads the screen at night."""
     port = closed_port()
     for check, where in ((Http(), f"http://127.0.0.1:{port}/"), (Tcp(), f"127.0.0.1:{port}")):
-        sight = check.look(NOWHERE, {"url": where, "tcp": where})
-        assert sight.problem is not None
-        assert sight.problem.message.endswith(": Connection refused.")
+        observation = check.look(NOWHERE, {"url": where, "tcp": where})
+        assert observation.problem is not None
+        assert observation.problem.message.endswith(": Connection refused.")
 
 
 def test_no_proxy_of_the_environment_comes_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,21 +338,21 @@ def test_a_port_that_takes_connections_passes() -> None:
     """TCP asks for no more than the connection."""
     inputs: Mapping[str, Any] = LOCAL
     with serving(None) as port:
-        sight = Tcp().look(NOWHERE, {"tcp": f"{{private_ip}}:{port}", **inputs})
-    assert sight.presence is Presence.READY
+        observation = Tcp().look(NOWHERE, {"tcp": f"{{private_ip}}:{port}", **inputs})
+    assert observation.presence is Presence.READY
     for where in (f"{{private_ip}}:{closed_port()}", "{private_ip}:no-port"):
-        sight = Tcp().look(NOWHERE, {"tcp": where, **inputs})
-        assert (sight.presence, code(sight)) == (Presence.PENDING, "NotConnected")
+        observation = Tcp().look(NOWHERE, {"tcp": where, **inputs})
+        assert (observation.presence, code(observation)) == (Presence.PENDING, "NotConnected")
 
 
 def test_an_address_that_is_not_known_yet_is_waited_for() -> None:
     """A template is never sent with a placeholder in it."""
     unknown = {"public_ip": None, "private_ip": ""}
-    for sight in (
+    for observation in (
         Http().look(NOWHERE, {"url": "http://{public_ip}/", **unknown}),
         Tcp().look(NOWHERE, {"tcp": "{private_ip}:22", **unknown}),
     ):
-        assert (sight.presence, code(sight)) == (Presence.PENDING, "AddressUnknown")
+        assert (observation.presence, code(observation)) == (Presence.PENDING, "AddressUnknown")
 
 
 def test_only_the_two_placeholders_are_replaced() -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.cli.commands import fault
 from tier1_engine.cli.options import Lost, Pace
 from tier1_engine.cli.screen import closing, messages
 from tier1_engine.cli.screen.streams import clean
 from tier1_engine.compose import gone, refusals
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
     AttemptAdd,
@@ -23,7 +24,16 @@ from tier1_engine.deployment.record import (
     ResourceSet,
     StepSet,
 )
-from tier1_engine.deployment.states import Action, Goal, Outcome, ResourceState, State, StepState, Trigger
+from tier1_engine.deployment.states import (
+    Action,
+    FailureClass,
+    Goal,
+    Outcome,
+    ResourceState,
+    State,
+    StepState,
+    Trigger,
+)
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.engine import Ended
 from tier1_engine.errors import Blocked, CallError, Refused
@@ -31,14 +41,9 @@ from tier1_engine.sandbox.faults.board import Pinned
 from tier1_engine.sandbox.faults.faults import Cut, Fault
 from tier1_engine.sandbox.world import Speed
 
-FAILURE = {
-    "step": "net",
-    "class": "recoverable",
-    "code": "NotReady",
-    "message": "It is shut.",
-    "operation": None,
-}
-FAILED_STEP = step(state=StepState.FAILED, finished_at=AT, error=FAILURE)
+ERROR = Error("NotReady", "It is shut.", failure_class=FailureClass.RECOVERABLE)
+FAILURE = failure(code=ERROR.code, message=ERROR.message, failure_class=FailureClass.RECOVERABLE)
+FAILED_STEP = step(state=StepState.FAILED, finished_at=AT, error=ERROR)
 
 
 def ended(why: Why = Why.SETTLED, *resources: Any, steps: Any = (), **values: Any) -> Ended:
@@ -65,21 +70,21 @@ class TestTheClosing:
         said = text(ended(Why.SETTLED, left, steps=[FAILED_STEP], **failed))
         for words in ("NotReady: It is shut.", "net net-1", "--retry", "--continue", "tier1 rollback d1"):
             assert words in said
-        critical = step(state=StepState.FAILED, finished_at=AT, error={**FAILURE, "class": "critical"})
+        error = replace(ERROR, failure_class=FailureClass.CRITICAL)
+        critical = step(state=StepState.FAILED, finished_at=AT, error=error)
         assert "--continue" not in text(ended(steps=[critical], **failed))
 
     def test_of_a_blocked_one_says_to_sign_in_first(self) -> None:
         """On the way forward and on the way back."""
-        blocked: dict[str, Any] = {"state": State.FAILED, "failure": {**FAILURE, "class": "blocked"}}
-        assert "sign in or restore the connection, then resume: tier1 resume d1" in text(ended(**blocked))
+        failure = replace(FAILURE, failure_class=FailureClass.BLOCKED)
+        blocked: dict[str, Any] = {"state": State.FAILED, "failure": failure}
+        assert "sign in, or reach AWS, then go on: tier1 resume d1" in text(ended(**blocked))
         back = ended(Why.BLOCKED, state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK)
         assert "tier1 resume d1" in text(back)
 
     def test_of_a_stalled_one_says_what_would_not_delete_and_why(self) -> None:
         """It never says that all is gone."""
-        stuck = resource(
-            aws_id="net-1", state=ResourceState.DELETING, error={"code": "InUse", "message": "By x."}
-        )
+        stuck = resource(aws_id="net-1", state=ResourceState.DELETING, error=Error("InUse", "By x."))
         said = text(ended(Why.SETTLED, stuck, state=State.FAILED, goal=Goal.DESTROYED, failure=FAILURE))
         assert "net net-1: InUse: By x." in said
         assert "tier1 resume d1" in said
@@ -135,7 +140,7 @@ def test_progress_tells_moves_steps_and_tries_with_their_countdown() -> None:
     changes: list[Change] = [
         Move(Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, Goal.ACTIVE),
         StepSet("net", {"state": StepState.RUNNING}),
-        StepSet("door", {"error": {"code": "NotReady", "message": "Shut."}}),
+        StepSet("door", {"error": Error("NotReady", "Shut.")}),
         Note("done", "disk"),
         ResourceSet("r1", {"state": ResourceState.DELETING}),
         AttemptAdd(REFUSED),
@@ -185,7 +190,7 @@ def test_what_blocked_on_a_local_aws_leads_to_its_start() -> None:
     """Where it could not be reached; not where somebody has to sign in."""
     told = {}
     for code in ("ConnectionRefused", "ExpiredToken"):
-        failure = {**FAILURE, "class": "blocked", "code": code}
+        failure = replace(FAILURE, failure_class=FailureClass.BLOCKED, code=code)
         end = ended(state=State.FAILED, failure=failure, endpoint="http://127.0.0.1:5000")
         told[code] = text(end)
     assert "start it: tier1 sandbox start --port 5000" in told["ConnectionRefused"]

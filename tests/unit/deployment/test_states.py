@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tier1_engine
-from tests.support.rows import AT, deployment, driven, step
+from tests.support.rows import AT, deployment, driven, failure, step
 from tier1_engine.deployment import states, transitions
 from tier1_engine.deployment.record import DeploymentSet
 from tier1_engine.deployment.states import (
@@ -139,7 +139,7 @@ def test_a_move_is_written_with_its_event_or_not_at_all(
         state=state,
         goal=wanted.goal,
         activated_at=AT if wanted.once_active else None,
-        failure={"code": "X"} if state is State.FAILED or trigger in (Trigger.FAIL, Trigger.STALL) else None,
+        failure=failure() if state is State.FAILED or trigger in (Trigger.FAIL, Trigger.STALL) else None,
     )
     begun = step(phase=Phase.EC2, state=StepState.RUNNING)
     record, held = driven(store, whole, begun)

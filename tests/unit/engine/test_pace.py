@@ -3,51 +3,80 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.contract.kind import ABSENT, Problem
-from tier1_engine.deployment.record import Attempt, Record
-from tier1_engine.deployment.states import Action, Outcome, StepState
-from tier1_engine.engine.pace import Pacer
+from tier1_engine.deployment.record import Attempt, Move, Note, Record, StepSet
+from tier1_engine.deployment.states import Action, Goal, Outcome, State, StepState, Trigger
+from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, PaceSet, Poll, on_record
+from tier1_engine.engine.pace import Pace, driven_time, rebuilt
 from tier1_engine.settings import Settings
 
 SETTINGS = Settings(poll_seconds=2.0, visibility_grace_seconds=20.0)
 
 
-def pacer() -> Pacer:
-    return Pacer(SETTINGS, random.Random(1))  # noqa: S311 - jitter
+def pace_at(now: float) -> Pace:
+    return Pace(now, AT, SETTINGS)
 
 
 def test_polls_grow_by_half_up_to_ten_times_the_first() -> None:
     """What is there at once is seen at once; what takes minutes is not asked for every second."""
-    pace, intervals = pacer(), []
+    pace, intervals = pace_at(0.0), []
     for _ in range(30):
-        pace.poll("a", 0.0)
+        pace = pace.apply([Poll("a")])
         intervals.append(pace.due["a"])
     assert intervals[:3] == [2.0, 3.0, 4.5]
     assert intervals == sorted(intervals)
     assert intervals[-1] == SETTINGS.poll_limit_seconds == 20.0
 
 
+def test_a_poll_comes_no_later_than_it_must() -> None:
+    """A grace that ends before the next interval does is looked at when it ends."""
+    assert pace_at(100.0).apply([Poll("a", no_later_than=101.5)]).due["a"] == 101.5
+
+
 def test_retries_double_with_jitter_up_to_the_limit() -> None:
     """Between half of the interval and the whole, so that many do not come at once."""
-    pace = pacer()
+    pace, rng = pace_at(100.0), random.Random(1)  # noqa: S311 - jitter
     for rounds in range(30):
-        pace.back_off("a", 100.0)
+        pace = pace.apply([BackOff("a", rng.random())])
         interval = min(2.0 * 2**rounds, 20.0)
         assert 100.0 + interval / 2 <= pace.due["a"] <= 100.0 + interval
 
 
 def test_progress_begins_the_intervals_anew() -> None:
     """And there is nothing to wait for."""
-    pace = pacer()
-    for _ in range(5):
-        pace.poll("a", 0.0)
-    pace.at_once("a")
+    pace = pace_at(0.0).apply([Poll("a")] * 5)
+    pace = pace.apply([AtOnce("a")])
     assert "a" not in pace.due
-    pace.poll("a", 0.0)
-    assert pace.due["a"] == 2.0
+    assert pace.apply([Poll("a")]).due["a"] == 2.0
+
+
+def test_a_pace_is_a_value() -> None:
+    """Every effect leaves the pace as it was, whatever becomes of the commit that it came with."""
+    before = pace_at(1.0)
+    twin = pace_at(1.0)
+    effects: list[Effect] = [
+        Poll("a"),
+        BackOff("b", 0.5),
+        AtOnce("a"),
+        Learn("accepted", "net", 1.0),
+        Forget("accepted", "net"),
+        PaceSet({"identified": True, "looked": frozenset({"net"})}),
+        Move(Trigger.ROLL_BACK, State.FAILED, State.ROLLING_BACK, Goal.ROLLED_BACK),
+    ]
+    for count in range(len(effects) + 1):
+        before.apply(effects[:count])
+        assert before == twin
+
+
+def test_only_what_is_of_the_record_is_written() -> None:
+    """What is of the pace is lost with the process."""
+    noted, moved = Note("said"), StepSet("net", {"attempts": 1})
+    effects: list[Effect] = [Poll("a"), noted, Learn("made_at", "r1", 1.0), AtOnce("a"), moved]
+    assert on_record([*effects, BackOff("a", 0.0), Forget("unset", "a"), PaceSet({})]) == [noted, moved]
 
 
 def attempt(**values: object) -> Attempt:
@@ -72,38 +101,53 @@ def test_a_new_driver_rebuilds_what_the_record_implies() -> None:
         {"r1": resource(made_at=AT - timedelta(seconds=30)), "r2": resource("r2", "door")},
         {"a1": cut, "a2": settled},
     )
-    pace = pacer()
-    pace.begin(record, 500.0, AT)
+    pace = rebuilt(pace_at(500.0), record)
     assert pace.counted_from == {"net": 500.0}
     assert pace.unknown_at == {"r1": 500.0}
-    assert pace.age("r1", 510.0) == 40.0
-    assert pace.age("r2", 510.0) == float("inf")
-    assert pace.view(505.0, AT).driven("net", 7.0) == 12.0
-    assert pace.view(505.0, AT).driven("door", 3.0) == 3.0
+    later = replace(pace, now=510.0)
+    assert later.age("r1") == 40.0
+    assert later.age("r2") == float("inf")
+    later = replace(pace, now=505.0)
+    assert later.driven("net", 7.0) == 12.0
+    assert later.driven("door", 3.0) == 3.0
 
 
 def test_a_wall_clock_that_was_set_back_makes_nothing_younger_than_now() -> None:
     """An age from the future would keep a NotFound from ever being proof."""
-    pace = pacer()
     row = resource(made_at=AT + timedelta(hours=1))
-    pace.begin(Record(deployment(), {"net": step()}, {"r1": row}, {}), 500.0, AT)
-    assert pace.age("r1", 500.0) == 0.0
+    pace = rebuilt(pace_at(500.0), Record(deployment(), {"net": step()}, {"r1": row}, {}))
+    assert pace.age("r1") == 0.0
+
+
+def test_driven_time_that_is_put_on_record_is_not_counted_twice() -> None:
+    """What runs counts on from there."""
+    running = step(state=StepState.RUNNING, driven_seconds=7.0)
+    record = Record(deployment(), {"net": running}, {}, {})
+    pace = replace(pace_at(500.0), counted_from={"net": 490.0, "gone": 1.0})
+    effects = driven_time(record, pace)
+    assert on_record(effects) == [StepSet("net", {"driven_seconds": 17.0})]
+    assert pace.apply(effects).driven("net", 17.0) == 17.0
 
 
 def test_turning_back_forgets_the_way_forward_and_nothing_else() -> None:
     """The first deletion waits for nothing; what must still be looked after stays known."""
-    pace = pacer()
-    pace.poll("net", 100.0)
-    pace.counted_from["net"], pace.unset["net"], pace.prepared["net"] = 1.0, ABSENT, {}
-    pace.accepted["net"], pace.unknown_at["r1"], pace.made_at["r1"] = 1.0, 5.0, 5.0
-    pace.looked.add("net")
-    pace.clean_censuses, pace.census_tries, pace.census_problem = 1, 2, Problem("x", "y")
-    pace.in_flight.add("net")
-    pace.turn_back()
-    view = pace.view(0.0, AT)
-    forgotten = (view.due, view.counted_from, view.unset, view.prepared, view.accepted, view.looked)
-    assert not any(forgotten)
-    assert (view.clean_censuses, pace.census_tries, view.census_problem) == (0, 0, None)
-    assert view.unknown_at == {"r1": 5.0}
-    assert view.in_flight == frozenset({"net"})
+    known: list[Effect] = [
+        Poll("net"),
+        Learn("counted_from", "net", 1.0),
+        Learn("unset", "net", ABSENT),
+        Learn("prepared", "net", {}),
+        Learn("accepted", "net", 1.0),
+        Learn("unknown_at", "r1", 5.0),
+        Learn("made_at", "r1", 5.0),
+        PaceSet({"looked": frozenset({"net"}), "searched": frozenset({("net", True)})}),
+        PaceSet({"clean_censuses": 1, "census_tries": 2, "census_problem": Problem("x", "y")}),
+        PaceSet({"in_flight": frozenset({"net"})}),
+    ]
+    back = Move(Trigger.ROLL_BACK, State.FAILED, State.ROLLING_BACK, Goal.ROLLED_BACK)
+    pace = pace_at(100.0).apply([*known, back])
+    forgotten = (pace.due, pace.counted_from, pace.unset, pace.prepared, pace.accepted, pace.looked)
+    assert not any((*forgotten, pace.rounds, pace.searched))
+    assert (pace.clean_censuses, pace.census_tries, pace.census_problem) == (0, 0, None)
+    assert pace.unknown_at == {"r1": 5.0}
+    assert pace.in_flight == frozenset({"net"})
     assert pace.made_at == {"r1": 5.0}

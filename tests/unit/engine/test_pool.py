@@ -6,17 +6,15 @@ import threading
 from collections.abc import Callable
 
 from tier1_engine.clock import SystemClock
-from tier1_engine.deployment.states import Action
 from tier1_engine.engine.pool import MAX_WORKERS, ThreadPool
-from tier1_engine.engine.protocol.assignment import Answer, Assignment
-from tier1_engine.engine.tasks import Do, Task
+from tier1_engine.engine.protocol.actions import Answer, Identified, Identify
 
 CLOCK = SystemClock()
 LONG_SECONDS = 20.0
 
 
 def answer(name: str = "x") -> Answer:
-    return Answer(Assignment(Task(Do.CHECK, name), Action.CHECK))
+    return Answer(Identified(Identify(subject=name), "123456789012"))
 
 
 def gather(pool: ThreadPool, count: int) -> list[Answer]:
@@ -36,7 +34,7 @@ def test_every_call_is_answered_once() -> None:
 
     for number in range(3 * MAX_WORKERS):
         pool.submit(call(number))
-    names = {a.assignment.task.subject for a in gather(pool, 3 * MAX_WORKERS)}
+    names = {a.asked.subject for a in gather(pool, 3 * MAX_WORKERS)}
     pool.close()
     assert names == {str(n) for n in range(3 * MAX_WORKERS)}
 

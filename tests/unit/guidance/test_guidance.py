@@ -16,15 +16,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conformance.command_lines import service_model
+from tests.support import rows as rows_module
 from tests.support.rows import AT, deployment
 from tests.unit import local_aws
 from tier1_engine import checks, guidance, resources
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.blueprints.tier1.spec import Spec
-from tier1_engine.contract.kind import CONSOLE_FACT
 from tier1_engine.deployment import standing
+from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.record import ENDED_FACT, Attempt, Record, Resource, Step
-from tier1_engine.deployment.states import Action, Goal, Outcome, ResourceState, State, StepState
+from tier1_engine.deployment.states import (
+    Action,
+    FailureClass,
+    Goal,
+    Outcome,
+    ResourceState,
+    State,
+    StepState,
+)
 from tier1_engine.failures.codes import BLOCKED_CODES, SERVER_CODES, THROTTLE_CODES, about_of
 from tier1_engine.failures.final_codes import FINAL_CODES, About
 from tier1_engine.guidance.advice import CATALOGUE, ONLY_AWS, missing_actions, of_failure
@@ -111,15 +120,8 @@ def rows(state: ResourceState = ResourceState.PRESENT) -> dict[str, Resource]:
     }
 
 
-def failure(code: str = "VpcLimitExceeded", step: str = "vpc", **values: Any) -> dict[str, Any]:
-    whole = {
-        "step": step,
-        "class": "critical",
-        "code": code,
-        "message": f"AWS says {code}.",
-        "operation": None,
-    }
-    return {**whole, "request_id": None, "at": AT.isoformat(), **values}
+def failure(code: str = "VpcLimitExceeded", step: str = "vpc", **values: Any) -> Failure:
+    return rows_module.failure(step, code=code, **{"message": f"AWS says {code}.", **values})
 
 
 def story(
@@ -372,7 +374,7 @@ def test_an_encoded_refusal_comes_with_the_command_that_decodes_it() -> None:
     assert cause is not None
     assert f"aws {PLACE} sts decode-authorization-message --encoded-message {blob}" in cause.commands[-1].line
     assert '"ec2:RunInstances"' in cause.mend[-1]
-    plain = guidance.guide(story(failure={**told, "message": "No."})).cause
+    plain = guidance.guide(story(failure=replace(told, message="No."))).cause
     assert plain is not None
     assert not any("decode" in command.line for command in plain.commands)
 
@@ -385,7 +387,7 @@ def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
     assert cause is not None
     assert cause.console[-1] == "tier1: user-data-failed 7"
     assert len(cause.console) == 20
-    read = {CONSOLE_FACT: "one\ntier1: user-data-failed 302"}
+    read = Error("UserDataFailed", "It failed.", console="one\ntier1: user-data-failed 302")
     known = steps()
     known["efs-mount"] = replace(known["efs-mount"], error=read)
     kept = guidance.guide(story(failure=told, steps=known)).cause
@@ -401,13 +403,13 @@ def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
 
 def with_a_silent_service() -> dict[str, Step]:
     """All is done, but for a service that does not answer."""
-    error = {"code": "NotConnected", "message": "no answer", "class": "recoverable"}
+    error = Error("NotConnected", "no answer", failure_class=FailureClass.RECOVERABLE)
     done = {name: replace(step, state=StepState.DONE) for name, step in steps().items()}
     return {**done, "service-web": replace(done["service-web"], state=StepState.FAILED, error=error)}
 
 
-NO_ANSWER = failure("NotConnected", "service-web", **{"class": "recoverable"})
-BLOCKED = failure("ExpiredToken", "instance", **{"class": "blocked"})
+NO_ANSWER = failure("NotConnected", "service-web", failure_class=FailureClass.RECOVERABLE)
+BLOCKED = failure("ExpiredToken", "instance", failure_class=FailureClass.BLOCKED)
 GOING_BACK = {"state": State.ROLLING_BACK, "goal": Goal.ROLLED_BACK}
 ENDED = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK}
 REFUSED_LAST = {
@@ -450,8 +452,8 @@ def test_each_situation_has_its_way_on(told: Mapping[str, Any], situation: Situa
 
 def test_what_broke_it_is_told_before_what_went_wrong_on_the_way_back() -> None:
     """Both are there, each with its own mend; what only waits for another comes last."""
-    stuck = {"code": "DependencyViolation", "message": "in use", "operation": "DeleteSubnet", "stuck": True}
-    waits = {"code": "BlockedBy", "message": "waits for what would not delete: subnet-1."}
+    stuck = Error("DependencyViolation", "in use", "DeleteSubnet", stuck=True)
+    waits = Error("BlockedBy", "waits for what would not delete: subnet-1.")
     found = {
         "r-vpc": replace(rows()["r-vpc"], error=waits),
         "r-subnet-1": replace(rows()["r-subnet-1"], error=stuck),

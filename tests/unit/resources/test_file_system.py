@@ -62,13 +62,13 @@ def test_it_is_made_encrypted_with_its_key_as_token_and_its_tags_in_the_same_cal
     """A create that is sent twice makes one, and nothing is ever without our tags."""
     cloud = ScriptedCloud(create_file_system=described(LifeCycleState="creating"))
     it = target({"performance_mode": "generalPurpose", "throughput_mode": "bursting"})
-    sight = KIND.create(cloud, it)
+    observation = KIND.create(cloud, it)
     ((_, sent),) = cloud.changes
     assert sent["CreationToken"] == it.key
     assert sent["Encrypted"] is True
     assert sent["Tags"] == tag_entries(TAGS)
     assert sent["ThroughputMode"] == "bursting"
-    assert (sight.presence, sight.aws_id, sight.key) == (Presence.PENDING, "fs-1", it.key)
+    assert (observation.presence, observation.aws_id, observation.key) == (Presence.PENDING, "fs-1", it.key)
 
 
 def test_a_reply_without_an_id_may_have_acted() -> None:
@@ -85,7 +85,7 @@ def test_one_of_an_earlier_key_is_found_by_its_tag_and_tells_its_key() -> None:
         described(FileSystemId="fs-2", CreationToken="other", Tags=[]),
     ]
     found = KIND.find(ScriptedCloud(describe_file_systems={"FileSystems": shown}), target())
-    assert [(sight.aws_id, sight.key) for sight in found] == [("fs-1", f"{RESOURCE}-2-0")]
+    assert [(observation.aws_id, observation.key) for observation in found] == [("fs-1", f"{RESOURCE}-2-0")]
 
 
 def test_one_whose_tags_are_not_shown_is_found_by_its_token_and_is_no_proof() -> None:
@@ -144,9 +144,9 @@ def test_a_brought_one_must_be_available_and_in_no_other_vpc(
         describe_mount_targets={"MountTargets": mounted},
         describe_subnets={"Subnets": subnets},
     )
-    sight = KIND.reference(cloud, {"reference": "fs-1", "vpc_id": "vpc-ours"})
-    assert sight.presence is (Presence.BROKEN if code else Presence.READY)
-    assert (sight.problem.code if sight.problem else None) == code
+    observation = KIND.reference(cloud, {"reference": "fs-1", "vpc_id": "vpc-ours"})
+    assert observation.presence is (Presence.BROKEN if code else Presence.READY)
+    assert (observation.problem.code if observation.problem else None) == code
     assert cloud.changes == []
 
 

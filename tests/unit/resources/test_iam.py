@@ -19,8 +19,8 @@ from tier1_engine.contract.kind import (
     TAG_NAME,
     TAG_RESOURCE,
     Kind,
+    Observation,
     Presence,
-    Sight,
 )
 from tier1_engine.errors import CallError
 from tier1_engine.resources import _iam
@@ -56,22 +56,33 @@ def test_every_name_fits_and_ends_with_the_deployment(name: str) -> None:
     assert made.endswith(f"-{DEPLOYMENT}")
 
 
+OUR_PATH = {"path": "/tier1/"}
+
+
 @pytest.mark.parametrize(
-    ("sight", "ours"),
+    ("observation", "ours"),
     [
-        (Sight(Presence.READY, NAME, tags=TAGS, facts={"path": "/tier1/"}), True),
-        (Sight(Presence.READY, NAME, tags={}, facts={"path": "/tier1/"}), True),
-        (Sight(Presence.READY, NAME, tags=TAGS, facts={"path": "/"}), False),
-        (Sight(Presence.READY, "another", tags=TAGS, facts={"path": "/tier1/"}), False),
-        (Sight(Presence.READY, NAME, tags={"team": "theirs"}, facts={"path": "/tier1/"}), False),
-        (Sight(Presence.READY, NAME, tags={**TAGS, TAG_DATABASE: "x"}, facts={"path": "/tier1/"}), False),
-        (Sight(Presence.READY, NAME, tags={**TAGS, TAG_RESOURCE: "x"}, facts={"path": "/tier1/"}), False),
+        (Observation(Presence.READY, NAME, tags=TAGS, facts=OUR_PATH), True),
+        (Observation(Presence.READY, NAME, tags={}, facts=OUR_PATH), True),
+        (Observation(Presence.READY, NAME, tags=TAGS, facts={"path": "/"}), False),
+        (Observation(Presence.READY, "another", tags=TAGS, facts=OUR_PATH), False),
+        (Observation(Presence.READY, NAME, tags={"team": "theirs"}, facts=OUR_PATH), False),
+        (
+            Observation(Presence.READY, NAME, tags={**TAGS, TAG_DATABASE: "x"}, facts=OUR_PATH),
+            False,
+        ),
+        (
+            Observation(Presence.READY, NAME, tags={**TAGS, TAG_RESOURCE: "x"}, facts=OUR_PATH),
+            False,
+        ),
     ],
 )
 @pytest.mark.parametrize("kind", [ROLE, PROFILE])
-def test_path_name_and_whatever_tags_are_shown_must_agree(kind: Kind, sight: Sight, ours: bool) -> None:
+def test_path_name_and_whatever_tags_are_shown_must_agree(
+    kind: Kind, observation: Observation, ours: bool
+) -> None:
     """Path and name prove it where an endpoint shows no tags; tags that say otherwise overrule them."""
-    assert kind.owns(target(), sight) is ours
+    assert kind.owns(target(), observation) is ours
 
 
 def test_a_role_of_the_same_name_elsewhere_is_a_conflict_and_not_ours(cloud: Cloud) -> None:
@@ -90,12 +101,12 @@ def test_policies_are_configuration(cloud: Cloud) -> None:
     it = replace(target({"policies": [mine]}), aws_id=NAME)
     ROLE.create(cloud, it)
     cloud.change("iam", "attach_role_policy", RoleName=NAME, PolicyArn=other)
-    sight = ROLE.describe(cloud, it)
-    assert (sight.presence, sight.unset) == (Presence.UNSET, ("policies",))
-    ROLE.configure(cloud, it, sight)
-    sight = ROLE.describe(cloud, it)
-    assert sight.presence is Presence.READY
-    assert set(sight.facts["policies"]) == {mine, other}
+    observation = ROLE.describe(cloud, it)
+    assert (observation.presence, observation.unset) == (Presence.UNSET, ("policies",))
+    ROLE.configure(cloud, it, observation)
+    observation = ROLE.describe(cloud, it)
+    assert observation.presence is Presence.READY
+    assert set(observation.facts["policies"]) == {mine, other}
 
 
 def test_a_policy_of_awss_that_the_endpoint_has_not_holds_nothing_up(cloud: Cloud) -> None:
@@ -118,13 +129,13 @@ def test_a_policy_of_the_users_that_is_not_there_is_an_error(cloud: Cloud) -> No
 def test_an_aws_policy_on_a_role_too_young_to_be_seen_is_tried_again() -> None:
     """The same code means a young role when the policy itself is there."""
     cloud = ScriptedCloud(attach_role_policy=refusal("NoSuchEntity"), get_policy={"Policy": {}})
-    sight = Sight(Presence.UNSET, NAME, unset=("policies",), facts={"policies": []})
+    observation = Observation(Presence.UNSET, NAME, unset=("policies",), facts={"policies": []})
     with pytest.raises(CallError) as caught:
-        ROLE.configure(cloud, target({"policies": [MANAGED]}), sight)
+        ROLE.configure(cloud, target({"policies": [MANAGED]}), observation)
     assert caught.value.code in ROLE.not_visible_yet
     cloud.answers["get_policy"] = refusal("AccessDenied")
     with pytest.raises(CallError) as caught:
-        ROLE.configure(cloud, target({"policies": [MANAGED]}), sight)
+        ROLE.configure(cloud, target({"policies": [MANAGED]}), observation)
     assert caught.value.code == "AccessDenied"
 
 
@@ -132,7 +143,9 @@ def test_nothing_is_set_that_is_not_named_as_unset() -> None:
     """A look that found the configuration as wanted leads to no call."""
     for kind in (ROLE, PROFILE):
         cloud = ScriptedCloud()
-        kind.configure(cloud, target({"policies": [MANAGED], "role_name": NAME}), Sight(Presence.READY, NAME))
+        kind.configure(
+            cloud, target({"policies": [MANAGED], "role_name": NAME}), Observation(Presence.READY, NAME)
+        )
         assert cloud.calls == []
 
 
@@ -165,7 +178,7 @@ ATTACHED = {"AttachedPolicies": [{"PolicyArn": MANAGED}]}
 def test_a_role_is_asked_what_else_it_holds_only_when_iam_refuses() -> None:
     """A sweep deletes roles by the hundred, and IAM shows what is in one at a time."""
     cloud = ScriptedCloud(list_attached_role_policies=ATTACHED, detach_role_policy={}, delete_role={})
-    ROLE.delete(cloud, target(), Sight(Presence.READY, NAME))
+    ROLE.delete(cloud, target(), Observation(Presence.READY, NAME))
     made = ["list_attached_role_policies", "detach_role_policy", "delete_role"]
     assert [operation for operation, _ in cloud.calls] == made
 
@@ -189,10 +202,10 @@ def test_a_deletion_that_is_throttled_at_every_second_call_gets_on() -> None:
     for left in (2, 1):
         tokens[0] = 1
         with pytest.raises(CallError):
-            ROLE.delete(cloud, target({"policies": [*attached]}), Sight(Presence.READY, NAME))
+            ROLE.delete(cloud, target({"policies": [*attached]}), Observation(Presence.READY, NAME))
         assert len(attached) == left
     tokens[0] = 1
-    ROLE.delete(cloud, target(), Sight(Presence.READY, NAME))
+    ROLE.delete(cloud, target(), Observation(Presence.READY, NAME))
     assert cloud.changes[-1][0] == "delete_role"
 
 
@@ -212,19 +225,19 @@ def test_what_was_taken_off_meanwhile_does_not_read_as_a_role_that_is_gone() -> 
         detach_role_policy=refusal("NoSuchEntity"),
         delete_role=delete_role,
     )
-    ROLE.delete(cloud, target(), Sight(Presence.READY, NAME))
+    ROLE.delete(cloud, target(), Observation(Presence.READY, NAME))
     changes = ["detach_role_policy", "delete_role", "delete_role"]
     assert [operation for operation, _ in cloud.changes] == changes
     for operation in ("detach_role_policy", "list_role_policies", "list_instance_profiles_for_role"):
         answers = {**cloud.answers, "delete_role": refusal("DeleteConflict")}
         refused = ScriptedCloud(**{**answers, operation: refusal("AccessDenied")})
         with pytest.raises(CallError) as caught:
-            ROLE.delete(refused, target(), Sight(Presence.READY, NAME))
+            ROLE.delete(refused, target(), Observation(Presence.READY, NAME))
         assert caught.value.code == "AccessDenied"
     for code in ("NoSuchEntity", "AccessDenied"):
         refused = ScriptedCloud(**{**cloud.answers, "delete_role": refusal(code)})
         with pytest.raises(CallError) as caught:
-            ROLE.delete(refused, target(), Sight(Presence.READY, NAME))
+            ROLE.delete(refused, target(), Observation(Presence.READY, NAME))
         assert caught.value.code == code
 
 
@@ -235,9 +248,9 @@ def test_another_role_in_our_profile_makes_room_for_ours(cloud: Cloud) -> None:
     it = target({"role_name": NAME})
     PROFILE.create(cloud, it)
     cloud.change("iam", "add_role_to_instance_profile", InstanceProfileName=NAME, RoleName="another")
-    sight = PROFILE.describe(cloud, it)
-    assert sight.unset == ("role",)
-    PROFILE.configure(cloud, it, sight)
+    observation = PROFILE.describe(cloud, it)
+    assert observation.unset == ("role",)
+    PROFILE.configure(cloud, it, observation)
     assert PROFILE.describe(cloud, it).facts["roles"] == [NAME]
 
 
@@ -258,9 +271,9 @@ def test_a_profile_meets_other_refusals_as_errors() -> None:
         add_role_to_instance_profile=refusal("AccessDenied"),
         remove_role_from_instance_profile=refusal("NoSuchEntity"),
     )
-    sight = Sight(Presence.UNSET, NAME, unset=("role",), facts={"roles": ["other"]})
+    observation = Observation(Presence.UNSET, NAME, unset=("role",), facts={"roles": ["other"]})
     with pytest.raises(CallError) as caught:
-        PROFILE.configure(cloud, target({"role_name": NAME}), sight)
+        PROFILE.configure(cloud, target({"role_name": NAME}), observation)
     assert caught.value.operation == "Scripted"
     assert [operation for operation, _ in cloud.changes] == [
         "remove_role_from_instance_profile",
@@ -268,8 +281,8 @@ def test_a_profile_meets_other_refusals_as_errors() -> None:
     ]
     cloud.answers["remove_role_from_instance_profile"] = refusal("AccessDenied")
     with pytest.raises(CallError):
-        PROFILE.delete(cloud, target(), sight)
-    PROFILE.configure(cloud, target(), replace(sight, unset=()))
+        PROFILE.delete(cloud, target(), observation)
+    PROFILE.configure(cloud, target(), replace(observation, unset=()))
 
 
 def role(name: str = NAME, **members: Any) -> dict[str, Any]:

@@ -130,6 +130,6 @@ def test_a_file_system_whose_mount_targets_are_on_record_is_not_asked() -> None:
     )
     known = {"fsmt-1": {"file_system_id": "fs-1"}, "fsmt-2": {"file_system_id": "fs-2"}}
     found = MountTarget().list_beyond(seen, {TAG_DEPLOYMENT: "*"}, known)
-    assert [sight.aws_id for sight in found] == ["fsmt-3"]
+    assert [observation.aws_id for observation in found] == ["fsmt-3"]
     asked = [parameters for operation, parameters in seen.calls if operation == "describe_mount_targets"]
     assert asked == [{"FileSystemId": "fs-2"}]

@@ -293,18 +293,18 @@ ADDRESSED = {"PrivateIpAddress": "10.0.0.9", "PublicIpAddress": "203.0.113.9"}
 )
 def test_every_state_has_a_presence(state: str, presence: Presence) -> None:
     """A stopped instance does not come back; one that shuts down is on its way out."""
-    sight = looked({"State": {"Name": state}, **ADDRESSED})
-    assert sight.presence is presence
-    assert (sight.problem is not None) is (presence is Presence.BROKEN)
+    observation = looked({"State": {"Name": state}, **ADDRESSED})
+    assert observation.presence is presence
+    assert (observation.problem is not None) is (presence is Presence.BROKEN)
 
 
 def test_the_reason_of_an_end_is_kept_and_may_lead_to_the_next_candidate() -> None:
     """A spot instance that was taken back says so by a code that ends its candidate."""
     reason = {"Code": "Server.SpotInstanceTermination", "Message": "Spot instance termination"}
-    sight = looked({"State": {"Name": "terminated"}, "StateReason": reason})
-    assert sight.problem is not None
-    assert sight.problem.code in KIND.next_candidate
-    assert "Spot instance termination" in sight.problem.message
+    observation = looked({"State": {"Name": "terminated"}, "StateReason": reason})
+    assert observation.problem is not None
+    assert observation.problem.code in KIND.next_candidate
+    assert "Spot instance termination" in observation.problem.message
 
 
 TAKEN_BACK = {
@@ -333,10 +333,10 @@ def test_a_spot_instance_that_ended_tells_its_request_s_status(request_: Any, sa
         describe_instances={"Reservations": [{"Instances": [instance]}]},
         describe_spot_instance_requests=answer,
     )
-    sight = KIND.describe(cloud, target({"associate_public_ip": True}, aws_id=INSTANCE))
-    assert sight.problem is not None
-    assert sight.problem.code == "Server.SpotInstanceTermination"
-    assert sight.problem.message.endswith(said)
+    observation = KIND.describe(cloud, target({"associate_public_ip": True}, aws_id=INSTANCE))
+    assert observation.problem is not None
+    assert observation.problem.code == "Server.SpotInstanceTermination"
+    assert observation.problem.message.endswith(said)
 
 
 def test_one_that_somebody_terminated_has_no_fault_of_its_own() -> None:

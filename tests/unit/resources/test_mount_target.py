@@ -10,15 +10,15 @@ import pytest
 
 from tests.unit.scripted_cloud import DEPLOYMENT, TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Presence, Target
+from tier1_engine.contract.kind import DEPLOYMENT_PROOF, TAG_DATABASE, TAG_DEPLOYMENT, Presence, Target
 from tier1_engine.errors import CallError
-from tier1_engine.resources.mount_target import PROOF, MountTarget
+from tier1_engine.resources.mount_target import MountTarget
 
 KIND = MountTarget()
 ZONE = "us-east-1a"
 MOUNT_TARGET = "fsmt-0123456789abcdef0"
 OTHERS = {**TAGS, TAG_DEPLOYMENT: "ffffffffffff"}
-PROVED = {tag: TAGS[tag] for tag in PROOF}
+PROVED = {tag: TAGS[tag] for tag in DEPLOYMENT_PROOF}
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_census_finds_one_on_a_brought_file_system_by_our_group(cloud: Cloud) 
     it = site.wanted(file_system_id, site.group("ours", TAGS))
     made = KIND.create(cloud, it)
     wanted = {TAG_DATABASE: TAGS[TAG_DATABASE], TAG_DEPLOYMENT: DEPLOYMENT}
-    assert [sight.aws_id for sight in KIND.list_owned(cloud, wanted)] == [made.aws_id]
+    assert [observation.aws_id for observation in KIND.list_owned(cloud, wanted)] == [made.aws_id]
     assert KIND.list_owned(cloud, {TAG_DEPLOYMENT: "ffffffffffff"}) == []
 
 
@@ -135,9 +135,9 @@ def test_groups_of_ours_that_were_changed_are_set_again(cloud: Cloud) -> None:
     file_system_id, ours = site.file_system(TAGS), site.group("ours", TAGS)
     made = site.theirs(file_system_id, site.group("other", {}))
     it = replace(site.wanted(file_system_id, ours), aws_id=made)
-    sight = KIND.describe(cloud, it)
-    assert (sight.presence, sight.unset) == (Presence.UNSET, ("security_groups",))
-    KIND.configure(cloud, it, sight)
+    observation = KIND.describe(cloud, it)
+    assert (observation.presence, observation.unset) == (Presence.UNSET, ("security_groups",))
+    KIND.configure(cloud, it, observation)
     assert KIND.describe(cloud, it).presence is Presence.READY
 
 
@@ -199,9 +199,9 @@ def scripted(
 def test_every_life_cycle_state_has_a_presence(state: str, presence: Presence) -> None:
     """The states read as the file system's do, also where the groups cannot be read any more."""
     cloud = scripted(state, groups=refusal("IncorrectMountTargetState"))
-    sight = KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
-    assert sight.presence is presence
-    assert KIND.owns(target(REQUEST), sight)
+    observation = KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
+    assert observation.presence is presence
+    assert KIND.owns(target(REQUEST), observation)
 
 
 def test_without_a_zone_in_the_reply_its_subnet_tells() -> None:
@@ -223,9 +223,9 @@ def test_whose_one_being_made_is_cannot_be_guessed() -> None:
 def test_an_endpoint_that_does_not_show_groups_leaves_the_file_system_as_proof() -> None:
     """Nothing is changed on a guess, and ours stays ours."""
     cloud = scripted(groups=refusal("UnknownOperationException"))
-    sight = KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
-    assert (sight.presence, sight.unset) == (Presence.READY, ())
-    assert KIND.owns(target(REQUEST), sight)
+    observation = KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
+    assert (observation.presence, observation.unset) == (Presence.READY, ())
+    assert KIND.owns(target(REQUEST), observation)
 
 
 def test_a_refused_look_is_no_absence() -> None:
@@ -255,9 +255,9 @@ def test_one_whose_file_system_is_known_is_looked_at_with_the_others_of_it(look:
         REQUEST, aws_id=MOUNT_TARGET, facts=KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET)).facts
     )
     cloud.calls.clear()
-    sight = look(cloud, it)
-    assert (sight.aws_id, sight.presence) == (MOUNT_TARGET, Presence.READY)
-    assert KIND.owns(it, sight)
+    observation = look(cloud, it)
+    assert (observation.aws_id, observation.presence) == (MOUNT_TARGET, Presence.READY)
+    assert KIND.owns(it, observation)
     assert cloud.calls[0] == ("describe_mount_targets", {"FileSystemId": "fs-1"})
     assert look(cloud, replace(it, aws_id=ANOTHER)).presence is Presence.ABSENT
     cloud.answers["describe_mount_targets"] = refusal("FileSystemNotFound")

@@ -328,9 +328,7 @@ def test_a_row_that_a_frozen_session_holds_is_waited_for_and_then_told(postgres_
     with frozen.begin() as connection:
         connection.execute(text("SELECT 1 FROM deployments FOR UPDATE"))
         with pytest.raises(DatabaseUnavailable, match="lock timeout"):
-            store.request_goal(
-                "d1", deployment().goal, retain=("x",), allowed=lambda _: None, now=deployment().created_at
-            )
+            store.request_goal("d1", lambda held: held.goal, retain=("x",), now=deployment().created_at)
     frozen.dispose()
     store.close()
 

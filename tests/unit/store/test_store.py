@@ -14,6 +14,7 @@ from sqlalchemy import CheckConstraint, Table, insert, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.support.rows import AT, SteppedClock, deployment, driven, resource, step
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
     AttemptAdd,
@@ -59,8 +60,9 @@ def attempt(id: str = "a1", **values: object) -> Attempt:
     return replace(whole, **values)  # type: ignore[arg-type]
 
 
-def nothing_is_refused(_: Deployment) -> None:
-    return
+def rolled_back(_: Deployment) -> Goal:
+    """The choice of a rollback that nothing forbids."""
+    return Goal.ROLLED_BACK
 
 
 # --- what is written is what is read
@@ -72,7 +74,7 @@ def test_every_change_is_read_back_as_it_was_applied(store: Store) -> None:
     changes: list[Change] = [
         ResourceAdd(resource(request={"a": [1, {"b": None}]})),
         AttemptAdd(attempt()),
-        StepSet("net", {"state": StepState.RUNNING, "started_at": AT, "error": {"code": "x"}}),
+        StepSet("net", {"state": StepState.RUNNING, "started_at": AT, "error": Error("x", "It is x.")}),
         ResourceSet("r1", {"aws_id": "vpc-1", "facts": {"ip": "1"}, "made_at": AT}),
         AttemptSet("a1", {"ended_at": AT, "outcome": Outcome.DONE, "aws_id": "vpc-1"}),
         DeploymentSet({"warnings": ("one", "two"), "outputs": {"o": 1}}),
@@ -107,7 +109,7 @@ def test_there_is_no_deployment_of_an_unknown_id(store: Store) -> None:
     with pytest.raises(NoSuchDeployment, match="see `tier1 list`"):
         store.load("nope")
     with pytest.raises(NoSuchDeployment):
-        store.request_goal("nope", Goal.ROLLED_BACK, allowed=nothing_is_refused, now=AT)
+        store.request_goal("nope", rolled_back, now=AT)
 
 
 def test_the_database_has_an_id_of_its_own(store: Store) -> None:
@@ -283,7 +285,7 @@ def test_a_goal_written_meanwhile_stops_a_commit_and_is_told(
 ) -> None:
     """Nothing is written; applied to the record, the same changes go in."""
     record, held = driven(store)
-    store.request_goal("d1", goal, retain=retain, allowed=nothing_is_refused, now=AT)
+    store.request_goal("d1", lambda _: goal, retain=retain, now=AT)
     with pytest.raises(GoalChanged) as news:
         store.commit(record, [Note("later")], held.fence, AT)
     assert (news.value.goal, news.value.retain) == (goal, retain)
@@ -297,14 +299,14 @@ def test_a_look_at_the_goal_waits_for_no_writer_and_leaves_no_transaction_open(s
     _, held = driven(store)
     with Transaction(store.writers):
         assert store.goal("d1", held.fence) == (Goal.ACTIVE, ())
-    store.request_goal("d1", Goal.ROLLED_BACK, allowed=nothing_is_refused, now=AT)
+    store.request_goal("d1", rolled_back, now=AT)
     for _ in range(WRITERS_LIMIT + 1):
         assert store.goal("d1", held.fence) == (Goal.ROLLED_BACK, ())
     with ThreadPoolExecutor(2 * WRITERS_LIMIT) as pool:
         looks = [pool.submit(store.goal, "d1", held.fence) for _ in range(50)]
     assert {look.result() for look in looks} == {(Goal.ROLLED_BACK, ())}
     assert len(store.writers.idle) <= WRITERS_LIMIT
-    store.request_goal("d1", Goal.ROLLED_BACK, retain=("net",), allowed=nothing_is_refused, now=AT)
+    store.request_goal("d1", rolled_back, retain=("net",), now=AT)
     assert store.goal("d1", held.fence) == (Goal.ROLLED_BACK, ("net",))
 
 
@@ -312,7 +314,7 @@ def test_more_to_retain_under_the_same_goal_is_told_too(store: Store) -> None:
     """What was kept before stays kept."""
     record, held = driven(store)
     for name in ("net", "disk", "net"):
-        store.request_goal("d1", Goal.ROLLED_BACK, retain=(name,), allowed=nothing_is_refused, now=AT)
+        store.request_goal("d1", rolled_back, retain=(name,), now=AT)
     told = record.apply([DeploymentSet({"goal": Goal.ROLLED_BACK, "retain": ("net",)})])
     with pytest.raises(GoalChanged) as news:
         store.commit(told, [], held.fence, AT)
@@ -327,12 +329,20 @@ def test_a_goal_that_is_refused_is_not_written(store: Store) -> None:
     """The guard sees the row as it is locked."""
     driven(store)
 
-    def refuse(seen: Deployment) -> None:
+    def refuse(seen: Deployment) -> Goal:
         raise Refused(f"it is {seen.state}")
 
     with pytest.raises(Refused, match="it is pending"):
-        store.request_goal("d1", Goal.ROLLED_BACK, allowed=refuse, now=AT)
+        store.request_goal("d1", refuse, now=AT)
     assert store.load("d1").deployment.goal is Goal.ACTIVE
+
+
+def test_a_request_that_wants_to_look_again_writes_nothing(store: Store) -> None:
+    """It is told so by None, and there is no event of it."""
+    record, _ = driven(store)
+    assert store.request_goal("d1", lambda _: None, retain=("net",), now=AT) is None
+    assert store.load("d1").deployment == record.deployment
+    assert len(store.events("d1")) == 1
 
 
 # --- names

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from tests.support.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.deployment import standing
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.overview import Event, Summary
 from tier1_engine.deployment.record import Attempt, Deployment, Record, Resource, Step
 from tier1_engine.deployment.states import (
     Action,
+    FailureClass,
     Goal,
     Outcome,
     Phase,
@@ -27,7 +30,8 @@ from tier1_engine.masking import digest
 from tier1_engine.views import as_json
 
 HOLDER = {"host": "desk", "boot": "b", "namespace": "n", "pid": 7, "started": "1", "nonce": "secret"}
-ERROR = {"code": "Throttling", "message": "Slow down.", "operation": "CreateVpc", "request_id": "r-1"}
+ERROR = Error("Throttling", "Slow down.", "CreateVpc", "r-1")
+SHOWN = {"code": "Throttling", "message": "Slow down.", "operation": "CreateVpc", "request_id": "r-1"}
 AT_TEXT = "2026-01-01T00:00:00.000Z"
 
 
@@ -112,26 +116,29 @@ def test_a_listed_deployment_says_what_remains() -> None:
 
 def test_a_failure_has_the_contracts_keys_also_where_some_are_not_known() -> None:
     """In their order."""
-    failed = deployment(
-        state=State.FAILED, failure={"class": "blocked", "code": "NoCredentials", "at": AT.isoformat()}
-    )
-    failure = as_json.of_summary(summary(failed), driven=False)["failure"]
-    assert list(failure) == ["step", "class", "code", "message", "operation", "request_id", "at"]
-    assert (failure["step"], failure["code"], failure["at"]) == (None, "NoCredentials", AT_TEXT)
+    why = failure(None, failure_class=FailureClass.BLOCKED, code="NoCredentials")
+    failed = deployment(state=State.FAILED, failure=why)
+    shown = as_json.of_summary(summary(failed), driven=False)["failure"]
+    assert list(shown) == ["step", "class", "code", "message", "operation", "request_id", "at"]
+    assert (shown["step"], shown["code"], shown["at"]) == (None, "NoCredentials", AT_TEXT)
 
 
 def test_a_shown_deployment_has_its_steps_in_order_and_its_resources_with_links() -> None:
     """A stray stands behind the resource it strayed from; a marker of ours is not shown."""
     first = step("net", position=0, state=StepState.DONE, started_at=AT, finished_at=AT, attempts=2)
     second = step(
-        "door", position=1, phase=Phase.EC2, state=StepState.FAILED, error={**ERROR, "class": "critical"}
+        "door",
+        position=1,
+        phase=Phase.EC2,
+        state=StepState.FAILED,
+        error=replace(ERROR, failure_class=FailureClass.CRITICAL),
     )
     rows = [
         resource("r2", "door"),
         resource(
             "r3", "net~1", state=ResourceState.STRAY, aws_id="net-2", created_at=AT + timedelta(seconds=1)
         ),
-        resource("r1", "net", aws_id="net-1", arn="arn:net-1", error={**ERROR, "stuck": True}),
+        resource("r1", "net", aws_id="net-1", arn="arn:net-1", error=replace(ERROR, stuck=True)),
     ]
     told = as_json.of_record(record(None, second, first, *rows), summary(), driven=False, console_url=link)
     assert [one["name"] for one in told["steps"]] == ["net", "door"]
@@ -144,7 +151,7 @@ def test_a_shown_deployment_has_its_steps_in_order_and_its_resources_with_links(
         "finished_at": AT_TEXT,
         "error": None,
     }
-    assert told["steps"][1]["error"] == {**ERROR, "class": "critical"}
+    assert told["steps"][1]["error"] == {**SHOWN, "class": "critical"}
     assert [one["name"] for one in told["resources"]] == ["net", "net~1", "door"]
     assert told["resources"][0] == {
         "id": "r1",
@@ -158,7 +165,7 @@ def test_a_shown_deployment_has_its_steps_in_order_and_its_resources_with_links(
         "created_at": AT_TEXT,
         "deleted_at": None,
         "console_url": "https://us-east-1/net/net-1",
-        "error": ERROR,
+        "error": SHOWN,
     }
     assert told["resources"][2]["console_url"] is None  # it has no id yet
 

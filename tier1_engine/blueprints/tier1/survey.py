@@ -11,7 +11,7 @@ from typing import Any
 
 from tier1_engine.blueprints.tier1.spec import Spec
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Kind, Presence, Sight
+from tier1_engine.contract.kind import Kind, Observation, Presence
 from tier1_engine.errors import CallError, SpecError
 from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources.file_system import FileSystem
@@ -99,9 +99,9 @@ class _Looks:
         zones: list[str] = []
         for index, id in enumerate(network.subnet_ids or ()):
             key = f"network.subnet_ids[{index}]"
-            sight = self._brought(key, Subnet(), {"reference": id, "vpc_id": network.vpc_id})
-            if sight is not None:
-                zones.append(str(sight.facts["zone"]))
+            observation = self._brought(key, Subnet(), {"reference": id, "vpc_id": network.vpc_id})
+            if observation is not None:
+                zones.append(str(observation.facts["zone"]))
         return zones
 
     def own_zones(self, file_system_zone: str | None) -> list[str]:
@@ -162,11 +162,13 @@ class _Looks:
                 rank[zone] = min(rank.get(zone, len(types)), types.index(type))
         return rank
 
-    def _brought(self, key: str, kind: Kind, inputs: Mapping[str, Any]) -> Sight | None:
+    def _brought(self, key: str, kind: Kind, inputs: Mapping[str, Any]) -> Observation | None:
         """Ask the kind whether what the user brought will do; None, and a problem, when it will not."""
-        sight = kind.reference(self._cloud, inputs)
-        if sight.presence is Presence.READY:
-            return sight
-        reason = sight.problem.message if sight.problem else f"{inputs['reference']} cannot be used."
+        observation = kind.reference(self._cloud, inputs)
+        if observation.presence is Presence.READY:
+            return observation
+        reason = (
+            observation.problem.message if observation.problem else f"{inputs['reference']} cannot be used."
+        )
         self.problems.append(f"{key}: {reason}")
         return None

@@ -36,7 +36,7 @@ def list_(output: Output) -> int:
 
 
 def clear() -> int:
-    """Take all faults away."""
+    """Remove all faults."""
     count = remote.clear_faults(state_directory())
     put(f"{count} fault{'' if count == 1 else 's'} removed.")
     return 0

@@ -6,12 +6,13 @@ they do is the engine's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tier1_engine.cli.screen.lines import Line, Tone
 from tier1_engine.cli.screen.streams import clean
 from tier1_engine.deployment import standing as standing_module
+from tier1_engine.deployment.failure import Failure
 from tier1_engine.deployment.record import Attempt, Record, Resource, Step
 from tier1_engine.deployment.standing import left
 from tier1_engine.deployment.states import StepState
@@ -64,28 +65,32 @@ def chosen(answer: str, offered: Sequence[Way]) -> Way | None:
 
 def question(record: Record) -> list[Line]:
     """What failed, and the choices."""
-    failure = record.deployment.failure or {}
-    first = str(failure.get("message") or "").strip().partition("\n")[0]
-    head = f"{failure.get('step')} failed ({failure.get('class')}): {failure.get('code')}: {first}"
+    failure = _failure(record)
+    first = failure.message.strip().partition("\n")[0]
+    head = f"{failure.step} failed ({failure.failure_class}): {failure.code}: {first}"
     return _clean([Line(head, Tone.BAD), *(Line(f"  {way.key}  {way.does}") for way in ways(record))])
 
 
 def in_full(record: Record, attempts: Iterable[Attempt]) -> list[Line]:
     """The error whole: every word of AWS, the call, and what was tried at the step."""
-    failure: Mapping[str, object] = record.deployment.failure or {}
-    at = moment(str(failure["at"])) if failure.get("at") else "an unknown time"
-    lines = [Line(f"{failure.get('code')}, at {at}", Tone.BAD)]
-    lines += [Line(f"  {text}") for text in str(failure.get("message") or "").strip().splitlines()]
-    for name, words in (("step", "step"), ("operation", "call"), ("request_id", "AWS request id")):
-        if failure.get(name):
-            lines.append(Line(f"  {words}: {failure[name]}"))
-    tried = [a for a in attempts if a.step == failure.get("step")]
+    failure = _failure(record)
+    lines = [Line(f"{failure.code}, at {moment(failure.at)}", Tone.BAD)]
+    lines += [Line(f"  {text}") for text in failure.message.strip().splitlines()]
+    known = {"step": failure.step, "call": failure.operation, "AWS request id": failure.request_id}
+    lines += [Line(f"  {words}: {value}") for words, value in known.items() if value]
+    tried = [a for a in attempts if a.step == failure.step]
     if tried:
         lines.append(Line(f"  {len(tried)} {'attempt' if len(tried) == 1 else 'attempts'}, the last:"))
     for attempt in tried[-_ATTEMPTS_SHOWN:]:
         told = (moment(attempt.begun_at), attempt.action, attempt.operation, attempt.outcome, attempt.code)
         lines.append(Line("    " + " ".join(str(word) for word in told if word)))
     return _clean(lines)
+
+
+def _failure(record: Record) -> Failure:
+    failure = record.deployment.failure
+    assert failure is not None  # the schema says so: failed_has_a_reason
+    return failure
 
 
 def _clean(lines: Iterable[Line]) -> list[Line]:

@@ -95,7 +95,7 @@ def _detached(deployment: Deployment, driven_by: str) -> _End:
 
 def _rolled_back(record: Record) -> _End:
     deployment = record.deployment
-    cause = _failed(deployment) if deployment.failure else []
+    cause = _failed(deployment)
     return _End(
         [*cause, *_gone(record, "rolled back")],
         [_command("to see every attempt", f"tier1 log {deployment.id}")],
@@ -115,10 +115,12 @@ def _gone(record: Record, how: str) -> list[Line]:
 
 
 def _failed(deployment: Deployment) -> list[Line]:
-    failure = deployment.failure or {}
-    where = f" at {failure['step']}" if failure.get("step") else ""
-    call = f" ({failure['operation']})" if failure.get("operation") else ""
-    said = f"{_title(deployment)} failed{where}: {failure.get('code')}: {failure.get('message')}{call}"
+    failure = deployment.failure
+    if failure is None:
+        return []
+    where = f" at {failure.step}" if failure.step else ""
+    call = f" ({failure.operation})" if failure.operation else ""
+    said = f"{_title(deployment)} failed{where}: {failure.code}: {failure.message}{call}"
     return [Line(said, Tone.BAD)]
 
 
@@ -175,16 +177,16 @@ def _with_price(resource: Resource) -> Line:
 
 
 def _of_resource(resource: Resource) -> Line:
-    why = f": {resource.error.get('code')}: {resource.error.get('message')}" if resource.error else ""
+    why = f": {resource.error.code}: {resource.error.message}" if resource.error else ""
     return Line(f"  {resource.name} {resource.aws_id or '(no reply to its create call)'}{why}")
 
 
 def options(record: Record) -> list[Line]:
     """What an operator may do with a deployment that failed on the way forward."""
     deployment = record.deployment
-    failure = deployment.failure or {}
-    if failure.get("class") == FailureClass.BLOCKED:
-        start = _start_again(deployment) if failure.get("code") in UNREACHABLE_CODES else []
+    failure = deployment.failure
+    if failure is not None and failure.failure_class is FailureClass.BLOCKED:
+        start = _start_again(deployment) if failure.code in UNREACHABLE_CODES else []
         return [
             _explained(deployment),
             *start,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tier1_engine.cli.screen.streams import say
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     AttemptAdd,
     AttemptSet,
@@ -116,8 +117,8 @@ def _resource(record: Record, id: str) -> dict[str, Any]:
     }
 
 
-def _plain(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if error is None else dict(error)
+def _plain(error: Error | None) -> dict[str, Any] | None:
+    return None if error is None else error.to_stored()
 
 
 class Both:

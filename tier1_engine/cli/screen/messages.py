@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from tier1_engine.contract.cloud import PERMIT_REFUSED
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
     AttemptAdd,
@@ -32,8 +33,8 @@ def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], st
             case StepSet(name, values) if values.get("state") is StepState.RUNNING:
                 yield f"{name}: started"
             case StepSet(name, values) if values.get("error") and "state" not in values and name not in tried:
-                error = values["error"]
-                yield f"{name}: not ready: {error['code']}: {error['message']}"
+                error: Error = values["error"]
+                yield f"{name}: not yet: {error.code}: {error.message}"
             case ResourceSet(id, values) if values.get("state") is ResourceState.DELETING:
                 resource = record.resources[id]
                 yield f"{resource.name}: deleting {resource.aws_id}"

@@ -25,7 +25,7 @@ from tier1_engine.deployment.states import ENDED, FailureClass, Goal, State
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.engine import Ended, Resume
-from tier1_engine.engine.equipment import Observer, Parts
+from tier1_engine.engine.equipment import Equipment, Observer
 from tier1_engine.errors import Tier1Error
 from tier1_engine.settings import Settings
 from tier1_engine.store.store import Store
@@ -38,7 +38,7 @@ MAX_ANSWERS = 100
 class Session:
     """One command that drives one deployment."""
 
-    parts: Parts
+    parts: Equipment
     view: View
     signals: Signals
     log: LogFile | None = None
@@ -89,15 +89,14 @@ def see_through(session: Session, ended: Ended, policy: OnRecoverable) -> Ended:
 def _next(session: Session, ended: Ended, policy: OnRecoverable) -> tuple[Resume | None, Ended]:
     """What is to be done next, and how the deployment stands then."""
     deployment = ended.record.deployment
-    kind_of_failure = (deployment.failure or {}).get("class")
-    if not asks_for_a_decision(deployment) or kind_of_failure == FailureClass.BLOCKED:
+    if not asks_for_a_decision(deployment) or deployment.failure_class is FailureClass.BLOCKED:
         return None, ended
     if policy is OnRecoverable.ASK:
         from tier1_engine.cli.screen.prompt import ask
 
         how, record = ask(session.parts.store, ended.record)
         return how, Ended(record, ended.why)
-    if kind_of_failure != FailureClass.RECOVERABLE:
+    if deployment.failure_class is not FailureClass.RECOVERABLE:
         return None, ended
     return _BY_POLICY.get(policy), ended
 
@@ -144,7 +143,7 @@ def exit_code(ended: Ended, asked: Goal) -> int:
     if state is State.FAILED:
         if goal is not Goal.ACTIVE:
             return 5
-        return 7 if (deployment.failure or {}).get("class") == FailureClass.BLOCKED else 4
+        return 7 if deployment.failure_class is FailureClass.BLOCKED else 4
     if state in ENDED:
         return 3 if asked is Goal.ACTIVE else 0
     return 4

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tier1_engine.deployment import standing as standing_module
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import Plan, StepPlan, ordered
 from tier1_engine.deployment.record import (
     Change,
@@ -28,7 +29,7 @@ from tier1_engine.deployment.record import (
 from tier1_engine.deployment.standing import may_have_acted
 from tier1_engine.deployment.states import Mode, ResourceState, StepState
 from tier1_engine.engine.decide import openings
-from tier1_engine.engine.pace import Pacer
+from tier1_engine.engine.pace import Pace
 from tier1_engine.errors import Refused
 
 REMOVED = "Removed"
@@ -49,7 +50,7 @@ class Amendment:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def retry(record: Record, pacer: Pacer, amendment: Amendment) -> Sequence[Change]:
+def retry(record: Record, pace: Pace, amendment: Amendment) -> Sequence[Change]:
     """The opening of a retry with a corrected spec.
 
     Raises:
@@ -59,8 +60,8 @@ def retry(record: Record, pacer: Pacer, amendment: Amendment) -> Sequence[Change
     changes = _amend(record, amendment)
     amended = record.apply(changes)
     if amended.earliest_incomplete is None:
-        return [*changes, *openings.accept(amended, pacer)]
-    return [*changes, *openings.retry(amended, pacer)]
+        return [*changes, *openings.accept(amended, pace)]
+    return [*changes, *openings.retry(amended, pace)]
 
 
 def _amend(record: Record, amendment: Amendment) -> list[Change]:
@@ -118,7 +119,7 @@ def _differs(stored: Step, wanted: StepPlan | None, retagged: bool) -> list[str]
 
 
 def _is_removed(step: Step) -> bool:
-    return step.state is StepState.SKIPPED and (step.error or {}).get("code") == REMOVED
+    return step.state is StepState.SKIPPED and step.error is not None and step.error.code == REMOVED
 
 
 def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,7 +199,7 @@ def _new(deployment_id: str, step: StepPlan, position: int) -> Step:
 
 
 def _removed(record: Record, position: int) -> dict[str, Any]:
-    error = {"code": REMOVED, "message": "it is no longer in the corrected spec"}
+    error = Error(REMOVED, "it is no longer in the corrected spec")
     at = record.deployment.updated_at
     return {"position": position, "state": StepState.SKIPPED, "finished_at": at, "error": error}
 

@@ -23,11 +23,11 @@ def decide(record: Record, pace: Pace) -> Decision:
     if state in (State.ROLLING_BACK, State.DESTROYING):
         return go_back(record, pace)
     if state is State.ACTIVE and goal is Goal.DESTROYED:
-        return Changed(turn_back(record, pace))
+        return Changed(turn_back(record))
     if state is State.PENDING and goal is Goal.ACTIVE:
         return Changed([move(record, Trigger.START)])
     if state in (State.PENDING, *FORWARD):
         if goal is Goal.ACTIVE:
             return go_forward(record, pace)
-        return Work((), None) if pace.in_flight else Changed(turn_back(record, pace))
+        return Work((), None) if pace.in_flight else Changed(turn_back(record))
     return Work((), None) if pace.in_flight else End(Why.SETTLED)

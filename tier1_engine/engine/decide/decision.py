@@ -12,9 +12,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from tier1_engine.contract.kind import Problem
+from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.plan import resolve
 from tier1_engine.deployment.record import Change, DeploymentSet, Move, Record, ResourceSet, StepSet
-from tier1_engine.deployment.states import Goal, StepState, Trigger
+from tier1_engine.deployment.states import FailureClass, Goal, StepState, Trigger
 from tier1_engine.deployment.transitions import next_state
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.tasks import Task
@@ -62,11 +64,11 @@ def move(record: Record, trigger: Trigger, message: str = "", *, goal: Goal | No
     return Move(trigger, deployment.state, target, goal or deployment.goal, message)
 
 
-def turn_back(record: Record, pace: Pace, *, failure: Mapping[str, Any] | None = None) -> list[Change]:
+def turn_back(record: Record, *, failure: Failure | None = None) -> list[Change]:
     """The changes that begin a rollback or a destruction, or begin a stalled one again."""
     goal = Goal.ROLLED_BACK if failure else record.deployment.goal
     trigger = Trigger.DESTROY if goal is Goal.DESTROYED else Trigger.ROLL_BACK
-    message = f"{failure['code']}: {failure['message']}" if failure else f"target state {goal}"
+    message = f"{failure.code}: {failure.message}" if failure else f"target state {goal}"
     changes: list[Change] = [move(record, trigger, message, goal=goal)]
     if failure:
         changes.append(DeploymentSet({"failure": failure}))
@@ -93,9 +95,28 @@ def work(pace: Pace, tasks: Sequence[Task], *, not_before: float = 0.0) -> Work:
     return Work(now, min(later, default=None))
 
 
-def because(error: Mapping[str, Any] | None) -> str:
+def because(error: Error | None) -> str:
     """What a warning adds of an error: its code and its message."""
-    return f": {error.get('code')}: {error.get('message')}" if error else ""
+    return f": {error.code}: {error.message}" if error else ""
+
+
+def failure_of(
+    cause: Error | Problem, step: str | None, failure_class: FailureClass, at: datetime, message: str = ""
+) -> Failure:
+    """What is kept of the cause that ended provisioning, or keeps a teardown from its end.
+
+    Args:
+        message: said instead of the cause's own.
+    """
+    return Failure(
+        step=step,
+        failure_class=failure_class,
+        code=cause.code,
+        message=message or cause.message,
+        operation=cause.operation,
+        request_id=cause.request_id,
+        at=at,
+    )
 
 
 def activated(record: Record, at: datetime) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, Record, Resource, ResourceSet
 from tier1_engine.deployment.states import ENDED, Action, Outcome, State
 from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, work
@@ -95,7 +96,7 @@ def overdue_deletions(record: Record, pace: Pace, living: Sequence[Resource]) ->
     ]
 
 
-def _stuck_error(resource: Resource, limit_seconds: float) -> dict[str, Any]:
-    last = resource.error or {"code": "DeadlineExceeded", "message": "AWS still shows it."}
-    message = f"could not be deleted within {limit_seconds:g} s. Last seen: {last['message']}"
-    return {**last, "message": message, "stuck": True}
+def _stuck_error(resource: Resource, limit_seconds: float) -> Error:
+    last = resource.error or Error("DeadlineExceeded", "AWS still shows it.")
+    message = f"would not delete within {limit_seconds:g} s. Last seen: {last.message}"
+    return replace(last, message=message, stuck=True)

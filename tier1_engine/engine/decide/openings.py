@@ -20,25 +20,23 @@ from tier1_engine.deployment.record import (
 from tier1_engine.deployment.standing import may_have_acted, why_not_without
 from tier1_engine.deployment.states import FailureClass, Goal, State, StepState, Trigger
 from tier1_engine.engine.decide.decision import activated, because, move, turn_back
-from tier1_engine.engine.pace import Pacer
+from tier1_engine.engine.pace import Pace
 from tier1_engine.errors import Refused
 
 
-def go_on(record: Record, pacer: Pacer) -> Sequence[Change]:
+def go_on(record: Record, pace: Pace) -> Sequence[Change]:
     """The opening of a bare resume: a stalled deletion begins again, a blocked failure is retried."""
     deployment = record.deployment
     if deployment.state is not State.FAILED:
         return ()
     if deployment.goal is not Goal.ACTIVE:
-        changes = turn_back(record, pacer.view(0.0, deployment.updated_at))
-        pacer.turn_back()
-        return changes
-    if (deployment.failure or {}).get("class") == FailureClass.BLOCKED:
-        return retry(record, pacer)
+        return turn_back(record)
+    if deployment.failure_class is FailureClass.BLOCKED:
+        return retry(record, pace)
     return ()
 
 
-def retry(record: Record, pacer: Pacer) -> Sequence[Change]:
+def retry(record: Record, pace: Pace) -> Sequence[Change]:
     """Reopen all failed steps, with new tries, new deadlines and, where settled, a new key."""
     deployment = record.deployment
     check_retry(deployment)
@@ -74,7 +72,7 @@ def _reopen(record: Record, step: Step) -> list[Change]:
     return changes
 
 
-def accept(record: Record, pacer: Pacer) -> Sequence[Change]:
+def accept(record: Record, pace: Pace) -> Sequence[Change]:
     """Continue with a warning: every failed step is recoverable and nothing else is incomplete."""
     deployment = record.deployment
     if deployment.state is not State.FAILED or deployment.goal is not Goal.ACTIVE:

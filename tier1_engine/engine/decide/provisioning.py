@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, DeploymentSet, Record, Resource, Step, StepSet
 from tier1_engine.deployment.standing import may_have_acted, may_have_strays
 from tier1_engine.deployment.states import PHASE_OF_STATE, FailureClass, Mode, Phase, StepState, Trigger
@@ -16,6 +17,7 @@ from tier1_engine.engine.decide.decision import (
     Work,
     activated,
     because,
+    failure_of,
     move,
     turn_back,
     work,
@@ -74,22 +76,18 @@ def _overdue_steps(record: Record, pace: Pace) -> list[Change]:
     ]
 
 
-def _overdue_error(step: Step) -> dict[str, Any]:
+def _overdue_error(step: Step) -> Error:
     """The error of a step that took too long: its last problem and code, and that time ran out."""
-    last = step.error
-    seen = f" Last seen: {last['message']}" if last else ""
-    return {
-        "code": last["code"] if last else "DeadlineExceeded",
-        "message": f"not ready within {step.deadline_seconds:g} s.{seen}",
-        "operation": last.get("operation") if last else None,
-        "request_id": last.get("request_id") if last else None,
-        "class": step.on_failure.value,
-    }
+    message = f"not ready within {step.deadline_seconds:g} s."
+    if step.error is None:
+        return Error("DeadlineExceeded", message, failure_class=step.on_failure)
+    message = f"{message} Last seen: {step.error.message}"
+    return replace(step.error, message=message, failure_class=step.on_failure)
 
 
-def _failed_step(pace: Pace, error: Mapping[str, Any]) -> dict[str, Any]:
+def _failed_step(pace: Pace, error: Error) -> dict[str, Any]:
     """The columns of a step that failed for good."""
-    return {"state": StepState.FAILED, "finished_at": pace.wall, "error": dict(error)}
+    return {"state": StepState.FAILED, "finished_at": pace.wall, "error": error}
 
 
 def _block(record: Record, pace: Pace) -> Decision:
@@ -99,15 +97,8 @@ def _block(record: Record, pace: Pace) -> Decision:
     problem = pace.blocked
     assert problem is not None
     waiting = (step.name for step in record.steps.values() if not step.complete)
-    failure = {
-        "step": pace.blocked_step or next(waiting, None),
-        "class": FailureClass.BLOCKED.value,
-        "code": problem.code,
-        "message": problem.message,
-        "operation": problem.operation,
-        "request_id": problem.request_id,
-        "at": pace.wall.isoformat(),
-    }
+    step = pace.blocked_step or next(waiting, None)
+    failure = failure_of(problem, step, FailureClass.BLOCKED, pace.wall)
     message = f"{problem.code}: {problem.message}"
     return Changed([move(record, Trigger.FAIL, message), DeploymentSet({"failure": failure})])
 
@@ -128,10 +119,11 @@ def _fail(record: Record, pace: Pace, failed: Sequence[Step]) -> Decision:
             return work(pace, _step_tasks(record, pace, running))
     if pace.in_flight:
         return Work((), None)
-    failure = _failure_of(worst, pace.wall)
+    error = worst.error or Error("Unknown", "")
+    failure = failure_of(error, worst.name, kind_of_failure, worst.finished_at or pace.wall)
     if rolls_back:
-        return Changed(turn_back(record, pace, failure=failure))
-    message = f"{worst.name}: {failure['code']}: {failure['message']}"
+        return Changed(turn_back(record, failure=failure))
+    message = f"{worst.name}: {failure.code}: {failure.message}"
     return Changed([move(record, Trigger.FAIL, message), DeploymentSet({"failure": failure})])
 
 
@@ -139,21 +131,7 @@ _SEVERITY = {FailureClass.CRITICAL: 0, FailureClass.RECOVERABLE: 1}
 
 
 def _class_of(step: Step) -> FailureClass:
-    return FailureClass((step.error or {}).get("class", step.on_failure))
-
-
-def _failure_of(step: Step, at: datetime) -> dict[str, Any]:
-    """What is kept of the failure that ended the way forward."""
-    error = step.error or {}
-    return {
-        "step": step.name,
-        "class": _class_of(step).value,
-        "code": error.get("code", "Unknown"),
-        "message": error.get("message", ""),
-        "operation": error.get("operation"),
-        "request_id": error.get("request_id"),
-        "at": (step.finished_at or at).isoformat(),
-    }
+    return (step.error.failure_class if step.error else None) or step.on_failure
 
 
 def _step_tasks(record: Record, pace: Pace, steps: Iterable[Step]) -> list[Task]:

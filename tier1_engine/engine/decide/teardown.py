@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tier1_engine.contract.kind import Problem
+from tier1_engine.deployment.failure import BLOCKED_BY, Error
 from tier1_engine.deployment.record import Change, DeploymentSet, Record, Resource, ResourceSet
 from tier1_engine.deployment.standing import may_have_acted, may_have_strays
 from tier1_engine.deployment.states import (
@@ -16,7 +17,7 @@ from tier1_engine.deployment.states import (
     ResourceState,
     Trigger,
 )
-from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, move, work
+from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, failure_of, move, work
 from tier1_engine.engine.decide.deletions import delete_tasks, held, needed_by, overdue_deletions
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
@@ -92,21 +93,16 @@ def _stall(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Chang
     """Something could not be deleted: name what waits for it, and end."""
     stuck = [resource for resource in living if resource.stuck]
     names = ", ".join(resource.name for resource in stuck)
-    blocked_by = {"code": "BlockedBy", "message": f"blocked by {names}, which could not be deleted."}
+    blocked_by = Error(BLOCKED_BY, f"blocked by {names}, which could not be deleted.")
     changes: list[Change] = [
         ResourceSet(resource.id, {"error": blocked_by}) for resource in living if not resource.stuck
     ]
-    first = stuck[0].error or {}
+    first = stuck[0].error
+    assert first is not None  # that is what stuck means
     changes.append(move(record, Trigger.STALL, f"{len(living)} remaining; could not be deleted: {names}"))
-    failure = record.deployment.failure or {
-        "step": stuck[0].step,
-        "class": FailureClass.CRITICAL.value,
-        "code": first.get("code", "WouldNotDelete"),
-        "message": f"{stuck[0].name}: {first.get('message', '')}",
-        "operation": first.get("operation"),
-        "request_id": first.get("request_id"),
-        "at": pace.wall.isoformat(),
-    }
+    failure = record.deployment.failure or failure_of(
+        first, stuck[0].step, FailureClass.CRITICAL, pace.wall, f"{stuck[0].name}: {first.message}"
+    )
     changes.append(DeploymentSet({"failure": failure}))
     return changes
 
@@ -114,13 +110,7 @@ def _stall(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Chang
 def _stall_unproven(record: Record, pace: Pace, problem: Problem) -> list[Change]:
     """All that is known is gone, but AWS would not list what else there may be."""
     message = f"every known resource is deleted, but the census failed: {problem.code}: {problem.message}"
-    failure = record.deployment.failure or {
-        "step": None,
-        "class": FailureClass.CRITICAL.value,
-        "code": problem.code,
-        "message": message,
-        "operation": problem.operation,
-        "request_id": problem.request_id,
-        "at": pace.wall.isoformat(),
-    }
+    failure = record.deployment.failure or failure_of(
+        problem, None, FailureClass.CRITICAL, pace.wall, message
+    )
     return [move(record, Trigger.STALL, message), DeploymentSet({"failure": failure})]

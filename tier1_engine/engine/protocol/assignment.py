@@ -1,61 +1,26 @@
-"""What a worker gets, and what it brings back."""
+"""Second step of an attempt: gather all that its worker needs, from the record that holds its intent."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
 
-from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Check, Kind, Registry, Sight, Target
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Registry
 from tier1_engine.contract.target import target_of
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import resolve
-from tier1_engine.deployment.record import Record
-from tier1_engine.deployment.states import Action, Mode
-from tier1_engine.engine.pace import Pacer
-from tier1_engine.engine.tasks import CENSUS, Do, Task
-from tier1_engine.errors import CallError, Refused
+from tier1_engine.deployment.record import Record, Resource, ResourceSet, StepSet
+from tier1_engine.deployment.states import GOING_BACK, FailureClass, Mode, StepState
+from tier1_engine.engine.effects import Effect
+from tier1_engine.engine.pace import Pace
+from tier1_engine.engine.protocol import actions
+from tier1_engine.engine.protocol.actions import Assignment
+from tier1_engine.engine.protocol.proof import ours
+from tier1_engine.engine.tasks import REMOVALS, Do, Task
+from tier1_engine.errors import Refused
 
-ACTION_OF: dict[Do, Action] = {
-    Do.IDENTIFY: Action.DESCRIBE,
-    Do.REFERENCE: Action.DESCRIBE,
-    Do.CHECK: Action.CHECK,
-    Do.PREPARE: Action.DESCRIBE,
-    Do.CREATE: Action.CREATE,
-    Do.SETTLE: Action.DESCRIBE,
-    Do.OBSERVE: Action.DESCRIBE,
-    Do.CONFIGURE: Action.CONFIGURE,
-    Do.ARCHIVE: Action.ARCHIVE,
-    Do.DELETE: Action.DELETE,
-    Do.CONFIRM: Action.DESCRIBE,
-    Do.CENSUS: Action.CENSUS,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What a worker gets.
-
-    Attributes:
-        attempt_id: the attempt that is on disk for it, if its kind of task has one.
-        elsewhere: AWS ids that other rows of the deployment hold; never adopted for this one.
-        wanted_tags: of a census: what everything of ours carries.
-        known: of a census: AWS ids that need not be looked at, each with its request.
-        ours: of a deletion that must look inside first: every id that the deployment has or had.
-    """
-
-    task: Task
-    action: Action
-    attempt_id: str | None = None
-    kind: Kind | None = None
-    check: Check | None = None
-    target: Target | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    sight: Sight | None = None
-    elsewhere: frozenset[str] = frozenset()
-    kinds: tuple[Kind, ...] = ()
-    wanted_tags: Mapping[str, str] = field(default_factory=dict)
-    known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    ours: frozenset[str] | None = None
+Thing = TypeVar("Thing")
 
 
 class KindMissing(Refused):
@@ -66,54 +31,93 @@ def assign(
     task: Task,
     attempt_id: str | None,
     record: Record,
-    pacer: Pacer,
+    pace: Pace,
     registry: Registry,
     database_id: str,
+    *,
+    looks_inside: bool = False,
 ) -> Assignment:
-    """Gather what a worker needs for a task, from a record that holds the task's intent.
+    """Gather what a worker needs for a task.
+
+    Args:
+        attempt_id: of the attempt that is on record for it, if its kind of task has one.
+        looks_inside: what holds something that is not the deployment's is not deleted.
 
     Raises:
         KindMissing: the kind is not installed on this host.
         Refused: an input refers to something that no finished step provides.
     """
-    action = ACTION_OF[task.do]
     if task.do is Do.IDENTIFY:
-        return Assignment(task, action)
-    if task.subject == CENSUS:
+        return actions.Identify()
+    if task.do is Do.CENSUS:
         kinds = {step.kind for step in record.steps.values() if step.kind in registry.kinds}
         tags = {TAG_DATABASE: database_id, TAG_DEPLOYMENT: record.deployment.id}
-        every = tuple(registry.kinds[name] for name in sorted(kinds))
-        return Assignment(task, action, kinds=every, wanted_tags=tags)
+        return actions.Census(tuple(registry.kinds[name] for name in sorted(kinds)), tags)
     resource = record.resource_of(task.subject)
-    step = record.steps[resource.step if resource else task.subject]
-    inputs: Mapping[str, Any] = {}
-    if task.do in (Do.REFERENCE, Do.CHECK, Do.PREPARE):
-        inputs = resolve(step.inputs, record.known_facts)
-    if task.do is Do.CHECK:
-        return Assignment(task, action, check=_installed(registry.checks, step.kind), inputs=inputs)
-    kind = _installed(registry.kinds, step.kind)
-    if resource is None:
-        return Assignment(task, action, attempt_id, kind=kind, inputs=inputs)
-    return Assignment(
-        task,
-        action,
-        attempt_id,
-        kind=kind,
-        target=target_of(resource, record.deployment, database_id),
-        sight=pacer.unset.get(task.subject),
-        elsewhere=frozenset(
-            r.aws_id
-            for r in record.resources.values()
-            if r.aws_id and r.kind == resource.kind and r.id != resource.id
-        ),
-    )
+    if resource is None or task.do in (Do.REFERENCE, Do.CHECK, Do.PREPARE):
+        return _on_step(task, record, registry)
+    return _on_resource(task, attempt_id, resource, record, pace, registry, database_id, looks_inside)
 
 
-def ours(record: Record) -> frozenset[str]:
-    """Every id by which AWS knows something that the deployment has or had, interfaces included."""
-    rows = record.resources.values()
-    interfaces = (row.facts.get("network_interface_id") for row in rows)
-    return frozenset(filter(None, (*(row.aws_id for row in rows if row.owned), *interfaces)))
+def impossible(task: Task, record: Record, pace: Pace, message: str) -> list[Effect]:
+    """A task that cannot be done fails its step; in a teardown its resource is marked instead."""
+    error = Error("CannotBeDone", message, failure_class=FailureClass.CRITICAL)
+    resource = record.resource_of(task.subject)
+    teardown = record.deployment.state in GOING_BACK or task.do in REMOVALS
+    if teardown and resource is not None:
+        return [ResourceSet(resource.id, {"error": replace(error, stuck=True)})]
+    failed = {"state": StepState.FAILED, "finished_at": pace.wall, "error": error}
+    return [StepSet(task.subject, failed)] if task.subject in record.steps else []
+
+
+def _on_step(task: Task, record: Record, registry: Registry) -> Assignment:
+    step = record.steps[task.subject]
+    inputs = resolve(step.inputs, record.known_facts)
+    match task.do:
+        case Do.CHECK:
+            return actions.Check(step.name, _installed(registry.checks, step.kind), inputs)
+        case Do.REFERENCE:
+            return actions.Reference(step.name, _installed(registry.kinds, step.kind), inputs)
+        case Do.PREPARE:
+            return actions.Prepare(step.name, _installed(registry.kinds, step.kind), inputs)
+    raise ValueError(f"to {task.do} {task.subject} takes a resource")
+
+
+def _on_resource(
+    task: Task,
+    attempt_id: str | None,
+    resource: Resource,
+    record: Record,
+    pace: Pace,
+    registry: Registry,
+    database_id: str,
+    looks_inside: bool,
+) -> Assignment:
+    kind = _installed(registry.kinds, record.steps[resource.step].kind)
+    target = target_of(resource, record.deployment, database_id)
+    at = (task.subject, resource.id, kind, target)
+    match task.do, attempt_id:
+        case Do.CREATE, str(attempt):
+            return actions.Create(*at, attempt, _elsewhere(record, resource))
+        case Do.CONFIGURE, str(attempt):
+            return actions.Configure(*at, attempt, pace.unset[task.subject])
+        case Do.ARCHIVE, str(attempt):
+            return actions.Archive(*at, attempt)
+        case Do.DELETE, str(attempt):
+            return actions.Delete(*at, attempt, ours(record) if looks_inside else None)
+        case Do.SETTLE, None:
+            return actions.Settle(*at, _elsewhere(record, resource))
+        case Do.OBSERVE, None:
+            return actions.Observe(*at)
+        case Do.CONFIRM, None:
+            return actions.Confirm(*at)
+    raise ValueError(f"to {task.do} {task.subject} has no such attempt")
+
+
+def _elsewhere(record: Record, resource: Resource) -> frozenset[str]:
+    """AWS ids that other rows of the kind hold."""
+    others = (r for r in record.resources.values() if r.kind == resource.kind and r.id != resource.id)
+    return frozenset(other.aws_id for other in others if other.aws_id)
 
 
 def refuse_without_code(record: Record, registry: Registry) -> None:
@@ -123,70 +127,18 @@ def refuse_without_code(record: Record, registry: Registry) -> None:
         KindMissing: an incomplete step is of a kind or check that is not installed on this host.
     """
     for step in record.steps.values():
-        if not step.complete:
-            _installed(registry.checks if step.mode is Mode.CHECK else registry.kinds, step.kind)
+        if step.complete:
+            continue
+        if step.mode is Mode.CHECK:
+            _installed(registry.checks, step.kind)
+        else:
+            _installed(registry.kinds, step.kind)
 
 
-def _installed(known: Mapping[str, Any], name: str) -> Any:
+def _installed(known: Mapping[str, Thing], name: str) -> Thing:
     try:
         return known[name]
     except KeyError:
         raise KindMissing(
             f"The kind {name} is not installed on this host: install the package that provides it."
         ) from None
-
-
-NOT_OURS = "NotOurs"
-
-
-OTHERS_INSIDE = "OthersInside"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a worker brings back.
-
-    Attributes:
-        sight: of the object that counts; None when nothing was found or asked.
-        strays: others of ours that the same look showed.
-        spent: what this key made is on its way out or gone.
-        changed: a call that changes something was made and AWS accepted it.
-        error: what the last call ran into.
-        in_change: the error is of a call that changes something; AWS may have acted.
-        census: everything seen, each with the name of its kind.
-        unlisted: kinds that this endpoint cannot list.
-        operation, request_id: of the last call that changes something, and of AWS's reply to it.
-    """
-
-    assignment: Assignment
-    sight: Sight | None = None
-    strays: tuple[Sight, ...] = ()
-    spent: Sight | None = None
-    changed: bool = False
-    error: CallError | None = None
-    in_change: bool = False
-    request: Mapping[str, Any] | None = None
-    text: str | None = None
-    account_id: str | None = None
-    census: tuple[tuple[str, Sight], ...] = ()
-    unlisted: tuple[str, ...] = ()
-    operation: str | None = None
-    request_id: str | None = None
-
-
-def not_ours(sight: Sight) -> CallError:
-    """What is said of an object whose tags do not prove that this deployment made it."""
-    return CallError(
-        NOT_OURS,
-        f"the tags of {sight.aws_id} do not prove that this deployment created it",
-        operation="(tags)",
-    )
-
-
-def others_inside(aws_id: str, others: Sequence[str]) -> CallError:
-    """What is said of an object of ours in which something stands that is not ours."""
-    return CallError(
-        OTHERS_INSIDE,
-        f"{', '.join(others)} in {aws_id} does not belong to this deployment: remove it, then sweep again",
-        operation="(inside)",
-    )

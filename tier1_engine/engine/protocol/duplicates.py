@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from tier1_engine.contract.kind import TAG_RESOURCE, Sight
+from tier1_engine.contract.kind import TAG_RESOURCE, Observation
 from tier1_engine.deployment.record import (
     Change,
     Deployment,
@@ -25,14 +25,18 @@ from tier1_engine.deployment.states import Mode, ResourceState
 
 
 def rows_for(
-    record: Record, resource: Resource, sights: Iterable[Sight], new_id: Callable[[], str], now: datetime
+    record: Record,
+    resource: Resource,
+    observations: Iterable[Observation],
+    new_id: Callable[[], str],
+    now: datetime,
 ) -> list[Change]:
     """Rows for what was made beside `resource`; they will be deleted."""
     known = {row.aws_id for row in record.resources.values() if row.kind == resource.kind}
     taken = {row.name for row in record.resources.values()}
     changes: list[Change] = []
-    for sight in sights:
-        if sight.aws_id in known:
+    for observation in observations:
+        if observation.aws_id in known:
             continue
         number = next(n for n in range(1, len(taken) + 2) if f"{resource.step}~{n}" not in taken)
         taken.add(f"{resource.step}~{number}")
@@ -47,40 +51,40 @@ def rows_for(
             tagged_as=resource.tagged_as,
             request=resource.request,
             created_at=now,
-            aws_id=sight.aws_id,
-            arn=sight.arn,
+            aws_id=observation.aws_id,
+            arn=observation.arn,
             generation=resource.generation,
-            facts=dict(sight.facts),
+            facts=dict(observation.facts),
             made_at=now,
         )
-        note = Note(f"{sight.aws_id} is a duplicate: it will be deleted", resource.step)
+        note = Note(f"{observation.aws_id} is one too many: it will be deleted", resource.step)
         changes += [ResourceAdd(stray), note]
     return changes
 
 
 def turned_up(
-    record: Record, kind: str, sight: Sight, new_id: Callable[[], str], now: datetime
+    record: Record, kind: str, observation: Observation, new_id: Callable[[], str], now: datetime
 ) -> list[Change]:
     """One object that carries the deployment's tags: known and expected, known as deleted, or not known.
 
     No change: it is expected, or the deployment never made anything of the kind.
     """
-    rows = [r for r in record.resources.values() if r.kind == kind and r.aws_id == sight.aws_id]
+    rows = [r for r in record.resources.values() if r.kind == kind and r.aws_id == observation.aws_id]
     if any(row.state is not ResourceState.DELETED for row in rows):
         return []
     if rows:
         again = {"state": ResourceState.DELETING, "deleted_at": None}
-        return [ResourceSet(rows[0].id, again), Note(f"{sight.aws_id} still exists", rows[0].step)]
-    made_by = origin(record, kind, sight)
-    return rows_for(record, made_by, [sight], new_id, now) if made_by else []
+        return [ResourceSet(rows[0].id, again), Note(f"{observation.aws_id} still exists", rows[0].step)]
+    made_by = origin(record, kind, observation)
+    return rows_for(record, made_by, [observation], new_id, now) if made_by else []
 
 
-def origin(record: Record, kind: str, sight: Sight) -> Resource | None:
+def origin(record: Record, kind: str, observation: Observation) -> Resource | None:
     """The row whose key made it, by its tag; else any of the kind, or one for a step that makes such a
     thing: its row may have been lost with an older copy of the database. None: no step makes one.
     """
     of_kind = [r for r in record.resources.values() if r.kind == kind and r.owned]
-    tagged = sight.tags.get(TAG_RESOURCE)
+    tagged = observation.tags.get(TAG_RESOURCE)
     exact = next((r for r in of_kind if r.tagged_as == tagged), None)
     if exact is not None:
         return exact

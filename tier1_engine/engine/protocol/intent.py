@@ -1,25 +1,19 @@
-"""The first half of the crash protocol: what must be on disk before a call, and what its worker gets.
+"""First step of an attempt: what must be on disk before its call goes out.
 
-intend   the resource row with the request as it will be sent, and an attempt with its key
-assign   everything a worker needs, so that it reads no record and no database
+That is the resource row with the request as it will be sent, and the attempt with its key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
-from tier1_engine.contract.kind import (
-    Kind,
-    Registry,
-)
+from tier1_engine.contract.kind import Registry
 from tier1_engine.deployment.plan import resolve
 from tier1_engine.deployment.record import (
     Attempt,
     AttemptAdd,
     Change,
-    Deployment,
     Record,
     Resource,
     ResourceAdd,
@@ -27,16 +21,24 @@ from tier1_engine.deployment.record import (
     StepSet,
 )
 from tier1_engine.deployment.states import ResourceState, StepState
-from tier1_engine.engine.pace import Pacer
-from tier1_engine.engine.protocol.assignment import ACTION_OF
+from tier1_engine.engine.effects import Effect, Learn
+from tier1_engine.engine.pace import Pace
+from tier1_engine.engine.protocol.actions import Archive, Configure, Create, Delete
 from tier1_engine.engine.tasks import Do, Task
 from tier1_engine.errors import Refused
 
-RECORDED_BEFORE = frozenset({Do.CREATE, Do.CONFIGURE, Do.ARCHIVE, Do.DELETE})
-"""What changes something (or replaces a chance that will not come again) is on disk before it begins."""
+RECORDED_BEFORE = {one.do: one.action for one in (Create, Configure, Archive, Delete)}
+"""What is on disk before it begins, each with the action of its attempt."""
 
 
-# --- intend
+def resolve_at_once(task: Task, record: Record, registry: Registry) -> tuple[Task, list[Effect]]:
+    """The task, and what is resolved of it. Where a request needs no look at AWS it is known now, and its
+    create joins this commit.
+    """
+    request = request_at_once(task.subject, record, registry) if task.do is Do.PREPARE else None
+    if request is None:
+        return task, []
+    return Task(Do.CREATE, task.subject), [Learn("prepared", task.subject, request)]
 
 
 def request_at_once(step_name: str, record: Record, registry: Registry) -> dict[str, Any] | None:
@@ -46,7 +48,7 @@ def request_at_once(step_name: str, record: Record, registry: Registry) -> dict[
     """
     step = record.steps[step_name]
     kind = registry.kinds.get(step.kind)
-    if kind is None or type(kind).request is not Kind.request:
+    if kind is None or kind.asks_aws_for_request:
         return None
     try:
         return dict(resolve(step.inputs, record.known_facts))
@@ -55,22 +57,22 @@ def request_at_once(step_name: str, record: Record, registry: Registry) -> dict[
 
 
 def intend(
-    task: Task, record: Record, pacer: Pacer, term: int, now: datetime, new_id: Callable[[], str]
+    task: Task, record: Record, pace: Pace, term: int, new_id: Callable[[], str]
 ) -> tuple[list[Change], str | None]:
     """What must be on disk before the task begins, and the id of its attempt."""
     if task.do not in RECORDED_BEFORE:
-        return _started(task, record, now), None
+        return _started(task, record, pace), None
     changes: list[Change] = []
     resource = record.resource_of(task.subject)
     if resource is None:
-        resource = _new_resource(record.deployment, task.subject, record, pacer, now, new_id)
+        resource = _new_resource(record, task.subject, pace, new_id)
         changes.append(ResourceAdd(resource))
     attempt = Attempt(
         id=new_id(),
         deployment_id=record.deployment.id,
         step=resource.step,
-        action=ACTION_OF[task.do],
-        begun_at=now,
+        action=RECORDED_BEFORE[task.do],
+        begun_at=pace.wall,
         term=term,
         resource_id=resource.id,
         key=resource.key,
@@ -80,42 +82,34 @@ def intend(
         step = record.steps[resource.step]
         values: dict[str, Any] = {"state": StepState.RUNNING, "attempts": step.attempts + 1}
         if step.started_at is None:
-            values["started_at"] = now
+            values["started_at"] = pace.wall
         changes.append(StepSet(step.name, values))
     elif task.do is Do.DELETE and resource.state is not ResourceState.DELETING:
         changes.append(ResourceSet(resource.id, {"state": ResourceState.DELETING}))
     return changes, attempt.id
 
 
-def _started(task: Task, record: Record, now: datetime) -> list[Change]:
+def _started(task: Task, record: Record, pace: Pace) -> list[Change]:
     """A step that only looks is running from its first look on."""
     step = record.steps.get(task.subject)
     if task.do not in (Do.CHECK, Do.REFERENCE) or step is None or step.state is not StepState.WAITING:
         return []
-    return [
-        StepSet(
-            step.name,
-            {"state": StepState.RUNNING, "started_at": step.started_at or now, "attempts": step.attempts + 1},
-        )
-    ]
+    started = step.started_at or pace.wall
+    running = {"state": StepState.RUNNING, "started_at": started, "attempts": step.attempts + 1}
+    return [StepSet(step.name, running)]
 
 
-def _new_resource(
-    deployment: Deployment, step: str, record: Record, pacer: Pacer, now: datetime, new_id: Callable[[], str]
-) -> Resource:
+def _new_resource(record: Record, step: str, pace: Pace, new_id: Callable[[], str]) -> Resource:
     id = new_id()
     return Resource(
         id=id,
-        deployment_id=deployment.id,
+        deployment_id=record.deployment.id,
         step=step,
         name=step,
         kind=record.steps[step].kind,
         state=ResourceState.CREATING,
         owned=True,
         tagged_as=id,
-        request=pacer.prepared[step],
-        created_at=now,
+        request=pace.prepared[step],
+        created_at=pace.wall,
     )
-
-
-# --- assign

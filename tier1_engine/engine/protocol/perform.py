@@ -1,25 +1,174 @@
-"""One action at AWS, by the crash protocol: perform an assignment, answer what happened.
+"""Third step of an attempt: do at AWS what an assignment says, by the kind's contract.
 
-    `intent` puts on disk what will be done, `perform` does it by the kind's contract, and `results`
-    and `removal` say what the answer changes.
-
-`perform` runs in a worker; it answers and never raises. A create always looks first: what it finds by
-its key is adopted, and only what is absent is made. A deletion looks first too: only what AWS shows
-to be ours is deleted.
+A create always looks first: what it finds by its key is adopted, and only what is absent is made. A deletion
+looks first too: only what AWS shows to be ours is deleted. It runs in a worker, and records nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Kind, Presence, Sight, Target
-from tier1_engine.engine.protocol.assignment import Answer, Assignment, not_ours, others_inside
-from tier1_engine.engine.tasks import Do
+from tier1_engine.contract.kind import Observation, Presence
+from tier1_engine.engine.protocol.actions import (
+    Archive,
+    Archived,
+    Assignment,
+    Census,
+    Check,
+    Checked,
+    Configure,
+    Configured,
+    Confirm,
+    Confirmed,
+    Create,
+    Created,
+    Delete,
+    Deleted,
+    Failed,
+    Found,
+    Identified,
+    Identify,
+    Listed,
+    Made,
+    Observe,
+    Observed,
+    Prepare,
+    Prepared,
+    Reference,
+    Referenced,
+    Result,
+    Settle,
+    Settled,
+    Spent,
+    kind_of,
+)
+from tier1_engine.engine.protocol.proof import not_ours, others_inside
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures.codes import is_unsupported
+
+
+def perform(asked: Assignment, cloud: Cloud) -> Result:  # noqa: C901 - one case an action
+    """Do it.
+
+    Raises:
+        Exception: whatever a look raised; `normalise` makes a result of it. What a call raises that changes
+            something comes back as `Failed`, because AWS may have acted.
+    """
+    match asked:
+        case Identify():
+            return Identified(asked, cloud.account_id)
+        case Reference():
+            return Referenced(asked, asked.kind.reference(cloud, asked.inputs))
+        case Check():
+            return Checked(asked, asked.check.look(cloud, asked.inputs))
+        case Prepare():
+            return Prepared(asked, asked.kind.request(cloud, asked.inputs))
+        case Create():
+            return _create(asked, cloud)
+        case Settle():
+            return Settled(asked, _look(asked, cloud))
+        case Observe():
+            return Observed(asked, asked.kind.describe(cloud, asked.target))
+        case Configure():
+            return _configure(asked, cloud)
+        case Archive():
+            return Archived(asked, asked.kind.console(cloud, asked.target))
+        case Delete():
+            return _delete(asked, cloud)
+        case Confirm():
+            return Confirmed(asked, asked.kind.glance(cloud, asked.target))
+        case Census():
+            return _census(asked, cloud)
+
+
+def normalise(asked: Assignment, error: Exception) -> Failed:
+    """What a look, or code of a kind or check, raised, as a result like any other."""
+    return Failed(asked, error if isinstance(error, CallError) else _defect(asked, error, Acted.REFUSED))
+
+
+def _defect(asked: Assignment, error: Exception, acted: Acted) -> CallError:
+    what = asked.check if isinstance(asked, Check) else kind_of(asked)
+    name = what.name if what else asked.do.value
+    return CallError("Defect", f"{type(error).__name__}: {error}", operation=name, acted=acted)
+
+
+def _create(asked: Create, cloud: Cloud) -> Created | Failed:
+    if (found := _look(asked, cloud)) is not None:
+        return Created(asked, found)
+    try:
+        made = asked.kind.create(cloud, asked.target)
+    except CallError as error:
+        return Failed(asked, error, in_change=True)
+    except Exception as error:  # noqa: BLE001 - it may have been raised after AWS acted
+        return Failed(asked, _defect(asked, error, Acted.UNKNOWN), in_change=True)
+    if not made.aws_id:
+        reply = CallError(
+            "UnreadableReply", "the reply contains no id", operation="create", acted=Acted.UNKNOWN
+        )
+        return Failed(asked, reply, in_change=True)
+    return Created(asked, Made(made))
+
+
+def _look(asked: Create | Settle, cloud: Cloud) -> Found | Spent | None:
+    """Look for what any key of this resource made; say which counts and which are too many."""
+    kind, target = asked.kind, asked.target
+    observations = [s for s in kind.find(cloud, target) if s.presence is not Presence.ABSENT]
+    ours = [s for s in observations if kind.owns(target, s) and s.aws_id not in asked.elsewhere]
+    living = sorted(
+        (s for s in ours if not s.dead), key=lambda s: (s.key != target.key, s.made_at or "", s.aws_id)
+    )
+    if living:
+        return Found(living[0], tuple(living[1:]))
+    foreign = [s for s in observations if not s.dead and not kind.owns(target, s)]
+    if foreign and kind.may_reference:
+        return Found(foreign[0])
+    spent = next((s for s in ours if s.key in (None, target.key)), None)
+    return Spent(spent) if spent is not None else None
+
+
+def _configure(asked: Configure, cloud: Cloud) -> Configured | Failed:
+    """Set what differs, then look: the attempt's end and what is seen then are one commit."""
+    kind, target = asked.kind, asked.target
+    if not kind.owns(target, asked.seen):
+        return Failed(asked, not_ours(asked.seen))
+    try:
+        kind.configure(cloud, target, asked.seen)
+    except CallError as error:
+        return Failed(asked, error, in_change=True)
+    try:
+        return Configured(asked, kind.describe(cloud, target))
+    except CallError:
+        return Configured(asked, None)  # the next look will tell
+
+
+def _delete(asked: Delete, cloud: Cloud) -> Deleted | Failed:
+    """Look, prove it ours by what AWS shows now, and only then delete."""
+    kind, target = asked.kind, asked.target
+    seen = kind.glance(cloud, target)
+    if seen.presence in (Presence.ABSENT, Presence.GONE, Presence.LEAVING) or not kind.owns(target, seen):
+        return Deleted(asked, seen, accepted=False)
+    if asked.ours is not None and (others := kind.others_inside(cloud, target, asked.ours)):
+        return Failed(asked, others_inside(seen.aws_id, others))
+    try:
+        kind.delete(cloud, target, seen)
+    except CallError as error:
+        return Failed(asked, error, in_change=True)
+    return Deleted(asked, seen, accepted=True)
+
+
+def _census(asked: Census, cloud: Cloud) -> Listed:
+    seen: list[tuple[str, Observation]] = []
+    unlisted: list[str] = []
+    for kind in asked.kinds:
+        try:
+            seen += [(kind.name, s) for s in kind.list_beyond(cloud, asked.tags, asked.known)]
+        except CallError as error:
+            if not is_unsupported(error):
+                raise
+            unlisted.append(kind.title)
+    return Listed(asked, tuple(seen), tuple(unlisted))
 
 
 class Noted:
@@ -56,154 +205,3 @@ class Noted:
         reply = self._cloud.change(service, operation, **parameters)
         self.request_id = (reply.get("ResponseMetadata") or {}).get("RequestId")
         return reply
-
-
-def perform(assignment: Assignment, cloud: Cloud) -> Answer:
-    """Do it. The one boundary at which anything that a kind or check raises becomes an answer."""
-    noted = Noted(cloud)
-    try:
-        answer = _PERFORM[assignment.task.do](assignment, noted)
-        return replace(answer, operation=noted.operation, request_id=noted.request_id)
-    except CallError as error:
-        return Answer(assignment, error=error)
-    except Exception as error:  # noqa: BLE001 - a defect in a kind must not take the driver with it
-        return Answer(assignment, error=_defect(assignment, error, Acted.REFUSED))
-
-
-def _defect(assignment: Assignment, error: Exception, acted: Acted) -> CallError:
-    what = assignment.kind or assignment.check
-    name = what.name if what else assignment.task.do.value
-    return CallError("Defect", f"{type(error).__name__}: {error}", operation=name, acted=acted)
-
-
-def _identify(a: Assignment, cloud: Cloud) -> Answer:
-    return Answer(a, account_id=cloud.account_id)
-
-
-def _reference(a: Assignment, cloud: Cloud) -> Answer:
-    return Answer(a, sight=_kind(a).reference(cloud, a.inputs))
-
-
-def _check(a: Assignment, cloud: Cloud) -> Answer:
-    assert a.check is not None
-    return Answer(a, sight=a.check.look(cloud, a.inputs))
-
-
-def _prepare(a: Assignment, cloud: Cloud) -> Answer:
-    return Answer(a, request=_kind(a).request(cloud, a.inputs))
-
-
-def _create(a: Assignment, cloud: Cloud) -> Answer:
-    found = _settle(a, cloud)
-    if found.sight is not None or found.spent is not None:
-        return found
-    try:
-        made = _kind(a).create(cloud, _target(a))
-    except CallError as error:
-        return replace(found, error=error, in_change=True)
-    except Exception as error:  # noqa: BLE001 - it may have been raised after AWS acted
-        return replace(found, error=_defect(a, error, Acted.UNKNOWN), in_change=True)
-    if not made.aws_id:
-        reply = CallError(
-            "UnreadableReply", "the reply contains no id", operation="create", acted=Acted.UNKNOWN
-        )
-        return replace(found, error=reply, in_change=True)
-    return replace(found, sight=made, changed=True)
-
-
-def _settle(a: Assignment, cloud: Cloud) -> Answer:
-    """Look for what any key of this resource made; say which counts and which are too many."""
-    kind, target = _kind(a), _target(a)
-    sights = [s for s in kind.find(cloud, target) if s.presence is not Presence.ABSENT]
-    ours = [s for s in sights if kind.owns(target, s) and s.aws_id not in a.elsewhere]
-    living = sorted(
-        (s for s in ours if not s.dead), key=lambda s: (s.key != target.key, s.made_at or "", s.aws_id)
-    )
-    if living:
-        return Answer(a, sight=living[0], strays=tuple(living[1:]))
-    foreign = [s for s in sights if not s.dead and not kind.owns(target, s)]
-    if foreign and kind.may_reference:
-        return Answer(a, sight=foreign[0])
-    spent = next((s for s in ours if s.key in (None, target.key)), None)
-    return Answer(a, spent=spent)
-
-
-def _observe(a: Assignment, cloud: Cloud) -> Answer:
-    return Answer(a, sight=_kind(a).describe(cloud, _target(a)))
-
-
-def _confirm(a: Assignment, cloud: Cloud) -> Answer:
-    return Answer(a, sight=_kind(a).glance(cloud, _target(a)))
-
-
-def _configure(a: Assignment, cloud: Cloud) -> Answer:
-    """Set what differs, then look: the attempt's end and the new sight are one commit."""
-    assert a.sight is not None
-    if not _kind(a).owns(_target(a), a.sight):
-        return Answer(a, error=not_ours(a.sight))
-    try:
-        _kind(a).configure(cloud, _target(a), a.sight)
-    except CallError as error:
-        return Answer(a, error=error, in_change=True)
-    try:
-        return Answer(a, sight=_kind(a).describe(cloud, _target(a)), changed=True)
-    except CallError:
-        return Answer(a, changed=True)  # the next look will tell
-
-
-def _archive(a: Assignment, cloud: Cloud) -> Answer:
-    return Answer(a, text=_kind(a).console(cloud, _target(a)))
-
-
-def _delete(a: Assignment, cloud: Cloud) -> Answer:
-    """Look, prove it ours by what AWS shows now, and only then delete."""
-    kind, target = _kind(a), _target(a)
-    sight = kind.glance(cloud, target)
-    if sight.presence in (Presence.ABSENT, Presence.GONE, Presence.LEAVING) or not kind.owns(target, sight):
-        return Answer(a, sight=sight)
-    if a.ours is not None and (others := kind.others_inside(cloud, target, a.ours)):
-        return Answer(a, sight=sight, error=others_inside(sight.aws_id, others))
-    try:
-        kind.delete(cloud, target, sight)
-    except CallError as error:
-        return Answer(a, sight=sight, error=error, in_change=True)
-    return Answer(a, sight=sight, changed=True)
-
-
-def _census(a: Assignment, cloud: Cloud) -> Answer:
-    seen: list[tuple[str, Sight]] = []
-    unlisted: list[str] = []
-    for kind in a.kinds:
-        try:
-            seen += [(kind.name, s) for s in kind.list_beyond(cloud, a.wanted_tags, a.known)]
-        except CallError as error:
-            if not is_unsupported(error):
-                raise
-            unlisted.append(kind.title)
-    return Answer(a, census=tuple(seen), unlisted=tuple(unlisted))
-
-
-def _kind(a: Assignment) -> Kind:
-    assert a.kind is not None
-    return a.kind
-
-
-def _target(a: Assignment) -> Target:
-    assert a.target is not None
-    return a.target
-
-
-_PERFORM = {
-    Do.IDENTIFY: _identify,
-    Do.REFERENCE: _reference,
-    Do.CHECK: _check,
-    Do.PREPARE: _prepare,
-    Do.CREATE: _create,
-    Do.SETTLE: _settle,
-    Do.OBSERVE: _observe,
-    Do.CONFIGURE: _configure,
-    Do.ARCHIVE: _archive,
-    Do.DELETE: _delete,
-    Do.CONFIRM: _confirm,
-    Do.CENSUS: _census,
-}

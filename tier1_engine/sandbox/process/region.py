@@ -1,7 +1,7 @@
-"""What a region of AWS has and moto's lacks: the images of newer regions. And what moto looks up in each
-call, found faster.
+"""What a region of AWS has from the start: the images of newer regions, which moto lacks. And what moto does
+in each call and for each account, done faster.
 
-Owns every place where moto is fixed without being given behaviours; the process of the sandbox calls
+Owns every place where moto is fixed without being given AWS's behaviour; the process of the sandbox calls
 `mend` once.
 """
 
@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from functools import cache, wraps
+from typing import Any, TypeVar
 
+Made = TypeVar("Made")
+COLLECTIONS = frozenset({dict, list, set})
 IMAGES_OF_REGION = "us-east-1"
 """The region whose Amazon Linux images stand in where moto has none."""
 
@@ -20,6 +23,7 @@ def mend() -> None:
     _lend_images()
     _look_up_keys_quickly()
     _look_up_services_and_methods_quickly()
+    make_accounts_quickly()
 
 
 def _lend_images() -> None:
@@ -88,6 +92,91 @@ class _Methods:
 
     def __contains__(self, name: str) -> bool:
         return inspect.isfunction(getattr(self._owner, name, None))
+
+
+@cache
+def make_accounts_quickly() -> None:
+    """Copy what every account has of AWS's own, instead of making it anew each time one is emptied.
+
+    moto parses some 1,500 policies and makes as many images, each with a snapshot: most of a second.
+    """
+    _copy_policies()
+    _copy_images()
+
+
+def _copy_policies() -> None:
+    from moto.iam import models
+    from moto.settings import load_iam_aws_managed_policies
+
+    before = models.IAMBackend._init_aws_policies  # noqa: SLF001 - moto has no other door
+    made: dict[tuple[str, str], list[Any]] = {}
+
+    @wraps(before)
+    def policies(backend: Any) -> list[Any]:
+        if not load_iam_aws_managed_policies():
+            return before(backend)
+        key = (backend.account_id, backend.region_name)
+        if key not in made:
+            made[key] = _off_the_record(lambda: before(backend))
+        fresh = [_fresh(one) for one in made[key]]
+        for one in fresh:
+            one.versions = [_fresh(version) for version in one.versions]
+        return fresh
+
+    _put(models.IAMBackend, "_init_aws_policies", policies)
+
+
+def _copy_images() -> None:
+    from moto.ec2.models import amis
+    from moto.settings import ec2_load_default_amis
+
+    module: Any = amis
+    before = amis.AmiBackend._load_amis  # noqa: SLF001 - moto has no other door
+    made: dict[tuple[str, str, int, int], tuple[Any, list[Any]]] = {}
+
+    @wraps(before)
+    def load(backend: Any) -> None:
+        if not ec2_load_default_amis():
+            before(backend)
+            return
+        # Whoever replaces a list of images gets those. What is kept with them keeps its id.
+        lists = (module.AMIS, module.load_resource)
+        key = (backend.account_id, backend.region_name, id(lists[0]), id(lists[1]))
+        if key not in made:
+            _off_the_record(lambda: before(backend))
+            made[key] = lists, list(backend.amis.values())
+            backend.snapshots.clear()
+        for image in map(_fresh, made[key][1]):
+            snapshot = _fresh(image.ebs_snapshot)
+            snapshot.volume = _fresh(snapshot.volume)
+            image.ec2_backend = snapshot.ec2_backend = snapshot.volume.ec2_backend = backend
+            image.ebs_snapshot = backend.snapshots[snapshot.id] = snapshot
+            backend.amis[image.id] = image
+
+    _put(amis.AmiBackend, "_load_amis", load)
+
+
+def _off_the_record(make: Callable[[], Made]) -> Made:
+    """Make something without drawing from moto's dice: the first account gets the ids that later ones get."""
+    from moto.moto_api._internal import mock_random
+
+    drawn = mock_random.getstate()
+    try:
+        return make()
+    finally:
+        mock_random.setstate(drawn)
+
+
+def _fresh(one: Any) -> Any:
+    """A copy that shares nothing that changes.
+
+    By hand, because there are thousands, and moto keeps a list of all that come by the usual way.
+    """
+    made = object.__new__(type(one))
+    made.__dict__ = {
+        name: value.copy() if type(value) in COLLECTIONS else value for name, value in vars(one).items()
+    }
+    return made
 
 
 def _put(owner: object, name: str, function: Callable[..., Any]) -> None:

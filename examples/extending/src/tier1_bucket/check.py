@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Check, Presence, Problem, Sight
+from tier1_engine.contract.kind import Check, Observation, Presence, Problem
 from tier1_engine.errors import CallError
 
 NOT_YET = frozenset({"NoSuchBucket"})
@@ -19,12 +19,12 @@ class BucketAnswers(Check):
     title = "bucket answers"
     iam_actions = ("s3:GetBucketLocation",)
 
-    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Sight:
+    def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         try:
             cloud.read("s3", "get_bucket_location", Bucket=inputs["bucket"])
         except CallError as error:
             if error.code not in NOT_YET:
                 raise
             problem = Problem(error.code, error.message, error.operation, error.request_id)
-            return Sight(Presence.PENDING, problem=problem)
-        return Sight(Presence.READY)
+            return Observation(Presence.PENDING, problem=problem)
+        return Observation(Presence.READY)

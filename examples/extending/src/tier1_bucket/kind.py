@@ -12,7 +12,7 @@ from typing import Any
 
 from tier1_engine.aws.words import aws, carries, partition, proof, tag_dict, tag_list
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, TAG_NAME, Kind, Presence, Sight, Target
+from tier1_engine.contract.kind import ABSENT, TAG_NAME, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.errors import CallError
 
@@ -42,23 +42,23 @@ class Bucket(Kind):
         "s3:TagResource",
     )
 
-    def find(self, cloud: Cloud, target: Target) -> Sequence[Sight]:
-        sight = _look(cloud, name_of(target))
-        return [] if sight is ABSENT else [sight]
+    def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
+        observation = _look(cloud, name_of(target))
+        return [] if observation is ABSENT else [observation]
 
-    def create(self, cloud: Cloud, target: Target) -> Sight:
+    def create(self, cloud: Cloud, target: Target) -> Observation:
         name = name_of(target)
         wanted: dict[str, Any] = {"Tags": tag_list(target.tags)}
         if cloud.region != HOME:
             wanted["LocationConstraint"] = cloud.region
         cloud.change("s3", "create_bucket", Bucket=name, CreateBucketConfiguration=wanted)
-        return _sight(cloud, name, target.tags, Presence.PENDING)
+        return _observation(cloud, name, target.tags, Presence.PENDING)
 
-    def describe(self, cloud: Cloud, target: Target) -> Sight:
+    def describe(self, cloud: Cloud, target: Target) -> Observation:
         name = target.aws_id or ""
-        sight = _look(cloud, name)
-        if sight is ABSENT or not target.request.get("versioned"):
-            return sight
+        observation = _look(cloud, name)
+        if observation is ABSENT or not target.request.get("versioned"):
+            return observation
         try:
             versioning = cloud.read("s3", "get_bucket_versioning", Bucket=name)
         except CallError as error:
@@ -66,31 +66,39 @@ class Bucket(Kind):
                 return ABSENT
             raise
         if versioning.get("Status") == "Enabled":
-            return sight
-        return _sight(cloud, name, sight.tags, Presence.UNSET, unset=("versioning",))
+            return observation
+        return _observation(cloud, name, observation.tags, Presence.UNSET, unset=("versioning",))
 
-    def glance(self, cloud: Cloud, target: Target) -> Sight:
+    def glance(self, cloud: Cloud, target: Target) -> Observation:
         return _look(cloud, target.aws_id or "")
 
-    def configure(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        if "versioning" in sight.unset:
+    def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        if "versioning" in observation.unset:
             enabled = {"Status": "Enabled"}
-            cloud.change("s3", "put_bucket_versioning", Bucket=sight.aws_id, VersioningConfiguration=enabled)
+            cloud.change(
+                "s3", "put_bucket_versioning", Bucket=observation.aws_id, VersioningConfiguration=enabled
+            )
 
-    def delete(self, cloud: Cloud, target: Target, sight: Sight) -> None:
-        cloud.change("s3", "delete_bucket", Bucket=sight.aws_id)
+    def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        cloud.change("s3", "delete_bucket", Bucket=observation.aws_id)
 
-    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Sight]:
+    def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return self.list_beyond(cloud, tags, {})
 
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
-    ) -> Sequence[Sight]:
+    ) -> Sequence[Observation]:
         """Each bucket is asked for its tags by itself, so those on record are not asked."""
         listed = cloud.pages("s3", "list_buckets", "Buckets", BucketRegion=cloud.region)
         names = [str(bucket["Name"]) for bucket in listed if bucket.get("Name")]
-        sights = [_look(cloud, name) for name in names if name not in known and NAMED_BY_US.fullmatch(name)]
-        return [sight for sight in sights if sight is not ABSENT and carries(sight.tags, tags)]
+        observations = [
+            _look(cloud, name) for name in names if name not in known and NAMED_BY_US.fullmatch(name)
+        ]
+        return [
+            observation
+            for observation in observations
+            if observation is not ABSENT and carries(observation.tags, tags)
+        ]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return f"https://{region}.console.aws.amazon.com/s3/buckets/{aws_id}?region={region}"
@@ -119,7 +127,7 @@ def name_of(target: Target) -> str:
     return f"{target.tags[TAG_NAME]}-{target.resource_id}"
 
 
-def _look(cloud: Cloud, name: str) -> Sight:
+def _look(cloud: Cloud, name: str) -> Observation:
     """The bucket and its tags, by one call: what has no tags is there, and shows no proof."""
     try:
         reply = cloud.read("s3", "get_bucket_tagging", Bucket=name)
@@ -129,11 +137,11 @@ def _look(cloud: Cloud, name: str) -> Sight:
         if error.code != NO_TAGS:
             raise
         reply = {}
-    return _sight(cloud, name, tag_dict(reply.get("TagSet")), Presence.READY)
+    return _observation(cloud, name, tag_dict(reply.get("TagSet")), Presence.READY)
 
 
-def _sight(
+def _observation(
     cloud: Cloud, name: str, tags: Mapping[str, str], presence: Presence, unset: tuple[str, ...] = ()
-) -> Sight:
+) -> Observation:
     arn = f"arn:{partition(cloud.region)}:s3:::{name}"
-    return Sight(presence, name, arn=arn, tags=tags, unset=unset)
+    return Observation(presence, name, arn=arn, tags=tags, unset=unset)

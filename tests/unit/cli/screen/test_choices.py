@@ -7,28 +7,27 @@ from typing import Any
 
 import pytest
 
-from tests.support.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.cli.screen import choices
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Attempt, Record
 from tier1_engine.deployment.states import Action, FailureClass, Outcome, ResourceState, State, StepState
 from tier1_engine.engine.engine import Resume
 
-FAILURE = {
-    "step": "door",
-    "class": "recoverable",
+CALL: dict[str, Any] = {
     "code": "Shut",
     "message": "It is shut.\nSee http://me:hidden@here/.\x1b[31m",
     "operation": "LookAtDoor",
     "request_id": "req-1",
-    "at": AT.isoformat(),
 }
 MACHINE = {"candidates": [{"type": "t3.medium"}], "root_volume_gib": 30}
 
 
-def record(error_class: str = "recoverable", **values: Any) -> Record:
+def record(failure_class: FailureClass = FailureClass.RECOVERABLE, **values: Any) -> Record:
     """A machine that stands, and a door that failed."""
-    whole = deployment(state=State.FAILED, failure={**FAILURE, "class": error_class}, **values)
-    error = {**FAILURE, "class": error_class}
+    why = failure("door", failure_class=failure_class, **CALL)
+    whole = deployment(state=State.FAILED, failure=why, **values)
+    error = Error(**CALL, failure_class=failure_class)
     steps = [
         step("machine", state=StepState.DONE, finished_at=AT),
         step("door", position=1, state=StepState.FAILED, finished_at=AT, error=error, needs=("machine",)),
@@ -65,8 +64,11 @@ def test_each_line_says_what_it_will_do_here_with_names_and_cost() -> None:
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (record(), "not possible because of later (waiting): not complete yet"),
-        (record("critical"), "not possible because of door (Shut): later needs it and could not start"),
+        (record(), "not possible without later (waiting): it is not complete yet"),
+        (
+            record(FailureClass.CRITICAL),
+            "not possible without door (Shut): later needs it and could not be begun",
+        ),
     ],
 )
 def test_what_cannot_be_continued_says_why(found: Record, why: str) -> None:
@@ -79,7 +81,7 @@ def test_what_cannot_be_continued_says_why(found: Record, why: str) -> None:
 def test_a_critical_check_that_nothing_needs_cannot_be_continued_either() -> None:
     """Its class says so, and the sentence."""
     found = whole_but_for_the_door()
-    door = replace(found.steps["door"], error={**FAILURE, "class": FailureClass.CRITICAL.value})
+    door = replace(found.steps["door"], error=Error(**CALL, failure_class=FailureClass.CRITICAL))
     said = lines(replace(found, steps={**found.steps, "door": door}))
     assert "because of door (Shut): its failure is critical" in said["c"]
 

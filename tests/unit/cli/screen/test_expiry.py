@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.cli.screen.closing import options
 from tier1_engine.cli.screen.render.expiry import expiries
 from tier1_engine.deployment.record import FOR_EVER, Record
@@ -43,8 +43,7 @@ def test_a_crowd_is_counted() -> None:
 
 def test_a_failure_that_left_something_names_keep() -> None:
     """A sweep would take it some day."""
-    failure = {"step": "net", "class": "critical", "code": "X", "message": "x"}
-    whole = deployment(state=State.FAILED, failure=failure)
+    whole = deployment(state=State.FAILED, failure=failure())
     row = resource(state=ResourceState.PRESENT, aws_id="net-1")
     record = Record(whole, {"net": step()}, {row.id: row}, {})
     assert any("tier1 keep d1" in line.text for line in options(record))

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.rows import AT, deployment, resource
+from tests.support.rows import AT, deployment, failure, resource
 from tier1_engine.cli.screen.render.sweeping import done, planned, remembered
-from tier1_engine.contract.kind import Presence, Sight
+from tier1_engine.contract.kind import Observation, Presence
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import FOR_EVER, Deployment, Resource
-from tier1_engine.deployment.states import Goal, State
+from tier1_engine.deployment.states import FailureClass, Goal, State
 from tier1_engine.survey.around import Seen
 from tier1_engine.sweep.outcome import Outcome, Result
 from tier1_engine.sweep.plan import Plan, narrowed, of_item, of_plan, unfitting
@@ -35,7 +35,7 @@ def row(kind: str, aws_id: str | None, **values: object) -> Resource:
 
 
 def known(*remaining: Resource, at: Deployment | None = None) -> Known:
-    failed = {"step": "web", "class": "recoverable", "code": "X", "message": "x"}
+    failed = failure("web", failure_class=FailureClass.RECOVERABLE)
     whole = at or deployment("d1", name="one", state=State.FAILED, failure=failed)
     return Known(whole, 7, AT, remaining=remaining)
 
@@ -78,7 +78,7 @@ def test_what_is_reported_says_whose_it_is_and_what_helps() -> None:
     lost = known(row("vpc", "vpc-2"), at=deployment("d3", name="three", state=State.PROVISIONING_EFS))
     tags = {"tier1:database": "other", "tier1:deployment": "f1", "tier1:name": "theirs"}
     place = Place("123456789012", "eu-west-1", "", "")
-    foreign = Seen("vpc", place, Sight(Presence.READY, "vpc-9", tags=tags), proved=False)
+    foreign = Seen("vpc", place, Observation(Presence.READY, "vpc-9", tags=tags), proved=False)
     text = planned(of_plan(plan(kept, lost, seen=(foreign,), choice=Choice(orphans=True))))
     assert "two (d2) in us-east-1: it expired at" in text
     assert "but it is protected" in text

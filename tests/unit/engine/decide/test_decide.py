@@ -9,8 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.rows import AT, deployment, resource, step
+from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.contract.kind import Problem
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import ref
 from tier1_engine.deployment.record import (
     Attempt,
@@ -41,6 +42,7 @@ from tier1_engine.engine.decide.decide import decide
 from tier1_engine.engine.decide.decision import Changed, Decision, Work
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do
+from tier1_engine.settings import Settings
 
 MAX_STEPS = 5
 EXAMPLES = int(os.environ.get("TIER1_TEST_EXAMPLES", "120"))
@@ -48,9 +50,9 @@ MAX_BOOKKEEPING_ROUNDS = 60
 PROBLEM = Problem("ExpiredToken", "sign in")
 ERRORS = [
     None,
-    {"code": "X", "message": "m", "class": "critical"},
-    {"code": "X", "message": "m", "class": "recoverable", "operation": "Do", "request_id": "r"},
-    {"code": "X", "message": "m", "stuck": True},
+    Error("X", "m", failure_class=FailureClass.CRITICAL),
+    Error("X", "m", "Do", "r", failure_class=FailureClass.RECOVERABLE),
+    Error("X", "m", stuck=True),
 ]
 seconds = st.sampled_from([0.0, 1.0, 15.0, 599.0, 600.0, 700.0])
 
@@ -132,7 +134,7 @@ def a_record(draw: Any) -> Record:
         state=state,
         goal=goal,
         activated_at=AT if once else None,
-        failure={"code": "F"} if state is State.FAILED else None,
+        failure=failure() if state is State.FAILED else None,
         rollback_enabled=draw(st.booleans()),
         retain=tuple(n for n in names if draw(st.integers(0, 5)) == 0),
         output_templates={"s0": ref("s0")},
@@ -147,7 +149,7 @@ def a_pace(draw: Any, record: Record) -> Pace:
     return Pace(
         now=1000.0,
         wall=AT,
-        grace_seconds=20.0,
+        settings=Settings(visibility_grace_seconds=20.0),
         in_flight=draw(some),
         due={name: draw(st.sampled_from([900.0, 1000.0, 1100.0])) for name in draw(some)},
         counted_from={name: draw(st.sampled_from([300.0, 1000.0])) for name in draw(some)},
@@ -307,7 +309,7 @@ def test_healthy_fires_only_when_every_step_is_complete(case: tuple[Record, Pace
             if isinstance(change, Move) and change.trigger is Trigger.HEALTHY:
                 assert all(s.complete for s in record.steps.values())
                 strays = [r for r in record.resources.values() if not r.settled and r.name != r.step]
-                assert all((stray.error or {}).get("stuck") for stray in strays)
+                assert all(stray.stuck for stray in strays)
                 warnings = str(record.apply(decision.changes).deployment.warnings)
                 assert all(str(stray.aws_id) in warnings for stray in strays)
             ended = {Trigger.NETWORK_READY: Phase.NETWORK, Trigger.EFS_READY: Phase.EFS}
@@ -372,6 +374,6 @@ def test_nothing_is_done_while_blocked_or_stopping(case: tuple[Record, Pace]) ->
 def test_rows_are_only_changed_in_columns_that_they_have(state: State) -> None:
     """A change of an unknown column would fail at the commit, after the call."""
     record = Record(deployment(state=state), {"net": step()}, {"r1": resource()}, {})
-    decision = decide(record, Pace(now=0.0, wall=AT, grace_seconds=1.0))
+    decision = decide(record, Pace(0.0, AT, Settings(visibility_grace_seconds=1.0), identified=True))
     for change in decision.changes if isinstance(decision, Changed) else ():
         assert isinstance(change, Move | StepSet | ResourceSet | DeploymentSet)

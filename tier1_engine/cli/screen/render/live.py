@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import IO, Any, Self, cast
+from typing import IO, Self, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -29,6 +29,7 @@ from tier1_engine.cli.screen.messages import told
 from tier1_engine.cli.screen.render.base import QUIET, STYLE_OF_STATE, elapsed
 from tier1_engine.cli.screen.streams import Quiet, clean
 from tier1_engine.clock import Clock
+from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, Move, Record, Resource, Step
 from tier1_engine.deployment.states import ENDED, GOING_BACK, Phase, ResourceState, StepState
 
@@ -202,11 +203,11 @@ class _Frame:
             about.stylize(STYLE_OF_STATE["failed"] if step.state is StepState.FAILED else "yellow")
         return _indented(mark), Text(f"  {step.name}"), Text(_took(step), style=QUIET), about
 
-    def _said(self, subject: str, error: Mapping[str, Any]) -> Text:
+    def _said(self, subject: str, error: Error) -> Text:
         """What it ran into, and the countdown to the next try."""
         seconds = self.due.get(subject, self.now) - self.now
         again = f" retrying in {seconds:.0f}s," if seconds > 0.5 else ""
-        return Text(clean(f"{error['code']}:{again} {error['message']}"))
+        return Text(clean(f"{error.code}:{again} {error.message}"))
 
     def going_back(self) -> Iterator[Row]:
         owned = [r for r in self.record.resources.values() if r.owned]
@@ -223,7 +224,7 @@ class _Frame:
         if resource.error:
             about = self._said(resource.name, resource.error)
             about.stylize("yellow")
-            mark = self.marks["failed"] if resource.error.get("stuck") else mark
+            mark = self.marks["failed"] if resource.error.stuck else mark
         elif resource.state is ResourceState.RETAINED:
             about = Text("retained", style=STYLE_OF_STATE["retained"])
         return _indented(mark), Text(f"  {resource.name}"), Text(resource.aws_id or "", style=QUIET), about

@@ -1,0 +1,129 @@
+"""The life of one attempt, from "decide says CREATE vpc" to "the step is done", on one screen.
+
+    begin    resolve, intend, assign     what must be on disk, and all that the worker needs
+    ------   the turn commits            nothing has gone out before this line
+    send     permit, perform, normalise  look first, then act; a worker's call, which never raises
+    finish   record                      what the answer changes, on record and in the pace
+    ------   the next turn commits       a crash before this line is repaired from the intent
+
+The driver does these three in this order and nothing else happens in between. `begin` and `finish` are pure:
+they answer effects, and the driver commits them. The answer of a call that takes longer than its budget is
+`too_late`, and an attempt whose driver was killed is `cut_off` by the next one: both are unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tier1_engine.contract.cloud import Cloud, Permit
+from tier1_engine.contract.kind import Registry
+from tier1_engine.deployment.record import AttemptSet, Record
+from tier1_engine.deployment.states import GOING_BACK, Outcome
+from tier1_engine.engine.effects import Effect, Learn
+from tier1_engine.engine.pace import Pace
+from tier1_engine.engine.protocol.actions import Answer, Assignment, Failed
+from tier1_engine.engine.protocol.assignment import KindMissing, assign, impossible
+from tier1_engine.engine.protocol.case import Case
+from tier1_engine.engine.protocol.intent import intend, resolve_at_once
+from tier1_engine.engine.protocol.perform import Noted, normalise, perform
+from tier1_engine.engine.protocol.record_provisioning import record_provisioning
+from tier1_engine.engine.protocol.record_teardown import record_teardown
+from tier1_engine.engine.tasks import REMOVALS, Do, Task
+from tier1_engine.errors import Acted, CallError, Refused
+
+_COUNTED = frozenset({Do.CHECK, Do.REFERENCE, Do.CREATE, Do.OBSERVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What must be committed before an attempt may go out, and what its worker gets.
+
+    Attributes:
+        assignment: None: it cannot be done, and the effects say why.
+    """
+
+    effects: list[Effect]
+    assignment: Assignment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Takes attempts through their life, for one driver under one lease.
+
+    Attributes:
+        permit: for calls of an attempt that is given up at a steady time; asked as each of them leaves.
+        term: of the lease.
+        jitter: a number from 0 to 1, another each time.
+        looks_inside: what holds something that is not the deployment's is not deleted.
+    """
+
+    registry: Registry
+    database_id: str
+    cloud: Callable[[Permit], Cloud]
+    permit: Callable[[float], Permit]
+    term: int
+    new_id: Callable[[], str]
+    jitter: Callable[[], float]
+    looks_inside: bool = False
+
+    def begin(self, task: Task, record: Record, pace: Pace) -> Begun:
+        """Before the commit: resolve, intend, assign."""
+        task, resolved = resolve_at_once(task, record, self.registry)
+        pace = pace.apply(resolved)
+        intents, attempt_id = intend(task, record, pace, self.term, self.new_id)
+        database_id, inside = self.database_id, self.looks_inside
+        try:
+            after = record.apply(intents)
+            assignment = assign(
+                task, attempt_id, after, pace, self.registry, database_id, looks_inside=inside
+            )
+        except (KindMissing, Refused) as error:
+            return Begun([*resolved, *impossible(task, record, pace, str(error))], None)
+        return Begun([*resolved, *intents, *_counted(task, pace)], assignment)
+
+    def send(self, assignment: Assignment, ends_at: float) -> Callable[[], Answer]:
+        """After the commit: permit, perform, normalise. The call is made by a worker."""
+        cloud = self.cloud(self.permit(ends_at))
+        return lambda: carry_out(assignment, cloud)
+
+    def finish(self, answer: Answer, record: Record, pace: Pace) -> list[Effect]:
+        """Before the next commit: record the end of the attempt, and all that follows from it."""
+        case = Case(answer, record, pace, self.term, self.new_id, self.jitter)
+        teardown = record.deployment.state in GOING_BACK or answer.asked.do in REMOVALS
+        return record_teardown(case) if teardown else record_provisioning(case)
+
+
+def carry_out(assignment: Assignment, cloud: Cloud) -> Answer:
+    """Perform it, and make an answer of whatever comes of it: the one boundary that nothing raised passes."""
+    noted = Noted(cloud)
+    try:
+        result = perform(assignment, noted)
+    except Exception as error:  # noqa: BLE001 - a defect in a kind must not take the driver with it
+        result = normalise(assignment, error)
+    return Answer(result, noted.operation, noted.request_id)
+
+
+def too_late(assignment: Assignment) -> Answer:
+    """The answer of a call that is left behind."""
+    message, operation = "no answer within the budget of the task", assignment.do.value
+    error = CallError("CallTimeout", message, operation=operation, acted=Acted.UNKNOWN)
+    return Answer(Failed(assignment, error, in_change=True))
+
+
+def cut_off(record: Record, pace: Pace) -> list[Effect]:
+    """The end of attempts that an earlier driver began and did not end: AWS may have acted."""
+    cut = {
+        "ended_at": pace.wall,
+        "outcome": Outcome.UNKNOWN,
+        "code": "Cut",
+        "message": "the process ended before an answer came",
+    }
+    return [AttemptSet(a.id, cut) for a in record.attempts.values() if a.ended_at is None]
+
+
+def _counted(task: Task, pace: Pace) -> list[Effect]:
+    """The driven time of what is worked on runs from its first task on."""
+    if task.do not in _COUNTED or task.subject in pace.counted_from:
+        return []
+    return [Learn("counted_from", task.subject, pace.now)]

@@ -1,0 +1,135 @@
+"""Setbacks of a step in provisioning: a call failed, or what was made died.
+
+Owns what follows: another attempt later, the next candidate, a new key, or the end of the step. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tier1_engine.contract.kind import Observation, Presence, Problem
+from tier1_engine.deployment.failure import Error
+from tier1_engine.deployment.record import Note, Resource, ResourceSet, Step, StepSet
+from tier1_engine.deployment.states import StepState
+from tier1_engine.engine.effects import Effect, Forget, Learn
+from tier1_engine.engine.protocol.actions import Check, Create, Failed, Observe, Settle, kind_of
+from tier1_engine.engine.protocol.case import Case, blocked, end_in_error, error_of
+from tier1_engine.engine.protocol.proof import NOT_OURS
+from tier1_engine.errors import CallError
+from tier1_engine.failures.calls import Verdict, judge
+
+MAX_GENERATIONS = 3
+"""How often one resource may be made anew because what was made is gone."""
+
+
+def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
+    """A call that failed: wait, try again, ask for something else, or end the step, by its verdict."""
+    error, resource = failed.error, case.record.resource_of(step.name)
+    effects = end_in_error(case, failed)
+    noted = error_of(error, step.on_failure)
+    match _verdict(case, step, error):
+        case Verdict.STOPPED:
+            return [*effects, case.poll()]
+        case Verdict.BLOCKED:
+            return [*effects, blocked(error, step.name), StepSet(step.name, {"error": noted})]
+        case Verdict.SPENT if resource is not None:
+            return effects + make_anew(case, step, resource, Observation(Presence.GONE))
+        case Verdict.EXHAUSTED if resource is not None:
+            return effects + next_candidate(case, step, resource, noted)
+        case Verdict.EXISTS:
+            since = case.pace.exists_since.get(step.name, case.now)
+            effects.append(Learn("exists_since", step.name, since))
+            if case.now - since < case.pace.settings.consistency_seconds:
+                return [*effects, case.poll(), StepSet(step.name, {"error": noted})]
+        case Verdict.UNSEEN:
+            return [*effects, case.back_off(), StepSet(step.name, {"error": noted})]
+        case Verdict.TRANSIENT:
+            looking = _only_looked(failed)
+            tries = step.tries if looking else step.tries + 1
+            if looking or tries < case.record.deployment.max_attempts:
+                again = StepSet(step.name, {"error": noted, "tries": tries})
+                return [*effects, case.back_off(), again]
+            noted = replace(noted, message=f"{noted.message} (tried {tries} times)")
+        case _:
+            pass
+    return effects + fail(case, step, noted)
+
+
+def _only_looked(failed: Failed) -> bool:
+    """Whether it was a look at what exists that failed, the one before a create included.
+
+    Looks are no tries: they go on until the step's deadline. Giving up on a file system because describing
+    it was throttled would throw away what is nearly ready.
+    """
+    if isinstance(failed.asked, Create):
+        return not failed.in_change
+    return isinstance(failed.asked, Observe | Settle | Check)
+
+
+def _verdict(case: Case, step: Step, error: CallError) -> Verdict:
+    young = _youngest(case, {step.name, *step.needs}) < case.pace.settings.consistency_seconds
+    if error.code == NOT_OURS and young:
+        return Verdict.UNSEEN  # tags may show later than the object
+    return judge(error, case.asked.action, kind_of(case.asked), young=young)
+
+
+def _youngest(case: Case, names: set[str]) -> float:
+    """Seconds since the youngest of our resources of these names was made."""
+    ages = (
+        case.pace.age(resource.id)
+        for resource in case.record.resources.values()
+        if resource.owned and resource.name in names
+    )
+    return min(ages, default=float("inf"))
+
+
+def fail(case: Case, step: Step, error: Error) -> list[Effect]:
+    """The step has failed for good."""
+    values = {"state": StepState.FAILED, "finished_at": case.wall, "error": error}
+    return [StepSet(step.name, values), Note(f"failed: {error.code}: {error.message}", step.name)]
+
+
+def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> list[Effect]:
+    """Ask for the next (type, zone, market) of the request; when none is left, the step has failed."""
+    kind, following = kind_of(case.asked), resource.candidate + 1
+    if kind is None or following >= kind.candidates(resource.request):
+        return fail(case, step, error)
+    return [
+        case.at_once(),
+        ResourceSet(resource.id, {"candidate": following, **_NOT_MADE}),
+        StepSet(step.name, {"error": error, "tries": 0}),
+        Note(f"{error.code}: the next candidate is asked for ({following + 1})", step.name),
+    ]
+
+
+_NOT_MADE: Mapping[str, Any] = {"aws_id": None, "arn": None, "made_at": None, "facts": {}}
+
+
+def make_anew(case: Case, step: Step, resource: Resource, spent: Observation) -> list[Effect]:
+    """What this key made is gone: the next key makes another, within bounds."""
+    if resource.generation >= MAX_GENERATIONS:
+        message = f"{in_words(spent)}; it was made {MAX_GENERATIONS} times and is not made again"
+        return fail(case, step, Error("GoneByHand", message, failure_class=step.on_failure))
+    return [
+        case.at_once(),
+        Forget("made_at", resource.id),
+        ResourceSet(resource.id, {"generation": resource.generation + 1, **_NOT_MADE}),
+        Note(f"{in_words(spent)}: it is made anew", step.name),
+    ]
+
+
+def in_words(spent: Observation) -> str:
+    """What became of what was made."""
+    return f"{spent.aws_id or 'what was created'} is {spent.presence}"
+
+
+def note_reason(step: Step, problem: Problem | None) -> list[Effect]:
+    """Keep why it is not ready, when that is news."""
+    if problem is None:
+        return []
+    error = error_of(problem, step.on_failure)
+    if step.error is not None and step.error.message == error.message:
+        return []
+    return [StepSet(step.name, {"error": error})]
