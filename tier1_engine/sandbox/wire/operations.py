@@ -93,8 +93,8 @@ def _routes(service: str) -> tuple[Route, ...]:
 
 
 def _route(name: str, model: OperationModel) -> Route:
-    # A client of botocore takes the bucket out of S3's paths, in the model that others may share, and keeps it
-    # for the signature.
+    # A client of botocore takes the bucket out of the paths of S3, in a model that others may share, and
+    # keeps the path for the signature.
     path, _, query = model.http["requestUri"].partition("?")
     path = model.http.get("authPath", path)
     wanted = dict(parse_qsl(query, keep_blank_values=True))
