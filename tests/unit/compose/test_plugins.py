@@ -22,7 +22,7 @@ CODE = """
 from typing import Annotated
 from pydantic import Field
 from tier1_engine.contract.blueprint import Blueprint
-from tier1_engine.contract.kind import Check, Presence, Observation
+from tier1_engine.contract.kind import Check, Observation, Presence
 from tier1_engine.deployment.plan import StepPlan
 from tier1_engine.deployment.states import Mode, Phase
 from tier1_engine.spec.base import BaseSpec
