@@ -452,7 +452,7 @@ def test_a_search_that_aws_refuses_keeps_no_rollback_from_its_end(rig: Rig) -> N
     assert "could not be deleted" in failure_of(ended).message
     assert len(times) == 2
     told = [event.message for event in rig.store.events(id)]
-    assert sum("what may stand in the way could not be listed" in text for text in told) == 2
+    assert sum("what may block the deletion could not be listed" in text for text in told) == 2
 
 
 def standing_in(rig: Rig, step: str) -> None:
