@@ -162,7 +162,7 @@ def test_a_stalled_deletion_names_what_waits_for_it_and_keeps_the_first_cause(ri
     assert {t.kind for t in rig.world.living()} == {"eni", "door", "net"}
     assert error(ended, "door-1").code == "DependencyViolation"
     assert error(ended, "door-1").stuck
-    assert error(ended, "net") == Error("BlockedBy", "waits for what would not delete: door-1.")
+    assert error(ended, "net") == Error("BlockedBy", "blocked by door-1, which could not be deleted.")
     assert 600.0 <= rig.clock.seconds - started < 700.0
 
 
