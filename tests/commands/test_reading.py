@@ -11,17 +11,18 @@ import pytest
 
 from tests.support.command import TIER1, Command
 from tests.support.rows import AT
-from tier1_engine.deployment.states import Goal, State
+from tier1_engine.deployment.failure import Failure
+from tier1_engine.deployment.states import FailureClass, Goal, State
 
-FAILURE = {
-    "step": "net",
-    "class": "critical",
-    "code": "VpcLimitExceeded",
-    "message": "The maximum number of VPCs has been reached.\nAsk for more.",
-    "operation": "CreateVpc",
-    "request_id": "req-1",
-    "at": AT.isoformat(),
-}
+FAILURE = Failure(
+    step="net",
+    failure_class=FailureClass.CRITICAL,
+    code="VpcLimitExceeded",
+    message="The maximum number of VPCs has been reached.\nAsk for more.",
+    operation="CreateVpc",
+    request_id="req-1",
+    at=AT,
+)
 
 
 @pytest.fixture
