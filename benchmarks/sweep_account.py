@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tier1_engine.contract.cloud import Cloud, Permit
+from tier1_engine.contract.cloud import Cloud, Permit, Reply
 from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Registry, Target
 from tier1_engine.errors import CallError
 
@@ -89,13 +89,13 @@ class AccountCloud:
                 if all(value in ("*", tags.get(tag)) for tag, value in parameters["tags"].items()):
                     yield {"id": id, "tags": tags}
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         """Delete one thing."""
         self.permit.check()
         self.account.call(operation)
         if self.account.things[parameters["kind"]].pop(parameters["id"], None) is None:
             raise CallError("NotFound", "it is not there", operation=operation)
-        return {}
+        return Reply({}, operation)
 
 
 class Listed(Kind):

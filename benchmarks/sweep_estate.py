@@ -20,6 +20,7 @@ from tier1_engine.clock import new_deployment_id, new_id
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Kind, Observation, Presence, Target
 from tier1_engine.contract.target import target_of
+from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.record import Deployment, Record, Resource, Step
 from tier1_engine.errors import CallError
 from tier1_engine.store import statements
@@ -118,6 +119,8 @@ def _reworded(row: Row, words: Words) -> Row:
             return value
         if isinstance(value, tuple):
             return tuple(new(one) for one in value)
+        if isinstance(value, Failure | Error):
+            return replace(value, **{one.name: new(getattr(value, one.name)) for one in fields(value)})
         text = json.dumps(value)
         return json.loads(pattern.sub(lambda found: words[found[0]], text))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tier1_engine.clock import SystemClock
-from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.cloud import Cloud, Reply
 from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Registry, Target
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
@@ -68,8 +68,8 @@ class NoCloud:
     ) -> Iterator[dict[str, Any]]:
         return iter(())
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        return {}
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
+        return Reply({}, operation)
 
 
 def plan(steps: int) -> Plan:

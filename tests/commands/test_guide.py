@@ -226,7 +226,7 @@ def test_a_healthy_one_and_an_ended_one_are_told_in_a_sentence(tier1: Command) -
     """Exit 0; nothing is asked of anybody."""
     tier1.active()
     tier1.write("aaaa00000002", "old", state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK)
-    for name, words in (("demo", "is active, as it should be"), ("old", "nothing that it made is left")):
+    for name, words in (("demo", "is active, as intended"), ("old", "no resources remain")):
         told = tier1("guide", name)
         assert told.code == 0
         assert words in told.out

@@ -163,7 +163,7 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(newcomer: Command, aws: s
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     shown = tier1("deploy", str(path), "--dry-run", **nowhere)
     assert shown.code == 0
-    for words in ("network", "makes VPC", "plan-vpc", "needs vpc", "tier1:deployment", "checks"):
+    for words in ("network", "creates VPC", "plan-vpc", "needs vpc", "tier1:deployment", "checks"):
         assert words in shown.out
     plan = tier1("deploy", str(path), "--dry-run", "--name", "other", "-o", "json", **nowhere)
     assert plan.json["name"] == "other"

@@ -127,7 +127,7 @@ def test_a_terminal_that_is_closed_ends_what_runs_in_it(
         first.signal(signal.SIGTERM)
         assert first.end().code == 130
         arguments = (command, "demo", *(() if command == "resume" else ("--yes",)))
-        seen = seen if command == "resume" else "of 13 gone"
+        seen = seen if command == "resume" else "of 13 deleted"
     with Terminal(tier1, *arguments) as terminal:
         terminal.see(seen)
         assert terminal.hang_up() == 130

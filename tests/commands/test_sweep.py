@@ -260,7 +260,7 @@ def test_an_endpoint_that_is_gone_is_said_and_nothing_is_taken_for_gone(tier1: C
     [
         (("sweep", "--older-than", "soon", "--yes"), ("--older-than",)),
         (("keep", "demo", "--until", "someday"), ("someday",)),
-        (("keep", "demo", "--until", "2020-01-01"), ("over already",)),
+        (("keep", "demo", "--until", "2020-01-01"), ("in the past",)),
         (("keep", "demo", "--until", "1h", "--off"), ("--off",)),
         (("extend", "demo", "much"), ("much",)),
         (("extend", "demo", "1h"), ("no expiry",)),

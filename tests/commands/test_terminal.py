@@ -71,7 +71,7 @@ def test_a_destruction_is_shown_and_confirmed(tier1: Command, aws: str) -> None:
     tier1.deployed()
     with Terminal(tier1, "destroy", "demo", "--retain", "efs-security-group") as terminal:
         terminal.see("Continue?")
-        for words in ("To be deleted (10)", "To be kept (3)", "vpc vpc-"):
+        for words in ("To be deleted (10)", "To be retained (3)", "vpc vpc-"):
             assert words in terminal.screen
         terminal.enter("n\n")
         assert terminal.end() == 2

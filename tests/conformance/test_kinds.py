@@ -18,7 +18,7 @@ from botocore import xform_name
 from tests.conformance import command_lines
 from tests.conformance.conftest import KINDS, empty_account
 from tests.conformance.surroundings import LOOKS, REFERENCE_INPUTS, UNTAGGED, World
-from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.cloud import Cloud, Reply
 from tier1_engine.contract.kind import (
     TAG_DATABASE,
     TAG_DEPLOYMENT,
@@ -372,7 +372,7 @@ class Counting:
         self._note(service, operation)
         return self._cloud.pages(service, operation, result_key, **parameters)
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         self._note(service, operation)
         self.changes.append(operation)
         return self._cloud.change(service, operation, **parameters)
@@ -394,9 +394,10 @@ class Denied(Counting):
 class Stripped(Counting):
     """A cloud that acts, and answers with nothing."""
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        super().change(service, operation, **parameters)
-        return {}
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
+        reply = super().change(service, operation, **parameters)
+        reply.clear()
+        return reply
 
 
 @cache

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conformance.surroundings import World
 from tests.conformance.test_kinds import Counting, deleted, failure_of
+from tier1_engine.contract.cloud import Reply
 from tier1_engine.contract.kind import Observation, Presence, Target
 from tier1_engine.errors import CallError
 from tier1_engine.resources.security_group import wanted_rules
@@ -30,7 +31,7 @@ class Answers(Counting):
             return super().pages(service, operation, result_key, **parameters)
         return iter(self.answer[result_key])
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         if operation == self.operation and isinstance(self.answer, CallError):
             raise self.answer
         return super().change(service, operation, **parameters)
@@ -191,12 +192,11 @@ def test_a_create_of_a_table_carries_the_key_as_its_token(world: World) -> None:
     sent: dict[str, Any] = {}
 
     class Echo(Counting):
-        def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        def change(self, service: str, operation: str, **parameters: Any) -> Reply:
             sent.update(parameters)
-            return {
-                **super().change(service, operation, **parameters),
-                "ClientToken": parameters["ClientToken"],
-            }
+            reply = super().change(service, operation, **parameters)
+            reply["ClientToken"] = parameters["ClientToken"]
+            return reply
 
     target = world.target("route_table")
     made = world.kinds["route_table"].create(Echo(world.cloud), target)

@@ -68,12 +68,12 @@ def test_a_full_disk_stops_a_deployment_and_a_destruction(stage: Stage, record_p
     stage.settings |= QUICK_LEASE
     make_pages_small(stage.database)
     stage.program = limits(pages=DEPLOYED_HALF_PAGES)
-    check_stopped(stage, stage.deploy(), FULL, "make room on its disk")
+    check_stopped(stage, stage.deploy(), FULL, "free space on its disk")
     assert stage.proxy.made
     stage.program = TIER1
     check_active(stage)
     stage.program = limits(pages=DESTROYED_HALF_PAGES)
-    check_stopped(stage, stage.destroy(), FULL, "make room on its disk")
+    check_stopped(stage, stage.destroy(), FULL, "free space on its disk")
     assert "TerminateInstances" in {call.operation for call, _ in stage.proxy.executed}
     stage.program = TIER1
     assert stage.resume().code == 0

@@ -36,7 +36,7 @@ COMMAND_SECONDS = 180
 LOOK_SECONDS = 0.1
 VARIES = (
     (re.compile(r"\breports-[0-9a-f]{20}\b"), "BUCKET"),
-    (re.compile(r"\bprocess \d+, speed max, seed \d+"), "PROCESS"),
+    (re.compile(r"\b(process|pid) \d+, speed max, seed \d+"), "PROCESS"),
 )
 PIECE = re.compile(
     r"<!-- given: killed-at (?P<killed_at>.+?) -->\n"

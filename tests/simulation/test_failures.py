@@ -324,7 +324,7 @@ def test_when_tries_run_out_the_steps_own_class_counts(rig: Rig) -> None:
     ended = rig.deploy()
     assert rig.world.executed("create").count("machine") == 5
     assert (failure_of(ended).failure_class, failure_of(ended).code) == ("critical", "Throttling")
-    assert failure_of(ended).message.endswith("(tried 5 times)")
+    assert failure_of(ended).message.endswith("(after 5 attempts)")
     assert ended.record.deployment.state is State.ROLLED_BACK
 
 

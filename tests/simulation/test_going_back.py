@@ -162,7 +162,7 @@ def test_a_stalled_deletion_names_what_waits_for_it_and_keeps_the_first_cause(ri
     assert {t.kind for t in rig.world.living()} == {"eni", "door", "net"}
     assert error(ended, "door-1").code == "DependencyViolation"
     assert error(ended, "door-1").stuck
-    assert error(ended, "net") == Error("BlockedBy", "waits for what would not delete: door-1.")
+    assert error(ended, "net") == Error("BlockedBy", "blocked by door-1, which could not be deleted.")
     assert 600.0 <= rig.clock.seconds - started < 700.0
 
 
@@ -449,10 +449,10 @@ def test_a_search_that_aws_refuses_keeps_no_rollback_from_its_end(rig: Rig) -> N
     assert ended.record.deployment.state is State.FAILED
     assert row(ended, "net").stuck
     assert failure_of(ended).code == "DependencyViolation"
-    assert "would not delete" in failure_of(ended).message
+    assert "could not be deleted" in failure_of(ended).message
     assert len(times) == 2
     told = [event.message for event in rig.store.events(id)]
-    assert sum("what may stand in the way could not be listed" in text for text in told) == 2
+    assert sum("what may block the deletion could not be listed" in text for text in told) == 2
 
 
 def standing_in(rig: Rig, step: str) -> None:

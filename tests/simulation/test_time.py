@@ -235,7 +235,7 @@ def test_a_driver_that_was_replaced_while_it_only_waited_notices(rig: Rig) -> No
 
 @pytest.mark.parametrize(
     ("lease_seconds", "sleeps", "reason"),
-    [(15.0, 12.0, "shorter than the budget of one call"), (600.0, 31.0, "was left behind")],
+    [(15.0, 12.0, "shorter than the budget of one call"), (600.0, 31.0, "was abandoned")],
 )
 def test_a_create_does_not_go_out_when_its_permit_has_ended(
     rig: Rig, lease_seconds: float, sleeps: float, reason: str
@@ -312,7 +312,7 @@ def test_a_driver_that_cannot_commit_says_what_it_holds_and_sends_nothing(
     id = rig.create()
     rig.world.after.append(act("create", "net", lambda: database.down_for(100.0)))
     begun = rig.clock.seconds
-    with pytest.raises(DatabaseUnavailable, match=r"create of net \(key [0-9]+-1-0\) answered net-0001"):
+    with pytest.raises(DatabaseUnavailable, match=r"create of net \(key [0-9]+-1-0\) returned net-0001"):
         rig.drive(id)
     assert rig.clock.seconds <= begun + rig.settings.lease_seconds
     assert set(rig.world.executed("create")) == {"net", "disk"}

@@ -21,7 +21,7 @@ from tests.simulation.rig import SETTINGS, Rig
 from tests.simulation.world import SimCloud, Thing, VirtualClock, World
 from tier1_engine.aws.together import LISTINGS, Listing, Together
 from tier1_engine.aws.words import tag_dict, tag_filters, tag_list
-from tier1_engine.contract.cloud import Cloud, Permit
+from tier1_engine.contract.cloud import Cloud, Permit, Reply
 from tier1_engine.contract.kind import (
     ABSENT,
     TAG_DATABASE,
@@ -87,7 +87,7 @@ class AwsCloud(SimCloud):
         with self.shared.lock:
             return super().account_id
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         with self.shared.lock:
             return super().change(service, operation, **parameters)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tier1_engine.contract.cloud import Permit
+from tier1_engine.contract.cloud import Permit, Reply
 from tier1_engine.contract.kind import TAG_RESOURCE
 from tier1_engine.engine.pool import Call
 from tier1_engine.engine.protocol.actions import Answer
@@ -302,6 +302,6 @@ class SimCloud:
     ) -> Iterator[dict[str, Any]]:
         yield from self.world.execute(operation, parameters)[result_key]
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         self.permit.check()
-        return self.world.execute(operation, parameters)
+        return Reply(self.world.execute(operation, parameters), operation.capitalize())

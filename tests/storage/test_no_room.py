@@ -92,7 +92,9 @@ class Trouble:
 class FullDisk(Trouble):
     """Not a page more than the file has: what fits into those is still written."""
 
-    sentence = "has no space to grow (database or disk is full): make room on its disk, then run it again"
+    sentence = (
+        "has no space to grow (database or disk is full): free space on its disk, then run the command again"
+    )
 
     def obey(self, connection: Any) -> None:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
@@ -102,7 +104,7 @@ class FullDisk(Trouble):
 class LockedFile(Trouble):
     """Another program has a transaction of its own open."""
 
-    sentence = "is locked by another process for more than 5 s: end the one that holds it"
+    sentence = "is locked by another process for more than 5 s: stop the process that holds it"
 
     def begin(self) -> None:
         path = self.stage.rig.store.engine.url.database or ""

@@ -191,7 +191,7 @@ def test_a_disk_that_is_full(small_disk: Path, sqlite_template: Path) -> None:
         return filler.unlink
 
     with opened(path) as store:
-        failed_in_the_middle(store, fill, r"has no room to grow \(.*\): make room on its disk")
+        failed_in_the_middle(store, fill, r"has no space to grow \(.*\): free space on its disk")
 
 
 # --- Postgres

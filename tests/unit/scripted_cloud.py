@@ -18,7 +18,7 @@ from botocore.validate import ParamValidator
 from moto import mock_aws
 
 from tier1_engine.aws.session import AwsSession
-from tier1_engine.contract.cloud import AlwaysPermitted, Cloud
+from tier1_engine.contract.cloud import AlwaysPermitted, Cloud, Reply
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Target
 from tier1_engine.errors import Acted, CallError
 
@@ -83,9 +83,11 @@ class ScriptedCloud:
     ) -> Iterator[dict[str, Any]]:
         yield from self._answer(service, operation, parameters).get(result_key) or ()
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         self.changes.append((operation, parameters))
-        return self._answer(service, operation, parameters)
+        members = self._answer(service, operation, parameters)
+        request_id = members.get("ResponseMetadata", {}).get("RequestId")
+        return Reply(members, _api_name(service, operation), request_id)
 
     def _answer(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         _check_parameters(service, operation, parameters)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tier1_engine import __version__
 from tier1_engine.aws.errors import PARSER_STUMBLES, Call, check_body, failures, translate, unreadable
-from tier1_engine.contract.cloud import Permit
+from tier1_engine.contract.cloud import Permit, Reply
 from tier1_engine.errors import CallError, ConfigurationError, Tier1Error
 from tier1_engine.failures.codes import UNREADABLE_REPLY
 
@@ -97,7 +97,7 @@ class AwsSession:
         operation: str,
         permit: Permit | None = None,
         parameters: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
+    ) -> Reply:
         """Make one call, under a permit when it changes something.
 
         Raises:
@@ -107,8 +107,9 @@ class AwsSession:
         """
         call = Call(_api_name(operation), permit)
         method = getattr(self._client_with(service, operation, call), operation)
-        reply: dict[str, Any] = self._exchange(call, lambda: method(**(parameters or {})))
-        return reply
+        members: dict[str, Any] = self._exchange(call, lambda: method(**(parameters or {})))
+        metadata: Mapping[str, Any] = members.get("ResponseMetadata") or {}
+        return Reply(members, call.operation, metadata.get("RequestId"))
 
     def pages(
         self, service: str, operation: str, result_key: str, parameters: Mapping[str, Any]
@@ -218,7 +219,7 @@ class AwsCloud:
         """Yield the items under `result_key` of all pages. Raises as `AwsSession.call` does."""
         return self._session.pages(service, operation, result_key, parameters)
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         """Make a call that changes something. Raises as `AwsSession.call` does.
 
         Raises:

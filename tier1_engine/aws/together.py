@@ -20,7 +20,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tier1_engine.contract.cloud import Cloud, Permit
+from tier1_engine.contract.cloud import Cloud, Permit, Reply
 from tier1_engine.deployment.states import Action
 from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
@@ -195,7 +195,7 @@ class TogetherCloud:
     def account_id(self) -> str:
         return self.alone.account_id
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         """As the cloud changes."""
         return self.alone.change(service, operation, **parameters)
 

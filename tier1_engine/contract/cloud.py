@@ -6,7 +6,7 @@ cloud). It never decides by itself and knows neither AWS nor the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from tier1_engine.errors import Acted, CallError
@@ -48,6 +48,20 @@ class AlwaysPermitted:
         return None
 
 
+class Reply(dict[str, Any]):
+    """AWS's reply to one call, read by its members; it says which call it answers.
+
+    Attributes:
+        operation: as AWS names it, e.g. `CreateDBInstance`; boto3's names do not tell.
+        request_id: AWS's id of the call, where the reply has one.
+    """
+
+    def __init__(self, members: Mapping[str, Any], operation: str, request_id: str | None = None) -> None:
+        super().__init__(members)
+        self.operation = operation
+        self.request_id = request_id
+
+
 class Cloud(Protocol):
     """One account and region of AWS, as a kind sees it. Every method raises `CallError`.
 
@@ -70,6 +84,9 @@ class Cloud(Protocol):
         """Make a paginated call that only observes; yield the items under `result_key` of all pages."""
         ...
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Make a call that changes something. The permit is asked just before the bytes go out."""
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
+        """Make a call that changes something. The permit is asked just before the bytes go out.
+
+        A kind reads the reply as it reads that of `read`; the engine records which call it answers.
+        """
         ...

@@ -17,7 +17,7 @@ class State(StrEnum):
     FAILED = "failed"
     ROLLING_BACK = "rolling_back"
     ROLLED_BACK = "rolled_back"
-    DESTROYING = "Teardown"
+    DESTROYING = "destroying"
     DESTROYED = "destroyed"
 
 

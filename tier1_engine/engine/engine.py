@@ -221,12 +221,11 @@ def _granted(
     elif goal is Goal.ROLLED_BACK and locked.activated_at is not None:
         if seen.activated_at is not None:
             raise Refused(
-                f"{locked.name} became active, so there is nothing to roll back: "
-                f"use `tier1 destroy {locked.id}`."
+                f"{locked.name} became active, so it cannot be rolled back: use `tier1 destroy {locked.id}`."
             )
         goal = Goal.DESTROYED  # it became active between our look and the lock
     if locked.state in ENDED and (retain or locked.state.value != goal.value):
-        raise Refused(f"{locked.name} is {locked.state} already: nothing of it is left to act on.")
+        raise Refused(f"{locked.name} is already {locked.state}: there is nothing left to do.")
     if doomed:
         raise Refused(f"{', '.join(doomed)}: already being deleted; omit it from --retain.")
     return goal

@@ -32,11 +32,11 @@ from tier1_engine.clock import Clock
 from tier1_engine.deployment.record import Deployment, Step
 from tier1_engine.errors import DrivenByAnother, LeaseLost, NoSuchDeployment
 from tier1_engine.store import database, statements
+from tier1_engine.store.columns import UtcTime
 from tier1_engine.store.fence import NOBODY, Fence
 from tier1_engine.store.holder import Holder, holding_until, in_words, is_alive, on_this_boot
 from tier1_engine.store.mapping import DEPLOYMENTS
 from tier1_engine.store.store import Store
-from tier1_engine.store.tables import UtcTime
 from tier1_engine.store.transactions import Transaction
 
 RENEWALS_PER_LEASE = 3

@@ -19,7 +19,7 @@ from sqlalchemy import Enum, Select, Table, bindparam, insert, update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import Insert, Update
 
-from tier1_engine.store.tables import UtcTime, as_text
+from tier1_engine.store.columns import UtcTime, as_text
 from tier1_engine.store.transactions import Transaction
 
 MAX_COMPILED = 512

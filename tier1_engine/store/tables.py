@@ -6,20 +6,14 @@ migrations are checked against this page on SQLite and on Postgres.
 
 # Annotations are objects here, not texts: SQLAlchemy would evaluate each text anew at every start.
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from enum import StrEnum
-from functools import lru_cache
-from typing import Any, Protocol, Self
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Connection,
-    DateTime,
-    Enum,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
@@ -28,13 +22,10 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
-    TypeDecorator,
     event,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.states import (
@@ -49,88 +40,13 @@ from tier1_engine.deployment.states import (
     StepState,
     Trigger,
 )
+from tier1_engine.store.columns import JsonDocument, JsonOf, UtcTime, one_of
 
 SCHEMA_REVISION = "0003"
 """The newest migration. A test holds it to be alembic's head; a database is opened only at this one."""
 
 
-@lru_cache(maxsize=16)
-def as_text(value: datetime | None) -> str | None:
-    """How SQLite keeps a time: ISO 8601 in UTC, which sorts. A turn writes one time into many columns."""
-    return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware UTC time: `timestamptz` on Postgres, ISO 8601 text (which sorts) on SQLite."""
-
-    impl = String(32)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        postgres = dialect.name == "postgresql"
-        return dialect.type_descriptor(DateTime(timezone=True) if postgres else String(32))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        return value if dialect.name == "postgresql" else as_text(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
-
-
-def _one_of(kind: type[StrEnum], column: str, claim: str) -> MappedColumn[Any]:
-    """A column of an enum's values (SQLAlchemy would store the names), and the constraint that it is one.
-
-    The values are compared one by one: SQLite makes a table of an IN list anew at every row it checks.
-    """
-    values = [member.value for member in kind]
-    known = Enum(
-        kind, native_enum=False, create_constraint=False, length=32, values_callable=lambda _: values
-    )
-    return mapped_column(known, CheckConstraint(" OR ".join(f"{column} = '{v}'" for v in values), name=claim))
-
-
-class _JsonDocument(TypeDecorator[Any]):
-    """JSON, as `jsonb` on Postgres. That dialect is loaded where it is used: it takes a tenth of a start."""
-
-    impl = JSON
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name != "postgresql":
-            return dialect.type_descriptor(JSON(none_as_null=True))
-        from sqlalchemy.dialects.postgresql import JSONB
-
-        return dialect.type_descriptor(JSONB(none_as_null=True))
-
-
-class _Stored(Protocol):
-    """A value that says itself how it is stored."""
-
-    @classmethod
-    def from_stored(cls, stored: Mapping[str, Any]) -> Self: ...
-
-    def to_stored(self) -> dict[str, Any]: ...
-
-
-class _JsonOf(_JsonDocument):
-    """JSON of one type of value: no caller of the store sees the stored form."""
-
-    cache_ok = True
-
-    def __init__(self, kind: type[_Stored]) -> None:
-        super().__init__(none_as_null=True)
-        self.kind = kind
-
-    def process_bind_param(self, value: _Stored | None, dialect: Dialect) -> dict[str, Any] | None:
-        return None if value is None else value.to_stored()
-
-    def process_result_value(self, value: Mapping[str, Any] | None, dialect: Dialect) -> _Stored | None:
-        return None if value is None else self.kind.from_stored(value)
-
-
-_Json = _JsonDocument(none_as_null=True)
+_Json = JsonDocument(none_as_null=True)
 _Key = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -209,8 +125,8 @@ class DeploymentRow(Base):
     profile: Mapped[str] = mapped_column(String(128))
     endpoint: Mapped[str] = mapped_column(String(512))
     account_id: Mapped[str] = mapped_column(String(32))
-    state: Mapped[State] = _one_of(State, "state", "deployment_state_is_known")
-    goal: Mapped[Goal] = _one_of(Goal, "goal", "goal_is_known")
+    state: Mapped[State] = one_of(State, "state", "deployment_state_is_known")
+    goal: Mapped[Goal] = one_of(Goal, "goal", "goal_is_known")
     spec: Mapped[dict[str, Any]] = mapped_column(_Json)
     tags: Mapped[dict[str, str]] = mapped_column(_Json)
     output_templates: Mapped[dict[str, Any]] = mapped_column(_Json)
@@ -218,7 +134,7 @@ class DeploymentRow(Base):
     max_attempts: Mapped[int] = mapped_column(Integer)
     rollback_enabled: Mapped[bool] = mapped_column(Boolean)
     on_recoverable: Mapped[str] = mapped_column(String(16))
-    failure: Mapped[Failure | None] = mapped_column(_JsonOf(Failure))
+    failure: Mapped[Failure | None] = mapped_column(JsonOf(Failure))
     warnings: Mapped[list[str]] = mapped_column(_Json)
     outputs: Mapped[dict[str, Any]] = mapped_column(_Json)
     retain: Mapped[list[str]] = mapped_column(_Json)
@@ -253,20 +169,20 @@ class StepRow(Base):
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
     name: Mapped[str] = mapped_column(String(128), primary_key=True)
     position: Mapped[int] = mapped_column(Integer)
-    phase: Mapped[Phase] = _one_of(Phase, "phase", "phase_is_known")
+    phase: Mapped[Phase] = one_of(Phase, "phase", "phase_is_known")
     kind: Mapped[str] = mapped_column(String(64))
-    mode: Mapped[Mode] = _one_of(Mode, "mode", "mode_is_known")
+    mode: Mapped[Mode] = one_of(Mode, "mode", "mode_is_known")
     needs: Mapped[list[str]] = mapped_column(_Json)
     inputs: Mapped[dict[str, Any]] = mapped_column(_Json)
     deadline_seconds: Mapped[float] = mapped_column(Float)
-    on_failure: Mapped[FailureClass] = _one_of(FailureClass, "on_failure", "failure_class_is_known")
-    state: Mapped[StepState] = _one_of(StepState, "state", "step_state_is_known")
+    on_failure: Mapped[FailureClass] = one_of(FailureClass, "on_failure", "failure_class_is_known")
+    state: Mapped[StepState] = one_of(StepState, "state", "step_state_is_known")
     attempts: Mapped[int] = mapped_column(Integer)
     tries: Mapped[int] = mapped_column(Integer)
     driven_seconds: Mapped[float] = mapped_column(Float)
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    error: Mapped[Error | None] = mapped_column(_JsonOf(Error))
+    error: Mapped[Error | None] = mapped_column(JsonOf(Error))
 
 
 class ResourceRow(Base):
@@ -299,7 +215,7 @@ class ResourceRow(Base):
     step: Mapped[str] = mapped_column(String(128))
     name: Mapped[str] = mapped_column(String(160))
     kind: Mapped[str] = mapped_column(String(64))
-    state: Mapped[ResourceState] = _one_of(ResourceState, "state", "resource_state_is_known")
+    state: Mapped[ResourceState] = one_of(ResourceState, "state", "resource_state_is_known")
     owned: Mapped[bool] = mapped_column(Boolean)
     tagged_as: Mapped[str] = mapped_column(String(32))
     request: Mapped[dict[str, Any]] = mapped_column(_Json)
@@ -309,7 +225,7 @@ class ResourceRow(Base):
     generation: Mapped[int] = mapped_column(Integer)
     candidate: Mapped[int] = mapped_column(Integer)
     facts: Mapped[dict[str, Any]] = mapped_column(_Json)
-    error: Mapped[Error | None] = mapped_column(_JsonOf(Error))
+    error: Mapped[Error | None] = mapped_column(JsonOf(Error))
     driven_seconds: Mapped[float] = mapped_column(Float)
     made_at: Mapped[datetime | None] = mapped_column(UtcTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -338,13 +254,13 @@ class AttemptRow(Base):
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     step: Mapped[str] = mapped_column(String(128))
-    action: Mapped[Action] = _one_of(Action, "action", "action_is_known")
+    action: Mapped[Action] = one_of(Action, "action", "action_is_known")
     begun_at: Mapped[datetime] = mapped_column(UtcTime)
     term: Mapped[int] = mapped_column(Integer)
     resource_id: Mapped[str | None] = mapped_column(String(32))
     key: Mapped[str | None] = mapped_column(String(64))
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    outcome: Mapped[Outcome | None] = _one_of(Outcome, "outcome", "outcome_is_known")
+    outcome: Mapped[Outcome | None] = one_of(Outcome, "outcome", "outcome_is_known")
     operation: Mapped[str | None] = mapped_column(String(128))
     code: Mapped[str | None] = mapped_column(String(256))
     message: Mapped[str | None] = mapped_column(Text)
@@ -365,9 +281,9 @@ class EventRow(Base):
     id: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"))
     at: Mapped[datetime] = mapped_column(UtcTime)
-    trigger: Mapped[Trigger | None] = _one_of(Trigger, "trigger", "trigger_is_known")
-    from_state: Mapped[State | None] = _one_of(State, "from_state", "from_state_is_known")
-    to_state: Mapped[State | None] = _one_of(State, "to_state", "to_state_is_known")
+    trigger: Mapped[Trigger | None] = one_of(Trigger, "trigger", "trigger_is_known")
+    from_state: Mapped[State | None] = one_of(State, "from_state", "from_state_is_known")
+    to_state: Mapped[State | None] = one_of(State, "to_state", "to_state_is_known")
     step: Mapped[str | None] = mapped_column(String(128))
     message: Mapped[str] = mapped_column(Text)
     sweep_id: Mapped[str | None] = mapped_column(String(32))  # the sweep that asked for it

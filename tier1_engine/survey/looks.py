@@ -77,7 +77,7 @@ def identify(looks: Looks, place: Place) -> Gap | None:
         case Failed(error=error):
             return replace(gap_of(place, None, error), blocked=True)
         case Identified(account_id=account_id) if account_id != place.account_id:
-            message = f"these credentials are of account {account_id}, not of {place.account_id}"
+            message = f"these credentials belong to account {account_id}, not of {place.account_id}"
             return Gap(place, None, WRONG_ACCOUNT, message, blocked=True)
     return None
 

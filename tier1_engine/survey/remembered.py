@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.cloud import Cloud, Reply
 from tier1_engine.errors import Tier1Error
 
 
@@ -62,6 +62,6 @@ class OneLook:
             key, lambda: list(pages(service, operation, result_key, **parameters))
         )
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         """Never: a look changes nothing."""
         raise Tier1Error("A survey must not change anything.")

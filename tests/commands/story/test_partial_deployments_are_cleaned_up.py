@@ -27,7 +27,7 @@ def test_past_what_will_not_delete_and_the_cause_stays_first(
     assert (left["name"], left["error"]["code"]) == ("file-system", "FileSystemLocked")
     assert f"file-system {left['aws_id']}: FileSystemLocked" in done.out
     assert f"tier1 resume {shown['id']}" in done.out
-    operator("resume", "demo", "--continue").refused(2, "is being taken down", f"tier1 resume {shown['id']}")
+    operator("resume", "demo", "--continue").refused(2, "is being deleted", f"tier1 resume {shown['id']}")
     assert operator("resume", "demo").code == 5  # it begins again, and meets the same
     line.rule = lambda call: None
     assert operator("resume", "demo").code == 0

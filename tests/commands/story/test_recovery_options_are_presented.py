@@ -18,7 +18,13 @@ def test_the_keys_of_the_prompt_after_a_service_failed(tier1: Command, aws: str,
         terminal.see(QUESTION)
         shown = tier1.show("demo")
         assert (shown["state"], shown["holder"]) == ("failed", None)  # committed, and the lease is free
-        for words in ("service-door (up to 1 s)", "13 resources", "about $0.05/h", "delete the 13", "guide"):
+        for words in (
+            "service-door (up to 1 s)",
+            "13 resources",
+            "about $0.05/h",
+            "delete 13 resources",
+            "guide",
+        ):
             assert words in terminal.screen
         terminal.enter("perhaps\n")
         terminal.see("Answer one of: r, c, b, m, ?.")
@@ -113,7 +119,7 @@ def test_a_mended_spec_changes_what_made_nothing_yet(tier1: Command, aws: str) -
     assert "tier1: Nothing was changed" in refused.err
     elsewhere = tier1.folder / "elsewhere.yaml"
     elsewhere.write_text("name: demo\nregion: eu-west-1\n", encoding="utf-8")
-    tier1("resume", "demo", "--retry", "--spec", str(elsewhere)).refused(2, "us-east-1 and stays there")
+    tier1("resume", "demo", "--retry", "--spec", str(elsewhere)).refused(2, "us-east-1 and cannot move")
     assert tier1("resume", "demo", "--spec", other_network).code == 2
     mended = tier1("resume", "demo", "--retry", "--spec", tier1.spec("mended"), "-o", "json")
     assert (mended.code, mended.json["name"], mended.json["state"]) == (0, "demo", "active"), mended.err

@@ -10,7 +10,7 @@ from tests.support.command import Command
 from tests.support.story import REFUSED_TYPE, waits_for
 from tests.support.terminal import Terminal
 
-PRICED = r"\[(\$\d+\.\d{4}/h, \$\d+\.\d\d/month \(.+\)|no charge|by what it stores: .+)\]$"
+PRICED = r"\[(\$\d+\.\d{4}/h, \$\d+\.\d\d/month \(.+\)|no charge|\$\d+\.\d\d per GB-month stored)\]$"
 
 
 def test_everything_is_kept_and_its_cost_is_told(tier1: Command, aws: str, closed_port: int) -> None:

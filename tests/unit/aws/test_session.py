@@ -124,6 +124,19 @@ def test_a_reply_that_can_be_read_is_returned() -> None:
     assert b"tier1/" in served.requests[0]
 
 
+RDS_XML = b"""<DeleteDBInstanceResponse xmlns="http://rds.amazonaws.com/doc/2014-10-31/">
+<DeleteDBInstanceResult/><ResponseMetadata><RequestId>req-9</RequestId></ResponseMetadata>
+</DeleteDBInstanceResponse>"""
+
+
+def test_a_reply_says_which_operation_it_answers_as_aws_names_it() -> None:
+    """No spelling of boto3's name tells: `delete_db_instance` is DeleteDBInstance."""
+    with endpoint(http(200, RDS_XML)) as served:
+        cloud = AwsSession("us-east-1", endpoint_url=served.url).cloud(AlwaysPermitted())
+        reply = cloud.change("rds", "delete_db_instance", DBInstanceIdentifier="one")
+    assert (reply.operation, reply.request_id) == ("DeleteDBInstance", "req-9")
+
+
 def test_an_empty_answer_is_fine_where_nothing_is_answered() -> None:
     """DeleteFileSystem answers 204 and no body."""
     with endpoint(http(204, b"")) as served:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tier1_engine.aws.together import ASKERS_LIMIT, LISTINGS, Together, TogetherCloud
-from tier1_engine.contract.cloud import AlwaysPermitted, Cloud
+from tier1_engine.contract.cloud import AlwaysPermitted, Cloud, Reply
 from tier1_engine.errors import CallError
 
 QUIET_SECONDS = 0.3
@@ -68,9 +68,9 @@ class Counted:
         shown = one.get("Instances", [one])
         return any(each.get(members[name]) in values for each in shown)
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         self.calls.append({"operation": operation, **parameters})
-        return {"changed": True}
+        return Reply({"changed": True}, operation)
 
 
 def _id(one: dict[str, Any]) -> str:

@@ -83,7 +83,7 @@ class TestTheClosing:
         """On the way forward and on the way back."""
         failure = replace(FAILURE, failure_class=FailureClass.BLOCKED)
         blocked: dict[str, Any] = {"state": State.FAILED, "failure": failure}
-        assert "sign in, or reach AWS, then go on: tier1 resume d1" in text(ended(**blocked))
+        assert "sign in or restore the connection, then resume: tier1 resume d1" in text(ended(**blocked))
         back = ended(Why.BLOCKED, state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK)
         assert "tier1 resume d1" in text(back)
 

@@ -22,7 +22,7 @@ CODE = """
 from typing import Annotated
 from pydantic import Field
 from tier1_engine.contract.blueprint import Blueprint
-from tier1_engine.contract.kind import Check, Presence, Sight
+from tier1_engine.contract.kind import Check, Observation, Presence
 from tier1_engine.deployment.plan import StepPlan
 from tier1_engine.deployment.states import Mode, Phase
 from tier1_engine.spec.base import BaseSpec
@@ -54,7 +54,7 @@ class Calm(Check):
     title = "calm"
 
     def look(self, cloud, inputs):
-        return Sight(Presence.READY)
+        return Observation(Presence.READY)
 
 class Other(Calm):
     name = "another_name"

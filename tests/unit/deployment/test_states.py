@@ -56,7 +56,7 @@ def test_a_pair_leads_where_the_table_says_or_nowhere(state: State, trigger: Tri
         if targets:
             assert next_state(state, trigger, facts) is targets[0]
         else:
-            with pytest.raises(InvalidMove, match=f"`{trigger}` cannot happen"):
+            with pytest.raises(InvalidMove, match=f"`{trigger}` is not possible"):
                 next_state(state, trigger, facts)
 
 

@@ -511,7 +511,7 @@ def test_each_situation_has_its_way_on(told: Mapping[str, Any], situation: Situa
 def test_what_broke_it_is_told_before_what_went_wrong_on_the_way_back() -> None:
     """Both are there, each with its own mend; what only waits for another comes last."""
     stuck = Error("DependencyViolation", "in use", "DeleteSubnet", stuck=True)
-    waits = Error("BlockedBy", "waits for what would not delete: subnet-1.")
+    waits = Error("BlockedBy", "blocked by subnet-1, which could not be deleted.")
     found = {
         "r-vpc": replace(rows()["r-vpc"], error=waits),
         "r-subnet-1": replace(rows()["r-subnet-1"], error=stuck),

@@ -217,7 +217,7 @@ def test_a_port_in_use_is_refused(directory: Path) -> None:
 @pytest.mark.parametrize("port", [-1, 65_536])
 def test_a_port_that_cannot_be_is_refused(directory: Path, port: int) -> None:
     """Before anything is made, the state directory included."""
-    with pytest.raises(Refused, match=f"The port {port} cannot be"):
+    with pytest.raises(Refused, match=f"The port {port} is not valid"):
         server.start(directory, port=port)
     assert not directory.exists()
 
@@ -292,7 +292,7 @@ def test_one_that_does_not_answer_is_named_and_can_be_stopped(
     found = server.start(directory)
     os.kill(found.pid or 0, signal.SIGSTOP)
     assert server.status(directory) == replace(found, running=False)
-    with pytest.raises(Refused, match=f"as process {found.pid}, but does not answer"):
+    with pytest.raises(Refused, match=f"as process {found.pid}, but does not respond"):
         server.start(directory)
     server.stop(directory)
     assert process_started(found.pid or 0) is None
@@ -306,7 +306,7 @@ def test_one_that_dies_before_it_answers_is_reported(
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise RuntimeError('broken on purpose')")
     monkeypatch.setenv("PYTHONPATH", f"{broken.parent}{os.pathsep}{Path(server.__file__).parents[3]}")
-    with pytest.raises(Tier1Error, match=r"ended before it answered: its log .*sandbox\.log says why"):
+    with pytest.raises(Tier1Error, match=r"exited before it responded: its log .*sandbox\.log says why"):
         server.start(directory)
     assert "broken on purpose" in (directory / "sandbox.log").read_text()
 

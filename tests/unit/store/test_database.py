@@ -50,15 +50,15 @@ def modes(folder: Path) -> set[int]:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("mysql://host/name", "is no URL of ours"),
-        ("not a url", "is no URL of ours"),
-        ("oracle+odd://x", "is no URL of ours"),
+        ("mysql://host/name", "is not supported"),
+        ("not a url", "is not supported"),
+        ("oracle+odd://x", "is not supported"),
         ("sqlite://", "names no file"),
     ],
 )
 def test_a_url_that_is_not_ours_is_refused(url: str, sentence: str) -> None:
     """Exit 2, by the variable's name and with what to write."""
-    with pytest.raises(ConfigurationError, match=rf"TIER1_DATABASE_URL {sentence}.*write sqlite:///FILE"):
+    with pytest.raises(ConfigurationError, match=rf"TIER1_DATABASE_URL {sentence}.*use sqlite:///FILE"):
         database.connect(url)
 
 
@@ -140,7 +140,8 @@ def test_a_lock_that_lasts_is_told_with_the_process_that_holds_it(
         holder.stdout.readline()
         store = Store(database.connect(sqlite_url))
         with pytest.raises(
-            DatabaseUnavailable, match=rf"locked by another process.*end .*process {holder.pid}\)"
+            DatabaseUnavailable,
+            match=rf"locked by another process.*stop the process .*process {holder.pid}\)",
         ):
             store.create(deployment(), [step()], "")
         holder.communicate(b"\n")
@@ -160,7 +161,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes
     """The sentence says what to do, and not a byte is changed."""
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
-    with pytest.raises(DatabaseUnavailable, match=r"is no SQLite database: name another file"):
+    with pytest.raises(DatabaseUnavailable, match=r"is not a SQLite database: set TIER1_DATABASE_URL"):
         Store.open(f"sqlite:///{path}")
     assert path.read_bytes() == content
 
@@ -168,7 +169,9 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     """A file stands where the folder should be."""
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DatabaseUnavailable, match=r"cannot be written.*name another with TIER1_DATABASE_URL"):
+    with pytest.raises(
+        DatabaseUnavailable, match=r"cannot be written.*set another file in TIER1_DATABASE_URL"
+    ):
         Store.open(f"sqlite:///{tmp_path / 'file' / 'tier1.db'}")
 
 
@@ -208,7 +211,7 @@ def test_a_damaged_file_is_told_with_its_cause(sqlite_url: str) -> None:
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
     store = Store(database.connect(sqlite_url))
-    with pytest.raises(DatabaseUnavailable, match=r"cannot be read or written \(.*\): mend it"):
+    with pytest.raises(DatabaseUnavailable, match=r"cannot be read or written \(.*\): fix that"):
         store.summaries()
     store.close()
 
@@ -243,7 +246,7 @@ def test_a_newer_schema_is_refused(any_database_url: str) -> None:
     stamp(any_database_url, "9999")
     engine = database.connect(any_database_url)
     for act in (schema.ensure_schema, schema.upgrade):
-        with pytest.raises(SchemaError, match="has schema 9999, which is newer than this tier1 knows"):
+        with pytest.raises(SchemaError, match="has schema 9999, which is newer than this tier1 supports"):
             act(engine)
     assert schema.revision(engine) == "9999"
     engine.dispose()
@@ -338,7 +341,7 @@ def test_an_installation_without_its_migrations_says_so(
 ) -> None:
     """A broken wheel."""
     monkeypatch.setattr(schema, "__file__", str(tmp_path / "tier1_engine" / "store" / "schema.py"))
-    with pytest.raises(ConfigurationError, match=r"migrations are missing.*install tier1 again"):
+    with pytest.raises(ConfigurationError, match=r"migrations are missing.*reinstall tier1"):
         schema.alembic_config()
 
 
@@ -393,7 +396,7 @@ def test_an_older_file_is_not_upgraded_under_a_live_driver(older: str) -> None:
     store = Store(engine)
     store.create(deployment(), [step()], "")
     take(store, "d1", this_process(), 60.0, SystemClock())
-    with pytest.raises(DrivenByAnother, match="an older tier1 drives d1: wait for it to end"):
+    with pytest.raises(DrivenByAnother, match="an older tier1 is running d1: wait for it to finish"):
         Store.open(older)
     assert schema.revision(engine) == SCHEMA_REVISION
     assert not list(path_of(older).parent.glob("tier1.db.0*"))

@@ -34,7 +34,7 @@ def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], st
                 yield f"{name}: started"
             case StepSet(name, values) if values.get("error") and "state" not in values and name not in tried:
                 error: Error = values["error"]
-                yield f"{name}: not yet: {error.code}: {error.message}"
+                yield f"{name}: not ready: {error.code}: {error.message}"
             case ResourceSet(id, values) if values.get("state") is ResourceState.DELETING:
                 resource = record.resources[id]
                 yield f"{resource.name}: deleting {resource.aws_id}"

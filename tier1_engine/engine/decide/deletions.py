@@ -98,5 +98,5 @@ def overdue_deletions(record: Record, pace: Pace, living: Sequence[Resource]) ->
 
 def _stuck_error(resource: Resource, limit_seconds: float) -> Error:
     last = resource.error or Error("DeadlineExceeded", "AWS still shows it.")
-    message = f"would not delete within {limit_seconds:g} s. Last seen: {last.message}"
+    message = f"could not be deleted within {limit_seconds:g} s. Last seen: {last.message}"
     return replace(last, message=message, stuck=True)

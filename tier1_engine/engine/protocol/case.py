@@ -212,7 +212,7 @@ def with_what_is_held(
         for attempt in [record.attempts[change.id]]
     ] + [
         f"{result.asked.action} of {result.asked.subject} "
-        f"(key {result.asked.target.key}) answered {seen.aws_id}"
+        f"(key {result.asked.target.key}) returned {seen.aws_id}"
         for result, seen in _accepted(early)
     ]
     text = str(error)
@@ -247,7 +247,7 @@ def identified(case: Case, result: Identified | Failed) -> list[Effect]:
     if result.account_id == case.record.deployment.account_id:
         return [PaceSet({"identified": True}), case.at_once()]
     message = (
-        f"these credentials are of account {result.account_id}, but the deployment is in "
-        f"{case.record.deployment.account_id}: sign in to that account and resume"
+        f"these credentials belong to {result.account_id}, but the deployment is in "
+        f"{case.record.deployment.account_id}: sign in to that account, then resume"
     )
     return [PaceSet({"blocked": Problem("WrongAccount", message, "GetCallerIdentity")})]

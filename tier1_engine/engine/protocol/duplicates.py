@@ -57,7 +57,7 @@ def rows_for(
             facts=dict(observation.facts),
             made_at=now,
         )
-        note = Note(f"{observation.aws_id} is one too many: it will be deleted", resource.step)
+        note = Note(f"{observation.aws_id} is a duplicate: it will be deleted", resource.step)
         changes += [ResourceAdd(stray), note]
     return changes
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.cloud import Cloud, Reply
 from tier1_engine.contract.kind import Observation, Presence
 from tier1_engine.engine.protocol.actions import (
     Archive,
@@ -198,10 +198,11 @@ class Noted:
     ) -> Iterator[dict[str, Any]]:
         return self._cloud.pages(service, operation, result_key, **parameters)
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        # AWS's own names of operations are boto3's in camel case.
-        self.operation = "".join(word.capitalize() for word in operation.split("_"))
-        self.request_id = None
-        reply = self._cloud.change(service, operation, **parameters)
-        self.request_id = (reply.get("ResponseMetadata") or {}).get("RequestId")
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
+        try:
+            reply = self._cloud.change(service, operation, **parameters)
+        except CallError as refused:  # a kind may take it for success: it was so already
+            self.operation, self.request_id = refused.operation, refused.request_id
+            raise
+        self.operation, self.request_id = reply.operation, reply.request_id
         return reply

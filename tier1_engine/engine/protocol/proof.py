@@ -26,7 +26,7 @@ def not_ours(observation: Observation) -> CallError:
     """What is said of an object whose tags do not prove that this deployment made it."""
     return CallError(
         NOT_OURS,
-        f"the tags of {observation.aws_id} do not prove that this deployment made it",
+        f"the tags of {observation.aws_id} do not prove that this deployment created it",
         operation="(tags)",
     )
 

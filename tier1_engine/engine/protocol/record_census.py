@@ -28,7 +28,9 @@ def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
         if _just_gone(case, kind, observation):
             behind.append(observation.aws_id)
         elif _is_copy(case, result.asked, kind, observation):
-            warned += _warning(case, f"{observation.aws_id} carries copies of our tags: it is left alone")
+            warned += _warning(
+                case, f"{observation.aws_id} carries copies of tier1's tags: it is not touched"
+            )
         else:
             record = case.record.apply(changes)
             changes += duplicates.turned_up(record, kind, observation, case.new_id, case.wall)
@@ -129,7 +131,9 @@ def _census_failed(case: Case, failed: Failed) -> list[Effect]:
 def _unlisted(case: Case, result: Listed) -> list[Effect]:
     if not result.unlisted:
         return []
-    return _warning(case, f"this endpoint cannot list {', '.join(result.unlisted)}: strays would go unseen")
+    return _warning(
+        case, f"this endpoint cannot list {', '.join(result.unlisted)}: duplicates would not be found"
+    )
 
 
 def _warning(case: Case, text: str) -> list[Effect]:

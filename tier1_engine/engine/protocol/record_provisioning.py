@@ -121,13 +121,13 @@ def _take(case: Case, step: Step, asked: Create | Settle, outcome: Made | Found)
     values: dict[str, Any] = {"aws_id": seen.aws_id, "arn": seen.arn, "facts": dict(seen.facts)}
     if isinstance(outcome, Found) and asked.kind.may_reference and not asked.kind.owns(asked.target, seen):
         values |= {"owned": False, "state": ResourceState.PRESENT}
-        found = f"found {seen.aws_id}, which is not ours: it is used and never changed"
+        found = f"found {seen.aws_id}, which tier1 does not own: it is used, never changed"
         return [*effects, ResourceSet(resource.id, values), *_done(case, step, found)]
     values["made_at"] = case.wall
     effects.append(ResourceSet(resource.id, values))
     if isinstance(outcome, Found):
         effects += duplicate_rows(case.after(effects), resource, outcome.duplicates)
-        return [*effects, Note(f"found what an earlier try made: {seen.aws_id}", step.name)]
+        return [*effects, Note(f"found what an earlier attempt created: {seen.aws_id}", step.name)]
     effects.append(Learn("made_at", resource.id, case.now))
     if seen.presence is Presence.READY:
         effects += [ResourceSet(resource.id, {"state": ResourceState.PRESENT}), *_done(case, step)]

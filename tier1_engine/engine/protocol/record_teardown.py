@@ -125,7 +125,7 @@ def _settled(case: Case, resource: Resource, result: Settled) -> list[Effect]:
             effects += duplicate_rows(case.after(effects), resource, beside)
             # Its deletion has not begun.
             effects += [case.at_once(), Forget("counted_from", case.subject)]
-            return [*effects, Note(f"found what an earlier try made: {seen.aws_id}", resource.step)]
+            return [*effects, Note(f"found what an earlier attempt created: {seen.aws_id}", resource.step)]
         case Spent():
             return [case.at_once(), *settled_attempts(case, resource)]
         case _:

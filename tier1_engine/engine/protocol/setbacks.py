@@ -51,7 +51,7 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
             if looking or tries < case.record.deployment.max_attempts:
                 again = StepSet(step.name, {"error": noted, "tries": tries})
                 return [*effects, case.back_off(), again]
-            noted = replace(noted, message=f"{noted.message} (tried {tries} times)")
+            noted = replace(noted, message=f"{noted.message} (after {tries} attempts)")
         case _:
             pass
     return effects + fail(case, step, noted)
@@ -100,7 +100,7 @@ def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> 
         case.at_once(),
         ResourceSet(resource.id, {"candidate": following, **_NOT_MADE}),
         StepSet(step.name, {"error": error, "tries": 0}),
-        Note(f"{error.code}: the next candidate is asked for ({following + 1})", step.name),
+        Note(f"{error.code}: trying the next candidate ({following + 1})", step.name),
     ]
 
 
@@ -110,13 +110,13 @@ _NOT_MADE: Mapping[str, Any] = {"aws_id": None, "arn": None, "made_at": None, "f
 def make_anew(case: Case, step: Step, resource: Resource, spent: Observation) -> list[Effect]:
     """What this key made is gone: the next key makes another, within bounds."""
     if resource.generation >= MAX_GENERATIONS:
-        message = f"{in_words(spent)}; it was made {MAX_GENERATIONS} times and is not made again"
+        message = f"{in_words(spent)}; it was created {MAX_GENERATIONS} times and is not created again"
         return fail(case, step, Error("GoneByHand", message, failure_class=step.on_failure))
     return [
         case.at_once(),
         Forget("made_at", resource.id),
         ResourceSet(resource.id, {"generation": resource.generation + 1, **_NOT_MADE}),
-        Note(f"{in_words(spent)}: it is made anew", step.name),
+        Note(f"{in_words(spent)}: it is recreated", step.name),
     ]
 
 

@@ -93,7 +93,10 @@ def _routes(service: str) -> tuple[Route, ...]:
 
 
 def _route(name: str, model: OperationModel) -> Route:
+    # A client of botocore takes the bucket out of the paths of S3, in a model that others may share, and
+    # keeps the path for the signature.
     path, _, query = model.http["requestUri"].partition("?")
+    path = model.http.get("authPath", path)
     wanted = dict(parse_qsl(query, keep_blank_values=True))
     shape: Any = model.input_shape
     needed = {

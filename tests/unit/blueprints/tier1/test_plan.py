@@ -13,7 +13,7 @@ from moto import mock_aws
 from tier1_engine.aws.session import AwsSession
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.blueprints.tier1.spec import Spec, load_spec
-from tier1_engine.contract.cloud import AlwaysPermitted, Cloud
+from tier1_engine.contract.cloud import AlwaysPermitted, Cloud, Reply
 from tier1_engine.deployment.plan import REF, Plan, StepPlan, ordered, resolve
 from tier1_engine.deployment.states import FailureClass, Mode, Phase
 from tier1_engine.errors import CallError, SpecError
@@ -349,7 +349,7 @@ class Edited:
             return iter(self._answers[operation]())
         return self._cloud.pages(service, operation, result_key, **parameters)
 
-    def change(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         raise AssertionError(f"a survey changes nothing, and this is {operation}")
 
 

@@ -67,10 +67,10 @@ def test_each_line_says_what_it_will_do_here_with_names_and_cost() -> None:
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (record(), "not possible without later (waiting): it is not complete yet"),
+        (record(), "not possible because of later (waiting): not complete yet"),
         (
             record(FailureClass.CRITICAL),
-            "not possible without door (Shut): later needs it and could not be begun",
+            "not possible because of door (Shut): later needs it and could not start",
         ),
     ],
 )

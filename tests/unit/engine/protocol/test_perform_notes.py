@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.unit.scripted_cloud import ScriptedCloud
 from tier1_engine.engine.protocol.perform import Noted
+from tier1_engine.errors import CallError
 
 
 def test_a_change_is_noted_by_its_api_name_and_request_id() -> None:
@@ -21,3 +24,19 @@ def test_a_change_is_noted_by_its_api_name_and_request_id() -> None:
     noted.change("ec2", "create_tags", Resources=["vpc-1"], Tags=[])
     assert (noted.operation, noted.request_id) == ("CreateTags", None)
     assert (noted.region, noted.account_id) == ("us-east-1", "123456789012")
+
+
+def test_a_change_is_noted_as_aws_names_it() -> None:
+    """Words that AWS writes in capitals cannot be told from boto3's name."""
+    noted = Noted(ScriptedCloud(delete_db_instance={}))
+    noted.change("rds", "delete_db_instance", DBInstanceIdentifier="one")
+    assert noted.operation == "DeleteDBInstance"
+
+
+def test_a_refused_change_is_noted_too() -> None:
+    """A kind may take it for success: it was so already."""
+    refused = CallError("Duplicate", "It is so.", operation="CreateDBInstance", request_id="req-2")
+    noted = Noted(ScriptedCloud(delete_db_instance=refused))
+    with pytest.raises(CallError):
+        noted.change("rds", "delete_db_instance", DBInstanceIdentifier="one")
+    assert (noted.operation, noted.request_id) == ("CreateDBInstance", "req-2")

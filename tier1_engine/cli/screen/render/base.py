@@ -33,7 +33,7 @@ STYLE_OF_STATE = {
     "failed": "bold red",
     "interrupted": "bold yellow",
     "rolling_back": "yellow",
-    "Teardown": "yellow",
+    "destroying": "yellow",
     "deleting": "yellow",
     "stray": "yellow",
     "skipped": "yellow",
