@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -19,14 +20,15 @@ from typing import Any
 from scripts import sandbox_page
 from scripts.sentences import UNREAD, Sentence, closing_words, sentences
 from tier1_engine import errors
-from tier1_engine.contract.kind import Kind
+from tier1_engine.blueprints.tier1 import failures as steps_module
+from tier1_engine.contract.kind import Check, Kind
+from tier1_engine.contract.remedy import Remedy
 from tier1_engine.deployment import states, transitions
 from tier1_engine.failures import calls as failures
 from tier1_engine.failures import codes as codes_module
-from tier1_engine.failures import steps as steps_module
 from tier1_engine.failures.ec2_codes import EC2_CODES, EC2_COMMON
 from tier1_engine.failures.final_codes import FINAL_CODES, About
-from tier1_engine.guidance.advice import CATALOGUE
+from tier1_engine.guidance.catalogue import CATALOGUE
 from tier1_engine.guidance.remedies import BY_ABOUT, UNKNOWN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -337,7 +339,7 @@ def failures_page() -> str:
         "Failures",
         "What can go wrong, which class of failure it is, and what happens then. Codes are matched, never "
         "message text. `tier1 guide ID` explains the same for one deployment, with its ids.",
-        "## A step that has failed permanently",
+        "## A step of the blueprint `tier1` that has failed permanently",
         "The worst class among the failed steps decides: critical before recoverable. A blocked call stops "
         "everything before that, and deletes nothing.",
         _table(("failure", "phase", "kinds", "class", "what happens"), steps),
@@ -353,9 +355,9 @@ def failures_page() -> str:
         f"common ones: {_codes(EC2_COMMON)}.",
         _table(("call", "codes of its own"), ec2),
         "## Remedies",
-        "By code, or by call and code where a code means something else for one call. `tier1 guide` fills in "
-        "the names in braces.",
-        _table(("code", "what it means", "what to do"), _remedies()),
+        "By code, or by call and code where a code means something else for one call. Those of one kind or check "
+        "stand in its file, and come before those that hold for all. `tier1 guide` fills in the names in braces.",
+        _table(("code", "of", "what it means", "what to do"), _remedies()),
     )
 
 
@@ -381,12 +383,29 @@ def _which(row: failures.CallFailure) -> str:
 SHOWN_CODES = 20
 
 
-def _remedies() -> Iterator[tuple[str, str, str]]:
-    for key, remedy in sorted(CATALOGUE.items()):
-        yield f"`{key}`", remedy.why, " ".join(remedy.mend)
+def _remedies() -> Iterator[tuple[str, str, str, str]]:
+    """Each remedy once, with the kinds and checks that have it."""
+    from tier1_engine import checks, resources
+
+    parts: list[Kind | Check] = [*resources.discover().values(), *checks.discover().values()]
+    owners: dict[tuple[str, Remedy], list[str]] = {(key, remedy): [] for key, remedy in CATALOGUE.items()}
+    for part in parts:
+        for key, remedy in part.remedies.items():
+            owners.setdefault((key, remedy), []).append(part.name)
+    for (key, remedy), names in sorted(owners.items(), key=lambda one: one[0][0]):
+        yield f"`{key}`", _codes(names) or "all", *_said(remedy)
     for about, remedy in BY_ABOUT.items():
-        yield f"any other code about {about}", remedy.why, " ".join(remedy.mend)
-    yield "any unknown code", UNKNOWN.why, " ".join(UNKNOWN.mend)
+        yield f"any other code about {about}", "all", *_said(remedy)
+    yield "any unknown code", "all", *_said(UNKNOWN)
+
+
+def _said(remedy: Remedy) -> tuple[str, str]:
+    """What it means and what to do, without what stands for a name that is not known."""
+    why, mend = (_UNKNOWN_FIELD.sub(r"{\1}", text) for text in (remedy.why, " ".join(remedy.mend)))
+    return why, mend
+
+
+_UNKNOWN_FIELD = re.compile(r"\{(\w+):[^}]*\}")
 
 
 def _tree(error: type[errors.Tier1Error], lead: str = "", branch: str = "") -> Iterator[str]:

@@ -16,6 +16,7 @@ from moto import mock_aws
 from moto.core.responses import BaseResponse
 
 from tests.conformance.surroundings import World
+from tests.support.elastic_ip import ElasticIp
 from tier1_engine.aws.session import AwsSession
 from tier1_engine.contract.cloud import AlwaysPermitted, Cloud
 from tier1_engine.contract.kind import Kind
@@ -27,7 +28,8 @@ from tier1_engine.sandbox.world import AwsClock, Dice, Figure, Speed
 from tier1_engine.sandbox.world import World as AwsWorld
 
 REGION = "us-east-1"
-KINDS = discover()
+KINDS: dict[str, Kind] = {**discover(), ElasticIp.name: ElasticIp()}
+"""Those of this package, and one that only the tests know (`test_new_kind`)."""
 SECONDS_A_CALL = 60.0
 """What passes on AWS's clock at each call: all that is made or deleted here ends within `LOOKS` of them."""
 
@@ -104,6 +106,5 @@ def world(cloud: Cloud) -> World:
 
 @pytest.fixture(scope="module", params=sorted(KINDS))
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Every kind that `resources/` defines, one after the other."""
-    found: Kind = KINDS[request.param]
-    return found
+    """Every kind that `resources/` defines, and a new one, one after the other."""
+    return KINDS[str(request.param)]

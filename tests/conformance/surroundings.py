@@ -190,6 +190,7 @@ INPUTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "role": lambda world: {"policies": ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]},
     "instance_profile": lambda world: {"role_name": world.neighbour("role").facts["name"]},
     "instance": _instance,
+    "elastic_ip": lambda world: {},
 }
 """Inputs that ask for each kind, as its step's would be when they reach it."""
 

@@ -197,7 +197,10 @@ class Estate:
             self.clock.move_to(self.clock.seconds + seconds)
 
         looks = Looks(self.parts, sleep, side_by_side=1)
-        return Ground(self.rig.store, self.clock, looks, self.rig.stop, side_by_side=1, new_id=self.rig.ids)
+        known = self.rig.parts.registry
+        return Ground(
+            self.rig.store, self.clock, looks, known, self.rig.stop, side_by_side=1, new_id=self.rig.ids
+        )
 
     def mark(self, *, regions: tuple[str, ...] = (), **choice: Any) -> Plan:
         return survey(self.ground, Choice(**choice), regions, None)

@@ -248,7 +248,8 @@ class TogetherEstate(Estate):
             self.clock.move_to(self.clock.seconds + seconds)
 
         looks = Looks(parts, sleep)
-        return Ground(self.rig.store, self.clock, looks, self.rig.stop, new_id=self.rig.ids)
+        known = self.rig.parts.registry
+        return Ground(self.rig.store, self.clock, looks, known, self.rig.stop, new_id=self.rig.ids)
 
 
 def together_estate(name: str, source: Path) -> TogetherEstate:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tier1_engine.contract.kind import CONSOLE_FACT, Observation, Presence, Problem
 
+CONSOLE_LINE = ("ec2", "get-console-output", "--instance-id", "{instance_id}", "--output", "text")
+"""What a remedy prints to read the instance's console."""
 PASSED = Observation(Presence.READY)
 
 

@@ -13,9 +13,10 @@ from typing import Any
 from tier1_engine.aws.console_output import console_output
 from tier1_engine.aws.times import iso_8601
 from tier1_engine.boot import userdata
-from tier1_engine.checks._observations import PASSED, failed, unknown, waiting
+from tier1_engine.checks._observations import CONSOLE_LINE, PASSED, failed, unknown, waiting
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Check, Observation
+from tier1_engine.contract.remedy import Remedies, Remedy
 from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
 
@@ -32,13 +33,80 @@ COMMAND_TIMEOUT_SECONDS = 60
 COMMANDS_LIMIT = 50
 """The commands of one page, the latest; ours is the last one sent."""
 
+_MOUNT_TARGETS = ("efs", "describe-mount-targets", "--file-system-id", "{file_system_id}")
+# Source: the marks of the user data (`userdata`), and "Troubleshooting Amazon EFS" of its user guide.
+REMEDIES: Remedies = {
+    "NotMounted": Remedy(
+        "The user data is running, but the file system was not mounted in time.",
+        (
+            "Check the console: if it is still installing packages, raise `health.timeout`.",
+            (
+                "Check that each zone has a mount target that is `available`, and that the instance reaches "
+                "the internet to download packages."
+            ),
+            "In your own VPC, DNS support and DNS hostnames must be enabled.",
+        ),
+        (CONSOLE_LINE, _MOUNT_TARGETS),
+    ),
+    "NoConsoleOutput": Remedy(
+        "The console showed no sign of the user data in time.",
+        (
+            "EC2 shows the console some minutes late: retry, or raise `health.timeout`.",
+            (
+                "If it stays empty, the AMI does not run cloud-init, or does not write to the console: use "
+                "`health.mount_check: ssm`."
+            ),
+        ),
+        (CONSOLE_LINE,),
+    ),
+    "UserDataRunning": Remedy(
+        "EFS is mounted, but your script did not finish in time.",
+        ("Check its progress on the console; raise `health.timeout`, or let the script do less.",),
+        (CONSOLE_LINE,),
+    ),
+    "UserDataFailed": Remedy(
+        "The user data failed; the code says where: 301 the mount path, 302 the mount, 303 unpacking, "
+        "300 a signal, any other the exit status of your script.",
+        (
+            "Read the console: the lines before the mark say why.",
+            "302: each zone needs a mount target that is `available`, and the instance access to packages.",
+            "Fix `instance.user_data`, roll back, and deploy again: user data runs once.",
+        ),
+        (CONSOLE_LINE, _MOUNT_TARGETS),
+    ),
+    "CommandRunning": Remedy(
+        "The command that checks the mount did not finish in time.",
+        ("Retry, or use `health.mount_check: console`.",),
+        (("ssm", "list-commands", "--instance-id", "{instance_id}"),),
+    ),
+    "InvalidInstanceId": Remedy(
+        "The instance never registered with Systems Manager.",
+        (
+            (
+                "The instance needs access to the internet or to SSM endpoints, and the policy "
+                "AmazonSSMManagedInstanceCore; or use `health.mount_check: console`."
+            ),
+        ),
+        look_at_aws=(
+            (
+                "ssm",
+                "describe-instance-information",
+                "--filters",
+                "Key=InstanceIds,Values={instance_id}",
+            ),
+        ),
+    ),
+}
+
 
 class EfsMount(Check):
     """Inputs: `{instance_id, method: "console" or "ssm", mount_path}`."""
 
     name = "efs_mount"
     title = "EFS mount"
+    remedies = REMEDIES
     iam_actions = ("ec2:GetConsoleOutput", "ssm:SendCommand", "ssm:ListCommands")
+    explained_by_console = True
 
     def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         instance_id = str(inputs["instance_id"])

@@ -10,15 +10,28 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from tier1_engine.checks._addresses import filled
+from tier1_engine.checks import _addresses
+from tier1_engine.checks._addresses import ADDRESS_UNKNOWN, NOT_CONNECTED, filled
 from tier1_engine.checks._observations import PASSED, reason, waiting
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Check, Observation
+from tier1_engine.contract.remedy import Remedies, Remedy
 
 LOOK_SECONDS = 5.0
 """Connecting and waiting for the status line together; a server that drips cannot stretch it."""
 STATUS_LINE_LIMIT_BYTES = 4096
 _STATUS_LINE = re.compile(rb"HTTP/\d\.\d (\d{3})")
+REMEDIES: Remedies = {
+    **_addresses.REMEDIES,
+    "NotHttp": Remedy(
+        "What listens on that port does not speak HTTP.",
+        ("Check the port and scheme in `health.services`, or use `tcp` for it.",),
+    ),
+    "HTTP": Remedy(
+        "The service responds, but with a status that is neither 2xx nor 3xx.",
+        ("Check its log on the instance and the path in `health.services`, then retry.",),
+    ),
+}
 
 
 class Http(Check):
@@ -26,6 +39,7 @@ class Http(Check):
 
     name = "http"
     title = "HTTP service"
+    remedies = REMEDIES
 
     def __init__(self, look_seconds: float = LOOK_SECONDS) -> None:
         self._look_seconds = look_seconds
@@ -33,11 +47,11 @@ class Http(Check):
     def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         url = filled(str(inputs["url"]), inputs)
         if url is None:
-            return waiting("AddressUnknown", "The instance's address is not known yet.")
+            return waiting(ADDRESS_UNKNOWN, "The instance's address is not known yet.")
         try:
             status = _status(url, self._look_seconds)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            return waiting("NotConnected", f"{url} does not respond: {reason(error)}.")
+            return waiting(NOT_CONNECTED, f"{url} does not respond: {reason(error)}.")
         if status is None:
             return waiting("NotHttp", f"{url} responds with something other than HTTP.")
         if 200 <= status < 400:

@@ -11,13 +11,38 @@ from typing import Any
 from tier1_engine.checks._observations import PASSED, failed, unknown, waiting
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Check, Observation
+from tier1_engine.contract.remedy import Remedies, Remedy
 from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
 
 OPERATION = "DescribeInstanceStatus"
 OK = "ok"
+STATUS_LINE = (
+    "ec2",
+    "describe-instance-status",
+    "--instance-ids",
+    "{instance_id}",
+    "--include-all-instances",
+)
 # Source: InstanceStateName in botocore's ec2 model.
 _ENDED_STATES = frozenset({"shutting-down", "terminated", "stopping", "stopped"})
+REMEDIES: Remedies = {
+    "InstanceNotRunning": Remedy(
+        "The instance stopped or terminated before it was healthy.",
+        ("Find out why with the command below, then retry.",),
+        (("ec2", "describe-instances", "--instance-ids", "{instance_id}"),),
+    ),
+    "StatusImpaired": Remedy(
+        "EC2's status checks report the instance or its host as impaired.",
+        ("Roll back and deploy again: a new instance gets another host. Its console may say more.",),
+        (STATUS_LINE,),
+    ),
+    "StatusPending": Remedy(
+        "EC2's status checks did not finish in time.",
+        ("Retry, or raise `health.timeout`: they take two to five minutes.",),
+        (STATUS_LINE,),
+    ),
+}
 
 
 class InstanceStatus(Check):
@@ -25,7 +50,9 @@ class InstanceStatus(Check):
 
     name = "instance_status"
     title = "Instance status checks"
+    remedies = REMEDIES
     iam_actions = ("ec2:DescribeInstanceStatus",)
+    explained_by_console = True
 
     def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         instance_id = str(inputs["instance_id"])

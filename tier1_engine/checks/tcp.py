@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from tier1_engine.checks._addresses import filled
+from tier1_engine.checks._addresses import ADDRESS_UNKNOWN, NOT_CONNECTED, REMEDIES, filled
 from tier1_engine.checks._observations import PASSED, reason, waiting
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Check, Observation
@@ -19,14 +19,15 @@ class Tcp(Check):
 
     name = "tcp"
     title = "TCP service"
+    remedies = REMEDIES
 
     def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         where = filled(str(inputs["tcp"]), inputs)
         if where is None:
-            return waiting("AddressUnknown", "The instance's address is not known yet.")
+            return waiting(ADDRESS_UNKNOWN, "The instance's address is not known yet.")
         host, _, port = where.rpartition(":")
         try:
             with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
                 return PASSED
         except (OSError, ValueError) as error:
-            return waiting("NotConnected", f"{where} does not accept connections: {reason(error)}.")
+            return waiting(NOT_CONNECTED, f"{where} does not accept connections: {reason(error)}.")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tier1_engine.clock import SystemClock
+from tier1_engine.compose.plugins import Tell, registry
 from tier1_engine.deployment.states import State
 from tier1_engine.store import lease
-from tier1_engine.views import as_json, prices
+from tier1_engine.views import as_json
 
 if TYPE_CHECKING:
     from tier1_engine.contract.kind import Registry
@@ -45,11 +46,17 @@ def brief(store: Store, wanted: Wanted) -> list[dict[str, Any]]:
     return [as_json.of_summary(summary, driven=is_driven(store, summary)) for summary in found]
 
 
-def costs(store: Store, deployments: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """US dollars an hour of what failed deployments keep, by id: an estimate."""
+def costs(store: Store, deployments: Sequence[Mapping[str, Any]], tell: Tell) -> dict[str, float]:
+    """US dollars an hour of what failed deployments keep, by id: an estimate.
+
+    The kinds are loaded only where something is to be priced.
+    """
     kept = [d["id"] for d in deployments if d["state"] == State.FAILED.value and d["remaining"]]
     if not kept:
         return {}
+    from tier1_engine.views.prices import Prices
+
+    prices = Prices(registry(tell).kinds)
     return {id: prices.hourly(rows) for id, rows in store.left(kept).items()}
 
 

@@ -19,6 +19,7 @@ from tier1_engine.sweep.sweep import Ground
 
 if TYPE_CHECKING:
     from tier1_engine.compose.plugins import Tell
+    from tier1_engine.contract.kind import Registry
     from tier1_engine.settings import Settings
     from tier1_engine.store.store import Store
 
@@ -43,10 +44,13 @@ def here(settings: Settings) -> Place:
     return Place(account_id, somewhere.region, profile, endpoint)
 
 
-def ground(store: Store, settings: Settings, stop: Stop, *, tell: Tell, warn: Tell) -> Ground:
+def ground(
+    store: Store, settings: Settings, known: Registry, stop: Stop, *, tell: Tell, warn: Tell
+) -> Ground:
     """Everything that a sweep needs.
 
     Args:
+        known: the kinds that are installed here.
         tell: gets the progress of the sweep, line by line.
         warn: gets what is wrong with a plug-in.
     """
@@ -63,4 +67,4 @@ def ground(store: Store, settings: Settings, stop: Stop, *, tell: Tell, warn: Te
         with making:  # one session for each place, whoever asks first
             return made(where)
 
-    return Ground(store, SystemClock(), Looks(one_for_each, time.sleep), stop, tell)
+    return Ground(store, SystemClock(), Looks(one_for_each, time.sleep), known, stop, tell)

@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.manual import Recipe
+from tier1_engine.contract.price import UNKNOWN_PRICE, Price
+from tier1_engine.contract.remedy import Remedies, plain_fields
 from tier1_engine.errors import Refused
 
 TAG_DATABASE = "tier1:database"
@@ -120,22 +122,40 @@ class Target:
 
 
 class Kind(ABC):
-    """One kind of AWS resource.
+    """One kind of AWS resource: all that this program knows of it, in one place.
 
-    Class attributes:
+    A kind has a `name`, the seven abstract methods, and the `iam_actions` that their calls need. Everything
+    else has a default that is right for a kind that says nothing of it. What a failed step means for the
+    deployment, how long it may take and in which phase it stands is not the kind's: the step says that
+    (`StepPlan`).
+
+    What it is called:
         name: how plans and the database call it (`vpc`).
-        title: how a person calls it (`VPC`).
+        title: how a person calls it (`VPC`); by default the name with spaces.
+
+    What the codes mean that its calls are answered with; any other code is judged by the common table:
         already_exists: codes of `create` that lead back to `find`.
         token_spent: codes of `create` that say that what this key made is gone: the next key makes another.
         not_visible_yet: codes of any call that mean "what it refers to is too young to be seen".
         next_candidate: codes of `create` (and of a dead instance's reason) that end a candidate.
         gone: codes of `delete` that mean that nothing is there.
         in_use: codes of `delete` that are waited out.
+
+    What a person is told; a kind without these is still guided, by what each code is about:
+        remedies: what the codes of its own calls mean and what to do, by code or `Operation/code`.
         iam_actions: the IAM actions that its calls need, for the preflight and the docs.
+        implied_actions: pairs of an operation and an IAM action that AWS checks within it besides its own.
+        list_price: what one costs whatever was asked for: `FREE`, or a `Price`. Where that depends on the
+            request, define `price`. By default nobody knows.
+        still_safe: what is safe as long as one exists, a sentence with its AWS id as `{id}` ("The files on
+            {id} remain until the file system is deleted.").
+
+    How it behaves:
         may_reference: `find` may answer with something that is not ours, which is then referenced.
         holds_interfaces: interfaces of AWS's own linger in it when what they belonged to is gone: who deletes
             it by hand asks again.
-        archives_console: `console` answers what should be kept before a rollback deletes it.
+        archives_console: `console` answers what should be kept before a rollback deletes it, and explains
+            why it failed.
         asks_aws_for_request: `request` is defined, and looks things up at AWS. Otherwise the inputs of a step
             are its request as they stand, and its create is committed without a look before it.
     """
@@ -148,13 +168,18 @@ class Kind(ABC):
     next_candidate: ClassVar[frozenset[str]] = frozenset()
     gone: ClassVar[frozenset[str]] = frozenset()
     in_use: ClassVar[frozenset[str]] = frozenset({"DependencyViolation"})
+    remedies: ClassVar[Remedies] = {}
     iam_actions: ClassVar[tuple[str, ...]] = ()
+    implied_actions: ClassVar[tuple[tuple[str, str], ...]] = ()
+    list_price: ClassVar[Price] = UNKNOWN_PRICE
+    still_safe: ClassVar[str] = ""
     may_reference: ClassVar[bool] = False
     holds_interfaces: ClassVar[bool] = False
     archives_console: ClassVar[bool] = False
     asks_aws_for_request: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
+        _call_by_name(cls)
         if "request" in vars(cls) and not cls.asks_aws_for_request:
             raise TypeError(f"{cls.__name__} defines request: set asks_aws_for_request = True.")
 
@@ -252,21 +277,53 @@ class Kind(ABC):
         """How a shell script finds and removes it; None where only a person can."""
         return None
 
+    def price(self, request: Mapping[str, Any], candidate: int) -> Price:
+        """What one costs while it exists, an estimate by list prices; an empty request is answered too."""
+        return self.list_price
+
+    def fields(self, aws_id: str | None, request: Mapping[str, Any], candidate: int) -> dict[str, str]:
+        """What remedies may name of one: `{vpc_id}`, and the words and numbers of its request.
+
+        Args:
+            request: as the database keeps it, or the inputs of a step that has not begun.
+        """
+        own = aws_id or request.get("reference")
+        return {**plain_fields(request), **({f"{self.name}_id": str(own)} if own else {})}
+
 
 class Check(ABC):
     """One kind of health check. It only observes.
 
     `look` answers READY (passed), PENDING (not yet, `problem` says why), BROKEN (failed for good) or
     UNKNOWN (this endpoint cannot say: a warning, no failure).
+
+    Class attributes:
+        name: how plans and the database call it (`http`).
+        title: how a person calls it; by default the name with spaces.
+        remedies: what its codes mean and what to do. One that ends with a number, such as `HTTP503`, is
+            looked up without it, too.
+        iam_actions: the IAM actions that its calls need.
+        explained_by_console: the end of the instance's console may say why it failed.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    remedies: ClassVar[Remedies] = {}
     iam_actions: ClassVar[tuple[str, ...]] = ()
+    explained_by_console: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        _call_by_name(cls)
 
     @abstractmethod
     def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """Look once."""
+
+
+def _call_by_name(cls: type[Kind | Check]) -> None:
+    """Give a kind or check that has no title its name as one."""
+    if "name" in vars(cls) and not hasattr(cls, "title"):
+        cls.title = cls.name.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)

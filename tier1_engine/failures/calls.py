@@ -1,9 +1,9 @@
-"""What a failure means: the table of failures as a table, by step, call and AWS's error code. Pure.
+"""What a failed call means: the table of failures as a table, by call and AWS's error code. Pure.
 
-Owns two tables. `CALLS` says what one failed call is: its first row that fits decides (`judge`). What
-only one kind knows (already exists, in use, no capacity) the kind declares, and a row names the
-declaration. `STEPS` says what it means for a deployment that a step has failed for good. Codes are
-matched, never words. What then follows is done by `forward`, `backward` and the state table.
+Its first row that fits decides (`judge`). What only one kind knows (already exists, in use, no capacity) the
+kind declares, and a row names the declaration. What it means for a deployment that a step has failed for good
+is said by the step (`StepPlan.on_failure`). Codes are matched, never words. What then follows is done by
+`provisioning`, `teardown` and the state table.
 """
 
 from __future__ import annotations
@@ -222,6 +222,3 @@ def row_of(error: CallError, action: Action, kind: Kind | None, *, young: bool) 
 def judge(error: CallError, action: Action, kind: Kind | None, *, young: bool) -> Verdict:
     """Say what a failed call means. The arguments are those of `row_of`."""
     return row_of(error, action, kind, young=young).verdict
-
-
-# --- a step that has failed for good

@@ -16,7 +16,6 @@ from tier1_engine.guidance.lines import Command, signing_in
 from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story
 from tier1_engine.guidance.telling import cost, safe, told
 from tier1_engine.guidance.ways import Way, by_hand, ways
-from tier1_engine.views import prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ def _item(story: Story, resource: Resource) -> Item:
         title=story.title_of(resource.kind),
         aws_id=aws_id,
         state=resource.state.value,
-        price=prices.of_resource(resource).words,
+        price=story.prices.of_resource(resource).words,
         console_url=kind.console_url(story.deployment.region, aws_id) if kind and aws_id else None,
         look=looks_of(story, resource),
     )

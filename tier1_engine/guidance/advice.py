@@ -14,48 +14,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tier1_engine.boot import userdata
+from tier1_engine.contract.kind import Check, Kind
+from tier1_engine.contract.remedy import Remedy, sentence
 from tier1_engine.deployment.failure import Error, Failure
-from tier1_engine.deployment.record import Resource
+from tier1_engine.deployment.record import Resource, Step
 from tier1_engine.failures.codes import about_of
 from tier1_engine.failures.final_codes import About
-from tier1_engine.guidance import catalogue_ec2, catalogue_services, catalogue_stack, quotas
 from tier1_engine.guidance.lines import Command, flags, quota_lines, typed, worded
-from tier1_engine.guidance.remedies import Catalogue, Remedy, remedy_of
-from tier1_engine.guidance.story import WORDS, Story
+from tier1_engine.guidance.remedies import remedy_of
+from tier1_engine.guidance.story import Story
 
-CATALOGUE: Catalogue = {
-    **catalogue_ec2.CATALOGUE,
-    **catalogue_services.CATALOGUE,
-    **catalogue_stack.CATALOGUE,
-}
-"""Every remedy, by code or `Operation/code`."""
-
-VCPU_CODES = frozenset({"VcpuLimitExceeded", "InstanceLimitExceeded", "MaxSpotInstanceCountExceeded"})
-ONLY_AWS = frozenset({("ec2", "get-ebs-default-kms-key-id"), ("ssm", "describe-instance-information")})
-"""Looks that an endpoint which is not AWS does not have."""
 CONSOLE_LINES = 20
-OF_THE_MACHINE = frozenset({"efs_mount", "instance", "instance_status"})
-"""Steps whose failure an instance's console may explain."""
 _NAMED = re.compile(r"is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
 _ENCODED = re.compile(r"Encoded authorization failure message:\s*(\S+)")
-BESIDES: Mapping[str, tuple[str, ...]] = {
-    "RunInstances": ("iam:PassRole", "ec2:CreateTags", "iam:CreateServiceLinkedRole", "kms:CreateGrant"),
-    "CreateFileSystem": ("elasticfilesystem:TagResource", "iam:CreateServiceLinkedRole"),
-    "CreateMountTarget": ("ec2:CreateNetworkInterface", "ec2:DescribeSubnets"),
-    "AddRoleToInstanceProfile": ("iam:PassRole",),
-    "CreateRole": ("iam:TagRole",),
-    "CreateInstanceProfile": ("iam:TagInstanceProfile",),
-}
-"""What AWS checks within a call beside the action of its name (the services' authorization references)."""
-_TAGGING = frozenset(
-    {
-        "CreateVpc",
-        "CreateSubnet",
-        "CreateInternetGateway",
-        "CreateRouteTable",
-        "CreateSecurityGroup",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +54,10 @@ class Advice:
 def of_failure(story: Story) -> Advice | None:
     """The root cause: what ended the way forward, or what stopped the driver; None when nothing did."""
     if story.failure is not None:
-        return _advice(story, story.failure)
+        return _advice(story, story.failure, story.failed_step)
     if (attempt := story.blocked_by) is not None:
-        return _advice(story, Error(attempt.code or "Unknown", attempt.message or "", attempt.operation))
+        error = Error(attempt.code or "Unknown", attempt.message or "", attempt.operation)
+        return _advice(story, error, story.step(attempt.step))
     return None
 
 
@@ -93,18 +65,18 @@ def of_resource(story: Story, resource: Resource) -> Advice | None:
     """What the deletion of one resource ran into."""
     if not resource.error:
         return None
-    return _advice(story, resource.error, resource)
+    return _advice(story, resource.error, story.step(resource.step), resource)
 
 
-def _advice(story: Story, error: Error | Failure, resource: Resource | None = None) -> Advice:
+def _advice(
+    story: Story, error: Error | Failure, step: Step | None, resource: Resource | None = None
+) -> Advice:
     code, operation, message = error.code, error.operation, error.message
-    known = story.known
-    if resource is not None:
-        known = {**known, **_of_resource(resource)}
-    remedy = remedy_of(code, operation, CATALOGUE)
+    known, part = story.known(step, resource), story.part_of(step)
+    remedy = remedy_of(code, operation, part.remedies if part is not None else {})
     actions = missing_actions(story, operation, message) if about_of(code) is About.ACCESS else ()
-    commands = [*_looks(remedy, _standing(known, story), story), *_quota(remedy, code, known, story)]
-    mend = [_said(sentence, known) for sentence in remedy.mend]
+    commands = [*_looks(remedy, _standing(known, story), story), *_quota(remedy, known, story)]
+    mend = [sentence(text, known) for text in remedy.mend]
     if actions:
         mend.append(f"The user or role that runs tier1 needs this policy: {_statement(actions)}")
         commands += _decoding(message, story)
@@ -112,7 +84,7 @@ def _advice(story: Story, error: Error | Failure, resource: Resource | None = No
         code=code,
         operation=operation,
         message=message,
-        why=_said(remedy.why, known),
+        why=sentence(remedy.why, known),
         mend=tuple(mend),
         resource=resource.name if resource else None,
         actions=actions,
@@ -127,38 +99,16 @@ def _standing(known: Mapping[str, str], story: Story) -> dict[str, str]:
     return {name: value for name, value in known.items() if value not in gone}
 
 
-def _said(sentence: str, known: Mapping[str, str]) -> str:
-    return sentence.format_map({**WORDS, **known})
-
-
-def _of_resource(resource: Resource) -> dict[str, str]:
-    """What commands about a resource that would not go may name: itself, and where it is."""
-    own = {
-        "subnet": {"subnet_id": resource.aws_id, "vpc_id": resource.request.get("vpc_id")},
-        "vpc": {"vpc_id": resource.aws_id},
-        "file_system": {"file_system_id": resource.aws_id},
-        "mount_target": {
-            "file_system_id": resource.request.get("file_system_id"),
-            "subnet_id": resource.request.get("subnet_id"),
-        },
-        "instance": {"instance_id": resource.aws_id},
-        "role": {"role_name": resource.aws_id},
-    }.get(resource.kind, {"vpc_id": resource.request.get("vpc_id")})
-    return {name: str(value) for name, value in own.items() if value}
-
-
 def _looks(remedy: Remedy, known: Mapping[str, str], story: Story) -> list[Command]:
-    local = bool(story.deployment.endpoint)
-    looks = (words for words in remedy.look if not (local and words[:2] in ONLY_AWS))
+    """An endpoint that is not AWS does not have every command."""
+    looks = remedy.look if story.deployment.endpoint else (*remedy.look_at_aws, *remedy.look)
     lines = (worded(words, known, story.deployment) for words in looks)
     return [Command(line, "shows more") for line in lines if line is not None]
 
 
-def _quota(remedy: Remedy, code: str, known: Mapping[str, str], story: Story) -> list[Command]:
+def _quota(remedy: Remedy, known: Mapping[str, str], story: Story) -> list[Command]:
     """The quota's commands; an endpoint that is not AWS has quotas of its own."""
-    quota = remedy.quota
-    if code in VCPU_CODES:
-        quota = quotas.of_vcpus(known.get("type", ""), known.get("market", ""))
+    quota = remedy.quota(known) if callable(remedy.quota) else remedy.quota
     if quota is None or story.deployment.endpoint:
         return []
     return quota_lines(quota, story.deployment)
@@ -178,8 +128,8 @@ def missing_actions(story: Story, operation: str | None, message: str = "") -> t
 def _actions_of(story: Story, operation: str) -> tuple[str, ...]:
     named = [action for action in _declared(story) if action.partition(":")[2] == operation]
     first = named[:1] or [f"{_service_of(operation)}:{operation}"]
-    tags = ("ec2:CreateTags",) if operation in _TAGGING else ()
-    return (*first, *BESIDES.get(operation, ()), *tags)
+    within = [pair for kind in story.kinds.values() for pair in kind.implied_actions]
+    return (*first, *(action for call, action in within if call == operation))
 
 
 def _declared(story: Story) -> Iterable[str]:
@@ -218,13 +168,19 @@ def _console(story: Story) -> tuple[str, ...]:
     check that failed had read of it.
     """
     step = story.failed_step
-    if step is None or step.kind not in OF_THE_MACHINE:
+    if step is None or not _explained_by_console(story.part_of(step)):
         return ()
     text = next(iter(story.consoles.values()), "") or (step.error.console if step.error else "")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     marks = [n for n, line in enumerate(lines) if userdata.FAILED_MARK.fullmatch(line.strip())]
     end = marks[0] + 1 if marks else len(lines)
     return tuple(lines[max(0, end - CONSOLE_LINES) : end])
+
+
+def _explained_by_console(part: Kind | Check | None) -> bool:
+    if isinstance(part, Check):
+        return part.explained_by_console
+    return part is not None and part.archives_console
 
 
 def looks_of(story: Story, resource: Resource) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tier1_engine.contract.remedy import Quota, filled
 from tier1_engine.deployment.record import Deployment
-from tier1_engine.guidance.remedies import Quota, filled
 
 WAIT_TRIES = 120
 WAIT_SECONDS = 5

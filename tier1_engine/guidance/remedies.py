@@ -1,82 +1,41 @@
-"""What a remedy is, and which one fits a failure: by operation and code, else by code, else by what it is
+"""Which remedy fits a failure: the kind's or check's own, else the shared one, else one by what the code is
 about. Pure.
 
-Owns the look-up. The remedies themselves stand in the catalogues beside it; sentences and commands may
-hold fields such as `{subnet_id}`, and those whose fields are not known are left out, never printed empty.
+Owns the look-up, and the remedies of last resort. The others stand with the kinds and checks whose calls are
+answered so, and those that none of them owns in `catalogue`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from string import Formatter
+from collections.abc import Iterator, Mapping
 
+from tier1_engine.contract.remedy import Remedies, Remedy
 from tier1_engine.failures.codes import about_of
 from tier1_engine.failures.final_codes import About
+from tier1_engine.guidance.catalogue import CATALOGUE
+
+DIGITS = "0123456789"
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """A quota of Service Quotas.
+def remedy_of(code: str, operation: str | None, own: Remedies) -> Remedy:
+    """The remedy for a failure; there is one for every code, known or not.
 
-    Attributes:
-        service: its service code; `code`: its quota code.
-        title: as Service Quotas calls it.
-        more: how much more is asked for than there is.
-        region: where the quota is kept, if not in the deployment's region.
-        adjustable: whether AWS raises it on request.
+    Args:
+        own: those of the kind or check that failed.
     """
-
-    service: str
-    code: str
-    title: str
-    more: int = 5
-    region: str | None = None
-    adjustable: bool = True
+    for remedies in (own, CATALOGUE):
+        for key in _keys(code, operation):
+            if key in remedies:
+                return remedies[key]
+    return BY_ABOUT.get(about_of(code), UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """What a failure means and what to do.
-
-    Attributes:
-        why: what AWS says by it, one sentence.
-        mend: what to do, in the order in which to try it, one sentence each.
-        look: words of `aws` commands that show more.
-        quota: the quota that it ran into.
-    """
-
-    why: str
-    mend: tuple[str, ...]
-    look: tuple[tuple[str, ...], ...] = ()
-    quota: Quota | None = None
-
-
-Catalogue = Mapping[str, Remedy]
-"""By code, or by `Operation/code` where one operation means something else by it."""
-
-
-def fields_of(text: str) -> set[str]:
-    """The names of the fields in a sentence or word."""
-    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-
-
-def filled(text: str, known: Mapping[str, str]) -> str | None:
-    """The text with its fields filled in; None when one of them is not known."""
-    if any(not known.get(name) for name in fields_of(text)):
-        return None
-    return text.format_map(known)
-
-
-def remedy_of(code: str, operation: str | None, catalogue: Catalogue) -> Remedy:
-    """The remedy for a failure; there is one for every code, known or not."""
-    for key in (f"{operation}/{code}", code):
-        if key in catalogue:
-            return catalogue[key]
-    if code.startswith("HTTP"):
-        return catalogue["HTTP"]
-    about = about_of(code)
-    return BY_ABOUT.get(about, UNKNOWN)
+def _keys(code: str, operation: str | None) -> Iterator[str]:
+    """What a remedy may stand under, the closest first: `HTTP503` is an `HTTP`, too."""
+    if operation is not None:
+        yield f"{operation}/{code}"
+    yield code
+    yield code.rstrip(DIGITS)
 
 
 BY_ABOUT: Mapping[About | None, Remedy] = {

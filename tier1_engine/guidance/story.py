@@ -6,19 +6,21 @@ neither AWS nor the database nor a clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from tier1_engine.contract.kind import Check, Kind, Target
+from tier1_engine.contract.remedy import plain_fields
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment import standing
 from tier1_engine.deployment.failure import BLOCKED_BY, Failure
 from tier1_engine.deployment.record import Attempt, Deployment, Record, Resource, Step
 from tier1_engine.deployment.standing import interrupted, left, retained
-from tier1_engine.deployment.states import ENDED, FailureClass, Goal, Phase, State
+from tier1_engine.deployment.states import ENDED, FailureClass, Goal, Mode, State
 from tier1_engine.failures.codes import BLOCKED_CODES
+from tier1_engine.views.prices import Prices
 
 
 class Situation(StrEnum):
@@ -95,7 +97,11 @@ class Story:
 
     @property
     def failed_step(self) -> Step | None:
-        return self.record.steps.get((self.failure.step if self.failure else None) or "")
+        return self.step(self.failure.step if self.failure else None)
+
+    def step(self, name: str | None) -> Step | None:
+        """A step by its name; None where there is none."""
+        return self.record.steps.get(name or "")
 
     @property
     def standing(self) -> Sequence[Resource]:
@@ -125,87 +131,70 @@ class Story:
         """The resource as its kind sees it."""
         return target_of(resource, self.deployment, self.database_id)
 
+    def part_of(self, step: Step | None) -> Kind | Check | None:
+        """The kind or check of a step; None where it is not installed here."""
+        if step is None:
+            return None
+        return (self.checks if step.mode is Mode.CHECK else self.kinds).get(step.kind)
+
     def title_of(self, kind: str) -> str:
         """How a person calls a kind, or a check."""
         known = self.kinds.get(kind) or self.checks.get(kind)
         return known.title if known else kind
 
     @property
-    def known(self) -> dict[str, str]:
-        """What sentences and commands may name, by field; only what is known."""
-        return {name: value for name, value in _known(self).items() if value}
+    def prices(self) -> Prices:
+        return Prices(self.kinds)
+
+    def known(self, step: Step | None, resource: Resource | None = None) -> dict[str, str]:
+        """What sentences and commands about a step, or a resource of its, may name, by field.
+
+        The nearest wins: what it is about, then what it needs; of all else, what the stack has but one of.
+        """
+        everywhere = [self._fields(one) for one in self.record.steps.values()]
+        values: dict[str, set[str]] = {}
+        for name, value in (item for fields in everywhere for item in fields.items()):
+            values.setdefault(name, set()).add(value)
+        found = {name: next(iter(those)) for name, those in values.items() if len(those) == 1}
+        for one in reversed(list(self._with_needs(step))):
+            found |= self._fields(one)
+        if resource is not None:
+            found |= self._fields_of(resource)
+        deployment = self.deployment
+        return {
+            **found,
+            "id": deployment.id,
+            "name": deployment.name,
+            "region": deployment.region,
+            "account": deployment.account_id,
+        }
+
+    def _fields(self, step: Step) -> dict[str, str]:
+        """What is known of a step: of its resource, else what it was planned with."""
+        kind = self.kinds.get(step.kind)
+        if step.mode is Mode.CHECK or kind is None:
+            return plain_fields(step.inputs)
+        planned = kind.fields(None, step.inputs, 0)
+        row = self.record.resource_of(step.name)
+        return planned if row is None else {**planned, **self._fields_of(row)}
+
+    def _fields_of(self, resource: Resource) -> dict[str, str]:
+        kind = self.kinds.get(resource.kind)
+        if kind is None:
+            return plain_fields(resource.request)
+        return kind.fields(resource.aws_id, resource.request, resource.candidate)
+
+    def _with_needs(self, step: Step | None) -> Iterator[Step]:
+        """A step and what it stands on, the nearest first."""
+        seen, waiting = set[str](), deque([step] if step is not None else [])
+        while waiting:
+            one = waiting.popleft()
+            if one.name not in seen:
+                seen.add(one.name)
+                yield one
+                waiting.extend(self.record.steps[need] for need in one.needs)
 
 
 def waits(resource: Resource) -> bool:
     """Whether it could go, if what waits for something else were gone."""
     return resource.error is not None and resource.error.code == BLOCKED_BY
-
-
-WORDS: Mapping[str, str] = {
-    "action": "the call's action",
-    "ami": "the AMI",
-    "cidr": "the range of the spec",
-    "file_system_id": "that the spec or the deployment names",
-    "instance_id": "the instance",
-    "key_name": "of that name",
-    "market": "in this market",
-    "role_name": "the role",
-    "subnet_id": "of the step",
-    "type": "the instance type",
-    "vpc_id": "of the step",
-    "zone": "the zone",
-}
-"""What a sentence says of a field that is not known."""
-
-
-def _known(story: Story) -> dict[str, str]:
-    deployment = story.deployment
-    ids = {
-        kind: next((r.aws_id for r in story.record.resources.values() if r.kind == kind and r.aws_id), "")
-        for kind in ("vpc", "file_system", "instance", "role")
-    }
-    return {
-        "id": deployment.id,
-        "name": deployment.name,
-        "region": deployment.region,
-        "account": deployment.account_id,
-        "vpc_id": ids["vpc"] or "",
-        "file_system_id": ids["file_system"] or _asked(story, "file-system", "reference"),
-        "instance_id": ids["instance"] or "",
-        "role_name": ids["role"] or "",
-        "cidr": _asked(story, "vpc", "cidr"),
-        "key_name": _asked(story, "instance", "key_name"),
-        **_of_launch(story),
-        **_of_step(story),
-    }
-
-
-def _asked(story: Story, step: str, name: str) -> str:
-    """A value that a step was planned with."""
-    planned = story.record.steps.get(step)
-    value = planned.inputs.get(name) if planned else None
-    return str(value) if isinstance(value, str | int) else ""
-
-
-def _of_launch(story: Story) -> dict[str, str]:
-    """What the last launch asked for: type, zone, subnet, market, AMI."""
-    row = next((r for r in story.record.resources.values() if r.kind == "instance"), None)
-    if row is None:
-        return {"ami": _asked(story, "instance", "ami")}
-    candidates = row.request.get("candidates") or [{}]
-    candidate: Mapping[str, Any] = candidates[min(row.candidate, len(candidates) - 1)]
-    images = {str(one["id"]) for one in (row.request.get("images") or {}).values() if one.get("id")}
-    found = {name: str(candidate.get(name) or "") for name in ("type", "zone", "subnet_id", "market")}
-    return {**found, "ami": images.pop() if len(images) == 1 else _asked(story, "instance", "ami")}
-
-
-def _of_step(story: Story) -> dict[str, str]:
-    """What the failed step asked for, where it is not the launch."""
-    step = story.failed_step
-    row = story.record.resource_of(step.name) if step else None
-    if step is None or row is None or step.phase is Phase.HEALTH or step.kind == "instance":
-        return {}
-    own: dict[str, Any] = {name: row.request.get(name) for name in ("zone", "subnet_id", "vpc_id", "cidr")}
-    if step.kind == "subnet":
-        own["subnet_id"] = row.aws_id
-    return {name: str(value) for name, value in own.items() if value}

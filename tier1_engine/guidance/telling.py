@@ -5,9 +5,11 @@ Owns the sentences about a deployment as a whole; every one is a fact of the rec
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tier1_engine.deployment.states import Goal, State
 from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story, waits
-from tier1_engine.views import prices
+from tier1_engine.views.prices import CAVEAT
 
 
 def told(story: Story) -> str:
@@ -78,16 +80,22 @@ def safe(story: Story) -> list[str]:
     if story.kept:
         names = ", ".join(f"{r.name} {r.aws_id}" for r in story.kept)
         found.append(f"Retained on request, and untouched by everything below: {names}.")
-    files = [r for r in story.standing if r.kind == "file_system" and r.aws_id]
-    if files:
-        found.append(f"The files on {files[0].aws_id} remain until the file system is deleted.")
+    found += _still_safe(story)
     if story.situation in NEEDS_A_PERSON:
         found.append("Nothing is running: nothing changes until you act.")
     found.append("Every id, attempt and error is in the database; no command below deletes that record.")
     return found
 
 
+def _still_safe(story: Story) -> Iterator[str]:
+    """What the kinds say of the first that stands of each."""
+    first = {r.kind: r.aws_id for r in reversed(story.standing) if r.aws_id}
+    for name, kind in story.kinds.items():
+        if kind.still_safe and name in first:
+            yield kind.still_safe.format(id=first[name])
+
+
 def cost(story: Story) -> str:
     """What still costs, in words; empty when nothing stands."""
     standing = story.standing
-    return f"{prices.in_sum(standing)} ({prices.CAVEAT})" if standing else ""
+    return f"{story.prices.in_sum(standing)} ({CAVEAT})" if standing else ""

@@ -144,7 +144,8 @@ def _looked_up(recipe: Recipe) -> Iterator[str]:
         yield recipe.wait
 
 
-_CALL = re.compile(r"\baws (?=(?:ec2|efs|iam|ssm) )")
+_CALL = re.compile(r"\baws (?=[a-z][a-z0-9-]* [a-z])")
+"""Where an `aws` command begins, of whatever service."""
 
 
 def _about(line: str, aws_id: str, story: Story) -> str:

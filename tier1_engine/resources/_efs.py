@@ -1,4 +1,4 @@
-"""What the file system and the mount target share: life cycles, tags, and careful look-ups of EFS.
+"""What the file system and the mount target share: life cycles, tags, careful look-ups of EFS, remedies.
 
 Owns how EFS's answers read. It never changes anything and decides nothing about ownership.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from tier1_engine.aws.words import tag_dict
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Presence, Problem
+from tier1_engine.contract.remedy import Remedies, Remedy
 from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
 
@@ -27,6 +28,40 @@ _PRESENCE: Mapping[str, Presence] = {
     "deleting": Presence.LEAVING,
     "deleted": Presence.GONE,
     "error": Presence.BROKEN,
+}
+
+
+MOUNTS = ("efs", "describe-mount-targets", "--file-system-id", "{file_system_id}")
+FILE_SYSTEMS = (
+    "efs",
+    "describe-file-systems",
+    "--query",
+    "FileSystems[].[FileSystemId,Name,LifeCycleState]",
+    "--output",
+    "text",
+)
+# Source: the efs model of botocore, and "Troubleshooting Amazon EFS" of its user guide.
+REMEDIES: Remedies = {
+    "UnsupportedAvailabilityZone": Remedy(
+        "EFS is not offered in {zone}.",
+        ("Use other zones in `network.zones`.",),
+    ),
+    FILE_SYSTEM_NOT_FOUND: Remedy(
+        "The file system {file_system_id:that the spec or the deployment names} does not exist, or not in "
+        "{region}.",
+        ("Correct `efs.file_system_id`; if tier1 created it and somebody deleted it, a retry recreates it.",),
+        (FILE_SYSTEMS,),
+    ),
+    "IncorrectFileSystemLifeCycleState": Remedy(
+        "The file system is not `available`.",
+        ("Wait until it is, then retry.",),
+        (FILE_SYSTEMS,),
+    ),
+    "LifeCycleState.error": Remedy(
+        "EFS could not create it and marks it with an error.",
+        ("Roll back, then deploy again: this deletes and recreates it.",),
+        (MOUNTS,),
+    ),
 }
 
 

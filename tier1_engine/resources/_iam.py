@@ -1,4 +1,4 @@
-"""What the role and the instance profile share: the deterministic name, the path, and proof by them.
+"""What the role and the instance profile share: the deterministic name, the path, proof by them, remedies.
 
 Owns how IAM objects of ours are named and recognised. IAM has no filters by tag, and some endpoints
 show no tags: the path `/tier1/` and a name that carries the deployment id prove whose an object is,
@@ -18,12 +18,60 @@ from tier1_engine.contract.kind import (
     Observation,
     Target,
 )
+from tier1_engine.contract.remedy import Remedies, Remedy
 
 NAME_LIMIT_CHARACTERS = 64
 """Of a role (iam model of botocore, roleNameType); a profile's is 128, and the same name serves both."""
 
 NO_SUCH_ENTITY = "NoSuchEntity"
 _PREFIX = "tier1-"
+
+REMEDIES: Remedies = {
+    "EntityAlreadyExists": Remedy(
+        "A role or profile with this name, which tier1 does not own, already exists.",
+        ("Find out who owns it; if nobody needs it, delete it, then retry.",),
+        (
+            (
+                "iam",
+                "list-roles",
+                "--path-prefix",
+                IAM_PATH,
+                "--query",
+                "Roles[].RoleName",
+                "--output",
+                "text",
+            ),
+            (
+                "iam",
+                "list-instance-profiles",
+                "--path-prefix",
+                IAM_PATH,
+                "--query",
+                "InstanceProfiles[].InstanceProfileName",
+                "--output",
+                "text",
+            ),
+        ),
+    ),
+    NO_SUCH_ENTITY: Remedy(
+        "A role, profile or policy that the call names does not exist.",
+        ("Correct `instance.iam_profile`; what tier1 created is recreated on a retry.",),
+    ),
+    "LimitExceeded": Remedy(
+        "The account has reached an IAM limit.",
+        ("Check the usage of each limit with the command below, and delete what is no longer needed.",),
+        (("iam", "get-account-summary"),),
+    ),
+    "DeleteConflict": Remedy(
+        "Something is still attached to the role or profile, or it is in a profile that tier1 does not own.",
+        ("Detach or remove it there, then resume.",),
+        (("iam", "list-instance-profiles-for-role", "--role-name", "{role_name}"),),
+    ),
+    "UnmodifiableEntity": Remedy(
+        "Only AWS may change this role.",
+        ("Use another profile in `instance.iam_profile`.",),
+    ),
+}
 
 
 def name_of(target: Target) -> str:

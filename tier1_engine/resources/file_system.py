@@ -13,11 +13,46 @@ from tier1_engine.aws.words import arn, aws, carries, console, part, proof, tag_
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, TAG_RESOURCE, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
+from tier1_engine.contract.price import Price
+from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
 from tier1_engine.resources import _efs
 
 USABLE_STATES = frozenset({"available", "updating"})
 """A file system that the user brought can be mounted in these; `updating` changes its throughput."""
+
+
+GB_MONTH = 0.30
+"""US dollars, in us-east-1: on a stored copy of https://aws.amazon.com/efs/pricing/ in February 2026, and the
+same in guides of 2026."""
+_FILE_SYSTEMS_PER_ACCOUNT = Quota("elasticfilesystem", "L-848C634D", "File systems per account", 100)
+REMEDIES: Remedies = {
+    **_efs.REMEDIES,
+    "FileSystemLimitExceeded": Remedy(
+        "The account has reached its limit of file systems in {region}.",
+        ("Delete file systems that are no longer needed, or use one of yours with `efs.file_system_id`.",),
+        (_efs.FILE_SYSTEMS,),
+        quota=_FILE_SYSTEMS_PER_ACCOUNT,
+    ),
+    "InsufficientThroughputCapacity": Remedy(
+        "EFS has no capacity for this throughput mode at the moment.",
+        ("Retry later, or use `efs.throughput_mode: bursting`.",),
+    ),
+    "ThroughputLimitExceeded": Remedy(
+        "The requested throughput exceeds the limit of the file system.",
+        ("Use `efs.throughput_mode: elastic` or `bursting`.",),
+    ),
+    "FileSystemInAnotherVpc": Remedy(
+        "The file system of the spec is mounted in another VPC, and AWS allows only one.",
+        ("Deploy into that VPC with `network.vpc_id`, or use another file system.",),
+        (_efs.MOUNTS,),
+    ),
+    "FileSystemInUse": Remedy(
+        "The file system still has mount targets.",
+        ("Delete those that tier1 did not create; tier1 deletes its own.",),
+        (_efs.MOUNTS,),
+    ),
+}
 
 
 class FileSystem(Kind):
@@ -36,6 +71,13 @@ class FileSystem(Kind):
         "elasticfilesystem:ListTagsForResource",
         "elasticfilesystem:DeleteFileSystem",
     )
+    implied_actions = (
+        ("CreateFileSystem", "elasticfilesystem:TagResource"),
+        ("CreateFileSystem", "iam:CreateServiceLinkedRole"),
+    )
+    remedies = REMEDIES
+    list_price = Price(0.0, f"${GB_MONTH:.2f} per GB-month stored")
+    still_safe = "The files on {id} remain until the file system is deleted."
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """Whether the brought file system can be mounted in the VPC `inputs["vpc_id"]`."""

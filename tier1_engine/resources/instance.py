@@ -1,7 +1,8 @@
 """The EC2 instance: one call with a client token, spot or on demand, its own volumes and interface.
 
-Owns how EC2's answers about an instance read. What is asked for is made in `instance_request`; which
-candidate is asked for is decided by the engine.
+Owns how EC2's answers about an instance read. What is asked for is made in `instance_request`; what it costs
+and what its failures mean stands in `instance_price` and `instance_remedies`; which candidate is asked for is
+decided by the engine.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
+from tier1_engine.contract.price import Price
 from tier1_engine.errors import CallError
-from tier1_engine.resources import instance_request
+from tier1_engine.resources import instance_price, instance_remedies, instance_request
 
 NOT_FOUND = "InvalidInstanceID.NotFound"
 CONSOLE_LIMIT_CHARACTERS = 65_536
@@ -110,6 +112,13 @@ class Instance(Kind):
         "iam:PassRole",
         "iam:CreateServiceLinkedRole",
     )
+    implied_actions = (
+        ("RunInstances", "iam:PassRole"),
+        ("RunInstances", "ec2:CreateTags"),
+        ("RunInstances", "iam:CreateServiceLinkedRole"),
+        ("RunInstances", "kms:CreateGrant"),
+    )
+    remedies = instance_remedies.REMEDIES
     archives_console = True
     asks_aws_for_request = True
 
@@ -150,6 +159,14 @@ class Instance(Kind):
         return [
             observation for observation in _list(cloud, tag_filters(tags)) if carries(observation.tags, tags)
         ]
+
+    def price(self, request: Mapping[str, Any], candidate: int) -> Price:
+        return instance_price.of_instance(request, candidate)
+
+    def fields(self, aws_id: str | None, request: Mapping[str, Any], candidate: int) -> dict[str, str]:
+        """With the type, zone, subnet, market and AMI of the candidate."""
+        own = super().fields(aws_id, request, candidate)
+        return {**own, **instance_request.fields(request, candidate)}
 
     def console(self, cloud: Cloud, target: Target) -> str:
         """The end of what the instance wrote to its console."""

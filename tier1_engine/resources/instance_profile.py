@@ -13,10 +13,24 @@ from tier1_engine.aws.words import aws, console, part, partition, proof, tag_dic
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Freeing, Recipe
+from tier1_engine.contract.price import FREE
+from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
 from tier1_engine.resources import _iam
 
 ROLE = "role"
+
+
+# Source: "IAM and AWS STS quotas" of the IAM user guide; they are kept in us-east-1.
+_PROFILES_PER_ACCOUNT = Quota("iam", "L-6E65F664", "Instance profiles per account", 100, region="us-east-1")
+REMEDIES: Remedies = {
+    **_iam.REMEDIES,
+    "CreateInstanceProfile/LimitExceeded": Remedy(
+        "The account has reached its limit of instance profiles.",
+        ("Delete unused profiles, or use one of yours in `instance.iam_profile`.",),
+        quota=_PROFILES_PER_ACCOUNT,
+    ),
+}
 
 
 class InstanceProfile(Kind):
@@ -40,6 +54,12 @@ class InstanceProfile(Kind):
         "iam:RemoveRoleFromInstanceProfile",
         "iam:DeleteInstanceProfile",
     )
+    implied_actions = (
+        ("CreateInstanceProfile", "iam:TagInstanceProfile"),
+        ("AddRoleToInstanceProfile", "iam:PassRole"),
+    )
+    remedies = REMEDIES
+    list_price = FREE
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """Whether the brought profile exists and has a role; EC2 refuses one without."""

@@ -61,6 +61,23 @@ def resolve(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def candidate_of(request: Mapping[str, Any], number: int) -> Mapping[str, str]:
+    """A candidate of a request on record; nothing of a row that has none."""
+    candidates = request.get("candidates") or [{}]
+    found: Mapping[str, str] = candidates[min(number, len(candidates) - 1)]
+    return found
+
+
+def fields(request: Mapping[str, Any], number: int) -> dict[str, str]:
+    """What remedies may name of a launch: of its candidate, and the AMI where all types have the same."""
+    candidate = candidate_of(request, number)
+    found = {name: str(candidate.get(name) or "") for name in ("type", "zone", "subnet_id", "market")}
+    images = {str(one["id"]) for one in (request.get("images") or {}).values() if one.get("id")}
+    if len(images) == 1:
+        found["ami"] = images.pop()
+    return {name: value for name, value in found.items() if value}
+
+
 def _candidates(inputs: Mapping[str, Any]) -> list[dict[str, str]]:
     """What is tried in order: market by market, type by type, zone by zone."""
     return [

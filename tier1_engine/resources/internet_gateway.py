@@ -24,7 +24,10 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
+from tier1_engine.contract.price import FREE
+from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
+from tier1_engine.resources import _ec2
 
 NOT_FOUND = "InvalidInternetGatewayID.NotFound"
 ATTACHMENT = "attachment"
@@ -33,6 +36,20 @@ NOT_ATTACHED = "Gateway.NotAttached"
 # Source: the EC2 API reference says `available` of a gateway's attachment, its model `attached`.
 ATTACHED = frozenset({"available", "attached"})
 DETACHED = frozenset({"detached"})
+
+
+_GATEWAYS_PER_REGION = Quota("vpc", "L-A4707A72", "Internet gateways per Region")
+REMEDIES: Remedies = {
+    **_ec2.REMEDIES,
+    "InternetGatewayLimitExceeded": Remedy(
+        "The account has reached its limit of internet gateways in {region}.",
+        (
+            "Delete gateways that no VPC needs, or deploy into one of your VPCs with `network.vpc_id`.",
+            "Raising the VPC quota raises this one, too.",
+        ),
+        quota=_GATEWAYS_PER_REGION,
+    ),
+}
 
 
 class InternetGateway(Kind):
@@ -50,6 +67,9 @@ class InternetGateway(Kind):
         "ec2:DescribeInternetGateways",
         "ec2:DetachInternetGateway",
     )
+    implied_actions = (("CreateInternetGateway", "ec2:CreateTags"),)
+    remedies = REMEDIES
+    list_price = FREE
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))

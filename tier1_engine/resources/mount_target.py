@@ -23,9 +23,11 @@ from tier1_engine.contract.kind import (
     Target,
 )
 from tier1_engine.contract.manual import Recipe
+from tier1_engine.contract.price import FREE
+from tier1_engine.contract.remedy import Remedies, Remedy
 from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
-from tier1_engine.resources import _efs
+from tier1_engine.resources import _ec2, _efs
 
 INCORRECT_STATE = "IncorrectMountTargetState"
 """Asked for the groups of a mount target whose network interface is not made yet, or is gone."""
@@ -33,6 +35,53 @@ INCORRECT_STATE = "IncorrectMountTargetState"
 SECURITY_GROUPS = "security_groups"
 FILE_SYSTEM = "file_system_id"
 """The fact that says which file system it is on, as AWS showed it; rows of older versions have none."""
+
+
+REMEDIES: Remedies = {
+    **_ec2.REMEDIES,
+    **_efs.REMEDIES,
+    "AvailabilityZonesMismatch": Remedy(
+        "The file system is a One Zone file system in another zone than the subnet.",
+        ("Use the zone of the file system in `network.zones`, or another file system.",),
+        (_efs.FILE_SYSTEMS,),
+    ),
+    "MountTargetConflict": Remedy(
+        "The file system already has a mount target in this zone, or is mounted in another VPC.",
+        ("Find out who owns it with the command below; AWS allows one per zone, and one VPC.",),
+        (_efs.MOUNTS,),
+    ),
+    "NoFreeAddressesInSubnet": Remedy(
+        "The subnet {subnet_id:of the step} has no free address for the mount target.",
+        ("Free up addresses in it, or use another subnet in `network.subnet_ids`.",),
+        (_ec2.SHOW_SUBNET,),
+    ),
+    "IpAddressInUse": Remedy(
+        "Another network interface already has the address of the mount target.",
+        ("Retry: AWS chooses another one.",),
+    ),
+    "CreateMountTarget/NetworkInterfaceLimitExceeded": Remedy(
+        "The account has reached its limit of network interfaces, or the VPC its limit of mount targets.",
+        ("Delete interfaces that are `available`, or ask AWS for a higher quota.",),
+        quota=_ec2.NETWORK_INTERFACES,
+    ),
+    "CreateMountTarget/SecurityGroupLimitExceeded": Remedy(
+        "A mount target can have at most five security groups.",
+        ("Use fewer groups; tier1 itself uses one.",),
+    ),
+    "SecurityGroupNotFound": Remedy(
+        "The security group of the mount target no longer exists.",
+        ("Retry: tier1 recreates what it created.",),
+    ),
+    "SubnetNotFound": Remedy(
+        "The subnet of the mount target no longer exists.",
+        ("Retry: tier1 recreates what it created. Correct what the spec names.",),
+    ),
+    "DependencyTimeout": Remedy(
+        "EFS gave up waiting for EC2 while deleting the mount target.",
+        ("Resume in a few minutes.",),
+        (_efs.MOUNTS,),
+    ),
+}
 
 
 class MountTarget(Kind):
@@ -69,6 +118,12 @@ class MountTarget(Kind):
         "ec2:CreateNetworkInterface",
         "ec2:DeleteNetworkInterface",
     )
+    implied_actions = (
+        ("CreateMountTarget", "ec2:CreateNetworkInterface"),
+        ("CreateMountTarget", "ec2:DescribeSubnets"),
+    )
+    remedies = REMEDIES
+    list_price = FREE
     may_reference = True
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:

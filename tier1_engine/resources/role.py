@@ -15,6 +15,8 @@ from tier1_engine.aws.words import aws, console, part, partition, proof, tag_dic
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
+from tier1_engine.contract.price import FREE
+from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources import _iam
@@ -28,6 +30,28 @@ TRUST_POLICY = {
     "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
+}
+
+
+# Source: "IAM and AWS STS quotas" of the IAM user guide; they are kept in us-east-1.
+_ROLES_PER_ACCOUNT = Quota("iam", "L-FE177D64", "Roles per account", 100, region="us-east-1")
+_POLICIES_PER_ROLE = Quota("iam", "L-0DA4ABF3", "Managed policies per role", 5, region="us-east-1")
+REMEDIES: Remedies = {
+    **_iam.REMEDIES,
+    "CreateRole/LimitExceeded": Remedy(
+        "The account has reached its limit of roles.",
+        ("Delete unused roles, or use one of your profiles in `instance.iam_profile`.",),
+        quota=_ROLES_PER_ACCOUNT,
+    ),
+    "AttachRolePolicy/LimitExceeded": Remedy(
+        "The role has reached its limit of managed policies.",
+        ("Detach policies that are no longer needed, or ask AWS for a higher quota.",),
+        quota=_POLICIES_PER_ROLE,
+    ),
+    "MalformedPolicyDocument": Remedy(
+        "IAM rejects the trust policy; in some partitions the service has another name.",
+        ("Use one of your profiles in `instance.iam_profile`.",),
+    ),
 }
 
 
@@ -59,6 +83,9 @@ class Role(Kind):
         "iam:RemoveRoleFromInstanceProfile",
         "iam:DeleteRole",
     )
+    implied_actions = (("CreateRole", "iam:TagRole"),)
+    remedies = REMEDIES
+    list_price = FREE
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         observation = self.describe(cloud, target)
@@ -165,6 +192,11 @@ class Role(Kind):
             "look": [aws("iam", "get-role", "--role-name", aws_id)],
             "delete": [*detach, aws("iam", "delete-role", "--role-name", aws_id)],
         }
+
+    def fields(self, aws_id: str | None, request: Mapping[str, Any], candidate: int) -> dict[str, str]:
+        """A role is known by its name."""
+        own = super().fields(aws_id, request, candidate)
+        return {**own, "role_name": aws_id} if aws_id else own
 
     def recipe(self, target: Target) -> Recipe:
         named, text = '--role-name "$id"', "--output text"

@@ -25,7 +25,10 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Freeing, Recipe
+from tier1_engine.contract.price import FREE
+from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
+from tier1_engine.resources import _ec2
 
 NOT_FOUND = "InvalidRouteTableID.NotFound"
 EVERYWHERE = "0.0.0.0/0"
@@ -35,6 +38,29 @@ ASSOCIATION = "association:"
 ALREADY_SO = frozenset({"RouteAlreadyExists", "Resource.AlreadyAssociated"})
 NOT_ASSOCIATED = "InvalidAssociationID.NotFound"
 LEAVING_ASSOCIATION = frozenset({"disassociating", "disassociated"})
+
+
+_TABLES_PER_VPC = Quota("vpc", "L-589F43AA", "Route tables per VPC", 20)
+_ROUTES_PER_TABLE = Quota("vpc", "L-93826ACB", "Routes per route table", 10)
+_TOO_MANY_ROUTES = Remedy(
+    "The route table has reached its limit of routes.",
+    ("Remove routes that are no longer needed, or ask AWS for a higher quota.",),
+    quota=_ROUTES_PER_TABLE,
+)
+REMEDIES: Remedies = {
+    **_ec2.REMEDIES,
+    "RouteTableLimitExceeded": Remedy(
+        "The VPC has reached its limit of route tables.",
+        ("Delete route tables that are no longer needed, or ask AWS for a higher quota.",),
+        quota=_TABLES_PER_VPC,
+    ),
+    "RouteLimitExceeded": _TOO_MANY_ROUTES,
+    "ResourceCountLimitExceeded": _TOO_MANY_ROUTES,
+    "AssociationFailed": Remedy(
+        "AWS could not associate the route table with a subnet.",
+        ("Retry.",),
+    ),
+}
 
 
 class RouteTable(Kind):
@@ -56,6 +82,9 @@ class RouteTable(Kind):
         "ec2:DisassociateRouteTable",
         "ec2:ReplaceRoute",
     )
+    implied_actions = (("CreateRouteTable", "ec2:CreateTags"),)
+    remedies = REMEDIES
+    list_price = FREE
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))

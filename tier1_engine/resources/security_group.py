@@ -30,7 +30,10 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, DEPLOYMENT_PROOF, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
+from tier1_engine.contract.price import FREE
+from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
+from tier1_engine.resources import _ec2
 
 NOT_FOUND = "InvalidGroup.NotFound"
 ALREADY_ALLOWED = "InvalidPermission.Duplicate"
@@ -69,6 +72,27 @@ class Rule:
         return permission | {"IpRanges": [{"CidrIp": self.source}]}
 
 
+_RULES_PER_GROUP = Quota("vpc", "L-0EA8095F", "Inbound or outbound rules per security group", 20)
+REMEDIES: Remedies = {
+    **_ec2.REMEDIES,
+    "RulesPerSecurityGroupLimitExceeded": Remedy(
+        "The security group has reached its limit of rules.",
+        ("Use fewer rules or wider ranges in `network.ingress`, or ask AWS for a higher quota.",),
+        quota=_RULES_PER_GROUP,
+    ),
+    "InvalidGroup.Duplicate": Remedy(
+        "A group with this name, which tier1 does not own, already exists in the VPC.",
+        ("Find out who owns it, rename or delete it, then retry.",),
+        (("ec2", "describe-security-groups", "--filters", "Name=vpc-id,Values={vpc_id}"),),
+    ),
+    "InvalidGroup.InUse": Remedy(
+        "A rule of another group, or an interface, still refers to the security group.",
+        ("Remove the rule, or remove the group from the interface, then resume.",),
+        (_ec2.IN_VPC,),
+    ),
+}
+
+
 class SecurityGroup(Kind):
     """Inputs: `{vpc_id, description, ingress: [{protocol, from_port, to_port, cidr or source_group}]}`."""
 
@@ -88,6 +112,9 @@ class SecurityGroup(Kind):
         "ec2:RevokeSecurityGroupEgress",
         "ec2:RevokeSecurityGroupIngress",
     )
+    implied_actions = (("CreateSecurityGroup", "ec2:CreateTags"),)
+    remedies = REMEDIES
+    list_price = FREE
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))

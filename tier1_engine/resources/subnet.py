@@ -24,8 +24,10 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
+from tier1_engine.contract.price import FREE
+from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
-from tier1_engine.resources import _inside
+from tier1_engine.resources import _ec2, _inside
 
 NOT_FOUND = "InvalidSubnetID.NotFound"
 # Source: SubnetState in the EC2 model. An endpoint that leaves it out has a subnet that can be used.
@@ -36,6 +38,34 @@ PRESENCES = {
     "failed-insufficient-capacity": Presence.BROKEN,
 }
 FACTS = {"vpc_id": "VpcId", "zone": "AvailabilityZone", "cidr": "CidrBlock"}
+
+
+_SUBNETS_PER_VPC = Quota("vpc", "L-407747CB", "Subnets per VPC", 20)
+REMEDIES: Remedies = {
+    **_ec2.REMEDIES,
+    "SubnetLimitExceeded": Remedy(
+        "The VPC has reached its limit of subnets.",
+        ("Delete subnets that are no longer needed, or use fewer zones in `network.zones`.",),
+        quota=_SUBNETS_PER_VPC,
+    ),
+    "InvalidSubnet.Range": Remedy(
+        "The subnet's range is outside that of its VPC, or not between /16 and /28.",
+        ("Correct `network.cidr`, or use fewer zones in `network.zones`.",),
+    ),
+    "InvalidSubnet.Conflict": Remedy(
+        "Another subnet of the VPC, which tier1 does not own, has this range.",
+        ("Find out who owns it with the command below, or correct `network.cidr`.",),
+        (("ec2", "describe-subnets", "--filters", "Name=vpc-id,Values={vpc_id}"),),
+    ),
+    "WrongVpc": Remedy(
+        "A subnet of the spec is not in the VPC of the spec.",
+        ("Correct `network.subnet_ids` or `network.vpc_id`.",),
+    ),
+    "SubnetFailed": Remedy(
+        "AWS could not create the subnet and marks it as failed.",
+        ("Roll back and deploy again, if necessary in other zones.",),
+    ),
+}
 
 
 class Subnet(Kind):
@@ -54,6 +84,9 @@ class Subnet(Kind):
         "ec2:DescribeSubnets",
         *_inside.IAM_ACTIONS,
     )
+    implied_actions = (("CreateSubnet", "ec2:CreateTags"),)
+    remedies = REMEDIES
+    list_price = FREE
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """READY when it exists in the VPC that the plan uses."""

@@ -32,8 +32,10 @@ from tier1_engine.contract.kind import (
     Target,
 )
 from tier1_engine.contract.manual import Recipe
+from tier1_engine.contract.price import FREE
+from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
-from tier1_engine.resources import _inside
+from tier1_engine.resources import _ec2, _inside
 
 NOT_FOUND = "InvalidVpcID.NotFound"
 # What is wanted of a VPC: the attribute to ask for, the member that answers and sets it.
@@ -43,6 +45,27 @@ ATTRIBUTES = {
 }
 # Source: VpcState in the EC2 model. An endpoint that leaves it out has a VPC that can be used.
 PRESENCES = {"pending": Presence.PENDING, "deleting": Presence.LEAVING}
+
+
+_VPCS_PER_REGION = Quota("vpc", "L-F678F1CE", "VPCs per Region")
+_NO_VPC_RANGE = Remedy(
+    "A VPC must be between /16 and /28, and {cidr:the range of the spec} is not.",
+    ("Correct `network.cidr`.",),
+)
+REMEDIES: Remedies = {
+    **_ec2.REMEDIES,
+    "VpcLimitExceeded": Remedy(
+        "The account has reached its limit of VPCs in {region}.",
+        (
+            "Delete a VPC that is not needed any more, or deploy into one of yours with `network.vpc_id`.",
+            "Ask AWS for a higher quota with the command below.",
+        ),
+        (_ec2.VPCS,),
+        quota=_VPCS_PER_REGION,
+    ),
+    "InvalidVpcRange": _NO_VPC_RANGE,
+    "InvalidVpc.Range": _NO_VPC_RANGE,
+}
 
 
 class Vpc(Kind):
@@ -62,6 +85,9 @@ class Vpc(Kind):
         "ec2:ModifyVpcAttribute",
         *_inside.IAM_ACTIONS,
     )
+    implied_actions = (("CreateVpc", "ec2:CreateTags"),)
+    remedies = REMEDIES
+    list_price = FREE
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """READY when it exists; its DNS settings are the user's own business."""

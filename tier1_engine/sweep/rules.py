@@ -17,7 +17,7 @@ from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import FOR_EVER, Resource
 from tier1_engine.deployment.states import ENDED, Goal, State
 from tier1_engine.survey.around import Seen
-from tier1_engine.views.prices import monthly
+from tier1_engine.views.prices import Prices
 
 DEPLOYMENT = "deployment"
 """The kind of an item that stands for a deployment as a whole."""
@@ -119,7 +119,12 @@ class Marking:
 
 
 def mark(
-    known: Iterable[Known], seen: Iterable[Seen], choice: Choice, now: datetime, database_id: str
+    known: Iterable[Known],
+    seen: Iterable[Seen],
+    choice: Choice,
+    now: datetime,
+    database_id: str,
+    prices: Prices,
 ) -> Marking:
     """Say what is to be swept, by the written rules.
 
@@ -140,7 +145,12 @@ def mark(
         mine = (place.endpoint, place.account_id, thing.kind, thing.observation.aws_id) in held
         if not mine and thing.observation.presence not in NOT_THERE:
             found += _of_sight(thing, by_id, acts, choice, now, database_id)
-    return _ordered(found, by_id)
+    return _ordered(_priced(found, by_id, prices), by_id)
+
+
+def _priced(found: Iterable[Item], by_id: Mapping[str, Known], prices: Prices) -> list[Item]:
+    rows = {row.id: row for one in by_id.values() for row in one.remaining}
+    return [replace(item, cost=prices.monthly(item.kind, rows.get(item.id))) for item in found]
 
 
 def _ordered(found: Sequence[Item], by_id: Mapping[str, Known]) -> Marking:
@@ -241,7 +251,6 @@ def _item(
         state=deployment.state,
         goal=deployment.goal,
         last_event=one.last_event,
-        cost=monthly(resource.kind, resource) if resource else None,
     )
 
 
@@ -329,7 +338,6 @@ def _of_thing(
         goal=known.deployment.goal if known else None,
         last_event=known.last_event if known else None,
         tags=dict(tags) if foreign else None,
-        cost=monthly(thing.kind, None),
     )
 
 

@@ -17,6 +17,7 @@ from threading import Lock
 from typing import Any
 
 from tier1_engine.clock import Clock, new_id
+from tier1_engine.contract.kind import Registry
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
 from tier1_engine.engine.equipment import Stop
@@ -30,6 +31,7 @@ from tier1_engine.sweep.carry_out import Worker
 from tier1_engine.sweep.outcome import Outcome, Result, Unit
 from tier1_engine.sweep.plan import Plan, described, of_item, of_plan
 from tier1_engine.sweep.rules import Act, Choice, Item, mark
+from tier1_engine.views.prices import Prices
 
 UNITS_SIDE_BY_SIDE = 100
 """Deployments at once. They share their looks (`aws_together`), the more the more there are; what they
@@ -43,6 +45,7 @@ class Ground:
 
     Attributes:
         looks: how AWS is looked at, and the engine's parts for a place.
+        registry: the kinds that are installed here, which know what things cost.
         tell: told of what happens.
         side_by_side: deployments at once; 1: in the calling thread.
     """
@@ -50,6 +53,7 @@ class Ground:
     store: Store
     clock: Clock
     looks: Looks
+    registry: Registry
     stop: Stop = field(default_factory=Stop)
     tell: Callable[[str], None] = lambda text: None
     side_by_side: int = UNITS_SIDE_BY_SIDE
@@ -117,7 +121,7 @@ def survey(ground: Ground, choice: Choice, regions: Sequence[str], here: Place |
         seen, gaps = look_around(where, known, ground.looks, store.database_id)
         # Read again: what was made while AWS was looked at must not look like nobody's.
         known = sweeps.all_known(store, _describe_driver(ground))
-    marking = mark(known, seen, choice, now, store.database_id)
+    marking = mark(known, seen, choice, now, store.database_id, Prices(ground.registry.kinds))
     return Plan(store.database_id, now, marking, (*gaps, *_clocks(known, now)))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.rows import AT, deployment, failure, resource, step
+from tier1_engine import resources
 from tier1_engine.cli.commands import fault
 from tier1_engine.cli.options import Lost, Pace
 from tier1_engine.cli.screen import closing, messages
@@ -40,10 +41,14 @@ from tier1_engine.errors import Blocked, CallError, Refused
 from tier1_engine.sandbox.faults.board import Pinned
 from tier1_engine.sandbox.faults.faults import Cut, Fault
 from tier1_engine.sandbox.world import Speed
+from tier1_engine.views.prices import Prices
 
 ERROR = Error("NotReady", "It is shut.", failure_class=FailureClass.RECOVERABLE)
 FAILURE = failure(code=ERROR.code, message=ERROR.message, failure_class=FailureClass.RECOVERABLE)
 FAILED_STEP = step(state=StepState.FAILED, finished_at=AT, error=ERROR)
+
+
+PRICES = Prices(resources.discover())
 
 
 def ended(why: Why = Why.SETTLED, *resources: Any, steps: Any = (), **values: Any) -> Ended:
@@ -52,7 +57,7 @@ def ended(why: Why = Why.SETTLED, *resources: Any, steps: Any = (), **values: An
 
 
 def text(end: Ended, **more: Any) -> str:
-    return "\n".join(line.text for line in closing.closing(end, **more))
+    return "\n".join(line.text for line in closing.closing(end, PRICES, **more))
 
 
 class TestTheClosing:

@@ -7,10 +7,8 @@ import pytest
 from tests.simulation.kinds import SimKind
 from tests.unit.our_calls import calls, modelled
 from tier1_engine import resources
-from tier1_engine.blueprints.tier1.plan import Tier1
-from tier1_engine.blueprints.tier1.spec import Spec
 from tier1_engine.contract.kind import Kind
-from tier1_engine.deployment.states import Action, FailureClass, Phase
+from tier1_engine.deployment.states import Action
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures.calls import CALLS, Verdict, judge, row_of
 from tier1_engine.failures.codes import (
@@ -24,7 +22,6 @@ from tier1_engine.failures.codes import (
 )
 from tier1_engine.failures.ec2_codes import EC2_CODES, EC2_COMMON
 from tier1_engine.failures.final_codes import FINAL_CODES, About
-from tier1_engine.failures.steps import STEPS, class_of, step_row
 
 KIND = SimKind("net")
 
@@ -185,28 +182,3 @@ def test_every_row_is_reached() -> None:
         for young in (True, False)
     }
     assert tried == {row.failure for row in CALLS}
-
-
-# --- steps
-
-
-def test_a_step_s_class_is_the_policy_s() -> None:
-    """DESIGN section 4, the user story's own words first."""
-    assert class_of(Phase.NETWORK, "vpc") is FailureClass.CRITICAL
-    assert class_of(Phase.EFS, "file_system") is class_of(Phase.EFS, "mount_target") is FailureClass.CRITICAL
-    assert class_of(Phase.EC2, "instance") is class_of(Phase.EC2, "role") is FailureClass.CRITICAL
-    assert class_of(Phase.HEALTH, "efs_mount") is FailureClass.CRITICAL
-    assert class_of(Phase.HEALTH, "http") is class_of(Phase.HEALTH, "tcp") is FailureClass.RECOVERABLE
-    assert {step_row(row.phase, kind).failure for row in STEPS for kind in (*row.kinds, "other")} == {
-        row.failure for row in STEPS
-    }
-
-
-def test_the_blueprint_asks_for_the_classes_of_the_table() -> None:
-    """Every step of a plan with all checks."""
-    services = [{"name": "web", "url": "http://{public_ip}/"}, {"name": "db", "tcp": "{private_ip}:5432"}]
-    spec = Spec.model_validate({"name": "demo", "region": "us-east-1", "health": {"services": services}})
-    plan = Tier1().plan(spec)
-    assert {step.phase for step in plan.steps} == set(Phase)
-    for step in plan.steps:
-        assert step.on_failure is class_of(step.phase, step.kind), step.name

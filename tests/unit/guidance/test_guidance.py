@@ -22,6 +22,7 @@ from tests.unit import local_aws
 from tier1_engine import checks, guidance, resources
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.blueprints.tier1.spec import Spec
+from tier1_engine.contract.remedy import fields_of, sentence
 from tier1_engine.deployment import standing
 from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.record import ENDED_FACT, Attempt, Record, Resource, Step
@@ -36,15 +37,31 @@ from tier1_engine.deployment.states import (
 )
 from tier1_engine.failures.codes import BLOCKED_CODES, SERVER_CODES, THROTTLE_CODES, about_of
 from tier1_engine.failures.final_codes import FINAL_CODES, About
-from tier1_engine.guidance.advice import CATALOGUE, ONLY_AWS, missing_actions, of_failure
-from tier1_engine.guidance.quotas import of_vcpus
-from tier1_engine.guidance.remedies import BY_ABOUT, UNKNOWN, Remedy, fields_of, remedy_of
+from tier1_engine.guidance.advice import missing_actions, of_failure
+from tier1_engine.guidance.catalogue import CATALOGUE
+from tier1_engine.guidance.remedies import BY_ABOUT, UNKNOWN, remedy_of
 from tier1_engine.guidance.script import script
-from tier1_engine.guidance.story import WORDS, Situation, Story, _known
+from tier1_engine.guidance.story import Situation, Story
+from tier1_engine.resources.instance_remedies import of_vcpus
 
 KINDS, CHECKS = resources.discover(), checks.discover()
+OWN = {
+    (part.name, key): remedy
+    for part in (*KINDS.values(), *CHECKS.values())
+    for key, remedy in part.remedies.items()
+}
+"""The remedies of each kind and check."""
+REMEDIES = {**OWN, **{("", key): remedy for key, remedy in CATALOGUE.items()}}
+"""And those that none of them owns."""
+ONLY_AWS = {("ec2", "get-ebs-default-kms-key-id"), ("ssm", "describe-instance-information")}
+"""Commands that an endpoint which is not AWS does not have."""
 PLACE = "--region eu-west-1 --profile 'my work' --endpoint-url http://aws.example:5000"
-HEALTH = {"services": [{"name": "web", "url": "http://{public_ip}/"}]}
+HEALTH = {
+    "services": [
+        {"name": "web", "url": "http://{public_ip}/"},
+        {"name": "db", "tcp": "{private_ip}:5432"},
+    ]
+}
 SPEC = Spec.model_validate(
     {"name": "demo", "region": "eu-west-1", "instance": {"key_name": "mine"}, "health": HEALTH}
 )
@@ -217,7 +234,7 @@ def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.M
     """What it does not have is left out there; every other one it can answer."""
     local_aws.prepare(monkeypatch)
     rig = local_aws.make_rig()
-    looks = {(look[0], look[1]) for remedy in CATALOGUE.values() for look in remedy.look}
+    looks = {look[:2] for one in REMEDIES.values() for look in (*one.look, *one.look_at_aws)}
     clients = {service: rig.client(service) for service, _ in looks}
     missing = set()
     for service, verb in looks:
@@ -226,7 +243,7 @@ def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.M
         except ClientError as error:
             if error.response["Error"]["Code"] == "NotImplemented":
                 missing.add((service, verb))
-    assert missing == ONLY_AWS
+    assert missing == {look[:2] for one in REMEDIES.values() for look in one.look_at_aws} == ONLY_AWS
     told = failure("Client.InternalError", "instance")
     assert not any("kms-key" in line for line in lines(guidance.guide(story(failure=told))))
     assert any("kms-key" in line for line in lines(guidance.guide(story(failure=told, endpoint=""))))
@@ -234,21 +251,22 @@ def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.M
 
 def test_there_is_a_mend_for_more_than_forty_codes_of_our_calls() -> None:
     """Each is a code that AWS or tier1 can answer with, and has its own words."""
-    codes = {key.rpartition("/")[2] for key in CATALOGUE}
+    codes = {key.rpartition("/")[2] for _, key in REMEDIES}
     assert len(codes & {code for code in codes if about_of(code) is not None}) >= 40
-    assert all(remedy.why and remedy.mend for remedy in CATALOGUE.values())
+    assert all(remedy.why and remedy.mend for remedy in REMEDIES.values())
 
 
-@pytest.mark.parametrize("key", sorted(CATALOGUE))
-def test_each_mend_is_filled_in_whatever_is_known(key: str) -> None:
+@pytest.mark.parametrize(("owner", "key"), sorted(REMEDIES))
+def test_each_mend_is_filled_in_whatever_is_known(owner: str, key: str) -> None:
     """With everything known and with nothing: no field stays open, no command is cut, all are real."""
     operation, _, code = key.rpartition("/")
-    step = next(name for name in ("vpc", "instance") if operation != "RunInstances" or name == "instance")
+    step = next(one.name for one in steps().values() if one.kind == owner or not owner)
     nothing: dict[str, Resource] = {}
     for known in (None, nothing):
         told = failure(code, step, operation=operation or "CreateVpc")
         guide = guidance.guide(story(known, failure=told, endpoint=""))
         assert guide.cause is not None
+        assert guide.cause.why.startswith(REMEDIES[owner, key].why.partition("{")[0])
         for text in texts(guide.as_json()):
             assert not PLACEHOLDER.search(text.replace("{private_ip}", "")), text
         assert is_bash("\n".join(lines(guide)))
@@ -261,20 +279,60 @@ def test_each_mend_is_filled_in_whatever_is_known(key: str) -> None:
 )
 def test_every_code_has_a_remedy(code: str) -> None:
     """One that only stands in a list gets the mend for what it is about, an unknown one says so."""
-    remedy = remedy_of(code, "CreateVpc", CATALOGUE)
-    assert (remedy is UNKNOWN) is (code in ("Odd", "Client.Odd"))
+    remedy = remedy_of(code, "CreateVpc", {})
+    assert (remedy is UNKNOWN) is (code in ("Odd", "Client.Odd", "HTTP503"))
     guide = guidance.guide(story(failure=failure(code)))
     assert guide.cause is not None
     assert not any(PLACEHOLDER.search(text) for text in texts([guide.cause.why, guide.cause.mend]))
 
 
-def test_every_field_of_a_mend_is_one_that_is_known_or_has_words() -> None:
+def test_every_field_of_a_mend_is_known_where_everything_is_there() -> None:
     """A typing error in a field is found here."""
-    known = {*_known(story()), *WORDS}
-    for remedy in (*CATALOGUE.values(), *BY_ABOUT.values(), UNKNOWN):
-        assert isinstance(remedy, Remedy)
-        words = (remedy.why, *remedy.mend, *(word for look in remedy.look for word in look))
-        assert set().union(*(fields_of(word) for word in words)) <= known
+    told = story()
+    for (owner, key), remedy in REMEDIES.items():
+        step = next((one for one in steps().values() if one.kind == owner), None)
+        looks = (word for look in (*remedy.look, *remedy.look_at_aws) for word in look)
+        fields = set().union(*map(fields_of, (remedy.why, *remedy.mend, *looks)))
+        assert fields <= told.known(step).keys(), (owner, key)
+    for remedy in (*BY_ABOUT.values(), UNKNOWN):
+        assert set().union(*map(fields_of, (remedy.why, *remedy.mend))) <= {"region", "account", "id"}
+
+
+def test_a_code_means_what_the_kind_says_that_met_it() -> None:
+    """EFS and EC2 mean two things by one code; a number at the end of a code does not matter."""
+    of_group = guidance.guide(story(failure=failure("SecurityGroupLimitExceeded", "efs-security-group")))
+    of_mount = guidance.guide(
+        story(
+            failure=failure("SecurityGroupLimitExceeded", "mount-target-1", operation="CreateMountTarget")
+        )
+    )
+    assert of_group.cause is not None
+    assert of_mount.cause is not None
+    assert "its limit of security groups" in of_group.cause.why
+    assert "at most five security groups" in of_mount.cause.why
+    of_service = guidance.guide(story(failure=failure("HTTP503", "service-web", operation=None)))
+    assert of_service.cause is not None
+    assert "neither 2xx nor 3xx" in of_service.cause.why
+
+
+def test_a_field_is_that_of_the_step_then_of_what_it_needs_then_the_only_one() -> None:
+    """With two subnets none is taken for the VPC's; a second instance is not named for the first."""
+    told = story()
+    assert told.known(steps()["subnet-2"])["subnet_id"] == "subnet-1"
+    assert told.known(steps()["mount-target-1"])["file_system_id"] == "fs-1"
+    assert told.known(steps()["efs-mount"])["type"] == "t3.medium"
+    assert told.known(steps()["vpc"])["instance_id"] == "instance-1"
+    other = replace(steps()["instance"], name="other")
+    row = replace(rows()["r-instance"], id="r-other", name="other", step="other", aws_id="instance-2")
+    two = story({**rows(), "r-other": row}, steps={**steps(), "other": other})
+    assert two.known(steps()["efs-mount"])["instance_id"] == "instance-1"
+    assert "instance_id" not in two.known(steps()["vpc"])
+
+
+def test_what_is_not_known_is_said_in_the_words_of_the_sentence() -> None:
+    """Else by the name of the field."""
+    assert sentence("{type:the instance type} in {zone}, {{so}}", {}) == "the instance type in the zone, {so}"
+    assert sentence("{type:the instance type} of {volume_id}", {"type": "t3"}) == "t3 of the volume"
 
 
 def test_everything_that_a_failure_is_about_has_a_mend() -> None:
@@ -314,7 +372,7 @@ def test_virtual_cpus_count_against_the_quota_of_their_family_and_market(
     type: str, market: str, code: str | None
 ) -> None:
     """One whose quota is not known here gets no command at all."""
-    quota = of_vcpus(type, market)
+    quota = of_vcpus({"type": type, "market": market})
     assert (quota.code if quota else None) == code
 
 
@@ -615,7 +673,7 @@ def test_shell_words_in_a_name_are_never_run() -> None:
 def test_codes_that_block_or_pass_have_their_mend_too() -> None:
     """Credentials and AWS's own failures, whether the catalogue names them or not."""
     for code in (*BLOCKED_CODES, *THROTTLE_CODES, *SERVER_CODES):
-        assert remedy_of(code, "CreateVpc", CATALOGUE) is not UNKNOWN
+        assert remedy_of(code, "CreateVpc", {}) is not UNKNOWN
 
 
 # --- a local AWS, and what is gone

@@ -10,11 +10,12 @@ import pytest
 
 from scripts import generate_docs, sandbox_page, sentences, verify
 from tier1_engine import checks, errors, resources
+from tier1_engine.blueprints.tier1 import failures as steps
 from tier1_engine.deployment.states import State
 from tier1_engine.deployment.transitions import CONDITIONS, TRANSITIONS
-from tier1_engine.failures import calls, steps
+from tier1_engine.failures import calls
 from tier1_engine.failures.final_codes import FINAL_CODES
-from tier1_engine.guidance.advice import CATALOGUE
+from tier1_engine.guidance.catalogue import CATALOGUE
 from tier1_engine.sandbox.behaviour.figures import FIGURES
 from tier1_engine.sandbox.faults import scenarios
 from tier1_engine.store import tables
@@ -97,6 +98,9 @@ def test_every_row_of_both_tables_of_failures_and_every_remedy_is_on_the_page() 
         assert f"| {failure} |" in text
     for code in (*CATALOGUE, *frozenset().union(*FINAL_CODES.values())):
         assert f"`{code}`" in text
+    for part in (*resources.discover().values(), *checks.discover().values()):
+        for code in part.remedies:
+            assert re.search(rf"\| `{re.escape(code)}` \| [^|]*`{part.name}`", text), (part.name, code)
 
 
 def test_what_the_code_raises_is_on_the_page_of_errors_under_its_exit_code() -> None:

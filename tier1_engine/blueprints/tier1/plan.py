@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tier1_engine.aws.words import partition
+from tier1_engine.blueprints.tier1.failures import class_of
 from tier1_engine.blueprints.tier1.parts import Service
 from tier1_engine.blueprints.tier1.spec import Spec
 from tier1_engine.blueprints.tier1.survey import survey
@@ -29,7 +30,6 @@ from tier1_engine.contract.cloud import Cloud
 from tier1_engine.deployment.plan import StepPlan, ref
 from tier1_engine.deployment.record import Record
 from tier1_engine.deployment.states import Mode, Phase
-from tier1_engine.failures.steps import class_of
 from tier1_engine.spec.values import subnet_cidrs
 
 NFS_PORT = 2049

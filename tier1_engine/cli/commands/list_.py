@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tier1_engine.cli.options import Output
-from tier1_engine.cli.screen.streams import put, put_json
+from tier1_engine.cli.screen.streams import complain, put, put_json
 from tier1_engine.clock import SystemClock
 from tier1_engine.compose import engine
 from tier1_engine.compose.reading import Wanted, brief, costs
@@ -36,7 +36,7 @@ def run(wanted: Wanted, output: Output, *, watch: bool = False) -> int:
 def _table(store: Store, found: list[dict[str, Any]]) -> str:
     from tier1_engine.cli.screen.render.listing import listed
 
-    return listed(found, SystemClock().now(), costs(store, found))
+    return listed(found, SystemClock().now(), costs(store, found, complain))
 
 
 def _watch(store: Store, wanted: Wanted, output: Output) -> int:

@@ -56,25 +56,26 @@ def run(reference: str, *, watch: bool, output: Output) -> int:
         known = plugins.registry(complain)
         found = whole(store, deployment.id, known)
         if not watch:
-            _print(store, found, output)
+            _print(store, found, output, known)
         else:
             _watch(store, deployment.id, known, output, found)
     return 0
 
 
-def _print(store: Store, found: dict[str, Any], output: Output) -> None:
+def _print(store: Store, found: dict[str, Any], output: Output, known: Registry) -> None:
     if output is Output.JSON:
         put_json(found)
     else:
-        put(_tree(store, found))
+        put(_tree(store, found, known))
 
 
-def _tree(store: Store, found: dict[str, Any]) -> str:
+def _tree(store: Store, found: dict[str, Any], known: Registry) -> str:
     from tier1_engine.cli.screen import closing
     from tier1_engine.cli.screen.render.tree import shown
+    from tier1_engine.views.prices import Prices
 
     failed = found["state"] == State.FAILED.value
-    notes = closing.notes(store.load(found["id"])) if failed else []
+    notes = closing.notes(store.load(found["id"]), Prices(known.kinds)) if failed else []
     return shown(found, SystemClock().now(), notes)
 
 
@@ -87,7 +88,9 @@ def _watch(store: Store, id: str, known: Registry, output: Output, found: dict[s
     while True:
         if _without_lease(found) != last:
             last = _without_lease(found)
-            if not (put(json.dumps(found)) if output is Output.JSON else screen.show(_tree(store, found))):
+            if not (
+                put(json.dumps(found)) if output is Output.JSON else screen.show(_tree(store, found, known))
+            ):
                 return
         if found["holder"] is None:
             return

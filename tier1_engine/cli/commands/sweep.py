@@ -77,7 +77,7 @@ def run(asked: Asked, signals: Signals) -> int:
         registry = plugins.registry(complain)
         _refuse_unknown_kinds(asked.only, registry)
         ground = compose.ground(
-            store, settings, stop, tell=lambda text: say(f"tier1: {clean(text)}"), warn=complain
+            store, settings, registry, stop, tell=lambda text: say(f"tier1: {clean(text)}"), warn=complain
         )
         whole = _plan(asked, choice, ground, settings)
         plan = narrowed(whole, asked.only, asked.exclude)

@@ -18,8 +18,8 @@ from tier1_engine.deployment.standing import left
 from tier1_engine.deployment.states import StepState
 from tier1_engine.engine.engine import Resume
 from tier1_engine.masking import masked_text
-from tier1_engine.views import prices
 from tier1_engine.views.as_json import moment
+from tier1_engine.views.prices import Prices
 
 MORE = "?"
 LEAVE = "m"
@@ -44,17 +44,25 @@ class Way:
     possible: bool = True
 
 
-def ways(record: Record) -> list[Way]:
+def ways(record: Record, prices: Prices) -> list[Way]:
     """The choices, in the order in which they are offered."""
     deployment = record.deployment
     why_not = standing_module.why_not_without(record)
     found = [
         Way("r", ("retry",), _retry(record), Resume.RETRY),
-        Way("c", ("continue",), _continue(record, why_not), Resume.CONTINUE, possible=why_not is None),
+        Way(
+            "c", ("continue",), _continue(record, why_not, prices), Resume.CONTINUE, possible=why_not is None
+        ),
     ]
     if deployment.activated_at is None:
-        found.append(Way("b", ("rollback", "roll back", "abort"), _roll_back(record), Resume.ROLL_BACK))
-    return [*found, Way(LEAVE, ("manual", "leave"), _leave(record)), Way(MORE, (), "show the full error")]
+        found.append(
+            Way("b", ("rollback", "roll back", "abort"), _roll_back(record, prices), Resume.ROLL_BACK)
+        )
+    return [
+        *found,
+        Way(LEAVE, ("manual", "leave"), _leave(record, prices)),
+        Way(MORE, (), "show the full error"),
+    ]
 
 
 def chosen(answer: str, offered: Sequence[Way]) -> Way | None:
@@ -63,12 +71,12 @@ def chosen(answer: str, offered: Sequence[Way]) -> Way | None:
     return next((way for way in offered if word == way.key or word in way.words), None)
 
 
-def question(record: Record) -> list[Line]:
+def question(record: Record, prices: Prices) -> list[Line]:
     """What failed, and the choices."""
     failure = _failure(record)
     first = failure.message.strip().partition("\n")[0]
     head = f"{failure.step} failed ({failure.failure_class}): {failure.code}: {first}"
-    return _clean([Line(head, Tone.BAD), *(Line(f"  {way.key}  {way.does}") for way in ways(record))])
+    return _clean([Line(head, Tone.BAD), *(Line(f"  {way.key}  {way.does}") for way in ways(record, prices))])
 
 
 def in_full(record: Record, attempts: Iterable[Attempt]) -> list[Line]:
@@ -119,7 +127,7 @@ def _with_deadline(step: Step) -> str:
     return f"{step.name} (up to {step.deadline_seconds:g} s)"
 
 
-def _continue(record: Record, why_not: str | None) -> str:
+def _continue(record: Record, why_not: str | None, prices: Prices) -> str:
     if why_not is not None:
         return f"continue with a warning: not possible because of {why_not}"
     without = ", ".join(step.name for step in record.steps.values() if not step.complete)
@@ -130,7 +138,7 @@ def _continue(record: Record, why_not: str | None) -> str:
     )
 
 
-def _roll_back(record: Record) -> str:
+def _roll_back(record: Record, prices: Prices) -> str:
     going = left(record)
     if not going:
         return "roll back and abort: there is nothing to delete"
@@ -143,7 +151,7 @@ def _count(resources: Sequence[Resource]) -> str:
     return f"{len(resources)} {'resource' if len(resources) == 1 else 'resources'}"
 
 
-def _leave(record: Record) -> str:
+def _leave(record: Record, prices: Prices) -> str:
     deployment, standing = record.deployment, left(record)
     kept = f"{_count(standing)} remaining at {prices.in_sum(standing)}" if standing else "no resources exist"
     return (

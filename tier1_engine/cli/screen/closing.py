@@ -19,7 +19,7 @@ from tier1_engine.deployment.states import FailureClass, Goal, State
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.failures.codes import UNREACHABLE_CODES
 from tier1_engine.masking import masked_text
-from tier1_engine.views import prices
+from tier1_engine.views.prices import CAVEAT, Prices
 
 if TYPE_CHECKING:
     from tier1_engine.engine.engine import Ended
@@ -33,25 +33,25 @@ class _End:
     commands: Sequence[Line] = ()
 
 
-def closing(ended: Ended, *, driven_by: str | None = None) -> list[Line]:
+def closing(ended: Ended, prices: Prices, *, driven_by: str | None = None) -> list[Line]:
     """What to tell the operator at the end of a drive.
 
     Args:
         driven_by: who continues with it, where we only followed.
     """
     record = ended.record
-    end = _detached(record.deployment, driven_by) if driven_by else _end_of(ended)
+    end = _detached(record.deployment, driven_by) if driven_by else _end_of(ended, prices)
     warnings = [Line(f"warning: {text}", Tone.WARNING) for text in record.deployment.warnings]
     lines = [*end.facts, *warnings, *end.commands]
     return [Line(_indented(line.text), line.tone) for line in lines]
 
 
-def _end_of(ended: Ended) -> _End:
+def _end_of(ended: Ended, prices: Prices) -> _End:
     record, deployment = ended.record, ended.record.deployment
     if ended.why is Why.STOPPED:
         return _stopped(deployment)
     if ended.why is Why.BLOCKED:
-        return _blocked_on_the_way_back(record)
+        return _blocked_on_the_way_back(record, prices)
     if deployment.state is State.ACTIVE:
         return _active(deployment)
     if deployment.state is State.ROLLED_BACK:
@@ -59,9 +59,9 @@ def _end_of(ended: Ended) -> _End:
     if deployment.state is State.DESTROYED:
         return _End(_gone(record, "destroyed"))
     if asks_for_a_decision(deployment):
-        return _End([*_failed(deployment), *_what_is_left(record)], options(record))
+        return _End([*_failed(deployment), *_what_is_left(record, prices)], options(record))
     if deployment.state is State.FAILED:
-        return _stalled(record)
+        return _stalled(record, prices)
     return _End([Line(f"{_title(deployment)} is {deployment.state}.")], [_go_on("to resume", deployment)])
 
 
@@ -124,7 +124,7 @@ def _failed(deployment: Deployment) -> list[Line]:
     return [Line(said, Tone.BAD)]
 
 
-def _blocked_on_the_way_back(record: Record) -> _End:
+def _blocked_on_the_way_back(record: Record, prices: Prices) -> _End:
     deployment = record.deployment
     said = (
         f"{_title(deployment)} is {deployment.state}, but blocked: AWS cannot be reached or refuses access."
@@ -134,7 +134,7 @@ def _blocked_on_the_way_back(record: Record) -> _End:
         *_start_again(deployment),
         _go_on("once AWS is accessible again, resume", deployment),
     ]
-    return _End([Line(said, Tone.BAD), *_what_is_left(record)], commands)
+    return _End([Line(said, Tone.BAD), *_what_is_left(record, prices)], commands)
 
 
 def _start_again(deployment: Deployment) -> list[Line]:
@@ -143,35 +143,35 @@ def _start_again(deployment: Deployment) -> list[Line]:
     return [] if start is None else [_command("if the local AWS is gone, start it", start)]
 
 
-def _stalled(record: Record) -> _End:
+def _stalled(record: Record, prices: Prices) -> _End:
     """Something could not be deleted: what, why, and how to resume."""
     deployment = record.deployment
     said = f"{_title(deployment)} could not be deleted completely: some resources remain."
     # What ended the way forward comes first; of a teardown it is what could not be deleted.
     cause = _failed(deployment) if deployment.goal is Goal.ROLLED_BACK else []
-    why = _what_is_left(record) or _failed(deployment)
+    why = _what_is_left(record, prices) or _failed(deployment)
     return _End(
         [*cause, Line(said, Tone.BAD), *why],
         [_explained(deployment), _go_on("once that is fixed, resume", deployment)],
     )
 
 
-def notes(record: Record) -> list[Line]:
+def notes(record: Record, prices: Prices) -> list[Line]:
     """How much is left of a failed deployment, and what can be done about it."""
-    ways = options(record) if asks_for_a_decision(record.deployment) else _stalled(record).commands
-    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record)[:1], *ways)]
+    ways = options(record) if asks_for_a_decision(record.deployment) else _stalled(record, prices).commands
+    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record, prices)[:1], *ways)]
 
 
-def _what_is_left(record: Record) -> list[Line]:
+def _what_is_left(record: Record, prices: Prices) -> list[Line]:
     remaining = left(record)
     if not remaining:
         return []
     count = f"{len(remaining)} {'resource' if len(remaining) == 1 else 'resources'}"
-    head = f"{count} remaining in AWS: {prices.in_sum(remaining)} ({prices.CAVEAT})"
-    return [Line(head, Tone.WARNING), *(_with_price(resource) for resource in remaining)]
+    head = f"{count} remaining in AWS: {prices.in_sum(remaining)} ({CAVEAT})"
+    return [Line(head, Tone.WARNING), *(_with_price(resource, prices) for resource in remaining)]
 
 
-def _with_price(resource: Resource) -> Line:
+def _with_price(resource: Resource, prices: Prices) -> Line:
     """What it is, why it would not go where that was tried, and what it costs."""
     return Line(f"{_of_resource(resource).text} [{prices.of_resource(resource).words}]")
 

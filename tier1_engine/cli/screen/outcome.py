@@ -29,6 +29,7 @@ from tier1_engine.engine.equipment import Equipment, Observer
 from tier1_engine.errors import Tier1Error
 from tier1_engine.settings import Settings
 from tier1_engine.store.store import Store
+from tier1_engine.views.prices import Prices
 
 MAX_ANSWERS = 100
 """Of one operator at one prompt; nobody retries more often by hand."""
@@ -42,6 +43,10 @@ class Session:
     view: View
     signals: Signals
     log: LogFile | None = None
+
+    @property
+    def prices(self) -> Prices:
+        return Prices(self.parts.registry.kinds)
 
     def drive(self, go: Callable[[], Ended]) -> Ended:
         """Watch `go` drive, while signals only ask it to stop."""
@@ -94,7 +99,7 @@ def _next(session: Session, ended: Ended, policy: OnRecoverable) -> tuple[Resume
     if policy is OnRecoverable.ASK:
         from tier1_engine.cli.screen.prompt import ask
 
-        how, record = ask(session.parts.store, ended.record)
+        how, record = ask(session.parts.store, ended.record, session.prices)
         return how, Ended(record, ended.why)
     if deployment.failure_class is not FailureClass.RECOVERABLE:
         return None, ended
@@ -111,7 +116,8 @@ _BY_POLICY = {
 def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
     """Say how it ended, and answer the exit code."""
     parts, id = session.parts, ended.record.deployment.id
-    told = closing.closing(ended, driven_by=holder(parts.store, id) if ended.why is Why.STOPPED else None)
+    driven_by = holder(parts.store, id) if ended.why is Why.STOPPED else None
+    told = closing.closing(ended, session.prices, driven_by=driven_by)
     if output is Output.JSON:
         for line in told:
             say(line.text)

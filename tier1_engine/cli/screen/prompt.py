@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import termios
+from collections.abc import Sequence
 from contextlib import suppress
 
 from tier1_engine.cli.screen import choices
@@ -20,19 +21,20 @@ from tier1_engine.deployment.standing import asks_for_a_decision
 from tier1_engine.engine.engine import Resume
 from tier1_engine.errors import Interrupted
 from tier1_engine.store.store import Store
+from tier1_engine.views.prices import Prices
 
 MAX_ANSWERS = 100
 """Of one operator at one prompt; nobody needs more."""
 
 
-def ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
+def ask(store: Store, record: Record, prices: Prices) -> tuple[Resume | None, Record]:
     """What shall be done, and the record as it is then; None to leave it as it is.
 
     Raises:
         Interrupted: Ctrl-C, or a signal to end.
     """
     try:
-        return _ask(store, record)
+        return _ask(store, record, prices)
     except KeyboardInterrupt:
         deployment = record.deployment
         say("")
@@ -42,8 +44,8 @@ def ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
         ) from None
 
 
-def _ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
-    _show(record)
+def _ask(store: Store, record: Record, prices: Prices) -> tuple[Resume | None, Record]:
+    _show(record, prices)
     for _ in range(MAX_ANSWERS):
         answer = _read(f"What do you want to do with {record.deployment.name}? [r/c/b/m/?] (m) ")
         if answer is None:
@@ -55,11 +57,12 @@ def _ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
             if not asks_for_a_decision(now.deployment):
                 return None, now
             record = now
-            _show(record)
+            _show(record, prices)
             continue
-        way = choices.chosen(answer, choices.ways(record))
+        offered = choices.ways(record, prices)
+        way = choices.chosen(answer, offered)
         if way is None or not way.possible:
-            _refuse(way, record)
+            _refuse(way, offered)
         elif way.key == choices.MORE:
             say(wrapped(choices.in_full(record, store.attempts(record.deployment.id))))
         else:
@@ -67,10 +70,10 @@ def _ask(store: Store, record: Record) -> tuple[Resume | None, Record]:
     return None, record
 
 
-def _refuse(way: Way | None, record: Record) -> None:
+def _refuse(way: Way | None, offered: Sequence[Way]) -> None:
     if way is not None:
         say(way.does)
-    keys = ", ".join(way.key for way in choices.ways(record) if way.possible)
+    keys = ", ".join(way.key for way in offered if way.possible)
     say(f"Answer one of: {keys}.")
 
 
@@ -84,10 +87,10 @@ def _is_another(now: Deployment, then: Deployment) -> bool:
     )
 
 
-def _show(record: Record) -> None:
+def _show(record: Record, prices: Prices) -> None:
     """The question. What was typed before it was seen is no answer to it."""
     say("")
-    say(wrapped(choices.question(record)))
+    say(wrapped(choices.question(record, prices)))
     with suppress(termios.error, OSError, ValueError):  # the terminal is gone: the reading will say so
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from tests.support.rows import AT, deployment, failure, resource, step
+from tier1_engine import resources
 from tier1_engine.cli.screen import choices
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Attempt, Record
 from tier1_engine.deployment.states import Action, FailureClass, Outcome, ResourceState, State, StepState
 from tier1_engine.engine.engine import Resume
+from tier1_engine.views.prices import Prices
 
 CALL: dict[str, Any] = {
     "code": "Shut",
@@ -21,6 +23,7 @@ CALL: dict[str, Any] = {
     "request_id": "req-1",
 }
 MACHINE = {"candidates": [{"type": "t3.medium"}], "root_volume_gib": 30}
+PRICES = Prices(resources.discover())
 
 
 def record(failure_class: FailureClass = FailureClass.RECOVERABLE, **values: Any) -> Record:
@@ -47,7 +50,7 @@ def whole_but_for_the_door() -> Record:
 
 
 def lines(found: Record) -> dict[str, str]:
-    return {way.key: way.does for way in choices.ways(found)}
+    return {way.key: way.does for way in choices.ways(found, PRICES)}
 
 
 def test_each_line_says_what_it_will_do_here_with_names_and_cost() -> None:
@@ -73,7 +76,7 @@ def test_each_line_says_what_it_will_do_here_with_names_and_cost() -> None:
 )
 def test_what_cannot_be_continued_says_why(found: Record, why: str) -> None:
     """It stands in its place all the same, and cannot be chosen."""
-    (way,) = [way for way in choices.ways(found) if way.key == "c"]
+    (way,) = [way for way in choices.ways(found, PRICES) if way.key == "c"]
     assert not way.possible
     assert why in way.does
 
@@ -108,20 +111,20 @@ def test_where_nothing_stands_nothing_is_deleted_and_nothing_costs() -> None:
 )
 def test_a_key_or_a_word_chooses_and_nothing_leaves_it(typed: str, how: Resume | None) -> None:
     """Enter alone changes nothing."""
-    way = choices.chosen(typed, choices.ways(whole_but_for_the_door()))
+    way = choices.chosen(typed, choices.ways(whole_but_for_the_door(), PRICES))
     assert way is not None
     assert way.how is how
 
 
 def test_another_word_chooses_nothing() -> None:
     """It is asked again."""
-    assert choices.chosen("perhaps", choices.ways(record())) is None
+    assert choices.chosen("perhaps", choices.ways(record(), PRICES)) is None
 
 
 def test_the_question_has_the_first_line_and_the_whole_error_all_of_them() -> None:
     """Without secrets and without what would steer a terminal."""
     found = record()
-    (head, *_) = [line.text for line in choices.question(found)]
+    (head, *_) = [line.text for line in choices.question(found, PRICES)]
     assert head == "door failed (recoverable): Shut: It is shut."
     tried = [
         Attempt("a1", "d1", "door", Action.CHECK, AT, 1, outcome=Outcome.REFUSED, code="Shut"),

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.rows import AT, deployment, failure, resource
+from tier1_engine import resources
 from tier1_engine.cli.screen.render.sweeping import done, planned, remembered
 from tier1_engine.contract.kind import Observation, Presence
 from tier1_engine.deployment.overview import Known
@@ -19,8 +20,10 @@ from tier1_engine.sweep.outcome import Outcome, Result
 from tier1_engine.sweep.plan import Plan, narrowed, of_item, of_plan, unfitting
 from tier1_engine.sweep.rules import Choice, Interrupted, mark
 from tier1_engine.sweep.sweep import Swept, of_result
+from tier1_engine.views.prices import Prices
 
 NOW = AT + timedelta(hours=30)
+PRICES = Prices(resources.discover())
 MACHINE = {
     "candidates": [{"type": "t3.medium", "market": "on-demand"}],
     "root_volume_gib": 30,
@@ -41,7 +44,7 @@ def known(*remaining: Resource, at: Deployment | None = None) -> Known:
 
 
 def plan(*all_known: Known, choice: Choice | None = None, seen: tuple[Seen, ...] = ()) -> Plan:
-    return Plan("db", NOW, mark(all_known, seen, choice or Choice(), NOW, "db"))
+    return Plan("db", NOW, mark(all_known, seen, choice or Choice(), NOW, "db", PRICES))
 
 
 def test_an_instance_has_its_cost_in_the_plan_and_on_the_screen() -> None:

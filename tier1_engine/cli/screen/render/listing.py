@@ -11,7 +11,7 @@ from rich.text import Text
 from tier1_engine.cli.screen.render.base import QUIET, STYLE_OF_STATE, age, drawn, width
 from tier1_engine.cli.screen.render.expiry import expiries
 from tier1_engine.cli.screen.streams import clean
-from tier1_engine.views import prices
+from tier1_engine.views.prices import briefly
 
 _GAP = 2
 _ID, _LEFT, _AGE = 12, 6, 5
@@ -113,7 +113,7 @@ def _state_words(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
         return f"{state}, interrupted"
     if state != "failed" or not deployment["remaining"]:
         return state
-    cost = prices.briefly(dollars_an_hour)
+    cost = briefly(dollars_an_hour)
     why = "remaining" if deployment["goal"] == "active" else "undeletable"
     return f"{state} ({deployment['remaining']} {why}{', ' + cost if cost else ''})"
 

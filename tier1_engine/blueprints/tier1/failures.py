@@ -1,4 +1,7 @@
-"""The class of a step's failure."""
+"""What it means for a Tier 1 deployment that a step has failed for good, by phase and check, as a table.
+
+`plan` takes each step's class from here. Another blueprint gives its steps theirs (`StepPlan.on_failure`).
+"""
 
 from __future__ import annotations
 

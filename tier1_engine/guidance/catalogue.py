@@ -1,0 +1,123 @@
+"""Remedies for codes that no kind or check owns: credentials, an AWS that does not answer, tier1's own.
+
+Pure data. Source: "Common errors" of the API references of AWS, and the models of botocore. What only the
+calls of one kind or check are answered with stands there (`Kind.remedies`, `Check.remedies`).
+"""
+
+from __future__ import annotations
+
+from tier1_engine.contract.remedy import Remedies, Remedy
+
+_WHO = ("sts", "get-caller-identity")
+_SIGN_IN = "Sign in again to account {account}, check who you are with the command below, then resume."
+_NOT_SIGNED_IN = Remedy("The credentials have expired, so AWS refuses all calls.", (_SIGN_IN,), (_WHO,))
+_WRONG_KEYS = Remedy("AWS does not know these credentials.", (_SIGN_IN,), (_WHO,))
+_UNREACHED = Remedy(
+    "AWS, or the endpoint of this deployment, could not be reached from this host.",
+    ("Check the network, DNS and proxy of this host, or start the local AWS, then resume.",),
+    (_WHO,),
+)
+
+CATALOGUE: Remedies = {
+    # --- credentials
+    "NoCredentials": Remedy(
+        "This host has no usable AWS credentials for the deployment's profile.",
+        (
+            (
+                "Sign in to account {account}, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, then resume."
+            ),
+        ),
+        (_WHO,),
+    ),
+    "CredentialsUnusable": _WRONG_KEYS,
+    "ExpiredToken": _NOT_SIGNED_IN,
+    "ExpiredTokenException": _NOT_SIGNED_IN,
+    "RequestExpired": Remedy(
+        "The request has expired: the credentials have expired, or the clock of this host is wrong.",
+        ("Check the clock of this host, sign in again to account {account}, then resume.",),
+    ),
+    "InvalidClientTokenId": _WRONG_KEYS,
+    "UnrecognizedClientException": _WRONG_KEYS,
+    "SignatureDoesNotMatch": Remedy(
+        "The secret key does not match its key id, or the clock of this host is wrong.",
+        (_SIGN_IN,),
+        (_WHO,),
+    ),
+    "AuthFailure": Remedy(
+        "EC2 could not validate the credentials, or they may not use what the call names, such as an AMI.",
+        (
+            _SIGN_IN,
+            "If the identity is right, make sure that the AMI is shared with the account.",
+        ),
+        (_WHO,),
+    ),
+    "WrongAccount": Remedy(
+        "These credentials belong to another account than the deployment.",
+        ("Sign in to account {account}, then resume.",),
+        (_WHO,),
+    ),
+    # --- the account
+    "PendingVerification": Remedy(
+        "AWS is still verifying the account for {region}; this takes up to four hours.",
+        ("Retry later.",),
+    ),
+    "OptInRequired": Remedy(
+        "The account is not signed up for the service, or {region} is not enabled for it.",
+        ("Enable the region or service in the account's settings, then resume.",),
+    ),
+    "TagLimitExceeded": Remedy(
+        "A resource can have 50 tags; the spec's and tier1's own exceed that.",
+        ("Remove tags from `tags` in the spec.",),
+    ),
+    # --- AWS did not answer, or not as it was asked
+    "ConnectionRefused": _UNREACHED,
+    "ConnectTimeout": _UNREACHED,
+    "NameNotResolved": _UNREACHED,
+    "CallTimeout": Remedy(
+        "AWS did not respond in time, even after retries.",
+        ("Retry; TIER1_CALL_TIMEOUT_SECONDS sets the time limit of one call.",),
+    ),
+    "UnreadableReply": Remedy(
+        "The reply is not from AWS: a proxy answered, or the endpoint is wrong.",
+        ("Check the proxy of this host and the endpoint of the deployment, then resume.",),
+        (_WHO,),
+    ),
+    "RequestLimitExceeded": Remedy(
+        "AWS throttled this account's calls in {region}, even after retries.",
+        ("Find out what else makes so many calls in this account, and retry in a few minutes.",),
+    ),
+    "IdempotentParameterMismatch": Remedy(
+        "An earlier call with the same token had other parameters, and what it created was not found.",
+        ("Roll back, which looks for it by its tags, and deploy again.",),
+    ),
+    # --- tier1's own
+    "NotOurs": Remedy(
+        "What exists in its place does not have this deployment's tags, so it is not touched.",
+        ("Find out who owns it; if somebody removed its tags, put them back, then resume.",),
+    ),
+    "GoneByHand": Remedy(
+        "Somebody else deleted it every time tier1 created it.",
+        ("Find out who deletes it (CloudTrail shows that), then retry.",),
+    ),
+    "DeadlineExceeded": Remedy(
+        "It was not ready, or not deleted, in time.",
+        ("Check it with the commands below, then retry; you can raise `timeouts` in the spec.",),
+    ),
+    "NotVisibleYet": Remedy(
+        "AWS did not show what it had created for longer than it ever should.",
+        ("Retry in a few minutes.",),
+    ),
+    "BlockedBy": Remedy(
+        "It depends on something that could not be deleted.",
+        ("Fix that one; this one is then deleted automatically.",),
+    ),
+    "KindMissing": Remedy(
+        "The package for this kind of resource is not installed on this host.",
+        ("Install it, then resume.",),
+    ),
+    "Defect": Remedy(
+        "A bug in tier1 or in a plug-in.",
+        ("Report it with the output of `tier1 log {id}`; the record is complete.",),
+    ),
+}
