@@ -141,7 +141,7 @@ def measured(store: Store, deployments: int, orphans: int, call_seconds: float) 
             pool=lambda: ThreadPool(clock),
         )
 
-    ground = Ground(store, clock, Looks(parts, time.sleep))
+    ground = Ground(store, clock, Looks(parts, time.sleep), registry())
     standing, pages_needed = account.standing, account.pages_needed
     began = time.perf_counter()
     plan = survey(ground, Choice(orphans=True), (), None)

@@ -355,8 +355,9 @@ def failures_page() -> str:
         f"common ones: {_codes(EC2_COMMON)}.",
         _table(("call", "codes of its own"), ec2),
         "## Remedies",
-        "By code, or by call and code where a code means something else for one call. Those of one kind or check "
-        "stand in its file, and come before those that hold for all. `tier1 guide` fills in the names in braces.",
+        "By code, or by call and code where a code means something else for one call. Those of one kind or "
+        "check stand in its file, and come before those that hold for all. `tier1 guide` fills in the names "
+        "in braces.",
         _table(("code", "of", "what it means", "what to do"), _remedies()),
     )
 

@@ -23,7 +23,7 @@ from tests.support.shell import Shell, put_programs
 
 ADDRESSES_PER_ACCOUNT = 5
 """Of the local AWS, as of a new account."""
-BLUEPRINT = '''
+BLUEPRINT = """
 from tier1_engine.contract.blueprint import Blueprint
 from tier1_engine.deployment.plan import StepPlan
 from tier1_engine.deployment.states import Phase
@@ -38,7 +38,7 @@ class TwoAddresses(Blueprint[BaseSpec]):
             StepPlan("one", Phase.NETWORK, "elastic_ip"),
             StepPlan("other", Phase.NETWORK, "elastic_ip", needs=("one",)),
         )
-'''
+"""
 ENTRY_POINTS = """[tier1_engine.kinds]
 elastic_ip = two_addresses.kind:ElasticIp
 [tier1_engine.blueprints]

@@ -22,6 +22,7 @@ from tests.unit import local_aws
 from tier1_engine import checks, guidance, resources
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.blueprints.tier1.spec import Spec
+from tier1_engine.contract.kind import Check, Kind
 from tier1_engine.contract.remedy import fields_of, sentence
 from tier1_engine.deployment import standing
 from tier1_engine.deployment.failure import Error, Failure
@@ -45,11 +46,8 @@ from tier1_engine.guidance.story import Situation, Story
 from tier1_engine.resources.instance_remedies import of_vcpus
 
 KINDS, CHECKS = resources.discover(), checks.discover()
-OWN = {
-    (part.name, key): remedy
-    for part in (*KINDS.values(), *CHECKS.values())
-    for key, remedy in part.remedies.items()
-}
+PARTS: list[Kind | Check] = [*KINDS.values(), *CHECKS.values()]
+OWN = {(part.name, key): remedy for part in PARTS for key, remedy in part.remedies.items()}
 """The remedies of each kind and check."""
 REMEDIES = {**OWN, **{("", key): remedy for key, remedy in CATALOGUE.items()}}
 """And those that none of them owns."""
@@ -302,9 +300,7 @@ def test_a_code_means_what_the_kind_says_that_met_it() -> None:
     """EFS and EC2 mean two things by one code; a number at the end of a code does not matter."""
     of_group = guidance.guide(story(failure=failure("SecurityGroupLimitExceeded", "efs-security-group")))
     of_mount = guidance.guide(
-        story(
-            failure=failure("SecurityGroupLimitExceeded", "mount-target-1", operation="CreateMountTarget")
-        )
+        story(failure=failure("SecurityGroupLimitExceeded", "mount-target-1", operation="CreateMountTarget"))
     )
     assert of_group.cause is not None
     assert of_mount.cause is not None

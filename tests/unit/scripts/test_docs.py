@@ -11,6 +11,7 @@ import pytest
 from scripts import generate_docs, sandbox_page, sentences, verify
 from tier1_engine import checks, errors, resources
 from tier1_engine.blueprints.tier1 import failures as steps
+from tier1_engine.contract.kind import Check, Kind
 from tier1_engine.deployment.states import State
 from tier1_engine.deployment.transitions import CONDITIONS, TRANSITIONS
 from tier1_engine.failures import calls
@@ -98,7 +99,8 @@ def test_every_row_of_both_tables_of_failures_and_every_remedy_is_on_the_page() 
         assert f"| {failure} |" in text
     for code in (*CATALOGUE, *frozenset().union(*FINAL_CODES.values())):
         assert f"`{code}`" in text
-    for part in (*resources.discover().values(), *checks.discover().values()):
+    parts: list[Kind | Check] = [*resources.discover().values(), *checks.discover().values()]
+    for part in parts:
         for code in part.remedies:
             assert re.search(rf"\| `{re.escape(code)}` \| [^|]*`{part.name}`", text), (part.name, code)
 
