@@ -113,8 +113,8 @@ def test_the_migrations_are_found_in_the_wheel(installed: Installed) -> None:
         "from tier1_engine.store import database, schema, tables\n"
         "engine = database.connect('sqlite:///probe.db')\n"
         "schema.upgrade(engine)\n"
-        "assert '_migrations' in database.alembic_config().get_main_option('script_location')\n"
-        "assert database.revision(engine) == models.SCHEMA_REVISION\n"
+        "assert '_migrations' in schema.alembic_config().get_main_option('script_location')\n"
+        "assert schema.revision(engine) == tables.SCHEMA_REVISION\n"
     )
     done = installed.run("python", "-c", program)
     assert done.returncode == 0, done.stderr

@@ -154,7 +154,7 @@ def test_a_file_that_becomes_read_only_in_the_middle(file: Path) -> None:
 
     with opened(file) as store:
         event.listen(store.engine, "checkout", obey)
-        failed_in_the_middle(store, freeze, r"cannot be read or written \(.*readonly.*\): mend it")
+        failed_in_the_middle(store, freeze, r"cannot be read or written \(.*readonly.*\): fix that")
 
 
 @pytest.fixture
