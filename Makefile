@@ -34,16 +34,16 @@ test: env ## Run every test on SQLite and Postgres, with coverage (ARGS="-k name
 
 .PHONY: crash
 crash: env ## Kill, stop, refuse, cut and interrupt the real command at its calls (some 40 minutes)
-	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/crash/test_processes.py tests/drivers $(ARGS)
+	TIER1_TEST_PROCESSES=1 $(BIN)/python -m pytest tests/processes $(ARGS)
 
 .PHONY: crash-points
 crash-points: env ## Kill the real command at each call and commit alone, each in a run of its own (an hour)
 	TIER1_TEST_PROCESSES=1 TIER1_TEST_ALL_POINTS=1 $(BIN)/python -m pytest \
-		tests/crash/test_processes.py tests/drivers -k "every_changing_call or alone_is_recovered" $(ARGS)
+		tests/processes -k "every_changing_call or alone_is_recovered" $(ARGS)
 
 .PHONY: crash-full
 crash-full: env ## Kill every recovery of every kill, too; goes on where it was interrupted (hours)
-	$(BIN)/python -m tests.crash.full --workers $(WORKERS) $(ARGS)
+	$(BIN)/python -m tests.support.simulation.full --workers $(WORKERS) $(ARGS)
 
 .PHONY: long
 long: env ## Run what is left out of `make test`: every bad day, every guide (some ten minutes)

@@ -31,8 +31,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.simulation.world import EPOCH, InlinePool, VirtualClock
-from tests.unit import local_aws
+from tests.support import moto_account
+from tests.support.simulation.world import EPOCH, InlinePool, VirtualClock
 from tier1_engine.aws.session import AwsSession
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.blueprints.tier1.spec import Spec
@@ -63,9 +63,9 @@ SIGNED_IN: Final = {
 }
 SPEC: Final = {
     "name": "demo",
-    "region": local_aws.REGION,
-    "network": {"zones": [f"{local_aws.REGION}a", f"{local_aws.REGION}b"]},
-    "instance": {"ami": local_aws.IMAGE, "market": "on-demand"},
+    "region": moto_account.REGION,
+    "network": {"zones": [f"{moto_account.REGION}a", f"{moto_account.REGION}b"]},
+    "instance": {"ami": moto_account.IMAGE, "market": "on-demand"},
 }
 NO_LAUNCH: Final = Fault("RunInstances", "UnauthorizedOperation", times=None)
 
@@ -109,7 +109,7 @@ class Rollback:
 class InProcess(AwsSession):
     """The real session, whose requests are answered in this process."""
 
-    rig: local_aws.Rig
+    rig: moto_account.Rig
 
     def _make_client(self, service: str) -> Any:
         client = super()._make_client(service)
@@ -124,11 +124,11 @@ def sandbox(clock: VirtualClock, seed: int, wrong: Mapping[str, str]) -> Iterato
     with pytest.MonkeyPatch.context() as patches:
         for name, value in SIGNED_IN.items():
             patches.setenv(name, value)
-        local_aws.prepare(patches)
+        moto_account.prepare(patches)
         aws = strict(world, schedule=never, wait=lambda seconds: clock.move_to(clock.seconds + seconds))
         try:
-            session = InProcess(local_aws.REGION, None, local_aws.ENDPOINT)
-            session.rig = local_aws.Rig(aws, local_aws.ManualClock())
+            session = InProcess(moto_account.REGION, None, moto_account.ENDPOINT)
+            session.rig = moto_account.Rig(aws, moto_account.ManualClock())
             session.rig.reset()
             yield world, session
         finally:
@@ -172,7 +172,7 @@ def deploy(
         rng=random.Random(1),  # noqa: S311 - jitter
     )
     wish = Wish(name="demo", spec=SPEC, rollback_enabled=rollback)
-    place = Place(ACCOUNT_ID, local_aws.REGION, "", local_aws.ENDPOINT)
+    place = Place(ACCOUNT_ID, moto_account.REGION, "", moto_account.ENDPOINT)
     return engine.deploy(parts, wish, Tier1().plan(Spec.model_validate(SPEC)), place)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.rollback_time import deploy, sandbox
-from tests.simulation.world import VirtualClock
+from tests.support.simulation.world import VirtualClock
 from tier1_engine.deployment.states import State
 from tier1_engine.settings import Settings
 from tier1_engine.store.store import Store

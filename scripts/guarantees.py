@@ -54,10 +54,10 @@ PROMISES = (
         "before the AWS call goes out. When it cannot be committed, the call does not go out.",
         "A read from AWS is on record only when it failed.",
         (
-            "tests/storage/test_every_commit.py",
-            "tests/storage/test_no_room.py",
-            "tests/storage/test_real_failures.py",
-            "tests/drivers/test_unwritable.py",
+            "tests/simulation/storage/test_every_commit.py",
+            "tests/simulation/storage/test_no_room.py",
+            "tests/simulation/storage/test_real_failures.py",
+            "tests/processes/test_unwritable.py",
         ),
         ("make crash",),
     ),
@@ -70,12 +70,12 @@ PROMISES = (
         "AWS executes the request after the visibility grace, or when the process is suspended between its "
         "last check of the lease and the send. Promise 7 holds then.",
         (
-            "tests/crash/test_matrix.py",
-            "tests/crash/test_lost_replies.py",
-            "tests/crash/test_interrupts.py",
-            "tests/drivers/test_every_call.py",
-            "tests/drivers/test_every_commit.py",
-            "tests/drivers/test_interrupts.py",
+            "tests/simulation/crash/test_matrix.py",
+            "tests/simulation/crash/test_lost_replies.py",
+            "tests/simulation/crash/test_interrupts.py",
+            "tests/processes/test_every_call.py",
+            "tests/processes/test_every_commit.py",
+            "tests/processes/test_interrupts.py",
             "tests/simulation/test_engine.py",
             "tests/simulation/test_keys.py",
             "tests/migration/test_old_databases.py",
@@ -112,8 +112,8 @@ PROMISES = (
         "What AWS refuses to delete remains, and is named, until somebody removes what blocks it.",
         (
             "tests/simulation/test_going_back.py",
-            "tests/crash/test_matrix.py",
-            "tests/drivers/test_every_commit.py",
+            "tests/simulation/crash/test_matrix.py",
+            "tests/processes/test_every_commit.py",
         ),
         ("make crash", "make crash-points"),
     ),
@@ -130,10 +130,10 @@ PROMISES = (
             "tests/unit/store/test_store.py",
             "tests/simulation/test_time.py",
             "tests/simulation/test_goals.py",
-            "tests/crash/test_operators.py",
-            "tests/crash/test_replaced.py",
-            "tests/storage/test_stale_driver.py",
-            "tests/drivers/test_clocks.py",
+            "tests/simulation/crash/test_operators.py",
+            "tests/simulation/crash/test_replaced.py",
+            "tests/simulation/storage/test_stale_driver.py",
+            "tests/processes/test_clocks.py",
             "tests/commands/test_one_driver.py",
         ),
         ("make crash",),
@@ -144,8 +144,8 @@ PROMISES = (
         "What AWS created late, outside any grace period, is found by its tags and reported or removed.",
         "Nothing sweeps by itself: between the late execution and the next sweep, it exists and costs money.",
         (
-            "tests/crash/test_sweep.py",
-            "tests/crash/test_lost_replies.py",
+            "tests/simulation/crash/test_sweep.py",
+            "tests/simulation/crash/test_lost_replies.py",
             "tests/simulation/test_sweep.py",
             "tests/simulation/test_sweep_property.py",
         ),
@@ -231,7 +231,7 @@ def _held(path: str, recorded: str | None) -> Iterator[str]:
 
 def excluded() -> Mapping[str, str]:
     """The points that the crash matrix leaves out, each with its reason."""
-    found: Mapping[str, str] = getattr(import_module("tests.crash.life"), "EXCLUDED", {})
+    found: Mapping[str, str] = getattr(import_module("tests.support.simulation.life"), "EXCLUDED", {})
     return found
 
 

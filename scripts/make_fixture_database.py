@@ -18,9 +18,9 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.crash.process import Killer, run, watch
-from tests.simulation.faults import fail
-from tests.simulation.rig import Rig
+from tests.support.simulation.faults import fail
+from tests.support.simulation.process import Killer, run, watch
+from tests.support.simulation.rig import Rig
 from tier1_engine.store.store import Store
 from tier1_engine.store.tables import SCHEMA_REVISION
 
@@ -32,8 +32,8 @@ class Moment:
     """Where a deployment of the simulated account is left.
 
     Attributes:
-        killed: the instant at which its process ends, as `tests.crash.process` names them; None where it
-            comes to its own end.
+        killed: the instant at which its process ends, as `tests.support.simulation.process` names them;
+            None where it comes to its own end.
         refused: AWS refuses to launch the machine.
     """
 

@@ -1,4 +1,4 @@
-"""What every test gets: no way to a real AWS, a home of its own, and the databases of `tests.postgres`."""
+"""What every test gets: no way to a real AWS, a home of its own, and its databases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.environment import CREDENTIALS, LONG, POSTGRES_URL, in_ci
 pytest_plugins = [
     "tests.support.quick",
     "tests.support.table",
-    "tests.postgres",
+    "tests.support.postgres",
     "tests.support.measuring",
     "tests.support.census",
     "tests.support.census_of_moto",

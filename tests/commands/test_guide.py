@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy import Act, Call, Proxy, Rule, killed_after, proxy, refused
 from tests.support.account import keys_of_another_account, standing
 from tests.support.command import Command
+from tests.support.processes.proxy import Act, Call, Proxy, Rule, killed_after, proxy, refused
 from tests.support.shell import Shell, put_programs
 from tier1_engine.deployment.states import Goal, State
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from scripts import generate_docs
-from tests.proxy import Call, killed_after, proxy
 from tests.support.account import client, standing
 from tests.support.command import Command
+from tests.support.processes.proxy import Call, killed_after, proxy
 from tests.support.sweeps import OLD, failed, summary
 from tests.support.terminal import Terminal
 from tier1_engine.store.store import Store

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.proxy import Call, Proxy, proxy, refused
 from tests.support.account import standing
 from tests.support.command import Command
+from tests.support.processes.proxy import Call, Proxy, proxy, refused
 from tests.support.sweeps import OLD, failed, summary
 
 THROTTLES = {"ec2": "RequestLimitExceeded", "efs": "ThrottlingException", "iam": "Throttling"}

@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from botocore import xform_name
 
-from tests.conformance import command_lines
-from tests.conformance.conftest import KINDS, empty_account
-from tests.conformance.surroundings import LOOKS, REFERENCE_INPUTS, UNTAGGED, World
+from tests.support.conformance import command_lines
+from tests.support.conformance.clouds import KINDS, empty_account
+from tests.support.conformance.judging import Counting, api_operations, deleted, failure_of, gone, operations
+from tests.support.conformance.surroundings import REFERENCE_INPUTS, UNTAGGED, World
 from tier1_engine.contract.cloud import Cloud, Reply
 from tier1_engine.contract.kind import (
     TAG_DATABASE,
@@ -26,11 +25,9 @@ from tier1_engine.contract.kind import (
     Kind,
     Observation,
     Presence,
-    Target,
 )
 from tier1_engine.errors import Acted, CallError, Refused
 
-ENDED = frozenset({Presence.ABSENT, Presence.GONE})
 ABSENT_IDS = {"instance_profile": "tier1-never-made", "role": "tier1-never-made"}
 REFERENCED = sorted(name for name, kind in KINDS.items() if type(kind).reference is not Kind.reference)
 
@@ -56,30 +53,6 @@ def world(surroundings: World) -> World:
 
 def ids(observations: Sequence[Observation]) -> set[str]:
     return {observation.aws_id for observation in observations if not observation.dead}
-
-
-def deleted(kind: Kind, cloud: Cloud, target: Target) -> Observation:
-    """Delete it, as the engine does: by the look that proves it ours, until it is gone."""
-    kind.delete(cloud, target, kind.describe(cloud, target))
-    return gone(kind, cloud, target)
-
-
-def gone(kind: Kind, cloud: Cloud, target: Target) -> Observation:
-    """The first look that shows it ended: what was told to go may linger."""
-    for _ in range(LOOKS):
-        after = kind.describe(cloud, target)
-        if after.presence in ENDED:
-            return after
-    raise AssertionError(f"{kind.name} is still {after.presence}")
-
-
-def failure_of(kind: Kind, cloud: Cloud, target: Target, observation: Observation) -> str | None:
-    """The code that a deletion meets, if any."""
-    try:
-        kind.delete(cloud, target, observation)
-    except CallError as error:
-        return error.code
-    return None
 
 
 def test_what_a_create_made_is_found_by_its_key_when_the_reply_was_lost(kind: Kind, world: World) -> None:
@@ -348,39 +321,6 @@ def test_every_change_it_makes_is_among_its_iam_actions(kind: Kind, world: World
     assert used <= set(kind.iam_actions)
 
 
-class Counting:
-    """A cloud that notes which calls go through it."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
-        self.changes: list[str] = []
-        self.calls: set[tuple[str, str]] = set()
-
-    @property
-    def region(self) -> str:
-        return self._cloud.region
-
-    @property
-    def account_id(self) -> str:
-        return self._cloud.account_id
-
-    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        self._note(service, operation)
-        return self._cloud.read(service, operation, **parameters)
-
-    def pages(self, service: str, operation: str, result_key: str, **parameters: Any) -> Iterator[Any]:
-        self._note(service, operation)
-        return self._cloud.pages(service, operation, result_key, **parameters)
-
-    def change(self, service: str, operation: str, **parameters: Any) -> Reply:
-        self._note(service, operation)
-        self.changes.append(operation)
-        return self._cloud.change(service, operation, **parameters)
-
-    def _note(self, service: str, operation: str) -> None:
-        self.calls.add((service, operations(service)[operation]))
-
-
 class Denied(Counting):
     """A cloud that lets nobody look."""
 
@@ -398,14 +338,3 @@ class Stripped(Counting):
         reply = super().change(service, operation, **parameters)
         reply.clear()
         return reply
-
-
-@cache
-def operations(service: str) -> dict[str, str]:
-    """The operations of a service: boto3's names and AWS's."""
-    return {xform_name(name): name for name in api_operations(service)}
-
-
-@cache
-def api_operations(service: str) -> frozenset[str]:
-    return frozenset(command_lines.service_model(service).operation_names)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.surroundings import World
-from tests.conformance.test_kinds import Counting, deleted, failure_of
+from tests.support.conformance.judging import Counting, deleted, failure_of
+from tests.support.conformance.surroundings import World
 from tier1_engine.contract.cloud import Reply
 from tier1_engine.contract.kind import Observation, Presence, Target
 from tier1_engine.errors import CallError

@@ -14,29 +14,24 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Boolean, DateTime, Engine, MetaData, Table, insert, text
-from sqlalchemy.dialects.postgresql import JSONB
 
-from tests.crash.process import gone_holder
-from tests.simulation.rig import Rig
-from tests.simulation.world import Thing
+from tests.support.old_databases import FIXTURES, on_postgres, revision_of, sqlite_of
+from tests.support.simulation.process import gone_holder
+from tests.support.simulation.rig import Rig
+from tests.support.simulation.world import Thing
 from tier1_engine.contract.kind import TAG_RESOURCE
 from tier1_engine.deployment.states import Goal, ResourceState, State
 from tier1_engine.engine import engine
 from tier1_engine.engine.engine import Resume
 from tier1_engine.errors import SchemaError
-from tier1_engine.store import database, schema
+from tier1_engine.store import schema
 from tier1_engine.store.store import Store
 from tier1_engine.store.tables import SCHEMA_REVISION
 
-FIXTURES = Path(__file__).parent / "fixtures"
 HOUR = 3600.0
 OLD = sorted(path.relative_to(FIXTURES).with_suffix("") for path in FIXTURES.glob("*/*.sql"))
 MOMENTS = ("active", "deploying", "failed", "rolling_back")
@@ -46,20 +41,6 @@ AFTER_RESUME = {
     "failed": State.ACTIVE,
     "rolling_back": State.ROLLED_BACK,
 }
-
-
-def revision_of(old: Path) -> str:
-    """The schema revision that its database says it has; a folder may name a form of it, too."""
-    return old.parent.name.partition("-")[0]
-
-
-def sqlite_of(old: Path, folder: Path) -> Path:
-    """The database as it was left."""
-    path = folder / "tier1.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((FIXTURES / old).with_suffix(".sql").read_text())
-    path.chmod(0o600)
-    return path
 
 
 def rig_of(old: Path, store: Store) -> Rig:
@@ -74,43 +55,6 @@ def rig_of(old: Path, store: Store) -> Rig:
     numbers = itertools.count(5000)
     rig.ids = lambda: f"{next(numbers):020d}"
     return rig
-
-
-def on_postgres(path: Path, url: str, revision: str) -> Engine:
-    """The rows of a SQLite database in a Postgres of the same revision."""
-    server = database.connect(url)
-    config = schema.alembic_config()
-    with server.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    metadata = MetaData()
-    metadata.reflect(server)
-    with closing(sqlite3.connect(path)) as source, server.begin() as connection:
-        source.row_factory = sqlite3.Row
-        for table in metadata.sorted_tables:
-            if table.name != "alembic_version":
-                connection.execute(table.delete())
-                for row in source.execute(f'SELECT * FROM "{table.name}"'):  # noqa: S608 - a table of ours
-                    connection.execute(insert(table), in_postgres(table, row))
-        connection.execute(text("SELECT setval(pg_get_serial_sequence('events', 'id'), max(id)) FROM events"))
-    return server
-
-
-def in_postgres(table: Table, row: sqlite3.Row) -> dict[str, Any]:
-    """A row with its values as Postgres keeps them."""
-    values: dict[str, Any] = {}
-    for column in table.columns:
-        value = row[column.name]
-        match column.type:
-            case Boolean() if value is not None:
-                value = bool(value)
-            case DateTime() if value is not None:
-                value = datetime.fromisoformat(value)
-            case JSONB() if value is not None:
-                value = json.loads(value)
-        if value is not None:
-            values[column.name] = value
-    return values
 
 
 @pytest.fixture(

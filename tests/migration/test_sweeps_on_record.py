@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.migration.test_old_databases import on_postgres, revision_of, sqlite_of
+from tests.support.old_databases import on_postgres, revision_of, sqlite_of
 from tier1_engine.store import database, schema, sweeps
 from tier1_engine.store.store import Store
 

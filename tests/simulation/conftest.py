@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.databases import fast_store
-from tests.simulation.rig import Rig
+from tests.support.simulation.databases import fast_store
+from tests.support.simulation.rig import Rig
 
 
 @pytest.fixture

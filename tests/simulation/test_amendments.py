@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.faults import act, fail
-from tests.simulation.rig import Rig, error_of, plan
-from tests.simulation.world import Thing, refused
+from tests.support.simulation.faults import act, fail
+from tests.support.simulation.rig import Rig, error_of, plan
+from tests.support.simulation.world import Thing, refused
 from tier1_engine.contract.kind import Observation, Presence, Problem
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.simulation.faults import fail, once_each
-from tests.simulation.rig import Rig, failure_of
-from tests.simulation.world import unknown
+from tests.support.simulation.faults import fail, once_each
+from tests.support.simulation.rig import Rig, failure_of
+from tests.support.simulation.world import unknown
 from tier1_engine.cli.screen import outcome
 from tier1_engine.deployment.states import Goal, ResourceState, State, StepState
 from tier1_engine.engine import engine

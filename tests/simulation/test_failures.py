@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation.faults import act, break_new, fail
-from tests.simulation.rig import Rig, failure_of, plan
-from tests.simulation.world import refused, unknown
+from tests.support.simulation.faults import act, break_new, fail
+from tests.support.simulation.rig import Rig, failure_of, plan
+from tests.support.simulation.world import refused, unknown
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.contract.kind import Observation, Presence, Problem
 from tier1_engine.deployment.plan import Plan

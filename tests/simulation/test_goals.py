@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation.faults import act, fail
-from tests.simulation.rig import Rig
 from tests.support import rows
+from tests.support.simulation.faults import act, fail
+from tests.support.simulation.rig import Rig
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.record import Record
 from tier1_engine.deployment.states import FailureClass, Goal, ResourceState, State

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.faults import break_new, fail
-from tests.simulation.rig import Rig, error_of, failure_of
-from tests.simulation.world import Thing, World, refused, unknown
+from tests.support.simulation.faults import break_new, fail
+from tests.support.simulation.rig import Rig, error_of, failure_of
+from tests.support.simulation.world import Thing, World, refused, unknown
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.contract.kind import TAG_RESOURCE, Observation, Presence, Problem
 from tier1_engine.deployment.failure import Error

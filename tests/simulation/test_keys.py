@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.faults import act, executed_late, fail
-from tests.simulation.rig import Rig, error_of, failure_of, plan
-from tests.simulation.world import Thing, World, refused, unknown
+from tests.support.simulation.faults import act, executed_late, fail
+from tests.support.simulation.rig import Rig, error_of, failure_of, plan
+from tests.support.simulation.world import Thing, World, refused, unknown
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
 from tier1_engine.deployment.record import Resource

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.databases import fast_store
-from tests.simulation.estate import HOUR, Estate
-from tests.simulation.faults import act, fail
-from tests.simulation.rig import Rig
-from tests.simulation.world import World, refused, unknown
+from tests.support.simulation.databases import fast_store
+from tests.support.simulation.estate import HOUR, Estate
+from tests.support.simulation.faults import act, fail
+from tests.support.simulation.rig import Rig
+from tests.support.simulation.world import World, refused, unknown
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.record import FOR_EVER
 from tier1_engine.deployment.states import Goal, ResourceState, State

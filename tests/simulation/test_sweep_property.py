@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.simulation.databases import fast_store
-from tests.simulation.estate import HOUR, Estate
-from tests.simulation.rig import Rig
-from tests.simulation.together import together_estate
-from tests.simulation.world import Thing, World, refused, unknown
 from tests.support.rows import resource
+from tests.support.simulation.databases import fast_store
+from tests.support.simulation.estate import HOUR, Estate
+from tests.support.simulation.rig import Rig
+from tests.support.simulation.together import together_estate
+from tests.support.simulation.world import Thing, World, refused, unknown
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.record import FOR_EVER, Deployment
 from tier1_engine.deployment.states import Goal, ResourceState, State

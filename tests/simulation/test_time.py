@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.faults import act, fail
-from tests.simulation.rig import Rig, failure_of
-from tests.simulation.world import SlowPool, World
+from tests.support.simulation.faults import act, fail
+from tests.support.simulation.rig import Rig, failure_of
+from tests.support.simulation.world import SlowPool, World
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.record import Change, Record
 from tier1_engine.deployment.states import Goal, Outcome, State, StepState

@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from tests.proxy import READING
 from tests.support.census import LEAVING, WATCH, Account, Books, Key, Standing, of_moto
+from tests.support.processes.proxy import READING
 from tier1_engine.contract.kind import TAG_DEPLOYMENT
 from tier1_engine.deployment.states import ResourceState
 

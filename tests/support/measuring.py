@@ -23,13 +23,12 @@ UNMEASURED = (
     "tests/commands/test_sweep_throttled.py",
     "tests/commands/test_sweep_trouble.py",
     "tests/conformance/",
-    "tests/crash/",
-    "tests/drivers/",
     "tests/packaging/",
     "tests/processes/",
     "tests/sandbox/test_guide_of_scenarios.py",
     "tests/sandbox/test_scenarios.py",
-    "tests/storage/",
+    "tests/simulation/crash/",
+    "tests/simulation/storage/",
 )
 """Folders and files, as pytest names them."""
 INHERITED = "COVERAGE_PROCESS_CONFIG"

@@ -21,8 +21,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.proxy import Proxy, proxy
 from tests.support.command import LIMIT_SECONDS, Command
+from tests.support.processes.proxy import Proxy, proxy
 from tests.support.story import refuses
 from tests.support.terminal import Terminal
 from tier1_engine.sandbox.process import server

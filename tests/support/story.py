@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.proxy import Act, Call, Rule, refused
 from tests.support import doors
 from tests.support.command import Command
+from tests.support.processes.proxy import Act, Call, Rule, refused
 
 REFUSED_TYPE = "t9.huge"
 """The local AWS refuses it at the launch, when all else stands."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.proxy import Proxy, proxy
 from tests.support.command import Command
+from tests.support.processes.proxy import Proxy, proxy
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import pytest
 
-from tests.proxy import Proxy
 from tests.support.account import standing
 from tests.support.command import Command
+from tests.support.processes.proxy import Proxy
 from tests.support.story import REFUSED_TYPE, refuses
 from tests.support.terminal import Terminal
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import signal
 
-from tests.proxy import Proxy
 from tests.support.command import Command
 from tests.support.doors import listening
+from tests.support.processes.proxy import Proxy
 from tests.support.story import failed, refuses, waits_for
 from tests.support.terminal import Terminal
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from tests.proxy import Proxy
 from tests.support.command import Command
+from tests.support.processes.proxy import Proxy
 from tests.support.story import failed, refuses
 from tests.support.terminal import Terminal
 

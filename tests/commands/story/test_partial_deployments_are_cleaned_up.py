@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 
-from tests.proxy import Call, Proxy, delayed
 from tests.support.account import WHOLE, client, standing
 from tests.support.command import Command
+from tests.support.processes.proxy import Call, Proxy, delayed
 from tests.support.story import REFUSED_TYPE, failed, refuses, waits_for
 from tests.support.terminal import Terminal
 

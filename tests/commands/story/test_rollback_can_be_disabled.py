@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from tests.proxy import Proxy, refused
 from tests.support.account import WHOLE, standing
 from tests.support.command import Command
+from tests.support.processes.proxy import Proxy, refused
 from tests.support.story import REFUSED_TYPE, waits_for
 from tests.support.terminal import Terminal
 

@@ -8,9 +8,9 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.proxy import Act, Call, Exchange, Proxy, Reply
 from tests.support.command import Command, Result
 from tests.support.loopback import endpoint, http
+from tests.support.processes.proxy import Act, Call, Exchange, Proxy, Reply
 from tests.support.terminal import Terminal
 
 MARK = "planted"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.proxy import Proxy
 from tests.support.command import Command
+from tests.support.processes.proxy import Proxy
 from tests.support.story import REFUSED_TYPE, failed
 from tests.support.terminal import Terminal
 

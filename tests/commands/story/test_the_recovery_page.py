@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy import Proxy
 from tests.support.command import Warm
+from tests.support.processes.proxy import Proxy
 from tests.support.replay import PAGE, Stage, command_in, commands, normalised, replay
 from tests.support.shell import put_programs
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.scripted_cloud import ScriptedCloud, local_aws, refusal
+from tests.support.scripted_cloud import ScriptedCloud, local_aws, refusal
 from tier1_engine.checks import discover
 from tier1_engine.checks._addresses import filled
 from tier1_engine.checks.efs_mount import EfsMount, judge_marks

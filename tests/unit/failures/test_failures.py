@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.kinds import SimKind
-from tests.unit.our_calls import calls, modelled
+from tests.support.our_calls import calls, modelled
+from tests.support.simulation.kinds import SimKind
 from tier1_engine import resources
 from tier1_engine.contract.kind import Kind
 from tier1_engine.deployment.states import Action

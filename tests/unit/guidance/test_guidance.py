@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conformance.command_lines import service_model
+from tests.support import moto_account
 from tests.support import rows as rows_module
+from tests.support.conformance.command_lines import service_model
 from tests.support.rows import AT, deployment
-from tests.unit import local_aws
 from tier1_engine import checks, guidance, resources
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.blueprints.tier1.spec import Spec
@@ -82,7 +82,7 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
 }
 ASKED: Mapping[str, Mapping[str, Any]] = {
     "create-service-linked-role": {"AWSServiceName": "spot.amazonaws.com"},
-    "describe-images": {"ImageIds": [local_aws.IMAGE]},
+    "describe-images": {"ImageIds": [moto_account.IMAGE]},
     "describe-instance-types": {"InstanceTypes": ["t3.medium"]},
     "describe-instance-attribute": {"InstanceId": "i-0123456789abcdef0", "Attribute": "userData"},
     "describe-mount-targets": {"FileSystemId": "fs-0123456789abcdef0"},
@@ -230,8 +230,8 @@ def _dashed(name: str) -> str:
 
 def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it does not have is left out there; every other one it can answer."""
-    local_aws.prepare(monkeypatch)
-    rig = local_aws.make_rig()
+    moto_account.prepare(monkeypatch)
+    rig = moto_account.make_rig()
     looks = {look[:2] for one in REMEDIES.values() for look in (*one.look, *one.look_at_aws)}
     clients = {service: rig.client(service) for service, _ in looks}
     missing = set()

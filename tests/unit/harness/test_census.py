@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.databases import fast_store
-from tests.simulation.faults import fail
-from tests.simulation.rig import Rig
-from tests.simulation.world import Thing
 from tests.support.census import CHANGED, TWICE, UNKNOWN, WATCH, Books, Finding, Standing, findings, judge
+from tests.support.simulation.databases import fast_store
+from tests.support.simulation.faults import fail
+from tests.support.simulation.rig import Rig
+from tests.support.simulation.world import Thing
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.states import Goal, ResourceState
 

@@ -11,8 +11,8 @@ from moto import mock_aws
 from moto.ec2.models import ec2_backends
 from moto.moto_api._internal.models import moto_api_backend
 
-from tests.manners.stage import NOTHING_HIDDEN, staged
 from tests.support.census import CHANGED, TWICE, UNKNOWN, WATCH
+from tests.support.young_account import NOTHING_HIDDEN, staged
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 
 REGION = "us-east-1"

@@ -6,14 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.scripted_cloud import (
-    RESOURCE,
-    TAGS,
-    ScriptedCloud,
-    refusal,
-    tag_entries,
-    target,
-)
+from tests.support.scripted_cloud import RESOURCE, TAGS, ScriptedCloud, refusal, tag_entries, target
 from tier1_engine.contract.kind import TAG_DATABASE, Presence
 from tier1_engine.errors import CallError
 from tier1_engine.resources.file_system import FileSystem, dns_name

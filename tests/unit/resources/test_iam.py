@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.scripted_cloud import DEPLOYMENT, TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
+from tests.support.scripted_cloud import (
+    DEPLOYMENT,
+    TAGS,
+    ScriptedCloud,
+    local_aws,
+    refusal,
+    tag_entries,
+    target,
+)
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import (
     TAG_DATABASE,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.scripted_cloud import TAGS, ScriptedCloud, refusal, tag_entries, target
+from tests.support.scripted_cloud import TAGS, ScriptedCloud, refusal, tag_entries, target
 from tier1_engine.contract.kind import TAG_DEPLOYMENT
 from tier1_engine.errors import CallError
 from tier1_engine.resources.internet_gateway import InternetGateway

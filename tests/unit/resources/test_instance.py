@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.scripted_cloud import TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
+from tests.support.scripted_cloud import TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Presence
 from tier1_engine.errors import Acted, CallError

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.unit.scripted_cloud import DEPLOYMENT, TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
+from tests.support.scripted_cloud import (
+    DEPLOYMENT,
+    TAGS,
+    ScriptedCloud,
+    local_aws,
+    refusal,
+    tag_entries,
+    target,
+)
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import DEPLOYMENT_PROOF, TAG_DATABASE, TAG_DEPLOYMENT, Presence, Target
 from tier1_engine.errors import CallError

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.local_aws import IMAGE, Rig, make_rig, prepare, refused
+from tests.support.moto_account import IMAGE, Rig, make_rig, prepare, refused
 from tier1_engine.sandbox.behaviour.idempotency import ClientTokens
 from tier1_engine.sandbox.behaviour.quotas import QUOTAS, Quota, Quotas
 from tier1_engine.sandbox.behaviour.tag_limits import TagLimits

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.local_aws import Rig, make_rig, prepare, refused
+from tests.support.moto_account import Rig, make_rig, prepare, refused
 from tier1_engine.sandbox import census
 from tier1_engine.sandbox.faults.faults import Fault
 

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from werkzeug.test import EnvironBuilder
 
-from tests.unit.local_aws import ENDPOINT, Raw, body_of, headers_of, path_of
+from tests.support.moto_account import ENDPOINT, Raw, body_of, headers_of, path_of
 from tier1_engine.sandbox.wire import operations
 from tier1_engine.sandbox.wire.call import Call, read
 from tier1_engine.sandbox.wire.wire import from_json

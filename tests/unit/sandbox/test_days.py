@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.local_aws import IMAGE, REGION, ManualClock, Rig, prepare
+from tests.support.moto_account import IMAGE, REGION, ManualClock, Rig, prepare
 from tier1_engine.sandbox.behaviour import objects
 from tier1_engine.sandbox.census import Thing, from_json, things
 from tier1_engine.sandbox.faults import scenarios

@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import benchmarks
-from tests.unit.local_aws import IMAGE, Rig, make_rig, prepare, refused
+from tests.support.moto_account import IMAGE, Rig, make_rig, prepare, refused
 from tier1_engine.errors import Refused
 from tier1_engine.sandbox.faults.board import Board, Pinned, warnings
 from tier1_engine.sandbox.faults.faults import Cut, Fault, check, from_json, to_json

@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 from scripts import guarantees
 
 REPORT = """<testsuites><testsuite>
-<testcase file="tests/crash/test_matrix.py" name="a"><properties>
+<testcase file="tests/simulation/crash/test_matrix.py" name="a"><properties>
 <property name="promise" value="2"/><property name="points" value="40"/></properties></testcase>
-<testcase file="tests/crash/test_matrix.py" name="b"/>
-<testcase file="tests/crash/test_matrix.py" name="c"><skipped/></testcase>
-<testcase file="tests/crash/test_lost_replies.py" name="d"><properties>
+<testcase file="tests/simulation/crash/test_matrix.py" name="b"/>
+<testcase file="tests/simulation/crash/test_matrix.py" name="c"><skipped/></testcase>
+<testcase file="tests/simulation/crash/test_lost_replies.py" name="d"><properties>
 <property name="promise" value="1"/></properties></testcase>
 </testsuite></testsuites>"""
 
@@ -25,9 +25,9 @@ def cases() -> list[ElementTree.Element]:
 def test_points_are_those_that_the_tests_record() -> None:
     """A test that records none is one; a skipped one is none; a promise is named by file or by the test."""
     numbers = guarantees.counted(cases())
-    assert numbers["2"]["tests/crash/test_matrix.py"] == {"tests": 2, "points": 41}
-    assert numbers["5"]["tests/crash/test_matrix.py"] == {"tests": 1, "points": 1}
-    assert numbers["1"] == {"tests/crash/test_lost_replies.py": {"tests": 1, "points": 1}}
+    assert numbers["2"]["tests/simulation/crash/test_matrix.py"] == {"tests": 2, "points": 41}
+    assert numbers["5"]["tests/simulation/crash/test_matrix.py"] == {"tests": 1, "points": 1}
+    assert numbers["1"] == {"tests/simulation/crash/test_lost_replies.py": {"tests": 1, "points": 1}}
 
 
 def test_every_promise_of_the_design_is_on_the_page() -> None:

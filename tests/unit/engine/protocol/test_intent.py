@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.rows import deployment, step
-from tests.unit.scripted_cloud import ScriptedCloud
+from tests.support.scripted_cloud import ScriptedCloud
 from tier1_engine import resources
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Registry

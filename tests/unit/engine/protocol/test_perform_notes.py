@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.scripted_cloud import ScriptedCloud
+from tests.support.scripted_cloud import ScriptedCloud
 from tier1_engine.engine.protocol.perform import Noted
 from tier1_engine.errors import CallError
 

@@ -1,0 +1,1 @@
+"""Real processes: killed, cut off, frozen, interrupted, refused."""

@@ -1,0 +1,107 @@
+"""Every commit of the real command: its process killed just before it, and just after it.
+
+A deployment, the rollback of one whose launch is refused, and a destruction. Killed at one commit alone,
+each in a run of its own, is `make crash-points`; chains of processes, each of which dies a few commits
+after the last, are `make crash`, and two of them run always.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+
+from tests.support.command import TIER1, Result
+from tests.support.points import told
+from tests.support.processes import mortal
+from tests.support.processes.checks import Undisturbed, check_gone
+from tests.support.processes.lives import LIVES, MAX_DEATHS, PATIENT, Life, Record, one_by_one, walked
+from tests.support.processes.stage import Stage
+
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
+
+GOALS = {"deploy": "active", "rollback": "rolled_back", "destroy": "destroyed"}
+COMMITS_OF_A_LIFE = {"deploy": 11, "rollback": 13, "destroy": 9}
+"""After so many each process of the chain dies. They share no factor, so that deaths fall everywhere."""
+
+
+def dying(stage: Stage, moment: str, number: int, command: Callable[[Stage], Result]) -> Result:
+    """Run a command that dies at its commit of that number."""
+    stage.program = (sys.executable, mortal.__file__, moment, str(number))
+    try:
+        return command(stage)
+    finally:
+        stage.program = TIER1
+
+
+def gone_on(stage: Stage, life: Life, goal: str) -> Result:
+    """What an operator types who finds it dead: a resume, or the same again where it is not on record."""
+    if stage.stored("SELECT id FROM deployments") == []:
+        check_gone(stage)
+        return life.command(stage)
+    if goal == "destroyed" and stage.stored("SELECT goal FROM deployments") == ["active"]:
+        return life.command(stage)
+    if stage.stored("SELECT state FROM deployments") == [goal]:
+        return stage.run("show", stage.listed()["id"], "-o", "json")
+    return stage.resume()
+
+
+@one_by_one
+@pytest.mark.parametrize("name", LIVES)
+@pytest.mark.parametrize("moment", mortal.MOMENTS)
+def test_a_kill_at_each_commit_alone_is_recovered(
+    new_stage: Callable[[], Stage], undisturbed: Undisturbed, moment: str, name: str, record_property: Record
+) -> None:
+    """Each in a run of its own, until one has fewer commits."""
+    life = LIVES[name]
+    for number in count(1):
+        stage = new_stage()
+        with told(f"killed {moment} commit {number}, in a {name}"):
+            life.prepare(stage)
+            stage.proxy.rule = life.rule(lambda call: None)
+            done = dying(stage, moment, number, life.command)
+            dead = done.code == -signal.SIGKILL
+            life.check(stage, undisturbed, gone_on(stage, life, GOALS[name]) if dead else done)
+        if not dead:
+            break
+    assert number > COMMITS_OF_A_LIFE[name]
+    record_property("promise", 2 if name == "deploy" else 5)
+    record_property("points", number - 1)
+
+
+@pytest.mark.parametrize(
+    ("moment", "name"),
+    [
+        ("after", "deploy"),
+        ("before", "destroy"),
+        *(
+            pytest.param(moment, name, marks=walked)
+            for moment, name in [
+                ("before", "deploy"),
+                ("before", "rollback"),
+                ("after", "rollback"),
+                ("after", "destroy"),
+            ]
+        ),
+    ],
+)
+def test_each_process_may_die_some_commits_after_the_last(
+    stage: Stage, undisturbed: Undisturbed, moment: str, name: str, record_property: Record
+) -> None:
+    """One after the other, until one has fewer commits left to make."""
+    life, number = LIVES[name], COMMITS_OF_A_LIFE[name]
+    (stage.folder / "spec.yaml").write_text(PATIENT)
+    life.prepare(stage)
+    stage.proxy.rule = life.rule(lambda call: None)
+    done, deaths = dying(stage, moment, number, life.command), 0
+    while done.code == -signal.SIGKILL:
+        deaths += 1
+        assert deaths < MAX_DEATHS
+        done = dying(stage, moment, number, lambda stage: gone_on(stage, life, GOALS[name]))
+    assert deaths > 1
+    life.check(stage, undisturbed, done)
+    record_property("promise", 2 if name == "deploy" else 5)
+    record_property("points", deaths)

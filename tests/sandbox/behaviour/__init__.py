@@ -1,0 +1,1 @@
+"""What the local AWS does as AWS does."""

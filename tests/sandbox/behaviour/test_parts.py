@@ -1,0 +1,93 @@
+"""The parts that manners are made of: the agenda, the way into moto and out again, the figures."""
+
+from __future__ import annotations
+
+import pytest
+from moto.ec2.models.instances import Instance
+
+from tests.support.young_account import HandClock
+from tier1_engine.sandbox.behaviour import mending
+from tier1_engine.sandbox.behaviour.agenda import Agenda
+from tier1_engine.sandbox.behaviour.figures import FIGURES
+
+
+def test_what_is_due_happens_in_order_and_at_its_own_time() -> None:
+    """However late somebody looks: what follows from an action counts from when that was due."""
+    clock = HandClock()
+    agenda = Agenda(clock)
+    seen: list[tuple[str, float]] = []
+
+    def first() -> None:
+        seen.append(("first", agenda.now))
+        agenda.after(3, lambda: seen.append(("follows", agenda.now)))
+
+    agenda.after(10, lambda: seen.append(("last", agenda.now)))
+    agenda.after(5, first)
+    agenda.settle()
+    assert seen == []
+    assert agenda.next_due == 5
+    clock.turn(9)
+    agenda.settle()
+    assert seen == [("first", 5), ("follows", 8)]
+    clock.turn(100)
+    agenda.settle()
+    assert seen[2:] == [("last", 10)]
+    assert agenda.now == 109
+    assert agenda.next_due is None
+
+
+def test_the_agenda_goes_on_after_an_action_that_fails() -> None:
+    """The time of the failed one is not taken for now."""
+    clock = HandClock()
+    agenda = Agenda(clock)
+
+    def fail() -> None:
+        raise RuntimeError("an action")
+
+    agenda.after(1, fail)
+    clock.turn(5)
+    with pytest.raises(RuntimeError, match="an action"):
+        agenda.settle()
+    assert agenda.now == 5
+    agenda.after(1, fail)
+    agenda.clear()
+    clock.turn(5)
+    agenda.settle()
+
+
+def test_a_name_that_moto_no_longer_has_is_seen_at_once() -> None:
+    """Rather than a manner that never works."""
+    with pytest.raises(AttributeError):
+        mending.put(Instance, "no_such_method", None)
+    with pytest.raises(AttributeError):
+        mending.around(Instance, "no_such_method")(lambda before: None)
+
+
+def test_a_method_that_moto_has_got_meanwhile_is_seen_at_once() -> None:
+    """Ours would hide it."""
+    with pytest.raises(ValueError, match="has a terminate of its own"):
+        mending.add(Instance, "terminate", lambda instance: None)
+
+
+def test_what_is_inherited_is_inherited_again() -> None:
+    """A method put over an inherited one leaves no copy behind."""
+
+    class Parent:
+        def name(self) -> str:
+            return "parent"
+
+    class Child(Parent):
+        pass
+
+    mending.put(Child, "name", lambda self: "child")
+    assert Child().name() == "child"
+    mending.take_out()
+    assert "name" not in vars(Child)
+    assert Child().name() == "parent"
+
+
+def test_every_figure_is_a_triangle_with_a_source() -> None:
+    """Least, usual and most in order, none of them negative; and where they come from."""
+    for name, figure in FIGURES.items():
+        assert 0 <= figure.least <= figure.usual <= figure.most, name
+        assert figure.source, name

@@ -1,0 +1,75 @@
+"""Whole lives, killed at every instant and recovered by every way out (DESIGN promises 1, 2, 4 and 5).
+
+The process is simulated (see `tests.support.simulation.process`); processes that are really killed are in the
+acceptance tests.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.points import told
+from tests.support.simulation import full
+from tests.support.simulation.full import AT_ONCE, LATE
+from tests.support.simulation.life import ALL_LIVES, LIVES, WAYS_OUT, Stage, check, cut_and_recover
+from tests.support.simulation.process import KINDS, points
+
+pytestmark = pytest.mark.crash
+SEED = 20260101
+SAMPLED_WALKS = 60
+SAMPLED_SECOND = 40
+
+MATRIX = [
+    (life, way, seen)
+    for life in ALL_LIVES
+    for way in WAYS_OUT
+    for seen in (AT_ONCE, LATE)
+    if life in LIVES or (seen == LATE and way != "destroy")  # never active: that is a rollback
+]
+
+
+def promise(life: str, way: str) -> int:
+    """The one of DESIGN section 2 that a way out of a life holds."""
+    if way.startswith("sweep"):
+        return 7
+    return 2 if (life, way) == ("deploy", "resume") else 5
+
+
+@pytest.mark.parametrize(("life", "way", "seen_after"), MATRIX)
+def test_a_kill_at_any_instant_can_be_recovered(
+    life: str,
+    way: str,
+    seen_after: float,
+    sqlite_template: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """The goal is reached, nothing is left or made twice, and the cut attempt is shown as such."""
+    first = Stage.set(ALL_LIVES[life], sqlite_template, seen_after)
+    moments = first.moments(first.life.command)
+    assert sorted(points([moment.instant for moment in moments])) == sorted(KINDS)
+    for number, moment in enumerate(moments, start=1):
+        with told(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
+            stage = first.killed_at(moment)
+            assert stage.play(WAYS_OUT[way])
+            check(stage, stage.life.ends[way])
+        moment.database.unlink()
+    record_property("promise", promise(life, way))
+    record_property("points", len(moments))
+
+
+def test_a_kill_within_the_recovery_can_be_recovered(
+    sqlite_template: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """The same holds for a recovery that is killed itself: a sample of what `make crash-full` walks."""
+    rng = random.Random(SEED)  # noqa: S311 - a sample
+    walks = rng.sample(full.walks(sqlite_template), SAMPLED_WALKS)
+    for walk in walks:
+        second = rng.randint(1, SAMPLED_SECOND)
+        with told(f"{walk}, its recovery killed at {second}"):
+            cut_and_recover(ALL_LIVES[walk.life], walk.way, sqlite_template, walk.seen, [walk.first, second])
+    record_property("promise", 5)
+    record_property("points", len(walks))

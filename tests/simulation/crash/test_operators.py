@@ -1,0 +1,153 @@
+"""Other operators at awkward moments: what they ask for while a driver is at any of its instants.
+
+Each instant of a deployment, a rollback and a destruction: before and after every call that changes
+something, and after every commit. (Before a commit the driver holds the row: a request waits for it, and
+comes right after.) The request comes from another process on the same database; the driver sees it at
+its next turn, or the command that asked drives once the driver has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.points import told
+from tests.support.simulation.life import LIVES, OUT, WAYS_OUT, Stage, check, instants
+from tests.support.simulation.operator import BEFORE_COMMIT, Operator
+from tests.support.simulation.rig import Rig
+from tier1_engine.deployment.states import Goal, ResourceState, State
+from tier1_engine.engine import engine
+from tier1_engine.errors import DrivenByAnother, Refused
+from tier1_engine.store.holder import this_process
+
+pytestmark = pytest.mark.crash
+Ask = Callable[[Rig, str], None]
+LATE = 3.0
+OWN_END = {"deploy": State.ACTIVE, "rollback": State.ROLLED_BACK, "destroy": State.DESTROYED}
+
+
+def roll_back(rig: Rig, id: str) -> None:
+    engine.request(rig.parts, id, Goal.ROLLED_BACK)
+
+
+def destroy(rig: Rig, id: str) -> None:
+    engine.request(rig.parts, id, Goal.DESTROYED)
+
+
+def roll_back_but_keep(rig: Rig, id: str) -> None:
+    engine.request(rig.parts, id, Goal.ROLLED_BACK, retain=("disk",))
+
+
+def destroy_but_keep(rig: Rig, id: str) -> None:
+    engine.request(rig.parts, id, Goal.DESTROYED, retain=("disk",))
+
+
+def roll_back_but_keep_a_door(rig: Rig, id: str) -> None:
+    """With the net that it stands in."""
+    engine.request(rig.parts, id, Goal.ROLLED_BACK, retain=("door-1",))
+
+
+def resume(rig: Rig, id: str) -> None:
+    """Is told who drives, and changes nothing; once nobody does, there is nothing left to do."""
+    (seen,) = rig.store.summaries(deployment_id=id)
+    if seen.holder is None:
+        engine.resume(rig.parts, id)
+        return
+    with pytest.raises(DrivenByAnother):
+        engine.resume(rig.parts, id)
+
+
+def two_at_once_one_keeps(rig: Rig, id: str) -> None:
+    """One rolls it back but keeps the disk, another destroys it: both get what they asked for."""
+    roll_back_but_keep(rig, id)
+    destroy(rig, id)
+
+
+KEPT = {
+    "roll_back_but_keep": {"disk"},
+    "destroy_but_keep": {"disk"},
+    "two_at_once_one_keeps": {"disk"},
+    "roll_back_but_keep_a_door": {"door-1", "net"},
+}
+ASKS: dict[str, Ask] = {
+    ask.__name__: ask
+    for ask in (
+        roll_back,
+        destroy,
+        roll_back_but_keep,
+        destroy_but_keep,
+        roll_back_but_keep_a_door,
+        resume,
+        two_at_once_one_keeps,
+    )
+}
+
+
+def answered(ask: Ask, stage: Stage) -> bool:
+    """Whether the request was taken; one that cannot hold any more is refused with a sentence."""
+    with stage.another_process() as rig:
+        try:
+            ask(rig, stage.id)
+        except Refused:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("life", LIVES)
+def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
+    life: str, ask: str, sqlite_template: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """It ends where the last request says, with nothing left but what was to be kept."""
+    whole = instants(LIVES[life], sqlite_template, 0.0)
+    points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
+    for at in points:
+        with told(f"{ask} at instant {at} of {len(whole)}: {whole[at - 1]}"):
+            operator = Operator(at=at)
+            stage = Stage.set(LIVES[life], sqlite_template, 0.0, operator, holder=this_process)
+            taken: list[bool] = []
+            operator.ask = lambda: taken.append(answered(ASKS[ask], stage))  # noqa: B023
+            assert stage.play(stage.life.command)
+            assert len(taken) == 1
+            assert stage.play(WAYS_OUT["resume"])  # what the command that asked does once nobody drives
+            check(stage, (OWN_END[life],) if ask == "resume" or not taken[0] else OUT)
+            check_kept(stage, KEPT.get(ask, set()) if taken[0] else set())
+            stage.close()
+    record_property("promise", 6)
+    record_property("points", len(points))
+
+
+@pytest.mark.parametrize("ask", ["destroy", "roll_back_but_keep", "two_at_once_one_keeps"])
+@pytest.mark.parametrize("life", LIVES)
+def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
+    life: str,
+    ask: str,
+    sqlite_template: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Nobody was left to see the request: it stands in the database, and whoever comes next heeds it."""
+    whole = instants(LIVES[life], sqlite_template, LATE)
+    points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
+    for at in points:
+        with told(f"{ask} and a kill at instant {at} of {len(whole)}: {whole[at - 1]}"):
+            operator = Operator(at=at, dies=True)
+            stage = Stage.set(LIVES[life], sqlite_template, LATE, operator)
+            taken: list[bool] = []
+            operator.ask = lambda: taken.append(answered(ASKS[ask], stage))  # noqa: B023
+            assert not stage.play(stage.life.command)
+            operator.at = 0
+            assert stage.play(WAYS_OUT["resume"])
+            check(stage, OUT if taken[0] else LIVES[life].ends["resume"])
+            check_kept(stage, KEPT.get(ask, set()) if taken[0] else set())
+            stage.close()
+    record_property("promise", 5)
+    record_property("points", len(points))
+
+
+def check_kept(stage: Stage, kept: set[str]) -> None:
+    """What was asked for and taken, as far as it was ever made, and nothing else."""
+    made = {n for n in kept if [t for t in stage.rig.world.of(n) if t not in stage.others]}
+    rows = stage.rig.store.load(stage.id).resources.values()
+    assert {row.name for row in rows if row.state is ResourceState.RETAINED} == made

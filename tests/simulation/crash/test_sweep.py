@@ -1,0 +1,141 @@
+"""A sweep that is killed at every instant: run again, it leaves nothing, and touches nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.points import told
+from tests.support.simulation.databases import fast_store
+from tests.support.simulation.estate import HOUR, Estate
+from tests.support.simulation.life import SETTINGS
+from tests.support.simulation.process import Killer, gone_holder, run, watch
+from tests.support.simulation.rig import Rig
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
+from tier1_engine.deployment.record import FOR_EVER, Deployment
+from tier1_engine.deployment.states import Goal, ResourceState, State
+from tier1_engine.store import sweeps
+from tier1_engine.sweep.outcome import Outcome
+from tier1_engine.sweep.plan import read, written
+from tier1_engine.sweep.sweep import carry_out
+
+pytestmark = pytest.mark.crash
+LATE, AT_ONCE = 3.0, 0.0
+
+
+class Stage:
+    """An estate with one deployment to roll back, one to destroy, an orphan, and what must stay."""
+
+    def __init__(self, source: Path, gone_after: float) -> None:
+        self.estate = Estate(Rig(fast_store("crash-sweep", source), settings=SETTINGS, holder=gone_holder))
+        self.estate.world().gone_after = gone_after
+        estate = self.estate
+        now = estate.clock.now()
+        self.failed = estate.plant(owned=("net", "door-1", "disk"))
+        self.expired = estate.plant(State.ACTIVE, expires_at=now - HOUR, owned=("disk",))
+        self.ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
+        estate.stray(self.ended)
+        self.kept = estate.plant(keep_until=FOR_EVER, owned=("disk",))
+        self.stays = {thing.id for thing in estate.things_of(self.kept)} | {estate.thing("disk").id}
+        self.killer = Killer()
+        watch(estate.rig, self.killer)
+
+    def sweep(self) -> None:
+        self.estate.sweep(orphans=True)
+
+    def check(self) -> None:
+        """Clean, by AWS and by the rows; and what had to stay stands."""
+        estate = self.estate
+        assert estate.living == self.stays
+        assert estate.state(self.failed) is State.ROLLED_BACK
+        assert estate.state(self.expired) is State.DESTROYED
+        assert estate.state(self.ended) is State.ROLLED_BACK
+        assert estate.state(self.kept) is State.FAILED
+        for whole in (self.failed, self.expired, self.ended):
+            check_rows(estate, whole)
+        assert sweeps.history(estate.rig.store, 1)[0].exit_code == 0
+
+
+def check_rows(estate: Estate, whole: Deployment) -> None:
+    record = estate.rig.store.load(whole.id)
+    assert {row.state for row in record.resources.values()} <= {ResourceState.DELETED}
+    assert not [a for a in estate.rig.store.attempts(whole.id) if a.ended_at is None]
+
+
+@pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
+def test_a_sweep_that_is_killed_anywhere_is_finished_by_the_next(
+    sqlite_template: Path, gone_after: float, record_property: Callable[[str, object], None]
+) -> None:
+    """At each call and each commit; the second one needs no patience, whatever the age."""
+    whole = Stage(sqlite_template, gone_after)
+    assert run(whole.killer, whole.sweep)
+    whole.check()
+    instants = whole.killer.instants
+    assert len(instants) > 40
+    for number, instant in enumerate(instants, start=1):
+        with told(f"killed at instant {number} of {len(instants)}: {instant}"):
+            stage = Stage(sqlite_template, gone_after)
+            assert not run(stage.killer, stage.sweep, number)
+            assert run(stage.killer, stage.sweep)
+            stage.check()
+    record_property("promise", 7)
+    record_property("points", len(instants))
+
+
+def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_next(
+    sqlite_template: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Either the plan still holds and can be applied again, or a sweep finds what was begun."""
+    for number in range(1, 60):
+        estate, killer = (
+            Estate(Rig(fast_store("crash-sweep", sqlite_template), settings=SETTINGS, holder=gone_holder)),
+            Killer(),
+        )
+        estate.world()
+        estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
+        tags = {TAG_DATABASE: "other", TAG_DEPLOYMENT: "f1"}
+        for n, kind in enumerate(("net", "disk")):
+            estate.thing(kind, {**tags, TAG_RESOURCE: f"r{n}"}, f"r{n}-1-0")
+        text = written(estate.mark(foreign=True))
+        plan = read(
+            text, database_id=estate.rig.store.database_id, now=estate.clock.now(), max_age_seconds=60.0
+        )
+        watch(estate.rig, killer)
+        if run(killer, lambda: carry_out(estate.ground, plan), number):  # noqa: B023 - called at once
+            assert number > 20
+            record_property("promise", 7)
+            record_property("points", number - 1)
+            return
+        with told(f"killed at instant {number}"):
+            carry_out(estate.ground, plan)
+            estate.sweep(orphans=True)
+            assert not estate.living
+    raise AssertionError("it never lived to its end")
+
+
+@pytest.mark.leaves("what came after the review", "unknown")
+@pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
+def test_a_reviewed_plan_that_is_killed_is_applied_again_and_adds_nothing(
+    sqlite_template: Path, gone_after: float
+) -> None:
+    """At each instant: it goes on with what it had begun, and leaves what came after the review."""
+    for number in range(1, 200):
+        stage = Stage(sqlite_template, gone_after)
+        estate = stage.estate
+        text = written(estate.mark(orphans=True))
+        late = estate.stray(stage.ended)
+        plan = read(
+            text, database_id=estate.rig.store.database_id, now=estate.clock.now(), max_age_seconds=60.0
+        )
+        if run(stage.killer, lambda: carry_out(estate.ground, plan), number):  # noqa: B023 - called at once
+            assert number > 40
+            return
+        with told(f"killed at instant {number}"):
+            again = carry_out(estate.ground, plan)
+            assert not [r for r in again.results if r.outcome is Outcome.REMAINED]
+            assert estate.living == stage.stays | {late.id}
+            assert estate.state(stage.failed) is State.ROLLED_BACK
+            assert estate.state(stage.expired) is State.DESTROYED
+    raise AssertionError("it never lived to its end")

@@ -1,0 +1,1 @@
+"""The database fails in the middle: full, gone, locked, replaced, taken over."""

@@ -1,0 +1,1 @@
+"""What kinds are held to: clouds, surroundings, and how each is judged."""

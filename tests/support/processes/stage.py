@@ -1,0 +1,198 @@
+"""One deployment by the real `tier1` command, as processes, through a proxy to a local AWS.
+
+Owns the processes of one test and their end. What is done to their calls is the proxy's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.census import WATCH
+from tests.support.command import TIER1, Result
+from tests.support.environment import hear_signals
+from tests.support.processes.account import REGION, Account
+from tests.support.processes.proxy import Proxy
+
+NAME = "crash"
+SPEC = f"name: {NAME}\nregion: {REGION}\n"
+END_SECONDS = 90.0
+EVENT_SECONDS = 30.0
+LOOK_SECONDS = 0.02
+SIGNED_IN = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+QUICK = {"TIER1_POLL_SECONDS": "0.05", "TIER1_VISIBILITY_GRACE_SECONDS": "0.5"}
+SHORT_LEASE = {"TIER1_LEASE_SECONDS": "9", "TIER1_CALL_TIMEOUT_SECONDS": "3"}
+
+
+@dataclass
+class Process:
+    """A command that runs. Its output goes to files, so that a full pipe never holds it up."""
+
+    popen: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+
+    @property
+    def running(self) -> bool:
+        return self.popen.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def freeze(self) -> None:
+        """Stop it with SIGSTOP; it stands still on return."""
+        self.send(signal.SIGSTOP)
+        _, status = os.waitpid(self.popen.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+
+    def kill(self) -> None:
+        """End it with SIGKILL; nothing of it runs any more on return."""
+        self.popen.kill()
+        self.popen.wait(END_SECONDS)
+
+    def end(self, seconds: float = END_SECONDS) -> Result:
+        """Wait for its end."""
+        code = self.popen.wait(seconds)
+        return Result(code, self.out.read_text(), self.err.read_text())
+
+
+@dataclass
+class Stage:
+    """What one test has: an account, a proxy before it, a folder with a spec and a database of its own.
+
+    Attributes:
+        settings: what paces the commands, as environment variables.
+        program: what is run as `tier1`.
+    """
+
+    account: Account
+    proxy: Proxy
+    folder: Path
+    settings: dict[str, str]
+    program: tuple[str, ...] = TIER1
+    processes: list[Process] = field(default_factory=list)
+
+    @classmethod
+    def set(cls, account: Account, proxy: Proxy, folder: Path, database: Path) -> Stage:
+        """Set it with an empty account and a copy of an empty database, which saves making one."""
+        WATCH.leave(account.directory)  # what an earlier stage left is compared before it goes
+        account.empty()
+        WATCH.sandbox(account.directory)
+        (folder / "spec.yaml").write_text(SPEC)
+        stage = cls(account, proxy, folder, dict(QUICK))
+        shutil.copyfile(database, stage.database)
+        WATCH.databases.add(f"sqlite:///{stage.database}")
+        return stage
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "tier1.db"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its commands are told."""
+        own = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TIER1_"))}
+        return {
+            **own,
+            **SIGNED_IN,
+            **self.settings,
+            "AWS_ENDPOINT_URL": self.proxy.url,
+            "TIER1_DATABASE_URL": f"sqlite:///{self.database}",
+            "XDG_STATE_HOME": str(self.folder),
+        }
+
+    def begin(self, *arguments: str) -> Process:
+        """Start `tier1` with the arguments."""
+        WATCH.command(self.environment, waited_for=False)
+        base = self.folder / str(len(self.processes))
+        out, err = base.with_suffix(".out"), base.with_suffix(".err")
+        with out.open("wb") as said, err.open("wb") as told:
+            popen = subprocess.Popen(
+                [*self.program, *arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=told,
+                preexec_fn=hear_signals,  # noqa: PLW1509 - takes no lock that the proxy's threads could hold
+            )
+        self.processes.append(Process(popen, out, err))
+        return self.processes[-1]
+
+    def run(self, *arguments: str) -> Result:
+        return self.begin(*arguments).end()
+
+    def begin_deploy(self) -> Process:
+        return self.begin("deploy", str(self.folder / "spec.yaml"), "-o", "json")
+
+    def deploy(self) -> Result:
+        return self.begin_deploy().end()
+
+    def resume(self) -> Result:
+        return self.run("resume", NAME, "-o", "json")
+
+    def roll_back(self) -> Result:
+        return self.run("rollback", NAME, "--yes", "-o", "json")
+
+    def destroy(self) -> Result:
+        return self.run("destroy", NAME, "--yes", "-o", "json")
+
+    def listed(self) -> Any:
+        """The one deployment, as `list` shows it."""
+        (deployment,) = self.run("list", "-o", "json").json
+        return deployment
+
+    @property
+    def latest(self) -> Process:
+        return self.processes[-1]
+
+    def kill_latest(self) -> None:
+        self.latest.kill()
+
+    def stored(self, query: str) -> list[Any]:
+        """The first column of a query's rows, read past all code of `tier1`."""
+        connection = sqlite3.connect(self.database)
+        try:
+            return [row[0] for row in connection.execute(query)]
+        finally:
+            connection.close()
+
+    def writable(self) -> bool:
+        """Whether no process holds the database for itself at this instant."""
+        connection = sqlite3.connect(self.database, timeout=0, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def close(self) -> None:
+        """End what still runs, stopped processes as well."""
+        for process in self.processes:
+            if process.running:
+                process.kill()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = EVENT_SECONDS) -> None:
+    """Look until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "what was waited for never came"
+        time.sleep(LOOK_SECONDS)

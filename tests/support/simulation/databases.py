@@ -1,0 +1,96 @@
+"""SQLite databases that cost a file copy instead of a migration.
+
+For where hundreds of deployments are simulated: the file lies in memory and is not synced, which
+takes nothing from what those tests prove (they end a process, never a machine).
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import shutil
+import sqlite3
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from tests.support.simulation import census
+from tier1_engine.store import database
+from tier1_engine.store.store import Store
+
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+LEAST_PAGE_BYTES = 512
+
+
+@cache
+def memory_folder() -> Path:
+    """A folder of this test process, in memory where the system has such a place."""
+    folder = Path(tempfile.mkdtemp(dir=IN_MEMORY if IN_MEMORY.is_dir() else None, prefix="tier1-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def unsynced_engine(path: Path, process: str = "first") -> Engine:
+    """An engine that does not wait for the disk; one for each path and process that is played, which keeps
+    its compiled queries.
+    """
+    engine = database.connect(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def unsynced(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA synchronous=OFF")
+
+    return engine
+
+
+def fast_store(name: str, source: Path) -> Store:
+    """A store on a copy of `source`, a file that nobody has open; ends the earlier store of that name."""
+    path = memory_folder() / f"{name}.db"
+    engine = unsynced_engine(path)
+    if earlier := _latest.pop(path, None):
+        census.leave(earlier)
+        earlier.close()
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    shutil.copyfile(source, path)
+    path.chmod(0o600)
+    _latest[path] = Store(engine)
+    return _latest[path]
+
+
+def committed(store: Store) -> Path:
+    """A file of what is committed at this moment, whatever transaction is open."""
+    source = sqlite3.connect(f"file:{store.engine.url.database}?mode=ro", uri=True)
+    path = memory_folder() / f"moment-{next(_moments)}.db"
+    copy = sqlite3.connect(path)
+    source.backup(copy)
+    copy.close()
+    source.close()
+    return path
+
+
+_moments = itertools.count()
+
+
+def make_pages_small(path: Path) -> None:
+    """Give a file that nobody has open the smallest pages of SQLite.
+
+    What a turn writes then needs new ones, and does not fit into room that is left in old ones.
+    """
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in ("PRAGMA journal_mode=DELETE", f"PRAGMA page_size={LEAST_PAGE_BYTES}", "VACUUM"):
+        connection.execute(statement)
+    connection.close()
+
+
+def beside(store: Store) -> Store:
+    """The same file, as another process has it open. Whoever asks closes it."""
+    return Store(unsynced_engine(Path(store.engine.url.database or ""), "another"))
+
+
+_latest: dict[Path, Store] = {}

@@ -1,0 +1,39 @@
+"""Another operator, who acts at one instant of a driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.support.simulation.process import Killer
+from tests.support.simulation.world import Crash
+
+BEFORE_COMMIT = "before commit"
+
+
+@dataclass
+class Operator(Killer):
+    """Acts at one instant of another's driver.
+
+    Attributes:
+        dies: that driver is killed at the same instant.
+    """
+
+    at: int = 0
+    dies: bool = False
+    ask: Callable[[], None] = lambda: None
+    asking: bool = False
+
+    def instant(self, what: str) -> None:
+        if self.asking:
+            return
+        super().instant(what)
+        if self.armed and len(self.instants) == self.at:
+            self.asking = True
+            try:
+                self.ask()
+            finally:
+                self.asking = False
+            if self.dies:
+                self.dead = True
+                raise Crash(what)
