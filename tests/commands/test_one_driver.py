@@ -10,9 +10,8 @@ import time
 import pytest
 
 from tests.support.account import WHOLE, standing
-from tests.support.command import LIMIT_SECONDS, TIER1, Command, Running
+from tests.support.command import LIMIT_SECONDS, Command, Running
 from tests.support.doors import listening, waits_for
-from tests.support.environment import hear_signals
 from tests.support.terminal import Terminal
 
 SHORT_LEASE = {"TIER1_LEASE_SECONDS": "3", "TIER1_CALL_TIMEOUT_SECONDS": "1"}
@@ -85,18 +84,8 @@ def in_a_namespace(tier1: Command, closed_port: int) -> Running:
     """A deploy that waits, in a pid namespace of its own: its process id says nothing outside."""
     if not can_unshare():
         pytest.skip("no pid namespace can be made here")
-    process = subprocess.Popen(
-        [str(UNSHARE), *IN_A_NAMESPACE, *TIER1, "deploy", tier1.spec(more=waits_for(closed_port))],
-        cwd=tier1.folder,
-        env=tier1.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=hear_signals,  # noqa: PLW1509 - no other thread of this process holds a lock there
-    )
-    tier1.begun.append(process)
-    return Running(process)
+    spec = tier1.spec(more=waits_for(closed_port))
+    return tier1.begin("deploy", spec, within=(str(UNSHARE), *IN_A_NAMESPACE))
 
 
 def test_a_holder_in_another_pid_namespace_is_not_taken_for_dead(

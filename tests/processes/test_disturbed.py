@@ -41,11 +41,9 @@ from tests.support.processes.proxy import (
 from tests.support.processes.rules import FIRST, Hold, at, at_number, each_first, times
 from tests.support.processes.stage import EVENT_SECONDS, NAME, SHORT_LEASE, Stage, wait_until
 
-# One worker runs them all: they share one local AWS, and one account in it.
 pytestmark = [
     pytest.mark.crash,
     pytest.mark.slow,
-    pytest.mark.xdist_group("processes"),
     pytest.mark.skipif(not os.environ.get("TIER1_TEST_PROCESSES"), reason="`make crash` runs it"),
 ]
 

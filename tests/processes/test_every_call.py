@@ -45,7 +45,7 @@ from tests.support.processes.proxy import (
 )
 from tests.support.processes.stage import Stage
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 IMPATIENT = {"TIER1_CALL_TIMEOUT_SECONDS": "2"}
 """A late reply is one that comes after this."""

@@ -8,20 +8,19 @@ after the last, are `make crash`, and two of them run always.
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable
 from itertools import count
 
 import pytest
 
-from tests.support.command import TIER1, Result
+from tests.support.command import Result
 from tests.support.points import told
 from tests.support.processes import mortal
 from tests.support.processes.checks import Undisturbed, check_gone
 from tests.support.processes.lives import LIVES, MAX_DEATHS, PATIENT, Life, Record, one_by_one, walked
 from tests.support.processes.stage import Stage
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 GOALS = {"deploy": "active", "rollback": "rolled_back", "destroy": "destroyed"}
 COMMITS_OF_A_LIFE = {"deploy": 11, "rollback": 13, "destroy": 9}
@@ -30,11 +29,11 @@ COMMITS_OF_A_LIFE = {"deploy": 11, "rollback": 13, "destroy": 9}
 
 def dying(stage: Stage, moment: str, number: int, command: Callable[[Stage], Result]) -> Result:
     """Run a command that dies at its commit of that number."""
-    stage.program = (sys.executable, mortal.__file__, moment, str(number))
+    stage.script = (mortal.__file__, moment, str(number))
     try:
         return command(stage)
     finally:
-        stage.program = TIER1
+        stage.script = ()
 
 
 def gone_on(stage: Stage, life: Life, goal: str) -> Result:

@@ -29,7 +29,7 @@ from tests.support.processes.proxy import Act, Call, Exchange, refused
 from tests.support.processes.stage import END_SECONDS, EVENT_SECONDS, NAME, Process, Stage, wait_until
 from tests.support.terminal import Terminal
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 CLOSED = "a closed terminal"
 WAYS = ("SIGINT", "SIGTERM", "SIGHUP", CLOSED)
@@ -150,7 +150,7 @@ def interrupt(stage: Stage, arguments: tuple[str, ...], held: Held, way: str, *,
 
 
 def close_terminal(stage: Stage, arguments: tuple[str, ...], held: Held, *, twice: bool) -> Interrupted:
-    with Terminal(Command(stage.folder, stage.environment), *arguments) as terminal:
+    with Terminal(Command(stage.folder, stage.environment, stage.warm), *arguments) as terminal:
         terminal.watch_until(held.came.is_set)
         asked = time.monotonic()
         terminal.close()

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 
-from tests.support.command import TIER1, Result
+from tests.support.command import Result
 from tests.support.processes import limited
 from tests.support.processes.checks import PREFIXES, check_gone, check_once, id_of
 from tests.support.processes.proxy import executed_then
@@ -21,7 +20,7 @@ from tests.support.processes.rules import at, times
 from tests.support.processes.stage import EVENT_SECONDS, Stage
 from tests.support.simulation.databases import make_pages_small
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("drivers")]
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 QUICK_LEASE = {"TIER1_LEASE_SECONDS": "3", "TIER1_CALL_TIMEOUT_SECONDS": "1"}
 """For so long it tries to write what it holds."""
@@ -41,7 +40,7 @@ INTENDED = {
 
 
 def limits(pages: int | str = limited.UNLIMITED, seconds: float | str = limited.UNLIMITED) -> tuple[str, ...]:
-    return (sys.executable, str(limited.__file__), str(pages), str(seconds))
+    return (str(limited.__file__), str(pages), str(seconds))
 
 
 def check_stopped(stage: Stage, done: Result, *words: str) -> None:
@@ -68,15 +67,15 @@ def test_a_full_disk_stops_a_deployment_and_a_destruction(stage: Stage, record_p
     """In the middle of each; once there is room, a resume ends it."""
     stage.settings |= QUICK_LEASE
     make_pages_small(stage.database)
-    stage.program = limits(pages=DEPLOYED_HALF_PAGES)
+    stage.script = limits(pages=DEPLOYED_HALF_PAGES)
     check_stopped(stage, stage.deploy(), FULL, "free space on its disk")
     assert stage.proxy.made
-    stage.program = TIER1
+    stage.script = ()
     check_active(stage)
-    stage.program = limits(pages=DESTROYED_HALF_PAGES)
+    stage.script = limits(pages=DESTROYED_HALF_PAGES)
     check_stopped(stage, stage.destroy(), FULL, "free space on its disk")
     assert "TerminateInstances" in {call.operation for call, _ in stage.proxy.executed}
-    stage.program = TIER1
+    stage.script = ()
     assert stage.resume().code == 0
     check_gone(stage)
     record_property("promise", 1)
@@ -87,7 +86,7 @@ def test_a_full_disk_stops_a_deployment_and_a_destruction(stage: Stage, record_p
 def test_a_file_that_another_program_holds_stops_a_deployment(stage: Stage, record_property: Record) -> None:
     """For longer than the busy time-out and the lease; the program is named. Then a resume ends it."""
     stage.settings |= QUICK_LEASE
-    stage.program = limits(seconds=BUSY_SECONDS)
+    stage.script = limits(seconds=BUSY_SECONDS)
     locks: list[sqlite3.Connection] = []
 
     def lock() -> None:
@@ -100,7 +99,7 @@ def test_a_file_that_another_program_holds_stops_a_deployment(stage: Stage, reco
     (held,) = locks
     with closing(held):
         check_stopped(stage, done, "is locked by another process for more than 0.1 s", str(os.getpid()))
-    stage.program = TIER1
+    stage.script = ()
     check_active(stage)
     record_property("promise", 1)
     record_property("points", 1)

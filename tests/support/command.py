@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 import tier1_engine
 from tests.support import measuring, warm
 from tests.support.census import WATCH
-from tests.support.environment import hear_signals
+from tests.support.environment import hear_signals, take_the_terminal
 from tests.support.rows import AT, deployment, step
 from tests.support.stages import Stages
 from tier1_engine.deployment.states import State
@@ -57,6 +60,21 @@ class Result:
         assert "Traceback" not in self.err
         for word in words:
             assert word in said[0]
+
+
+class Process(Protocol):
+    """A program that runs: one of its own, or a fork of what is kept warm."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None, /) -> int: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 class Warm:
@@ -100,7 +118,7 @@ class Command:
     environment: dict[str, str]
     warm: Warm | None = None
     stages: Stages | None = None
-    begun: list[subprocess.Popen[str]] = field(default_factory=list)
+    begun: list[Process] = field(default_factory=list)
 
     def __call__(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
         WATCH.command({**self.environment, **environment}, stops=arguments[:2] == ("sandbox", "stop"))
@@ -159,21 +177,46 @@ class Command:
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def begin(self, *arguments: str) -> Running:
-        """Start it and go on."""
+    def begin(self, *arguments: str, within: Sequence[str] = ()) -> Running:
+        """Start it and go on.
+
+        Args:
+            within: the program, with its arguments, by which it is started.
+        """
         WATCH.command(self.environment, waited_for=False)
-        process = subprocess.Popen(
-            [*TIER1, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=hear_signals,  # noqa: PLW1509 - no other thread of this process holds a lock there
-        )
+        out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - `Running.end` closes it
+        heard, err = os.pipe()
+        given = os.open(os.devnull, os.O_RDONLY)
+        process = self.start(arguments, self.environment, (given, out.fileno(), err), within=within)
+        os.close(given)
+        os.close(err)
         self.begun.append(process)
-        return Running(process)
+        return Running(process, out, Heard(heard))
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        streams: tuple[int, int, int],
+        *,
+        at_terminal: bool = False,
+        within: Sequence[str] = (),
+    ) -> Process:
+        """Start it with these standard streams; the caller closes its own."""
+        if self.warm is not None and not within:
+            socket, folder = self.warm.socket(), str(self.folder)
+            return warm.Process(socket, arguments, environment, folder, streams, at_terminal=at_terminal)
+        given, out, err = streams
+        return subprocess.Popen(
+            [*within, *TIER1, *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdin=given,
+            stdout=out,
+            stderr=err,
+            start_new_session=at_terminal,
+            preexec_fn=take_the_terminal if at_terminal else hear_signals,  # noqa: PLW1509 - takes no lock
+        )
 
     def without(self, *names: str) -> Command:
         """The same, without these variables."""
@@ -217,29 +260,71 @@ class Command:
         return shown
 
 
+class Heard:
+    """What a process writes into a pipe, as it comes."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._bytes = b""
+        self._seen = 0
+        self._open = True
+
+    @property
+    def text(self) -> str:
+        return self._bytes.decode()
+
+    def line_with(self, words: str) -> str:
+        """Wait until a line has `words`; lines before it are not looked at again."""
+        end = time.monotonic() + LIMIT_SECONDS
+        while True:
+            lines = self._bytes[self._seen :].split(b"\n")[:-1]
+            for line in lines:
+                self._seen += len(line) + 1
+                if words in line.decode():
+                    return line.decode() + "\n"
+            assert self._read(end), self.text
+
+    def to_the_end(self) -> str:
+        """All of it, once nobody can write any more."""
+        end = time.monotonic() + LIMIT_SECONDS
+        while self._read(end):
+            pass
+        return self.text
+
+    def _read(self, end: float) -> bool:
+        if not self._open:
+            return False
+        assert select.select([self._pipe], [], [], max(0.0, end - time.monotonic()))[0], self.text
+        piece = os.read(self._pipe, 65_536)
+        self._bytes += piece
+        if not piece:
+            os.close(self._pipe)
+            self._open = False
+        return self._open
+
+
 @dataclass
 class Running:
     """A command under way."""
 
-    process: subprocess.Popen[str]
-    heard: list[str] = field(default_factory=list)
+    process: Process
+    out: IO[str]
+    err: Heard
 
     def hear(self, words: str) -> str:
         """Wait until a line on stderr has `words`."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.heard.append(line)
-            if words in line:
-                return line
-        raise AssertionError("".join(self.heard))
+        return self.err.line_with(words)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
     def end(self) -> Result:
-        out, err = self.process.communicate(timeout=LIMIT_SECONDS)
-        return Result(self.process.returncode, out, "".join(self.heard) + err)
+        err = self.err.to_the_end()
+        code = self.process.wait(LIMIT_SECONDS)
+        with self.out:
+            self.out.seek(0)
+            return Result(code, self.out.read(), err)
 
     @property
     def id(self) -> str:
-        return Result(0, "", "".join(self.heard)).id
+        return Result(0, "", self.err.text).id

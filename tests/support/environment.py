@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import termios
 
 POSTGRES_URL = "TIER1_TEST_POSTGRES_URL"
 LONG = "TIER1_TEST_LONG"
@@ -37,3 +39,9 @@ def hear_signals() -> None:
     """
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+
+
+def take_the_terminal() -> None:
+    """The same, in one that owns the terminal that is its standard input: Ctrl-C reaches only the owner."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    hear_signals()

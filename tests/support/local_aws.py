@@ -98,9 +98,8 @@ def newcomer(aws: str, stages: Stages | None, tmp_path: Path, warm_tier1: Warm) 
     command = Command(tmp_path, environment_for(aws, tmp_path), warm_tier1, stages)
     yield command
     for process in command.begun:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
 import signal
-import subprocess
-import termios
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from tests.support.census import WATCH
-from tests.support.command import LIMIT_SECONDS, TIER1, Command
-from tests.support.environment import hear_signals
+from tests.support.command import LIMIT_SECONDS, Command
 
 COLUMNS, ROWS = "100", "40"
 LOOK_SECONDS = 0.02
-
-
-def _take_the_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    hear_signals()
 
 
 class Terminal:
@@ -34,16 +25,8 @@ class Terminal:
         WATCH.command(command.environment, waited_for=False)
         self._near, far = pty.openpty()
         colours = {name: value for name, value in command.environment.items() if name != "NO_COLOR"}
-        self._process = subprocess.Popen(
-            [*TIER1, *arguments],
-            cwd=command.folder,
-            env={**colours, "TERM": "xterm-256color", "COLUMNS": COLUMNS, "LINES": ROWS, **environment},
-            stdin=far,
-            stdout=far,
-            stderr=far,
-            start_new_session=True,
-            preexec_fn=_take_the_terminal,  # noqa: PLW1509 - Ctrl-C reaches only who owns the terminal
-        )
+        sized = {**colours, "TERM": "xterm-256color", "COLUMNS": COLUMNS, "LINES": ROWS, **environment}
+        self._process = command.start(arguments, sized, (far, far, far), at_terminal=True)
         os.close(far)
         self.screen = ""
         self._seen = 0

@@ -6,19 +6,21 @@ loaded already. Starting either takes longer than most calls.
 
 It is a program of its own, so that the side that calls can start in a few milliseconds.
 Standard streams, folder and environment are the caller's, and a call ends as its process would: threads
-joined, streams flushed. Nothing of the programs is replaced; only botocore's models are read once.
+joined, streams flushed. It is a process like any other: it has an id of its own, hears signals, can be killed
+and can own a terminal. Nothing of the programs is replaced; only botocore's models are read once.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
-import importlib
 import json
 import os
-import pkgutil
+import select
 import signal
 import socket
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 LENGTH_BYTES = 8
+STREAMS = (0, 1, 2)
 NOT_LOADED = ("tier1_engine.sandbox.", "tier1_engine.cli.__main__")
 """moto takes a second; the other runs when it is imported."""
 
@@ -47,21 +50,41 @@ def serve(program: str, path: str) -> None:
         if os.fork() == 0:
             listening.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            arguments, environment, folder = _become(connection)
+            asked = _take_streams(connection)
             if (child := os.fork()) == 0:
                 connection.close()
-                os.environ.clear()
-                os.environ.update(environment, **kept)
-                time.tzset()
-                os.chdir(folder)
-                sys.argv = [program, *arguments]
-                gc.enable()
+                _become(program, asked, kept)
+                if asked["script"]:
+                    _run_script(asked["script"])
                 sys.exit(main())
             connection.sendall(f"{child}\n".encode())
             _, status = os.waitpid(child, 0)
             connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
             os._exit(0)
         connection.close()
+
+
+def _become(program: str, asked: Mapping[str, Any], kept: Mapping[str, str]) -> None:
+    """Be what a new process of the caller's would be."""
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # whoever started the tests may have ignored them
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if asked["at_terminal"]:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    os.environ.clear()
+    os.environ.update(asked["environment"], **kept)
+    time.tzset()
+    os.chdir(asked["folder"])
+    sys.argv = [asked["script"] or program, *asked["arguments"]]
+    gc.enable()
+
+
+def _run_script(path: str) -> None:
+    """Have it change what it wants changed; then the program is called."""
+    import runpy
+
+    runpy.run_path(path, run_name="__main__")
 
 
 def _aws() -> tuple[Callable[[], int | None], Mapping[str, str]]:
@@ -76,15 +99,20 @@ def _aws() -> tuple[Callable[[], int | None], Mapping[str, str]]:
 
 
 def _tier1() -> tuple[Callable[[], int | None], Mapping[str, str]]:
+    import importlib
+    import pkgutil
+
     import botocore.client
     import botocore.session
     from botocore import loaders
+    from sqlalchemy.orm import configure_mappers
 
     import tier1_engine
 
     for module in pkgutil.walk_packages(tier1_engine.__path__, "tier1_engine."):
         if not module.name.startswith(NOT_LOADED):
             importlib.import_module(module.name)
+    configure_mappers()
     _read_once(loaders.JSONFileLoader)
     _keep(loaders.Loader, "list_available_services")
     _keep(botocore.client.ClientCreator, "_load_service_model")
@@ -117,9 +145,9 @@ def _keep(owner: Any, name: str) -> None:
     setattr(owner, name, kept)
 
 
-def _become(connection: socket.socket) -> Any:
-    """Take the caller's standard streams; answer its arguments, environment and folder."""
-    head, fds, _, _ = socket.recv_fds(connection, LENGTH_BYTES, 3)
+def _take_streams(connection: socket.socket) -> Any:
+    """Take the caller's standard streams; answer what is asked."""
+    head, fds, _, _ = socket.recv_fds(connection, LENGTH_BYTES, len(STREAMS))
     body = b""
     while len(body) < int(head):
         body += connection.recv(1 << 16)
@@ -129,12 +157,92 @@ def _become(connection: socket.socket) -> Any:
     return json.loads(body)
 
 
+class Process:
+    """A call under way, as a process: what `subprocess.Popen` is to a program that starts by itself.
+
+    Args:
+        path: the socket of what serves.
+        streams: its standard input, output and error; the caller closes its own.
+        script: a Python file that is run before the program, and takes arguments of its own off `sys.argv`.
+        at_terminal: its standard input is a terminal, which it owns.
+
+    Attributes:
+        returncode: None as long as it runs; less than 0 for a signal.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: str,
+        streams: Sequence[int] = STREAMS,
+        *,
+        script: str | None = None,
+        at_terminal: bool = False,
+    ) -> None:
+        body = json.dumps(
+            {
+                "arguments": arguments,
+                "environment": dict(environment),
+                "folder": folder,
+                "script": script,
+                "at_terminal": at_terminal,
+            }
+        ).encode()
+        self.returncode: int | None = None
+        self._said = b""
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(path)
+        socket.send_fds(self._connection, [str(len(body)).rjust(LENGTH_BYTES).encode()], streams)
+        self._connection.sendall(body)
+        self.pid = int(self._line(None))
+
+    def poll(self) -> int | None:
+        """Its exit code, if it has ended."""
+        try:
+            return self.wait(0.0)
+        except TimeoutError:
+            return None
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Its exit code, once it has ended.
+
+        Raises:
+            TimeoutError: it runs still.
+        """
+        if self.returncode is None:
+            self.returncode = int(self._line(seconds))
+            self._connection.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it runs still."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _line(self, seconds: float | None) -> str:
+        end = None if seconds is None else time.monotonic() + seconds
+        while b"\n" not in self._said:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            if not select.select([self._connection], [], [], left)[0]:
+                raise TimeoutError(f"process {self.pid} runs still")
+            piece = self._connection.recv(64)
+            assert piece, "what keeps the program warm has ended"
+            self._said += piece
+        line, _, self._said = self._said.partition(b"\n")
+        return line.decode()
+
+
 def call(
     path: str,
     arguments: Sequence[str],
     environment: Mapping[str, str],
     folder: str,
-    streams: Sequence[int] = (0, 1, 2),
+    streams: Sequence[int] = STREAMS,
     seconds: float | None = None,
 ) -> int:
     """Have the warm process make the call; answer its exit code, less than 0 for a signal.
@@ -142,19 +250,12 @@ def call(
     Raises:
         TimeoutError: it took longer, and was killed.
     """
-    body = json.dumps([arguments, dict(environment), folder]).encode()
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(seconds)
-        connection.connect(path)
-        socket.send_fds(connection, [str(len(body)).rjust(LENGTH_BYTES).encode()], streams)
-        connection.sendall(body)
-        with connection.makefile("r") as said:
-            child = int(said.readline())
-            try:
-                return int(said.readline())
-            except TimeoutError:
-                os.kill(child, signal.SIGKILL)
-                raise
+    process = Process(path, arguments, environment, folder, streams)
+    try:
+        return process.wait(seconds)
+    except TimeoutError:
+        process.kill()
+        raise
 
 
 if __name__ == "__main__":

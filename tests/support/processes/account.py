@@ -5,50 +5,45 @@ It asks the local AWS itself, past any proxy and past all code of `tier1`.
 
 from __future__ import annotations
 
-import http.client
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 
+from tests.support.forked_aws import ForkedAws
+
 REGION = "us-east-1"
 DEAD = ("terminated", "shutting-down")
-RESET_SECONDS = 30.0
 Thing = Mapping[str, Any]
 
 
 class Account:
-    """One region of the local AWS at `endpoint`; it has things of its own, such as a default VPC.
+    """One region of a local AWS; it has things of its own, such as a default VPC.
 
-    Args:
+    Attributes:
         directory: the state directory of that local AWS, by which `tests.support.census` looks into it.
     """
 
-    def __init__(self, endpoint: str, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, aws: ForkedAws) -> None:
+        self._aws = aws
+        self.directory = aws.directory
+        self.endpoint = aws.endpoint
         session = boto3.Session("testing", "testing", region_name=REGION)
-        self.endpoint = endpoint
-        self._ec2 = session.client("ec2", endpoint_url=endpoint)
-        self._efs = session.client("efs", endpoint_url=endpoint)
-        self._iam = session.client("iam", endpoint_url=endpoint)
+        self._ec2 = session.client("ec2", endpoint_url=self.endpoint)
+        self._efs = session.client("efs", endpoint_url=self.endpoint)
+        self._iam = session.client("iam", endpoint_url=self.endpoint)
+        self.empty()
         self.new = self.census()
         """What it has of its own."""
 
     def empty(self) -> None:
-        """Make it as new. moto needs a second for that, so it is done only where something was left."""
-        if self.census() != self.new:
-            self._reset()
-            assert self.census() == self.new
+        """Make it as new."""
+        self._aws.serve(self._aws.empty)
 
-    def _reset(self) -> None:
-        place = urlsplit(self.endpoint)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=RESET_SECONDS)
-        connection.request("POST", "/moto-api/reset")
-        assert connection.getresponse().status == http.client.OK
-        connection.close()
+    def leave(self) -> None:
+        """Nothing serves it any more."""
+        self._aws.stop()
 
     def census(self) -> Counter[str]:
         """How many there are of each kind of thing, and of each setting that joins two of them."""

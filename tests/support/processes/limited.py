@@ -1,6 +1,6 @@
 """The real `tier1`, on a disk with so many free pages, or with so little patience for a lock.
 
-    python limited.py PAGES|- SECONDS|- ARGUMENTS...
+    limited.py PAGES|- SECONDS|- ARGUMENTS...       run by `tests.support.warm` before `tier1`
 
 Both are what SQLite itself is told; nothing else of the command is changed.
 """
@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from tier1_engine.cli.main import main
 from tier1_engine.store import database
 
 UNLIMITED = "-"
@@ -36,4 +35,3 @@ if __name__ == "__main__":
         limit_pages(int(pages))
     if seconds != UNLIMITED:
         database.BUSY_SECONDS = float(seconds)
-    main()

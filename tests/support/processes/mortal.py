@@ -1,6 +1,6 @@
 """The real `tier1`, which kills itself at one of its commits.
 
-    python mortal.py before|after NUMBER ARGUMENTS...
+    mortal.py before|after NUMBER ARGUMENTS...      run by `tests.support.warm` before `tier1`
 
 It is a SIGKILL of this process, just before the database is asked to commit, or just after it has: no
 `finally` runs, no connection is closed, no stream is flushed. Nothing else of the command is changed.
@@ -15,8 +15,6 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.engine.default import DefaultDialect
-
-from tier1_engine.cli.main import main
 
 MOMENTS = ("before", "after")
 
@@ -43,4 +41,3 @@ if __name__ == "__main__":
     assert moment in MOMENTS
     del sys.argv[1:3]
     die_at(moment, int(number))
-    main()

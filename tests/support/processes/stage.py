@@ -9,16 +9,15 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import warm
 from tests.support.census import WATCH
-from tests.support.command import TIER1, Result
-from tests.support.environment import hear_signals
+from tests.support.command import Result, Warm
 from tests.support.processes.account import REGION, Account
 from tests.support.processes.proxy import Proxy
 
@@ -27,6 +26,8 @@ SPEC = f"name: {NAME}\nregion: {REGION}\n"
 END_SECONDS = 90.0
 EVENT_SECONDS = 30.0
 LOOK_SECONDS = 0.02
+STOPPED = "T"
+"""In /proc/PID/stat."""
 SIGNED_IN = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -42,31 +43,31 @@ SHORT_LEASE = {"TIER1_LEASE_SECONDS": "9", "TIER1_CALL_TIMEOUT_SECONDS": "3"}
 class Process:
     """A command that runs. Its output goes to files, so that a full pipe never holds it up."""
 
-    popen: subprocess.Popen[bytes]
+    process: warm.Process
     out: Path
     err: Path
 
     @property
     def running(self) -> bool:
-        return self.popen.poll() is None
+        return self.process.poll() is None
 
     def send(self, number: signal.Signals) -> None:
-        self.popen.send_signal(number)
+        self.process.send_signal(number)
 
     def freeze(self) -> None:
         """Stop it with SIGSTOP; it stands still on return."""
         self.send(signal.SIGSTOP)
-        _, status = os.waitpid(self.popen.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status)
+        status = Path(f"/proc/{self.process.pid}/stat")
+        wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == STOPPED)
 
     def kill(self) -> None:
         """End it with SIGKILL; nothing of it runs any more on return."""
-        self.popen.kill()
-        self.popen.wait(END_SECONDS)
+        self.process.kill()
+        self.process.wait(END_SECONDS)
 
     def end(self, seconds: float = END_SECONDS) -> Result:
         """Wait for its end."""
-        code = self.popen.wait(seconds)
+        code = self.process.wait(seconds)
         return Result(code, self.out.read_text(), self.err.read_text())
 
 
@@ -76,24 +77,25 @@ class Stage:
 
     Attributes:
         settings: what paces the commands, as environment variables.
-        program: what is run as `tier1`.
+        script: a Python file that is run before `tier1` in its process, and its arguments.
     """
 
     account: Account
     proxy: Proxy
     folder: Path
     settings: dict[str, str]
-    program: tuple[str, ...] = TIER1
+    warm: Warm
+    script: tuple[str, ...] = ()
     processes: list[Process] = field(default_factory=list)
 
     @classmethod
-    def set(cls, account: Account, proxy: Proxy, folder: Path, database: Path) -> Stage:
+    def set(cls, account: Account, proxy: Proxy, folder: Path, database: Path, warm: Warm) -> Stage:
         """Set it with an empty account and a copy of an empty database, which saves making one."""
         WATCH.leave(account.directory)  # what an earlier stage left is compared before it goes
         account.empty()
         WATCH.sandbox(account.directory)
         (folder / "spec.yaml").write_text(SPEC)
-        stage = cls(account, proxy, folder, dict(QUICK))
+        stage = cls(account, proxy, folder, dict(QUICK), warm)
         shutil.copyfile(database, stage.database)
         WATCH.databases.add(f"sqlite:///{stage.database}")
         return stage
@@ -120,16 +122,17 @@ class Stage:
         WATCH.command(self.environment, waited_for=False)
         base = self.folder / str(len(self.processes))
         out, err = base.with_suffix(".out"), base.with_suffix(".err")
-        with out.open("wb") as said, err.open("wb") as told:
-            popen = subprocess.Popen(
-                [*self.program, *arguments],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=told,
-                preexec_fn=hear_signals,  # noqa: PLW1509 - takes no lock that the proxy's threads could hold
+        script, *own = self.script or (None,)
+        with out.open("wb") as said, err.open("wb") as told, Path(os.devnull).open("rb") as given:
+            process = warm.Process(
+                self.warm.socket(),
+                (*own, *arguments),
+                self.environment,
+                str(self.folder),
+                (given.fileno(), said.fileno(), told.fileno()),
+                script=script,
             )
-        self.processes.append(Process(popen, out, err))
+        self.processes.append(Process(process, out, err))
         return self.processes[-1]
 
     def run(self, *arguments: str) -> Result:
