@@ -1,12 +1,11 @@
 """Counts what holds each promise, and writes `docs/guarantees.md` from it.
 
-    python -m scripts.guarantees                runs the suites, stores the numbers, writes the page
-    python -m scripts.guarantees --report FILE  the same from the report of an earlier run of them all
-    python -m scripts.guarantees --page         writes the page from the numbers that are stored
+    python -m scripts.guarantees                 runs what holds one, stores the numbers, writes the page
+    python -m scripts.guarantees --numbers FILE  the same from what a whole run wrote (pytest --points FILE)
+    python -m scripts.guarantees --page          writes the page from the numbers that are stored
 
-The numbers are those of pytest's own report: a test counts for the promise that it records itself
-(`record_property("promise", n)`), else for those that name its file, with as many points as it records
-(`record_property("points", n)`). `scripts.verify` calls the page stale when it is not what stands here.
+A test says by a marker which promises it holds; `tests/support/promises.py` counts them. `scripts.verify`
+calls the page stale when it is not what follows from the numbers that are stored.
 """
 
 from __future__ import annotations
@@ -16,12 +15,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, NUMBERS = Path("docs", "guarantees.md"), Path("docs", "guarantees.json")
@@ -34,7 +31,6 @@ class Promise:
 
     Attributes:
         promised, not_promised: the exact words.
-        tests: the files that hold it and always run; they are counted.
         beside: commands that walk more of it, which is not counted here.
     """
 
@@ -42,7 +38,6 @@ class Promise:
     title: str
     promised: str
     not_promised: str
-    tests: tuple[str, ...]
     beside: tuple[str, ...] = ()
 
 
@@ -53,12 +48,6 @@ PROMISES = (
         "A row that says what is about to be created or deleted, with its idempotency key, is committed "
         "before the AWS call goes out. When it cannot be committed, the call does not go out.",
         "A read from AWS is on record only when it failed.",
-        (
-            "tests/simulation/storage/test_every_commit.py",
-            "tests/simulation/storage/test_no_room.py",
-            "tests/simulation/storage/test_real_failures.py",
-            "tests/processes/test_unwritable.py",
-        ),
         ("make crash",),
     ),
     Promise(
@@ -69,17 +58,6 @@ PROMISES = (
         "A create without a token or a natural key (VPC, internet gateway, address) is not exactly-once when "
         "AWS executes the request after the visibility grace, or when the process is suspended between its "
         "last check of the lease and the send. Promise 7 holds then.",
-        (
-            "tests/simulation/crash/test_matrix.py",
-            "tests/simulation/crash/test_lost_replies.py",
-            "tests/simulation/crash/test_interrupts.py",
-            "tests/processes/test_every_call.py",
-            "tests/processes/test_every_commit.py",
-            "tests/processes/test_interrupts.py",
-            "tests/simulation/test_engine.py",
-            "tests/simulation/test_keys.py",
-            "tests/migration/test_old_databases.py",
-        ),
         ("make crash", "make crash-points", "make crash-full"),
     ),
     Promise(
@@ -88,11 +66,6 @@ PROMISES = (
         "Only a resource whose tags prove that this deployment created it is ever deleted or changed. What "
         "the user provided is referenced: never deleted, tagged or modified.",
         "A mount target cannot be tagged: an owned file system, or an owned security group on it, proves it.",
-        (
-            "tests/simulation/test_keys.py",
-            "tests/simulation/test_sweep_property.py",
-            "tests/unit/harness/test_census.py",
-        ),
         ("make long",),
     ),
     Promise(
@@ -101,7 +74,6 @@ PROMISES = (
         "A deletion is recorded when a read-back says so, not when the call returned. NotFound proves it "
         "only after the grace since the create. What is in use is waited for up to a deadline.",
         "What AWS shows again after it had shown it as gone is found by the census or by a sweep.",
-        ("tests/simulation/test_going_back.py",),
         ("make crash",),
     ),
     Promise(
@@ -110,11 +82,6 @@ PROMISES = (
         "It continues past a resource that cannot be deleted, reports what remains and why, and can itself "
         "be interrupted and resumed.",
         "What AWS refuses to delete remains, and is named, until somebody removes what blocks it.",
-        (
-            "tests/simulation/test_going_back.py",
-            "tests/simulation/crash/test_matrix.py",
-            "tests/processes/test_every_commit.py",
-        ),
         ("make crash", "make crash-points"),
     ),
     Promise(
@@ -125,17 +92,6 @@ PROMISES = (
         "one is named: host, process, since when.",
         "A process that is suspended between its last check of the lease and the send may still send that "
         "one call when it wakes; it commits nothing.",
-        (
-            "tests/unit/store/test_lease.py",
-            "tests/unit/store/test_store.py",
-            "tests/simulation/test_time.py",
-            "tests/simulation/test_goals.py",
-            "tests/simulation/crash/test_operators.py",
-            "tests/simulation/crash/test_replaced.py",
-            "tests/simulation/storage/test_stale_driver.py",
-            "tests/processes/test_clocks.py",
-            "tests/commands/test_one_driver.py",
-        ),
         ("make crash",),
     ),
     Promise(
@@ -143,12 +99,6 @@ PROMISES = (
         "No orphan survives a sweep",
         "What AWS created late, outside any grace period, is found by its tags and reported or removed.",
         "Nothing sweeps by itself: between the late execution and the next sweep, it exists and costs money.",
-        (
-            "tests/simulation/crash/test_sweep.py",
-            "tests/simulation/crash/test_lost_replies.py",
-            "tests/simulation/test_sweep.py",
-            "tests/simulation/test_sweep_property.py",
-        ),
         ("make crash",),
     ),
     Promise(
@@ -157,7 +107,6 @@ PROMISES = (
         "Code, message, operation and AWS request id of each failure are kept; the console of an instance is "
         "archived before a rollback terminates it.",
         "A console that AWS does not return in three attempts is not archived; the rollback continues.",
-        ("tests/simulation/test_failures.py", "tests/simulation/test_going_back.py"),
     ),
     Promise(
         9,
@@ -165,7 +114,6 @@ PROMISES = (
         "Every command that a guide prints, run literally in the order printed, leads to a clean state, in "
         "AWS and in the database.",
         "Advice on what only a person can decide (a quota, a permission) names what to ask for.",
-        ("tests/unit/guidance/test_guidance.py", "tests/commands/test_guide.py"),
         ("make long",),
     ),
 )
@@ -177,56 +125,43 @@ Numbers = Mapping[str, Mapping[str, Mapping[str, int]]]
 # --- counting
 
 
-def run() -> list[ElementTree.Element]:
-    """Run the suites and answer the report's test cases.
+def run() -> Numbers:
+    """Run what holds a promise, and answer what was counted.
 
     Raises:
         SystemExit: a test failed; what pytest said stands above.
     """
-    files = sorted({path for promise in PROMISES for path in promise.tests})
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.xml")
-        options = ["-n", os.environ.get("WORKERS", "2"), "--dist", "loadgroup"]
-        options += ["-q", "-p", "no:cacheprovider", f"--junitxml={report}", "-o", "junit_family=xunit1"]
-        done = subprocess.run([sys.executable, "-m", "pytest", *options, *files], cwd=ROOT, check=False)
-        if done.returncode != 0:
+        numbers = Path(folder, "numbers.json")
+        options = [
+            "-n",
+            os.environ.get("WORKERS", "2"),
+            "--dist",
+            "loadgroup",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *options,
+            "-m",
+            "promise",
+            "--points",
+            str(numbers),
+            "tests",
+        ]
+        if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
             sys.exit("guarantees: the suites did not pass, so nothing is counted.")
-        return read(report)
+        return read(numbers)
 
 
-def read(report: Path) -> list[ElementTree.Element]:
-    """The test cases of a report that pytest wrote (`--junitxml=FILE -o junit_family=xunit1`).
-
-    Raises:
-        SystemExit: a test failed.
-    """
-    cases = list(ElementTree.parse(report).getroot().iter("testcase"))  # noqa: S314 - pytest wrote it
-    if any(case.find("failure") is not None or case.find("error") is not None for case in cases):
-        sys.exit("guarantees: the suites did not pass, so nothing is counted.")
-    return cases
-
-
-def counted(cases: Iterable[ElementTree.Element]) -> dict[str, dict[str, dict[str, int]]]:
-    """The numbers of every promise; a test that was skipped holds nothing."""
-    numbers: dict[str, dict[str, dict[str, int]]] = {str(promise.number): {} for promise in PROMISES}
-    for case in cases:
-        if case.find("skipped") is not None:
-            continue
-        said = {one.get("name"): one.get("value", "") for one in case.iter("property")}
-        path = case.get("file", "")
-        for number in _held(path, said.get("promise")):
-            entry = numbers[number].setdefault(path, {"tests": 0, "points": 0})
-            entry["tests"] += 1
-            entry["points"] += int(said.get("points") or 1)
-    return {number: dict(sorted(files.items())) for number, files in numbers.items()}
-
-
-def _held(path: str, recorded: str | None) -> Iterator[str]:
-    """The promise that a test names, else those that name its file: no point counts twice by accident."""
-    if recorded:
-        yield recorded
-        return
-    yield from (str(promise.number) for promise in PROMISES if path in promise.tests)
+def read(path: Path) -> Numbers:
+    """What a run wrote down."""
+    numbers: Numbers = json.loads(path.read_text(encoding="utf-8"))
+    return numbers
 
 
 def excluded() -> Mapping[str, str]:
@@ -251,16 +186,18 @@ def page(numbers: Numbers) -> str:
     )
     out = "\n".join(f"- {point}: {reason}" for point, reason in excluded().items())
     whole = "## Points that are left out\n\n" + (out or "None.")
-    count = "`make guarantees` runs what is counted here, and writes this page."
+    count = (
+        "`make guarantees` runs what is counted here (`@promise(2)` on a test) and writes this page; every run "
+        "of the tests says at its end what it counted."
+    )
     parts = [NOTICE, "# Guarantees", intro, count, *(_section(one, numbers) for one in PROMISES), whole]
     return "\n\n".join(parts) + "\n"
 
 
 def _section(promise: Promise, numbers: Numbers) -> str:
-    files = numbers[str(promise.number)]
+    files = numbers.get(str(promise.number), {})
     rows = [f"| `{path}` | {held['tests']} | {held['points']} |" for path, held in files.items()]
     total = sum(held["points"] for held in files.values())
-    command = f"`.venv/bin/python -m pytest {' '.join(files)}`"
     beside = "; more of it is walked by " + ", ".join(f"`{one}`" for one in promise.beside)
     return "\n".join(
         (
@@ -270,7 +207,7 @@ def _section(promise: Promise, numbers: Numbers) -> str:
             "",
             f"Not promised: {promise.not_promised}",
             "",
-            f"Held at {total} points by {command}{beside if promise.beside else ''}.",
+            f"Held at {total} points{beside if promise.beside else ''}.",
             "",
             "| tests | tests that ran | points |",
             "| --- | --- | --- |",
@@ -279,9 +216,9 @@ def _section(promise: Promise, numbers: Numbers) -> str:
     )
 
 
-def stored(root: Path = ROOT) -> Any:
+def stored(root: Path = ROOT) -> Numbers:
     """The numbers of the last run."""
-    return json.loads((root / NUMBERS).read_text(encoding="utf-8"))
+    return read(root / NUMBERS)
 
 
 def findings(root: Path = ROOT) -> list[str]:
@@ -296,16 +233,15 @@ def findings(root: Path = ROOT) -> list[str]:
     found += [
         f"{PAGE} names {path}, which is not there." for path in sorted(named) if not (root / path).exists()
     ]
-    for promise in PROMISES:
-        missing = [path for path in promise.tests if path not in numbers[str(promise.number)]]
-        found += [f"{NUMBERS} has no count of {path}: run `make guarantees`." for path in missing]
+    held = {number for number, files in numbers.items() if files}
+    found += [f"No test holds promise {one.number}." for one in PROMISES if str(one.number) not in held]
     return found
 
 
 def main(arguments: list[str]) -> int:
     """Count unless told not to, and write the page."""
     if arguments != ["--page"]:
-        numbers = counted(read(Path(arguments[1])) if arguments[:1] == ["--report"] else run())
+        numbers = read(Path(arguments[1])) if arguments[:1] == ["--numbers"] else run()
         (ROOT / NUMBERS).write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
     (ROOT / PAGE).write_text(page(stored()), encoding="utf-8")
     return 0

@@ -13,6 +13,7 @@ from tests.support.environment import CREDENTIALS, LONG, POSTGRES_URL, in_ci
 pytest_plugins = [
     "tests.support.quick",
     "tests.support.table",
+    "tests.support.promises",
     "tests.support.postgres",
     "tests.support.measuring",
     "tests.support.census",

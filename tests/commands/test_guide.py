@@ -16,6 +16,8 @@ from tests.support.processes.proxy import Act, Call, Proxy, Rule, killed_after, 
 from tests.support.shell import Shell, put_programs
 from tier1_engine.deployment.states import Goal, State
 
+pytestmark = pytest.mark.promise(9)
+
 ONE_ZONE = "network: {zones: 1}\n"
 REFUSED_TYPE = "t9.huge"
 

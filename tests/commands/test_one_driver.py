@@ -14,6 +14,8 @@ from tests.support.command import LIMIT_SECONDS, Command, Running
 from tests.support.doors import listening, waits_for
 from tests.support.terminal import Terminal
 
+pytestmark = pytest.mark.promise(6)
+
 SHORT_LEASE = {"TIER1_LEASE_SECONDS": "3", "TIER1_CALL_TIMEOUT_SECONDS": "1"}
 
 

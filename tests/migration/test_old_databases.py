@@ -32,6 +32,8 @@ from tier1_engine.store import schema
 from tier1_engine.store.store import Store
 from tier1_engine.store.tables import SCHEMA_REVISION
 
+pytestmark = pytest.mark.promise(2)
+
 HOUR = 3600.0
 OLD = sorted(path.relative_to(FIXTURES).with_suffix("") for path in FIXTURES.glob("*/*.sql"))
 MOMENTS = ("active", "deploying", "failed", "rolling_back")

@@ -13,6 +13,8 @@ from tests.support.account import WHOLE, standing
 from tests.support.command import LIMIT_SECONDS, TIER1, Command
 from tests.support.doors import listening, waits_for
 
+pytestmark = pytest.mark.promise(6)
+
 UNSHARE = shutil.which("unshare")
 A_DAY_AHEAD = ("--time", "--boottime", "86400", "--monotonic", "86400", "--fork")
 
@@ -48,5 +50,4 @@ def test_a_live_driver_is_not_replaced_by_one_whose_steady_clock_is_a_day_ahead(
     with listening(closed_port):
         assert tier1("resume", "demo").code == 0
     assert standing(aws) == WHOLE
-    record_property("promise", 6)
     record_property("points", 1)

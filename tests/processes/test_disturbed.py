@@ -86,6 +86,7 @@ def check_recovered(stage: Stage, way: str, done: Result, undisturbed: Undisturb
         check_gone(stage)
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("moment", "point"), POINTS)
 def test_a_killed_process_is_recovered_from_the_database(
@@ -99,10 +100,10 @@ def test_a_killed_process_is_recovered_from_the_database(
     """SIGKILL around a call: resumed it is whole, rolled back nothing is left, and nothing is made twice."""
     done = kill_and_recover(stage, moment, at(point), way)
     check_recovered(stage, way, done, undisturbed)
-    record_property("promise", 2)
     record_property("points", 1)
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("way", ["resume", "destroy", "sweep"])
 @pytest.mark.parametrize(("moment", "point"), DELETED)
 def test_a_destruction_whose_process_was_killed_is_ended_from_the_database(
@@ -116,10 +117,10 @@ def test_a_destruction_whose_process_was_killed_is_ended_from_the_database(
     assert done.code == 0, done.err
     assert stage.listed()["state"] == "destroyed"
     check_gone(stage)
-    record_property("promise", 5)
     record_property("points", 1)
 
 
+@pytest.mark.promise(7)
 def test_a_rollback_whose_process_was_killed_is_ended_by_a_sweep(
     stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:
@@ -132,7 +133,6 @@ def test_a_rollback_whose_process_was_killed_is_ended_by_a_sweep(
     assert done.code == 0, done.err
     assert stage.listed()["state"] == "rolled_back"
     check_gone(stage)
-    record_property("promise", 7)
     record_property("points", 1)
 
 
@@ -148,6 +148,7 @@ ENDINGS: dict[str, Callable[[Stage], Result]] = {
 }
 
 
+@pytest.mark.promise(2)
 @pytest.mark.skipif(
     "TIER1_TEST_ALL_POINTS" not in os.environ, reason="ten minutes; `make crash-points` runs it"
 )
@@ -169,7 +170,6 @@ def test_a_kill_at_every_changing_call_is_recovered(
         except BaseException as error:
             error.add_note(f"killed {moment} changing call {number} of {undisturbed.calls}, then {way}")
             raise
-    record_property("promise", 2)
     record_property("points", undisturbed.calls)
 
 

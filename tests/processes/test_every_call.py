@@ -19,6 +19,7 @@ from tests.support.points import told
 from tests.support.processes.checks import Undisturbed
 from tests.support.processes.lives import (
     LIVES,
+    LIVES_AND_PROMISES,
     MAX_DEATHS,
     PATIENT,
     Life,
@@ -134,6 +135,7 @@ OUTLIVED: dict[str, Act] = {"after a 500": failed_after, "after a late reply": a
 # --- walked by `make crash`
 
 
+@pytest.mark.promise(2)
 @walked
 @pytest.mark.parametrize("life", LIVES)
 @pytest.mark.parametrize("way", LOST)
@@ -146,12 +148,11 @@ def test_every_first_reply_may_be_lost_in_any_way(
     lost = Once(LIVES[life].means, lambda _: LOST[way])
     stage.proxy.rule = LIVES[life].rule(lost)
     LIVES[life].check(stage, undisturbed, LIVES[life].command(stage))
-    record_property("promise", 2)
     record_property("points", len(lost.met))
 
 
 @walked
-@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("life", LIVES_AND_PROMISES)
 @pytest.mark.parametrize("moment", [*KILLED, *OUTLIVED])
 def test_every_call_may_be_the_last_of_its_process(
     stage: Stage, undisturbed: Undisturbed, moment: str, life: str, record_property: Record
@@ -164,7 +165,6 @@ def test_every_call_may_be_the_last_of_its_process(
     deaths, done = killed_until_it_lives(stage, LIVES[life], deadly)
     assert deaths > 1
     LIVES[life].check(stage, undisturbed, done)
-    record_property("promise", 2 if life == "deploy" else 5)
     record_property("points", deaths)
 
 
@@ -186,6 +186,7 @@ def killed_until_it_lives(
     return deaths, done
 
 
+@pytest.mark.promise(5)
 @walked
 def test_an_automatic_rollback_may_be_cut(stage: Stage, record_property: Record) -> None:
     """SIGKILL after AWS has executed a deletion, of the rollback and of the resume; the next one ends it."""
@@ -193,10 +194,10 @@ def test_an_automatic_rollback_may_be_cut(stage: Stage, record_property: Record)
     deaths, done = killed_until_it_lives(stage, LIVES["rollback"], deadly)
     assert deaths == 2
     check_rolled_back(stage, None, done)
-    record_property("promise", 5)
     record_property("points", deaths)
 
 
+@pytest.mark.promise(5)
 @one_by_one
 @pytest.mark.parametrize("life", ["rollback", "destroy"])
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -212,7 +213,6 @@ def test_a_kill_at_each_call_alone_is_recovered(
             done = killed_at(stage, LIVES[life], number, moment)
             LIVES[life].check(stage, None, stage.resume() if done.code == -signal.SIGKILL else done)
     assert number > 1
-    record_property("promise", 5)
     record_property("points", number - 1)
 
 
@@ -249,6 +249,7 @@ BACK = {
 }
 
 
+@pytest.mark.promise(2)
 def test_a_reply_of_each_kind_may_be_lost_in_some_way(stage: Stage, record_property: Record) -> None:
     """A deployment and its destruction, each of which loses four; the destruction is killed as well."""
     stage.settings |= IMPATIENT
@@ -261,5 +262,4 @@ def test_a_reply_of_each_kind_may_be_lost_in_some_way(stage: Stage, record_prope
     assert deaths == ZONES
     check_destroyed(stage, None, done)
     assert {operation for operation, _ in lost.met} == ways.keys()
-    record_property("promise", 2)
     record_property("points", len(lost.met) + deaths)

@@ -17,7 +17,16 @@ from tests.support.command import Result
 from tests.support.points import told
 from tests.support.processes import mortal
 from tests.support.processes.checks import Undisturbed, check_gone
-from tests.support.processes.lives import LIVES, MAX_DEATHS, PATIENT, Life, Record, one_by_one, walked
+from tests.support.processes.lives import (
+    LIVES,
+    LIVES_AND_PROMISES,
+    MAX_DEATHS,
+    PATIENT,
+    Life,
+    Record,
+    one_by_one,
+    walked,
+)
 from tests.support.processes.stage import Stage
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
@@ -49,7 +58,7 @@ def gone_on(stage: Stage, life: Life, goal: str) -> Result:
 
 
 @one_by_one
-@pytest.mark.parametrize("name", LIVES)
+@pytest.mark.parametrize("name", LIVES_AND_PROMISES)
 @pytest.mark.parametrize("moment", mortal.MOMENTS)
 def test_a_kill_at_each_commit_alone_is_recovered(
     new_stage: Callable[[], Stage], undisturbed: Undisturbed, moment: str, name: str, record_property: Record
@@ -67,7 +76,6 @@ def test_a_kill_at_each_commit_alone_is_recovered(
         if not dead:
             break
     assert number > COMMITS_OF_A_LIFE[name]
-    record_property("promise", 2 if name == "deploy" else 5)
     record_property("points", number - 1)
 
 
@@ -102,5 +110,4 @@ def test_each_process_may_die_some_commits_after_the_last(
         done = dying(stage, moment, number, lambda stage: gone_on(stage, life, GOALS[name]))
     assert deaths > 1
     life.check(stage, undisturbed, done)
-    record_property("promise", 2 if name == "deploy" else 5)
     record_property("points", deaths)

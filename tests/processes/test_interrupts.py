@@ -29,7 +29,7 @@ from tests.support.processes.proxy import Act, Call, Exchange, refused
 from tests.support.processes.stage import END_SECONDS, EVENT_SECONDS, NAME, Process, Stage, wait_until
 from tests.support.terminal import Terminal
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow]
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.promise(2)]
 
 CLOSED = "a closed terminal"
 WAYS = ("SIGINT", "SIGTERM", "SIGHUP", CLOSED)
@@ -115,7 +115,6 @@ def test_an_interrupted_command_is_resumable_whatever_was_in_flight(
     assert latest <= ended.asked + MAX_SECONDS_TO_HEED_A_SIGNAL
     check_on_record(stage, phase, twice=times == "twice")
     check_resumed(stage, command, phase)
-    record_property("promise", 2)
     record_property("points", 1)
 
 

@@ -20,7 +20,7 @@ from tests.support.processes.rules import at, times
 from tests.support.processes.stage import EVENT_SECONDS, Stage
 from tests.support.simulation.databases import make_pages_small
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow]
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.promise(1)]
 
 QUICK_LEASE = {"TIER1_LEASE_SECONDS": "3", "TIER1_CALL_TIMEOUT_SECONDS": "1"}
 """For so long it tries to write what it holds."""
@@ -78,7 +78,6 @@ def test_a_full_disk_stops_a_deployment_and_a_destruction(stage: Stage, record_p
     stage.script = ()
     assert stage.resume().code == 0
     check_gone(stage)
-    record_property("promise", 1)
     record_property("points", 2)
 
 
@@ -101,5 +100,4 @@ def test_a_file_that_another_program_holds_stops_a_deployment(stage: Stage, reco
         check_stopped(stage, done, "is locked by another process for more than 0.1 s", str(os.getpid()))
     stage.script = ()
     check_active(stage)
-    record_property("promise", 1)
     record_property("points", 1)

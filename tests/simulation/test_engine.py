@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.simulation.faults import fail, once_each
 from tests.support.simulation.rig import Rig, failure_of
 from tests.support.simulation.world import unknown
@@ -9,6 +11,8 @@ from tier1_engine.cli.screen import outcome
 from tier1_engine.deployment.states import Goal, ResourceState, State, StepState
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide.decision import Why
+
+pytestmark = pytest.mark.promise(2)
 
 
 def test_a_deployment_becomes_active(rig: Rig) -> None:

@@ -27,6 +27,8 @@ from tier1_engine.engine.engine import Resume
 from tier1_engine.engine.equipment import Stop
 from tier1_engine.errors import Acted, CallError, Refused
 
+pytestmark = pytest.mark.promise(8)
+
 CREATED = ("net", "door-1", "door-2", "disk", "machine")
 BAD = Observation(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500", "GET"))
 NOT_YET = Observation(Presence.PENDING, problem=Problem("Refused", "nobody listens"))

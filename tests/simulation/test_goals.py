@@ -20,6 +20,8 @@ from tier1_engine.errors import DrivenByAnother, LeaseLost, NameInUse, NoSuchDep
 from tier1_engine.store import holder, lease, names
 from tier1_engine.store.store import Store
 
+pytestmark = pytest.mark.promise(6)
+
 
 def asks(rig: Rig, id: str, goal: Goal) -> Callable[[], None]:
     """What an operator types in another terminal."""

@@ -21,6 +21,8 @@ from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.engine import Ended, Resume
 from tier1_engine.errors import Refused
 
+pytestmark = pytest.mark.promise(4, 5, 8)
+
 
 def row(ended: Ended, name: str) -> Resource:
     found = ended.record.resource_of(name)

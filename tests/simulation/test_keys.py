@@ -18,6 +18,8 @@ from tier1_engine.deployment.states import Goal, Mode, Phase, ResourceState, Sta
 from tier1_engine.engine import engine
 from tier1_engine.engine.engine import Ended
 
+pytestmark = pytest.mark.promise(2, 3)
+
 
 def resource(ended: Ended, name: str) -> Resource:
     row = ended.record.resource_of(name)

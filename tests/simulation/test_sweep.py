@@ -25,6 +25,8 @@ from tier1_engine.sweep.plan import narrowed, of_plan, read, written
 from tier1_engine.sweep.rules import Act, Interrupted
 from tier1_engine.sweep.sweep import carry_out, summary
 
+pytestmark = pytest.mark.promise(7)
+
 
 @pytest.fixture
 def estate(sqlite_template: Path) -> Estate:

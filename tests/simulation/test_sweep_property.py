@@ -30,6 +30,8 @@ from tier1_engine.errors import CallError
 from tier1_engine.sweep.rules import Interrupted
 from tier1_engine.sweep.sweep import Swept
 
+pytestmark = pytest.mark.promise(3, 7)
+
 LIMIT_HOURS = 24.0
 
 

@@ -25,6 +25,8 @@ from tier1_engine.store import holder as holder_module
 from tier1_engine.store import lease
 from tier1_engine.store.store import Store
 
+pytestmark = pytest.mark.promise(6)
+
 
 def sleep(rig: Rig, seconds: float) -> None:
     """The whole process is suspended for so long."""

@@ -20,6 +20,8 @@ from tests.support.simulation.process import Killer
 from tier1_engine.errors import DatabaseUnavailable
 from tier1_engine.store.store import Store
 
+pytestmark = pytest.mark.promise(1)
+
 BEFORE, AFTER = "before commit", "after commit"
 LATE = 3.0
 POSTGRES_STRIDE = 5
@@ -105,7 +107,6 @@ def test_a_commit_that_fails_loses_nothing(
     for at in range(1, whole + 1):
         with told(f"commit {at} of {whole}"):
             suffered(life, sqlite_template, Storage(fails=fails, at=at, for_good=for_good)).close()
-    record_property("promise", 1)
     record_property("points", whole)
 
 
@@ -137,5 +138,4 @@ def test_a_connection_that_drops_around_a_commit_loses_nothing(
                 return psycopg.OperationalError("server closed the connection unexpectedly")
 
             suffered(life, store, Storage(fails=fails, at=at, for_good=for_good, error=dropped))
-    record_property("promise", 1)
     record_property("points", len(points))

@@ -27,6 +27,8 @@ from tier1_engine.errors import DatabaseUnavailable
 from tier1_engine.store.store import Store
 from tier1_engine.store.transactions import Transaction
 
+pytestmark = pytest.mark.promise(1)
+
 BUSY_MILLISECONDS = 1
 """How long SQLite really waits for a lock, instead of `database.BUSY_SECONDS`."""
 SHORT_SECONDS = 3.0
@@ -209,7 +211,6 @@ def test_a_database_that_cannot_be_written_stops_the_driver_before_its_next_call
         with told(f"{kind} from change {at} of {whole} on"):
             stopped += met(life, TROUBLES[kind], small_pages, at, None).sent is not None
     assert stopped >= whole - FITS[kind]
-    record_property("promise", 1)
     record_property("points", stopped)
 
 
@@ -224,5 +225,4 @@ def test_a_database_that_can_be_written_again_before_the_lease_ends_is_waited_fo
     for at in points:
         with told(f"{kind} for a moment at change {at} of {whole}"):
             assert not met(life, TROUBLES[kind], small_pages, at, SHORT_SECONDS).ended_the_driver
-    record_property("promise", 1)
     record_property("points", len(points))

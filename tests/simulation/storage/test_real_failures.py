@@ -30,6 +30,8 @@ from tier1_engine.store import database, schema
 from tier1_engine.store.sqlite_file import log_of
 from tier1_engine.store.store import Store
 
+pytestmark = pytest.mark.promise(1)
+
 SMALL = "1M"
 Undo = Callable[[], object]
 

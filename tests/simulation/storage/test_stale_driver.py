@@ -26,6 +26,8 @@ from tier1_engine.store.holder import this_process
 from tier1_engine.store.lease import take
 from tier1_engine.store.store import Store
 
+pytestmark = pytest.mark.promise(6)
+
 LONG_AFTER = 10_000.0
 LOOK_SECONDS = 0.5
 
@@ -104,5 +106,4 @@ def test_a_commit_that_waited_for_a_takeover_writes_nothing(
     other.commit(other.load("d1"), [StepSet("net", {"attempts": 1})], new.fence, AT)
     stale.close()
     other.close()
-    record_property("promise", 6)
     record_property("points", 1)

@@ -88,3 +88,9 @@ LIVES = {
     "rollback": Life(nothing, Stage.deploy, check_rolled_back, launch_is_refused=True),
     "destroy": Life(deployed, Stage.destroy, check_destroyed),
 }
+
+
+LIVES_AND_PROMISES = [
+    pytest.param(name, marks=pytest.mark.promise(2 if name == "deploy" else 5)) for name in LIVES
+]
+"""The parameters of a test that kills each of them: what a deployment holds is another promise."""

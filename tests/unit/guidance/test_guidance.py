@@ -45,6 +45,8 @@ from tier1_engine.guidance.script import script
 from tier1_engine.guidance.story import Situation, Story
 from tier1_engine.resources.instance_remedies import of_vcpus
 
+pytestmark = pytest.mark.promise(9)
+
 KINDS, CHECKS = resources.discover(), checks.discover()
 PARTS: list[Kind | Check] = [*KINDS.values(), *CHECKS.values()]
 OWN = {(part.name, key): remedy for part in PARTS for key, remedy in part.remedies.items()}

@@ -15,6 +15,8 @@ from tests.support.simulation.world import Thing
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.states import Goal, ResourceState
 
+pytestmark = pytest.mark.promise(3)
+
 OURS = {TAG_DATABASE: "d1", TAG_DEPLOYMENT: "one", TAG_RESOURCE: "r1"}
 NET = Standing("net", "net-1", "here", OURS, {})
 THEIRS = Standing("net", "net-9", "here", {"team": "theirs"}, {"cidr": "10.0.0.0/16"})

@@ -4,35 +4,50 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from xml.etree import ElementTree
+
+import pytest
 
 from scripts import guarantees
 
-REPORT = """<testsuites><testsuite>
-<testcase file="tests/simulation/crash/test_matrix.py" name="a"><properties>
-<property name="promise" value="2"/><property name="points" value="40"/></properties></testcase>
-<testcase file="tests/simulation/crash/test_matrix.py" name="b"/>
-<testcase file="tests/simulation/crash/test_matrix.py" name="c"><skipped/></testcase>
-<testcase file="tests/simulation/crash/test_lost_replies.py" name="d"><properties>
-<property name="promise" value="1"/></properties></testcase>
-</testsuite></testsuites>"""
+NUMBERS = {
+    "2": {
+        "tests/simulation/crash/test_matrix.py": {"tests": 1, "points": 40},
+        "tests/simulation/test_keys.py": {"tests": 1, "points": 1},
+    }
+}
+TESTS = """
+import pytest
+
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("count", [3, 4])
+def test_records(count, record_property):
+    record_property("points", count)
+
+@pytest.mark.promise(2, 5)
+def test_records_none(): pass
+
+@pytest.mark.promise(2)
+def test_skips(): pytest.skip("elsewhere")
+
+def test_promises_nothing(): pass
+"""
 
 
-def cases() -> list[ElementTree.Element]:
-    return list(ElementTree.fromstring(REPORT).iter("testcase"))  # noqa: S314 - it stands above
-
-
-def test_points_are_those_that_the_tests_record() -> None:
-    """A test that records none is one; a skipped one is none; a promise is named by file or by the test."""
-    numbers = guarantees.counted(cases())
-    assert numbers["2"]["tests/simulation/crash/test_matrix.py"] == {"tests": 2, "points": 41}
-    assert numbers["5"]["tests/simulation/crash/test_matrix.py"] == {"tests": 1, "points": 1}
-    assert numbers["1"] == {"tests/simulation/crash/test_lost_replies.py": {"tests": 1, "points": 1}}
+def test_points_are_those_that_the_tests_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A test that records none is one, and counts for each promise that it names; a skipped one is none."""
+    (tmp_path / "test_some.py").write_text(TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = promise")
+    written = tmp_path / "numbers.json"
+    options = ["-p", "tests.support.promises", "-p", "no:cacheprovider", "--points", str(written)]
+    assert pytest.main([*options, "-c", str(tmp_path / "pytest.ini"), str(tmp_path)]) == pytest.ExitCode.OK
+    (of_two,), (of_five,) = (guarantees.read(written)[number].values() for number in ("2", "5"))
+    assert (of_two, of_five) == ({"tests": 3, "points": 8}, {"tests": 1, "points": 1})
+    assert "points per promise: 2: 8, 5: 1" in capsys.readouterr().out
 
 
 def test_every_promise_of_the_design_is_on_the_page() -> None:
     """Nine of them, each with its words and its number of points."""
-    text = guarantees.page(guarantees.counted(cases()))
+    text = guarantees.page(NUMBERS)
     assert [promise.number for promise in guarantees.PROMISES] == list(range(1, 10))
     for promise in guarantees.PROMISES:
         assert f"## {promise.number}. {promise.title}" in text
@@ -50,10 +65,10 @@ def test_a_stale_page_and_a_test_that_is_gone_are_told(tmp_path: Path) -> None:
     """Each by its name."""
     assert "missing" in guarantees.findings(tmp_path)[0]
     (tmp_path / "docs").mkdir()
-    numbers = guarantees.stored()
-    numbers["1"]["tests/gone.py"] = {"tests": 1, "points": 1}
+    numbers = {**guarantees.stored(), "1": {"tests/gone.py": {"tests": 1, "points": 1}}, "2": {}}
     (tmp_path / guarantees.NUMBERS).write_text(json.dumps(numbers))
     (tmp_path / guarantees.PAGE).write_text("old")
     told = guarantees.findings(tmp_path)
     assert "is stale" in told[0]
     assert any("tests/gone.py, which is not there" in one for one in told)
+    assert "No test holds promise 2." in told

@@ -21,6 +21,8 @@ from tier1_engine.store.holder import Holder, this_process
 from tier1_engine.store.lease import Lease, driven, release, renew, take
 from tier1_engine.store.store import Store
 
+pytestmark = pytest.mark.promise(6)
+
 LEASE_SECONDS = 60.0
 
 

@@ -47,6 +47,8 @@ from tier1_engine.store.sweeps import Sweep
 from tier1_engine.store.tables import Base
 from tier1_engine.store.transactions import WRITERS_LIMIT, Transaction
 
+pytestmark = pytest.mark.promise(6)
+
 
 @pytest.fixture
 def store(any_database_url: str) -> Iterator[Store]:
