@@ -11,6 +11,9 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 ARGS ?=
 
+# Where this is set, every process of the tests compiles the modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 

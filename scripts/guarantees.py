@@ -187,8 +187,8 @@ def page(numbers: Numbers) -> str:
     out = "\n".join(f"- {point}: {reason}" for point, reason in excluded().items())
     whole = "## Points that are left out\n\n" + (out or "None.")
     count = (
-        "`make guarantees` runs what is counted here (`@promise(2)` on a test) and writes this page; every run "
-        "of the tests says at its end what it counted."
+        "`make guarantees` runs what is counted here (`@promise(2)` on a test) and writes this page; "
+        "every run of the tests says at its end what it counted."
     )
     parts = [NOTICE, "# Guarantees", intro, count, *(_section(one, numbers) for one in PROMISES), whole]
     return "\n\n".join(parts) + "\n"
