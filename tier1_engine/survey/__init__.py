@@ -1,1 +1,1 @@
-"""Looks at AWS for several who ask."""
+"""Reads AWS for several who ask."""

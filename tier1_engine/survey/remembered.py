@@ -17,7 +17,7 @@ from tier1_engine.errors import Tier1Error
 
 @dataclass(slots=True)
 class Remembered:
-    """The lists that one look around a place has read: kinds that need the same one share it."""
+    """The lists that one survey of a place has read: kinds that need the same one share it."""
 
     lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     locks: dict[str, Lock] = field(default_factory=dict)
@@ -34,8 +34,8 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
-class OneLook:
-    """A cloud for the length of one look around: it reads, and no list twice."""
+class CachedReads:
+    """A cloud for the length of one survey: it only reads, and no list twice."""
 
     cloud: Cloud
     remembered: Remembered
