@@ -17,8 +17,8 @@ from typing import Any
 HIDDEN = "***"
 SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 LEAST_CHARACTERS = 16
-"""Of a value of the environment that is hidden wherever it stands: AWS's own have 40 and more, and a
-short one (the dummies of a local AWS) would be a word of its own."""
+"""The least length of an environment value that is hidden wherever it appears: AWS's own have 40 and
+more, and a short one (the dummies of a local AWS) would be a word of its own."""
 
 _PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s/?#:@]*):[^\s/?#]*@", re.IGNORECASE)
 _QUERY_SECRET = re.compile(

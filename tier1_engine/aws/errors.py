@@ -215,7 +215,7 @@ def _acted_by_status(status: int | None) -> Acted:
 
 
 def unreadable(call: Call, message: str) -> CallError:
-    """What is said of an answer that is none of AWS's."""
+    """The error for an answer that is not from AWS."""
     acted = _acted_by_status(call.status) if call.sent else Acted.REFUSED
     return CallError(
         UNREADABLE_REPLY, message, operation=call.operation, acted=acted, http_status=call.status

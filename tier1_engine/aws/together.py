@@ -26,7 +26,7 @@ from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
 
 ASKERS_LIMIT = 100
-"""Of one call. Source: EC2 takes 200 values in the filters of a call (`FilterLimitExceeded`)."""
+"""The most that one call asks for: EC2 takes 200 values in the filters of a call (`FilterLimitExceeded`)."""
 QUIET_SECONDS = 0.05
 """A call leaves when nobody else came for so long, times those who came the last time."""
 QUIET_SECONDS_LIMIT = 0.5
@@ -79,7 +79,7 @@ Answers = Mapping[Hashable, Any]
 
 @dataclass(slots=True)
 class Round:
-    """Those who share the next call of one kind, and what came of it."""
+    """The callers that share the next call of one kind, and its result."""
 
     wanted: dict[Hashable, None] = field(default_factory=dict)
     joined: threading.Event = field(default_factory=threading.Event)
@@ -196,11 +196,11 @@ class TogetherCloud:
         return self.alone.account_id
 
     def change(self, service: str, operation: str, **parameters: Any) -> Reply:
-        """As the cloud changes."""
+        """Changes AWS as the cloud does."""
         return self.alone.change(service, operation, **parameters)
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """As the cloud reads; of an instance or a file system, with others who ask for one."""
+        """Reads as the cloud does; several that ask for an instance or a file system share a call."""
         if parameters.keys() == {"FileSystemId"} and (service, operation) == FILE_SYSTEMS[:2]:
             return {"FileSystems": self._file_system(parameters["FileSystemId"])}
         if parameters.keys() == {"InstanceIds"} and (service, operation) == ("ec2", "describe_instances"):
@@ -210,7 +210,7 @@ class TogetherCloud:
     def pages(
         self, service: str, operation: str, result_key: str, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
-        """As the cloud lists; with others who ask for the same, or for others of the same kind."""
+        """Lists as the cloud does; several that ask for objects of one kind share a call."""
 
         def alone() -> list[dict[str, Any]]:
             return list(self.alone.pages(service, operation, result_key, **parameters))

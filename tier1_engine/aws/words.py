@@ -15,7 +15,7 @@ from tier1_engine.contract.kind import RESOURCE_PROOF, TAG_RESOURCE, Target
 from tier1_engine.errors import Acted, CallError
 
 ANY = "*"
-"""As the value of a wanted tag: any value will do."""
+"""The value of a wanted tag for which any value will do."""
 
 
 # Source: the partitions in botocore's data/partitions.json.

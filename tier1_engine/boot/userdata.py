@@ -40,7 +40,7 @@ MEANINGS: Mapping[str, str] = {
     "302": "the file system could not be mounted",
     "303": "the user's script could not be unpacked",
 }
-"""Of the codes that no exit status can be."""
+"""A code that no exit status can be."""
 
 _LONGEST_ID = "fs-" + "f" * 40
 _LONGEST_ADDRESS = "255.255.255.255"

@@ -24,7 +24,7 @@ from tier1_engine.failures.codes import (
 )
 
 TRIES = 4
-"""Of a look that AWS throttled or cut. What cannot be reached at all is not tried again."""
+"""Attempts of a read that AWS throttled or cut. What cannot be reached at all is not tried again."""
 
 Seen = TypeVar("Seen")
 

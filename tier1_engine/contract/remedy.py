@@ -62,7 +62,7 @@ class Remedy:
 
 
 Remedies = Mapping[str, Remedy]
-"""By code, or by `Operation/code` where one operation means something else by it."""
+"""Remedies by code, or by `Operation/code` where one operation means something else by it."""
 
 
 def fields_of(text: str) -> set[str]:

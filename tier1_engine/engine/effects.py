@@ -80,5 +80,5 @@ Effect = Change | PaceChange
 
 
 def on_record(effects: Iterable[Effect]) -> list[Change]:
-    """Those that are written."""
+    """The effects that are written to the database."""
     return [one for one in effects if not isinstance(one, Poll | BackOff | AtOnce | Learn | Forget | PaceSet)]

@@ -232,7 +232,7 @@ def _granted(
 
 
 def _doomed(record: Record, attempts: Iterable[Attempt], names: Sequence[str]) -> list[str]:
-    """Those of the names that can no longer be kept: AWS was asked to delete them, and did not refuse."""
+    """The names that can no longer be retained: AWS was asked to delete them, and did not refuse."""
     asked = {
         a.resource_id for a in attempts if a.action is Action.DELETE and a.outcome is not Outcome.REFUSED
     }

@@ -196,4 +196,4 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
         "TerminateInstances": {*_NO_INSTANCE, "IncorrectInstanceState", "OperationNotPermitted"},
     }.items()
 }
-"""By operation, the common codes included."""
+"""The codes of each operation, the common ones included."""

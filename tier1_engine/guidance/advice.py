@@ -140,7 +140,7 @@ def _declared(story: Story) -> Iterable[str]:
 
 
 def _service_of(operation: str) -> str:
-    """Of an operation that no kind declares: what the blueprint or the driver asks by itself."""
+    """The service of an operation that no kind declares: what the blueprint or the driver asks by itself."""
     return "sts" if operation in ("GetCallerIdentity", "DecodeAuthorizationMessage") else "ec2"
 
 

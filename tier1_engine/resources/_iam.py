@@ -21,7 +21,8 @@ from tier1_engine.contract.kind import (
 from tier1_engine.contract.remedy import Remedies, Remedy
 
 NAME_LIMIT_CHARACTERS = 64
-"""Of a role (iam model of botocore, roleNameType); a profile's is 128, and the same name serves both."""
+"""The most characters of a role's name (iam model of botocore, roleNameType); a profile's is 128, and the
+same name serves both."""
 
 NO_SUCH_ENTITY = "NoSuchEntity"
 _PREFIX = "tier1-"

@@ -106,7 +106,7 @@ class FileSystem(Kind):
         return _observation(cloud, description, presence=Presence.READY)
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
-        """By tag over the whole list, because EFS has no filters; the token helps where tags are late."""
+        """Searches the whole list by tag, because EFS has no filters; the token helps where tags are late."""
         return [
             _observation(cloud, one)
             for one in cloud.pages("efs", "describe_file_systems", "FileSystems")

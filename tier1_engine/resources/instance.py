@@ -164,7 +164,7 @@ class Instance(Kind):
         return instance_price.of_instance(request, candidate)
 
     def fields(self, aws_id: str | None, request: Mapping[str, Any], candidate: int) -> dict[str, str]:
-        """With the type, zone, subnet, market and AMI of the candidate."""
+        """Fields of the candidate: type, zone, subnet, market and AMI."""
         own = super().fields(aws_id, request, candidate)
         return {**own, **instance_request.fields(request, candidate)}
 

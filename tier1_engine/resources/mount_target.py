@@ -199,7 +199,7 @@ class MountTarget(Kind):
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
     ) -> Sequence[Observation]:
-        """Those of file systems with `tags`, and those that a security group with `tags` is on.
+        """Mount targets of file systems with `tags`, and those that a security group with `tags` is on.
 
         EFS lists them by file system only: one that shows as many as are on record is not asked.
         """
@@ -229,7 +229,7 @@ class MountTarget(Kind):
         return owned
 
     def owns(self, target: Target, observation: Observation) -> bool:
-        """By the proof alone: there is one mount target per file system and zone, and it has no tags."""
+        """Decides by the proof alone: a file system has one mount target per zone, and it has no tags."""
         return all(observation.tags.get(tag) == target.tags[tag] for tag in DEPLOYMENT_PROOF)
 
     def console_url(self, region: str, aws_id: str) -> str:
@@ -318,7 +318,7 @@ def _groups_on(cloud: Cloud, description: Mapping[str, Any], *, needed: bool) ->
 
 
 def _tagged(cloud: Cloud, group_ids: Sequence[str], wanted: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Those of the groups that carry all of the tags `wanted`, by id."""
+    """The groups that carry all of the tags `wanted`, by id."""
     filters = [{"Name": "group-id", "Values": list(group_ids)}]
     found = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=filters)
     return {one["GroupId"]: one for one in found if carries(tag_dict(one.get("Tags")), wanted)}

@@ -61,7 +61,7 @@ class Rule:
 
     @property
     def permission(self) -> dict[str, Any]:
-        """As AuthorizeSecurityGroupIngress takes it."""
+        """The rule as AuthorizeSecurityGroupIngress takes it."""
         permission: dict[str, Any] = {"IpProtocol": self.protocol}
         if self.from_port is not None:
             permission |= {"FromPort": self.from_port, "ToPort": self.to_port}

@@ -73,7 +73,7 @@ def things() -> list[Thing]:
 
 
 def _backends(of_service: Any) -> Iterator[Any]:
-    """Those that somebody has used: moto makes them at first use."""
+    """The backends that were used: moto makes them at first use."""
     for account_id in list(of_service):
         yield from list(of_service[account_id].values())
 
@@ -270,7 +270,7 @@ class _Owner(TypedDict):
 
 
 def _owner(tags: Mapping[str, str], name: str | None = None) -> _Owner:
-    """Of the tags; the name is the object's own where no tag has one."""
+    """The owner that the tags name; the name is the object's own where no tag has one."""
     return {
         "deployment": tags.get(OWNER),
         "resource": tags.get(RESOURCE),

@@ -24,7 +24,7 @@ from tier1_engine.spec.values import KeyPath
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH_LEVELS = 20
 MAX_NODES = 10_000
-"""Of the file, and again of what it becomes once aliases are followed."""
+"""The limit of the file, and again of what it becomes once aliases are followed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from tier1_engine.spec.part import models_in
 from tier1_engine.spec.values import KeyPath, Wrong
 
 SHOWN_CHARACTERS = 60
-"""Of a wrong value; the rest is cut off."""
+"""The most characters of a wrong value; the rest is cut off."""
 LINE_CHARACTERS = 500
-"""Of one sentence; a key may be as long as the file."""
+"""The most characters of one sentence; a key may be as long as the file."""
 CLOSE = 0.6
 """How alike (`difflib`) a key must be to be taken for what was meant."""
 

@@ -102,7 +102,7 @@ def _write_row(transaction: Transaction, deployment_id: str, change: Change, now
 
 
 def _merged(changes: Sequence[Change]) -> list[Change]:
-    """The same changes in fewer statements: what changes one row twice in a row is one UPDATE.
+    """Merges changes into fewer statements: what changes one row twice in a row is one UPDATE.
 
     Only neighbours among the changes of one table are merged, so that its rows meet its constraints
     in the order in which they were changed.

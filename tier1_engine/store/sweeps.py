@@ -24,7 +24,7 @@ from tier1_engine.store.store import Store, remains
 from tier1_engine.store.transactions import Transaction
 
 REVIEWED = "reviewed"
-"""Of a sweep's plan as its row has it: the digest of the file that an operator applied."""
+"""Key in a sweep's plan: the digest of the file that an operator applied."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WRITERS_LIMIT = 8
 """Transactions at once on Postgres: about half of what the pool has, the rest reads. SQLite takes one."""
 TURN_SECONDS_LIMIT = 30.0
-"""As long as SQLAlchemy's pool waits for a connection; a queue of many is slow, not broken."""
+"""Seconds, as long as SQLAlchemy's pool waits for a connection; a queue of many is slow, not broken."""
 
 
 class Writers:

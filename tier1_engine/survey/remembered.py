@@ -49,13 +49,13 @@ class CachedReads:
         return self.cloud.account_id
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """As the cloud reads."""
+        """Reads as the cloud does."""
         return self.cloud.read(service, operation, **parameters)
 
     def pages(
         self, service: str, operation: str, result_key: str, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
-        """As the cloud lists; the same list is read once."""
+        """Lists as the cloud does; the same list is read once."""
         key = json.dumps([service, operation, result_key, parameters], sort_keys=True, default=str)
         pages = self.cloud.pages
         yield from self.remembered.read(

@@ -73,7 +73,7 @@ def narrowed(plan: Plan, only: Collection[str], exclude: Collection[str]) -> Pla
 
 
 def unfitting(plan: Plan, exclude: Collection[str]) -> list[str]:
-    """Those of `exclude` that leave nothing out: maybe a slip, so the operator is told."""
+    """The entries of `exclude` that leave nothing out: maybe a slip, so they are reported."""
     return [word for word in exclude if not any(_is_named(item, word) for item in plan.items)]
 
 

@@ -68,7 +68,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a thing is, by the database or by its tags."""
+    """The owner of an object, by the database or by its tags."""
 
     database: str
     deployment: str

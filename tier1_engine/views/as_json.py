@@ -168,7 +168,7 @@ def without_number(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 NO_FAILURE_CODES = frozenset({"NotNeeded"})
-"""Of an attempt that AWS did not have to carry out: it was so already."""
+"""Shown for an attempt that AWS did not have to carry out: it was so already."""
 BAD_TURNS = frozenset({Trigger.FAIL, Trigger.ROLL_BACK, Trigger.STALL})
 
 

@@ -30,7 +30,7 @@ MAX_SCRIPT_BYTES = 1024 * 1024
 
 
 _EC2_DESCRIPTION = r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}"
-"""Of a rule (EC2 API reference, IpRange)."""
+"""What a description of a rule may contain (EC2 API reference, IpRange)."""
 
 
 def _port_text(value: Any) -> str:

@@ -66,7 +66,7 @@ class Tier1(Blueprint[Spec]):
         return spec.timeouts.delete
 
     def as_deployed(self, spec: Spec, record: Record) -> Spec:
-        """With the zones that were chosen for it, where it asks for as many as before.
+        """The spec with the zones that were chosen for it, where it asks for as many as before.
 
         A survey prefers the zones that offer the wanted types; other types must not move the subnets.
         """

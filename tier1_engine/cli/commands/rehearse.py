@@ -71,7 +71,7 @@ def _ending(stop: threading.Event) -> Iterator[None]:
 
 
 class Progress:
-    """What is said on the way: a line for each end, and on a terminal one that shows what is played."""
+    """Reports progress: a line for each scenario that ended, and on a terminal the one that runs."""
 
     def __init__(self, count: int) -> None:
         self._count = count

@@ -11,7 +11,7 @@ from tier1_engine.cli.declare.declared import OutputOption, Reference, Yes, end,
 from tier1_engine.cli.options import OnInterrupted, Output
 
 SWEEPS_SHOWN = 50
-"""Of the history, newest first."""
+"""How many sweeps of the history are shown, newest first."""
 
 
 def sweep(

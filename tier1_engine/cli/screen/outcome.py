@@ -32,7 +32,7 @@ from tier1_engine.store.store import Store
 from tier1_engine.views.prices import Prices
 
 MAX_ANSWERS = 100
-"""Of one operator at one prompt; nobody retries more often by hand."""
+"""How often one operator can answer at one prompt; nobody retries more often by hand."""
 
 
 @dataclass(frozen=True, slots=True)

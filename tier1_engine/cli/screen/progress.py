@@ -1,4 +1,4 @@
-"""What is said while a deployment is driven: time-stamped lines, or the live view on a terminal.
+"""Progress while a deployment runs: time-stamped lines, or the live view on a terminal.
 
 Owns the words of progress. It sees what the engine committed and never decides anything.
 """

@@ -24,7 +24,7 @@ from tier1_engine.store.store import Store
 from tier1_engine.views.prices import Prices
 
 MAX_ANSWERS = 100
-"""Of one operator at one prompt; nobody needs more."""
+"""How many answers one prompt takes; nobody needs more."""
 
 
 def ask(store: Store, record: Record, prices: Prices) -> tuple[Resume | None, Record]:

@@ -123,7 +123,7 @@ def _is_removed(step: Step) -> bool:
 
 
 def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """As the database gives them back."""
+    """The values as the database gives them back."""
     plain: dict[str, Any] = json.loads(json.dumps(inputs))
     return plain
 
@@ -173,7 +173,7 @@ _FROM_THE_START: Mapping[str, Any] = {
     "tries": 0,
     "driven_seconds": 0.0,
 }
-"""Of a step that changes; its attempts so far are kept."""
+"""What is reset in a step that changes; its attempts so far are kept."""
 
 
 def _terms(step: StepPlan) -> dict[str, Any]:

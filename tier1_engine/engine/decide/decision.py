@@ -87,7 +87,7 @@ def turn_back(record: Record, *, failure: Failure | None = None) -> list[Change]
 
 
 def work(pace: Pace, tasks: Sequence[Task], *, not_before: float = 0.0) -> Work:
-    """Of all that is wanted, what is due and not yet in flight; and when the rest is."""
+    """Picks the tasks that are due and not yet in flight, and says when the rest is due."""
     free = [task for task in tasks if task.subject not in pace.in_flight]
     due_at = {task: max(pace.due.get(task.subject, 0.0), not_before) for task in free}
     now = [task for task in free if due_at[task] <= pace.now]

@@ -70,7 +70,7 @@ class Case:
         return self.pace.wall
 
     def after(self, effects: Iterable[Effect]) -> Case:
-        """The same case, once `effects` hold on record."""
+        """The case as it is once `effects` are recorded."""
         return replace(self, record=self.record.apply(on_record(effects)))
 
     def counted(self) -> list[Effect]:
@@ -222,7 +222,7 @@ def with_unwritten(
 
 
 def _accepted(answers: Iterable[Answer]) -> list[tuple[Created | Configured | Deleted, Observation]]:
-    """Of calls that change something, those that AWS accepted, with the object."""
+    """The changing calls that AWS accepted, each with its object."""
     accepted: list[tuple[Created | Configured | Deleted, Observation]] = []
     for answer in answers:
         match answer.result:

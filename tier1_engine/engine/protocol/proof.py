@@ -1,4 +1,4 @@
-"""What is said of what is not ours, and of what stands in it; and the ids by which ours is known.
+"""Proof of ownership: the errors for what is not owned or holds something foreign, and the ids that prove it.
 
 What proves that an object is ours is `Kind.owns`. Nothing here asks AWS.
 """
@@ -23,7 +23,7 @@ def ours(record: Record) -> frozenset[str]:
 
 
 def not_ours(observation: Observation) -> CallError:
-    """What is said of an object whose tags do not prove that this deployment made it."""
+    """The error for an object whose tags do not prove that this deployment made it."""
     return CallError(
         NOT_OURS,
         f"the tags of {observation.aws_id} do not prove that this deployment created it",
@@ -32,7 +32,7 @@ def not_ours(observation: Observation) -> CallError:
 
 
 def others_inside(aws_id: str, others: Sequence[str]) -> CallError:
-    """What is said of an object of ours in which something stands that is not ours."""
+    """The error for an owned object in which something exists that is not owned."""
     return CallError(
         OTHERS_INSIDE,
         f"{', '.join(others)} in {aws_id} does not belong to this deployment: remove it, then sweep again",

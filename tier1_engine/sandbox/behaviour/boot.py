@@ -25,7 +25,7 @@ FAILED = "tier1: user-data-failed {code}"
 NOT_MOUNTED_CODE, SCRIPT_CODE = "302", "1"
 MOUNT_TRIES = 30
 MOUNT_PAUSE_SECONDS = 10.0
-"""As in `userdata.sh`."""
+"""The marks of `userdata.sh`."""
 FAILS = "fails"
 """In `World.wrong`, of `mount` and `user_data`; a code may follow (`fails:7`)."""
 

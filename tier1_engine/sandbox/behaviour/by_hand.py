@@ -66,7 +66,7 @@ def _delete_file_system(call: Call) -> None:
 
 
 def _file_systems(backend: Any) -> list[Any]:
-    """Those of deployments, the newest last."""
+    """The file systems of deployments, the newest last."""
     tags = backend.tagging_service
     return [
         one

@@ -25,7 +25,7 @@ from tier1_engine.sandbox.world import World
 
 PENDING, SUCCESS, FAILED = "Pending", "Success", "Failed"
 REGISTERED_AT = "_registered_at"
-"""Of an instance of moto's: the AWS second from which Systems Manager knows it."""
+"""Attribute of moto's instance: the AWS second from which Systems Manager knows it."""
 
 
 def install(world: World, agenda: Agenda, lives: Lives, boots: Boots) -> None:

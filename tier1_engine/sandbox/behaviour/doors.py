@@ -20,10 +20,10 @@ from tier1_engine.sandbox.world import World
 
 CONNECTIONS_LIMIT = 256
 REQUEST_SECONDS = 10.0
-"""Of ours: how long a connection may take to ask."""
+"""Real seconds that a connection may take to ask."""
 REQUEST_LIMIT_BYTES = 8192
 IDLE_SECONDS = 5.0
-"""Of ours: the longest sleep, should nothing be due."""
+"""Real seconds of the longest sleep, should nothing be due."""
 JOIN_SECONDS = 5.0
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 

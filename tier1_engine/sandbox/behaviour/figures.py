@@ -56,4 +56,4 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "service.up": Figure(20, 45, 120, "how long a container of this size takes to pull and start"),
     "service.flap": Figure(15, 30, 60, "a process that its supervisor restarts with backoff"),
 }
-"""By name, `what.event`. `World.takes` draws from it."""
+"""Figures by name, `what.event`. `World.takes` draws from it."""

@@ -21,7 +21,7 @@ from tier1_engine.sandbox.world import World
 
 CREATING, AVAILABLE, DELETING = "creating", "available", "deleting"
 INTERFACE_MADE_AT = "_interface_made_at"
-"""Of a mount target of moto's: the AWS second from which its security groups can be read."""
+"""Attribute of moto's mount target: the AWS second from which its security groups can be read."""
 REQUESTER = "amazon-elasticfilesystem"
 
 

@@ -19,7 +19,7 @@ from tier1_engine.sandbox.behaviour.patching import around, asked
 from tier1_engine.sandbox.world import World
 
 USABLE_AT = "_usable_at"
-"""Of a profile of moto's: the AWS second from which EC2 takes it."""
+"""Attribute of moto's profile: the AWS second from which EC2 takes it."""
 
 
 def install(world: World, agenda: Agenda) -> None:

@@ -54,7 +54,7 @@ def _resource(path: str) -> Any:
 
 
 def _look_up_keys_quickly() -> None:
-    """Whose access key it is, without making an IAM of every partition of AWS.
+    """Finds the owner of an access key without making an IAM of every partition of AWS.
 
     moto makes all five to look into them, each with every policy of AWS's own: seconds, at the first call.
     """

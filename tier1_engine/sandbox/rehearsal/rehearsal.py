@@ -26,7 +26,7 @@ from tier1_engine.sandbox.rehearsal.stage import COMMAND_SECONDS, LOOK_SECONDS, 
 AT_ONCE: Final = 2
 """Scenarios side by side: a sandbox and a command keep about one core busy."""
 CENSUS_SECONDS: Final = 3.0
-"""Of ours: 50 minutes of AWS's, by which everything that was asked to go is gone."""
+"""Real seconds for 50 minutes of AWS's, by which everything that was told to go is gone."""
 _REMAINS: Final = frozenset({"creating", "present", "deleting", "stray"})
 
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 DEFAULT_SPEC: Final = Path(__file__).with_name("ai-stack.yaml")
 STEP_SECONDS: Final = 20
-"""Of ours: the least that a step of a rehearsal may take. A thousandth of its time-out would be less than
-what this machine needs for the calls."""
+"""Real seconds: the least that a step of a rehearsal may take. A thousandth of its time-out would be less
+than what this machine needs for the calls."""
 WAIT_SECONDS: Final = 6
-"""The same for what scenarios run into: a check that never passes, a deletion that is never accepted."""
+"""The least for what scenarios run into: a check that never passes, a deletion that is never accepted."""
 LEAST_ATTEMPTS: Final = 5
-"""Of one call: tier1's own default, with which the scenarios reckon."""
+"""The time-out of one call: tier1's own default, with which the scenarios reckon."""
 LOCAL_CIDR: Final = "127.0.0.1/32"
 FIRST_FREE_PORT: Final = 1024
 """Below it only root may listen."""

@@ -25,7 +25,7 @@ from tier1_engine.settings import state_directory
 
 SEED: Final = 1
 COMMAND_SECONDS: Final = 120.0
-"""Of ours: a command that has not ended by then never will."""
+"""Real seconds: a command that has not ended by then never will."""
 END_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.02
 SETTINGS: Final = {

@@ -48,7 +48,7 @@ class Call:
         return not _READING.match(self.operation)
 
     def fingerprint(self) -> str:
-        """The same for two calls that ask for the same, and for no others."""
+        """Equal for two calls that ask for the same, and for no others."""
         text = json.dumps(
             [self.service, self.operation, self.region, self.account_id, self.parameters],
             sort_keys=True,

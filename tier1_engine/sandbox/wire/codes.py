@@ -75,7 +75,7 @@ _WORDS: Final = {
     ),
     "VpcLimitExceeded": "The maximum number of VPCs has been reached.",
 }
-"""As AWS words them in the field; the place holders are the call's."""
+"""Messages as AWS words them; the place holders are the call's."""
 
 _SERVER_CODES: Final = {
     "ec2": "InternalError",

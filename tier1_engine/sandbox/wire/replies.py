@@ -76,7 +76,7 @@ def refusal(
 
 
 def with_request_id(reply: Reply, request_id: str) -> Reply:
-    """The same reply under a request id, in the header and in the document."""
+    """The reply with a request id, in the header and in the document."""
     kept = tuple(
         (name, value)
         for name, value in reply.headers

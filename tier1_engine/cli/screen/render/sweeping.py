@@ -16,7 +16,7 @@ from tier1_engine.sweep.rules import DEPLOYMENT
 
 STYLES = {"deleted": "green", "done": "green", "skipped": "yellow", "remained": "bold red"}
 REASONS_SHOWN = 5
-"""Of one sweep in the history."""
+"""The columns of a sweep in the history."""
 STANDING = frozenset({State.FAILED, State.ACTIVE})
 """A deployment in any other state is on its way, or lost its driver on it."""
 INTERRUPTED_WAY = "  interrupted deployments are only reported without --interrupted resume or rollback"
@@ -92,7 +92,7 @@ def _cost(items: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _grouped(items: Sequence[Mapping[str, Any]]) -> list[Text]:
-    """By deployment and reason. What holds for all of a group is said once."""
+    """Groups by deployment and reason; what all of a group share is printed once."""
     found: list[Text] = []
     for _, group in groupby(items, key=lambda item: (item["owner"]["deployment"], item["reason"])):
         of_one = list(group)
