@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "extending.md"
 COMMAND_SECONDS = 180
 LOOK_SECONDS = 0.1
+INSTALL = "pip install --quiet --disable-pip-version-check 'tier1-engine[sandbox]' ./examples/extending"
+"""The first command of the page. It is run once for all tests here."""
 VARIES = (
     (re.compile(r"\breports-[0-9a-f]{20}\b"), "BUCKET"),
     (re.compile(r"\b(process|pid) \d+, speed max, seed \d+"), "PROCESS"),
@@ -47,25 +49,29 @@ PIECE = re.compile(
 
 
 @dataclass
-class Reader:
-    """Somebody who follows the page: an environment of Python, a folder, and nothing of the checkout's.
+class Environment:
+    """An environment of Python with the example in it, and nothing of the checkout's.
 
-    `tier1-engine` and what it needs are those of the environment that runs the tests; what the page installs
-    is installed for real.
+    `tier1-engine` and what it needs are those of the environment that runs the tests; the example is
+    installed for real, by the command of the page.
+
+    Attributes:
+        installed: what that command printed.
     """
 
     folder: Path
-    environment: dict[str, str] = field(init=False)
+    variables: dict[str, str] = field(init=False)
     cold: str = field(init=False)
     loaded: subprocess.Popen[bytes] = field(init=False)
-    kill_at: str | None = None
+    installed: str = field(init=False)
 
     def __post_init__(self) -> None:
         place = self.folder / "venv"
         venv.create(place, with_pip=False)
-        (packages,) = place.glob("lib/python3*/site-packages")
         here = next(path for path in site.getsitepackages() if path.startswith(sys.prefix))
-        (packages / "tested.pth").write_text(f"import site; site.addsitedir({here!r})\n", encoding="utf-8")
+        (self.packages / "tested.pth").write_text(
+            f"import site; site.addsitedir({here!r})\n", encoding="utf-8"
+        )
         python, socket = place / "bin" / "python", self.folder / "tier1.socket"
         self.cold = f"{python} -m tier1_engine.cli"
         programs = {
@@ -76,20 +82,14 @@ class Reader:
             program = place / "bin" / name
             program.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
             program.chmod(0o755)
-        shutil.copytree(
-            ROOT / "examples" / "extending",
-            self.folder / "examples" / "extending",
-            ignore=shutil.ignore_patterns("__pycache__", "build", "dist", "*.egg-info"),
-        )
         kept = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("TIER1_", "PYTHON", "AWS_", "COV_"))
         }
-        self.environment = {
+        self.variables = {
             **kept,
             "PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "XDG_STATE_HOME": str(self.folder / "state"),
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -97,20 +97,48 @@ class Reader:
             "TIER1_VISIBILITY_GRACE_SECONDS": "0.5",
             "COLUMNS": "100",
         }
-        # Each command is a fork of a process of the reader's Python that has tier1 loaded.
+        # Each command is a fork of a process of this Python that has tier1 loaded.
         self.loaded = subprocess.Popen(
             [str(python), warm.__file__, "serve", "tier1", str(socket)],
-            env=self.environment,
+            env=self.variables,
             stdout=subprocess.PIPE,
         )
         assert self.loaded.stdout is not None
         assert self.loaded.stdout.readline() == b"ready\n"
+        self.installed = Reader(self, self.folder).printed(INSTALL)
+
+    @property
+    def packages(self) -> Path:
+        """Where pip installs."""
+        (found,) = self.folder.glob("venv/lib/python3*/site-packages")
+        return found
+
+    def close(self) -> None:
+        self.loaded.terminate()
+        self.loaded.communicate()
+
+
+@dataclass
+class Reader:
+    """Somebody who follows the page in a folder: with a copy of the example, a database and a local AWS."""
+
+    environment: Environment
+    folder: Path
+    kill_at: str | None = None
+
+    def __post_init__(self) -> None:
+        shutil.copytree(
+            ROOT / "examples" / "extending",
+            self.folder / "examples" / "extending",
+            ignore=shutil.ignore_patterns("__pycache__", "build", "dist", "*.egg-info"),
+        )
+        self._variables = {**self.environment.variables, "XDG_STATE_HOME": str(self.folder / "state")}
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
-            env=self.environment,
+            env=self._variables,
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
@@ -131,9 +159,9 @@ class Reader:
         """Kill it while the sandbox holds the answer to the operation that the page names."""
         held, self.kill_at = self.kill_at, None
         running = subprocess.Popen(
-            ["bash", "-c", f"exec {command.replace('tier1', self.cold, 1)}"],
+            ["bash", "-c", f"exec {command.replace('tier1', self.environment.cold, 1)}"],
             cwd=self.folder,
-            env=self.environment,
+            env=self._variables,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -151,8 +179,6 @@ class Reader:
 
     def close(self) -> None:
         self.run("tier1 sandbox stop")
-        self.loaded.terminate()
-        self.loaded.communicate()
 
 
 def follow(page: str, reader: Reader) -> Iterator[tuple[str, str, str]]:
@@ -164,23 +190,32 @@ def follow(page: str, reader: Reader) -> Iterator[tuple[str, str, str]]:
             (reader.folder / piece["file"]).write_text(piece["text"], encoding="utf-8")
         else:
             for command, written in commands(piece["console"]):
-                yield command, written, reader.printed(command)
+                now = reader.environment.installed if command == INSTALL else reader.printed(command)
+                yield command, written, now
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    made = Reader(tmp_path_factory.mktemp("reader"))
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    made = Environment(tmp_path_factory.mktemp("environment"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def reader(environment: Environment, tmp_path: Path) -> Iterator[Reader]:
+    made = Reader(environment, tmp_path)
     yield made
     made.close()
 
 
 def test_who_follows_the_page_sees_what_it_shows(reader: Reader) -> None:
     """Installed, deployed, killed, resumed, broken, rolled back and swept; exit codes included."""
-    followed = 0
+    followed = []
     for command, written, printed in follow(PAGE.read_text(encoding="utf-8"), reader):
         assert _without_names(printed) == _without_names(written), command
-        followed += 1
-    assert followed > 15
+        followed.append(command)
+    assert followed[0] == INSTALL
+    assert len(followed) > 15
 
 
 def _without_names(output: str) -> list[str]:
@@ -201,13 +236,14 @@ def test_the_page_shows_the_example_as_it_is() -> None:
 
 
 def test_the_example_s_own_test_passes(reader: Reader) -> None:
-    """In the reader's environment, where tier1 is a package like others."""
+    """In an environment where tier1 is a package like others."""
     done = reader.run("python -m pytest -q -p no:cacheprovider -p no:xdist examples/extending/tests")
     assert done.returncode == 0, done.stdout
 
 
 def test_a_package_that_is_gone_is_named_and_what_needs_no_code_works(reader: Reader) -> None:
     """Reading works, provisioning is refused, deleting says what is missing and finishes once it is back."""
+    shutil.copy(ROOT / "examples" / "extending" / "reports.yaml", reader.folder)
     reader.run("tier1 sandbox start && tier1 sandbox fault add --operation CreateBucket --delay 10000")
     reader.kill_at = "CreateBucket"
     reader.printed("tier1 deploy reports.yaml --sandbox")
@@ -235,8 +271,7 @@ def test_a_package_that_is_gone_is_named_and_what_needs_no_code_works(reader: Re
 @contextmanager
 def _gone(pattern: str, reader: Reader) -> Iterator[None]:
     """Without the package, as after `pip uninstall`."""
-    (packages,) = reader.folder.glob("venv/lib/python3*/site-packages")
-    away = reader.folder / "away"
+    packages, away = reader.environment.packages, reader.folder / "away"
     away.mkdir()
     for path in packages.glob(pattern):
         path.rename(away / path.name)
@@ -251,7 +286,8 @@ def main() -> None:
     """Write the page anew."""
     page = PAGE.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
-        reader = Reader(Path(name))
+        environment = Environment(Path(name) / "environment")
+        reader = Reader(environment, Path(name) / "reader")
         try:
             runs = follow(page, reader)
 
@@ -264,6 +300,7 @@ def main() -> None:
             PAGE.write_text(PIECE.sub(with_output, page), encoding="utf-8")
         finally:
             reader.close()
+            environment.close()
 
 
 if __name__ == "__main__":

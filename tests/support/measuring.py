@@ -46,6 +46,25 @@ def unmeasured_processes() -> Iterator[None]:
             os.environ[INHERITED] = inherited
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """A worker does not measure itself as a child process: pytest-cov measures it already."""
+    os.environ.pop(INHERITED, None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A worker is measured once.
+
+    pytest-cov begins to measure each when it starts, and again, on top of that, when its session starts: what
+    is not to be measured would be measured by the other. The first one's lines are those of the imports.
+    """
+    if hasattr(session.config, "workerinput"):
+        while (earlier := coverage.Coverage.current()) is not None:
+            earlier.stop()
+            earlier.save()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Stop measuring for a test that is named here, its fixtures and its processes included."""
