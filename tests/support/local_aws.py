@@ -31,8 +31,9 @@ WARMING_UP = (("deploy", "warm.yaml"), ("destroy", "warm", "--yes"))
 @contextmanager
 def forked_aws(directory: Path, *, strict: bool) -> Iterator[ForkedAws]:
     """A local AWS that refuses instance types that do not exist."""
-    with tempfile.TemporaryDirectory() as folder, unmeasured_processes():  # a socket's path must be short
-        started = ForkedAws(Path(folder), directory, strict=strict)
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
+        with unmeasured_processes():
+            started = ForkedAws(Path(folder), directory, strict=strict)
         try:
             yield started
         finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import coverage
 import pytest
@@ -33,6 +34,7 @@ UNMEASURED = (
 """Folders and files, as pytest names them."""
 INHERITED = "COVERAGE_PROCESS_CONFIG"
 """Tells a child process to measure itself (coverage's `patch = subprocess`)."""
+FOR_CHILDREN = pytest.StashKey[str | None]()
 
 
 @contextmanager
@@ -47,9 +49,15 @@ def unmeasured_processes() -> Iterator[None]:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_setupnodes() -> None:
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """A worker does not measure itself as a child process: pytest-cov measures it already."""
-    os.environ.pop(INHERITED, None)
+    config.stash[FOR_CHILDREN] = os.environ.pop(INHERITED, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Its child processes do."""
+    node.workerinput[INHERITED] = node.config.stash[FOR_CHILDREN]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -59,10 +67,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     pytest-cov begins to measure each when it starts, and again, on top of that, when its session starts: what
     is not to be measured would be measured by the other. The first one's lines are those of the imports.
     """
-    if hasattr(session.config, "workerinput"):
+    if (workerinput := getattr(session.config, "workerinput", None)) is not None:
         while (earlier := coverage.Coverage.current()) is not None:
             earlier.stop()
             earlier.save()
+        if inherited := workerinput[INHERITED]:
+            os.environ[INHERITED] = inherited
 
 
 @pytest.hookimpl(wrapper=True)
