@@ -20,6 +20,8 @@ pytestmark = pytest.mark.promise(9)
 
 ONE_ZONE = "network: {zones: 1}\n"
 REFUSED_TYPE = "t9.huge"
+HELD_BY_A_SCRIPT = 4
+"""Refused by its reader, refused in another account, run to its end, and run again."""
 
 
 @pytest.fixture
@@ -106,20 +108,35 @@ def is_clean(path: str) -> bool:
     ],
     ids=lambda scenario: scenario.__name__,
 )
-def test_the_script_leaves_nothing(scenario: Scenario, shell: Shell, spoiler: Proxy, aws: str) -> None:
-    """Whatever went wrong: nothing stands, and the record is ended by what the script ends with."""
+def test_the_script_leaves_nothing(
+    scenario: Scenario,
+    shell: Shell,
+    spoiler: Proxy,
+    aws: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Whatever went wrong. It asks first, acts in one account only, and changes nothing once it is done."""
     scenario(shell.tier1, spoiler)
     spoiler.rule = lambda call: None
-    assert standing(aws) != {}
+    there = standing(aws)
+    assert there != {}
     script = shell.script()
     assert is_clean(script)
+    assert shell(script, answer="no\n").code == 2
+    elsewhere = shell(script, "--yes", **keys_of_another_account(aws, "210987654321"))
+    assert (elsewhere.code, standing(aws)) == (7, there)
     done = shell(script, "--yes")
     assert done.code == 0, done.err
     assert standing(aws) == {}
     assert shell.tier1.show("demo")["state"] == ("destroyed" if scenario is active else "rolled_back")
+    executed = len(spoiler.executed)
+    assert shell(script, "--yes").code == 0
     assert shell(shell.script()).code == 0  # of what has ended: it says so, and asks nothing
+    assert len(spoiler.executed) == executed
+    record_property("points", HELD_BY_A_SCRIPT)
 
 
+@pytest.mark.long
 def test_the_script_can_be_run_twice(shell: Shell, spoiler: Proxy, aws: str) -> None:
     """After half a rollback it does the rest; once more changes nothing, and ends as before."""
     half_a_rollback(shell.tier1, spoiler)
@@ -155,6 +172,7 @@ def test_every_line_that_is_printed_works_as_printed(
     assert shell.tier1.show("demo")["state"] == "rolled_back"
 
 
+@pytest.mark.long
 def test_the_script_asks_first_and_takes_no_for_an_answer(tier1: Command, aws: str, tmp_path: Path) -> None:
     """Exit 2, with the plain `aws` of a user, and without tier1 on the path as well."""
     shell = Shell(tier1, put_programs(tmp_path / "programs", None, None))
@@ -203,6 +221,7 @@ def test_without_tier1_the_last_command_is_printed(shell: Shell, spoiler: Proxy,
     assert shell.tier1(*last[1:]).code == 0
 
 
+@pytest.mark.long
 def test_what_is_not_ours_any_more_is_left_alone(shell: Shell, spoiler: Proxy, aws: str) -> None:
     """A subnet whose tags somebody took off stays, with the VPC that it is in."""
     spoiler.rule = only("CreateRouteTable", refused(400, "RouteTableLimitExceeded"))

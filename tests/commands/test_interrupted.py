@@ -34,7 +34,8 @@ def test_sigterm_ends_a_deploy_and_resume_needs_no_spec(tier1: Command, aws: str
     assert standing(aws) == WHOLE
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGHUP])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_other_signals_end_it_alike(tier1: Command, number: signal.Signals) -> None:
     """Early too: whatever is on its way is on record."""
     running = tier1.begin("deploy", tier1.spec())
@@ -149,7 +150,11 @@ def test_a_service_that_does_not_answer_waits_for_a_decision(
 
 @pytest.mark.parametrize(
     ("policy", "code", "state"),
-    [("continue", 0, "active"), ("rollback", 3, "rolled_back"), ("retry", 4, "failed")],
+    [
+        ("continue", 0, "active"),
+        pytest.param("rollback", 3, "rolled_back", marks=pytest.mark.long),
+        pytest.param("retry", 4, "failed", marks=pytest.mark.long),
+    ],
 )
 def test_the_policy_decides_where_nobody_can_be_asked(
     tier1: Command, closed_port: int, policy: str, code: int, state: str

@@ -10,19 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.commands.test_life import (
-    test_a_deployment_is_made_shown_and_destroyed,
-    test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason,
-    test_what_is_retained_stays_with_all_that_it_needs,
-)
+from tests.commands.test_life import test_a_deployment_is_made_shown_and_destroyed
 from tests.support.forked_aws import ForkedAws
 from tests.support.local_aws import forked_aws
 
-__all__ = [
-    "test_a_deployment_is_made_shown_and_destroyed",
-    "test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason",
-    "test_what_is_retained_stays_with_all_that_it_needs",
-]
+__all__ = ["test_a_deployment_is_made_shown_and_destroyed"]
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tests.support.stages import Stages
 pytestmark = pytest.mark.skipif(on_plain_moto(), reason="a plain local AWS has no stages")
 
 
-@pytest.mark.parametrize("time", ["made", "put in place"])
+@pytest.mark.parametrize("time", [pytest.param("made", marks=pytest.mark.long), "put in place"])
 def test_a_stage_has_the_stack_and_its_record(tier1: Command, stages: Stages, aws: str, time: str) -> None:
     """Both can be taken down by the next command, and the account is empty for the next test."""
     assert standing(aws) == {}
@@ -25,6 +25,7 @@ def test_a_stage_has_the_stack_and_its_record(tier1: Command, stages: Stages, aw
     assert len(stages.known) == known
 
 
+@pytest.mark.long
 def test_another_account_or_record_has_the_command_run(tier1: Command, stages: Stages, aws: str) -> None:
     """Something of the user's, or a row, makes another stage."""
     tier1.deployed("first")

@@ -224,6 +224,7 @@ def test_a_gateway_that_was_moved_to_the_users_network_stays(tier1: Command, aws
     assert ec2.describe_internet_gateways(InternetGatewayIds=[gateway])["InternetGateways"]
 
 
+@pytest.mark.long
 def test_one_kind_first_and_what_is_excluded_last(tier1: Command, aws: str) -> None:
     """--only and --exclude hold, and the next sweep finishes what they left."""
     id = failed(tier1)
@@ -316,6 +317,7 @@ def test_a_killed_sweep_is_finished_by_the_next_with_no_more_rights_than_the_pol
     assert used - {"sts:GetCallerIdentity"} <= set(generate_docs.sweep_actions())
 
 
+@pytest.mark.long
 def test_two_sweeps_at_once_share_the_work(tier1: Command, aws: str) -> None:
     """Each deployment is swept once; what the other has is skipped and said."""
     counts = 0
@@ -328,6 +330,7 @@ def test_two_sweeps_at_once_share_the_work(tier1: Command, aws: str) -> None:
     assert len(json.loads(tier1("db", "export").out)["sweeps"]) == 2
 
 
+@pytest.mark.long
 def test_at_a_terminal_the_plan_is_shown_and_asked_about(tier1: Command, aws: str) -> None:
     """No: code 2 and nothing is gone. Yes: all of it, although it is more than the limit."""
     id = failed(tier1)

@@ -32,6 +32,7 @@ def made_by_hand(endpoint: str, **tags: str) -> str:
     return made
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_sweep_that_is_throttled_all_the_way_deletes_what_it_marked_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

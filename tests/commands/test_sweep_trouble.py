@@ -60,6 +60,7 @@ def test_throttling_is_waited_out_and_nothing_remains_of_it(
     assert operator.show(id)["state"] == "rolled_back"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "operation", ["DeleteSecurityGroup", pytest.param("DescribeSubnets", marks=pytest.mark.long)]
 )
@@ -118,6 +119,7 @@ def test_a_clock_that_is_behind_is_said_and_makes_nothing_old(operator: Command,
     completes(operator, aws, id)
 
 
+@pytest.mark.long
 def test_a_skew_that_aws_refuses_deletes_nothing(operator: Command, passage: Proxy, aws: str) -> None:
     """Our signatures are of another time: AWS says so to every call, and nothing is taken for gone."""
     id = failed(operator)

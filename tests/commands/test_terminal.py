@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.support.account import WHOLE, standing
 from tests.support.command import Command
 from tests.support.doors import waits_for
@@ -47,6 +49,7 @@ def test_a_failed_service_is_a_question_and_the_answer_a_command(
     assert standing(aws) == {}
 
 
+@pytest.mark.long
 def test_ctrl_c_at_the_question_leaves_it_as_it_is(tier1: Command, aws: str, closed_port: int) -> None:
     """130; everything stands and can be decided later."""
     spec = tier1.spec(more=waits_for(closed_port, "1s"))

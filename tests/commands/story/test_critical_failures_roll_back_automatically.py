@@ -17,7 +17,7 @@ from tests.support.terminal import Terminal
     ("operation", "step"),
     [
         ("CreateSubnet", "subnet-"),
-        ("CreateFileSystem", "file-system"),
+        pytest.param("CreateFileSystem", "file-system", marks=pytest.mark.long),
         ("RunInstances", "instance"),
     ],
 )

@@ -14,6 +14,7 @@ from tests.support.replay import PAGE, Stage, command_in, commands, normalised, 
 from tests.support.shell import put_programs
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the page has examples for jq")
 def test_its_commands_print_what_it_shows(
     line: Proxy, tmp_path: Path, warm_tier1: Warm, warm_aws: Path
