@@ -188,6 +188,7 @@ def test_foreign_things_go_by_a_saved_and_reviewed_plan_only(
     assert vpcs(aws) == set()
 
 
+@pytest.mark.long
 @pytest.mark.leaves("the instance that its user takes out", "changed")
 def test_the_users_instance_in_our_subnet_stops_the_chain(tier1: Command, aws: str) -> None:
     """Exit 5, it is named, and nothing of that stack goes; the next sweep, without it, completes."""

@@ -100,6 +100,7 @@ def test_credentials_that_expire_in_the_middle_leave_the_rest(
     completes(operator, aws, id)
 
 
+@pytest.mark.long
 def test_a_clock_that_is_behind_is_said_and_makes_nothing_old(operator: Command, aws: str) -> None:
     """The last event is to come: ages cannot be trusted, so nothing goes by its age."""
     id = failed(operator)

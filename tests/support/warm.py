@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
 LENGTH_BYTES = 8
 STREAMS = (0, 1, 2)
+NOWHERE = "http://127.0.0.1:1"
+FIRST_ASKED = (
+    ("ec2", "describe-vpcs"),
+    ("efs", "describe-file-systems"),
+    ("iam", "list-roles"),
+    ("sts", "get-caller-identity"),
+)
 NOT_LOADED = ("tier1_engine.sandbox.", "tier1_engine.cli.__main__")
 """moto takes a second; the other runs when it is imported."""
 
@@ -92,10 +99,27 @@ def _aws() -> tuple[Callable[[], int | None], Mapping[str, str]]:
     from awscli.botocore import loaders
 
     _read_once(loaders.JSONFileLoader)
-    warm = clidriver.create_clidriver().session
-    for service in ("ec2", "efs", "iam", "sts"):
-        warm.get_service_model(service)
+    for words in (
+        "ec2 describe-vpcs",
+        "efs describe-file-systems",
+        "iam list-roles",
+        "sts get-caller-identity",
+    ):
+        _ask_nobody(clidriver.main, words.split())
     return clidriver.main, {"AWS_DATA_PATH": os.environ["AWS_DATA_PATH"]}  # awscli set it at its start
+
+
+def _ask_nobody(aws: Callable[[], int | None], words: Sequence[str]) -> None:
+    """Have it read whatever it reads for a call of a service; nothing listens at the endpoint."""
+    settings = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_MAX_ATTEMPTS": "1"}
+    kept, stderr, arguments = dict(os.environ), sys.stderr, sys.argv
+    os.environ.update(settings)
+    sys.argv = ["aws", "--region", "us-east-1", "--endpoint-url", NOWHERE, *words]
+    with Path(os.devnull).open("w") as sys.stderr:
+        aws()
+    sys.stderr, sys.argv = stderr, arguments
+    os.environ.clear()
+    os.environ.update(kept)
 
 
 def _tier1() -> tuple[Callable[[], int | None], Mapping[str, str]]:
