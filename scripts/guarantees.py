@@ -178,7 +178,9 @@ def page(numbers: Numbers) -> str:
     intro = (
         "What is promised, in exact words, what is not, and what holds it. A point is one place at which a "
         "run is killed, cut, refused or interrupted and then brought to its goal; a test that names none "
-        "is one. The census of `tests/support/census.py` runs behind every test that touches AWS: nothing "
+        "is one. Points that leave the same behind, to the last row, object and second, are brought there "
+        "once and counted each. "
+        "The census of `tests/support/census.py` runs behind every test that touches AWS: nothing "
         "owned that the database does not know, nothing twice, nothing of anybody's missing or changed; "
         "where a test has no database (`tests/support/census_of_moto.py`), no owned resource that no call "
         "reported. "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -25,11 +25,21 @@ from tier1_engine.contract.kind import (
     Kind,
     Observation,
     Presence,
+    Target,
 )
 from tier1_engine.errors import Acted, CallError, Refused
 
 ABSENT_IDS = {"instance_profile": "tier1-never-made", "role": "tier1-never-made"}
 REFERENCED = sorted(name for name, kind in KINDS.items() if type(kind).reference is not Kind.reference)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One of a kind that nobody changes, and the deployment that made it."""
+
+    world: World
+    target: Target
+    observation: Observation
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +59,13 @@ def surroundings(cloud: Cloud) -> World:
 def world(surroundings: World) -> World:
     """A deployment and a database of the test's own, among others' things."""
     return surroundings.beside(deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
+
+
+@pytest.fixture(scope="module")
+def standing(kind: Kind, surroundings: World) -> Standing:
+    """One that is ready, for all tests that only look at it."""
+    world = surroundings.beside(deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
+    return Standing(world, *world.bring_up(kind.name))
 
 
 def ids(observations: Sequence[Observation]) -> set[str]:
@@ -99,10 +116,10 @@ def test_configuring_what_is_configured_already_is_no_failure(kind: Kind, world:
     world.settle(kind.name, target)
 
 
-def test_looks_change_nothing(kind: Kind, world: World) -> None:
+def test_looks_change_nothing(kind: Kind, standing: Standing) -> None:
     """`request`, `find`, `describe` and `list_owned` are made of reads."""
+    world, target = standing.world, standing.target
     counting = Counting(world.cloud)
-    target, _ = world.bring_up(kind.name)
     kind.request(counting, world.inputs(kind.name))
     kind.find(counting, target)
     kind.describe(counting, target)
@@ -110,11 +127,11 @@ def test_looks_change_nothing(kind: Kind, world: World) -> None:
     assert counting.changes == []
 
 
-def test_a_look_shows_exactly_our_tags(kind: Kind, world: World) -> None:
+def test_a_look_shows_exactly_our_tags(kind: Kind, standing: Standing) -> None:
     """The five tags and the user's are on it, and no other."""
     if kind.name in UNTAGGED:
         return
-    target, observation = world.bring_up(kind.name)
+    target, observation = standing.target, standing.observation
     assert dict(observation.tags) == dict(target.tags)
 
 
@@ -137,18 +154,18 @@ def test_deleting_it_again_is_answered_by_a_code_that_means_gone(kind: Kind, wor
     assert answer is None or answer in kind.gone
 
 
-def test_what_never_was_is_absent(kind: Kind, world: World) -> None:
+def test_what_never_was_is_absent(kind: Kind, standing: Standing) -> None:
     """A look at an id that AWS does not know is an answer, not an error."""
-    target, _ = world.bring_up(kind.name)
+    world, target = standing.world, standing.target
     assert target.aws_id
     unknown = ABSENT_IDS.get(kind.name) or re.sub(r"[0-9a-f]{8,}$", "0123456789abcdef0", target.aws_id)
     assert unknown != target.aws_id
     assert kind.describe(world.cloud, replace(target, aws_id=unknown)).presence is Presence.ABSENT
 
 
-def test_what_is_not_ours_is_not_owned(kind: Kind, world: World) -> None:
+def test_what_is_not_ours_is_not_owned(kind: Kind, standing: Standing) -> None:
     """Under another deployment, or another database, the same object does not prove itself ours."""
-    target, _ = world.bring_up(kind.name)
+    world, target = standing.world, standing.target
     for tag in (TAG_DATABASE, TAG_DEPLOYMENT):
         tags = {**target.tags, tag: "ffffffffffff"}
         other = replace(target, tags=tags, deployment_id=tags[TAG_DEPLOYMENT])
@@ -156,11 +173,11 @@ def test_what_is_not_ours_is_not_owned(kind: Kind, world: World) -> None:
 
 
 @pytest.mark.parametrize("tag", [TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE])
-def test_a_tag_that_differs_or_is_missing_is_no_proof(kind: Kind, world: World, tag: str) -> None:
+def test_a_tag_that_differs_or_is_missing_is_no_proof(kind: Kind, standing: Standing, tag: str) -> None:
     """Each of the three tags that prove ownership must be there and be ours."""
     if kind.name in UNTAGGED:
         return
-    target, observation = world.bring_up(kind.name)
+    target, observation = standing.target, standing.observation
     assert kind.owns(target, observation)
     assert not kind.owns(target, replace(observation, tags={**observation.tags, tag: "ffffffffffff"}))
     if kind.name not in ABSENT_IDS:  # names and paths prove these where an endpoint shows no tags
@@ -169,9 +186,9 @@ def test_a_tag_that_differs_or_is_missing_is_no_proof(kind: Kind, world: World, 
         )
 
 
-def test_a_census_finds_it_by_deployment_and_by_database(kind: Kind, world: World) -> None:
+def test_a_census_finds_it_by_deployment_and_by_database(kind: Kind, standing: Standing) -> None:
     """`list_owned` shows it under its deployment and database, under any value, and under no other's."""
-    target, _ = world.bring_up(kind.name)
+    world, target = standing.world, standing.target
     ours: tuple[Mapping[str, str], ...] = (
         {TAG_DEPLOYMENT: world.deployment_id},
         {TAG_DATABASE: world.database_id},
@@ -201,23 +218,23 @@ def test_a_census_shows_enough_to_delete_what_it_found(kind: Kind, world: World)
     deleted(kind, world.cloud, replace(target, aws_id=found.aws_id, facts=found.facts))
 
 
-def test_one_that_the_user_brought_is_referenced(kind: Kind, world: World) -> None:
+def test_one_that_the_user_brought_is_referenced(kind: Kind, standing: Standing) -> None:
     """It will do when it is there, with the facts that later steps need; looking changes nothing."""
     if kind.name not in REFERENCED:
         return
+    world, target, made = standing.world, standing.target, standing.observation
     counting = Counting(world.cloud)
-    target, made = world.bring_up(kind.name)
     observation = kind.reference(counting, REFERENCE_INPUTS[kind.name](world, target.aws_id or ""))
     assert (observation.presence, observation.aws_id) == (Presence.READY, target.aws_id)
     assert set(observation.facts) == set(made.facts)
     assert counting.changes == []
 
 
-def test_a_reference_to_what_is_not_there_is_broken_and_says_so(kind: Kind, world: World) -> None:
+def test_a_reference_to_what_is_not_there_is_broken_and_says_so(kind: Kind, standing: Standing) -> None:
     """The answer names what the user asked for."""
     if kind.name not in REFERENCED:
         return
-    target, _ = world.bring_up(kind.name)
+    world, target = standing.world, standing.target
     unknown = ABSENT_IDS.get(kind.name) or re.sub(r"[0-9a-f]{8,}$", "0123456789abcdef0", target.aws_id or "")
     observation = kind.reference(world.cloud, REFERENCE_INPUTS[kind.name](world, unknown))
     assert observation.presence is Presence.BROKEN
@@ -234,9 +251,9 @@ def test_a_kind_that_cannot_be_brought_refuses(kind: Kind, world: World) -> None
         kind.reference(world.cloud, {"reference": "x"})
 
 
-def test_a_look_that_fails_is_an_error_and_never_an_empty_look(kind: Kind, world: World) -> None:
+def test_a_look_that_fails_is_an_error_and_never_an_empty_look(kind: Kind, standing: Standing) -> None:
     """Who may not look must not conclude that nothing is there: it would be made twice, or be left."""
-    target, _ = world.bring_up(kind.name)
+    world, target = standing.world, standing.target
     denied = Denied(world.cloud)
     looks: tuple[Callable[[], object], ...] = (
         lambda: kind.find(denied, target),
@@ -260,18 +277,18 @@ def test_a_create_whose_reply_names_no_id_is_no_success(kind: Kind, world: World
         assert made.aws_id == ""
 
 
-def test_its_console_link_names_it(kind: Kind, world: World) -> None:
+def test_its_console_link_names_it(kind: Kind, standing: Standing) -> None:
     """The link leads to the console of its region (IAM has one for all) and holds its id."""
-    target, _ = world.bring_up(kind.name)
+    world, target = standing.world, standing.target
     aws_id = target.aws_id or ""
     url = kind.console_url(world.cloud.region, aws_id)
     assert re.match(rf"https://({world.cloud.region}\.)?console\.aws\.amazon\.com/", url)
     assert aws_id in url
 
 
-def test_its_printed_commands_name_it(kind: Kind, world: World) -> None:
+def test_its_printed_commands_name_it(kind: Kind, standing: Standing) -> None:
     """There is a line to see it and a line to delete it, and both say which one."""
-    target, observation = world.bring_up(kind.name)
+    target, observation = standing.target, standing.observation
     aws_id = target.aws_id or ""
     commands = kind.commands(aws_id, observation.facts)
     assert {"look", "delete"} <= set(commands)

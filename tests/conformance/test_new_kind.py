@@ -6,8 +6,8 @@ registered by entry points. That the kind keeps the contract is held by the suit
 
 from __future__ import annotations
 
-import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 import tier1_engine
 from tests.support import elastic_ip
 from tests.support.account import client
-from tests.support.command import Command
+from tests.support.command import Command, Warm
 from tests.support.elastic_ip import ElasticIp
 from tests.support.shell import Shell, put_programs
 
@@ -69,9 +69,10 @@ class Operator:
         return [self.ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in others]
 
 
-@pytest.fixture
-def operator(tier1: Command, aws: str, tmp_path: Path) -> Operator:
-    root = tmp_path / "packages"
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """`tier1` with the package beside it."""
+    root = tmp_path_factory.mktemp("packages")
     package, information = root / "two_addresses", root / "two_addresses-1.0.dist-info"
     package.mkdir(parents=True)
     information.mkdir()
@@ -79,8 +80,14 @@ def operator(tier1: Command, aws: str, tmp_path: Path) -> Operator:
     (package / "blueprint.py").write_text(BLUEPRINT, encoding="utf-8")
     (information / "METADATA").write_text("Name: two-addresses\nVersion: 1.0\n", encoding="utf-8")
     (information / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
-    path = os.pathsep.join((str(root), tier1.environment["PYTHONPATH"]))
-    return Operator(replace(tier1.with_(PYTHONPATH=path), warm=None), client("ec2", aws))
+    warm = Warm(root)
+    yield warm
+    warm.end()
+
+
+@pytest.fixture
+def operator(tier1: Command, aws: str, beside: Warm) -> Operator:
+    return Operator(replace(tier1.with_(PYTHONPATH=beside.path), warm=beside), client("ec2", aws))
 
 
 def test_no_other_file_knows_of_it() -> None:

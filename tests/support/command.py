@@ -78,9 +78,16 @@ class Process(Protocol):
 
 
 class Warm:
-    """`tier1`, loaded already (`tests.support.warm`): once with coverage, and once without."""
+    """`tier1`, loaded already (`tests.support.warm`): once with coverage, and once without.
 
-    def __init__(self) -> None:
+    Args:
+        packages: a folder of packages that stand beside it.
+    """
+
+    def __init__(self, packages: Path | None = None) -> None:
+        self.path = os.pathsep.join(
+            str(p) for p in (packages, Path(tier1_engine.__file__).parent.parent) if p
+        )
         self._begun: dict[bool, tuple[subprocess.Popen[bytes], tempfile.TemporaryDirectory[str]]] = {}
 
     def socket(self) -> str:
@@ -90,7 +97,7 @@ class Warm:
             folder = tempfile.TemporaryDirectory()  # a socket's path must be short
             process = subprocess.Popen(
                 [sys.executable, warm.__file__, "serve", "tier1", f"{folder.name}/tier1"],
-                env={**os.environ, "PYTHONPATH": str(Path(tier1_engine.__file__).parent.parent)},
+                env={**os.environ, "PYTHONPATH": self.path},
                 stdout=subprocess.PIPE,
             )
             self._begun[measured] = process, folder

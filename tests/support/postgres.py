@@ -1,4 +1,4 @@
-"""A real Postgres for the tests: one server for a whole run, a database for each test.
+"""A real Postgres for the tests: one server for a whole run, a database for each test at a time.
 
 The server is `TIER1_TEST_POSTGRES_URL`, or one from the pgserver wheel that a keeper process
 (`postgres_keeper`) starts when the first test asks for it and stops when the run has ended. Where
@@ -17,13 +17,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.environment import POSTGRES_URL, in_ci
+from tests.support.postgres_databases import PostgresPool
 from tests.support.postgres_keeper import START_SECONDS, STOP_SECONDS, programs, wait_until
 from tier1_engine.store import schema
 
@@ -97,11 +98,22 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def postgres_pool(postgres_server: str, postgres_template: str) -> Iterator[PostgresPool]:
+    """This worker's databases."""
+    with ExitStack() as made:
+
+        def make() -> str:
+            name = f"tier1_test_{secrets.token_hex(6)}"
+            return made.enter_context(_made_database(postgres_server, name, postgres_template))
+
+        yield PostgresPool(make)
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """A database of its own with our schema in it."""
-    name = f"tier1_test_{secrets.token_hex(6)}"
-    with _made_database(postgres_server, name, postgres_template) as url:
+def postgres_url(postgres_pool: PostgresPool) -> Iterator[str]:
+    """A database with our schema and nothing else in it, for this test alone."""
+    with postgres_pool.taken() as url:
         yield url
 
 

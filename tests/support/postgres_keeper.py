@@ -20,9 +20,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 START_SECONDS = 60.0
@@ -31,6 +32,9 @@ POLL_SECONDS = 0.1
 PORT_TRIES = 5
 CONNECTIONS = 200
 SUPERUSER = "postgres"
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+ROOM_BYTES = 2**30
+"""What must be free there: a run takes some hundred megabytes."""
 
 
 def programs() -> Path | None:
@@ -56,11 +60,31 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 def keep(folder: Path, run: int) -> None:
     """Start the server, say so, and stop it when the run of process id `run` has ended."""
+    with stored_in_memory(folder):
+        _keep(folder, run)
+    (folder / "keeper").unlink(missing_ok=True)
+    if not _alive(run):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def stored_in_memory(folder: Path) -> Iterator[None]:
+    """Let the server's data lie in memory, where the system has room there: every database that is made
+    or dropped is a checkpoint, and a busy disk keeps the tests waiting for seconds.
+    """
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
+        yield
+        return
+    with TemporaryDirectory(prefix="tier1-pg-", dir=MEMORY, ignore_cleanup_errors=True) as place:
+        (folder / "data").symlink_to(place)
+        yield
+
+
+def _keep(folder: Path, run: int) -> None:
     try:
         server, url = started(folder)
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         (folder / "failed").write_text(f"{error}\n{getattr(error, 'stderr', '') or ''}")
-        (folder / "keeper").unlink()
         return
     draft = folder / "ready.draft"
     draft.write_text(json.dumps({"url": url, "pid": server.pid}))
@@ -72,9 +96,6 @@ def keep(folder: Path, run: int) -> None:
         server.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         server.kill()
-    (folder / "keeper").unlink(missing_ok=True)
-    if not _alive(run):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _alive(pid: int) -> bool:
@@ -91,7 +112,7 @@ def started(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     secret = folder / "password"
     secret.write_text(password)
     data = folder / "data"
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     if user is not None:
         for path in (secret, data):
             os.chown(path, int(user["user"]), int(user["group"]))

@@ -212,24 +212,25 @@ class Attempt:
         return self.action is Action.CREATE and self.outcome in (None, Outcome.UNKNOWN) and not self.settled
 
 
-Item = TypeVar("Item", Deployment, Step, Resource, Attempt)
+Value = TypeVar("Value")
 FIELDS: dict[type[Any], dict[str, None]] = {
     row: dict.fromkeys(known.name for known in fields(row)) for row in (Deployment, Step, Resource, Attempt)
 }
 """The names of each row's fields, in their order."""
 
 
-def with_values(item: Item, values: Mapping[str, Any]) -> Item:
-    """The item with other values. `dataclasses.replace` does the same by going through `__init__`, at
-    many times the cost; a turn makes dozens of these. (This is why the rows have no slots.)
+def with_values(item: Value, values: Mapping[str, Any]) -> Value:
+    """A frozen dataclass with other values. `dataclasses.replace` does the same by going through
+    `__init__`, at many times the cost; a turn makes dozens of these. (This is why the rows have no slots.)
 
     Raises:
         TypeError: a value is of no field.
     """
-    kind = type(item)
-    if not FIELDS[kind].keys() >= values.keys():
-        raise TypeError(f"{kind.__name__} has no {', '.join(values.keys() - FIELDS[kind].keys())}.")
-    made = object.__new__(kind)
+    kind: Any = type(item)
+    known = kind.__dataclass_fields__.keys()
+    if not known >= values.keys():
+        raise TypeError(f"{kind.__name__} has no {', '.join(values.keys() - known)}.")
+    made: Value = object.__new__(kind)
     made.__dict__.update(item.__dict__)
     made.__dict__.update(values)
     return made

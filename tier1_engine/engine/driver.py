@@ -10,9 +10,9 @@ How one attempt goes is `protocol.attempt`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from tier1_engine.deployment.record import Change, DeploymentSet, Record
+from tier1_engine.deployment.record import Change, DeploymentSet, Record, with_values
 from tier1_engine.engine.decide.decide import decide
 from tier1_engine.engine.decide.decision import End, Why, Work
 from tier1_engine.engine.effects import Effect, on_record
@@ -113,7 +113,7 @@ class Driver:
             self.pool.close()
 
     def _loop(self, opening: Opening) -> Why:
-        self.pace = rebuilt(replace(self._pace_now(), now=self.lease.taken_at), self.record)
+        self.pace = rebuilt(with_values(self._pace_now(), {"now": self.lease.taken_at}), self.record)
         effects = cut_off(self.record, self.pace)
         effects += opening(self.record.apply(on_record(effects)), self.pace)
         while True:
@@ -173,7 +173,8 @@ class Driver:
         """The pace at this moment."""
         now, wall = self.equipment.clock.steady(), self.equipment.clock.now()
         in_flight, stopping = frozenset(self._calls), self.equipment.stop.asked
-        return replace(self.pace, now=now, wall=wall, in_flight=in_flight, stopping=stopping)
+        moment = {"now": now, "wall": wall, "in_flight": in_flight, "stopping": stopping}
+        return with_values(self.pace, moment)
 
     def _send(self, assignment: Assignment) -> None:
         budget = self.equipment.settings.call_timeout_seconds * CALLS_PER_TASK

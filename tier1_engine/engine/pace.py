@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from tier1_engine.contract.kind import Observation, Problem
-from tier1_engine.deployment.record import Move, Record, Resource, ResourceSet, StepSet
+from tier1_engine.deployment.record import Move, Record, Resource, ResourceSet, StepSet, with_values
 from tier1_engine.deployment.states import GOING_BACK, ResourceState, StepState
 from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, PaceSet, Poll
 from tier1_engine.settings import Settings
@@ -20,9 +20,11 @@ from tier1_engine.settings import Settings
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pace:
     """What a driver knows beside the record, at one moment. All times are steady seconds.
+
+    It has no slots, for `with_values`: each turn makes a dozen.
 
     Attributes:
         in_flight: subjects of tasks that have not ended.
@@ -102,20 +104,17 @@ def _after(pace: Pace, effect: Effect) -> Pace:
         case BackOff(subject, jitter):
             return _put_off(pace, subject, 2.0, 0.5 + jitter / 2)
         case AtOnce(subject):
-            return replace(pace, due=_without(pace.due, subject), rounds=_without(pace.rounds, subject))
+            left = {"due": _without(pace.due, subject), "rounds": _without(pace.rounds, subject)}
+            return with_values(pace, left)
         case Learn(memory, key, value):
-            return _with(pace, {memory: {**getattr(pace, memory), key: value}})
+            return with_values(pace, {memory: {**getattr(pace, memory), key: value}})
         case Forget(memory, key):
-            return _with(pace, {memory: _without(getattr(pace, memory), key)})
+            return with_values(pace, {memory: _without(getattr(pace, memory), key)})
         case PaceSet(values):
-            return _with(pace, values)
+            return with_values(pace, values)
         case Move() if effect.target in GOING_BACK:
             return _turned_back(pace)
     return pace
-
-
-def _with(pace: Pace, values: Mapping[str, Any]) -> Pace:
-    return replace(pace, **values)
 
 
 def _put_off(
@@ -124,7 +123,8 @@ def _put_off(
     rounds, settings = pace.rounds.get(subject, -1) + 1, pace.settings
     interval = min(settings.poll_seconds * growth ** min(rounds, 16), settings.poll_limit_seconds)
     due = min(pace.now + interval * share, no_later_than)
-    return replace(pace, due={**pace.due, subject: due}, rounds={**pace.rounds, subject: rounds})
+    later = {"due": {**pace.due, subject: due}, "rounds": {**pace.rounds, subject: rounds}}
+    return with_values(pace, later)
 
 
 def _without(known: Mapping[str, Value], key: str) -> Mapping[str, Value]:

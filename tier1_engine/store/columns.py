@@ -20,6 +20,12 @@ def as_text(value: datetime | None) -> str | None:
     return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+@lru_cache(maxsize=16)
+def from_text(value: str) -> datetime:
+    """The time that SQLite keeps as this text."""
+    return datetime.fromisoformat(value).astimezone(UTC)
+
+
 class UtcTime(TypeDecorator[datetime]):
     """An aware UTC time: `timestamptz` on Postgres, ISO 8601 text (which sorts) on SQLite."""
 
@@ -36,7 +42,7 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+        return from_text(value) if isinstance(value, str) else value.astimezone(UTC)
 
 
 def one_of(kind: type[StrEnum], column: str, claim: str) -> MappedColumn[Any]:

@@ -6,7 +6,9 @@ Owns the tables as `store` and `lease` use them. A caller brings the transaction
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Table
@@ -58,12 +60,20 @@ def values_of(item: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
 
 
 def item_of(kind: type[Item], row: Any) -> Item:
-    """The record of a row."""
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value := getattr(row, name), list) else value
-        for name in FIELDS[kind]
-    }
-    return kind(**values)
+    """The record of a row. It does not go through `__init__`, for the reason of `with_values`."""
+    made = object.__new__(kind)
+    values = made.__dict__
+    values.update(zip(FIELDS[kind], _IN_ORDER[kind](row), strict=True))
+    for name in _TUPLES[kind]:
+        values[name] = tuple(values[name])
+    return made
+
+
+_IN_ORDER = {kind: attrgetter(*names) for kind, names in FIELDS.items()}
+_TUPLES = {
+    kind: [known.name for known in fields(kind) if str(known.type).startswith("tuple")] for kind in FIELDS
+}
+"""The fields of each kind that JSON keeps as a list."""
 
 
 def write(transaction: Transaction, deployment_id: str, changes: Sequence[Change], now: datetime) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def same_log(connection: Any, info: MutableMapping[str, Any]) -> None:
     )
 
 
+@lru_cache(maxsize=16)
 def log_of(path: Path) -> Path:
     """Where SQLite keeps what was committed and is not yet in the file itself."""
     return path.with_name(f"{path.name}-wal")

@@ -9,9 +9,9 @@ no query.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import make_dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy import Enum, Select, Table, bindparam, insert, update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import Insert, Update
 
-from tier1_engine.store.columns import UtcTime, as_text
+from tier1_engine.store.columns import UtcTime, as_text, from_text
 from tier1_engine.store.transactions import Transaction
 
 MAX_COMPILED = 512
@@ -52,6 +52,14 @@ def first(transaction: Transaction, query: Select[Any], values: Values) -> Any:
     return None if row is None else compiled.row(row, transaction.cursor.description)
 
 
+def every(transaction: Transaction, query: Select[Any], values: Values) -> list[Any]:
+    """All rows that `query` finds, by column name."""
+    compiled = _selecting(transaction.dialect, query)
+    cursor = transaction.cursor
+    cursor.execute(compiled.text, compiled.parameters(values))
+    return [compiled.row(row, cursor.description) for row in cursor.fetchall()]
+
+
 class Compiled:
     """One statement in the words of one dialect, and how each of its parameters is converted."""
 
@@ -62,11 +70,15 @@ class Compiled:
         self._by_position = bool(compiled.positional)
         names = (compiled.positiontup if compiled.positional else list(compiled.binds)) or []
         self._names = tuple(names)
-        converts = [(name, _into(compiled.binds[name].type, dialect)) for name in names]
-        self._converted = [(at, convert) for at, (_, convert) in enumerate(converts) if convert is not None]
+        binds = {name: compiled.binds[name] for name in names}
+        self._constants = {name: bind.value for name, bind in binds.items() if not bind.required}
+        converts = [_into(binds[name].type, dialect) for name in names]
+        self._converted = [(at, convert) for at, convert in enumerate(converts) if convert is not None]
 
     def parameters(self, values: Values) -> Parameters:
         """The values as the database driver takes them."""
+        if self._constants:
+            values = {**self._constants, **values}
         found = [values[name] for name in self._names]
         for at, convert in self._converted:
             if found[at] is not None:
@@ -82,8 +94,8 @@ class Selecting(Compiled):
         self._dialect = dialect
         self._types = [column.type for column in query.selected_columns]
         names = [str(column.key) for column in query.selected_columns]
-        self._made: Any = make_dataclass("Row", names, frozen=True)
-        self._back: list[Callable[[Any], Any] | None] = []
+        self._made = _row_of(names)
+        self._back: list[tuple[int, Callable[[Any], Any]]] | None = None
 
     def row(self, found: Sequence[Any], description: Sequence[Any]) -> Any:
         """The row, with its values as Python has them.
@@ -92,17 +104,15 @@ class Selecting(Compiled):
             description: of the driver's cursor (PEP 249); how a value is converted depends on the types
                 that the database names there.
         """
-        if not self._back:
-            self._back = [
-                type.dialect_impl(self._dialect).result_processor(self._dialect, column[1])
-                for type, column in zip(self._types, description, strict=True)
-            ]
-        return self._made(
-            *[
-                value if convert is None else convert(value)
-                for value, convert in zip(found, self._back, strict=True)
-            ]
-        )
+        if self._back is None:
+            codes = [column[1] for column in description]
+            converts = [_out_of(*each, self._dialect) for each in zip(self._types, codes, strict=True)]
+            self._back = [(at, convert) for at, convert in enumerate(converts) if convert is not None]
+        values = list(found)
+        for at, convert in self._back:
+            if values[at] is not None:
+                values[at] = convert(values[at])
+        return self._made._make(values)
 
 
 def _into(type: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
@@ -115,7 +125,18 @@ def _into(type: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     return convert
 
 
+def _out_of(type: Any, code: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+    """How what the driver gives becomes a value of a column, by as short a way."""
+    if isinstance(type, Enum) and type.enum_class is not None:
+        return {member.value: member for member in type.enum_class}.__getitem__
+    if isinstance(type, UtcTime) and dialect.name != "postgresql":
+        return from_text
+    convert: Callable[[Any], Any] | None = type.dialect_impl(dialect).result_processor(dialect, code)
+    return convert
+
+
 _VALUE = attrgetter("value")
+_row_of: Callable[[Sequence[str]], Any] = partial(namedtuple, "Row")
 
 
 @lru_cache(maxsize=MAX_COMPILED)

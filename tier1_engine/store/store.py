@@ -33,7 +33,7 @@ from tier1_engine.store.mapping import (
     write,
 )
 from tier1_engine.store.tables import Installation
-from tier1_engine.store.transactions import Look, Transaction, Writers
+from tier1_engine.store.transactions import Look, Reading, Transaction, Writers
 
 
 class GoalChanged(Tier1Error):
@@ -128,13 +128,14 @@ class Store:
         Raises:
             NoSuchDeployment: there is none of this id.
         """
-        with database.translated(self.engine), self.reading() as connection:
-            found = connection.execute(_THE_DEPLOYMENT, {"of": deployment_id}).first()
+        its = {"of": deployment_id}
+        with database.translated(self.engine), Reading(self.writers) as reading:
+            found = statements.first(reading, _THE_DEPLOYMENT, its)
             if found is None:
                 raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
-            steps = connection.execute(_ITS_STEPS, {"of": deployment_id}).all()
-            resources = connection.execute(_ITS_RESOURCES, {"of": deployment_id}).all()
-            attempts = connection.execute(_ITS_ATTEMPTS, {"of": deployment_id}).all()
+            steps = statements.every(reading, _ITS_STEPS, its)
+            resources = statements.every(reading, _ITS_RESOURCES, its)
+            attempts = statements.every(reading, _ITS_ATTEMPTS, its)
         return Record(
             item_of(Deployment, found),
             {step.name: item_of(Step, step) for step in steps},
@@ -339,8 +340,8 @@ def _of(table: Table, deployment_id: Any) -> Any:
 
 def _matters_to_decisions() -> Any:
     """Creates (they may have acted), archives (they are bounded), and whatever has no end yet."""
-    kept = ATTEMPTS.c.action.in_([Action.CREATE, Action.ARCHIVE])
-    return or_(kept, ATTEMPTS.c.ended_at.is_(None))
+    action = ATTEMPTS.c.action
+    return or_(action == Action.CREATE, action == Action.ARCHIVE, ATTEMPTS.c.ended_at.is_(None))
 
 
 _THE_DEPLOYMENT = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("of"))

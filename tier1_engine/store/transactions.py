@@ -120,8 +120,10 @@ class Transaction:
         Raises:
             DBAPIError: the server cannot be reached; SQLAlchemy leaves this one to the driver's own words.
         """
-        if (kept := self._writers.take()) is not None:
-            return kept
+        kept = self._writers.take()
+        return self._new() if kept is None else kept
+
+    def _new(self) -> PoolProxiedConnection:
         driver: Any = self.dialect.loaded_dbapi
         try:
             return self._writers.engine.raw_connection()
@@ -145,6 +147,9 @@ class Transaction:
         except BaseException as unfinished:
             self._abandon(unfinished)
             raise
+        self._keep()
+
+    def _keep(self) -> None:
         self._writers.keep(self._pooled)
 
     def _finish(self) -> None:
@@ -189,3 +194,15 @@ class Look(Transaction):
 
     def _finish(self) -> None:
         self.dialect.do_rollback(self._pooled)
+
+
+class Reading(Look):
+    """A look on a connection of the pool, which makes sure that the server still answers on it."""
+
+    __slots__ = ()
+
+    def _connected(self) -> PoolProxiedConnection:
+        return self._new()
+
+    def _keep(self) -> None:
+        self._pooled.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.points import told
-from tests.support.simulation.life import LIVES, WAYS_OUT, Life, Stage, check
+from tests.support.simulation.life import LIVES, WAYS_OUT, Command, Life, Stage, check
 from tests.support.simulation.operator import Operator
 from tier1_engine.engine.equipment import Stop
 
@@ -22,15 +22,15 @@ CUT_BEFORE_A_RESUME = 25
 LATE = 3.0
 
 
-def begun(
-    life: Life, source: Path, operator: Operator, *, resumed: bool
-) -> tuple[Stage, Callable[..., None]]:
-    """A stage, and the command that is interrupted: the life's own, or the resume of one that was killed."""
-    stage = Stage.set(life, source, LATE, operator)
+def beginning(life: Life, source: Path, *, resumed: bool) -> tuple[Callable[[Operator], Stage], Command]:
+    """How to set a stage, and the command that is interrupted there: the life's own, or the resume of one
+    that was killed.
+    """
     if not resumed:
-        return stage, life.command
-    assert not stage.play(life.command, CUT_BEFORE_A_RESUME)
-    return stage, WAYS_OUT["resume"]
+        return lambda operator: Stage.set(life, source, LATE, operator), life.command
+    first = Stage.set(life, source, LATE)
+    cut = first.moments(life.command)[CUT_BEFORE_A_RESUME - 1]
+    return lambda operator: first.killed_at(cut, operator), WAYS_OUT["resume"]
 
 
 @pytest.mark.parametrize("resumed", [False, True], ids=["itself", "its resume"])
@@ -39,22 +39,20 @@ def test_a_signal_at_any_instant_leaves_something_to_resume(
     life: str, resumed: bool, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """No attempt stays open, the lease is given back, nothing is begun after it; a resume ends it."""
+    begun, command = beginning(LIVES[life], sqlite_template, resumed=resumed)
     undisturbed = Operator()
-    stage, command = begun(LIVES[life], sqlite_template, undisturbed, resumed=resumed)
-    assert stage.play(command)
-    stage.close()
+    assert begun(undisturbed).play(command)
     whole = undisturbed.instants
     for at, instant in enumerate(whole, start=1):
         with told(f"signal at instant {at} of {len(whole)}: {instant}"):
-            operator = Operator()
-            stage, command = begun(LIVES[life], sqlite_template, operator, resumed=resumed)
-            operator.at, operator.ask = at, stage.rig.stop.ask
+            operator = Operator(at=at)
+            stage = begun(operator)
+            operator.ask = stage.rig.stop.ask
             assert stage.play(command)
             check_stopped(stage, operator, at)
             stage.rig.stop = Stop()
             assert stage.play(WAYS_OUT["resume"])
             check(stage, LIVES[life].ends["resume"])
-            stage.close()
     record_property("promise", 2)
     record_property("points", len(whole))
 

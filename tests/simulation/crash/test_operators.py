@@ -4,17 +4,23 @@ Each instant of a deployment, a rollback and a destruction: before and after eve
 something, and after every commit. (Before a commit the driver holds the row: a request waits for it, and
 comes right after.) The request comes from another process on the same database; the driver sees it at
 its next turn, or the command that asked drives once the driver has ended.
+
+Between one of its transactions and the next a driver does not touch the database. Who asks there and touches
+nothing else gets the same at whichever instant it is, as long as no time passes: it is played at the first of
+them, and counted at each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.support.points import told
-from tests.support.simulation.life import LIVES, OUT, WAYS_OUT, Stage, check, instants
+from tests.support.simulation.life import LIVES, OUT, WAYS_OUT, Stage, check
+from tests.support.simulation.moments import told_apart
 from tests.support.simulation.operator import BEFORE_COMMIT, Operator
 from tests.support.simulation.rig import Rig
 from tier1_engine.deployment.states import Goal, ResourceState, State
@@ -85,14 +91,27 @@ ASKS: dict[str, Ask] = {
 }
 
 
-def answered(ask: Ask, stage: Stage) -> bool:
-    """Whether the request was taken; one that cannot hold any more is refused with a sentence."""
+@dataclass(frozen=True)
+class Answer:
+    """What came of a request.
+
+    Attributes:
+        taken: one that cannot hold any more is refused with a sentence.
+        quiet: nothing but the database was touched for it, and no time passed.
+    """
+
+    taken: bool
+    quiet: bool
+
+
+def answered(ask: Ask, stage: Stage) -> Answer:
     with stage.another_process() as rig:
+        before, taken = (rig.world.whole, list(rig.world.calls)), True
         try:
             ask(rig, stage.id)
         except Refused:
-            return False
-    return True
+            taken = False
+        return Answer(taken, quiet=(rig.world.whole, rig.world.calls) == before)
 
 
 @pytest.mark.parametrize("ask", ASKS)
@@ -101,20 +120,26 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
     life: str, ask: str, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """It ends where the last request says, with nothing left but what was to be kept."""
-    whole = instants(LIVES[life], sqlite_template, 0.0)
-    points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
+    first = Stage.set(LIVES[life], sqlite_template, 0.0)
+    moments = first.moments(first.life.command)
+    points = [n for n, moment in enumerate(moments, start=1) if moment.instant != BEFORE_COMMIT]
+    played: set[object] = set()
     for at in points:
-        with told(f"{ask} at instant {at} of {len(whole)}: {whole[at - 1]}"):
+        moment = moments[at - 1]
+        with told(f"{ask} at instant {at} of {len(moments)}: {moment.instant}"):
+            if moment.between_transactions in played:
+                continue
             operator = Operator(at=at)
             stage = Stage.set(LIVES[life], sqlite_template, 0.0, operator, holder=this_process)
-            taken: list[bool] = []
-            operator.ask = lambda: taken.append(answered(ASKS[ask], stage))  # noqa: B023
+            answers: list[Answer] = []
+            operator.ask = lambda: answers.append(answered(ASKS[ask], stage))  # noqa: B023
             assert stage.play(stage.life.command)
-            assert len(taken) == 1
+            (answer,) = answers
+            if answer.quiet:
+                played.add(moment.between_transactions)
             assert stage.play(WAYS_OUT["resume"])  # what the command that asked does once nobody drives
-            check(stage, (OWN_END[life],) if ask == "resume" or not taken[0] else OUT)
-            check_kept(stage, KEPT.get(ask, set()) if taken[0] else set())
-            stage.close()
+            check(stage, (OWN_END[life],) if ask == "resume" or not answer.taken else OUT)
+            check_kept(stage, KEPT.get(ask, set()) if answer.taken else set())
     record_property("promise", 6)
     record_property("points", len(points))
 
@@ -128,20 +153,16 @@ def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
     record_property: Callable[[str, object], None],
 ) -> None:
     """Nobody was left to see the request: it stands in the database, and whoever comes next heeds it."""
-    whole = instants(LIVES[life], sqlite_template, LATE)
-    points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
-    for at in points:
-        with told(f"{ask} and a kill at instant {at} of {len(whole)}: {whole[at - 1]}"):
-            operator = Operator(at=at, dies=True)
-            stage = Stage.set(LIVES[life], sqlite_template, LATE, operator)
-            taken: list[bool] = []
-            operator.ask = lambda: taken.append(answered(ASKS[ask], stage))  # noqa: B023
-            assert not stage.play(stage.life.command)
-            operator.at = 0
+    first = Stage.set(LIVES[life], sqlite_template, LATE)
+    moments = first.moments(first.life.command)
+    points = [moment for moment in moments if moment.instant != BEFORE_COMMIT]
+    for at, moment in told_apart(moments):
+        with told(f"{ask} and a kill at instant {at} of {len(moments)}: {moment.instant}"):
+            stage = first.killed_at(moment)  # it was asked in that instant: nobody lived to see it
+            taken = answered(ASKS[ask], stage).taken
             assert stage.play(WAYS_OUT["resume"])
-            check(stage, OUT if taken[0] else LIVES[life].ends["resume"])
-            check_kept(stage, KEPT.get(ask, set()) if taken[0] else set())
-            stage.close()
+            check(stage, OUT if taken else LIVES[life].ends["resume"])
+            check_kept(stage, KEPT.get(ask, set()) if taken else set())
     record_property("promise", 5)
     record_property("points", len(points))
 

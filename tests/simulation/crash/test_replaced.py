@@ -60,7 +60,7 @@ def sleep_and_wake(life: str, source: Path, at: int, instant: str) -> None:
     assert reached == [END[life]]
     if instant in SENT_LATE:
         WAYS_OUT["sweep back"](stage.rig, stage.id)
-        check_time_line(stage)
+        check_time_line(stage, stage.rig.store.load(stage.id))
         made = len(stage.rig.world.living()) - len(stage.others)
         assert made == (5 if life == "deploy" else 0)
     else:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 
 import pytest
 
 from tests.support.points import told
-from tests.support.simulation.databases import fast_store
+from tests.support.simulation.databases import fast_store, kept
 from tests.support.simulation.estate import HOUR, Estate
 from tests.support.simulation.life import SETTINGS
+from tests.support.simulation.moments import Moment, moments, told_apart
 from tests.support.simulation.process import Killer, gone_holder, run, watch
 from tests.support.simulation.rig import Rig
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
@@ -29,7 +31,9 @@ class Stage:
     """An estate with one deployment to roll back, one to destroy, an orphan, and what must stay."""
 
     def __init__(self, source: Path, gone_after: float) -> None:
-        self.estate = Estate(Rig(fast_store("crash-sweep", source), settings=SETTINGS, holder=gone_holder))
+        self.database = kept("crash-sweep", source)
+        store = self.database.put_back(self.database.empty)
+        self.estate = Estate(Rig(store, settings=SETTINGS, holder=gone_holder))
         self.estate.world().gone_after = gone_after
         estate = self.estate
         now = estate.clock.now()
@@ -41,6 +45,22 @@ class Stage:
         self.stays = {thing.id for thing in estate.things_of(self.kept)} | {estate.thing("disk").id}
         self.killer = Killer()
         watch(estate.rig, self.killer)
+
+    def moments(self, command: Callable[[], object]) -> list[Moment]:
+        """Run a command once to its end; what a kill at each of its instants would have left."""
+        return moments(self.estate.rig, self.killer, self.database, lambda: self._lives(command))
+
+    def _lives(self, command: Callable[[], object]) -> None:
+        assert run(self.killer, command)
+
+    def killed_at(self, moment: Moment) -> Stage:
+        """The same estate as the process left it that was killed at that moment."""
+        stage = copy(self)
+        rig = self.estate.rig.beside(moment.world.copied(), self.database.put_back(moment.rows))
+        stage.estate, stage.killer = Estate(rig), Killer()
+        stage.estate.world()
+        watch(rig, stage.killer)
+        return stage
 
     def sweep(self) -> None:
         self.estate.sweep(orphans=True)
@@ -70,18 +90,16 @@ def test_a_sweep_that_is_killed_anywhere_is_finished_by_the_next(
 ) -> None:
     """At each call and each commit; the second one needs no patience, whatever the age."""
     whole = Stage(sqlite_template, gone_after)
-    assert run(whole.killer, whole.sweep)
+    moments = whole.moments(whole.sweep)
     whole.check()
-    instants = whole.killer.instants
-    assert len(instants) > 40
-    for number, instant in enumerate(instants, start=1):
-        with told(f"killed at instant {number} of {len(instants)}: {instant}"):
-            stage = Stage(sqlite_template, gone_after)
-            assert not run(stage.killer, stage.sweep, number)
+    assert len(moments) > 40
+    for number, moment in told_apart(moments):
+        with told(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
+            stage = whole.killed_at(moment)
             assert run(stage.killer, stage.sweep)
             stage.check()
     record_property("promise", 7)
-    record_property("points", len(instants))
+    record_property("points", len(moments))
 
 
 def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_next(
@@ -121,21 +139,19 @@ def test_a_reviewed_plan_that_is_killed_is_applied_again_and_adds_nothing(
     sqlite_template: Path, gone_after: float
 ) -> None:
     """At each instant: it goes on with what it had begun, and leaves what came after the review."""
-    for number in range(1, 200):
-        stage = Stage(sqlite_template, gone_after)
-        estate = stage.estate
-        text = written(estate.mark(orphans=True))
-        late = estate.stray(stage.ended)
-        plan = read(
-            text, database_id=estate.rig.store.database_id, now=estate.clock.now(), max_age_seconds=60.0
-        )
-        if run(stage.killer, lambda: carry_out(estate.ground, plan), number):  # noqa: B023 - called at once
-            assert number > 40
-            return
-        with told(f"killed at instant {number}"):
+    whole = Stage(sqlite_template, gone_after)
+    text = written(whole.estate.mark(orphans=True))
+    late = whole.estate.stray(whole.ended)
+    now, database_id = whole.estate.clock.now(), whole.estate.rig.store.database_id
+    plan = read(text, database_id=database_id, now=now, max_age_seconds=60.0)
+    moments = whole.moments(lambda: carry_out(whole.estate.ground, plan))
+    assert len(moments) > 40
+    for number, moment in told_apart(moments):
+        with told(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
+            stage = whole.killed_at(moment)
+            estate = stage.estate
             again = carry_out(estate.ground, plan)
             assert not [r for r in again.results if r.outcome is Outcome.REMAINED]
             assert estate.living == stage.stays | {late.id}
             assert estate.state(stage.failed) is State.ROLLED_BACK
             assert estate.state(stage.expired) is State.DESTROYED
-    raise AssertionError("it never lived to its end")

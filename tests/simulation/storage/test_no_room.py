@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.points import told
 from tests.support.simulation import process
-from tests.support.simulation.databases import make_pages_small
+from tests.support.simulation.databases import fast_store, make_pages_small
 from tests.support.simulation.life import LIVES, SETTINGS, WAYS_OUT, Stage, check
 from tests.support.simulation.process import CHANGING, EXECUTED
 from tests.support.simulation.world import World
@@ -148,11 +148,16 @@ def felt(trouble: Trouble) -> Iterator[None]:
         yield
 
 
+def set_on_a_new_file(life: str, source: Path) -> Stage:
+    """No page of it is free, and no connection to it was met by an earlier trouble."""
+    return Stage.set(LIVES[life], fast_store("no-room", source), SEEN_LATE)
+
+
 def met(
     life: str, kind: type[FullDisk | LockedFile], source: Path, at: int, seconds: float | None
 ) -> Trouble:
     """A life with that trouble in it, and the resume once it has ended. Answers what it was."""
-    stage = Stage.set(LIVES[life], source, SEEN_LATE)
+    stage = set_on_a_new_file(life, source)
     stage.rig.settings = replace(SETTINGS, lease_seconds=LEASE_SECONDS)
     trouble = kind(stage, at, seconds)
     with felt(trouble):
@@ -193,7 +198,7 @@ def small_pages(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory)
 
 def changes_of(life: str, source: Path) -> int:
     """How many changes AWS executes in a life that nothing troubles."""
-    stage = Stage.set(LIVES[life], source, SEEN_LATE)
+    stage = set_on_a_new_file(life, source)
     assert stage.play(stage.life.command)
     stage.close()
     return process.points(stage.killer.instants)[EXECUTED]

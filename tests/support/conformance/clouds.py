@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
 import pytest
@@ -73,7 +74,13 @@ def empty_account(manners: str = "plain") -> Iterator[Cloud]:
         for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
             environment.delenv(variable, raising=False)
         with MANNERS[manners](), mock_aws():
-            yield AwsSession(REGION, call_timeout_seconds=20.0).cloud(AlwaysPermitted())
+            yield _session().cloud(AlwaysPermitted())
+
+
+@cache
+def _session() -> AwsSession:
+    """Its clients serve every account of moto that is there when they are asked; to make them takes long."""
+    return AwsSession(REGION, call_timeout_seconds=20.0)
 
 
 REGION = "us-east-1"

@@ -63,18 +63,60 @@ def fast_store(name: str, source: Path) -> Store:
     return _latest[path]
 
 
-def committed(store: Store) -> Path:
-    """A file of what is committed at this moment, whatever transaction is open."""
-    source = sqlite3.connect(f"file:{store.engine.url.database}?mode=ro", uri=True)
-    path = memory_folder() / f"moment-{next(_moments)}.db"
-    copy = sqlite3.connect(path)
-    source.backup(copy)
-    copy.close()
-    source.close()
-    return path
+Rows = tuple[tuple[str, tuple[tuple[Any, ...], ...]], ...]
+"""All of some tables, by name."""
 
 
-_moments = itertools.count()
+class Kept:
+    """A database that stays open for a whole run of tests, and whose rows are put back instead of its file.
+
+    The connections to it stay too, with all that SQLite and SQLAlchemy have compiled on them.
+    """
+
+    def __init__(self, name: str, source: Path) -> None:
+        path = memory_folder() / f"{name}.db"
+        shutil.copyfile(source, path)
+        path.chmod(0o600)
+        self.store = Store(unsynced_engine(path))
+        self.another = beside(self.store)
+        """The same, as another process has it open."""
+        self._beside = sqlite3.connect(path, isolation_level=None)
+        self._beside.execute("PRAGMA synchronous=OFF")
+        tables = self._beside.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        self._tables = [name for (name,) in tables]
+        self.empty = self.committed()
+
+    def committed(self) -> Rows:
+        """What is committed at this moment, whatever transaction is open."""
+        self._beside.execute("BEGIN")
+        found = tuple(
+            (name, tuple(self._beside.execute(f"SELECT * FROM {name}")))  # noqa: S608 - a table's name
+            for name in self._tables
+        )
+        self._beside.execute("COMMIT")
+        return found
+
+    def put_back(self, rows: Rows) -> Store:
+        """The store, when these rows are all that there is; what was there before is judged by the census."""
+        census.leave(self.store)
+        self._beside.execute("BEGIN IMMEDIATE")
+        self._beside.execute("PRAGMA defer_foreign_keys=ON")
+        for name, wanted in rows:
+            self._beside.execute(f"DELETE FROM {name}")  # noqa: S608
+            if wanted:
+                places = ", ".join("?" * len(wanted[0]))
+                self._beside.executemany(f"INSERT INTO {name} VALUES ({places})", wanted)  # noqa: S608
+        self._beside.execute("COMMIT")
+        return self.store
+
+
+@cache
+def kept(name: str, source: Path) -> Kept:
+    """The one of this name, made from a file that nobody has open."""
+    return Kept(f"kept-{name}-{next(_numbers)}", source)
+
+
+_numbers = itertools.count(1)
 
 
 def make_pages_small(path: Path) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.support.simulation import census
-from tests.support.simulation.databases import beside, committed, fast_store
+from tests.support.simulation.databases import Kept, Rows, beside, kept
 from tests.support.simulation.estate import Estate
 from tests.support.simulation.faults import fail
-from tests.support.simulation.process import CHANGING, Killer, SpreadPool, gone_holder, run, tap, watch
+from tests.support.simulation.moments import Moment, check_intent, moments, without_end
+from tests.support.simulation.process import Killer, SpreadPool, gone_holder, run, watch
 from tests.support.simulation.rig import Rig, plan
-from tests.support.simulation.world import InlinePool, Thing, World
+from tests.support.simulation.world import Thing, World
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.plan import Plan, StepPlan
 from tier1_engine.deployment.record import Record
@@ -208,22 +208,56 @@ _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What a process that is killed at an instant leaves: the account, its time, and what is committed."""
+class _Start:
+    """A life that is about to begin."""
 
-    instant: str
-    database: Path
-    world: World
+    rig: Rig
+    id: str
+    rows: Rows
+
+
+def _set_up(rig: Rig, life: Life, visible_after: float) -> str:
+    """What is there before the command of a life, and the id of its deployment."""
+    rig.world.visible_after = visible_after
+    rig.world.gone_after = 1.0
+    if life.machine_is_refused:
+        rig.world.before.append(fail("create", "machine"))
+    if life.one_by_one:
+        rig.pool = lambda: SpreadPool(rig.clock)
+    rig.world.things.update({thing.id: thing for thing in others()})
+    id = rig.create(f"demo{next(_numbers)}", the_plan(), rollback_enabled=life.rollback_enabled)
+    if life.was_active:
+        rig.drive(id)
+    return id
+
+
+def _start(life: Life, database: Kept, visible_after: float) -> _Start:
+    """The same for every life of its kind: set up once, then put back."""
+    kind = (life.machine_is_refused, life.one_by_one, life.rollback_enabled, life.was_active)
+    key = (database, *kind, visible_after)
+    if key not in _starts:
+        rig = Rig(database.put_back(database.empty), settings=SETTINGS, holder=gone_holder)
+        id = _set_up(rig, life, visible_after)
+        _starts[key] = _Start(rig, id, database.committed())
+    return _starts[key]
+
+
+_starts: dict[tuple[object, ...], _Start] = {}
 
 
 @dataclass
 class Stage:
-    """A rig with a killer in it, and the one deployment of the story."""
+    """A rig with a killer in it, and the one deployment of the story.
+
+    Attributes:
+        database: where it stands, unless a test brought a store of its own.
+    """
 
     life: Life
     rig: Rig
     killer: Killer
     id: str
+    database: Kept | None = None
     cut: set[str] = field(default_factory=set)
     others: list[Thing] = field(default_factory=others)
 
@@ -236,26 +270,31 @@ class Stage:
         killer: Killer | None = None,
         holder: Callable[[], Holder] = gone_holder,
     ) -> Stage:
-        """Set it on a store of the test's own, or on a copy of the database at a path.
+        """Set it on a store of the test's own, or on rows like those of the database at a path.
 
         Args:
             holder: who its commands are to others. A killed driver was this very test process: by default it
                 looks gone, so that takeover is at once.
         """
-        store = source if isinstance(source, Store) else fast_store("crash", source)
-        rig, killer = Rig(store, settings=SETTINGS, holder=holder), killer or Killer()
-        rig.world.visible_after = visible_after
-        rig.world.gone_after = 1.0
-        if life.machine_is_refused:
-            rig.world.before.append(fail("create", "machine"))
-        if life.one_by_one:
+        if isinstance(source, Store):
+            rig, killer = Rig(source, settings=SETTINGS, holder=holder), killer or Killer()
+            id = _set_up(rig, life, visible_after)
+            watch(rig, killer)
+            return cls(life, rig, killer, id)
+        database = kept("crash", source)
+        start = _start(life, database, visible_after)
+        whole = cls(life, start.rig, killer or Killer(), start.id, database)
+        return whole._at(start.rig.world, start.rows, whole.killer, holder)
+
+    def _at(self, world: World, rows: Rows, killer: Killer, holder: Callable[[], Holder]) -> Stage:
+        """A stage like this one, on an account and rows like these."""
+        assert self.database is not None
+        rig = self.rig.beside(world.copied(), self.database.put_back(rows))
+        rig.holder = holder
+        if self.life.one_by_one:
             rig.pool = lambda: SpreadPool(rig.clock)
-        rig.world.things.update({thing.id: thing for thing in others()})
-        id = rig.create(f"demo{next(_numbers)}", the_plan(), rollback_enabled=life.rollback_enabled)
-        if life.was_active:
-            rig.drive(id)
         watch(rig, killer)
-        return cls(life, rig, killer, id)
+        return replace(self, rig=rig, killer=killer, cut=set(), others=others())
 
     def play(self, command: Command, kill_at: int | None = None) -> bool:
         """Run a command as a process of its own; answer whether it lived to its end."""
@@ -265,59 +304,40 @@ class Stage:
 
     def note_what_was_cut(self, *, killed: bool) -> None:
         """Attempts whose end is not on record."""
-        record = self.rig.store.load(self.id)
-        begun = {a.id for a in record.attempts.values() if a.ended_at is None}
-        if killed and is_call(self.killer.instants[-1]):
-            assert begun, "the intent was not on disk before the call"
+        begun = without_end(self.rig.store)
+        if killed:
+            check_intent(self.killer.instants[-1], begun)
         self.cut |= begun
 
     def moments(self, command: Command) -> list[Moment]:
         """Run a command once to its end, and keep the world as it was at each of its instants."""
-        found: list[Moment] = []
+        assert self.database is not None
+        return moments(self.rig, self.killer, self.database, lambda: self._lives(command))
 
-        def keep() -> None:
-            database = committed(self.rig.store)
-            found.append(Moment(self.killer.instants[-1], database, deepcopy(self.rig.world)))
-
-        self.killer.at_each = keep
+    def _lives(self, command: Command) -> None:
         assert self.play(command)
-        self.killer.at_each = None
-        return found
 
-    def killed_at(self, moment: Moment) -> Stage:
+    def killed_at(self, moment: Moment, killer: Killer | None = None) -> Stage:
         """A stage on which the process was killed at that moment of this one's life."""
-        rig = copy(self.rig)
-        rig.world = deepcopy(moment.world)
-        rig.clock = rig.world.clock
-        rig.store = fast_store("crash-after", moment.database)
-        if self.life.one_by_one:
-            rig.pool = lambda: SpreadPool(rig.clock)
-        else:
-            rig.pool = lambda: InlinePool(rig.clock)
-        census.watch(rig.world, rig.store)
-        stage = Stage(self.life, rig, self.killer, self.id, others=self.others)
-        tap(rig.store.engine, self.killer)
-        self.killer.instants = [moment.instant]
-        stage.note_what_was_cut(killed=True)
+        stage = self._at(moment.world, moment.rows, killer or Killer(), self.rig.holder)
+        stage.cut |= moment.cut
         return stage
 
     @contextmanager
     def another_process(self) -> Iterator[Rig]:
         """Somebody else at the same database and account."""
         other = copy(self.rig)
-        other.store = beside(self.rig.store)
+        other.store = beside(self.rig.store) if self.database is None else self.database.another
         try:
             yield other
         finally:
-            other.store.close()
+            if self.database is None:
+                other.store.close()
 
     def close(self) -> None:
-        self.rig.store.close()
-
-
-def is_call(instant: str) -> bool:
-    """Whether an instant is before or after the execution of a call that changes something."""
-    return instant.split()[1] in CHANGING
+        """Let go of a store of the test's own."""
+        if self.database is None:
+            self.rig.store.close()
 
 
 def instants(life: Life, source: Path, visible_after: float) -> list[str]:
@@ -351,7 +371,7 @@ def check(stage: Stage, ends: tuple[State, ...]) -> None:
     check_account(stage, record)
     assert set(stage.rig.world.executed_creates.values()) <= {1}
     check_attempts(stage, record)
-    check_time_line(stage)
+    check_time_line(stage, record)
 
 
 def check_account(stage: Stage, record: Record) -> None:
@@ -374,9 +394,9 @@ def check_attempts(stage: Stage, record: Record) -> None:
     assert not [a for a in record.attempts.values() if a.may_have_acted]
 
 
-def check_time_line(stage: Stage) -> None:
+def check_time_line(stage: Stage, record: Record) -> None:
     """The moves follow each other without a gap, and end where the deployment is."""
     moves = [e for e in stage.rig.store.events(stage.id) if e.trigger is not None]
     places = [State.PENDING, *(e.to_state for e in moves)]
     assert [e.from_state for e in moves] == places[:-1]
-    assert places[-1] is stage.rig.store.load(stage.id).deployment.state
+    assert places[-1] is record.deployment.state

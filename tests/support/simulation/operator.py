@@ -6,21 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.support.simulation.process import Killer
-from tests.support.simulation.world import Crash
 
 BEFORE_COMMIT = "before commit"
 
 
 @dataclass
 class Operator(Killer):
-    """Acts at one instant of another's driver.
-
-    Attributes:
-        dies: that driver is killed at the same instant.
-    """
+    """Acts at one instant of another's driver."""
 
     at: int = 0
-    dies: bool = False
     ask: Callable[[], None] = lambda: None
     asking: bool = False
 
@@ -34,6 +28,3 @@ class Operator(Killer):
                 self.ask()
             finally:
                 self.asking = False
-            if self.dies:
-                self.dead = True
-                raise Crash(what)

@@ -35,6 +35,8 @@ class Killer:
     armed: bool = False
     at_each: Callable[[], None] | None = None
     """Done at each instant of a life that goes on afterwards."""
+    turns: int = 0
+    """How often the process has begun a transaction or committed one."""
 
     def instant(self, what: str) -> None:
         if self.dead:
@@ -43,7 +45,9 @@ class Killer:
             return
         self.instants.append(what)
         if self.at_each is not None:
+            turns = self.turns
             self.at_each()
+            self.turns = turns  # whoever looks on is not the process
         if self.kill_at == len(self.instants):
             self.dead = True
             raise Crash(what)
@@ -80,20 +84,31 @@ def points(instants: Sequence[str]) -> Counter[str]:
 
 
 def watch(rig: Rig, killer: Killer) -> None:
-    """Put the killer's instants into the account and the database of a rig."""
-
-    def before(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
-        killer.alive()
-        if operation in CHANGING:
-            killer.instant(f"before {operation} of {name_of(world, parameters)}")
-
-    def after(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
-        if operation in CHANGING:
-            killer.instant(f"after {operation} of {name_of(world, parameters)}")
-
-    rig.world.before.insert(0, before)
-    rig.world.after.append(after)
+    """Put the killer's instants into the account and the database of a rig, in the place of another's."""
+    world, watcher = rig.world, _Watcher(killer)
+    world.before = [watcher.before, *(fault for fault in world.before if not _watches(fault))]
+    world.after = [*(fault for fault in world.after if not _watches(fault)), watcher.after]
     tap(rig.store.engine, killer)
+
+
+class _Watcher:
+    """Sits at the calls of one account, for one killer."""
+
+    def __init__(self, killer: Killer) -> None:
+        self.killer = killer
+
+    def before(self, world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        self.killer.alive()
+        if operation in CHANGING:
+            self.killer.instant(f"before {operation} of {name_of(world, parameters)}")
+
+    def after(self, world: World, operation: str, parameters: Mapping[str, Any]) -> None:
+        if operation in CHANGING:
+            self.killer.instant(f"after {operation} of {name_of(world, parameters)}")
+
+
+def _watches(fault: Any) -> bool:
+    return isinstance(getattr(fault, "__self__", None), _Watcher)
 
 
 def tap(engine: Engine, killer: Killer) -> None:
@@ -131,12 +146,14 @@ def _tap(engine: Engine) -> _Tap:
     def do_commit(connection: Any) -> None:
         tap.killer.instant("before commit")
         commit(connection)
+        tap.killer.turns += 1
         tap.killer.instant("after commit")
 
     begin: Callable[[Any], None] = dialect.do_begin
 
     def do_begin(connection: Any) -> None:
         tap.killer.alive()
+        tap.killer.turns += 1
         begin(connection)
 
     dialect.do_commit, dialect.do_begin = do_commit, do_begin

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -93,6 +94,15 @@ class Rig:
     missing: tuple[str, ...] = ()
     seed: int = 1
     holder: Callable[[], Holder] = this_process
+
+    def beside(self, world: World, store: Store) -> Rig:
+        """Somebody at another account and database, who has the same habits and goes on with the same ids."""
+        other = copy(self)
+        other.store, other.world, other.clock = store, world, world.clock
+        other.check, other.stop = SimCheck(), Stop()
+        other.pool = lambda: InlinePool(world.clock)
+        census.watch(world, store)
+        return other
 
     def __post_init__(self) -> None:
         self.world = World(self.clock)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,6 +39,12 @@ class VirtualClock:
         self.offset = timedelta()
         self._plans: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
+
+    def copied(self) -> VirtualClock:
+        """Another clock that shows the same time; what is planned happens on it."""
+        other = copy(self)
+        other._plans, other._numbers = list(self._plans), copy(self._numbers)  # noqa: SLF001 - its own
+        return other
 
     def now(self) -> datetime:
         return EPOCH + timedelta(seconds=self.seconds) + self.offset
@@ -158,6 +165,21 @@ class World:
     by_hand: set[str] = field(default_factory=set)
     on_call: Callable[[], None] = lambda: None
 
+    def copied(self) -> World:
+        """Another account that stands as this one does now, on a clock of its own. Nobody hears its calls."""
+        own = {name: copy(getattr(self, name)) for name in _ITS_OWN}
+        things = {
+            id: replace(thing, tags=dict(thing.tags), settings=set(thing.settings))
+            for id, thing in self.things.items()
+        }
+        return replace(self, clock=self.clock.copied(), things=things, on_call=lambda: None, **own)
+
+    @property
+    def whole(self) -> str:
+        """All that whoever calls next can meet, time and faults included; not what was called before."""
+        stands = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _OUTSIDE}
+        return repr((vars(self.clock), stands))
+
     def living(self) -> list[Thing]:
         return [thing for thing in self.things.values() if self.exists(thing)]
 
@@ -271,6 +293,10 @@ class World:
         if not self._visible(self.things[id]):
             raise refused("Thing.NotFound", f"{id} does not exist")
         return {"text": f"console of {id}"}
+
+
+_ITS_OWN = ("deaf_to", "calls", "before", "after", "executed_creates", "numbers", "made", "by_hand")
+_OUTSIDE = ("clock", "calls", "on_call")
 
 
 def refused(code: str, message: str = "") -> CallError:

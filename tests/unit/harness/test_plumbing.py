@@ -23,6 +23,16 @@ def test_each_test_has_a_database_of_its_own_with_our_schema(any_database_url: s
     engine.dispose()
 
 
+@pytest.mark.parametrize("turn", [1, 2])
+def test_no_test_finds_the_rows_of_another(any_database_url: str, turn: int) -> None:
+    """A database of Postgres goes from test to test; it has its first rows again."""
+    engine = database.connect(any_database_url)
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM installation")).scalar() == 1
+        connection.execute(text("DELETE FROM installation"))
+    engine.dispose()
+
+
 def test_an_empty_database_has_no_schema(empty_database_url: str) -> None:
     """It is for the tests of what makes the schema."""
     engine = database.connect(empty_database_url)
