@@ -186,7 +186,7 @@ def run() -> list[ElementTree.Element]:
     files = sorted({path for promise in PROMISES for path in promise.tests})
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        options = ["-n", os.environ.get("WORKERS", "2"), "--dist", "loadgroup"]
+        options = ["-n", os.environ.get("WORKERS", "2"), "--dist", "loadfile", "--no-loadscope-reorder"]
         options += ["-q", "-p", "no:cacheprovider", f"--junitxml={report}", "-o", "junit_family=xunit1"]
         done = subprocess.run([sys.executable, "-m", "pytest", *options, *files], cwd=ROOT, check=False)
         if done.returncode != 0:
