@@ -32,7 +32,7 @@ STREAMS_LIMIT = 4
 NOT_LOADED = ("tier1_engine.sandbox.", "tier1_engine.cli.__main__")
 """moto takes a second; the other runs when it is imported."""
 SANDBOX = "WARM_SANDBOX"
-"""In the environment of a call of `tier1`: the socket of the warm sandbox that it starts, if it starts one."""
+"""In the environment of a call of `tier1`: the socket of the warm sandbox that it forks to start its own."""
 DETACH = "--detach"
 """The option of the sandbox's process that names a file descriptor, which it inherits."""
 

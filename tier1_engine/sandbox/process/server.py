@@ -41,7 +41,7 @@ TERMINATE_SECONDS = 5.0
 KILL_SECONDS = 5.0
 POLL_SECONDS = 0.02
 PORT_LIMIT = 65_535
-SERVE = (sys.executable, "-m", "tier1_engine.sandbox.process.serve")
+SERVE: tuple[str, ...] = (sys.executable, "-m", "tier1_engine.sandbox.process.serve")
 
 
 def start(
