@@ -23,6 +23,7 @@ from tests.support.environment import CREDENTIALS, on_plain_moto
 from tests.support.forked_aws import ForkedAws
 from tests.support.measuring import unmeasured_processes
 from tests.support.stages import Stages
+from tier1_engine.sandbox.process import server
 
 WARMING_UP = (("deploy", "warm.yaml"), ("destroy", "warm", "--yes"))
 """Every model that the commands need is loaded after these."""
@@ -140,6 +141,12 @@ def warm_sandbox() -> Iterator[dict[str, str]]:
     """The variable that has `tier1` start its sandbox as a fork of one that is loaded already."""
     with _loaded("sandbox") as socket:
         yield {warm.SANDBOX: str(socket)}
+
+
+@pytest.fixture
+def forked_sandboxes(monkeypatch: pytest.MonkeyPatch, warm_sandbox: dict[str, str]) -> None:
+    """What this process starts itself are forks of it."""
+    monkeypatch.setattr(server, "SERVE", warm.sandbox_forked_at(warm_sandbox[warm.SANDBOX]))
 
 
 @contextmanager

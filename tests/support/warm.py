@@ -129,7 +129,12 @@ def _start_sandboxes_warm(path: str | None) -> None:
     if path is not None:
         from tier1_engine.sandbox.process import server
 
-        server.SERVE = (sys.executable, "-IS", __file__, "call", path)
+        server.SERVE = sandbox_forked_at(path)
+
+
+def sandbox_forked_at(path: str) -> tuple[str, ...]:
+    """What becomes the sandbox's process, for `sandbox.process.server.SERVE`."""
+    return (sys.executable, "-IS", __file__, "call", path)
 
 
 def _read_once(reader: Any) -> None:
