@@ -33,7 +33,7 @@ from tier1_engine.store import database, schema, statements
 from tier1_engine.store.mapping import RESOURCES, values_of
 from tier1_engine.store.store import Store
 from tier1_engine.store.transactions import Transaction
-from tier1_engine.survey.looks import Looks
+from tier1_engine.survey.access import Access
 from tier1_engine.sweep.rules import Choice
 from tier1_engine.sweep.sweep import UNITS_SIDE_BY_SIDE, Ground, carry_out, survey
 

@@ -108,7 +108,7 @@ def test_it_goes_on_to_its_goal(rig: Rig, old: Path) -> None:
     """`resume`, and `resume --retry` where it had failed."""
     id, cut = the_one(rig)
     if old.name != "active":
-        engine.resume(rig.parts, id, Resume.RETRY if old.name == "failed" else Resume.GO_ON)
+        engine.resume(rig.equipment, id, Resume.RETRY if old.name == "failed" else Resume.GO_ON)
     assert bool(cut) is (old.name in ("deploying", "rolling_back"))
     check(rig, id, AFTER_RESUME[old.name], cut)
 
@@ -117,7 +117,7 @@ def test_it_goes_on_to_its_goal(rig: Rig, old: Path) -> None:
 def test_it_can_be_taken_down(rig: Rig) -> None:
     """By `destroy`, whatever it is in the middle of."""
     id, cut = the_one(rig)
-    asked = engine.request(rig.parts, id, Goal.DESTROYED)
+    asked = engine.request(rig.equipment, id, Goal.DESTROYED)
     rig.drive(id)
     check(rig, id, State(asked.goal.value), cut)
 

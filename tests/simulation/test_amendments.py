@@ -47,7 +47,7 @@ def inputs_of(name: str) -> dict[str, Any]:
 
 def mended(rig: Rig, id: str, wanted: Plan, **values: Any) -> Ended:
     spec = {"name": "demo", "mended": True}
-    return engine.resume(rig.parts, id, Resume.RETRY, Amendment(spec, wanted, values))
+    return engine.resume(rig.equipment, id, Resume.RETRY, Amendment(spec, wanted, values))
 
 
 @pytest.fixture
@@ -267,10 +267,10 @@ def test_a_failure_of_a_part_of_the_stack_is_never_accepted_and_says_why(
 ) -> None:
     """What needs it is named; a critical check that nothing needs says what it is."""
     with pytest.raises(Refused, match=r"without machine \(Unauthor.*\): alive needs it and could not start"):
-        engine.resume(rig.parts, failed_machine, Resume.CONTINUE)
+        engine.resume(rig.equipment, failed_machine, Resume.CONTINUE)
     critical = with_step("alive", on_failure=FailureClass.CRITICAL)
     rig.check.answers = [SHUT]
     ended = mended(rig, failed_machine, critical)
     assert ended.record.deployment.state is State.FAILED
     with pytest.raises(Refused, match=r"without alive \(Shut\): its failure is critical"):
-        engine.resume(rig.parts, failed_machine, Resume.CONTINUE)
+        engine.resume(rig.equipment, failed_machine, Resume.CONTINUE)

@@ -38,8 +38,8 @@ def test_destroy_deletes_everything(rig: Rig) -> None:
     """What was active is taken down in reverse order, though AWS takes its time."""
     rig.world.gone_after = 40.0
     id = rig.deploy().record.deployment.id
-    engine.request(rig.parts, id, Goal.DESTROYED)
-    ended = engine.drive(rig.parts, id)
+    engine.request(rig.equipment, id, Goal.DESTROYED)
+    ended = engine.drive(rig.equipment, id)
     assert ended.record.deployment.state is State.DESTROYED
     assert not rig.world.living()
     assert {r.state for r in ended.record.resources.values()} == {ResourceState.DELETED}

@@ -150,7 +150,7 @@ def stopped_at_check(rig: Rig) -> str:
 def test_a_bare_resume_of_a_recoverable_failure_changes_nothing(rig: Rig) -> None:
     """A decision is awaited: the deployment stays as it is."""
     id = stopped_at_check(rig)
-    ended = engine.resume(rig.parts, id)
+    ended = engine.resume(rig.equipment, id)
     assert ended.record.deployment.state is State.FAILED
     assert exit_code(ended, Goal.ACTIVE) == 4
 
@@ -159,7 +159,7 @@ def test_a_retry_tries_the_failed_step_again(rig: Rig) -> None:
     """The check passes at the second try; nothing is made anew and the failure is forgotten."""
     id = stopped_at_check(rig)
     rig.check.answers = []
-    ended = engine.resume(rig.parts, id, Resume.RETRY)
+    ended = engine.resume(rig.equipment, id, Resume.RETRY)
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.deployment.failure is None
     assert ended.record.steps["alive"].attempts == 2
@@ -169,7 +169,7 @@ def test_a_retry_tries_the_failed_step_again(rig: Rig) -> None:
 def test_a_step_that_is_accepted_is_skipped_with_a_warning(rig: Rig) -> None:
     """Nothing pretends that it succeeded."""
     id = stopped_at_check(rig)
-    ended = engine.resume(rig.parts, id, Resume.CONTINUE)
+    ended = engine.resume(rig.equipment, id, Resume.CONTINUE)
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.steps["alive"].state is StepState.SKIPPED
     assert ended.record.deployment.warnings == ("alive was accepted as failed: HttpStatus: answered 500",)
@@ -179,7 +179,7 @@ def test_a_step_that_is_accepted_is_skipped_with_a_warning(rig: Rig) -> None:
 def test_a_recoverable_failure_can_be_rolled_back(rig: Rig) -> None:
     """The third option ends clean, and the reason stays."""
     id = stopped_at_check(rig)
-    ended = engine.resume(rig.parts, id, Resume.ROLL_BACK)
+    ended = engine.resume(rig.equipment, id, Resume.ROLL_BACK)
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert failure_of(ended).step == "alive"
     assert not rig.world.living()
@@ -192,7 +192,7 @@ def test_a_critical_failure_cannot_be_accepted(rig: Rig) -> None:
     with pytest.raises(
         Refused, match=rf"cannot continue without machine.*resume {id} --retry.*rollback {id}"
     ):
-        engine.resume(rig.parts, id, Resume.CONTINUE)
+        engine.resume(rig.equipment, id, Resume.CONTINUE)
     assert rig.store.load(id).deployment.state is State.FAILED
 
 
@@ -202,7 +202,7 @@ def test_a_retry_after_the_cause_is_mended_gets_a_new_key(rig: Rig) -> None:
     rig.world.before.append(refuse)
     id = rig.deploy(rollback_enabled=False).record.deployment.id
     rig.world.before.remove(refuse)
-    ended = engine.resume(rig.parts, id, Resume.RETRY)
+    ended = engine.resume(rig.equipment, id, Resume.RETRY)
     assert ended.record.deployment.state is State.ACTIVE
     machine = ended.record.resource_of("machine")
     assert machine is not None
@@ -214,8 +214,8 @@ def test_what_is_active_has_nothing_to_retry(rig: Rig, how: Resume) -> None:
     """Flags for what failed are refused of what did not; a bare resume is a success."""
     id = rig.deploy().record.deployment.id
     with pytest.raises(Refused):
-        engine.resume(rig.parts, id, how)
-    assert engine.resume(rig.parts, id).why is Why.SETTLED
+        engine.resume(rig.equipment, id, how)
+    assert engine.resume(rig.equipment, id).why is Why.SETTLED
 
 
 @pytest.mark.parametrize("how", [Resume.RETRY, Resume.CONTINUE])
@@ -223,7 +223,7 @@ def test_a_deployment_that_has_not_failed_cannot_be_retried_or_accepted(rig: Rig
     """It is pending: the flag is for what has failed, and nothing is begun."""
     id = rig.create()
     with pytest.raises(Refused, match="is pending, not failed"):
-        engine.resume(rig.parts, id, how)
+        engine.resume(rig.equipment, id, how)
     assert not rig.world.calls
 
 
@@ -257,7 +257,7 @@ def test_expired_credentials_keep_everything_and_a_resume_goes_on(rig: Rig, step
     assert exit_code(ended, Goal.ACTIVE) == 7
     assert not rig.world.executed("delete")
     rig.world.before.remove(expired)
-    ended = engine.resume(rig.parts, ended.record.deployment.id)
+    ended = engine.resume(rig.equipment, ended.record.deployment.id)
     assert ended.record.deployment.state is State.ACTIVE
     assert set(rig.world.executed_creates.values()) == {1}
 
@@ -267,7 +267,7 @@ def test_a_resume_of_what_is_still_blocked_is_blocked_again(rig: Rig) -> None:
     rig.world.before.append(fail("look", error=lambda: refused("ExpiredToken")))
     id = rig.create()
     assert exit_code(rig.drive(id), Goal.ACTIVE) == 7
-    ended = engine.resume(rig.parts, id)
+    ended = engine.resume(rig.equipment, id)
     assert exit_code(ended, Goal.ACTIVE) == 7
     assert not rig.world.executed("create")
 
@@ -411,7 +411,7 @@ def test_a_retry_starts_the_candidates_anew(rig: Rig) -> None:
     rig.world.before.append(none)
     id = rig.deploy(rollback_enabled=False).record.deployment.id
     rig.world.before.remove(none)
-    ended = engine.resume(rig.parts, id, Resume.RETRY)
+    ended = engine.resume(rig.equipment, id, Resume.RETRY)
     machine = ended.record.resource_of("machine")
     assert machine is not None
     assert (machine.candidate, machine.generation) == (0, 2)

@@ -25,7 +25,7 @@ def asks(rig: Rig, id: str, goal: Goal) -> Callable[[], None]:
     """What an operator types in another terminal."""
 
     def ask() -> None:
-        engine.request(rig.parts, id, goal)
+        engine.request(rig.equipment, id, goal)
 
     return ask
 
@@ -50,7 +50,7 @@ def test_a_rollback_asked_for_at_the_last_look_wins_over_active(rig: Rig) -> Non
     def ask_at_the_check() -> None:
         looks[0] += 1
         if rig.world.of("machine"):
-            engine.request(rig.parts, id, Goal.ROLLED_BACK)
+            engine.request(rig.equipment, id, Goal.ROLLED_BACK)
 
     for at in (1, 2):
         rig.world.before.append(act("look", None, ask_at_the_check, at=at))
@@ -82,14 +82,14 @@ def test_what_was_never_begun_is_rolled_back_without_a_create(rig: Rig) -> None:
 def test_a_destruction_of_what_was_never_active_is_a_rollback(rig: Rig) -> None:
     """The goal that is written says so."""
     id = rig.create()
-    assert engine.request(rig.parts, id, Goal.DESTROYED).goal is Goal.ROLLED_BACK
+    assert engine.request(rig.equipment, id, Goal.DESTROYED).goal is Goal.ROLLED_BACK
 
 
 def test_a_rollback_of_what_is_active_names_the_command_to_use(rig: Rig) -> None:
     """Nothing is written."""
     id = rig.deploy().record.deployment.id
     with pytest.raises(Refused, match=f"use `tier1 destroy {id}`"):
-        engine.request(rig.parts, id, Goal.ROLLED_BACK)
+        engine.request(rig.equipment, id, Goal.ROLLED_BACK)
     assert rig.store.load(id).deployment.goal is Goal.ACTIVE
 
 
@@ -100,9 +100,9 @@ def test_what_has_ended_gets_no_other_end(rig: Rig, retain: tuple[str, ...]) -> 
     rig.ask(id, Goal.DESTROYED)
     if retain:
         with pytest.raises(Refused, match="is already destroyed"):
-            engine.request(rig.parts, id, Goal.DESTROYED, retain=retain)
+            engine.request(rig.equipment, id, Goal.DESTROYED, retain=retain)
     else:
-        assert engine.request(rig.parts, id, Goal.DESTROYED).state is State.DESTROYED
+        assert engine.request(rig.equipment, id, Goal.DESTROYED).state is State.DESTROYED
 
 
 def test_a_destruction_of_what_becomes_active_meanwhile_stays_a_destruction(
@@ -119,7 +119,7 @@ def test_a_destruction_of_what_becomes_active_meanwhile_stays_a_destruction(
         return record
 
     monkeypatch.setattr(Store, "load", load_then_another_drives)
-    assert engine.request(rig.parts, id, Goal.DESTROYED).goal is Goal.DESTROYED
+    assert engine.request(rig.equipment, id, Goal.DESTROYED).goal is Goal.DESTROYED
 
 
 # --- followers
@@ -127,7 +127,7 @@ def test_a_destruction_of_what_becomes_active_meanwhile_stays_a_destruction(
 
 def follow(rig: Rig, id: str, goal: Goal, *, waits: Callable[[float], bool]) -> tuple[Ended, list[str]]:
     told: list[str] = []
-    return engine.follow(rig.parts, id, goal, tell=told.append, wait=waits), told
+    return engine.follow(rig.equipment, id, goal, tell=told.append, wait=waits), told
 
 
 def held_by_another(rig: Rig, id: str) -> lease.Lease:
@@ -137,7 +137,7 @@ def held_by_another(rig: Rig, id: str) -> lease.Lease:
 def test_a_request_that_nobody_drives_is_driven_by_whoever_asked(rig: Rig) -> None:
     """There is nobody to follow."""
     id = rig.deploy().record.deployment.id
-    engine.request(rig.parts, id, Goal.DESTROYED)
+    engine.request(rig.equipment, id, Goal.DESTROYED)
     ended, told = follow(rig, id, Goal.DESTROYED, waits=lambda _: pytest.fail("waited"))
     assert (ended.record.deployment.state, told) == (State.DESTROYED, [])
 
@@ -146,7 +146,7 @@ def test_a_follower_names_the_driver_once_and_takes_over_when_it_stops(rig: Rig)
     """It waits out the lease of the stopped driver, and ends 0."""
     id = rig.deploy().record.deployment.id
     held_by_another(rig, id)
-    engine.request(rig.parts, id, Goal.DESTROYED)
+    engine.request(rig.equipment, id, Goal.DESTROYED)
 
     def wait(seconds: float) -> bool:
         rig.clock.seconds += seconds
@@ -163,7 +163,7 @@ def test_a_follower_that_is_interrupted_only_detaches(rig: Rig) -> None:
     """The request stands; the driver goes on."""
     id = rig.deploy().record.deployment.id
     held_by_another(rig, id)
-    engine.request(rig.parts, id, Goal.DESTROYED)
+    engine.request(rig.equipment, id, Goal.DESTROYED)
     ended, _ = follow(rig, id, Goal.DESTROYED, waits=lambda _: False)
     assert exit_code(ended, Goal.DESTROYED) == 130
     assert rig.store.load(id).deployment.goal is Goal.DESTROYED
@@ -174,7 +174,7 @@ def test_a_follower_ends_with_the_driver(rig: Rig, stalls: bool) -> None:
     """It reports what the driver reached, a stalled deletion included, and does not begin it again."""
     id = rig.deploy().record.deployment.id
     held = held_by_another(rig, id)
-    engine.request(rig.parts, id, Goal.DESTROYED)
+    engine.request(rig.equipment, id, Goal.DESTROYED)
     if stalls:
         rig.world.before.append(fail("delete", "disk"))
 
@@ -191,7 +191,7 @@ def test_a_follower_ends_with_the_driver(rig: Rig, stalls: bool) -> None:
 def test_a_follower_that_drove_and_was_replaced_says_so(rig: Rig) -> None:
     """Losing the lease ends the command; it is no reason to follow."""
     id = rig.deploy().record.deployment.id
-    engine.request(rig.parts, id, Goal.DESTROYED)
+    engine.request(rig.equipment, id, Goal.DESTROYED)
 
     def another_takes_over() -> None:
         rig.clock.seconds += 1000.0
@@ -207,7 +207,7 @@ def test_a_resume_of_what_somebody_drives_is_refused(rig: Rig) -> None:
     id = rig.create()
     held_by_another(rig, id)
     with pytest.raises(DrivenByAnother, match=r"is locked by \S+ \(pid [0-9]+\)"):
-        engine.resume(rig.parts, id)
+        engine.resume(rig.equipment, id)
     assert not rig.world.calls
 
 

@@ -170,10 +170,10 @@ def test_a_stalled_deletion_goes_on_at_a_resume(rig: Rig) -> None:
     """It has its whole deadline again; once the interface is gone, it ends clean."""
     ended, interface = stalled(rig)
     id = ended.record.deployment.id
-    again = engine.resume(rig.parts, id)
+    again = engine.resume(rig.equipment, id)
     assert again.record.deployment.state is State.FAILED
     rig.world.remove_by_hand(interface)
-    ended = engine.resume(rig.parts, id)
+    ended = engine.resume(rig.equipment, id)
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert not rig.world.living()
     assert failure_of(ended).step == "machine"
@@ -184,7 +184,7 @@ def test_a_stalled_deletion_cannot_be_turned_into_a_deployment(rig: Rig, how: Re
     """The goal never returns to `active`."""
     id = stalled(rig)[0].record.deployment.id
     with pytest.raises(Refused, match="is being deleted"):
-        engine.resume(rig.parts, id, how)
+        engine.resume(rig.equipment, id, how)
 
 
 def test_a_machine_that_never_goes_is_left_with_all_it_stands_on(rig: Rig) -> None:
@@ -216,7 +216,7 @@ def test_a_kind_that_is_missing_on_this_host_is_left_by_name(rig: Rig) -> None:
     assert [t.kind for t in rig.world.living()] == ["disk"]
     assert "The kind disk is not installed" in error(ended, "disk").message
     rig.missing = ()
-    assert engine.resume(rig.parts, id).record.deployment.state is State.DESTROYED
+    assert engine.resume(rig.equipment, id).record.deployment.state is State.DESTROYED
 
 
 def test_throttled_deletions_are_tried_until_the_deadline(rig: Rig) -> None:
@@ -252,7 +252,7 @@ def test_expired_credentials_on_the_way_back_keep_the_state(rig: Rig, goal: Goal
     assert ended.record.deployment.state in (State.ROLLING_BACK, State.DESTROYING)
     assert exit_code(ended, goal) == 7
     rig.world.before.remove(expired)
-    ended = engine.resume(rig.parts, id)
+    ended = engine.resume(rig.equipment, id)
     assert ended.record.deployment.state.value == goal.value
     assert not rig.world.living()
 
@@ -273,7 +273,7 @@ def test_only_what_the_deployment_has_can_be_retained(rig: Rig) -> None:
     """The sentence lists what there is, and nothing is written."""
     id = active(rig)
     with pytest.raises(Refused, match="has no resource cellar to retain; it has: disk, door-1"):
-        engine.request(rig.parts, id, Goal.DESTROYED, retain=("cellar",))
+        engine.request(rig.equipment, id, Goal.DESTROYED, retain=("cellar",))
     assert rig.store.load(id).deployment.goal is Goal.ACTIVE
 
 
@@ -283,7 +283,7 @@ def test_a_retain_asked_for_while_the_destruction_runs_is_heeded(rig: Rig) -> No
     rig.world.gone_after = 60.0
 
     def keep_the_disk() -> None:
-        engine.request(rig.parts, id, Goal.DESTROYED, retain=("disk",))
+        engine.request(rig.equipment, id, Goal.DESTROYED, retain=("disk",))
 
     rig.clock.after(10.0, keep_the_disk)
     ended = rig.ask(id, Goal.DESTROYED)
@@ -329,7 +329,7 @@ def test_the_console_of_a_machine_that_is_gone_is_asked_for_once(rig: Rig) -> No
     rig.clock.move_to(rig.clock.seconds + rig.settings.visibility_grace_seconds)
     (machine,) = rig.world.of("machine")
     rig.world.remove_by_hand(machine)
-    ended = engine.resume(rig.parts, id, Resume.ROLL_BACK)
+    ended = engine.resume(rig.equipment, id, Resume.ROLL_BACK)
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert rig.world.executed("console") == [machine.id]
     assert row(ended, "machine").state is ResourceState.DELETED
@@ -485,7 +485,7 @@ def test_a_census_that_fails_leaves_the_end_unproven(rig: Rig, code: str, tries:
     assert "the census failed" in failure_of(ended).message
     assert len(times) == tries
     rig.world.before.remove(denied)
-    assert engine.resume(rig.parts, id).record.deployment.state is State.DESTROYED
+    assert engine.resume(rig.equipment, id).record.deployment.state is State.DESTROYED
 
 
 def test_a_census_that_fails_on_the_way_forward_is_a_warning(rig: Rig) -> None:

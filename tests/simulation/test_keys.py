@@ -321,7 +321,7 @@ def test_a_look_at_somebody_elses_settles_a_rollback_without_deleting_it(rig: Ri
 
 
 def asked(rig: Rig, id: str) -> None:
-    engine.request(rig.parts, id, Goal.ROLLED_BACK)
+    engine.request(rig.equipment, id, Goal.ROLLED_BACK)
 
 
 # --- not ours

@@ -123,7 +123,7 @@ def test_a_stopped_rollback_is_resumed_as_a_rollback(rig: Rig) -> None:
     stop_after(rig, 20.0)
     assert rig.drive(id).record.deployment.state is State.ROLLING_BACK
     rig.stop = Stop()
-    assert engine.resume(rig.parts, id).record.deployment.state is State.ROLLED_BACK
+    assert engine.resume(rig.equipment, id).record.deployment.state is State.ROLLED_BACK
     assert not rig.world.living()
 
 
@@ -364,7 +364,7 @@ def test_driven_time_is_not_lost_when_the_last_turn_is_planned_anew(rig: Rig) ->
     rig.stop = Stop()
 
     def both() -> None:
-        engine.request(rig.parts, id, Goal.ROLLED_BACK)
+        engine.request(rig.equipment, id, Goal.ROLLED_BACK)
         rig.stop.ask()
 
     rig.clock.after(15.0, both)
@@ -393,7 +393,7 @@ def test_a_commit_that_fails_leaves_record_and_pace_as_they_were(
         return commit(store, *args, **options)
 
     monkeypatch.setattr(Store, "commit", fail_from_then_on)
-    driver = Driver(replace(rig.parts, observer=Watching()), held, rig.store.load(id))
+    driver = Driver(replace(rig.equipment, observer=Watching()), held, rig.store.load(id))
     with pytest.raises(DatabaseUnavailable):
         driver.run()
     record, pace = committed[-1]

@@ -163,7 +163,7 @@ def findings(
         before: what others had before, or made themselves meanwhile.
         books: None where a test has no database: then nothing can be unknown to it.
     """
-    theirs = {key: was for key, was in before.items() if not _is_ours(was, books)}
+    theirs = {key: was for key, was in before.items() if not _is_known_revision(was, books)}
     yield from _changed({one.key: one for one in standing}, theirs)
     yield from _twice(one for one in standing if one.key not in theirs)
     if books is not None:
@@ -171,7 +171,7 @@ def findings(
         yield from _unknown(ours, {one.id for one in standing}, books)
 
 
-def _is_ours(thing: Standing, books: Books | None) -> bool:
+def _is_known_revision(thing: Standing, books: Books | None) -> bool:
     """It carries the id of one of the databases, or a row says that it is ours."""
     if books is None:
         return False

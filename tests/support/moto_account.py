@@ -126,7 +126,7 @@ def prepare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
     monkeypatch.setattr(amis, "AMIS", [one for one in amis.AMIS if one["ami_id"] == IMAGE])
     # Making a local AWS mends this one for good, so it is mended before it is replaced.
-    region.mend()
+    region.patch_moto()
     monkeypatch.setattr(amis, "load_resource", lambda _path: [])
 
 

@@ -55,11 +55,11 @@ def put_programs(folder: Path, aws: Path | None, tier1: Warm | None) -> Path:
     """A folder with `tier1` and `aws`: those kept warm, or for None what starts a Python of its own."""
     folder.mkdir()
     kept_warm = (sys.executable, "-IS", warm.__file__, "call")
-    words_of = {
+    message_of = {
         "tier1": (*kept_warm, tier1.socket()) if tier1 else TIER1,
         "aws": (*kept_warm, str(aws)) if aws else (sys.executable, "-m", "awscli"),
     }
-    for name, words in words_of.items():
+    for name, words in message_of.items():
         program = folder / name
         program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
         program.chmod(0o755)

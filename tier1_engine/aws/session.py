@@ -190,7 +190,7 @@ class AwsSession:
                 f"The endpoint {endpoint} cannot be used: {error}. Correct it, and try again."
             ) from error
         client.meta.events.register_first("before-send", _ask_permit)
-        client.meta.events.register_first("before-parse", _look_at_reply)
+        client.meta.events.register_first("before-parse", _check_reply)
         return client
 
 
@@ -269,7 +269,7 @@ def _ask_permit(**_event: Any) -> None:
         call.leave()
 
 
-def _look_at_reply(operation_model: OperationModel, response_dict: Mapping[str, Any], **_event: Any) -> None:
+def _check_reply(operation_model: OperationModel, response_dict: Mapping[str, Any], **_event: Any) -> None:
     """botocore's `before-parse`: what its parsers would silently read as an empty answer is refused."""
     call = _current.get()
     if call is not None:

@@ -87,7 +87,7 @@ REMEDIES: Remedies = {
                 "AmazonSSMManagedInstanceCore; or use `health.mount_check: console`."
             ),
         ),
-        look_at_aws=(
+        inspect_on_aws=(
             (
                 "ssm",
                 "describe-instance-information",

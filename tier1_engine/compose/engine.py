@@ -32,7 +32,7 @@ def opened_store(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-def parts(
+def equipment(
     store: Store, place: Place | Deployment, settings: Settings, observer: Observer, tell: Tell
 ) -> Equipment:
     """An engine for one deployment, on the AWS that it remembers. `tell` gets warnings about plug-ins."""

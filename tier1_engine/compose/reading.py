@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tier1_engine.store.store import Store
 
 
-def is_driven(store: Store, summary: Summary) -> bool:
+def is_running(store: Store, summary: Summary) -> bool:
     """Whether somebody drives it now."""
     return lease.driven(store, summary.holder, summary.lease_expires_at, SystemClock())
 
@@ -26,7 +26,7 @@ def is_driven(store: Store, summary: Summary) -> bool:
 def holder(store: Store, deployment_id: str) -> str | None:
     """Who drives it now, in words."""
     (summary,) = store.summaries(deployment_id=deployment_id)
-    if summary.holder is None or not is_driven(store, summary):
+    if summary.holder is None or not is_running(store, summary):
         return None
     return f"{summary.holder['host']} (pid {summary.holder['pid']})"
 
@@ -43,7 +43,7 @@ class Wanted:
 def brief(store: Store, wanted: Wanted) -> list[dict[str, Any]]:
     """What `list` shows."""
     found = store.summaries(states=wanted.states, failed=wanted.failed, limit=wanted.limit)
-    return [as_json.of_summary(summary, driven=is_driven(store, summary)) for summary in found]
+    return [as_json.of_summary(summary, driven=is_running(store, summary)) for summary in found]
 
 
 def costs(store: Store, deployments: Sequence[Mapping[str, Any]], tell: Tell) -> dict[str, float]:
@@ -73,4 +73,4 @@ def whole(store: Store, deployment_id: str, registry: Registry) -> dict[str, Any
         known = registry.kinds.get(kind)
         return known.console_url(region, aws_id) if known else None
 
-    return as_json.of_record(record, summary, driven=is_driven(store, summary), console_url=console_url)
+    return as_json.of_record(record, summary, driven=is_running(store, summary), console_url=console_url)

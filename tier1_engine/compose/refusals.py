@@ -41,13 +41,13 @@ def looking(
         try:
             return look()
         except CallError as error:
-            if attempt == TRIES or not _worth_another_try(error):
+            if attempt == TRIES or not _is_transient(error):
                 raise of_call(error, endpoint=endpoint) from error
         sleep(poll_seconds * 2.0**attempt)
     raise AssertionError("the last attempt answers or raises")
 
 
-def _worth_another_try(error: CallError) -> bool:
+def _is_transient(error: CallError) -> bool:
     if error.code in UNREACHABLE_CODES or error.code == UNREADABLE_REPLY:
         return False
     return judge(error, Action.DESCRIBE, None, young=False) is Verdict.TRANSIENT

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tier1_engine.clock import SystemClock
 from tier1_engine.compose import place, refusals
-from tier1_engine.compose.engine import parts
+from tier1_engine.compose.engine import equipment
 from tier1_engine.deployment.place import Place
 from tier1_engine.engine.equipment import Equipment, Silent, Stop
-from tier1_engine.survey.looks import Looks
+from tier1_engine.survey.access import Access
 from tier1_engine.sweep.sweep import Ground
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def ground(
 
     @cache
     def made(where: Place) -> Equipment:
-        alone = parts(store, where, settings, Silent(), warn)
+        alone = equipment(store, where, settings, Silent(), warn)
         return replace(alone, cloud=Together().cloud(alone.cloud))
 
     def one_for_each(where: Place) -> Equipment:
         with making:  # one session for each place, whoever asks first
             return made(where)
 
-    return Ground(store, SystemClock(), Looks(one_for_each, time.sleep), known, stop, tell)
+    return Ground(store, SystemClock(), Access(one_for_each, time.sleep), known, stop, tell)

@@ -57,7 +57,7 @@ class Remedy:
     why: str
     mend: tuple[str, ...]
     look: tuple[tuple[str, ...], ...] = ()
-    look_at_aws: tuple[tuple[str, ...], ...] = ()
+    inspect_on_aws: tuple[tuple[str, ...], ...] = ()
     quota: Quota | QuotaOf | None = None
 
 

@@ -162,7 +162,7 @@ class Resource:
         return self.state in (ResourceState.DELETED, ResourceState.RETAINED) or not self.owned
 
     @property
-    def one_too_many(self) -> bool:
+    def is_duplicate(self) -> bool:
         """It stands beside what its step is for: a stray."""
         return self.name != self.step
 

@@ -116,6 +116,6 @@ def may_have_acted(record: Record, resource: Resource) -> bool:
     return any(a.may_have_acted for a in record.attempts.values() if a.resource_id == resource.id)
 
 
-def may_have_strays(record: Record) -> bool:
+def may_have_duplicates(record: Record) -> bool:
     """Some create's end was never learned: AWS may still execute it."""
     return any(a.action is Action.CREATE and a.outcome is Outcome.UNKNOWN for a in record.attempts.values())

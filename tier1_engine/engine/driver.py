@@ -21,7 +21,7 @@ from tier1_engine.engine.pace import Pace, driven_time, rebuilt
 from tier1_engine.engine.permit import LeasePermit
 from tier1_engine.engine.protocol.actions import Answer, Assignment
 from tier1_engine.engine.protocol.attempt import Attempts, cut_off, too_late
-from tier1_engine.engine.protocol.case import with_what_is_held
+from tier1_engine.engine.protocol.case import with_unwritten
 from tier1_engine.errors import DatabaseUnavailable
 from tier1_engine.store import lease as leases
 from tier1_engine.store.lease import Lease
@@ -94,7 +94,7 @@ class Driver:
             term=lease.term,
             new_id=equipment.new_id,
             jitter=equipment.rng.random,
-            looks_inside=equipment.looks_inside,
+            observes_within=equipment.observes_within,
         )
         self._calls: dict[str, tuple[Assignment, float]] = {}
         self._early: list[Answer] = []
@@ -134,7 +134,7 @@ class Driver:
                 if changes := on_record(turn.effects):
                     self._commit(changes, last=isinstance(turn.decision, End))
                 else:
-                    self._look_at_goal()
+                    self._read_goal()
                 break
             except GoalChanged as news:
                 asked_for = DeploymentSet({"goal": news.goal, "retain": news.retain})
@@ -226,10 +226,10 @@ class Driver:
             except DatabaseUnavailable as error:
                 if equipment.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
                     self._pause(0.0)
-                    raise with_what_is_held(error, changes, self._early, self.record) from error
+                    raise with_unwritten(error, changes, self._early, self.record) from error
                 self._pause(COMMIT_RETRY_SECONDS)
 
-    def _look_at_goal(self) -> None:
+    def _read_goal(self) -> None:
         """A turn without a commit reads the goal by itself."""
         try:
             goal, retain = self.equipment.store.goal(self.record.deployment.id, self.lease.fence)

@@ -89,7 +89,7 @@ class Equipment:
     holder: Callable[[], Holder] = this_process
     rng: random.Random = field(default_factory=random.Random)
     may_delete: frozenset[tuple[str, str]] | None = None
-    looks_inside: bool = False
+    observes_within: bool = False
 
 
 Opening = Callable[[Record, Pace], Sequence[Change]]

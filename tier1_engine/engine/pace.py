@@ -62,13 +62,13 @@ class Pace:
     prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clean_censuses: int = 0
     last_census_at: float = 0.0
-    census_tries: int = 0
+    census_attempts: int = 0
     census_problem: Problem | None = None
     listed_behind: frozenset[str] = frozenset()
     searched: frozenset[tuple[str, bool]] = frozenset()
     archiving_kinds: frozenset[str] = frozenset()
     identified: bool = False
-    identity_tries: int = 0
+    identity_attempts: int = 0
     blocked: Problem | None = None
     blocked_step: str | None = None
     stopping: bool = False
@@ -145,7 +145,7 @@ def _turned_back(pace: Pace) -> Pace:
         looked=frozenset(),
         searched=frozenset(),
         clean_censuses=0,
-        census_tries=0,
+        census_attempts=0,
         census_problem=None,
     )
 

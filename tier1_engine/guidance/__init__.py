@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tier1_engine.deployment.record import Resource
-from tier1_engine.guidance.advice import Advice, looks_of, of_failure, of_resource
+from tier1_engine.guidance.advice import Advice, inspections_of, of_failure, of_resource
 from tier1_engine.guidance.lines import Command, signing_in
 from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story
 from tier1_engine.guidance.telling import cost, safe, told
@@ -112,7 +112,7 @@ def _item(story: Story, resource: Resource) -> Item:
         state=resource.state.value,
         price=story.prices.of_resource(resource).words,
         console_url=kind.console_url(story.deployment.region, aws_id) if kind and aws_id else None,
-        look=looks_of(story, resource),
+        look=inspections_of(story, resource),
     )
 
 

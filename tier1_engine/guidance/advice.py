@@ -101,7 +101,7 @@ def _standing(known: Mapping[str, str], story: Story) -> dict[str, str]:
 
 def _looks(remedy: Remedy, known: Mapping[str, str], story: Story) -> list[Command]:
     """An endpoint that is not AWS does not have every command."""
-    looks = remedy.look if story.deployment.endpoint else (*remedy.look_at_aws, *remedy.look)
+    looks = remedy.look if story.deployment.endpoint else (*remedy.inspect_on_aws, *remedy.look)
     lines = (worded(words, known, story.deployment) for words in looks)
     return [Command(line, "shows more") for line in lines if line is not None]
 
@@ -183,7 +183,7 @@ def _explained_by_console(part: Kind | Check | None) -> bool:
     return part is not None and part.archives_console
 
 
-def looks_of(story: Story, resource: Resource) -> tuple[str, ...]:
+def inspections_of(story: Story, resource: Resource) -> tuple[str, ...]:
     """The lines that show a resource: by its id, or by its tags where no id was ever recorded."""
     kind = story.kinds.get(resource.kind)
     if kind is None or resource.ended:

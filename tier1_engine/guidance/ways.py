@@ -109,13 +109,13 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
     recipe = kind.recipe(story.target(resource))
     if aws_id is None:
         if recipe is not None and (not recipe.evidence or recipe.untagged):
-            yield Command(_looked_for(recipe, story), f"deletes {resource.name}, if it exists")
+            yield Command(_found_by_tags(recipe, story), f"deletes {resource.name}, if it exists")
         return
     commands = kind.commands(aws_id, resource.facts)
     if resource.state is ResourceState.PRESENT or recipe is None:
         lines = [typed(line, story.deployment) for line in commands["delete"]]
     else:
-        lines = [_about(line, aws_id, story) for line in _looked_up(recipe)]
+        lines = [_about(line, aws_id, story) for line in _undone(recipe)]
     # What is on its way out may be gone already: that is no mistake.
     gone = " || true" if resource.ended or resource.state is ResourceState.DELETING else ""
     *before, last = lines
@@ -130,13 +130,13 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
         yield Command(until_gone(line, story.deployment), f"waits until {resource.name} is deleted")
 
 
-def _looked_for(recipe: Recipe, story: Story) -> str:
+def _found_by_tags(recipe: Recipe, story: Story) -> str:
     """What has no recorded id is looked for by its tags, or by the name that proves it."""
-    line = f"for id in $({recipe.find}); do {'; '.join(_looked_up(recipe))}; done"
+    line = f"for id in $({recipe.find}); do {'; '.join(_undone(recipe))}; done"
     return _CALL.sub(f"aws {flags(story.deployment)} ", line)
 
 
-def _looked_up(recipe: Recipe) -> Iterator[str]:
+def _undone(recipe: Recipe) -> Iterator[str]:
     for freeing in recipe.free:
         yield f"for it in $({freeing.listing}); do {freeing.command}; done"
     yield recipe.delete

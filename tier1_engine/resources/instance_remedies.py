@@ -261,7 +261,7 @@ REMEDIES: Remedies = {
     "CustomerKeyHasBeenRevoked": Remedy(
         "The KMS key of the volumes cannot be used.",
         ("Enable the key or set another default key for EBS, then retry.",),
-        look_at_aws=(_DEFAULT_KEY,),
+        inspect_on_aws=(_DEFAULT_KEY,),
     ),
     "Client.InstanceInitiatedShutdown": Remedy(
         "The instance was shut down from inside, by its own user data or software.",

@@ -284,7 +284,7 @@ def _inline(cloud: Cloud, name: str) -> list[str]:
     return [str(one) for one in reply.get("PolicyNames") or ()]
 
 
-def _profiles_of_ours(cloud: Cloud, target: Target, name: str) -> list[str]:
+def _owned_profiles(cloud: Cloud, target: Target, name: str) -> list[str]:
     """Names of the profiles of this deployment that the role is in."""
     try:
         found = list(cloud.pages("iam", "list_instance_profiles_for_role", "InstanceProfiles", RoleName=name))
@@ -301,7 +301,7 @@ def _free(cloud: Cloud, target: Target, name: str) -> None:
     for inline in _inline(cloud, name):
         with _already_so():
             cloud.change("iam", "delete_role_policy", RoleName=name, PolicyName=inline)
-    for profile in _profiles_of_ours(cloud, target, name):
+    for profile in _owned_profiles(cloud, target, name):
         with _already_so():
             cloud.change(
                 "iam", "remove_role_from_instance_profile", InstanceProfileName=profile, RoleName=name

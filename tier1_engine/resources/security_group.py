@@ -159,7 +159,7 @@ class SecurityGroup(Kind):
                     raise
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
-        others = self._others_of_ours(cloud, target, observation.aws_id)
+        others = self._owned_groups(cloud, target, observation.aws_id)
         for direction in MEMBER:
             self._revoke(
                 cloud, direction, observation.aws_id, observation.facts["rules_to_groups"][direction]
@@ -203,7 +203,7 @@ class SecurityGroup(Kind):
         hits = list(cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=filters))
         return [_observation(cloud, hit) for hit in oldest_first(hits, "GroupId")]
 
-    def _others_of_ours(self, cloud: Cloud, target: Target, group_id: str) -> list[Mapping[str, Any]]:
+    def _owned_groups(self, cloud: Cloud, target: Target, group_id: str) -> list[Mapping[str, Any]]:
         """The other groups that this deployment made."""
         ours = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         groups = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=tag_filters(ours))

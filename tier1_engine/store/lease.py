@@ -137,7 +137,7 @@ def renew(store: Store, lease: Lease, clock: Clock) -> Lease:
     asked_at = clock.steady()
     held = holding_until(lease.holder, asked_at + lease.seconds)
     with database.translated(store.engine), Transaction(store.writers) as transaction:
-        _lock_ours(transaction, lease)
+        _lock_held(transaction, lease)
         expires = _database_time(transaction, clock) + timedelta(seconds=lease.seconds)
         values = {"holder": asdict(held), "lease_expires_at": expires}
         statements.change(transaction, DEPLOYMENTS, {"id": lease.deployment_id}, values)
@@ -150,7 +150,7 @@ def release(store: Store, lease: Lease) -> None:
     """Give it back; one that was lost in the meantime is left to its new holder."""
     with database.translated(store.engine), Transaction(store.writers) as transaction:
         try:
-            _lock_ours(transaction, lease)
+            _lock_held(transaction, lease)
         except LeaseLost:
             return
         statements.change(transaction, DEPLOYMENTS, {"id": lease.deployment_id}, NOBODY)
@@ -175,7 +175,7 @@ def sentence(deployment_id: str, holder: Mapping[str, Any], since: datetime | No
     )
 
 
-def _lock_ours(transaction: Transaction, lease: Lease) -> None:
+def _lock_held(transaction: Transaction, lease: Lease) -> None:
     row = statements.first(transaction, _LOCK, {"locked": lease.deployment_id})
     if row.lease_term != lease.term or row.holder is None or row.holder["nonce"] != lease.holder.nonce:
         raise LeaseLost(

@@ -51,7 +51,7 @@ def ensure_schema(engine: Engine) -> None:
     found = revision(engine)
     if found == SCHEMA_REVISION:
         return
-    if found is not None and not _is_ours(found):
+    if found is not None and not _is_known_revision(found):
         raise SchemaError(
             f"{describe(engine)} has schema {found}, which is newer than this tier1 supports "
             f"({SCHEMA_REVISION}): install a newer tier1."
@@ -72,7 +72,7 @@ def upgrade(engine: Engine) -> str:
     found = revision(engine)
     if found == SCHEMA_REVISION:
         return found
-    if found is not None and not _is_ours(found):
+    if found is not None and not _is_known_revision(found):
         ensure_schema(engine)
     if engine.dialect.name == "sqlite" and found is not None:
         _refuse_while_driven(engine)
@@ -116,7 +116,7 @@ def alembic_config() -> Config:
     return config
 
 
-def _is_ours(found: str) -> bool:
+def _is_known_revision(found: str) -> bool:
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory.from_config(alembic_config())

@@ -22,7 +22,7 @@ from tier1_engine.contract.kind import (
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
 from tier1_engine.engine.protocol.actions import Failed
-from tier1_engine.survey.looks import Gap, Looks, gap_of, identify, in_turn, listed
+from tier1_engine.survey.access import Gap, Access, gap_of, identify, in_turn, listed
 from tier1_engine.survey.remembered import Remembered
 
 ANY = "*"
@@ -63,32 +63,34 @@ def places(known: Iterable[Known], regions: Sequence[str], here: Place | None) -
     return list(used.values())
 
 
-def look_around(
-    where: Sequence[Place], known: Sequence[Known], looks: Looks, database_id: str
+def find_untracked(
+    where: Sequence[Place], known: Sequence[Known], access: Access, database_id: str
 ) -> tuple[list[Seen], list[Gap]]:
     """Everything in these places that claims a deployment and is in no row, and what could not be seen."""
     by_id = {one.deployment.id: one for one in known}
     gaps: list[Gap] = []
     open_places: list[Place] = []
-    for place, gap in zip(where, in_turn(lambda p: identify(looks, p), where, looks), strict=True):
+    for place, gap in zip(where, in_turn(lambda p: identify(access, p), where, access), strict=True):
         if gap is None:
             open_places.append(place)
         else:
             gaps.append(gap)
-    jobs = [(place, kind) for place in open_places for kind in looks.parts(place).registry.kinds.values()]
+    jobs = [
+        (place, kind) for place in open_places for kind in access.equipment(place).registry.kinds.values()
+    ]
     held = _held(known)
     remembered = {place: Remembered() for place in open_places}
 
-    def one_look(job: tuple[Place, Kind]) -> tuple[list[Seen], Gap | None]:
+    def list_kind(job: tuple[Place, Kind]) -> tuple[list[Seen], Gap | None]:
         place, kind = job
         at = (place.endpoint, place.account_id, kind.name)
-        answer = listed(looks, place, kind, CLAIMS, held.get(at, {}), remembered[place])
+        answer = listed(access, place, kind, CLAIMS, held.get(at, {}), remembered[place])
         if isinstance(answer, Failed):
             return [], gap_of(place, kind.title, answer.error)
         return [_seen(kind, place, observation, by_id, database_id) for _, observation in answer.seen], None
 
     seen: list[Seen] = []
-    for found, gap in in_turn(one_look, jobs, looks):
+    for found, gap in in_turn(list_kind, jobs, access):
         seen += found
         if gap is not None:
             gaps.append(gap)
@@ -96,10 +98,10 @@ def look_around(
 
 
 def seen_of(
-    looks: Looks, one: Known, kind: Kind, tags: Mapping[str, str], database_id: str
+    access: Access, one: Known, kind: Kind, tags: Mapping[str, str], database_id: str
 ) -> list[Seen] | Gap:
     """What of a kind carries `tags` where a deployment lives, read anew."""
-    answer = listed(looks, one.place, kind, tags)
+    answer = listed(access, one.place, kind, tags)
     if isinstance(answer, Failed):
         return gap_of(one.place, kind.title, answer.error)
     by_id = {one.deployment.id: one}

@@ -34,7 +34,7 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
-class OneLook:
+class CachedReads:
     """A cloud for the length of one look around: it reads, and no list twice."""
 
     cloud: Cloud

@@ -34,7 +34,7 @@ from tier1_engine.engine.protocol.proof import others_inside, ours
 from tier1_engine.errors import CallError, DrivenByAnother, LeaseLost, Tier1Error
 from tier1_engine.store import sweeps
 from tier1_engine.survey.around import seen_of
-from tier1_engine.survey.looks import Gap, Looks, identify, listed, patiently
+from tier1_engine.survey.access import Gap, Access, identify, listed, patiently
 from tier1_engine.sweep.foreign import stand_in, stand_in_row, stand_in_step
 from tier1_engine.sweep.outcome import Outcome, Result, Unit, deletions, results_of
 from tier1_engine.sweep.rules import NOT_THERE, TAKING_DOWN, Act, Item, spared, unproved
@@ -60,7 +60,7 @@ class Worker:
     """
 
     sweep_id: str
-    looks: Looks
+    access: Access
     database_id: str
     stop: Stop
     earlier: frozenset[str] = frozenset()
@@ -90,7 +90,7 @@ class Worker:
         """Why nothing can be done in a place now; None when something can."""
         if self.stop.asked:
             return "stopped by a signal: sweep again"
-        if place not in self.blocked and (gap := identify(self.looks, place)) is not None:
+        if place not in self.blocked and (gap := identify(self.access, place)) is not None:
             self.blocked[place] = _said(gap)
         return self.blocked.get(place)
 
@@ -98,8 +98,8 @@ class Worker:
         named = frozenset((item.kind, item.aws_id) for item in unit.items if item.aws_id)
         limited = unit.act in TAKING_DOWN and not unit.whole
         return replace(
-            self.looks.parts(unit.place),
-            looks_inside=unit.act is not Act.RESUME,
+            self.access.equipment(unit.place),
+            observes_within=unit.act is not Act.RESUME,
             may_delete=named if limited or unit.act in (Act.CLEAR, Act.FOREIGN) else None,
             stop=self.stop.below(),
         )
@@ -107,45 +107,45 @@ class Worker:
     # --- take down, finish, resume
 
     def _drive(self, unit: Unit) -> list[Result]:
-        parts = self._parts(unit)
-        store, clock = parts.store, parts.clock
+        equipment = self._parts(unit)
+        store, clock = equipment.store, equipment.clock
 
-        begun = self._begun(parts, unit)
+        begun = self._begun(equipment, unit)
         found: dict[tuple[str, str], Observation] = {}
 
         def allowed(deployment: Deployment, last_event: int) -> None:
             self._still_as_marked(unit, deployment, last_event, begun=begun)
 
         def first() -> None:
-            known = self._known(parts, unit)
+            known = self._known(equipment, unit)
             allowed(known.deployment, known.last_event)
             if unit.act is Act.RESUME:
                 return
             record = store.load(unit.deployment_id)
             _same_ids(unit, record, begun=begun)
-            self._nothing_strange(parts, record, [r for r in record.resources.values() if not r.settled])
+            self._nothing_strange(equipment, record, [r for r in record.resources.values() if not r.settled])
             for kind in _beside(unit, record):
                 with suppress(InTheWay):  # what cannot be looked at remains, and the rest goes
-                    found.update(self._look_again(parts, known, kind))
+                    found.update(self._observe_again(equipment, known, kind))
             sweeps.claim(store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now())
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
             # A stray may stand in what is to go: it goes first, and not when a census comes to it.
             changes = [*openings.go_on(record, pace)]
-            return changes + _turned_up(unit, found, record.apply(changes), parts)
+            return changes + _turned_up(unit, found, record.apply(changes), equipment)
 
         before = _gone(store.load(unit.deployment_id))
-        ended = engine.drive(parts, unit.deployment_id, opening, first=first)
-        return self._ended(unit, parts, ended, before)
+        ended = engine.drive(equipment, unit.deployment_id, opening, first=first)
+        return self._ended(unit, equipment, ended, before)
 
-    def _known(self, parts: Equipment, unit: Unit) -> Known:
+    def _known(self, equipment: Equipment, unit: Unit) -> Known:
         """The deployment as it stands under our lease: nobody else drives it."""
-        found = sweeps.all_known(parts.store, lambda holder, end: None, only=unit.deployment_id)
+        found = sweeps.all_known(equipment.store, lambda holder, end: None, only=unit.deployment_id)
         if not found:
             raise Spared("its deployment is no longer in the database")
         return found[0]
 
-    def _begun(self, parts: Equipment, unit: Unit) -> bool:
+    def _begun(self, equipment: Equipment, unit: Unit) -> bool:
         """Whether this sweep, or an earlier one by this very plan, began with it; nobody else came between.
 
         It continues from there: what the plan does not name is not deleted now either.
@@ -154,7 +154,7 @@ class Worker:
         if last_event is None:
             return False
         ours = self.earlier | {self.sweep_id}
-        return sweeps.taken_since(parts.store, unit.deployment_id, last_event, ours)
+        return sweeps.taken_since(equipment.store, unit.deployment_id, last_event, ours)
 
     def _still_as_marked(
         self, unit: Unit, deployment: Deployment, last_event: int, *, begun: bool = False
@@ -170,72 +170,72 @@ class Worker:
         if last_event != first.last_event and not begun:
             raise Spared("it has changed since the plan was made: see `tier1 log`")
         known = Known(deployment, last_event, deployment.updated_at)
-        if (why := spared(known, self.looks.parts(unit.place).clock.now())) is not None:
+        if (why := spared(known, self.access.equipment(unit.place).clock.now())) is not None:
             raise Spared(why)
 
-    def _nothing_strange(self, parts: Equipment, record: Record, resources: Sequence[Resource]) -> None:
+    def _nothing_strange(self, equipment: Equipment, record: Record, resources: Sequence[Resource]) -> None:
         """Raises InTheWay when something that is not the deployment's stands inside of what would go."""
-        cloud, known = parts.cloud(AlwaysPermitted()), ours(record)
+        cloud, known = equipment.cloud(AlwaysPermitted()), ours(record)
         for resource in resources:
-            kind = parts.registry.kinds.get(resource.kind)
+            kind = equipment.registry.kinds.get(resource.kind)
             if kind is None or resource.aws_id is None:
                 continue
             target = target_of(resource, record.deployment, self.database_id)
             try:
                 look = partial(kind.others_inside, cloud, target, known)
-                others = patiently(self.looks, parts, look)
+                others = patiently(self.access, equipment, look)
             except CallError as error:
                 raise InTheWay(f"the contents of {resource.aws_id} could not be listed: {error}") from error
             if others:
                 raise InTheWay(others_inside(resource.aws_id, others).message)
 
     def _ended(
-        self, unit: Unit, parts: Equipment, ended: engine.Ended, before: frozenset[str] = frozenset()
+        self, unit: Unit, equipment: Equipment, ended: engine.Ended, before: frozenset[str] = frozenset()
     ) -> list[Result]:
         """What came of each item, by the rows; and what was found on the way and went with them."""
         if ended.why is Why.BLOCKED:
             self.blocked[unit.place] = "AWS no longer grants access: sign in, then sweep again"
-        record = parts.store.load(ended.record.deployment.id)
-        last_words = parts.store.events(record.deployment.id)[-1].message
-        by_us = deletions(parts.store.attempts(record.deployment.id))
+        record = equipment.store.load(ended.record.deployment.id)
+        last_words = equipment.store.events(record.deployment.id)[-1].message
+        by_us = deletions(equipment.store.attempts(record.deployment.id))
         return results_of(unit, record, ended.why, before, by_us, last_words)
 
     # --- orphans and strays
 
     def _clear(self, unit: Unit) -> list[Result]:
-        parts = self._parts(unit)
+        equipment = self._parts(unit)
         found: dict[tuple[str, str], Observation] = {}
-        begun = self._begun(parts, unit)
+        begun = self._begun(equipment, unit)
 
         def first() -> None:
-            known = self._known(parts, unit)
+            known = self._known(equipment, unit)
             self._still_as_marked(unit, known.deployment, known.last_event, begun=begun)
             what = f"{len(unit.items)} orphans or duplicates"
-            sweeps.take(parts.store, unit.deployment_id, self.sweep_id, what, parts.clock.now())
-            record = parts.store.load(unit.deployment_id)
+            sweeps.take(equipment.store, unit.deployment_id, self.sweep_id, what, equipment.clock.now())
+            record = equipment.store.load(unit.deployment_id)
             held = {(r.kind, r.aws_id): r for r in record.resources.values() if not r.settled}
             for kind in _beside(unit, record):
-                found.update(self._look_again(parts, known, kind))
+                found.update(self._observe_again(equipment, known, kind))
             named = {(item.kind, item.aws_id) for item in unit.items}
-            self._nothing_strange(parts, record, [row for pair, row in held.items() if pair in named])
+            self._nothing_strange(equipment, record, [row for pair, row in held.items() if pair in named])
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
             changes = _afresh(record)
-            return changes + _turned_up(unit, found, record.apply(changes), parts)
+            return changes + _turned_up(unit, found, record.apply(changes), equipment)
 
-        before = _gone(parts.store.load(unit.deployment_id))
-        ended = engine.drive(parts, unit.deployment_id, opening, first=first, decide=clear)
-        return self._ended(unit, parts, ended, before)
+        before = _gone(equipment.store.load(unit.deployment_id))
+        ended = engine.drive(equipment, unit.deployment_id, opening, first=first, decide=clear)
+        return self._ended(unit, equipment, ended, before)
 
-    def _look_again(
-        self, parts: Equipment, known: Known, kind_name: str
+    def _observe_again(
+        self, equipment: Equipment, known: Known, kind_name: str
     ) -> dict[tuple[str, str], Observation]:
         """What of a kind is the deployment's by tags read anew, and in no row of it."""
-        kind = parts.registry.kinds.get(kind_name)
+        kind = equipment.registry.kinds.get(kind_name)
         if kind is None:
             raise InTheWay(f"the kind {kind_name} is not installed on this host")
         tags = {TAG_DATABASE: self.database_id, TAG_DEPLOYMENT: known.deployment.id}
-        seen = seen_of(self.looks, known, kind, tags, self.database_id)
+        seen = seen_of(self.access, known, kind, tags, self.database_id)
         if isinstance(seen, Gap):
             raise InTheWay(_said(seen))
         return {
@@ -250,30 +250,32 @@ class Worker:
 
     def _foreign(self, unit: Unit) -> list[Result]:
         """Delete reviewed things of another database, by rows of a deployment that ended before it began."""
-        parts = self._parts(unit)
-        there, gone = self._still_reviewed(parts, unit)
+        equipment = self._parts(unit)
+        there, gone = self._still_reviewed(equipment, unit)
         if not there:
             return [Result(item, Outcome.SKIPPED, why) for item, why in gone]
-        deployment = stand_in(unit.items, parts.clock.now())
+        deployment = stand_in(unit.items, equipment.clock.now())
         steps = [stand_in_step(deployment, number, item) for number, (item, _) in enumerate(there)]
         message = f"sweep {self.sweep_id}: {len(there)} foreign resources that an operator reviewed"
-        parts.store.create(deployment, steps, message)
+        equipment.store.create(deployment, steps, message)
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
             return [
                 ResourceAdd(
-                    stand_in_row(deployment, step, item, observation, parts.new_id(), parts.clock.now())
+                    stand_in_row(
+                        deployment, step, item, observation, equipment.new_id(), equipment.clock.now()
+                    )
                 )
                 for step, (item, observation) in zip(steps, there, strict=True)
             ]
 
-        ended = engine.drive(parts, deployment.id, opening, decide=clear)
+        ended = engine.drive(equipment, deployment.id, opening, decide=clear)
         tried = replace(unit, items=tuple(item for item, _ in there))
         skipped = [Result(item, Outcome.SKIPPED, why) for item, why in gone]
-        return skipped + self._ended(tried, parts, ended)
+        return skipped + self._ended(tried, equipment, ended)
 
     def _still_reviewed(
-        self, parts: Equipment, unit: Unit
+        self, equipment: Equipment, unit: Unit
     ) -> tuple[list[tuple[Item, Observation]], list[tuple[Item, str]]]:
         """The items whose tags, read anew, are those that were reviewed; and the others, with why."""
         there: list[tuple[Item, Observation]] = []
@@ -281,11 +283,11 @@ class Worker:
         claim = {TAG_DEPLOYMENT: unit.items[0].owner.deployment}
         shown: dict[str, Mapping[str, Observation]] = {}
         for item in unit.items:
-            kind = parts.registry.kinds.get(item.kind)
+            kind = equipment.registry.kinds.get(item.kind)
             if kind is None:
                 raise InTheWay(f"the kind {item.kind} is not installed on this host")
             if item.kind not in shown:
-                answer = listed(self.looks, unit.place, kind, claim)
+                answer = listed(self.access, unit.place, kind, claim)
                 if isinstance(answer, Failed):
                     raise InTheWay(str(answer.error))
                 shown[item.kind] = {observation.aws_id: observation for _, observation in answer.seen}
@@ -306,14 +308,16 @@ def _beside(unit: Unit, record: Record) -> set[str]:
 
 
 def _turned_up(
-    unit: Unit, found: Mapping[tuple[str, str], Observation], record: Record, parts: Equipment
+    unit: Unit, found: Mapping[tuple[str, str], Observation], record: Record, equipment: Equipment
 ) -> list[Change]:
     """What puts on record those items of a unit that a look has just found."""
     changes: list[Change] = []
     for item in unit.items:
         if (observation := found.get((item.kind, item.aws_id or ""))) is not None:
-            now = parts.clock.now()
-            changes += duplicates.turned_up(record.apply(changes), item.kind, observation, parts.new_id, now)
+            now = equipment.clock.now()
+            changes += duplicates.turned_up(
+                record.apply(changes), item.kind, observation, equipment.new_id, now
+            )
     return changes
 
 

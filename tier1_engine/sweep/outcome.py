@@ -86,7 +86,7 @@ def results_of(
         and row.id in by_us - before
     ]
     found = [_result(item, record, rows, why, by_us, last_words) for item in unit.items]
-    if unit.act in TAKING_DOWN and unit.whole and not _ended_or_told(record, found):
+    if unit.act in TAKING_DOWN and unit.whole and not _settled(record, found):
         # Every row is gone, and AWS would not list what else there may be.
         what = _why_not_ended(record, why, last_words)
         found.append(Result(_as_a_whole(unit), Outcome.REMAINED, what))
@@ -100,7 +100,7 @@ def _beside(unit: Unit, row: Resource) -> Item:
     )
 
 
-def _ended_or_told(record: Record, found: Sequence[Result]) -> bool:
+def _settled(record: Record, found: Sequence[Result]) -> bool:
     return record.deployment.state in ENDED or any(r.outcome is Outcome.REMAINED for r in found)
 
 

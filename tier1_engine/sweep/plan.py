@@ -17,7 +17,7 @@ from typing import Any
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.states import Goal, State
 from tier1_engine.errors import Refused
-from tier1_engine.survey.looks import Gap
+from tier1_engine.survey.access import Gap
 from tier1_engine.sweep.rules import Act, Item, Marking, Owner
 
 VERSION = 1

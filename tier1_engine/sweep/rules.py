@@ -62,7 +62,7 @@ class Choice:
     interrupted: Interrupted | None = None
 
     @property
-    def looks_at_aws(self) -> bool:
+    def reads_aws(self) -> bool:
         return self.orphans or self.foreign
 
 
@@ -144,7 +144,7 @@ def mark(
         place = thing.place
         mine = (place.endpoint, place.account_id, thing.kind, thing.observation.aws_id) in held
         if not mine and thing.observation.presence not in NOT_THERE:
-            found += _of_sight(thing, by_id, acts, choice, now, database_id)
+            found += _of_observation(thing, by_id, acts, choice, now, database_id)
     return _ordered(_priced(found, by_id, prices), by_id)
 
 
@@ -224,11 +224,11 @@ def _of_deployment(one: Known, choice: Choice, now: datetime, database_id: str) 
             yield _item(one, resource, act, reason, now, database_id)
     if choice.orphans and why is None and act in (None, Act.RESUME):
         # What an earlier sweep put on record and could not delete: nothing else would come back to it.
-        for stray in (resource for resource in one.remaining if resource.one_too_many):
-            yield _item(one, stray, Act.CLEAR, _stray_of(one), now, database_id)
+        for stray in (resource for resource in one.remaining if resource.is_duplicate):
+            yield _item(one, stray, Act.CLEAR, _untracked_of(one), now, database_id)
 
 
-def _stray_of(one: Known) -> str:
+def _untracked_of(one: Known) -> str:
     what = "an orphan" if one.deployment.state in ENDED else "a duplicate"
     return f"{what} of {one.deployment.name}, which is {one.deployment.state}"
 
@@ -269,7 +269,7 @@ def _each_once(seen: Iterable[Seen], by_id: Mapping[str, Known]) -> Iterator[See
     yield from best.values()
 
 
-def _of_sight(
+def _of_observation(
     thing: Seen,
     by_id: Mapping[str, Known],
     acts: Mapping[str, Act],
@@ -286,7 +286,7 @@ def _of_sight(
         return
     if _expected(one, thing):
         return
-    reason = _stray_of(one)
+    reason = _untracked_of(one)
     if (why := unproved(one, thing) or spared(one, now)) is not None:
         yield _of_thing(thing, one, None, f"{reason}, but {why}", now)
     elif choice.orphans:

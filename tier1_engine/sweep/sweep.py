@@ -25,8 +25,8 @@ from tier1_engine.store import lease as leases
 from tier1_engine.store import sweeps
 from tier1_engine.store.store import Store
 from tier1_engine.store.sweeps import Sweep
-from tier1_engine.survey.around import Seen, look_around, places
-from tier1_engine.survey.looks import Gap, Looks, in_turn
+from tier1_engine.survey.around import Seen, find_untracked, places
+from tier1_engine.survey.access import Gap, Access, in_turn
 from tier1_engine.sweep.carry_out import Worker
 from tier1_engine.sweep.outcome import Outcome, Result, Unit
 from tier1_engine.sweep.plan import Plan, described, of_item, of_plan
@@ -52,7 +52,7 @@ class Ground:
 
     store: Store
     clock: Clock
-    looks: Looks
+    access: Access
     registry: Registry
     stop: Stop = field(default_factory=Stop)
     tell: Callable[[str], None] = lambda text: None
@@ -116,9 +116,9 @@ def survey(ground: Ground, choice: Choice, regions: Sequence[str], here: Place |
     known = sweeps.all_known(store, _describe_driver(ground))
     seen: list[Seen] = []
     gaps: list[Gap] = []
-    if choice.looks_at_aws:
+    if choice.reads_aws:
         where = places(known, regions, here)
-        seen, gaps = look_around(where, known, ground.looks, store.database_id)
+        seen, gaps = find_untracked(where, known, ground.access, store.database_id)
         # Read again: what was made while AWS was looked at must not look like nobody's.
         known = sweeps.all_known(store, _describe_driver(ground))
     marking = mark(known, seen, choice, now, store.database_id, Prices(ground.registry.kinds))
@@ -162,7 +162,7 @@ def carry_out(ground: Ground, plan: Plan) -> Swept:
     )
     earlier = sweeps.applied(ground.store, plan.digest, plan.made_at) if plan.digest else frozenset()
     sweeps.begin(ground.store, sweep)
-    worker = Worker(sweep.id, ground.looks, ground.store.database_id, ground.stop, earlier)
+    worker = Worker(sweep.id, ground.access, ground.store.database_id, ground.stop, earlier)
     results: list[Result] = []
     recording = Lock()
 
@@ -175,7 +175,7 @@ def carry_out(ground: Ground, plan: Plan) -> Swept:
                     ground.tell(line)
                 sweeps.update(ground.store, sweep.id, _columns(_swept(sweep.id, plan, results)))
 
-    at_once = Looks(ground.looks.parts, ground.looks.sleep, ground.side_by_side)
+    at_once = Access(ground.access.equipment, ground.access.sleep, ground.side_by_side)
     for _ in in_turn(work, by_deployment(units(plan)), at_once):
         pass
     swept = _swept(sweep.id, plan, results, stopped=ground.stop.asked)

@@ -6,7 +6,7 @@ import pytest
 from moto.ec2.models.instances import Instance
 
 from tests.support.young_account import HandClock
-from tier1_engine.sandbox.behaviour import mending
+from tier1_engine.sandbox.behaviour import patching
 from tier1_engine.sandbox.behaviour.agenda import Agenda
 from tier1_engine.sandbox.behaviour.figures import FIGURES
 
@@ -58,15 +58,15 @@ def test_the_agenda_goes_on_after_an_action_that_fails() -> None:
 def test_a_name_that_moto_no_longer_has_is_seen_at_once() -> None:
     """Rather than a manner that never works."""
     with pytest.raises(AttributeError):
-        mending.put(Instance, "no_such_method", None)
+        patching.put(Instance, "no_such_method", None)
     with pytest.raises(AttributeError):
-        mending.around(Instance, "no_such_method")(lambda before: None)
+        patching.around(Instance, "no_such_method")(lambda before: None)
 
 
 def test_a_method_that_moto_has_got_meanwhile_is_seen_at_once() -> None:
     """Ours would hide it."""
     with pytest.raises(ValueError, match="has a terminate of its own"):
-        mending.add(Instance, "terminate", lambda instance: None)
+        patching.add(Instance, "terminate", lambda instance: None)
 
 
 def test_what_is_inherited_is_inherited_again() -> None:
@@ -79,9 +79,9 @@ def test_what_is_inherited_is_inherited_again() -> None:
     class Child(Parent):
         pass
 
-    mending.put(Child, "name", lambda self: "child")
+    patching.put(Child, "name", lambda self: "child")
     assert Child().name() == "child"
-    mending.take_out()
+    patching.take_out()
     assert "name" not in vars(Child)
     assert Child().name() == "parent"
 

@@ -209,7 +209,7 @@ def rolled_back_before(step: str, source: Path, *, killed: bool) -> list[str]:
     stage = Stage.set(LIVES["deploy"], source, visible_after=3.0)
 
     def lose(error: CallError) -> BaseException:
-        engine.request(stage.rig.parts, stage.id, Goal.ROLLED_BACK)
+        engine.request(stage.rig.equipment, stage.id, Goal.ROLLED_BACK)
         stage.killer.dead = killed
         return Crash("in the place of a reply") if killed else error
 
@@ -246,7 +246,7 @@ def rolled_back_around(instant: int, source: Path) -> bool:
     world.gone_after = SETTINGS.visibility_grace_seconds * 2
 
     def lose(error: CallError) -> BaseException:
-        engine.request(stage.rig.parts, stage.id, Goal.ROLLED_BACK)
+        engine.request(stage.rig.equipment, stage.id, Goal.ROLLED_BACK)
         return error
 
     def lost(world: World, parameters: Mapping[str, Any]) -> None:

@@ -29,34 +29,34 @@ OWN_END = {"deploy": State.ACTIVE, "rollback": State.ROLLED_BACK, "destroy": Sta
 
 
 def roll_back(rig: Rig, id: str) -> None:
-    engine.request(rig.parts, id, Goal.ROLLED_BACK)
+    engine.request(rig.equipment, id, Goal.ROLLED_BACK)
 
 
 def destroy(rig: Rig, id: str) -> None:
-    engine.request(rig.parts, id, Goal.DESTROYED)
+    engine.request(rig.equipment, id, Goal.DESTROYED)
 
 
 def roll_back_but_keep(rig: Rig, id: str) -> None:
-    engine.request(rig.parts, id, Goal.ROLLED_BACK, retain=("disk",))
+    engine.request(rig.equipment, id, Goal.ROLLED_BACK, retain=("disk",))
 
 
 def destroy_but_keep(rig: Rig, id: str) -> None:
-    engine.request(rig.parts, id, Goal.DESTROYED, retain=("disk",))
+    engine.request(rig.equipment, id, Goal.DESTROYED, retain=("disk",))
 
 
 def roll_back_but_keep_a_door(rig: Rig, id: str) -> None:
     """With the net that it stands in."""
-    engine.request(rig.parts, id, Goal.ROLLED_BACK, retain=("door-1",))
+    engine.request(rig.equipment, id, Goal.ROLLED_BACK, retain=("door-1",))
 
 
 def resume(rig: Rig, id: str) -> None:
     """Is told who drives, and changes nothing; once nobody does, there is nothing left to do."""
     (seen,) = rig.store.summaries(deployment_id=id)
     if seen.holder is None:
-        engine.resume(rig.parts, id)
+        engine.resume(rig.equipment, id)
         return
     with pytest.raises(DrivenByAnother):
-        engine.resume(rig.parts, id)
+        engine.resume(rig.equipment, id)
 
 
 def two_at_once_one_keeps(rig: Rig, id: str) -> None:

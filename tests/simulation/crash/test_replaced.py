@@ -52,7 +52,7 @@ def sleep_and_wake(life: str, source: Path, at: int, instant: str) -> None:
     def replace_it() -> None:
         stage.rig.clock.move_to(stage.rig.clock.seconds + SETTINGS.lease_seconds + 1.0)
         with stage.another_process() as other:
-            reached.append(engine.resume(other.parts, stage.id).record.deployment.state)
+            reached.append(engine.resume(other.equipment, stage.id).record.deployment.state)
 
     sleeper.ask = replace_it
     with suppress(LeaseLost):  # not raised where it had nothing left to do

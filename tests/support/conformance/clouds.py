@@ -17,7 +17,7 @@ from tier1_engine.contract.kind import Kind
 from tier1_engine.resources import discover
 from tier1_engine.sandbox.behaviour import objects
 from tier1_engine.sandbox.behaviour.figures import FIGURES
-from tier1_engine.sandbox.behaviour.mending import around
+from tier1_engine.sandbox.behaviour.patching import around
 from tier1_engine.sandbox.world import AwsClock, Dice, Figure, Speed
 from tier1_engine.sandbox.world import World as AwsWorld
 

@@ -26,7 +26,7 @@ from tier1_engine.store.holder import this_process
 from tier1_engine.store.lease import take
 from tier1_engine.store.mapping import RESOURCES, values_of
 from tier1_engine.store.transactions import Transaction
-from tier1_engine.survey.looks import Looks
+from tier1_engine.survey.access import Access
 from tier1_engine.sweep.plan import Plan, foreign_reported
 from tier1_engine.sweep.rules import Choice
 from tier1_engine.sweep.sweep import Ground, Swept, carry_out, survey
@@ -187,19 +187,19 @@ class Estate:
 
     # --- sweeps
 
-    def parts(self, place: Place) -> Equipment:
+    def equipment(self, place: Place) -> Equipment:
         world = self.world(place.region)
-        return replace(self.rig.parts, cloud=lambda permit: SimCloud(world, permit, place.region))
+        return replace(self.rig.equipment, cloud=lambda permit: SimCloud(world, permit, place.region))
 
     @property
     def ground(self) -> Ground:
         def sleep(seconds: float) -> None:
             self.clock.move_to(self.clock.seconds + seconds)
 
-        looks = Looks(self.parts, sleep, side_by_side=1)
-        known = self.rig.parts.registry
+        access = Access(self.equipment, sleep, side_by_side=1)
+        known = self.rig.equipment.registry
         return Ground(
-            self.rig.store, self.clock, looks, known, self.rig.stop, side_by_side=1, new_id=self.rig.ids
+            self.rig.store, self.clock, access, known, self.rig.stop, side_by_side=1, new_id=self.rig.ids
         )
 
     def mark(self, *, regions: tuple[str, ...] = (), **choice: Any) -> Plan:

@@ -84,23 +84,23 @@ def destroy(rig: Rig, id: str) -> None:
 
 
 def resume(rig: Rig, id: str) -> None:
-    engine.resume(rig.parts, id)
+    engine.resume(rig.equipment, id)
 
 
 def roll_back(rig: Rig, id: str) -> None:
     """A rollback, and where that is refused because it became active, what the sentence says instead."""
     try:
-        engine.request(rig.parts, id, Goal.ROLLED_BACK)
+        engine.request(rig.equipment, id, Goal.ROLLED_BACK)
     except Refused:
         destroy(rig, id)
     else:
-        engine.resume(rig.parts, id)
+        engine.resume(rig.equipment, id)
 
 
 def take_down(rig: Rig, id: str) -> None:
     """A destruction, of whatever it is by now."""
-    engine.request(rig.parts, id, Goal.DESTROYED)
-    engine.resume(rig.parts, id)
+    engine.request(rig.equipment, id, Goal.DESTROYED)
+    engine.resume(rig.equipment, id)
 
 
 def sweep(rig: Rig, id: str) -> None:

@@ -102,7 +102,7 @@ class Rig:
         census.watch(self.world, self.store)
 
     @property
-    def parts(self) -> Equipment:
+    def equipment(self) -> Equipment:
         """Anew for every command, as a new process would have it."""
         known = registry(self.check)
         return Equipment(
@@ -121,17 +121,17 @@ class Rig:
 
     def create(self, name: str = "demo", the_plan: Plan | None = None, **wish: Any) -> str:
         whole = Wish(name=name, spec={"name": name}, **wish)
-        return engine.create(self.parts, whole, the_plan or plan(), Place("123456789012", "us-east-1"))
+        return engine.create(self.equipment, whole, the_plan or plan(), Place("123456789012", "us-east-1"))
 
     def drive(self, id: str) -> Ended:
-        return engine.drive(self.parts, id)
+        return engine.drive(self.equipment, id)
 
     def deploy(self, name: str = "demo", the_plan: Plan | None = None, **wish: Any) -> Ended:
         whole = Wish(name=name, spec={"name": name}, **wish)
         place = Place("123456789012", "us-east-1")
-        return engine.deploy(self.parts, whole, the_plan or plan(), place)
+        return engine.deploy(self.equipment, whole, the_plan or plan(), place)
 
     def ask(self, id: str, goal: Goal, *, retain: tuple[str, ...] = ()) -> Ended:
         """Write a goal and drive until it is reached, as `rollback` and `destroy` do."""
-        engine.request(self.parts, id, goal, retain=retain)
+        engine.request(self.equipment, id, goal, retain=retain)
         return self.drive(id)

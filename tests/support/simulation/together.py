@@ -35,7 +35,7 @@ from tier1_engine.contract.kind import (
 )
 from tier1_engine.deployment.place import Place
 from tier1_engine.engine.equipment import Equipment
-from tier1_engine.survey.looks import Looks
+from tier1_engine.survey.access import Access
 from tier1_engine.sweep.sweep import Ground
 
 QUIET_SECONDS = 0.004
@@ -238,18 +238,18 @@ class TogetherEstate(Estate):
                 return cast("Cloud", AwsCloud(world, permit, place.region, self.shared))
 
             share: Callable[[Permit], Cloud] = Together(QUIET_SECONDS).cloud(alone)
-            return replace(self.rig.parts, cloud=share, registry=registry(self.rig.check))
+            return replace(self.rig.equipment, cloud=share, registry=registry(self.rig.check))
 
-        def parts(place: Place) -> Equipment:
+        def equipment(place: Place) -> Equipment:
             with self.shared.lock:
                 return made(place)
 
         def sleep(seconds: float) -> None:
             self.clock.move_to(self.clock.seconds + seconds)
 
-        looks = Looks(parts, sleep)
-        known = self.rig.parts.registry
-        return Ground(self.rig.store, self.clock, looks, known, self.rig.stop, new_id=self.rig.ids)
+        access = Access(equipment, sleep)
+        known = self.rig.equipment.registry
+        return Ground(self.rig.store, self.clock, access, known, self.rig.stop, new_id=self.rig.ids)
 
 
 def together_estate(name: str, source: Path) -> TogetherEstate:

@@ -140,14 +140,14 @@ def test_turning_back_forgets_the_way_forward_and_nothing_else() -> None:
         Learn("unknown_at", "r1", 5.0),
         Learn("made_at", "r1", 5.0),
         PaceSet({"looked": frozenset({"net"}), "searched": frozenset({("net", True)})}),
-        PaceSet({"clean_censuses": 1, "census_tries": 2, "census_problem": Problem("x", "y")}),
+        PaceSet({"clean_censuses": 1, "census_attempts": 2, "census_problem": Problem("x", "y")}),
         PaceSet({"in_flight": frozenset({"net"})}),
     ]
     back = Move(Trigger.ROLL_BACK, State.FAILED, State.ROLLING_BACK, Goal.ROLLED_BACK)
     pace = pace_at(100.0).apply([*known, back])
     forgotten = (pace.due, pace.counted_from, pace.unset, pace.prepared, pace.accepted, pace.looked)
     assert not any((*forgotten, pace.rounds, pace.searched))
-    assert (pace.clean_censuses, pace.census_tries, pace.census_problem) == (0, 0, None)
+    assert (pace.clean_censuses, pace.census_attempts, pace.census_problem) == (0, 0, None)
     assert pace.unknown_at == {"r1": 5.0}
     assert pace.in_flight == frozenset({"net"})
     assert pace.made_at == {"r1": 5.0}

@@ -242,7 +242,7 @@ def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.M
     """What it does not have is left out there; every other one it can answer."""
     moto_account.prepare(monkeypatch)
     rig = moto_account.make_rig()
-    looks = {look[:2] for one in REMEDIES.values() for look in (*one.look, *one.look_at_aws)}
+    looks = {look[:2] for one in REMEDIES.values() for look in (*one.look, *one.inspect_on_aws)}
     clients = {service: rig.client(service) for service, _ in looks}
     missing = set()
     for service, verb in looks:
@@ -251,7 +251,7 @@ def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.M
         except ClientError as error:
             if error.response["Error"]["Code"] == "NotImplemented":
                 missing.add((service, verb))
-    assert missing == {look[:2] for one in REMEDIES.values() for look in one.look_at_aws} == ONLY_AWS
+    assert missing == {look[:2] for one in REMEDIES.values() for look in one.inspect_on_aws} == ONLY_AWS
     told = failure("Client.InternalError", "instance")
     assert not any("kms-key" in line for line in lines(guidance.guide(story(failure=told))))
     assert any("kms-key" in line for line in lines(guidance.guide(story(failure=told, endpoint=""))))
@@ -301,7 +301,7 @@ def test_every_field_of_a_mend_is_known_where_everything_is_there() -> None:
     told = story()
     for (owner, key), remedy in REMEDIES.items():
         step = next((one for one in steps().values() if one.kind == owner), None)
-        looks = (word for look in (*remedy.look, *remedy.look_at_aws) for word in look)
+        looks = (word for look in (*remedy.look, *remedy.inspect_on_aws) for word in look)
         fields = set().union(*map(fields_of, (remedy.why, *remedy.mend, *looks)))
         assert fields <= told.known(step).keys(), (owner, key)
     for remedy in (*BY_ABOUT.values(), UNKNOWN):

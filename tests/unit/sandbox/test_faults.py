@@ -115,11 +115,11 @@ class TestWhatHappensToACall:
         """By so many AWS seconds, in which others are answered: the lock is free."""
         seen: list[int] = []
 
-        def look_around(seconds: float) -> None:
+        def find_untracked(seconds: float) -> None:
             seen.append(vpcs(ec2))
             rig.clock.wait(seconds)
 
-        late = with_wait(rig, look_around)
+        late = with_wait(rig, find_untracked)
         add(late, "CreateVpc", delay_seconds=90)
         late.client("ec2").create_vpc(**CIDR)
         assert seen == [1]

@@ -34,7 +34,7 @@ def survey(cloud: Cloud, spec: Spec) -> dict[str, Any]:
         SpecError: a line for everything that is not there or will not do.
         CallError: a look failed for another reason.
     """
-    looks = _Looks(cloud, spec)
+    looks = _Findings(cloud, spec)
     looks.key_pair()
     looks.profile()
     file_system_zone = looks.file_system()
@@ -49,7 +49,7 @@ def survey(cloud: Cloud, spec: Spec) -> dict[str, Any]:
     return {"zones": zones, "file_system_zone": file_system_zone}
 
 
-class _Looks:
+class _Findings:
     """One survey: gathers every problem, so that the operator sees all of them at once."""
 
     def __init__(self, cloud: Cloud, spec: Spec) -> None:

@@ -44,7 +44,7 @@ def run(
     with opened(log_file) as log, compose.opened_store(settings) as store:
         place, plan = _survey(spec, loaded.blueprint, settings, use_sandbox)
         command = session(store, place, settings, signals, log)
-        refuse_impossible(plan, command.parts.registry)
+        refuse_impossible(plan, command.equipment.registry)
         return _deploy(command, spec, plan, place, rollback, on_recoverable, output)
 
 
@@ -85,7 +85,7 @@ def _deploy(
 ) -> int:
     from tier1_engine.engine import engine
 
-    parts = command.parts
+    equipment = command.equipment
     wish = creation.Wish(
         name=spec.name,
         spec=spec.to_stored(),
@@ -99,7 +99,7 @@ def _deploy(
         def created(deployment_id: str) -> None:
             command.view.note(f"{spec.name} is deployment {deployment_id}")
 
-        return engine.deploy(parts, wish, plan, place, created=created)
+        return engine.deploy(equipment, wish, plan, place, created=created)
 
     ended = command.drive(create_and_drive)
     ended = see_through(command, ended, policy_of(on_recoverable, spec.policy.on_recoverable))

@@ -29,7 +29,7 @@ def keep(reference: str, *, until: str | None, off: bool) -> int:
     def change(deployment: Deployment) -> Change:
         if end is None:
             return {"keep_until": None}, "no longer protected from sweeps"
-        _refuse_unless_wanted(deployment, "protected")
+        _refuse_unless_active(deployment, "protected")
         return {"keep_until": end}, f"protected from sweeps {_until(end)}"
 
     deployment = _protect(reference, change, now)
@@ -52,7 +52,7 @@ def extend(reference: str, by: str) -> int:
     seconds = _seconds(by)
 
     def change(deployment: Deployment) -> Change:
-        _refuse_unless_wanted(deployment, "extended")
+        _refuse_unless_active(deployment, "extended")
         if deployment.expires_at is None:
             raise Refused(
                 f"{deployment.name} has no expiry (its spec has no ttl), so there is nothing to extend: it "
@@ -72,7 +72,7 @@ def _protect(reference: str, change: Any, now: datetime) -> Deployment:
         return sweeps.protect(store, found.id, change, now)
 
 
-def _refuse_unless_wanted(deployment: Deployment, what: str) -> None:
+def _refuse_unless_active(deployment: Deployment, what: str) -> None:
     """What is being taken down, or is gone, cannot be kept any more."""
     if deployment.state in ENDED or deployment.goal is not Goal.ACTIVE:
         state = f"{deployment.state}, with target state {deployment.goal}"

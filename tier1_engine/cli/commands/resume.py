@@ -34,7 +34,7 @@ def run(
 
             amendment = read(spec, store.load(deployment.id), settings)
         command = session(store, deployment, settings, signals, log)
-        ended = command.drive(lambda: engine.resume(command.parts, deployment.id, how, amendment))
+        ended = command.drive(lambda: engine.resume(command.equipment, deployment.id, how, amendment))
         # What had failed before, or was just tried again by hand, is not tried by itself: it is asked.
         by_itself = how is Resume.GO_ON and deployment.state is not State.FAILED
         policy = policy_of(None if by_itself else OnRecoverable.ASK, deployment.on_recoverable)

@@ -139,7 +139,7 @@ def _refuse_unknown_kinds(only: Sequence[str], registry: Registry) -> None:
 
 def _plan(asked: Asked, choice: Choice, ground: Ground, settings: Settings) -> Plan:
     if asked.apply is None:
-        nowhere = choice.looks_at_aws and asked.regions and not ground.store.summaries(limit=1)
+        nowhere = choice.reads_aws and asked.regions and not ground.store.summaries(limit=1)
         return survey(ground, choice, asked.regions, compose.here(settings) if nowhere else None)
     try:
         with asked.apply.open(encoding="utf-8") as file:

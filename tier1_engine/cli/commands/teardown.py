@@ -41,13 +41,13 @@ def run(
         if not yes and interactive() and deployment.state not in ENDED:
             _confirm(store.load(deployment.id), retain, goal)
         command = session(store, deployment, settings, signals, log)
-        parts = command.parts
-        asked = engine.request(parts, deployment.id, goal, retain=retain).goal
+        equipment = command.equipment
+        asked = engine.request(equipment, deployment.id, goal, retain=retain).goal
         if goal is Goal.DESTROYED and asked is Goal.ROLLED_BACK:
             say(f"{deployment.name} was never active: rolling it back instead.")
         ended = command.drive(
             lambda: engine.follow(
-                parts,
+                equipment,
                 deployment.id,
                 asked,
                 tell=lambda who: command.view.note(f"requested; following {who}"),

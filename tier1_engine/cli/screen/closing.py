@@ -51,7 +51,7 @@ def _end_of(ended: Ended, prices: Prices) -> _End:
     if ended.why is Why.STOPPED:
         return _stopped(deployment)
     if ended.why is Why.BLOCKED:
-        return _blocked_on_the_way_back(record, prices)
+        return _blocked_in_teardown(record, prices)
     if deployment.state is State.ACTIVE:
         return _active(deployment)
     if deployment.state is State.ROLLED_BACK:
@@ -59,7 +59,7 @@ def _end_of(ended: Ended, prices: Prices) -> _End:
     if deployment.state is State.DESTROYED:
         return _End(_gone(record, "destroyed"))
     if asks_for_a_decision(deployment):
-        return _End([*_failed(deployment), *_what_is_left(record, prices)], options(record))
+        return _End([*_failed(deployment), *_remaining(record, prices)], options(record))
     if deployment.state is State.FAILED:
         return _stalled(record, prices)
     return _End([Line(f"{_title(deployment)} is {deployment.state}.")], [_go_on("to resume", deployment)])
@@ -124,7 +124,7 @@ def _failed(deployment: Deployment) -> list[Line]:
     return [Line(said, Tone.BAD)]
 
 
-def _blocked_on_the_way_back(record: Record, prices: Prices) -> _End:
+def _blocked_in_teardown(record: Record, prices: Prices) -> _End:
     deployment = record.deployment
     said = (
         f"{_title(deployment)} is {deployment.state}, but blocked: AWS cannot be reached or refuses access."
@@ -134,7 +134,7 @@ def _blocked_on_the_way_back(record: Record, prices: Prices) -> _End:
         *_start_again(deployment),
         _go_on("once AWS is accessible again, resume", deployment),
     ]
-    return _End([Line(said, Tone.BAD), *_what_is_left(record, prices)], commands)
+    return _End([Line(said, Tone.BAD), *_remaining(record, prices)], commands)
 
 
 def _start_again(deployment: Deployment) -> list[Line]:
@@ -149,7 +149,7 @@ def _stalled(record: Record, prices: Prices) -> _End:
     said = f"{_title(deployment)} could not be deleted completely: some resources remain."
     # What ended the way forward comes first; of a teardown it is what could not be deleted.
     cause = _failed(deployment) if deployment.goal is Goal.ROLLED_BACK else []
-    why = _what_is_left(record, prices) or _failed(deployment)
+    why = _remaining(record, prices) or _failed(deployment)
     return _End(
         [*cause, Line(said, Tone.BAD), *why],
         [_explained(deployment), _go_on("once that is fixed, resume", deployment)],
@@ -159,10 +159,10 @@ def _stalled(record: Record, prices: Prices) -> _End:
 def notes(record: Record, prices: Prices) -> list[Line]:
     """How much is left of a failed deployment, and what can be done about it."""
     ways = options(record) if asks_for_a_decision(record.deployment) else _stalled(record, prices).commands
-    return [Line(_indented(line.text), line.tone) for line in (*_what_is_left(record, prices)[:1], *ways)]
+    return [Line(_indented(line.text), line.tone) for line in (*_remaining(record, prices)[:1], *ways)]
 
 
-def _what_is_left(record: Record, prices: Prices) -> list[Line]:
+def _remaining(record: Record, prices: Prices) -> list[Line]:
     remaining = left(record)
     if not remaining:
         return []

@@ -40,7 +40,7 @@ def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], st
                 yield f"{resource.name}: deleting {resource.aws_id}"
     for attempt in _refused(record, changes):
         if attempt.action is not Action.ADOPT:
-            yield tried_in_vain(attempt, due.get(attempt.step), steady)
+            yield failed_attempt(attempt, due.get(attempt.step), steady)
 
 
 def _refused(record: Record, changes: Sequence[Change]) -> list[Attempt]:
@@ -56,7 +56,7 @@ def _refused(record: Record, changes: Sequence[Change]) -> list[Attempt]:
     return [attempt for attempt in found if attempt.code != PERMIT_REFUSED]
 
 
-def tried_in_vain(attempt: Attempt, due: float | None, steady: float) -> str:
+def failed_attempt(attempt: Attempt, due: float | None, steady: float) -> str:
     """One failed try, and when the next one is."""
     said = f"{attempt.step}: {attempt.operation or attempt.action}: {attempt.code}: {attempt.message}"
     if due is None or due <= steady:

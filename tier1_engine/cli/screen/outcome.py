@@ -39,21 +39,21 @@ MAX_ANSWERS = 100
 class Session:
     """One command that drives one deployment."""
 
-    parts: Equipment
+    equipment: Equipment
     view: View
     signals: Signals
     log: LogFile | None = None
 
     @property
     def prices(self) -> Prices:
-        return Prices(self.parts.registry.kinds)
+        return Prices(self.equipment.registry.kinds)
 
     def drive(self, go: Callable[[], Ended]) -> Ended:
         """Watch `go` drive, while signals only ask it to stop."""
-        with self.view, self.signals.driving(self.parts.stop, self._tell_stopping, self.view.restore):
+        with self.view, self.signals.driving(self.equipment.stop, self._report_stopping, self.view.restore):
             return go()
 
-    def _tell_stopping(self) -> None:
+    def _report_stopping(self) -> None:
         self.view.note("stopping: finishing and recording calls in flight; repeat to exit at once")
 
 
@@ -63,7 +63,7 @@ def session(
     """A command's session on the AWS of a deployment, watched by the screen and the log file."""
     watching = view()
     observer: Observer = watching if log is None else Both(watching, log)
-    return Session(compose.parts(store, place, settings, observer, complain), watching, signals, log)
+    return Session(compose.equipment(store, place, settings, observer, complain), watching, signals, log)
 
 
 def policy_of(flag: OnRecoverable | None, stored: str) -> OnRecoverable:
@@ -85,9 +85,9 @@ def see_through(session: Session, ended: Ended, policy: OnRecoverable) -> Ended:
     tries = ended.record.deployment.max_attempts if policy is OnRecoverable.RETRY else MAX_ANSWERS
     for _ in range(tries):
         how, ended = _next(session, ended, policy)
-        if how is None or session.parts.stop.asked:
+        if how is None or session.equipment.stop.asked:
             break
-        ended = session.drive(partial(engine.resume, session.parts, ended.record.deployment.id, how))
+        ended = session.drive(partial(engine.resume, session.equipment, ended.record.deployment.id, how))
     return ended
 
 
@@ -99,7 +99,7 @@ def _next(session: Session, ended: Ended, policy: OnRecoverable) -> tuple[Resume
     if policy is OnRecoverable.ASK:
         from tier1_engine.cli.screen.prompt import ask
 
-        how, record = ask(session.parts.store, ended.record, session.prices)
+        how, record = ask(session.equipment.store, ended.record, session.prices)
         return how, Ended(record, ended.why)
     if deployment.failure_class is not FailureClass.RECOVERABLE:
         return None, ended
@@ -115,13 +115,13 @@ _BY_POLICY = {
 
 def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
     """Say how it ended, and answer the exit code."""
-    parts, id = session.parts, ended.record.deployment.id
-    driven_by = holder(parts.store, id) if ended.why is Why.STOPPED else None
+    equipment, id = session.equipment, ended.record.deployment.id
+    driven_by = holder(equipment.store, id) if ended.why is Why.STOPPED else None
     told = closing.closing(ended, session.prices, driven_by=driven_by)
     if output is Output.JSON:
         for line in told:
             say(line.text)
-        write: Callable[[], object] = partial(put_json, whole(parts.store, id, parts.registry))
+        write: Callable[[], object] = partial(put_json, whole(equipment.store, id, equipment.registry))
     else:
         from tier1_engine.cli.screen.render.base import lines
 

@@ -69,7 +69,7 @@ def _amend(record: Record, amendment: Amendment) -> list[Change]:
     retagged = dict(amendment.plan.tags) != dict(record.deployment.tags)
     what = {name: _differs(step, plan.get(name), retagged) for name, step in record.steps.items()}
     touched = {name: keys for name, keys in what.items() if keys}
-    _refuse_what_stands(record, touched)
+    _refuse_what_exists(record, touched)
     # A request that was resolved names what it stood on: what needs a changed step begins anew, too.
     anew = {*touched, *(other for name in touched for other in _standing_on(record, name))}
     changes: list[Change] = []
@@ -128,7 +128,7 @@ def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _refuse_what_stands(record: Record, touched: Mapping[str, Sequence[str]]) -> None:
+def _refuse_what_exists(record: Record, touched: Mapping[str, Sequence[str]]) -> None:
     """A sentence for each step that cannot change, with all that would have to be made anew.
 
     Raises:

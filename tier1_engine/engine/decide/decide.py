@@ -10,7 +10,7 @@ from __future__ import annotations
 from tier1_engine.deployment.record import Record
 from tier1_engine.deployment.states import FORWARD, Goal, State, Trigger
 from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, move, turn_back
-from tier1_engine.engine.decide.provisioning import go_forward
+from tier1_engine.engine.decide.provisioning import provision
 from tier1_engine.engine.decide.teardown import go_back
 from tier1_engine.engine.pace import Pace
 
@@ -28,6 +28,6 @@ def decide(record: Record, pace: Pace) -> Decision:
         return Changed([move(record, Trigger.START)])
     if state in (State.PENDING, *FORWARD):
         if goal is Goal.ACTIVE:
-            return go_forward(record, pace)
+            return provision(record, pace)
         return Work((), None) if pace.in_flight else Changed(turn_back(record))
     return Work((), None) if pace.in_flight else End(Why.SETTLED)

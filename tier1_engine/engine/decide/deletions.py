@@ -36,7 +36,7 @@ def loose(record: Record) -> list[Resource]:
     whatever turned up.
     """
     ended = record.deployment.state in ENDED
-    return [r for r in record.resources.values() if not r.settled and (ended or r.one_too_many)]
+    return [r for r in record.resources.values() if not r.settled and (ended or r.is_duplicate)]
 
 
 def delete_tasks(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Task]:
@@ -86,7 +86,7 @@ def overdue_deletions(record: Record, pace: Pace, living: Sequence[Resource]) ->
     """Deletions whose driven time is over since nothing used the resource any more."""
     limit = record.deployment.delete_seconds
     return [
-        ResourceSet(resource.id, {"error": _stuck_error(resource, limit)})
+        ResourceSet(resource.id, {"error": _undeletable_error(resource, limit)})
         for resource in living
         if not resource.stuck
         and resource.name in pace.looked
@@ -96,7 +96,7 @@ def overdue_deletions(record: Record, pace: Pace, living: Sequence[Resource]) ->
     ]
 
 
-def _stuck_error(resource: Resource, limit_seconds: float) -> Error:
+def _undeletable_error(resource: Resource, limit_seconds: float) -> Error:
     last = resource.error or Error("DeadlineExceeded", "AWS still shows it.")
     message = f"could not be deleted within {limit_seconds:g} s. Last seen: {last.message}"
     return replace(last, message=message, stuck=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, DeploymentSet, Record, Resource, Step, StepSet
-from tier1_engine.deployment.standing import may_have_acted, may_have_strays
+from tier1_engine.deployment.standing import may_have_acted, may_have_duplicates
 from tier1_engine.deployment.states import PHASE_OF_STATE, FailureClass, Mode, Phase, StepState, Trigger
 from tier1_engine.deployment.transitions import TRIGGER_ENDING_PHASE
 from tier1_engine.engine.decide.decision import (
@@ -27,7 +27,7 @@ from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
 
 
-def go_forward(record: Record, pace: Pace) -> Decision:
+def provision(record: Record, pace: Pace) -> Decision:
     """Run what can run, and end the phase, or the way, when it is time."""
     phase = PHASE_OF_STATE[record.deployment.state]
     if phase is not Phase.HEALTH and _complete(record, phase):
@@ -40,19 +40,19 @@ def go_forward(record: Record, pace: Pace) -> Decision:
         return _fail(record, pace, failed)
     if not pace.identified:
         return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
-    strays = [r for r in record.resources.values() if r.owned and r.one_too_many and not r.settled]
+    strays = [r for r in record.resources.values() if r.owned and r.is_duplicate and not r.settled]
     if overdue := overdue_deletions(record, pace, strays):
         return Changed(overdue)
     tasks = [*_step_tasks(record, pace, record.steps.values()), *delete_tasks(record, pace, strays)]
     if tasks or pace.in_flight or record.earliest_incomplete is not None:
         return work(pace, tasks)
-    if may_have_strays(record) and not pace.clean_censuses:
+    if may_have_duplicates(record) and not pace.clean_censuses:
         return work(pace, [Task(Do.CENSUS, CENSUS)])
-    values = {**activated(record, pace.wall), "failure": None, "warnings": _with_what_stays(record, strays)}
+    values = {**activated(record, pace.wall), "failure": None, "warnings": _with_duplicates(record, strays)}
     return Changed([move(record, Trigger.HEALTHY), DeploymentSet(values)])
 
 
-def _with_what_stays(record: Record, strays: Iterable[Resource]) -> tuple[str, ...]:
+def _with_duplicates(record: Record, strays: Iterable[Resource]) -> tuple[str, ...]:
     """The warnings, with every duplicate that could not be deleted: the stack works, but it costs money."""
     stay = (
         f"{r.aws_id} is a duplicate of {r.step} that could not be deleted{because(r.error)}" for r in strays

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tier1_engine.contract.kind import Problem
 from tier1_engine.deployment.failure import BLOCKED_BY, Error
 from tier1_engine.deployment.record import Change, DeploymentSet, Record, Resource, ResourceSet
-from tier1_engine.deployment.standing import may_have_acted, may_have_strays
+from tier1_engine.deployment.standing import may_have_acted, may_have_duplicates
 from tier1_engine.deployment.states import (
     FailureClass,
     Goal,
@@ -67,7 +67,7 @@ def _prove_gone(record: Record, pace: Pace) -> Decision:
     """No row is left: a census must say the same before it counts as gone."""
     if pace.census_problem is not None:
         return Changed(_stall_unproven(record, pace, pace.census_problem))
-    if pace.clean_censuses < (2 if may_have_strays(record) else 1):
+    if pace.clean_censuses < (2 if may_have_duplicates(record) else 1):
         wait = pace.last_census_at + pace.grace_seconds if pace.clean_censuses else pace.now
         return work(pace, [Task(Do.CENSUS, CENSUS)], not_before=wait)
     trigger = Trigger.DESTROYED if record.deployment.goal is Goal.DESTROYED else Trigger.ROLLED_BACK

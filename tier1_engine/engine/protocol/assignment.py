@@ -35,7 +35,7 @@ def assign(
     registry: Registry,
     database_id: str,
     *,
-    looks_inside: bool = False,
+    observes_within: bool = False,
 ) -> Assignment:
     """Gather what a worker needs for a task.
 
@@ -56,7 +56,7 @@ def assign(
     resource = record.resource_of(task.subject)
     if resource is None or task.do in (Do.REFERENCE, Do.CHECK, Do.PREPARE):
         return _on_step(task, record, registry)
-    return _on_resource(task, attempt_id, resource, record, pace, registry, database_id, looks_inside)
+    return _on_resource(task, attempt_id, resource, record, pace, registry, database_id, observes_within)
 
 
 def impossible(task: Task, record: Record, pace: Pace, message: str) -> list[Effect]:
@@ -91,7 +91,7 @@ def _on_resource(
     pace: Pace,
     registry: Registry,
     database_id: str,
-    looks_inside: bool,
+    observes_within: bool,
 ) -> Assignment:
     kind = _installed(registry.kinds, record.steps[resource.step].kind)
     target = target_of(resource, record.deployment, database_id)
@@ -104,7 +104,7 @@ def _on_resource(
         case Do.ARCHIVE, str(attempt):
             return actions.Archive(*at, attempt)
         case Do.DELETE, str(attempt):
-            return actions.Delete(*at, attempt, ours(record) if looks_inside else None)
+            return actions.Delete(*at, attempt, ours(record) if observes_within else None)
         case Do.SETTLE, None:
             return actions.Settle(*at, _elsewhere(record, resource))
         case Do.OBSERVE, None:

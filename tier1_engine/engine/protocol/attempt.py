@@ -65,18 +65,18 @@ class Attempts:
     term: int
     new_id: Callable[[], str]
     jitter: Callable[[], float]
-    looks_inside: bool = False
+    observes_within: bool = False
 
     def begin(self, task: Task, record: Record, pace: Pace) -> Begun:
         """Before the commit: resolve, intend, assign."""
         task, resolved = resolve_at_once(task, record, self.registry)
         pace = pace.apply(resolved)
         intents, attempt_id = intend(task, record, pace, self.term, self.new_id)
-        database_id, inside = self.database_id, self.looks_inside
+        database_id, inside = self.database_id, self.observes_within
         try:
             after = record.apply(intents)
             assignment = assign(
-                task, attempt_id, after, pace, self.registry, database_id, looks_inside=inside
+                task, attempt_id, after, pace, self.registry, database_id, observes_within=inside
             )
         except (KindMissing, Refused) as error:
             return Begun([*resolved, *impossible(task, record, pace, str(error))], None)

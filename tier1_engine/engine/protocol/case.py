@@ -188,7 +188,7 @@ def settled_attempts(case: Case, resource: Resource) -> list[Effect]:
     ]
 
 
-def keep_looking(case: Case, resource: Resource) -> list[Effect]:
+def keep_searching(case: Case, resource: Resource) -> list[Effect]:
     """Nothing was found: look again until the whole grace has passed, then the attempts are settled."""
     until = grace_end(case.pace, resource)
     if case.now >= until:
@@ -201,7 +201,7 @@ def duplicate_rows(case: Case, resource: Resource, observations: Iterable[Observ
     return duplicates.rows_for(case.record, resource, observations, case.new_id, case.wall)
 
 
-def with_what_is_held(
+def with_unwritten(
     error: DatabaseUnavailable, changes: Sequence[Change], early: Sequence[Answer], record: Record
 ) -> DatabaseUnavailable:
     """Name every AWS id that came back and could not be written: stderr is its only record."""
@@ -238,8 +238,8 @@ def _accepted(answers: Iterable[Answer]) -> list[tuple[Created | Configured | De
 def identified(case: Case, result: Identified | Failed) -> list[Effect]:
     """AWS said which account this is, or would not."""
     if isinstance(result, Failed):
-        tries = case.pace.identity_tries + 1
-        effects: list[Effect] = [case.back_off(), PaceSet({"identity_tries": tries})]
+        tries = case.pace.identity_attempts + 1
+        effects: list[Effect] = [case.back_off(), PaceSet({"identity_attempts": tries})]
         verdict = judge(result.error, Action.DESCRIBE, None, young=False)
         if verdict is not Verdict.TRANSIENT or tries >= case.record.deployment.max_attempts:
             effects.append(PaceSet({"blocked": problem_of(result.error)}))

@@ -37,7 +37,7 @@ def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
     return [
         *changes,
         *_counted(case, nothing=not changes and not behind),
-        *(_tried_anew(case) if changes else _searched(case)),
+        *(_retry_deletions(case) if changes else _searched(case)),
         *warned,
         *_still_listed(case, behind),
         *_unlisted(case, result),
@@ -65,7 +65,7 @@ def _searched(case: Case) -> list[Effect]:
     return [PaceSet({"searched": case.pace.searched | searched})]
 
 
-def _tried_anew(case: Case) -> list[Effect]:
+def _retry_deletions(case: Case) -> list[Effect]:
     """Something turned up that may block the deletion: once it is gone, the rest has its time again."""
     effects: list[Effect] = [PaceSet({"searched": frozenset()})]
     for row in _living(case):
@@ -111,8 +111,8 @@ def _is_copy(case: Case, asked: Census, kind_name: str, observation: Observation
 def _census_failed(case: Case, failed: Failed) -> list[Effect]:
     """A census that cannot be made proves nothing: a teardown stops there, provisioning warns."""
     error, pace = failed.error, case.pace
-    tries = pace.census_tries + 1
-    effects = [*end_in_error(case, failed), case.back_off(), PaceSet({"census_tries": tries})]
+    tries = pace.census_attempts + 1
+    effects = [*end_in_error(case, failed), case.back_off(), PaceSet({"census_attempts": tries})]
     verdict = judge(error, Action.CENSUS, None, young=False)
     if verdict is Verdict.BLOCKED:
         return [*effects, PaceSet({"blocked": problem_of(error)})]
@@ -120,7 +120,7 @@ def _census_failed(case: Case, failed: Failed) -> list[Effect]:
         return effects
     if _living(case):
         unseen = Note(f"what may block the deletion could not be listed: {error.code}: {error.message}")
-        return [*effects, PaceSet({"census_tries": 0}), unseen, *_searched(case)]
+        return [*effects, PaceSet({"census_attempts": 0}), unseen, *_searched(case)]
     if case.record.deployment.state in GOING_BACK:
         return [*effects, PaceSet({"census_problem": problem_of(error)})]
     counted = PaceSet({"clean_censuses": pace.clean_censuses + 1})

@@ -46,14 +46,14 @@ from tier1_engine.engine.protocol.case import (
     end_attempt,
     error_of,
     identified,
-    keep_looking,
+    keep_searching,
     settled_attempts,
 )
 from tier1_engine.engine.protocol.setbacks import (
     fail,
     failed_call,
     in_words,
-    make_anew,
+    recreate,
     next_candidate,
     note_reason,
 )
@@ -94,7 +94,7 @@ def _created(case: Case, step: Step, result: Created) -> list[Effect]:
     match result.outcome:
         case Spent(spent):
             end = end_attempt(case, Outcome.REFUSED, code="KeySpent", message=in_words(spent))
-            return [*end, *make_anew(case, step, resource, spent)]
+            return [*end, *recreate(case, step, resource, spent)]
         case Made(seen) as made:
             return [*end_attempt(case, aws_id=seen.aws_id), *_take(case, step, result.asked, made)]
         case Found(seen) as found:
@@ -109,9 +109,9 @@ def _settled(case: Case, step: Step, result: Settled) -> list[Effect]:
         case Found(seen) as found:
             return adopted(case, resource, seen.aws_id) + _take(case, step, result.asked, found)
         case Spent(spent):
-            return settled_attempts(case, resource) + make_anew(case, step, resource, spent)
+            return settled_attempts(case, resource) + recreate(case, step, resource, spent)
         case None:
-            return keep_looking(case, resource)
+            return keep_searching(case, resource)
 
 
 def _take(case: Case, step: Step, asked: Create | Settle, outcome: Made | Found) -> list[Effect]:
@@ -167,7 +167,7 @@ def _absent(case: Case, step: Step, resource: Resource) -> list[Effect]:
         young = Problem("NotVisibleYet", f"AWS does not show {resource.aws_id} yet")
         return [case.poll(), *note_reason(step, young)]
     gone = Observation(Presence.GONE, aws_id=resource.aws_id or "")
-    return [case.poll(), *make_anew(case, step, resource, gone)]
+    return [case.poll(), *recreate(case, step, resource, gone)]
 
 
 def _dead(case: Case, step: Step, resource: Resource, kind: Kind, seen: Observation) -> list[Effect]:
@@ -175,7 +175,7 @@ def _dead(case: Case, step: Step, resource: Resource, kind: Kind, seen: Observat
     one, somebody deleted it, and it is made anew. What remains of it becomes a duplicate.
     """
     if seen.problem is None:
-        effects = make_anew(case, step, resource, seen)
+        effects = recreate(case, step, resource, seen)
     else:
         error = error_of(seen.problem, step.on_failure)
         if seen.problem.code in kind.next_candidate:

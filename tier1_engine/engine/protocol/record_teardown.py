@@ -37,7 +37,7 @@ from tier1_engine.engine.protocol.case import (
     end_in_error,
     error_of,
     identified,
-    keep_looking,
+    keep_searching,
     settled_attempts,
 )
 from tier1_engine.engine.protocol.proof import not_ours
@@ -129,7 +129,7 @@ def _settled(case: Case, resource: Resource, result: Settled) -> list[Effect]:
         case Spent():
             return [case.at_once(), *settled_attempts(case, resource)]
         case _:
-            return keep_looking(case, resource)
+            return keep_searching(case, resource)
 
 
 def _deleted(case: Case, resource: Resource, result: Deleted) -> list[Effect]:

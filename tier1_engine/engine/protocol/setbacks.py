@@ -35,7 +35,7 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
         case Verdict.BLOCKED:
             return [*effects, blocked(error, step.name), StepSet(step.name, {"error": noted})]
         case Verdict.SPENT if resource is not None:
-            return effects + make_anew(case, step, resource, Observation(Presence.GONE))
+            return effects + recreate(case, step, resource, Observation(Presence.GONE))
         case Verdict.EXHAUSTED if resource is not None:
             return effects + next_candidate(case, step, resource, noted)
         case Verdict.EXISTS:
@@ -46,7 +46,7 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
         case Verdict.UNSEEN:
             return [*effects, case.back_off(), StepSet(step.name, {"error": noted})]
         case Verdict.TRANSIENT:
-            looking = _only_looked(failed)
+            looking = _was_a_read(failed)
             tries = step.tries if looking else step.tries + 1
             if looking or tries < case.record.deployment.max_attempts:
                 again = StepSet(step.name, {"error": noted, "tries": tries})
@@ -57,7 +57,7 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
     return effects + fail(case, step, noted)
 
 
-def _only_looked(failed: Failed) -> bool:
+def _was_a_read(failed: Failed) -> bool:
     """Whether it was a look at what exists that failed, the one before a create included.
 
     Looks are no tries: they go on until the step's deadline. Giving up on a file system because describing
@@ -107,7 +107,7 @@ def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> 
 _NOT_MADE: Mapping[str, Any] = {"aws_id": None, "arn": None, "made_at": None, "facts": {}}
 
 
-def make_anew(case: Case, step: Step, resource: Resource, spent: Observation) -> list[Effect]:
+def recreate(case: Case, step: Step, resource: Resource, spent: Observation) -> list[Effect]:
     """What this key made is gone: the next key makes another, within bounds."""
     if resource.generation >= MAX_GENERATIONS:
         message = f"{in_words(spent)}; it was created {MAX_GENERATIONS} times and is not created again"

@@ -17,7 +17,7 @@ from typing import Any
 from moto.ec2.models import elastic_network_interfaces
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 
-from tier1_engine.sandbox.behaviour.mending import around, at_end, put
+from tier1_engine.sandbox.behaviour.patching import around, at_end, put
 
 FIRST_BLOCK = 64
 BLOCKS = 128

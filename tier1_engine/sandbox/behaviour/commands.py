@@ -20,7 +20,7 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 from tier1_engine.sandbox.behaviour.agenda import Agenda
 from tier1_engine.sandbox.behaviour.boot import Boot, Boots
 from tier1_engine.sandbox.behaviour.instances import Life, Lives
-from tier1_engine.sandbox.behaviour.mending import add, around, asked
+from tier1_engine.sandbox.behaviour.patching import add, around, asked
 from tier1_engine.sandbox.world import World
 
 PENDING, SUCCESS, FAILED = "Pending", "Success", "Failed"

@@ -17,7 +17,7 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses.general import General
 
 from tier1_engine.sandbox.behaviour.boot import Boot, Boots
-from tier1_engine.sandbox.behaviour.mending import around, asked
+from tier1_engine.sandbox.behaviour.patching import around, asked
 
 XEN = re.compile(r"(t[12]|m[1-4]|c[134]|r[34]|i[23]|d2|h1|x1e?|p[23]|g3s?|f1)\.")
 """Instance types that are not built on Nitro (EC2 instance types guide)."""

@@ -16,7 +16,7 @@ from moto.efs.models import EFSBackend
 
 from tier1_engine.sandbox.behaviour.agenda import Agenda
 from tier1_engine.sandbox.behaviour.interfaces import IN_USE, Interfaces
-from tier1_engine.sandbox.behaviour.mending import around
+from tier1_engine.sandbox.behaviour.patching import around
 from tier1_engine.sandbox.world import World
 
 CREATING, AVAILABLE, DELETING = "creating", "available", "deleting"

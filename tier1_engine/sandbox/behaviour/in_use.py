@@ -18,7 +18,7 @@ from moto.ec2.responses.security_groups import SecurityGroups
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import IAMBackend
 
-from tier1_engine.sandbox.behaviour.mending import around, asked
+from tier1_engine.sandbox.behaviour.patching import around, asked
 
 
 def install() -> None:

@@ -19,7 +19,7 @@ from moto.ec2.models.instances import Instance, InstanceBackend, StateReason
 
 from tier1_engine.sandbox.behaviour.agenda import Agenda
 from tier1_engine.sandbox.behaviour.interfaces import Interfaces
-from tier1_engine.sandbox.behaviour.mending import around, put
+from tier1_engine.sandbox.behaviour.patching import around, put
 from tier1_engine.sandbox.behaviour.tags import forget
 from tier1_engine.sandbox.world import World
 

@@ -15,7 +15,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 
 from tier1_engine.sandbox.behaviour.agenda import Agenda
-from tier1_engine.sandbox.behaviour.mending import around, asked
+from tier1_engine.sandbox.behaviour.patching import around, asked
 from tier1_engine.sandbox.behaviour.tags import forget
 from tier1_engine.sandbox.world import World
 

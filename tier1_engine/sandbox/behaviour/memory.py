@@ -14,7 +14,7 @@ from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.subnets import Subnet, SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 
-from tier1_engine.sandbox.behaviour.mending import around, put
+from tier1_engine.sandbox.behaviour.patching import around, put
 from tier1_engine.sandbox.behaviour.tags import forget
 
 

@@ -18,7 +18,7 @@ from moto.ec2.responses.vpcs import VPCs
 
 from tier1_engine.sandbox.behaviour.agenda import Agenda
 from tier1_engine.sandbox.behaviour.interfaces import remove
-from tier1_engine.sandbox.behaviour.mending import around
+from tier1_engine.sandbox.behaviour.patching import around
 from tier1_engine.sandbox.behaviour.tags import forget
 from tier1_engine.sandbox.world import World
 

@@ -23,7 +23,7 @@ from tier1_engine.sandbox.behaviour import (
     instances,
     interfaces,
     memory,
-    mending,
+    patching,
     networks,
     profiles,
     services,
@@ -31,7 +31,7 @@ from tier1_engine.sandbox.behaviour import (
     visibility,
 )
 from tier1_engine.sandbox.behaviour.agenda import Agenda
-from tier1_engine.sandbox.behaviour.mending import around
+from tier1_engine.sandbox.behaviour.patching import around
 from tier1_engine.sandbox.world import World
 
 
@@ -41,12 +41,12 @@ def install(world: World) -> None:
     Raises:
         RuntimeError: they are on already.
     """
-    if mending.is_in():
+    if patching.is_in():
         raise RuntimeError("the behaviours of objects are already patched into this process's moto")
     agenda = Agenda(world.clock)
     # What is asked past moto's own answers (a quota, the census) finds all that is due done, too.
     world.on_call.append(agenda.settle)
-    mending.at_end(lambda: world.on_call.remove(agenda.settle))
+    patching.at_end(lambda: world.on_call.remove(agenda.settle))
     tags.install()
     memory.install()
     networks.install(world, agenda)
@@ -63,10 +63,10 @@ def install(world: World) -> None:
     behind = visibility.install(world, agenda)
     served = services.install(world, agenda, lives, boots)
     door = doors.Doors(world, agenda, served)
-    mending.at_end(door.close)
+    patching.at_end(door.close)
     world.on_call.append(agenda.settle)
     _answer_in_turn(world, agenda, door.wake)
-    _begin_anew_at_reset(
+    _restart_at_reset(
         world,
         [agenda.clear, lives.by_id.clear, boots.by_id.clear, served.by_id.clear, behind, public.clear],
     )
@@ -75,7 +75,7 @@ def install(world: World) -> None:
 
 def remove() -> None:
     """Leave moto as it was; nothing listens afterwards and no thread is left."""
-    mending.take_out()
+    patching.take_out()
 
 
 def _answer_in_turn(world: World, agenda: Agenda, wake: Callable[[], None]) -> None:
@@ -88,7 +88,7 @@ def _answer_in_turn(world: World, agenda: Agenda, wake: Callable[[], None]) -> N
         return answer
 
 
-def _begin_anew_at_reset(world: World, forget: Sequence[Callable[[], None]]) -> None:
+def _restart_at_reset(world: World, forget: Sequence[Callable[[], None]]) -> None:
     """`POST /moto-api/reset` empties the account; nothing of before may happen in the new one."""
 
     @around(MotoAPIBackend, "reset")

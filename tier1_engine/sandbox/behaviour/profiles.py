@@ -15,7 +15,7 @@ from moto.iam.exceptions import NotFoundException
 from moto.iam.models import IAMBackend, iam_backends
 
 from tier1_engine.sandbox.behaviour.agenda import Agenda
-from tier1_engine.sandbox.behaviour.mending import around, asked
+from tier1_engine.sandbox.behaviour.patching import around, asked
 from tier1_engine.sandbox.world import World
 
 USABLE_AT = "_usable_at"

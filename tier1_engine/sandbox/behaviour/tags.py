@@ -14,7 +14,7 @@ from typing import Any
 from moto.ec2 import utils
 from moto.ec2.models.core import TaggedEC2Resource
 
-from tier1_engine.sandbox.behaviour.mending import around, put
+from tier1_engine.sandbox.behaviour.patching import around, put
 
 _SEVERAL = (list, set, tuple, KeysView, ValuesView)
 

@@ -34,7 +34,7 @@ from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse
 
 from tier1_engine.sandbox.behaviour.agenda import Agenda
-from tier1_engine.sandbox.behaviour.mending import around
+from tier1_engine.sandbox.behaviour.patching import around
 from tier1_engine.sandbox.behaviour.tags import forget
 from tier1_engine.sandbox.world import World
 

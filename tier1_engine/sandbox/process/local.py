@@ -137,7 +137,7 @@ def _moto(seed: int) -> WSGIApplication:
         ) from error
     from tier1_engine.sandbox.process import region
 
-    region.mend()
+    region.patch_moto()
     mock_random.seed(seed)  # before a region is made, which comes with a default VPC
     aws: Any = DomainDispatcherApplication(create_backend_app)
     # What is loaded here stays until the end: looking through it for garbage takes a third of the start.

@@ -2,7 +2,7 @@
 in each call and for each account, done faster.
 
 Owns every place where moto is fixed without being given AWS's behaviour; the process of the sandbox calls
-`mend` once.
+`patch_moto` once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ IMAGES_OF_REGION = "us-east-1"
 """The region whose Amazon Linux images stand in where moto has none."""
 
 
-def mend() -> None:
+def patch_moto() -> None:
     """Mend moto in this process, for good."""
     _lend_images()
     _look_up_keys_quickly()

@@ -27,7 +27,7 @@ STEP_SECONDS: Final = 20
 what this machine needs for the calls."""
 WAIT_SECONDS: Final = 6
 """The same for what scenarios run into: a check that never passes, a deletion that is never accepted."""
-LEAST_TRIES: Final = 5
+LEAST_ATTEMPTS: Final = 5
 """Of one call: tier1's own default, with which the scenarios reckon."""
 LOCAL_CIDR: Final = "127.0.0.1/32"
 FIRST_FREE_PORT: Final = 1024
@@ -77,7 +77,7 @@ class Rehearsed:
         document["network"] = {**network, "ingress": [*(network.get("ingress") or ()), *rules]}
         document["timeouts"] = _timeouts(self.spec.timeouts)
         # What a scenario is expected to end in is what follows when nobody decides otherwise.
-        tries = max(LEAST_TRIES, self.spec.policy.max_attempts)
+        tries = max(LEAST_ATTEMPTS, self.spec.policy.max_attempts)
         policy = {"rollback": True, "on_recoverable": "stop", "max_attempts": tries}
         document["policy"] = {**_part(document, "policy"), **policy}
         return document

@@ -113,7 +113,7 @@ def status_of(service: str, code: str) -> int:
     return _STATUS.get(code, BAD_REQUEST)
 
 
-def words_of(call: Call, code: str) -> str:
+def message_of(call: Call, code: str) -> str:
     """AWS's words for a code; for one that the table lacks, the code again."""
     namespace = "elasticfilesystem" if call.service == "efs" else call.service
     known = {"service": call.service, "namespace": namespace, "operation": call.operation}

@@ -13,7 +13,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from tier1_engine.sandbox.wire.call import Call
-from tier1_engine.sandbox.wire.codes import SERVER_ERROR, status_of, words_of
+from tier1_engine.sandbox.wire.codes import SERVER_ERROR, status_of, message_of
 from tier1_engine.sandbox.wire.operations import service_model
 
 Headers = tuple[tuple[str, str], ...]
@@ -61,7 +61,7 @@ def refusal(
         status: of HTTP; the code's own where None.
         more: members that the error's shape has beside them (`FileSystemId`).
     """
-    said = words_of(call, code) if message is None else message
+    said = message_of(call, code) if message is None else message
     number = status_of(call.service, code) if status is None else status
     protocol = service_model(call.service).resolved_protocol
     if protocol == "ec2":

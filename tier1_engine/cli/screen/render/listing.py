@@ -32,7 +32,7 @@ def listed(deployments: Sequence[Mapping[str, Any]], now: datetime, costs: Mappi
     if not deployments:
         return "No deployments found: `tier1 deploy SPEC` creates one."
     columns = width()
-    states = [_state_words(d, costs.get(d["id"], 0.0)) for d in deployments]
+    states = [_state_text(d, costs.get(d["id"], 0.0)) for d in deployments]
     wide = columns >= WIDE_COLUMNS
     table = _Table(deployments, max(len("STATE"), *map(len, states)), columns, wide=wide)
     found = [table.head()]
@@ -103,7 +103,7 @@ class _Table:
         return Text(" " * _GAP).join(cells)
 
 
-def _state_words(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
+def _state_text(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
     """`failed (9 remaining, ~$0.04/h)`, `launching_ec2, interrupted`, or the state alone.
 
     What a rollback or a teardown could not delete is called undeletable.

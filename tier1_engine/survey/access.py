@@ -29,9 +29,9 @@ from tier1_engine.engine.protocol.attempt import carry_out
 from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
 from tier1_engine.failures.codes import UNREACHABLE_CODES, WRONG_ACCOUNT
-from tier1_engine.survey.remembered import OneLook, Remembered
+from tier1_engine.survey.remembered import CachedReads, Remembered
 
-TRIES = 8
+ATTEMPTS = 8
 """Of a look that AWS throttled or cut; a look may be several calls, each of which can be throttled."""
 
 NONE_KNOWN: Mapping[str, Mapping[str, Any]] = {}
@@ -41,7 +41,7 @@ Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class Access:
     """How AWS is looked at.
 
     Attributes:
@@ -50,7 +50,7 @@ class Looks:
         side_by_side: how many looks at once; 1: in the calling thread.
     """
 
-    parts: Callable[[Place], Equipment]
+    equipment: Callable[[Place], Equipment]
     sleep: Callable[[float], None]
     side_by_side: int = 8
 
@@ -71,9 +71,9 @@ class Gap:
     blocked: bool = False
 
 
-def identify(looks: Looks, place: Place) -> Gap | None:
+def identify(access: Access, place: Place) -> Gap | None:
     """Why AWS does not let us act in a place; None when it does, and says that the account is the one."""
-    match _tried(looks, place, Identify()):
+    match _with_retries(access, place, Identify()):
         case Failed(error=error):
             return replace(gap_of(place, None, error), blocked=True)
         case Identified(account_id=account_id) if account_id != place.account_id:
@@ -83,7 +83,7 @@ def identify(looks: Looks, place: Place) -> Gap | None:
 
 
 def listed(
-    looks: Looks,
+    access: Access,
     place: Place,
     kind: Kind,
     tags: Mapping[str, str],
@@ -91,50 +91,50 @@ def listed(
     remembered: Remembered | None = None,
 ) -> Listed | Failed:
     """What of a kind carries `tags` in a place, without those whose AWS id is known."""
-    match _tried(looks, place, Census((kind,), tags, known), remembered):
+    match _with_retries(access, place, Census((kind,), tags, known), remembered):
         case (Listed() | Failed()) as result:
             return result
         case other:
             raise TypeError(f"a census does not answer {type(other).__name__}")
 
 
-def _tried(
-    looks: Looks, place: Place, assignment: Assignment, remembered: Remembered | None = None
+def _with_retries(
+    access: Access, place: Place, assignment: Assignment, remembered: Remembered | None = None
 ) -> Result:
     """The result of a look; one that AWS throttled or cut is tried again."""
-    parts = looks.parts(place)
-    for attempt in range(1, TRIES + 1):
-        cloud = parts.cloud(AlwaysPermitted())
-        answer = carry_out(assignment, cloud if remembered is None else OneLook(cloud, remembered))
+    equipment = access.equipment(place)
+    for attempt in range(1, ATTEMPTS + 1):
+        cloud = equipment.cloud(AlwaysPermitted())
+        answer = carry_out(assignment, cloud if remembered is None else CachedReads(cloud, remembered))
         result = answer.result
-        if not isinstance(result, Failed) or attempt == TRIES or not _worth_another_try(result.error):
+        if not isinstance(result, Failed) or attempt == ATTEMPTS or not _is_transient(result.error):
             return result
-        _rest(looks, parts, attempt)
+        _rest(access, equipment, attempt)
     raise AssertionError("the last attempt answers")
 
 
-def patiently(looks: Looks, parts: Equipment, look: Callable[[], Done]) -> Done:
+def patiently(access: Access, equipment: Equipment, look: Callable[[], Done]) -> Done:
     """What a look answers; one that AWS throttled or cut is tried again.
 
     Raises:
         CallError: the last try failed, or no other would help.
     """
-    for attempt in range(1, TRIES):
+    for attempt in range(1, ATTEMPTS):
         try:
             return look()
         except CallError as error:
-            if not _worth_another_try(error):
+            if not _is_transient(error):
                 raise
-        _rest(looks, parts, attempt)
+        _rest(access, equipment, attempt)
     return look()
 
 
-def _rest(looks: Looks, parts: Equipment, attempt: int) -> None:
-    settings = parts.settings
-    looks.sleep(min(settings.poll_seconds * 2.0**attempt, settings.poll_limit_seconds))
+def _rest(access: Access, equipment: Equipment, attempt: int) -> None:
+    settings = equipment.settings
+    access.sleep(min(settings.poll_seconds * 2.0**attempt, settings.poll_limit_seconds))
 
 
-def _worth_another_try(error: CallError) -> bool:
+def _is_transient(error: CallError) -> bool:
     if error.code in UNREACHABLE_CODES:
         return False
     return judge(error, Action.CENSUS, None, young=False) is Verdict.TRANSIENT
@@ -146,10 +146,10 @@ def gap_of(place: Place, kind: str | None, error: CallError) -> Gap:
     return Gap(place, kind, error.code, f"{error.operation}: {error.message}", blocked=blocked)
 
 
-def in_turn(work: Callable[[Job], Done], jobs: Sequence[Job], looks: Looks) -> Iterator[Done]:
+def in_turn(work: Callable[[Job], Done], jobs: Sequence[Job], access: Access) -> Iterator[Done]:
     """What each job answers, in the order of the jobs; side by side where that is allowed."""
-    if looks.side_by_side == 1 or len(jobs) < 2:
+    if access.side_by_side == 1 or len(jobs) < 2:
         yield from map(work, jobs)
         return
-    with ThreadPoolExecutor(looks.side_by_side, thread_name_prefix="tier1-sweep") as threads:
+    with ThreadPoolExecutor(access.side_by_side, thread_name_prefix="tier1-sweep") as threads:
         yield from threads.map(work, jobs)
