@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 .PHONY: test
 test: env ## Run every test on SQLite and Postgres, with coverage (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 .PHONY: crash
 crash: env ## Kill, stop, refuse, cut and interrupt the real command at its calls (some 40 minutes)

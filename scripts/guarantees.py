@@ -133,26 +133,9 @@ def run() -> Numbers:
     """
     with tempfile.TemporaryDirectory() as folder:
         numbers = Path(folder, "numbers.json")
-        options = [
-            "-n",
-            os.environ.get("WORKERS", "2"),
-            "--dist",
-            "loadgroup",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-        ]
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            *options,
-            "-m",
-            "promise",
-            "--points",
-            str(numbers),
-            "tests",
-        ]
+        options = ["-n", os.environ.get("WORKERS", "2"), "--dist", "loadfile", "--no-loadscope-reorder"]
+        options += ["-q", "-p", "no:cacheprovider", "-m", "promise", "--points", str(numbers)]
+        command = [sys.executable, "-m", "pytest", *options, "tests"]
         if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
             sys.exit("guarantees: the suites did not pass, so nothing is counted.")
         return read(numbers)

@@ -28,7 +28,7 @@ from tests.support import warm
 from tests.support.replay import commands, normalised
 from tier1_engine.sandbox.process import remote
 
-pytestmark = [pytest.mark.packaging, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "extending.md"

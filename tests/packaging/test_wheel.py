@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 
 import tier1_engine
 
-pytestmark = [pytest.mark.packaging, pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = [pytest.mark.packaging, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_SECONDS = 300
@@ -69,21 +70,35 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    """In a clean environment, with the versions that were tested."""
-    place = tmp_path_factory.mktemp("environment")
-    venv.create(place / "venv", with_pip=True)
-    programs = place / "venv" / "bin"
-    options = ["--quiet", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt")]
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(False, id="beside the versions that were tested"),
+        pytest.param(True, id="with all that it asks for", marks=pytest.mark.long),
+    ],
+)
+def installed(
+    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installed]:
+    """In an environment of its own: what it asks for is seen where the tests have it, or is installed too."""
+    place = tmp_path_factory.mktemp("environment") / "venv"
+    venv.create(place, with_pip=False)
+    python = place / "bin" / "python"
+    options = ["--quiet", "--disable-pip-version-check"]
+    if request.param:
+        options += ["-c", str(ROOT / "constraints.txt"), f"{wheel}[sandbox,postgres]"]
+    else:
+        options += ["--no-deps", str(wheel)]
+        (packages,) = place.glob("lib/python3*/site-packages")
+        # A bare path: what makes the checkout importable there is not followed.
+        (packages / "tested.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
     subprocess.run(
-        [str(programs / "python"), "-m", "pip", "install", *options, f"{wheel}[sandbox,postgres]"],
+        [sys.executable, "-m", "pip", "--python", str(python), "install", *options],
         check=True,
         capture_output=True,
         timeout=INSTALL_SECONDS,
     )
-    folder = tmp_path_factory.mktemp("elsewhere")
-    found = Installed(programs, folder)
+    found = Installed(python.parent, tmp_path_factory.mktemp("elsewhere"))
     yield found
     found.run("tier1", "sandbox", "stop")
 
@@ -120,16 +135,7 @@ def test_the_migrations_are_found_in_the_wheel(installed: Installed) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_sandbox_runs_from_the_wheel(installed: Installed) -> None:
-    """Start and stop, without a checkout."""
-    program = (
-        "from pathlib import Path; from tier1_engine import sandbox\n"
-        "assert sandbox.start(Path('probe')).running and not sandbox.stop(Path('probe')).running\n"
-    )
-    done = installed.run("python", "-c", program)
-    assert done.returncode == 0, done.stderr
-
-
+@pytest.mark.long
 def test_a_day_is_rehearsed_from_the_wheel(installed: Installed) -> None:
     """The spec that comes along and the scenarios are in it."""
     done = installed.run("tier1", "sandbox", "rehearse", "--scenario", "capacity", "-o", "json")
@@ -137,15 +143,17 @@ def test_a_day_is_rehearsed_from_the_wheel(installed: Installed) -> None:
     assert [one["outcome"] for one in json.loads(done.stdout)] == ["active"]
 
 
-def test_the_command_says_its_version(installed: Installed) -> None:
-    """`tier1` is on the path, and is the version that was built."""
+def test_the_command_is_the_version_that_was_built(installed: Installed) -> None:
+    """`tier1` is on the path; nothing of it is the checkout's."""
+    where = installed.run("python", "-c", "import tier1_engine; print(tier1_engine.__file__)")
+    assert Path(where.stdout).is_relative_to(installed.programs.parent), where
     done = installed.run("tier1", "--version")
     assert done.returncode == 0, done.stderr
     assert tier1_engine.__version__ in done.stdout
 
 
 def test_the_example_is_deployed_from_a_folder_that_is_not_the_checkout(installed: Installed) -> None:
-    """All of it works from what was installed: spec, database, engine, kinds and the local AWS."""
+    """All of it works from what was installed: spec, database, engine, kinds and local AWS, to the end."""
     shutil.copytree(ROOT / "examples", installed.folder / "examples")
     deployed = installed.run("tier1", "deploy", "examples/ai-stack.yaml", "--sandbox", "-o", "json")
     assert deployed.returncode == 0, deployed.stderr
@@ -154,3 +162,6 @@ def test_the_example_is_deployed_from_a_folder_that_is_not_the_checkout(installe
     destroyed = installed.run("tier1", "destroy", shown["id"], "--yes", "-o", "json")
     assert destroyed.returncode == 0, destroyed.stderr
     assert json.loads(destroyed.stdout)["state"] == "destroyed"
+    stopped = installed.run("tier1", "sandbox", "stop")
+    assert stopped.returncode == 0, stopped.stderr
+    assert stopped.stdout == "The local AWS has been stopped.\n"

@@ -28,9 +28,9 @@ KEYS = [
 
 
 @pytest.fixture
-def nobody(tier1: Command) -> Iterator[Command]:
+def nobody(tier1: Command, warm_sandbox: dict[str, str]) -> Iterator[Command]:
     """Somebody whose sandbox is stopped afterwards."""
-    yield tier1
+    yield tier1.with_(**warm_sandbox)
     tier1("sandbox", "stop")
 
 

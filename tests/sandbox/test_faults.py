@@ -53,9 +53,10 @@ def endpoint_of(command: Command) -> str:
 
 
 @pytest.fixture
-def somebody(tier1: Command) -> Iterator[Command]:
+def somebody(tier1: Command, warm_sandbox: dict[str, str]) -> Iterator[Command]:
     """An operator without credentials, whose sandbox is stopped at the end."""
     command = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+    command = command.with_(**warm_sandbox)
     yield command
     command("sandbox", "stop")
 

@@ -103,7 +103,7 @@ Fall = Callable[[str], Night]
 
 
 @pytest.fixture
-def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm) -> Iterator[Fall]:
+def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm, forked_sandboxes: None) -> Iterator[Fall]:
     """Plays a day until its deployment has ended, and kept everything."""
     stage = Stage(tmp_path / "day", threading.Event())
     stage.folder.mkdir()

@@ -23,6 +23,7 @@ from tests.support.environment import CREDENTIALS, on_plain_moto
 from tests.support.forked_aws import ForkedAws
 from tests.support.measuring import unmeasured_processes
 from tests.support.stages import Stages
+from tier1_engine.sandbox.process import server
 
 WARMING_UP = (("deploy", "warm.yaml"), ("destroy", "warm", "--yes"))
 """Every model that the commands need is loaded after these."""
@@ -131,11 +132,33 @@ def warm_tier1() -> Iterator[Warm]:
 @pytest.fixture(scope="session")
 def warm_aws() -> Iterator[Path]:
     """The socket of an `aws` that is loaded already."""
+    with _loaded("aws") as socket:
+        yield socket
+
+
+@pytest.fixture(scope="session")
+def warm_sandbox() -> Iterator[dict[str, str]]:
+    """The variable that has `tier1` start its sandbox as a fork of one that is loaded already."""
+    with _loaded("sandbox") as socket:
+        yield {warm.SANDBOX: str(socket)}
+
+
+@pytest.fixture
+def forked_sandboxes(monkeypatch: pytest.MonkeyPatch, warm_sandbox: dict[str, str]) -> None:
+    """What this process starts itself are forks of it."""
+    monkeypatch.setattr(server, "SERVE", warm.sandbox_forked_at(warm_sandbox[warm.SANDBOX]))
+
+
+@contextmanager
+def _loaded(program: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
-        socket = Path(folder) / "aws"
-        process = subprocess.Popen(
-            [sys.executable, warm.__file__, "serve", "aws", str(socket)], stdout=subprocess.PIPE
-        )
+        socket = Path(folder) / program
+        with unmeasured_processes():
+            process = subprocess.Popen(
+                [sys.executable, warm.__file__, "serve", program, str(socket)],
+                env={**os.environ, "PYTHONPATH": str(Path(tier1_engine.__file__).parent.parent)},
+                stdout=subprocess.PIPE,
+            )
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         yield socket

@@ -1,8 +1,8 @@
-"""`aws` and `tier1`, kept warm: each call runs the program's own `main` in a fork of a process that has it
-loaded already. Starting either takes longer than most calls.
+"""`aws`, `tier1` and the process of its sandbox, kept warm: each call runs the program's own `main` in a fork
+of a process that has it loaded already. Starting any of them takes longer than most calls.
 
-    python warm.py serve aws|tier1 SOCKET    what a fixture starts
-    python warm.py call SOCKET ...           what the `aws` on a test's path does
+    python warm.py serve aws|tier1|sandbox SOCKET    what a fixture starts
+    python warm.py call SOCKET ...                   what the `aws` on a test's path does
 
 It is a program of its own, so that the side that calls can start in a few milliseconds.
 Standard streams, folder and environment are the caller's, and a call ends as its process would: threads
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LENGTH_BYTES = 8
 STREAMS = (0, 1, 2)
+STREAMS_LIMIT = 4
 NOWHERE = "http://127.0.0.1:1"
 FIRST_ASKED = (
     ("ec2", "describe-vpcs"),
@@ -39,11 +40,15 @@ FIRST_ASKED = (
 )
 NOT_LOADED = ("tier1_engine.sandbox.", "tier1_engine.cli.__main__")
 """moto takes a second; the other runs when it is imported."""
+SANDBOX = "WARM_SANDBOX"
+"""In the environment of a call of `tier1`: the socket of the warm sandbox that it forks to start its own."""
+DETACH = "--detach"
+"""The option of the sandbox's process that names a file descriptor, which it inherits."""
 
 
 def serve(program: str, path: str) -> None:
     """Answer calls until the fixture ends this process."""
-    main, kept = {"aws": _aws, "tier1": _tier1}[program]()
+    main, kept = {"aws": _aws, "tier1": _tier1, "sandbox": _sandbox}[program]()
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -81,6 +86,7 @@ def _become(program: str, asked: Mapping[str, Any], kept: Mapping[str, str]) -> 
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.environ.clear()
     os.environ.update(asked["environment"], **kept)
+    _start_sandboxes_warm(os.environ.pop(SANDBOX, None))
     time.tzset()
     os.chdir(asked["folder"])
     sys.argv = [asked["script"] or program, *asked["arguments"]]
@@ -148,6 +154,40 @@ def _tier1() -> tuple[Callable[[], int | None], Mapping[str, str]]:
     return importlib.import_module("tier1_engine.cli.main").main, {}
 
 
+def _sandbox() -> tuple[Callable[[], int | None], Mapping[str, str]]:
+    from moto import backends
+    from moto.moto_server import werkzeug_app
+
+    from tier1_engine.sandbox.behaviour import calls, objects
+    from tier1_engine.sandbox.process import control, layer, region, serve
+    from tier1_engine.sandbox.wire.operations import OWN_SERVICES
+
+    assert all(
+        (calls, control, layer, objects, region)
+    )  # loaded; what they change in moto, each call changes
+    for service in OWN_SERVICES:
+        backends.get_backend(service)
+        werkzeug_app.create_backend_app(service)
+
+    def main() -> None:
+        os.setsid()  # as if it had been started
+        serve.main()
+
+    return main, {}
+
+
+def _start_sandboxes_warm(path: str | None) -> None:
+    if path is not None:
+        from tier1_engine.sandbox.process import server
+
+        server.SERVE = sandbox_forked_at(path)
+
+
+def sandbox_forked_at(path: str) -> tuple[str, ...]:
+    """What becomes the sandbox's process, for `sandbox.process.server.SERVE`."""
+    return (sys.executable, "-IS", __file__, "call", path)
+
+
 def _read_once(reader: Any) -> None:
     """Keep what `botocore.loaders.JSONFileLoader` read; each call makes one of its own."""
     from functools import cache
@@ -170,15 +210,20 @@ def _keep(owner: Any, name: str) -> None:
 
 
 def _take_streams(connection: socket.socket) -> Any:
-    """Take the caller's standard streams; answer what is asked."""
-    head, fds, _, _ = socket.recv_fds(connection, LENGTH_BYTES, len(STREAMS))
+    """Take the caller's streams under its numbers; answer what is asked."""
+    head, fds, _, _ = socket.recv_fds(connection, LENGTH_BYTES, STREAMS_LIMIT)
     body = b""
     while len(body) < int(head):
         body += connection.recv(1 << 16)
-    for number, fd in enumerate(fds):
+    asked = json.loads(body)
+    # None of them may be taken for another before it has been moved.
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, max(asked["numbers"]) + 1) for fd in fds]
+    for fd in fds:
+        os.close(fd)
+    for number, fd in zip(asked["numbers"], moved, strict=True):
         os.dup2(fd, number)
         os.close(fd)
-    return json.loads(body)
+    return asked
 
 
 class Process:
@@ -205,8 +250,10 @@ class Process:
         script: str | None = None,
         at_terminal: bool = False,
     ) -> None:
+        inherited = [int(arguments[arguments.index(DETACH) + 1])] if DETACH in arguments else []
         body = json.dumps(
             {
+                "numbers": [*range(len(streams)), *inherited],
                 "arguments": arguments,
                 "environment": dict(environment),
                 "folder": folder,
@@ -218,7 +265,9 @@ class Process:
         self._said = b""
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(path)
-        socket.send_fds(self._connection, [str(len(body)).rjust(LENGTH_BYTES).encode()], streams)
+        socket.send_fds(
+            self._connection, [str(len(body)).rjust(LENGTH_BYTES).encode()], [*streams, *inherited]
+        )
         self._connection.sendall(body)
         self.pid = int(self._line(None))
 

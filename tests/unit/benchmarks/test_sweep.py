@@ -30,6 +30,7 @@ def test_several_deployments_at_once_on_postgres(
     assert json.loads(capsys.readouterr().out)["database"] == "postgresql"
 
 
+@pytest.mark.long
 def test_the_command_sweeps_real_stacks_on_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
     """A small load: marking reads a page a kind, all of it goes, and looks are fewer than things."""
     with pytest.MonkeyPatch.context() as environment:

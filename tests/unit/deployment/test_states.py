@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import itertools
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -128,20 +130,29 @@ def facts_for(state: State, trigger: Trigger) -> Facts:
     return Facts(goal, Phase.EC2, once)
 
 
+@pytest.fixture(scope="module")
+def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A database in which each move has a deployment of its own."""
+    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("moves"))
+    opened = Store.open(f"sqlite:///{path}")
+    yield opened
+    opened.close()
+
+
 @pytest.mark.parametrize(("state", "trigger"), PAIRS, ids=str)
-def test_a_move_is_written_with_its_event_or_not_at_all(
-    state: State, trigger: Trigger, sqlite_url: str
-) -> None:
+def test_a_move_is_written_with_its_event_or_not_at_all(state: State, trigger: Trigger, store: Store) -> None:
     """In the table: state and event are in the database. Outside it: nothing is."""
-    store = Store.open(sqlite_url)
     wanted = facts_for(state, trigger)
+    id = f"{state}-{trigger}"
     whole = deployment(
+        id,
+        name=id,
         state=state,
         goal=wanted.goal,
         activated_at=AT if wanted.once_active else None,
         failure=failure() if state is State.FAILED or trigger in (Trigger.FAIL, Trigger.STALL) else None,
     )
-    begun = step(phase=Phase.EC2, state=StepState.RUNNING)
+    begun = step(deployment_id=id, phase=Phase.EC2, state=StepState.RUNNING)
     record, held = driven(store, whole, begun)
     before = store.events(whole.id)
     if allowed(state, trigger, record.facts):
@@ -158,4 +169,3 @@ def test_a_move_is_written_with_its_event_or_not_at_all(
             decision.move(record, trigger)
         assert store.load(whole.id).deployment == record.deployment
         assert store.events(whole.id) == before
-    store.close()

@@ -284,7 +284,10 @@ class TestTheSameAgain:
     """Same seed, same calls: same answers and same delays."""
 
     @pytest.mark.leaves("what a client makes again whose replies are lost, and which never looks", "twice")
-    @pytest.mark.parametrize("name", ["brownout", "lost-reply", "late-create"])
+    @pytest.mark.parametrize(
+        "name",
+        ["lost-reply", *(pytest.param(one, marks=pytest.mark.long) for one in ("brownout", "late-create"))],
+    )
     def test_two_runs_of_a_day_have_the_same_traffic(self, tmp_path: Path, name: str) -> None:
         """Ids, codes and AWS's times, call by call; another seed has others."""
         first = traffic(name, 7, tmp_path / "first")

@@ -520,6 +520,7 @@ def test_what_is_due_happens_before_a_call_is_answered(rig: Rig, ec2: Any) -> No
     assert happened == ["call", "reset", "call"]
 
 
+@pytest.mark.long
 def test_the_layer_costs_less_than_two_milliseconds_a_call_or_a_tenth_of_it() -> None:
     """Median of the processor's time over plain moto's, in one run and in turns, whatever else runs here.
 

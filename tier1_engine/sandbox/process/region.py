@@ -109,7 +109,7 @@ def _copy_policies() -> None:
     from moto.settings import load_iam_aws_managed_policies
 
     before = models.IAMBackend._init_aws_policies  # noqa: SLF001 - moto has no other door
-    made: dict[tuple[str, str], list[Any]] = {}
+    made: dict[tuple[str, str], list[tuple[_Pattern, list[_Pattern]]]] = {}
 
     @wraps(before)
     def policies(backend: Any) -> list[Any]:
@@ -117,10 +117,13 @@ def _copy_policies() -> None:
             return before(backend)
         key = (backend.account_id, backend.region_name)
         if key not in made:
-            made[key] = _off_the_record(lambda: before(backend))
-        fresh = [_fresh(one) for one in made[key]]
-        for one in fresh:
-            one.versions = [_fresh(version) for version in one.versions]
+            own = _off_the_record(lambda: before(backend))
+            made[key] = [(_Pattern(one), [_Pattern(version) for version in one.versions]) for one in own]
+        fresh = []
+        for pattern, versions in made[key]:
+            one = pattern.copy()
+            one.versions = [version.copy() for version in versions]
+            fresh.append(one)
         return fresh
 
     _put(models.IAMBackend, "_init_aws_policies", policies)
@@ -132,7 +135,7 @@ def _copy_images() -> None:
 
     module: Any = amis
     before = amis.AmiBackend._load_amis  # noqa: SLF001 - moto has no other door
-    made: dict[tuple[str, str, int, int], tuple[Any, list[Any]]] = {}
+    made: dict[tuple[str, str, int, int], tuple[Any, list[tuple[_Pattern, _Pattern, _Pattern]]]] = {}
 
     @wraps(before)
     def load(backend: Any) -> None:
@@ -144,11 +147,16 @@ def _copy_images() -> None:
         key = (backend.account_id, backend.region_name, id(lists[0]), id(lists[1]))
         if key not in made:
             _off_the_record(lambda: before(backend))
-            made[key] = lists, list(backend.amis.values())
+            made[key] = (
+                lists,
+                [
+                    (_Pattern(one), _Pattern(one.ebs_snapshot), _Pattern(one.ebs_snapshot.volume))
+                    for one in backend.amis.values()
+                ],
+            )
             backend.snapshots.clear()
-        for image in map(_fresh, made[key][1]):
-            snapshot = _fresh(image.ebs_snapshot)
-            snapshot.volume = _fresh(snapshot.volume)
+        for image, snapshot, volume in ([one.copy() for one in patterns] for patterns in made[key][1]):
+            snapshot.volume = volume
             image.ec2_backend = snapshot.ec2_backend = snapshot.volume.ec2_backend = backend
             image.ebs_snapshot = backend.snapshots[snapshot.id] = snapshot
             backend.amis[image.id] = image
@@ -167,16 +175,24 @@ def _off_the_record(make: Callable[[], Made]) -> Made:
         mock_random.setstate(drawn)
 
 
-def _fresh(one: Any) -> Any:
-    """A copy that shares nothing that changes.
+class _Pattern:
+    """An object of moto's of which there are copies that share nothing that changes.
 
     By hand, because there are thousands, and moto keeps a list of all that come by the usual way.
     """
-    made = object.__new__(type(one))
-    made.__dict__ = {
-        name: value.copy() if type(value) in COLLECTIONS else value for name, value in vars(one).items()
-    }
-    return made
+
+    __slots__ = ("_kind", "_names", "_values")
+
+    def __init__(self, one: Any) -> None:
+        self._kind, self._values = type(one), dict(vars(one))
+        self._names = [name for name, value in self._values.items() if type(value) in COLLECTIONS]
+
+    def copy(self) -> Any:
+        made = object.__new__(self._kind)
+        made.__dict__ = values = self._values.copy()
+        for name in self._names:
+            values[name] = values[name].copy()
+        return made
 
 
 def _put(owner: object, name: str, function: Callable[..., Any]) -> None:

@@ -41,6 +41,7 @@ TERMINATE_SECONDS = 5.0
 KILL_SECONDS = 5.0
 POLL_SECONDS = 0.02
 PORT_LIMIT = 65_535
+SERVE: tuple[str, ...] = (sys.executable, "-m", "tier1_engine.sandbox.process.serve")
 
 
 def start(
@@ -166,8 +167,8 @@ def _answer(endpoint: str) -> Record | None:
 def _spawn(directory: Path, port: int, options: Options) -> Status:
     """Start the process, detached, and wait until it says through a pipe that it listens."""
     heard, said = os.pipe()
-    command = [sys.executable, "-m", "tier1_engine.sandbox.process.serve"]
-    command += ["--directory", str(directory.resolve()), "--port", str(port), "--detach", str(said)]
+    command = [*SERVE, "--directory", str(directory.resolve()), "--port", str(port)]
+    command += ["--detach", str(said)]
     command += _arguments(options)
     descriptor = os.open(directory / LOG_FILE, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(heard, "rb") as pipe, os.fdopen(descriptor, "wb") as log:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -45,7 +46,7 @@ from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do
 from tier1_engine.settings import Settings
 
 MAX_STEPS = 5
-EXAMPLES = int(os.environ.get("TIER1_TEST_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("TIER1_TEST_EXAMPLES", "360"))
 MAX_BOOKKEEPING_ROUNDS = 60
 PROBLEM = Problem("ExpiredToken", "sign in")
 ERRORS = [
@@ -169,9 +170,15 @@ def a_pace(draw: Any, record: Record) -> Pace:
 
 
 cases = a_record().flatmap(lambda record: st.tuples(st.just(record), a_pace(record)))
-many = settings(
-    max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+Case = tuple[Record, Pace]
+RULES: list[Callable[[Case], None]] = []
+"""What holds of every decision. Making a case takes longer than all of them."""
+
+
+def rule(holds: Callable[[Case], None]) -> Callable[[Case], None]:
+    """Have it tried on each case."""
+    RULES.append(holds)
+    return holds
 
 
 def followed(record: Record, pace: Pace) -> tuple[Record, Decision, list[Any]]:
@@ -187,9 +194,8 @@ def followed(record: Record, pace: Pace) -> tuple[Record, Decision, list[Any]]:
     raise AssertionError("decide does not come to an end")
 
 
-@many
-@given(cases)
-def test_it_always_answers_and_only_from_what_it_is_given(case: tuple[Record, Pace]) -> None:
+@rule
+def it_always_answers_and_only_from_what_it_is_given(case: Case) -> None:
     """The same twice, without touching its arguments; its bookkeeping ends."""
     record, pace = case
     before = copy.deepcopy((record, pace))
@@ -199,10 +205,9 @@ def test_it_always_answers_and_only_from_what_it_is_given(case: tuple[Record, Pa
     followed(record, pace)
 
 
-@many
-@given(cases)
-def test_no_two_tasks_have_one_subject_and_none_is_in_flight_or_not_yet_due(
-    case: tuple[Record, Pace],
+@rule
+def no_two_tasks_have_one_subject_and_none_is_in_flight_or_not_yet_due(
+    case: Case,
 ) -> None:
     """One call at a time of each thing, and at its time."""
     _, decision, _ = followed(*case)
@@ -213,18 +218,16 @@ def test_no_two_tasks_have_one_subject_and_none_is_in_flight_or_not_yet_due(
         assert all(case[1].due.get(subject, 0.0) <= 1000.0 for subject in subjects)
 
 
-@many
-@given(cases)
-def test_a_driver_that_works_is_never_left_without_something_to_wait_for(case: tuple[Record, Pace]) -> None:
+@rule
+def a_driver_that_works_is_never_left_without_something_to_wait_for(case: Case) -> None:
     """There is a task, a call in flight, or a time."""
     _, decision, _ = followed(*case)
     if isinstance(decision, Work):
         assert decision.tasks or case[1].in_flight or decision.wake_at is not None
 
 
-@many
-@given(cases)
-def test_no_step_is_worked_on_before_what_it_needs(case: tuple[Record, Pace]) -> None:
+@rule
+def no_step_is_worked_on_before_what_it_needs(case: Case) -> None:
     """On the way forward."""
     record, decision, _ = followed(*case)
     if isinstance(decision, Work) and record.deployment.state in FORWARD:
@@ -233,18 +236,16 @@ def test_no_step_is_worked_on_before_what_it_needs(case: tuple[Record, Pace]) ->
                 assert all(record.steps[need].complete for need in record.steps[task.subject].needs)
 
 
-@many
-@given(cases)
-def test_nothing_is_asked_of_aws_before_the_account_is_known(case: tuple[Record, Pace]) -> None:
+@rule
+def nothing_is_asked_of_aws_before_the_account_is_known(case: Case) -> None:
     """With other credentials everything would look as if it were gone."""
     _, decision, _ = followed(*case)
     if isinstance(decision, Work) and not case[1].identified:
         assert {task.do for task in decision.tasks} <= {Do.IDENTIFY}
 
 
-@many
-@given(cases)
-def test_nothing_is_created_while_an_earlier_create_may_have_acted(case: tuple[Record, Pace]) -> None:
+@rule
+def nothing_is_created_while_an_earlier_create_may_have_acted(case: Case) -> None:
     """Nor where something is known to exist."""
     record, decision, _ = followed(*case)
     for task in decision.tasks if isinstance(decision, Work) else ():
@@ -254,9 +255,8 @@ def test_nothing_is_created_while_an_earlier_create_may_have_acted(case: tuple[R
             assert row.aws_id is None
 
 
-@many
-@given(cases)
-def test_a_way_back_never_creates_configures_or_checks(case: tuple[Record, Pace]) -> None:
+@rule
+def a_way_back_never_creates_configures_or_checks(case: Case) -> None:
     """It looks, archives, deletes and lists."""
     record, decision, _ = followed(*case)
     if isinstance(decision, Work) and record.deployment.state in GOING_BACK:
@@ -276,9 +276,8 @@ def needed(record: Record, name: str) -> set[str]:
     return found
 
 
-@many
-@given(cases)
-def test_only_what_is_ours_and_unused_is_deleted(case: tuple[Record, Pace]) -> None:
+@rule
+def only_what_is_ours_and_unused_is_deleted(case: Case) -> None:
     """Never what was brought, retained, is gone, counts on the way forward, or is needed by a living one."""
     record, decision, _ = followed(*case)
     for task in decision.tasks if isinstance(decision, Work) else ():
@@ -296,9 +295,8 @@ def test_only_what_is_ours_and_unused_is_deleted(case: tuple[Record, Pace]) -> N
         assert not any(row.step in needed(record, other.step) for other in others)
 
 
-@many
-@given(cases)
-def test_healthy_fires_only_when_every_step_is_complete(case: tuple[Record, Pace]) -> None:
+@rule
+def healthy_fires_only_when_every_step_is_complete(case: Case) -> None:
     """And every phase's end only when the phase is."""
     record, pace = case
     for _ in range(MAX_BOOKKEEPING_ROUNDS):
@@ -319,9 +317,8 @@ def test_healthy_fires_only_when_every_step_is_complete(case: tuple[Record, Pace
         record = record.apply(decision.changes)
 
 
-@many
-@given(cases)
-def test_a_clean_end_leaves_nothing_and_was_proven(case: tuple[Record, Pace]) -> None:
+@rule
+def a_clean_end_leaves_nothing_and_was_proven(case: Case) -> None:
     """`rolled_back` and `destroyed` need a census, and two after an unknown create."""
     record, pace = case
     after, _, changes = followed(record, pace)
@@ -337,9 +334,8 @@ def test_a_clean_end_leaves_nothing_and_was_proven(case: tuple[Record, Pace]) ->
         assert pace.census_problem is None
 
 
-@many
-@given(cases)
-def test_a_failure_its_goal_and_its_rollback_are_one_set_of_changes(case: tuple[Record, Pace]) -> None:
+@rule
+def a_failure_its_goal_and_its_rollback_are_one_set_of_changes(case: Case) -> None:
     """A crash cannot forget the rollback, and no failed deployment is without a reason."""
     record, pace = case
     for _ in range(MAX_BOOKKEEPING_ROUNDS):
@@ -356,9 +352,8 @@ def test_a_failure_its_goal_and_its_rollback_are_one_set_of_changes(case: tuple[
         record = after
 
 
-@many
-@given(cases)
-def test_nothing_is_done_while_blocked_or_stopping(case: tuple[Record, Pace]) -> None:
+@rule
+def nothing_is_done_while_blocked_or_stopping(case: Case) -> None:
     """What is in flight is waited for; then it ends."""
     record, pace = case
     if pace.stopping or pace.blocked:
@@ -367,6 +362,14 @@ def test_nothing_is_done_while_blocked_or_stopping(case: tuple[Record, Pace]) ->
         assert not (pace.stopping and tasks)
         if pace.blocked and after.deployment.state in (*FORWARD, *GOING_BACK):
             assert not tasks
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(cases)
+def test_every_rule_holds_whatever_the_record_and_the_pace(case: Case) -> None:
+    """The function that fails says which does not."""
+    for holds in RULES:
+        holds(case)
 
 
 @example(State.PENDING)
