@@ -33,6 +33,7 @@ def beginning(life: Life, source: Path, *, resumed: bool) -> tuple[Callable[[Ope
     return lambda operator: first.killed_at(cut, operator), WAYS_OUT["resume"]
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("resumed", [False, True], ids=["itself", "its resume"])
 @pytest.mark.parametrize("life", LIVES)
 def test_a_signal_at_any_instant_leaves_something_to_resume(
@@ -53,7 +54,6 @@ def test_a_signal_at_any_instant_leaves_something_to_resume(
             stage.rig.stop = Stop()
             assert stage.play(WAYS_OUT["resume"])
             check(stage, LIVES[life].ends["resume"])
-    record_property("promise", 2)
     record_property("points", len(whole))
 
 

@@ -141,6 +141,7 @@ def lost(source: Path, way: str, where: Where, *, killed: bool) -> Stage:
     return stage
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 @pytest.mark.parametrize("way", WAYS)
 def test_whatever_becomes_of_a_reply_nothing_is_made_twice_or_left(
@@ -156,7 +157,6 @@ def test_whatever_becomes_of_a_reply_nothing_is_made_twice_or_left(
             stage.rig.clock.move_to(stage.rig.clock.seconds + 2 * LATE)
             check(stage, (State.DESTROYED if where[0] == "delete" else State.ACTIVE,))
             stage.close()
-    record_property("promise", 2)
     record_property("points", len(wheres))
 
 
@@ -164,6 +164,7 @@ def has_key(where: Where) -> bool:
     return where[1] in WITH_TOKEN
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 @pytest.mark.parametrize("step", [step for step in STEPS if step not in WITH_TOKEN])
 def test_what_is_executed_after_the_grace_without_a_key_is_found_by_a_sweep(
@@ -187,10 +188,10 @@ def test_what_is_executed_after_the_grace_without_a_key_is_found_by_a_sweep(
     sweep_later(stage.rig)
     assert {thing.id for thing in world.living()} == wanted
     assert stage.rig.store.load(stage.id).deployment.state is State.ACTIVE
-    record_property("promise", 7)
     record_property("points", 1)
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 def test_what_is_executed_after_it_was_rolled_back_is_found_by_a_sweep(
     killed: bool, sqlite_template: Path, record_property: Callable[[str, object], None]
@@ -200,7 +201,6 @@ def test_what_is_executed_after_it_was_rolled_back_is_found_by_a_sweep(
     """
     stood = {step: rolled_back_before(step, sqlite_template, killed=killed) for step in STEPS}
     assert {step for step, later in stood.items() if later} == {"net", "disk"}
-    record_property("promise", 7)
     record_property("points", len(STEPS))
 
 
@@ -227,6 +227,7 @@ def rolled_back_before(step: str, source: Path, *, killed: bool) -> list[str]:
     return [thing.id for thing in ours]
 
 
+@pytest.mark.promise(2)
 def test_what_is_executed_at_any_instant_of_the_rollback_is_gone_with_it(
     sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -235,7 +236,6 @@ def test_what_is_executed_at_any_instant_of_the_rollback_is_gone_with_it(
     """
     points = next(k for k in itertools.count() if not rolled_back_around(k, sqlite_template))
     assert points > 30
-    record_property("promise", 2)
     record_property("points", points)
 
 

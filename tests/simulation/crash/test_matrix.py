@@ -24,20 +24,21 @@ SEED = 20260101
 SAMPLED_WALKS = 60
 SAMPLED_SECOND = 40
 
+
+def held(life: str, way: str) -> int:
+    """The promise of DESIGN section 2 that a way out of a life holds."""
+    if way.startswith("sweep"):
+        return 7
+    return 2 if (life, way) == ("deploy", "resume") else 5
+
+
 MATRIX = [
-    (life, way, seen)
+    pytest.param(life, way, seen, marks=pytest.mark.promise(held(life, way)))
     for life in ALL_LIVES
     for way in WAYS_OUT
     for seen in (AT_ONCE, LATE)
     if life in LIVES or (seen == LATE and way != "destroy")  # never active: that is a rollback
 ]
-
-
-def promise(life: str, way: str) -> int:
-    """The one of DESIGN section 2 that a way out of a life holds."""
-    if way.startswith("sweep"):
-        return 7
-    return 2 if (life, way) == ("deploy", "resume") else 5
 
 
 @pytest.mark.parametrize(("life", "way", "seen_after"), MATRIX)
@@ -60,10 +61,10 @@ def test_a_kill_at_any_instant_can_be_recovered(
             stage = first.killed_at(moment)
             assert stage.play(WAYS_OUT[way])
             check(stage, stage.life.ends[way])
-    record_property("promise", promise(life, way))
     record_property("points", len(moments))
 
 
+@pytest.mark.promise(5)
 def test_a_kill_within_the_recovery_can_be_recovered(
     sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -74,5 +75,4 @@ def test_a_kill_within_the_recovery_can_be_recovered(
         second = rng.randint(1, SAMPLED_SECOND)
         with told(f"{walk}, its recovery killed at {second}"):
             cut_and_recover(ALL_LIVES[walk.life], walk.way, sqlite_template, walk.seen, [walk.first, second])
-    record_property("promise", 5)
     record_property("points", len(walks))

@@ -114,6 +114,7 @@ def answered(ask: Ask, stage: Stage) -> Answer:
         return Answer(taken, quiet=(rig.world.whole, rig.world.calls) == before)
 
 
+@pytest.mark.promise(6)
 @pytest.mark.parametrize("ask", ASKS)
 @pytest.mark.parametrize("life", LIVES)
 def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
@@ -140,10 +141,10 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
             assert stage.play(WAYS_OUT["resume"])  # what the command that asked does once nobody drives
             check(stage, (OWN_END[life],) if ask == "resume" or not answer.taken else OUT)
             check_kept(stage, KEPT.get(ask, set()) if answer.taken else set())
-    record_property("promise", 6)
     record_property("points", len(points))
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("ask", ["destroy", "roll_back_but_keep", "two_at_once_one_keeps"])
 @pytest.mark.parametrize("life", LIVES)
 def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
@@ -163,7 +164,6 @@ def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
             assert stage.play(WAYS_OUT["resume"])
             check(stage, OUT if taken else LIVES[life].ends["resume"])
             check_kept(stage, KEPT.get(ask, set()) if taken else set())
-    record_property("promise", 5)
     record_property("points", len(points))
 
 

@@ -29,6 +29,7 @@ can be told of no lease, may make a second one. It is not lost: a sweep finds it
 """
 
 
+@pytest.mark.promise(6)
 @pytest.mark.parametrize("life", LIVES)
 def test_a_driver_that_wakes_after_it_was_replaced_changes_nothing(
     life: str, sqlite_template: Path, record_property: Callable[[str, object], None]
@@ -40,7 +41,6 @@ def test_a_driver_that_wakes_after_it_was_replaced_changes_nothing(
     for at in points:
         with told(f"replaced at instant {at} of {len(whole)}: {whole[at - 1]}"):
             sleep_and_wake(life, sqlite_template, at, whole[at - 1])
-    record_property("promise", 6)
     record_property("points", len(points))
 
 

@@ -84,6 +84,7 @@ def check_rows(estate: Estate, whole: Deployment) -> None:
     assert not [a for a in estate.rig.store.attempts(whole.id) if a.ended_at is None]
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
 def test_a_sweep_that_is_killed_anywhere_is_finished_by_the_next(
     sqlite_template: Path, gone_after: float, record_property: Callable[[str, object], None]
@@ -98,10 +99,10 @@ def test_a_sweep_that_is_killed_anywhere_is_finished_by_the_next(
             stage = whole.killed_at(moment)
             assert run(stage.killer, stage.sweep)
             stage.check()
-    record_property("promise", 7)
     record_property("points", len(moments))
 
 
+@pytest.mark.promise(7)
 def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_next(
     sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -123,7 +124,6 @@ def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_nex
         watch(estate.rig, killer)
         if run(killer, lambda: carry_out(estate.ground, plan), number):  # noqa: B023 - called at once
             assert number > 20
-            record_property("promise", 7)
             record_property("points", number - 1)
             return
         with told(f"killed at instant {number}"):
@@ -135,6 +135,7 @@ def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_nex
 
 @pytest.mark.leaves("what came after the review", "unknown")
 @pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
+@pytest.mark.promise(7)
 def test_a_reviewed_plan_that_is_killed_is_applied_again_and_adds_nothing(
     sqlite_template: Path, gone_after: float
 ) -> None:
