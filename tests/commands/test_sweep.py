@@ -244,6 +244,7 @@ def test_one_kind_first_and_what_is_excluded_last(tier1: Command, aws: str) -> N
     assert tier1.show(id)["state"] == "rolled_back"
 
 
+@pytest.mark.long
 def test_an_endpoint_that_is_gone_is_said_and_nothing_is_taken_for_gone(tier1: Command, aws: str) -> None:
     """Exit 7 when AWS lets nothing be done; the next sweep completes."""
     tier1.write("aaaa00000001", "far", endpoint="http://127.0.0.1:1")

@@ -25,9 +25,12 @@ from tier1_engine.sandbox.rehearsal.stage import Stage
 
 pytestmark = pytest.mark.slow
 
-SAMPLE = ("stuck-eni",)
+SAMPLE: tuple[str, ...] = ()
 BY_HAND_SAMPLE: tuple[str, ...] = ()
-"""The days that are played always; `make long` plays all of them in both ways."""
+"""The scenarios that are always played: none, because tests/commands/test_guide.py runs a script of a guide.
+
+`make long` plays all of them in both ways.
+"""
 AT_FIRST = {"expired-credentials": 7, "undeletable-vpc": 5}
 """How the script ends as long as the day lasts; on all others it ends with 0."""
 DELETE_SECONDS = 20

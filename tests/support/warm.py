@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import termios
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -263,20 +264,21 @@ class Process:
         ).encode()
         self.returncode: int | None = None
         self._said = b""
+        self._lock = threading.Lock()
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(path)
         socket.send_fds(
             self._connection, [str(len(body)).rjust(LENGTH_BYTES).encode()], [*streams, *inherited]
         )
         self._connection.sendall(body)
-        self.pid = int(self._line(None))
+        self.pid = int(self._line())
 
     def poll(self) -> int | None:
-        """Its exit code, if it has ended."""
-        try:
-            return self.wait(0.0)
-        except TimeoutError:
-            return None
+        """Its exit code, if it has ended. Several threads may ask."""
+        with self._lock:
+            if self.returncode is None and self._readable(0.0):
+                self.returncode = int(self._line())
+            return self.returncode
 
     def wait(self, seconds: float | None = None) -> int:
         """Its exit code, once it has ended.
@@ -284,10 +286,12 @@ class Process:
         Raises:
             TimeoutError: it runs still.
         """
-        if self.returncode is None:
-            self.returncode = int(self._line(seconds))
-            self._connection.close()
-        return self.returncode
+        end = None if seconds is None else time.monotonic() + seconds
+        while (code := self.poll()) is None:
+            # Once it has ended this is readable for ever: the other side has hung up.
+            if not self._readable(None if end is None else max(0.0, end - time.monotonic())):
+                raise TimeoutError(f"process {self.pid} runs still")
+        return code
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it runs still."""
@@ -297,12 +301,14 @@ class Process:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def _line(self, seconds: float | None) -> str:
-        end = None if seconds is None else time.monotonic() + seconds
+    def __del__(self) -> None:
+        self._connection.close()
+
+    def _readable(self, seconds: float | None) -> bool:
+        return bool(select.select([self._connection], [], [], seconds)[0])
+
+    def _line(self) -> str:
         while b"\n" not in self._said:
-            left = None if end is None else max(0.0, end - time.monotonic())
-            if not select.select([self._connection], [], [], left)[0]:
-                raise TimeoutError(f"process {self.pid} runs still")
             piece = self._connection.recv(64)
             assert piece, "what keeps the program warm has ended"
             self._said += piece

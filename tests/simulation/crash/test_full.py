@@ -14,6 +14,7 @@ SHORT = [Walk("destroy", "resume", 0.0, 20), Walk("deploy", "resume", 0.0, 34)]
 """Walks whose recovery is short."""
 
 
+@pytest.mark.long
 def test_two_workers_walk_and_a_second_start_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ def _own_environment() -> Iterator[None]:
     os.environ.update(before)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_deployment_goes_there_and_back(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

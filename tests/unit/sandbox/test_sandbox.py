@@ -325,7 +325,7 @@ def test_without_moto_the_sentence_says_what_to_install(
 
 @pytest.mark.parametrize(
     "ending",
-    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.long) for one in (signal.SIGINT, signal.SIGHUP))],
+    [pytest.param(one, marks=pytest.mark.long) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)],
 )
 def test_in_the_foreground_it_stays_until_a_signal(directory: Path, ending: signal.Signals) -> None:
     """It announces itself once it answers, and cleans up behind itself."""
