@@ -82,16 +82,12 @@ def test_a_kill_at_each_commit_alone_is_recovered(
 @pytest.mark.parametrize(
     ("moment", "name"),
     [
-        ("after", "deploy"),
-        ("before", "destroy"),
+        pytest.param("after", "deploy", marks=pytest.mark.promise(2)),
+        pytest.param("before", "destroy", marks=pytest.mark.promise(5)),
+        pytest.param("before", "deploy", marks=[walked, pytest.mark.promise(2)]),
         *(
-            pytest.param(moment, name, marks=walked)
-            for moment, name in [
-                ("before", "deploy"),
-                ("before", "rollback"),
-                ("after", "rollback"),
-                ("after", "destroy"),
-            ]
+            pytest.param(moment, name, marks=[walked, pytest.mark.promise(5)])
+            for moment, name in [("before", "rollback"), ("after", "rollback"), ("after", "destroy")]
         ),
     ],
 )
