@@ -240,20 +240,20 @@ def test_what_is_not_ours_any_more_is_left_alone(shell: Shell, spoiler: Proxy, a
 # --- what it says
 
 
-def test_a_healthy_one_and_an_ended_one_are_told_in_a_sentence(tier1: Command) -> None:
+def test_a_healthy_one_and_an_ended_one_are_told_in_a_sentence(tier1_here: Command) -> None:
     """Exit 0; nothing is asked of anybody."""
-    tier1.active()
-    tier1.write("aaaa00000002", "old", state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK)
+    tier1_here.active()
+    tier1_here.write("aaaa00000002", "old", state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK)
     for name, words in (("demo", "is active, as intended"), ("old", "no resources remain")):
-        told = tier1("guide", name)
+        told = tier1_here("guide", name)
         assert told.code == 0
         assert words in told.out
-        assert tier1("guide", name, "-o", "json").json["needed"] is False
-    assert tier1("guide", "nobody").code == 8
+        assert tier1_here("guide", name, "-o", "json").json["needed"] is False
+    assert tier1_here("guide", "nobody").code == 8
 
 
-def test_a_guide_needs_no_aws(tier1: Command) -> None:
+def test_a_guide_needs_no_aws(tier1_here: Command) -> None:
     """It is made of the database alone: with AWS out of reach it says the same."""
-    tier1.active()
-    there = tier1("guide", "demo", "-o", "json").json
-    assert tier1("guide", "demo", "-o", "json", AWS_ENDPOINT_URL="http://127.0.0.1:1").json == there
+    tier1_here.active()
+    there = tier1_here("guide", "demo", "-o", "json").json
+    assert tier1_here("guide", "demo", "-o", "json", AWS_ENDPOINT_URL="http://127.0.0.1:1").json == there

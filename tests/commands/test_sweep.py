@@ -269,11 +269,11 @@ def test_an_endpoint_that_is_gone_is_said_and_nothing_is_taken_for_gone(tier1: C
     ],
 )
 def test_what_cannot_be_is_refused(
-    tier1: Command, arguments: tuple[str, ...], words: tuple[str, ...]
+    tier1_here: Command, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     """Exit 2 with one sentence."""
-    tier1.active()
-    tier1(*arguments).refused(2, *words)
+    tier1_here.active()
+    tier1_here(*arguments).refused(2, *words)
 
 
 def test_keep_of_what_is_gone_or_not_there_is_refused(tier1: Command) -> None:
