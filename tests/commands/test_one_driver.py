@@ -69,12 +69,12 @@ def test_on_postgres_a_driver_that_slept_past_its_lease_changes_nothing(
     frozen.signal(signal.SIGSTOP)
     with listening(closed_port):
         resumed_once_free(quick)
-    before = quick("log", "demo", "-o", "json").json
+    before = quick.here("log", "demo", "-o", "json").json
     frozen.signal(signal.SIGCONT)
     ended = frozen.end()
     assert ended.code in (6, 9)
     assert ("another process has taken over" in ended.err.lower()) is (ended.code == 6)
-    assert quick("log", "demo", "-o", "json").json == before
+    assert quick.here("log", "demo", "-o", "json").json == before
     assert standing(aws) == WHOLE
 
 
@@ -132,7 +132,7 @@ def test_a_terminal_that_is_closed_ends_what_runs_in_it(
         assert terminal.hang_up() == 130
     shown = tier1.show("demo")
     assert shown["holder"] is None
-    assert not [a for a in tier1("log", "demo", "-o", "json").json["attempts"] if a["ended_at"] is None]
+    assert not [a for a in tier1.here("log", "demo", "-o", "json").json["attempts"] if a["ended_at"] is None]
     assert tier1("rollback", "demo", "--yes").code == 0
     assert standing(aws) == {}
 

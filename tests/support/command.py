@@ -146,7 +146,7 @@ class Command:
     def staged(self, *arguments: str) -> Result:
         """Have everything as it is after this command, which need not run again for that."""
         stages = self.stages
-        if stages is None or self.environment["AWS_ENDPOINT_URL"] != stages.aws.endpoint:
+        if stages is None or not stages.lead_from(self.environment["AWS_ENDPOINT_URL"]):
             return self(*arguments)
         WATCH.command(self.environment)
 
@@ -274,7 +274,7 @@ class Command:
         return done.id
 
     def show(self, reference: str) -> dict[str, Any]:
-        shown: dict[str, Any] = self("show", reference, "-o", "json").json
+        shown: dict[str, Any] = self.here.unwatched("show", reference, "-o", "json").json
         return shown
 
 

@@ -48,7 +48,7 @@ class Shell:
 
     def script(self, reference: str = "demo") -> str:
         """The path of the script that `guide` writes."""
-        written = self.tier1("guide", reference, "-o", "shell")
+        written = self.tier1.here("guide", reference, "-o", "shell")
         assert written.code == 0, written.err
         path = self.tier1.folder / "undo.sh"
         path.write_text(written.out, encoding="utf-8")
