@@ -26,7 +26,7 @@ def test_sigterm_ends_a_deploy_and_resume_needs_no_spec(tier1: Command, aws: str
     assert f"tier1 resume {running.id}" in stopped.out
     shown = tier1.show("demo")
     assert (shown["state"], shown["interrupted"], shown["holder"]) == ("health_check", True, None)
-    assert "interrupted" in tier1("list").out
+    assert "interrupted" in tier1.here("list").out
     (tier1.folder / "demo.yaml").unlink()
     with listening(closed_port):
         resumed = tier1("resume", "demo", "-o", "json")
@@ -58,7 +58,7 @@ def test_a_signal_before_anything_is_on_record_ends_it_too(tier1: Command) -> No
         assert asked.wait(30)
         running.signal(signal.SIGTERM)
         assert running.end().code == 130
-    assert tier1("list", "-o", "json").json == []
+    assert tier1.here("list", "-o", "json").json == []
 
 
 def test_the_second_signal_leaves_at_once(tier1: Command) -> None:

@@ -99,8 +99,8 @@ def test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason(tier1: Command
     )
     assert failure["operation"] == "RunInstances"
     assert standing(aws) == {}
-    assert "InvalidInstanceType" in tier1("list").out
-    log = tier1("log", "demo", "-o", "json").json
+    assert "InvalidInstanceType" in tier1.here("list").out
+    log = tier1.here("log", "demo", "-o", "json").json
     assert list(log) == ["attempts", "events"]
     refused = [attempt for attempt in log["attempts"] if attempt["code"] == failure["code"]]
     assert [(a["step"], a["action"], a["outcome"]) for a in refused] == [("instance", "create", "refused")]
@@ -187,7 +187,7 @@ def test_a_name_that_is_in_use_is_refused_until_it_is_free(tier1: Command, aws: 
 
 def test_two_deploys_of_one_name_at_once_are_one_deployment(tier1: Command, aws: str) -> None:
     """One wins, the other is refused with 2, and nothing is made twice."""
-    assert tier1("list").code == 0
+    assert tier1.here("list").code == 0
     spec = tier1.spec()
     ended = [running.end() for running in [tier1.begin("deploy", spec) for _ in range(2)]]
     assert sorted(one.code for one in ended) == [0, 2], ended

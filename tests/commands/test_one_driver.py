@@ -25,18 +25,26 @@ def shared(newcomer: Command, postgres_url: str) -> Command:
     return newcomer.with_(TIER1_DATABASE_URL=postgres_url)
 
 
+@pytest.fixture
+def upgraded(newcomer: Command, empty_postgres_url: str) -> Command:
+    """The same, whose first command made the tables there."""
+    upgraded = newcomer.with_(TIER1_DATABASE_URL=empty_postgres_url)
+    assert upgraded.here("db", "upgrade").code == 0
+    return upgraded
+
+
 @pytest.mark.postgres
 def test_on_postgres_who_drives_is_named_and_a_killed_one_is_replaced_at_once(
-    shared: Command, aws: str, closed_port: int
+    upgraded: Command, aws: str, closed_port: int
 ) -> None:
     """6 with the process; after its SIGKILL the next resume does not wait for the lease."""
-    running = shared.begin("deploy", shared.spec(more=waits_for(closed_port)))
+    running = upgraded.begin("deploy", upgraded.spec(more=waits_for(closed_port)))
     running.hear("service-door: started")
-    shared("resume", "demo").refused(6, str(running.process.pid))
+    upgraded("resume", "demo").refused(6, str(running.process.pid))
     running.signal(signal.SIGKILL)
     assert running.end().code == -signal.SIGKILL
     with listening(closed_port):
-        assert shared("resume", "demo", "-o", "json").json["state"] == "active"
+        assert upgraded("resume", "demo", "-o", "json").json["state"] == "active"
     assert standing(aws) == WHOLE
 
 
@@ -61,12 +69,12 @@ def test_on_postgres_a_driver_that_slept_past_its_lease_changes_nothing(
     frozen.signal(signal.SIGSTOP)
     with listening(closed_port):
         resumed_once_free(quick)
-    before = quick("log", "demo", "-o", "json").json
+    before = quick.here("log", "demo", "-o", "json").json
     frozen.signal(signal.SIGCONT)
     ended = frozen.end()
     assert ended.code in (6, 9)
     assert ("another process has taken over" in ended.err.lower()) is (ended.code == 6)
-    assert quick("log", "demo", "-o", "json").json == before
+    assert quick.here("log", "demo", "-o", "json").json == before
     assert standing(aws) == WHOLE
 
 
@@ -124,7 +132,7 @@ def test_a_terminal_that_is_closed_ends_what_runs_in_it(
         assert terminal.hang_up() == 130
     shown = tier1.show("demo")
     assert shown["holder"] is None
-    assert not [a for a in tier1("log", "demo", "-o", "json").json["attempts"] if a["ended_at"] is None]
+    assert not [a for a in tier1.here("log", "demo", "-o", "json").json["attempts"] if a["ended_at"] is None]
     assert tier1("rollback", "demo", "--yes").code == 0
     assert standing(aws) == {}
 

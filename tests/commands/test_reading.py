@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from tests.support.command import TIER1, Command
 from tests.support.rows import AT
+from tests.support.shell import program_of
 from tier1_engine.cli.main import app
 from tier1_engine.deployment.failure import Failure
 from tier1_engine.deployment.states import FailureClass, Goal, State
@@ -28,19 +30,19 @@ FAILURE = Failure(
 
 
 @pytest.fixture
-def three(tier1: Command) -> Command:
+def three(tier1_here: Command) -> Command:
     """One that failed, one that is active, and one whose driver is gone; each an hour younger."""
     failed = {"state": State.FAILED, "failure": FAILURE}
     active = {"state": State.ACTIVE, "activated_at": AT}
-    tier1.write("aaaa00000001", "first", created_at=AT, **failed)
-    tier1.write(
+    tier1_here.write("aaaa00000001", "first", created_at=AT, **failed)
+    tier1_here.write(
         "aaaa00000002",
         "forty-characters-long-is-what-a-name-has",
         created_at=AT + timedelta(hours=1),
         **active,
     )
-    tier1.write("bbbb00000003", "third", created_at=AT + timedelta(hours=2), state=State.LAUNCHING_EC2)
-    return tier1
+    tier1_here.write("bbbb00000003", "third", created_at=AT + timedelta(hours=2), state=State.LAUNCHING_EC2)
+    return tier1_here
 
 
 def test_the_list_is_newest_first_and_fits_80_columns(three: Command) -> None:
@@ -69,10 +71,10 @@ def test_the_list_can_be_narrowed(three: Command) -> None:
     assert three("list", "--limit", "0").code == 2
 
 
-def test_an_empty_list_is_an_empty_array(tier1: Command) -> None:
+def test_an_empty_list_is_an_empty_array(tier1_here: Command) -> None:
     """And a sentence that says how to begin."""
-    assert tier1("list", "-o", "json").json == []
-    assert "tier1 deploy" in tier1("list").out
+    assert tier1_here("list", "-o", "json").json == []
+    assert "tier1 deploy" in tier1_here("list").out
 
 
 def test_reads_take_the_newest_and_changes_need_to_know_which(three: Command) -> None:
@@ -85,12 +87,12 @@ def test_reads_take_the_newest_and_changes_need_to_know_which(three: Command) ->
         three(command, "nobody").refused(8, "nobody", "tier1 list")
 
 
-def test_a_name_means_the_living_one_first(tier1: Command) -> None:
+def test_a_name_means_the_living_one_first(tier1_here: Command) -> None:
     """Also when one that has ended is younger."""
     gone = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK, "created_at": AT + timedelta(hours=1)}
-    tier1.write("aaaa00000001", "demo")
-    tier1.write("aaaa00000002", "demo", **gone)
-    assert tier1.show("demo")["id"] == "aaaa00000001"
+    tier1_here.write("aaaa00000001", "demo")
+    tier1_here.write("aaaa00000002", "demo", **gone)
+    assert tier1_here.show("demo")["id"] == "aaaa00000001"
 
 
 def test_show_tells_the_whole_reason(three: Command) -> None:
@@ -105,23 +107,15 @@ def test_show_tells_the_whole_reason(three: Command) -> None:
 @pytest.mark.parametrize("reader", ["head -1", "true"])
 def test_a_reader_that_leaves_early_ends_the_printing_quietly(three: Command, reader: str) -> None:
     """`tier1 list | head -1`, and a pipe that nobody reads at all."""
-    piped = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", f'"$@" | {reader}', "bash", *TIER1, "list"],
-        env=three.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert piped.stderr == ""
+    piped = into(f"| {reader}", three, "list")
+    assert (piped.returncode, piped.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
-def test_streams_that_the_caller_closed_are_no_defect(three: Command, closed: str) -> None:
+@pytest.mark.parametrize(("closed", "words"), [(">&-", "list -o json"), ("<&- >&- 2>&-", "list")])
+def test_streams_that_the_caller_closed_are_no_defect(three: Command, closed: str, words: str) -> None:
     """Nothing is said, and no file of ours gets the number of a stream."""
-    for words in ("list", "list -o json"):
-        ran = into(closed, three, *words.split())
-        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    ran = into(closed, three, *words.split(), program=TIER1)  # one that nothing has opened anything for
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
     assert len(three("list", "-o", "json").json) == 3
 
 
@@ -135,10 +129,17 @@ def test_a_full_disk_behind_stdout_is_a_sentence(three: Command) -> None:
     assert into(">/dev/full", three, "resume", "up").returncode == 0
 
 
-def into(redirected: str, tier1: Command, *words: str) -> subprocess.CompletedProcess[str]:
-    """How a command ends whose streams the shell has redirected."""
+def into(
+    redirected: str, tier1: Command, *words: str, program: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """How a command ends whose streams the shell has redirected.
+
+    Args:
+        program: what to run instead of the one that is kept warm.
+    """
+    program = program or program_of(tier1.warm)
     return subprocess.run(
-        ["bash", "-c", f'"$@" {redirected}', "bash", *TIER1, *words],
+        ["bash", "-o", "pipefail", "-c", f'"$@" {redirected}', "bash", *program, *words],
         env=tier1.environment,
         capture_output=True,
         text=True,
@@ -172,16 +173,16 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert f"tier1 {command}" in shown.output.partition("Example:")[2]
 
 
-def test_the_help_names_what_works_and_nothing_else(tier1: Command) -> None:
+def test_the_help_names_what_works_and_nothing_else(tier1_here: Command) -> None:
     """What comes with a later issue does not appear until it works."""
-    whole = tier1("--help").out
+    whole = tier1_here("--help").out
     assert all(command.split()[0] in whole for command in [*COMMANDS, *NESTED])
     for later in ("doctor", "worker"):
         assert later not in whole
-        assert tier1(later).code == 2
-    assert "--detach" not in tier1("deploy", "--help").out
+        assert tier1_here(later).code == 2
+    assert "--detach" not in tier1_here("deploy", "--help").out
 
 
-def test_the_version_is_told(tier1: Command) -> None:
+def test_the_version_is_told(tier1_here: Command) -> None:
     """One line, and the end."""
-    assert re.fullmatch(r"tier1 \d+\.\d+\S*\n", tier1("--version").out)
+    assert re.fullmatch(r"tier1 \d+\.\d+\S*\n", tier1_here("--version").out)

@@ -23,53 +23,57 @@ def nothing_is_on_record(tier1: Command) -> None:
 
 
 class TestBeforeARowExists:
-    def test_missing_credentials(self, tier1: Command, aws: str) -> None:
+    def test_missing_credentials(self, tier1_here: Command, aws: str) -> None:
         """7, and how to sign in."""
-        nobody = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-        nobody("deploy", tier1.spec()).refused(7, "credentials", "AWS_PROFILE")
-        nothing_is_on_record(tier1)
+        nobody = tier1_here.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        nobody("deploy", tier1_here.spec()).refused(7, "credentials", "AWS_PROFILE")
+        nothing_is_on_record(tier1_here)
         assert standing(aws) == {}
 
-    def test_a_profile_that_does_not_exist(self, tier1: Command) -> None:
+    def test_a_profile_that_does_not_exist(self, tier1_here: Command) -> None:
         """It is named; keys in the environment would rule over it."""
-        nobody = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-        nobody("deploy", tier1.spec(), AWS_PROFILE="no-such-profile").refused(7, "no-such-profile")
+        nobody = tier1_here.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        nobody("deploy", tier1_here.spec(), AWS_PROFILE="no-such-profile").refused(7, "no-such-profile")
 
-    def test_expired_credentials(self, tier1: Command) -> None:
+    def test_expired_credentials(self, tier1_here: Command) -> None:
         """7, and to sign in again."""
         with endpoint(EXPIRED) as served:
-            tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=served.url).refused(7, "ExpiredToken", "sign in")
-        nothing_is_on_record(tier1)
+            tier1_here("deploy", tier1_here.spec(), AWS_ENDPOINT_URL=served.url).refused(
+                7, "ExpiredToken", "sign in"
+            )
+        nothing_is_on_record(tier1_here)
 
-    def test_an_endpoint_that_refuses_the_connection(self, tier1: Command) -> None:
+    def test_an_endpoint_that_refuses_the_connection(self, tier1_here: Command) -> None:
         """7, at once, with its URL."""
-        tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=NOWHERE).refused(7, NOWHERE, "start it")
-        nothing_is_on_record(tier1)
+        tier1_here("deploy", tier1_here.spec(), AWS_ENDPOINT_URL=NOWHERE).refused(7, NOWHERE, "start it")
+        nothing_is_on_record(tier1_here)
 
-    def test_an_endpoint_that_answers_html(self, tier1: Command) -> None:
+    def test_an_endpoint_that_answers_html(self, tier1_here: Command) -> None:
         """7: it does not respond like AWS."""
         with endpoint(http(200, HTML, kind="text/html")) as served:
-            tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=served.url).refused(7, "does not respond like AWS")
-        nothing_is_on_record(tier1)
+            tier1_here("deploy", tier1_here.spec(), AWS_ENDPOINT_URL=served.url).refused(
+                7, "does not respond like AWS"
+            )
+        nothing_is_on_record(tier1_here)
 
-    def test_a_look_that_aws_does_not_permit(self, tier1: Command) -> None:
+    def test_a_look_that_aws_does_not_permit(self, tier1_here: Command) -> None:
         """2, with code and operation."""
         with endpoint(ec2_error(403, "AccessDenied")) as served:
-            refused = tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL=served.url)
+            refused = tier1_here("deploy", tier1_here.spec(), AWS_ENDPOINT_URL=served.url)
         refused.refused(2, "AccessDenied", "GetCallerIdentity")
 
-    def test_an_endpoint_for_one_service_only(self, tier1: Command) -> None:
+    def test_an_endpoint_for_one_service_only(self, tier1_here: Command) -> None:
         """2: a row could not remember it."""
-        refused = tier1("deploy", tier1.spec(), AWS_ENDPOINT_URL_EC2=NOWHERE)
+        refused = tier1_here("deploy", tier1_here.spec(), AWS_ENDPOINT_URL_EC2=NOWHERE)
         refused.refused(2, "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL instead")
 
-    def test_a_brought_subnet_that_is_not_there(self, tier1: Command, aws: str) -> None:
+    def test_a_brought_subnet_that_is_not_there(self, tier1_here: Command, aws: str) -> None:
         """2, by the survey, and nothing is made."""
         network = "network: {vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0]}\n"
-        refused = tier1("deploy", tier1.spec(more=network))
+        refused = tier1_here("deploy", tier1_here.spec(more=network))
         assert refused.code == 2
         assert "network.vpc_id: The VPC vpc-0123456789abcdef0" in refused.err
-        nothing_is_on_record(tier1)
+        nothing_is_on_record(tier1_here)
         assert standing(aws) == {}
 
 
@@ -86,48 +90,48 @@ class TestTheSpec:
         """2, with file and key; no database is made for it."""
         path = newcomer.folder / "bad.yaml"
         path.write_text(content, encoding="utf-8")
-        newcomer("deploy", str(path)).refused(2, "bad.yaml", word)
+        newcomer.here("deploy", str(path)).refused(2, "bad.yaml", word)
         assert not newcomer.database.exists()
 
-    def test_that_is_not_there(self, tier1: Command) -> None:
+    def test_that_is_not_there(self, tier1_here: Command) -> None:
         """2, and the path."""
-        tier1("deploy", "nowhere.yaml").refused(2, "nowhere.yaml")
-        tier1("deploy", ".").refused(2, "directory")
+        tier1_here("deploy", "nowhere.yaml").refused(2, "nowhere.yaml")
+        tier1_here("deploy", ".").refused(2, "directory")
 
 
 class TestTheDatabase:
-    def test_in_a_folder_that_cannot_be_made(self, tier1: Command, aws: str) -> None:
+    def test_in_a_folder_that_cannot_be_made(self, tier1_here: Command, aws: str) -> None:
         """9, and what to mend. (A file stands in the folder's way: root may write everywhere.)"""
-        (tier1.folder / "file").touch()
-        url = f"sqlite:///{tier1.folder}/file/tier1.db"
-        for command in (("list",), ("deploy", tier1.spec())):
-            tier1(*command, TIER1_DATABASE_URL=url).refused(9, "cannot be written", "TIER1_DATABASE_URL")
+        (tier1_here.folder / "file").touch()
+        url = f"sqlite:///{tier1_here.folder}/file/tier1.db"
+        for command in (("list",), ("deploy", tier1_here.spec())):
+            tier1_here(*command, TIER1_DATABASE_URL=url).refused(9, "cannot be written", "TIER1_DATABASE_URL")
         assert standing(aws) == {}
 
-    def test_that_is_no_database(self, tier1: Command) -> None:
+    def test_that_is_no_database(self, tier1_here: Command) -> None:
         """9; the file is left as it is."""
-        path = tier1.folder / "letter.db"
+        path = tier1_here.folder / "letter.db"
         path.write_text("Dear database, " * 400, encoding="utf-8")
-        tier1("list", TIER1_DATABASE_URL=f"sqlite:///{path}").refused(9, "not a SQLite database")
+        tier1_here("list", TIER1_DATABASE_URL=f"sqlite:///{path}").refused(9, "not a SQLite database")
         assert path.read_text(encoding="utf-8").startswith("Dear database")
 
-    def test_of_a_later_version(self, tier1: Command) -> None:
+    def test_of_a_later_version(self, tier1_here: Command) -> None:
         """2, with both revisions."""
-        with sqlite3.connect(tier1.database) as connection:
+        with sqlite3.connect(tier1_here.database) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.close()
-        tier1("list").refused(2, "9999", "newer")
-        tier1("deploy", tier1.spec()).refused(2, "9999", "newer")
+        tier1_here("list").refused(2, "9999", "newer")
+        tier1_here("deploy", tier1_here.spec()).refused(2, "9999", "newer")
 
     @pytest.mark.parametrize("url", ["mysql://root@localhost/x", "sqlite://"])
-    def test_of_a_url_that_cannot_be(self, tier1: Command, url: str) -> None:
+    def test_of_a_url_that_cannot_be(self, tier1_here: Command, url: str) -> None:
         """2, and how one is written."""
-        tier1("list", TIER1_DATABASE_URL=url).refused(2, "TIER1_DATABASE_URL", "sqlite:///FILE")
+        tier1_here("list", TIER1_DATABASE_URL=url).refused(2, "TIER1_DATABASE_URL", "sqlite:///FILE")
 
-    def test_on_a_postgres_that_does_not_answer(self, tier1: Command) -> None:
+    def test_on_a_postgres_that_does_not_answer(self, tier1_here: Command) -> None:
         """9, without the password."""
         url = "postgresql://tier1:hidden@127.0.0.1:1/tier1"
-        refused = tier1("list", TIER1_DATABASE_URL=url)
+        refused = tier1_here("list", TIER1_DATABASE_URL=url)
         refused.refused(9, "cannot be reached")
         assert "hidden" not in refused.err
 
@@ -136,16 +140,16 @@ class TestTheDatabase:
     ("variable", "value"),
     [("TIER1_POLL_SECONDS", "soon"), ("TIER1_LEASE_SECONDS", "1")],
 )
-def test_a_setting_that_cannot_be_is_refused_by_name(tier1: Command, variable: str, value: str) -> None:
+def test_a_setting_that_cannot_be_is_refused_by_name(tier1_here: Command, variable: str, value: str) -> None:
     """2, before anything else."""
-    tier1("list", **{variable: value}).refused(2, variable)
+    tier1_here("list", **{variable: value}).refused(2, variable)
 
 
-def test_options_that_exclude_each_other_are_refused(tier1: Command) -> None:
+def test_options_that_exclude_each_other_are_refused(tier1_here: Command) -> None:
     """2, as is every other mistake in usage."""
-    assert tier1("resume", "demo", "--retry", "--rollback").code == 2
-    assert tier1("deploy").code == 2
-    assert tier1("deploy", "x.yaml", "--on-recoverable", "pray").code == 2
+    assert tier1_here("resume", "demo", "--retry", "--rollback").code == 2
+    assert tier1_here("deploy").code == 2
+    assert tier1_here("deploy", "x.yaml", "--on-recoverable", "pray").code == 2
 
 
 def test_a_defect_is_told_in_a_sentence_and_its_trace_is_kept(tier1: Command) -> None:

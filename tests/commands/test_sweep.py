@@ -13,7 +13,7 @@ import pytest
 from scripts import generate_docs
 from tests.support.account import client, standing
 from tests.support.command import Command
-from tests.support.processes.proxy import Call, killed_after, proxy
+from tests.support.processes.proxy import Call, Proxy, killed_after
 from tests.support.sweeps import OLD, failed, summary
 from tests.support.terminal import Terminal
 from tier1_engine.store.store import Store
@@ -136,7 +136,7 @@ def test_an_expired_stack_is_destroyed_unless_it_is_extended_or_kept(tier1: Comm
     plan = tier1("sweep", "--dry-run", "-o", "json").json["items"]
     (cost,) = (item["estimated_cost"] for item in plan if item["kind"] == "instance")
     assert cost == pytest.approx(730 * (0.0416 + 0.005) + 30 * 0.08, abs=0.01)  # t3.medium, address, volume
-    assert "expired" in tier1("list").out
+    assert "expired" in tier1.here("list").out
     done = tier1("sweep", "--yes")
     assert (done.code, tier1.show(id)["state"]) == (0, "destroyed"), done
     assert standing(aws) == {}
@@ -166,7 +166,7 @@ def test_orphans_go_and_what_is_not_ours_is_only_reported(tier1: Command, aws: s
     assert done.code == 0, done
     assert vpcs(aws) == {foreign, unknown, users}
     assert {item["aws_id"] for item in done.json["reports"]} == {foreign, unknown}
-    attempts = tier1("log", id, "-o", "json").json["attempts"]
+    attempts = tier1.here("log", id, "-o", "json").json["attempts"]
     assert orphan in {attempt["aws_id"] for attempt in attempts if attempt["action"] == "delete"}
 
 
@@ -270,11 +270,11 @@ def test_an_endpoint_that_is_gone_is_said_and_nothing_is_taken_for_gone(tier1: C
     ],
 )
 def test_what_cannot_be_is_refused(
-    tier1: Command, arguments: tuple[str, ...], words: tuple[str, ...]
+    tier1_here: Command, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     """Exit 2 with one sentence."""
-    tier1.active()
-    tier1(*arguments).refused(2, *words)
+    tier1_here.active()
+    tier1_here(*arguments).refused(2, *words)
 
 
 def test_keep_of_what_is_gone_or_not_there_is_refused(tier1: Command) -> None:
@@ -290,31 +290,29 @@ SERVICE_PREFIX = {"efs": "elasticfilesystem"}
 
 
 def test_a_killed_sweep_is_finished_by_the_next_with_no_more_rights_than_the_policy_gives(
-    tier1: Command, aws: str
+    operator: Command, line: Proxy, aws: str
 ) -> None:
     """SIGKILL right after a deletion was executed; then default age limits are enough to finish."""
-    with proxy(aws) as passage:
-        command = tier1.with_(AWS_ENDPOINT_URL=passage.url)
-        id = failed(command)
-        before = len(passage.calls)
-        running = command.begin("sweep", *OLD, "--orphans", "--yes")
-        met: list[str] = []
+    id = failed(operator)
+    before = len(line.calls)
+    running = operator.begin("sweep", *OLD, "--orphans", "--yes")
+    met: list[str] = []
 
-        def kill_at_the_third(call: Call) -> Any:
-            if not call.changing:
-                return None
-            met.append(call.operation)
-            return killed_after(running.process.kill) if len(met) == 3 else None
+    def kill_at_the_third(call: Call) -> Any:
+        if not call.changing:
+            return None
+        met.append(call.operation)
+        return killed_after(running.process.kill) if len(met) == 3 else None
 
-        passage.rule = kill_at_the_third
-        assert running.end().code == -9
-        assert command.show(id)["interrupted"]
-        done = command("sweep", "--orphans", "--yes")
-        assert (done.code, summary(done)["remained"]) == (0, 0), done
-        used = {f"{SERVICE_PREFIX.get(c.service, c.service)}:{c.operation}" for c in passage.calls[before:]}
+    line.rule = kill_at_the_third
+    assert running.end().code == -9
+    assert operator.show(id)["interrupted"]
+    done = operator("sweep", "--orphans", "--yes")
+    assert (done.code, summary(done)["remained"]) == (0, 0), done
+    used = {f"{SERVICE_PREFIX.get(c.service, c.service)}:{c.operation}" for c in line.calls[before:]}
     assert standing(aws) == {}
-    assert command.show(id)["state"] == "rolled_back"
-    cut = command("sweep", "--history", "-o", "json").json[-1]
+    assert operator.show(id)["state"] == "rolled_back"
+    cut = operator("sweep", "--history", "-o", "json").json[-1]
     assert (cut["exit_code"], cut["ended_at"]) == (None, None)
     assert used - {"sts:GetCallerIdentity"} <= set(generate_docs.sweep_actions())
 
@@ -329,7 +327,7 @@ def test_two_sweeps_at_once_share_the_work(tier1: Command, aws: str) -> None:
     assert [one.code for one in both] == [0, 0], both
     assert sum(summary(one)["deleted"] for one in both) == counts
     assert standing(aws) == {}
-    assert len(json.loads(tier1("db", "export").out)["sweeps"]) == 2
+    assert len(json.loads(tier1.here("db", "export").out)["sweeps"]) == 2
 
 
 @pytest.mark.long

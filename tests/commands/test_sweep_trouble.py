@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.support.account import standing
 from tests.support.command import Command
-from tests.support.processes.proxy import Call, Proxy, proxy, refused
+from tests.support.processes.proxy import Call, Proxy, passes, refused
 from tests.support.sweeps import OLD, failed, summary
 
 THROTTLES = {"ec2": "RequestLimitExceeded", "efs": "ThrottlingException", "iam": "Throttling"}
 SWEEP = ("sweep", *OLD, "--orphans", "--yes")
-
-
-@pytest.fixture
-def passage(aws: str) -> Iterator[Proxy]:
-    """The way to the local AWS, on which a test can spoil calls."""
-    with proxy(aws) as made:
-        yield made
-
-
-@pytest.fixture
-def operator(tier1: Command, passage: Proxy) -> Command:
-    """The command of who goes that way."""
-    return tier1.with_(AWS_ENDPOINT_URL=passage.url)
 
 
 def completes(command: Command, aws: str, id: str) -> None:
@@ -39,9 +25,7 @@ def completes(command: Command, aws: str, id: str) -> None:
     assert command.show(id)["state"] == "rolled_back"
 
 
-def test_throttling_is_waited_out_and_nothing_remains_of_it(
-    operator: Command, passage: Proxy, aws: str
-) -> None:
+def test_throttling_is_waited_out_and_nothing_remains_of_it(operator: Command, line: Proxy, aws: str) -> None:
     """Every operation is refused twice before it is taken, looks and deletions alike."""
     id = failed(operator)
     seen: Counter[str] = Counter()
@@ -52,7 +36,7 @@ def test_throttling_is_waited_out_and_nothing_remains_of_it(
             return refused(503, THROTTLES[call.service])
         return None
 
-    passage.rule = throttle
+    line.rule = throttle
     done = operator(*SWEEP)
     assert (done.code, summary(done)["remained"], summary(done)["reported"]) == (0, 0, 0), done
     assert seen["DeleteVpc"] > 2
@@ -65,22 +49,22 @@ def test_throttling_is_waited_out_and_nothing_remains_of_it(
     "operation", ["DeleteSecurityGroup", pytest.param("DescribeSubnets", marks=pytest.mark.long)]
 )
 def test_a_permission_that_is_missing_for_one_kind_is_named(
-    operator: Command, passage: Proxy, aws: str, operation: str
+    operator: Command, line: Proxy, aws: str, operation: str
 ) -> None:
     """What cannot be deleted remains; what cannot be looked at stops what would go with it."""
     id = failed(operator)
-    passage.rule = lambda call: refused(403, "UnauthorizedOperation") if call.operation == operation else None
+    line.rule = lambda call: refused(403, "UnauthorizedOperation") if call.operation == operation else None
     done = operator(*SWEEP)
     assert done.code == 5, done
     assert summary(done)["remained"] > 0
     assert "UnauthorizedOperation" in done.out
     assert standing(aws)["vpcs"] == 1
-    passage.rule = lambda call: None
+    line.rule = passes
     completes(operator, aws, id)
 
 
 def test_credentials_that_expire_in_the_middle_leave_the_rest(
-    operator: Command, passage: Proxy, aws: str
+    operator: Command, line: Proxy, aws: str
 ) -> None:
     """After the third deletion every call is refused: said, and gone on with after the sign-in."""
     id = failed(operator)
@@ -90,13 +74,13 @@ def test_credentials_that_expire_in_the_middle_leave_the_rest(
         changes["all"] += call.changing
         return refused(403, "ExpiredToken") if changes["all"] > 3 else None
 
-    passage.rule = expire
+    line.rule = expire
     done = operator(*SWEEP)
     assert done.code in (5, 7), done
     assert summary(done)["remained"] > 0
     assert "sign in" in done.out
     assert standing(aws)["vpcs"] == 1
-    passage.rule = lambda call: None
+    line.rule = passes
     completes(operator, aws, id)
 
 
@@ -121,14 +105,14 @@ def test_a_clock_that_is_behind_is_said_and_makes_nothing_old(operator: Command,
 
 
 @pytest.mark.long
-def test_a_skew_that_aws_refuses_deletes_nothing(operator: Command, passage: Proxy, aws: str) -> None:
+def test_a_skew_that_aws_refuses_deletes_nothing(operator: Command, line: Proxy, aws: str) -> None:
     """Our signatures are of another time: AWS says so to every call, and nothing is taken for gone."""
     id = failed(operator)
     before = standing(aws)
-    passage.rule = lambda call: refused(403, "RequestExpired")
+    line.rule = lambda call: refused(403, "RequestExpired")
     done = operator(*SWEEP)
     assert done.code == 7, done
     assert "RequestExpired" in done.out
     assert standing(aws) == before
-    passage.rule = lambda call: None
+    line.rule = passes
     completes(operator, aws, id)

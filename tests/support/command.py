@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 import tier1_engine
-from tests.support import measuring, warm
+from tests.support import in_process, measuring, warm
 from tests.support.census import WATCH
 from tests.support.environment import hear_signals, take_the_terminal
 from tests.support.rows import AT, deployment, step
@@ -119,12 +119,14 @@ class Command:
     Attributes:
         warm: what is waited for runs there; None starts a Python for each.
         stages: what was made already by `staged`; None makes it anew each time.
+        in_process: it runs in this process (`tests.support.in_process`).
     """
 
     folder: Path
     environment: dict[str, str]
     warm: Warm | None = None
     stages: Stages | None = None
+    in_process: bool = False
     begun: list[Process] = field(default_factory=list)
 
     def __call__(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
@@ -135,18 +137,22 @@ class Command:
 
     def unwatched(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
         """Run it where no census is taken."""
+        whole = {**self.environment, **environment}
+        if self.in_process:
+            return Result(*in_process.run(arguments, whole, str(self.folder), input or ""))
         run = self._cold if self.warm is None or COLD & set(environment) else self._warm
-        return run(arguments, input, {**self.environment, **environment})
+        return run(arguments, input, whole)
 
     def staged(self, *arguments: str) -> Result:
         """Have everything as it is after this command, which need not run again for that."""
         stages = self.stages
-        if stages is None or self.environment["AWS_ENDPOINT_URL"] != stages.aws.endpoint:
+        if stages is None or not stages.lead_from(self.environment["AWS_ENDPOINT_URL"]):
             return self(*arguments)
         WATCH.command(self.environment)
 
         def run() -> tuple[int, str, str]:
-            done = self.unwatched(*arguments)
+            with measuring.unmeasured_processes():  # another test may need it that is not measured
+                done = self.unwatched(*arguments)
             return done.code, done.out, done.err
 
         result = Result(*stages.put(self.folder, self.database, arguments, self.environment, run))
@@ -225,6 +231,11 @@ class Command:
             preexec_fn=take_the_terminal if at_terminal else hear_signals,  # noqa: PLW1509 - takes no lock
         )
 
+    @property
+    def here(self) -> Command:
+        """The same, in this process: for what it says, reads and refuses."""
+        return replace(self, in_process=True)
+
     def without(self, *names: str) -> Command:
         """The same, without these variables."""
         kept = {name: value for name, value in self.environment.items() if name not in names}
@@ -263,7 +274,7 @@ class Command:
         return done.id
 
     def show(self, reference: str) -> dict[str, Any]:
-        shown: dict[str, Any] = self("show", reference, "-o", "json").json
+        shown: dict[str, Any] = self.here.unwatched("show", reference, "-o", "json").json
         return shown
 
 

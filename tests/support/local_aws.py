@@ -112,6 +112,12 @@ def tier1(newcomer: Command, sqlite_template: Path) -> Command:
     return newcomer
 
 
+@pytest.fixture
+def tier1_here(tier1: Command) -> Command:
+    """The same in this process: for what is said, read or refused, and no test of a process."""
+    return tier1.here
+
+
 @pytest.fixture(scope="session")
 def closed_port() -> Iterator[int]:
     """A port that takes no connection until the test listens there. It is always the same: see `stages`."""

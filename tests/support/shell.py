@@ -17,6 +17,10 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 """Without the environment of the tests, so that what a test takes away is away."""
 
 
+KEPT_WARM = (sys.executable, "-IS", warm.__file__, "call")
+"""A program that passes its streams on; what follows is where it finds the one that is loaded."""
+
+
 @dataclass
 class Shell:
     """bash in the folder and environment of a command."""
@@ -44,22 +48,26 @@ class Shell:
 
     def script(self, reference: str = "demo") -> str:
         """The path of the script that `guide` writes."""
-        written = self.tier1("guide", reference, "-o", "shell")
+        written = self.tier1.here("guide", reference, "-o", "shell")
         assert written.code == 0, written.err
         path = self.tier1.folder / "undo.sh"
         path.write_text(written.out, encoding="utf-8")
         return str(path)
 
 
+def program_of(tier1: Warm | None) -> tuple[str, ...]:
+    """What a shell runs as `tier1`."""
+    return (*KEPT_WARM, tier1.socket()) if tier1 else TIER1
+
+
 def put_programs(folder: Path, aws: Path | None, tier1: Warm | None) -> Path:
     """A folder with `tier1` and `aws`: those kept warm, or for None what starts a Python of its own."""
     folder.mkdir()
-    kept_warm = (sys.executable, "-IS", warm.__file__, "call")
-    message_of = {
-        "tier1": (*kept_warm, tier1.socket()) if tier1 else TIER1,
-        "aws": (*kept_warm, str(aws)) if aws else (sys.executable, "-m", "awscli"),
+    words_of = {
+        "tier1": program_of(tier1),
+        "aws": (*KEPT_WARM, str(aws)) if aws else (sys.executable, "-m", "awscli"),
     }
-    for name, words in message_of.items():
+    for name, words in words_of.items():
         program = folder / name
         program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
         program.chmod(0o755)

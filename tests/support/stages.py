@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.support.census import of_sandbox
 from tests.support.forked_aws import ForkedAws
+from tests.support.processes.proxy import Proxy
 from tier1_engine.sandbox.process import remote
 
 FOLDER = "{folder}"
@@ -42,10 +43,21 @@ class Stage:
 
 @dataclass
 class Stages:
-    """Those of one local AWS."""
+    """Those of one local AWS.
+
+    Attributes:
+        line: another way to it, on which calls can be spoilt.
+    """
 
     aws: ForkedAws
+    line: Proxy | None = None
     known: dict[str, Stage] = field(default_factory=dict)
+
+    def lead_from(self, endpoint: str) -> bool:
+        """Whether a command would reach this AWS there, and only this AWS answers it."""
+        if self.line is not None and endpoint == self.line.url:
+            return self.line.passes
+        return endpoint == self.aws.endpoint
 
     def put(
         self,

@@ -103,9 +103,10 @@ def _run_script(path: str) -> None:
 
 def _aws() -> tuple[Callable[[], int | None], Mapping[str, str]]:
     from awscli import clidriver
-    from awscli.botocore import loaders
+    from botocore import loaders  # awscli's own: it imports it by this name
 
     _read_once(loaders.JSONFileLoader)
+    _keep(loaders.Loader, "list_available_services")
     for words in (
         "ec2 describe-vpcs",
         "efs describe-file-systems",
@@ -202,10 +203,10 @@ def _keep(owner: Any, name: str) -> None:
     """Keep what a method answered, whichever object was asked: it only says what botocore has."""
     find, found = getattr(owner, name), {}
 
-    def kept(asked: Any, *arguments: Any) -> Any:
-        if arguments not in found:
-            found[arguments] = find(asked, *arguments)
-        return found[arguments]
+    def kept(asked: Any, *arguments: Any, **named: Any) -> Any:
+        if (key := (arguments, *named.items())) not in found:
+            found[key] = find(asked, *arguments, **named)
+        return found[key]
 
     setattr(owner, name, kept)
 

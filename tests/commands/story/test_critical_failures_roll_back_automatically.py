@@ -35,7 +35,7 @@ def test_without_a_terminal(operator: Command, line: Proxy, aws: str, operation:
     assert failure["step"].startswith(step)
     assert standing(aws) == {}
     assert "What do you want to do" not in done.err
-    attempts = operator("log", "demo", "-o", "json").json["attempts"]
+    attempts = operator.here("log", "demo", "-o", "json").json["attempts"]
     begun = [datetime.fromisoformat(a["begun_at"]) for a in attempts if a["action"] == "delete"]
     assert 0 <= (min(begun) - datetime.fromisoformat(failure["at"])).total_seconds() < 1.0
 

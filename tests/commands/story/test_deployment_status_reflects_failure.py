@@ -23,12 +23,12 @@ def test_the_list_says_it_at_a_glance(tier1: Command, closed_port: int) -> None:
     driven = tier1.begin("deploy", tier1.spec("driven", more=waits_for(closed_port, "50s")))
     driven.hear("service-door: started")
     try:
-        narrow = tier1("list", **NARROW).out
+        narrow = tier1.here("list", **NARROW).out
         assert all(len(line) <= 80 for line in narrow.splitlines())
         assert "failed (13 remaining, ~$0.05/h)" in narrow
         assert f"locked by pid {driven.process.pid} on " in narrow
         assert "NotConnected: not ready within 1 s." in narrow
-        wide = tier1("list", **WIDE).out.splitlines()
+        wide = tier1.here("list", **WIDE).out.splitlines()
         assert len(wide) == 4
         assert "LOCKED BY" in wide[0]
         (gone,) = [line for line in wide if " gone " in line]
@@ -42,9 +42,9 @@ def test_the_list_says_it_at_a_glance(tier1: Command, closed_port: int) -> None:
             assert terminal.end() == 0
     finally:
         driven.process.kill()
-    assert "health_check, interrupted" in tier1("list").out
+    assert "health_check, interrupted" in tier1.here("list").out
     for more, names in ((("--state", "failed"), ["kept"]), (("--failed",), ["gone", "kept"])):
-        assert [one["name"] for one in tier1("list", *more, "-o", "json").json] == names
+        assert [one["name"] for one in tier1.here("list", *more, "-o", "json").json] == names
     with Terminal(tier1, "list", "--watch", "--failed") as terminal:
         terminal.see("failed (13 remaining")
         assert tier1("rollback", "kept").code == 0
@@ -56,16 +56,16 @@ def test_the_list_says_it_at_a_glance(tier1: Command, closed_port: int) -> None:
 def test_show_puts_the_failed_step_first(tier1: Command) -> None:
     """Before the phases, with its error, what is left and what can be done; `jq` finds the same."""
     failed(tier1)
-    shown = tier1("show", "demo").out
+    shown = tier1.here("show", "demo").out
     assert shown.index("  instance ") < shown.index("12 resources remaining in AWS") < shown.index("--retry")
     assert shown.index("--retry") < shown.index("network  7 of 7")
     assert "instance                 failed, see above" in shown
-    watched = tier1("show", "demo", "--watch", "-o", "json")
+    watched = tier1.here("show", "demo", "--watch", "-o", "json")
     assert json.loads(watched.out)["failure"]["step"] == "instance"
     if shutil.which("jq") is None:
         return
     asked = '.[] | select(.state == "failed") | "\\(.name) \\(.failure.code) \\(.remaining)"'
-    listed = tier1("list", "-o", "json").out
+    listed = tier1.here("list", "-o", "json").out
     found = subprocess.run(["jq", "-r", asked], input=listed, capture_output=True, text=True, check=True)
     assert found.stdout == "demo InvalidInstanceType.NotFound 12\n"
 
@@ -84,7 +84,7 @@ def test_every_end_has_its_exit_code(tier1: Command) -> None:
         ("show", "nobody", "--spec"): 8,
     }
     assert {command: tier1(*command).code for command in codes} == codes
-    assert tier1("list", TIER1_DATABASE_URL=f"sqlite:///{os.devnull}/x.db").code == 9
+    assert tier1.here("list", TIER1_DATABASE_URL=f"sqlite:///{os.devnull}/x.db").code == 9
     nobody = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     assert nobody("resume", "demo", "--retry").code == 7
     assert nobody("resume", "demo").code == 7

@@ -16,7 +16,7 @@ def test_every_try_of_a_create_and_a_delete(operator: Command, line: Proxy) -> N
     """When, how long, operation, key, outcome, code, message and request id; in order, whole or in part."""
     line.rule = refuses("CreateFileSystem", code="ThrottlingException", times=2)
     failed(operator)
-    attempts = operator("log", "demo", "-o", "json").json["attempts"]
+    attempts = operator.here("log", "demo", "-o", "json").json["attempts"]
     tries = [a for a in attempts if a["step"] == "file-system" and a["action"] == "create"]
     assert [(a["outcome"], a["code"]) for a in tries] == [
         ("refused", "ThrottlingException"),
@@ -31,28 +31,28 @@ def test_every_try_of_a_create_and_a_delete(operator: Command, line: Proxy) -> N
         assert one["seconds"] is not None
     assert tries[0]["message"] == "The proxy says ThrottlingException."
 
-    lines = [json.loads(text) for text in operator("log", "demo", "-o", "jsonl").out.splitlines()]
+    lines = [json.loads(text) for text in operator.here("log", "demo", "-o", "jsonl").out.splitlines()]
     times = [one.get("begun_at") or one["at"] for one in lines]
     assert times == sorted(times)
     assert sum(one["type"] == "attempt" for one in lines) == len(attempts)
-    table = operator("log", "demo", "--resource", "file-system", "--failed").out.splitlines()
+    table = operator.here("log", "demo", "--resource", "file-system", "--failed").out.splitlines()
     assert len(table) == 2
     assert all("CreateFileSystem: ThrottlingException" in text for text in table)
     (launch,) = [
         one
-        for text in operator("log", "demo", "--failed", "-o", "jsonl").out.splitlines()
+        for text in operator.here("log", "demo", "--failed", "-o", "jsonl").out.splitlines()
         if (one := json.loads(text))["type"] == "attempt" and one["step"] == "instance"
     ]
     assert (launch["action"], launch["operation"]) == ("create", "RunInstances")
-    assert operator("log", "demo", "--since", "1h").out == operator("log", "demo").out
-    assert operator("log", "demo", "--since", times[-1]).out.count("\n") < len(lines)
-    assert operator("log", "demo", "--since", "2099-01-01", "-o", "json").json == {
+    assert operator.here("log", "demo", "--since", "1h").out == operator.here("log", "demo").out
+    assert operator.here("log", "demo", "--since", times[-1]).out.count("\n") < len(lines)
+    assert operator.here("log", "demo", "--since", "2099-01-01", "-o", "json").json == {
         "attempts": [],
         "events": [],
     }
-    operator("log", "demo", "--since", "tea").refused(2, "'tea'", "10m")
-    operator("log", "demo", "--resource", "cellar").refused(2, "cellar", "file-system")
-    operator("log", "demo", "--follow", "-o", "json").refused(2, "jsonl")
+    operator.here("log", "demo", "--since", "tea").refused(2, "'tea'", "10m")
+    operator.here("log", "demo", "--resource", "cellar").refused(2, "cellar", "file-system")
+    operator.here("log", "demo", "--follow", "-o", "json").refused(2, "jsonl")
     with Terminal(operator, "log", "demo", "--failed") as terminal:
         assert terminal.end() == 0
     assert "CreateFileSystem: ThrottlingException" in terminal.screen
@@ -62,7 +62,7 @@ def test_a_log_file_has_the_same_and_the_deletions_are_logged_alike(operator: Co
     """JSON lines, for this user alone; a later command adds to it."""
     log_file = operator.folder / "run.jsonl"
     failed(operator, "demo", "--log-file", str(log_file))
-    attempts = operator("log", "demo", "-o", "json").json["attempts"]
+    attempts = operator.here("log", "demo", "-o", "json").json["attempts"]
     written = [json.loads(text) for text in log_file.read_text(encoding="utf-8").splitlines()]
     assert log_file.stat().st_mode & 0o777 == 0o600
     assert (written[0]["kind"], written[-1]["kind"]) == ("begin", "end")
@@ -70,7 +70,7 @@ def test_a_log_file_has_the_same_and_the_deletions_are_logged_alike(operator: Co
     ended = [one["attempt"] for one in written if one["kind"] == "attempt" and one["attempt"]["ended_at"]]
     assert {one["id"] for one in ended} == {one["id"] for one in attempts}
     assert operator("rollback", "demo", "--log-file", str(log_file)).code == 0
-    log = operator("log", "demo", "--resource", "file-system", "-o", "json").json["attempts"]
+    log = operator.here("log", "demo", "--resource", "file-system", "-o", "json").json["attempts"]
     deletes = [a for a in log if a["action"] == "delete"]
     assert [(a["operation"], a["outcome"], bool(a["request_id"])) for a in deletes] == [
         ("DeleteFileSystem", "done", True)
@@ -92,7 +92,7 @@ def test_a_log_is_followed_while_somebody_drives(tier1: Command, closed_port: in
     assert len({one["id"] for one in attempts}) == len(attempts)
     assert all(one["ended_at"] for one in attempts)
     assert lines[-1]["to"] == "active"
-    assert len(lines) == len(tier1("log", "demo", "-o", "jsonl").out.splitlines())
+    assert len(lines) == len(tier1.here("log", "demo", "-o", "jsonl").out.splitlines())
 
 
 def test_what_was_cut_is_shown_as_cut(operator: Command, line: Proxy) -> None:
@@ -102,6 +102,6 @@ def test_what_was_cut_is_shown_as_cut(operator: Command, line: Proxy) -> None:
     running.signal(signal.SIGKILL)
     running.end()
     assert operator("rollback", "demo").code == 0
-    log = operator("log", "demo", "-o", "json").json["attempts"]
+    log = operator.here("log", "demo", "-o", "json").json["attempts"]
     assert all(one["ended_at"] for one in log)
     assert all(one["code"] == "Cut" for one in log if one["outcome"] == "unknown")

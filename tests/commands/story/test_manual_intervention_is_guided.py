@@ -21,7 +21,7 @@ def test_without_a_terminal(operator: Command, line: Proxy) -> None:
     failed(operator)
     calls = len(line.calls)
     made = {r["name"]: r["aws_id"] for r in operator.show("demo")["resources"] if r["aws_id"]}
-    told = operator("guide", "demo").out
+    told = operator.here("guide", "demo").out
     assert len(line.calls) == calls
     first = told.splitlines()[0]
     assert "failed at instance: InvalidInstanceType.NotFound" in first
@@ -34,7 +34,7 @@ def test_without_a_terminal(operator: Command, line: Proxy) -> None:
     assert "estimate from us-east-1 list prices" in told
     assert told.index("Cause") < told.index("Safe") < told.index("Retry, once it is fixed")
     assert told.index("Remaining") < told.index("Delete it by hand, line by line")
-    guide = operator("guide", "demo", "-o", "json").json
+    guide = operator.here("guide", "demo", "-o", "json").json
     assert (guide["needed"], guide["situation"], guide["cause"]["code"]) == (
         True,
         "undecided",
@@ -51,7 +51,7 @@ def test_a_refusal_names_the_action_that_is_missing(operator: Command, line: Pro
     """And what AWS checks beside it, as the statement that a policy needs."""
     line.rule = refuses("CreateFileSystem", code="AccessDeniedException")
     assert operator("deploy", operator.spec(), "--no-rollback").code == 4
-    told = operator("guide", "demo").out
+    told = operator.here("guide", "demo").out
     assert '"Action": ["elasticfilesystem:CreateFileSystem", "elasticfilesystem:TagResource"' in told
 
 
@@ -59,7 +59,7 @@ def test_what_went_wrong_on_the_way_back_stands_beside_the_cause(operator: Comma
     """The cause is still the launch; what would not delete has its own advice."""
     line.rule = refuses("RunInstances", "DeleteRole", code="UnauthorizedOperation")
     assert operator("deploy", operator.spec()).code == 5
-    told = operator("guide", "demo").out
+    told = operator.here("guide", "demo").out
     assert told.index("Cause\n") < told.index("During rollback or teardown: role")
     assert "Rollback was blocked by role" in told.splitlines()[0]
     assert '"iam:DeleteRole"' in told

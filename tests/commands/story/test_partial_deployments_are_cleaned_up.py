@@ -7,7 +7,7 @@ import threading
 
 from tests.support.account import WHOLE, client, standing
 from tests.support.command import Command
-from tests.support.processes.proxy import Call, Proxy, delayed
+from tests.support.processes.proxy import Call, Proxy, delayed, passes
 from tests.support.story import REFUSED_TYPE, failed, refuses, waits_for
 from tests.support.terminal import Terminal
 
@@ -29,7 +29,7 @@ def test_past_what_will_not_delete_and_the_cause_stays_first(
     assert f"tier1 resume {shown['id']}" in done.out
     operator("resume", "demo", "--continue").refused(2, "is being deleted", f"tier1 resume {shown['id']}")
     assert operator("resume", "demo").code == 5  # it begins again, and meets the same
-    line.rule = lambda call: None
+    line.rule = passes
     assert operator("resume", "demo").code == 0
     assert standing(aws) == {}
     assert operator.show("demo")["failure"]["code"] == "InvalidInstanceType.NotFound"
@@ -69,7 +69,8 @@ def test_what_is_retained_is_listed_and_untouched(tier1: Command, aws: str) -> N
     assert standing(aws) == {"file_systems": 1}
     (kept,) = [r for r in tier1.show("demo")["resources"] if r["state"] == "retained"]
     assert f"file-system {kept['aws_id']}" in terminal.screen.partition("except what you retained")[2]
-    assert f"file-system {kept['aws_id']}" in tier1("show", "demo").out.partition("retained on request")[2]
+    shown = tier1.here("show", "demo").out
+    assert f"file-system {kept['aws_id']}" in shown.partition("retained on request")[2]
     efs = client("efs", aws)
     tags = efs.list_tags_for_resource(ResourceId=kept["aws_id"])["Tags"]
     assert "tier1:deployment" in {tag["Key"] for tag in tags}
@@ -80,13 +81,13 @@ def test_the_console_is_archived_before_the_instance_goes(tier1: Command, aws: s
     spec = tier1.spec(more=waits_for(closed_port))
     assert tier1("deploy", spec, "--on-recoverable", "stop").code == 4
     assert standing(aws) == WHOLE
-    nothing = tier1("log", "demo", "--console")
+    nothing = tier1.here("log", "demo", "--console")
     assert (nothing.code, nothing.out) == (0, "")
     assert "that is done before a rollback terminates" in nothing.err
     assert tier1("rollback", "demo").code == 0
-    (kept,) = tier1("log", "demo", "--console", "-o", "json", AWS_ENDPOINT_URL="http://127.0.0.1:1").json
+    (kept,) = tier1.here("log", "demo", "--console", "-o", "json", AWS_ENDPOINT_URL="http://127.0.0.1:1").json
     assert kept["resource"] == "instance"
-    printed = tier1("log", "demo", "--console").out
+    printed = tier1.here("log", "demo", "--console").out
     assert printed.startswith(f"--- instance {kept['aws_id']}\n")
     assert kept["text"].splitlines()[0].strip() in printed
-    assert tier1("log", "demo", "--console", "--failed").code == 2
+    assert tier1.here("log", "demo", "--console", "--failed").code == 2

@@ -125,7 +125,7 @@ def test_a_mended_spec_changes_what_made_nothing_yet(tier1: Command, aws: str) -
     assert (mended.code, mended.json["name"], mended.json["state"]) == (0, "demo", "active"), mended.err
     after = {r["name"]: r["aws_id"] for r in mended.json["resources"]}
     assert all(after[name] == id for name, id in before.items() if id)
-    events = tier1("log", "demo", "-o", "json").json["events"]
+    events = tier1.here("log", "demo", "-o", "json").json["events"]
     assert "the spec was corrected: instance (types)" in [event["message"] for event in events]
-    assert "- t3.medium" in tier1("show", "demo", "--spec").out
+    assert "- t3.medium" in tier1.here("show", "demo", "--spec").out
     assert standing(aws) == WHOLE

@@ -32,7 +32,7 @@ def test_everything_is_kept_and_its_cost_is_told(tier1: Command, aws: str, close
         "13 resources remaining in AWS: about $0.05/h, $36/month (estimate from us-east-1 list prices"
         in kept.out
     )
-    assert "failed (13 remaining, ~$0.05/h)" in tier1("list").out
+    assert "failed (13 remaining, ~$0.05/h)" in tier1.here("list").out
     (printed,) = re.findall(r"tier1 (rollback \w+)", kept.out)
     assert tier1(*printed.split()).code == 0
     assert standing(aws) == {}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.support.command import Command, Result
 from tests.support.loopback import endpoint, http
-from tests.support.processes.proxy import Act, Call, Exchange, Proxy, Reply
+from tests.support.processes.proxy import Act, Call, Exchange, Proxy, Reply, passes
 from tests.support.terminal import Terminal
 
 MARK = "planted"
@@ -103,7 +103,7 @@ def test_none_is_told_and_none_is_kept_where_it_is_not_needed(operator: Command,
         line.rule = quotes_the_request
         run("deploy", spec, "--no-rollback", "--log-file", str(log_file), code=7)
         assert "SignatureDoesNotMatch" in heard[-1].out
-        line.rule = lambda call: None
+        line.rule = passes
         run("resume", "demo", "--log-file", str(log_file), "-o", "json", code=4)
         with Terminal(tier1, "resume", "demo") as terminal:
             terminal.see("What do you want to do with demo?")

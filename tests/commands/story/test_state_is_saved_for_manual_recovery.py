@@ -19,8 +19,8 @@ def test_without_aws_and_without_credentials(operator: Command, line: Proxy) -> 
     shown = alone.show("demo")
     made = [r for r in shown["resources"] if r["aws_id"]]
     assert len(made) == 12
-    table = alone("show", "demo").out
-    log = alone("log", "demo").out
+    table = alone.here("show", "demo").out
+    log = alone.here("log", "demo").out
     for resource in made:
         assert resource["aws_id"] in table
         assert resource["aws_id"] in log
@@ -28,16 +28,16 @@ def test_without_aws_and_without_credentials(operator: Command, line: Proxy) -> 
     for word in (failure["code"], failure["message"], failure["operation"], failure["request_id"]):
         assert word in table
         assert word in log
-    exported = alone("db", "export").json["deployments"][0]
+    exported = alone.here("db", "export").json["deployments"][0]
     assert exported["failure"]["code"] == failure["code"]
     assert {row["aws_id"] for row in exported["resources"]} >= {r["aws_id"] for r in made}
-    assert len(exported["attempts"]) == len(alone("log", "demo", "-o", "json").json["attempts"])
+    assert len(exported["attempts"]) == len(alone.here("log", "demo", "-o", "json").json["attempts"])
     with Terminal(alone, "show", "demo") as terminal:
         assert terminal.end() == 0
     assert failure["code"] in terminal.screen
     assert len(line.calls) == calls
 
-    spec = alone("show", "demo", "--spec")
+    spec = alone.here("show", "demo", "--spec")
     assert spec.code == 0
     assert f"- {REFUSED_TYPE}" in spec.out
     assert "rollback: false" in spec.out  # by the flag: it is the spec as it was run
@@ -45,4 +45,4 @@ def test_without_aws_and_without_credentials(operator: Command, line: Proxy) -> 
     again.write_text(spec.out.replace(REFUSED_TYPE, "t3.medium"), encoding="utf-8")
     plan = operator("deploy", str(again), "--dry-run", "-o", "json").json
     assert (plan["name"], plan["rollback_enabled"]) == ("demo", False)
-    assert operator("show", "demo", "--spec", "-o", "json").code == 2
+    assert operator.here("show", "demo", "--spec", "-o", "json").code == 2

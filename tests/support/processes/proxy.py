@@ -218,6 +218,10 @@ def error(call: Call, status: int, code: str) -> Reply:
     return Reply(status, headers, text.encode())
 
 
+def passes(call: Call) -> None:
+    """The rule that spoils nothing."""
+
+
 @dataclass
 class Proxy:
     """The proxy, with what went through it.
@@ -231,10 +235,15 @@ class Proxy:
 
     upstream: str
     url: str = ""
-    rule: Rule = lambda call: None
+    rule: Rule = passes
     calls: list[Call] = field(default_factory=list)
     executed: list[tuple[Call, Reply]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def passes(self) -> bool:
+        """Whether nobody has said otherwise."""
+        return self.rule is passes
 
     @property
     def changing(self) -> list[Call]:
@@ -264,12 +273,16 @@ class Proxy:
         return reply
 
 
+class _Server(ThreadingHTTPServer):
+    allow_reuse_port = True  # somebody may hold it for the next one
+
+
 @contextmanager
-def proxy(upstream: str) -> Iterator[Proxy]:
-    """A proxy on a free port of the loopback interface."""
+def proxy(upstream: str, port: int = 0) -> Iterator[Proxy]:
+    """A proxy on a port of the loopback interface: a free one, or one that is held for it."""
     it = Proxy(upstream)
     handler = type("_Bound", (_Handler,), {"proxy": it})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with _Server(("127.0.0.1", port), handler) as server:
         server.block_on_close = False  # a call that is held may outlive its test
         it.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
