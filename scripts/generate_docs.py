@@ -402,8 +402,8 @@ def _remedies() -> Iterator[tuple[str, str, str, str]]:
 
 def _said(remedy: Remedy) -> tuple[str, str]:
     """What it means and what to do, without what stands for a name that is not known."""
-    why, mend = (_UNKNOWN_FIELD.sub(r"{\1}", text) for text in (remedy.why, " ".join(remedy.mend)))
-    return why, mend
+    why, fix = (_UNKNOWN_FIELD.sub(r"{\1}", text) for text in (remedy.why, " ".join(remedy.fix)))
+    return why, fix
 
 
 _UNKNOWN_FIELD = re.compile(r"\{(\w+):[^}]*\}")

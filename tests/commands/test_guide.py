@@ -228,7 +228,7 @@ def test_what_is_not_ours_any_more_is_left_alone(shell: Shell, line: Proxy, aws:
 # --- what it says
 
 
-def test_a_healthy_one_and_an_ended_one_are_told_in_a_sentence(tier1_here: Command) -> None:
+def test_a_healthy_one_and_an_ended_one_are_reported_in_a_sentence(tier1_here: Command) -> None:
     """Exit 0; nothing is asked of anybody."""
     tier1_here.active()
     tier1_here.write("aaaa00000002", "old", state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK)

@@ -95,7 +95,7 @@ def test_a_name_means_the_living_one_first(tier1_here: Command) -> None:
     assert tier1_here.show("demo")["id"] == "aaaa00000001"
 
 
-def test_show_tells_the_whole_reason(three: Command) -> None:
+def test_show_says_the_whole_reason(three: Command) -> None:
     """Class, code, message, operation and request id; and how to go on with what was interrupted."""
     shown = three("show", "first").out
     for words in ("critical", "VpcLimitExceeded", "CreateVpc", "request req-1", "123456789012"):
@@ -183,6 +183,6 @@ def test_the_help_names_what_works_and_nothing_else(tier1_here: Command) -> None
     assert "--detach" not in tier1_here("deploy", "--help").out
 
 
-def test_the_version_is_told(tier1_here: Command) -> None:
+def test_the_version_is_reported(tier1_here: Command) -> None:
     """One line, and the end."""
     assert re.fullmatch(r"tier1 \d+\.\d+\S*\n", tier1_here("--version").out)

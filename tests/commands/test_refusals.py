@@ -56,7 +56,7 @@ class TestBeforeARowExists:
             )
         nothing_is_on_record(tier1_here)
 
-    def test_a_look_that_aws_does_not_permit(self, tier1_here: Command) -> None:
+    def test_a_read_that_aws_does_not_permit(self, tier1_here: Command) -> None:
         """2, with code and operation."""
         with endpoint(ec2_error(403, "AccessDenied")) as served:
             refused = tier1_here("deploy", tier1_here.spec(), AWS_ENDPOINT_URL=served.url)
@@ -152,7 +152,7 @@ def test_options_that_exclude_each_other_are_refused(tier1_here: Command) -> Non
     assert tier1_here("deploy", "x.yaml", "--on-recoverable", "pray").code == 2
 
 
-def test_a_defect_is_told_in_a_sentence_and_its_trace_is_kept(tier1: Command) -> None:
+def test_a_defect_is_reported_in_a_sentence_and_its_trace_is_kept(tier1: Command) -> None:
     """1, and where the trace is; the file is this user's alone."""
     broken = tier1.folder / "broken"
     broken.mkdir()

@@ -45,7 +45,7 @@ def vpcs(aws: str) -> set[str]:
     return {one["VpcId"] for one in client("ec2", aws).describe_vpcs()["Vpcs"] if not one["IsDefault"]}
 
 
-def test_a_failed_one_is_looked_at_refused_and_swept(tier1: Command, aws: str) -> None:
+def test_a_failed_one_is_read_refused_and_swept(tier1: Command, aws: str) -> None:
     """The dry run names everything and changes nothing; nothing goes unasked; then all of it goes."""
     id = failed(tier1)
     before, shown = standing(aws), tier1.show(id)
@@ -347,7 +347,7 @@ def test_at_a_terminal_the_plan_is_shown_and_asked_about(tier1: Command, aws: st
     assert standing(aws) == {}
 
 
-def test_a_region_is_looked_at_before_anything_was_deployed(tier1: Command, aws: str) -> None:
+def test_a_region_is_read_before_anything_was_deployed(tier1: Command, aws: str) -> None:
     """Where the environment points; without credentials it is blocked."""
     foreign = vpc(aws, database="another", deployment="theirs", resource="r1")
     arguments = ("sweep", "--orphans", "--dry-run", "--region", "us-east-1", "-o", "json")

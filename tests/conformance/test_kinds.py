@@ -116,7 +116,7 @@ def test_configuring_what_is_configured_already_is_no_failure(kind: Kind, world:
     world.settle(kind.name, target)
 
 
-def test_looks_change_nothing(kind: Kind, standing: Standing) -> None:
+def test_reads_change_nothing(kind: Kind, standing: Standing) -> None:
     """`request`, `find`, `describe` and `list_owned` are made of reads."""
     world, target = standing.world, standing.target
     counting = Counting(world.cloud)
@@ -127,7 +127,7 @@ def test_looks_change_nothing(kind: Kind, standing: Standing) -> None:
     assert counting.changes == []
 
 
-def test_a_look_shows_exactly_our_tags(kind: Kind, standing: Standing) -> None:
+def test_a_read_shows_exactly_our_tags(kind: Kind, standing: Standing) -> None:
     """The five tags and the user's are on it, and no other."""
     if kind.name in UNTAGGED:
         return
@@ -251,7 +251,7 @@ def test_a_kind_that_cannot_be_brought_refuses(kind: Kind, world: World) -> None
         kind.reference(world.cloud, {"reference": "x"})
 
 
-def test_a_look_that_fails_is_an_error_and_never_an_empty_look(kind: Kind, standing: Standing) -> None:
+def test_a_read_that_fails_is_an_error_and_never_an_empty_answer(kind: Kind, standing: Standing) -> None:
     """Who may not look must not conclude that nothing is there: it would be made twice, or be left."""
     world, target = standing.world, standing.target
     denied = Denied(world.cloud)

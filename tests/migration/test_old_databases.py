@@ -106,7 +106,7 @@ def check(rig: Rig, id: str, state: State, cut: set[str]) -> None:
 
 
 @pytest.mark.parametrize("old", OLD, ids=str)
-def test_it_goes_on_to_its_goal(rig: Rig, old: Path) -> None:
+def test_it_continues_to_its_goal(rig: Rig, old: Path) -> None:
     """`resume`, and `resume --retry` where it had failed."""
     id, cut = the_one(rig)
     if old.name != "active":

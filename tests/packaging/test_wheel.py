@@ -136,7 +136,7 @@ def test_the_migrations_are_found_in_the_wheel(installed: Installed) -> None:
 
 
 @pytest.mark.long
-def test_a_day_is_rehearsed_from_the_wheel(installed: Installed) -> None:
+def test_a_scenario_is_rehearsed_from_the_wheel(installed: Installed) -> None:
     """The spec that comes along and the scenarios are in it."""
     done = installed.run("tier1", "sandbox", "rehearse", "--scenario", "capacity", "-o", "json")
     assert done.returncode == 0, done.stderr

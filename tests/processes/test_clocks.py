@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.account import WHOLE, standing
-from tests.support.command import LIMIT_SECONDS, TIER1, Command
+from tests.support.command import Command
 from tests.support.doors import listening, waits_for
 
 pytestmark = pytest.mark.promise(6)
@@ -33,18 +33,9 @@ def test_a_live_driver_is_not_replaced_by_one_whose_steady_clock_is_a_day_ahead(
         pytest.skip("no time namespace can be made here")
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port)))
     running.hear("service-door: started")
-    ahead = subprocess.run(
-        [str(UNSHARE), *A_DAY_AHEAD, *TIER1, "resume", "demo"],
-        cwd=tier1.folder,
-        env=tier1.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
-    assert ahead.returncode == 6, ahead.stderr
-    assert str(running.process.pid) in ahead.stderr
+    ahead = tier1.begin("resume", "demo", within=(str(UNSHARE), *A_DAY_AHEAD)).end()
+    assert ahead.code == 6, ahead.err
+    assert str(running.process.pid) in ahead.err
     running.signal(signal.SIGTERM)
     assert running.end().code == 130
     with listening(closed_port):

@@ -183,7 +183,7 @@ def test_the_same_spec_is_a_plain_retry(rig: Rig, failed_machine: str) -> None:
     assert any(e.message.endswith("no step changed") for e in rig.store.events(failed_machine))
 
 
-def test_only_what_failed_on_its_way_forward_takes_a_mended_spec(rig: Rig) -> None:
+def test_only_what_failed_on_its_way_forward_takes_a_corrected_spec(rig: Rig) -> None:
     """An active one is refused, and one that is going back."""
     id = rig.deploy().record.deployment.id
     with pytest.raises(Refused, match="there is nothing to retry"):

@@ -198,7 +198,7 @@ def test_a_critical_failure_cannot_be_accepted(rig: Rig) -> None:
     assert rig.store.load(id).deployment.state is State.FAILED
 
 
-def test_a_retry_after_the_cause_is_mended_gets_a_new_key(rig: Rig) -> None:
+def test_a_retry_after_the_cause_is_fixed_gets_a_new_key(rig: Rig) -> None:
     """The refused machine is made by a key of its own, with new tries."""
     refuse = fail("create", "machine")
     rig.world.before.append(refuse)
@@ -249,7 +249,7 @@ def test_a_check_that_this_endpoint_cannot_answer_is_a_warning(rig: Rig) -> None
 
 
 @pytest.mark.parametrize("step", CREATED)
-def test_expired_credentials_keep_everything_and_a_resume_goes_on(rig: Rig, step: str) -> None:
+def test_expired_credentials_keep_everything_and_a_resume_continues(rig: Rig, step: str) -> None:
     """No rollback is possible: it stops as failed; signed in again, a bare resume reaches active."""
     expired = fail("create", step, error=lambda: refused("ExpiredToken"))
     rig.world.before.append(expired)
@@ -311,7 +311,7 @@ def test_throttling_is_tried_again_and_every_try_is_on_record(rig: Rig, code: st
     assert ended.record.steps["net"].error is None
 
 
-def test_looks_that_are_throttled_are_no_tries(rig: Rig) -> None:
+def test_reads_that_are_throttled_are_no_attempts(rig: Rig) -> None:
     """Four of the look before the create, and four of the create itself: the fifth one may go out."""
     for operation in ("find", "create"):
         throttled = fail(operation, "machine", error=lambda: refused("RequestLimitExceeded"), times=4)
@@ -357,7 +357,7 @@ def test_a_server_error_counts_as_unknown(rig: Rig) -> None:
     assert actions[:2] == [Action.CREATE, Action.ADOPT]
 
 
-def test_looks_at_what_exists_go_on_until_the_deadline(rig: Rig) -> None:
+def test_reads_of_what_exists_continue_until_the_deadline(rig: Rig) -> None:
     """Describing that is throttled more often than a call is tried does not throw away what is there."""
     rig.world.ready_after = 5.0
     rig.world.before.append(fail("describe", "disk", error=lambda: refused("Throttling"), times=12))

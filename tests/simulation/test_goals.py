@@ -44,7 +44,7 @@ def test_a_rollback_asked_for_while_a_create_is_under_way_wins(rig: Rig, step: s
     assert exit_code(ended, Goal.ACTIVE) == 3
 
 
-def test_a_rollback_asked_for_at_the_last_look_wins_over_active(rig: Rig) -> None:
+def test_a_rollback_asked_for_at_the_last_read_wins_over_active(rig: Rig) -> None:
     """The check passes and the goal changes before that is committed: it never was active."""
     id = rig.create()
     looks = [0]

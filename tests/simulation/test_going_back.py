@@ -49,7 +49,7 @@ def test_deletion_goes_in_reverse_order_of_need(rig: Rig) -> None:
     assert (kinds[0], sorted(kinds[1:4]), kinds[4]) == ("machine", ["disk", "door", "door"], "net")
 
 
-def test_a_deletion_is_recorded_only_when_a_look_says_that_it_is_gone(rig: Rig) -> None:
+def test_a_deletion_is_recorded_only_when_a_read_says_that_it_is_gone(rig: Rig) -> None:
     """At no commit does a row read `deleted` while AWS still has the object."""
     rig.world.gone_after = 45.0
     id = active(rig)
@@ -89,7 +89,7 @@ def test_what_is_already_gone_is_no_error(rig: Rig) -> None:
     assert not [name for name in rig.world.executed("delete") if name.startswith("machine")]
 
 
-def test_what_vanishes_between_the_look_and_the_delete_is_gone(rig: Rig) -> None:
+def test_what_vanishes_between_the_read_and_the_delete_is_gone(rig: Rig) -> None:
     """The delete itself answers NotFound, which the kind declares."""
     id = active(rig)
     rig.clock.seconds += 1000.0
@@ -168,7 +168,7 @@ def test_a_stalled_deletion_names_what_waits_for_it_and_keeps_the_first_cause(ri
     assert 600.0 <= rig.clock.seconds - started < 700.0
 
 
-def test_a_stalled_deletion_goes_on_at_a_resume(rig: Rig) -> None:
+def test_a_stalled_deletion_continues_at_a_resume(rig: Rig) -> None:
     """It has its whole deadline again; once the interface is gone, it ends clean."""
     ended, interface = stalled(rig)
     id = ended.record.deployment.id
@@ -240,7 +240,7 @@ def test_a_delete_whose_reply_was_lost_is_looked_after(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("goal", [Goal.ROLLED_BACK, Goal.DESTROYED])
-def test_expired_credentials_on_the_way_back_keep_the_state(rig: Rig, goal: Goal) -> None:
+def test_expired_credentials_during_the_rollback_keep_the_state(rig: Rig, goal: Goal) -> None:
     """No trigger fires: it stays as it is, ends 7, and goes on once somebody signed in."""
     was_active = goal is Goal.DESTROYED
     refuse = fail("create", "machine")

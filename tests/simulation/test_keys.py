@@ -117,7 +117,7 @@ def test_what_is_gone_again_and_again_is_made_a_bounded_number_of_times(rig: Rig
     assert len(rig.world.of("disk")) == 3
 
 
-def test_a_resource_that_exists_already_is_looked_for_and_adopted(rig: Rig) -> None:
+def test_a_resource_that_exists_already_is_searched_for_and_adopted(rig: Rig) -> None:
     """The lost create is shown only after the grace; the second one meets AWS's own conflict."""
     rig.world.natural = frozenset({"net"})
     rig.world.visible_after = 50.0
@@ -136,7 +136,7 @@ def test_a_conflict_that_is_never_shown_to_be_ours_is_critical(rig: Rig) -> None
     assert failure_of(ended).code == "AlreadyExists"
 
 
-def test_a_token_mismatch_leads_back_to_the_look_with_the_same_key(rig: Rig) -> None:
+def test_a_token_mismatch_leads_back_to_the_read_with_the_same_key(rig: Rig) -> None:
     """An earlier call counted: it is found, and no other key is tried."""
     rig.world.visible_after = 45.0
     rig.world.after.append(fail("create", "machine", error=unknown, times=1))
@@ -173,7 +173,7 @@ def test_two_of_one_key_the_oldest_is_adopted_and_the_other_deleted(rig: Rig) ->
 
 
 @pytest.mark.leaves("a stray that would not delete yet", "twice")
-def test_a_stray_is_never_adopted_in_the_place_of_what_is_gone(rig: Rig) -> None:
+def test_a_duplicate_is_never_adopted_in_the_place_of_what_is_gone(rig: Rig) -> None:
     """It would not delete and carries the same tag; the net that was removed is made anew all the same."""
     rig.world.ready_after, rig.world.shown_gone = 30.0, 1e9
 
@@ -192,7 +192,7 @@ def test_a_stray_is_never_adopted_in_the_place_of_what_is_gone(rig: Rig) -> None
     assert resource(ended, "net").aws_id not in ("net-0001", "net-twin")
 
 
-def test_a_stray_that_would_not_delete_is_a_warning_of_the_active_deployment(rig: Rig) -> None:
+def test_a_duplicate_that_could_not_be_deleted_is_a_warning_of_the_active_deployment(rig: Rig) -> None:
     """The stack works; what it costs beside is said, and the destruction tries again."""
     rig.world.ready_after = 90.0
     rig.world.before.append(executed_late(rig.world, "net", 60.0, unknown))
@@ -211,7 +211,7 @@ def test_a_stray_that_would_not_delete_is_a_warning_of_the_active_deployment(rig
 
 
 @pytest.mark.leaves("a stray that would not delete", "twice")
-def test_a_stray_is_given_the_deletions_whole_time_and_no_more(rig: Rig) -> None:
+def test_a_duplicate_is_given_the_deletions_whole_time_and_no_more(rig: Rig) -> None:
     """It is used by something that does not go: after the deadline it is left, with a warning."""
     rig.world.ready_after = 90.0
     rig.world.before.append(executed_late(rig.world, "net", 60.0, unknown))
@@ -306,7 +306,7 @@ def test_one_of_that_kind_that_is_made_is_ours(rig: Rig) -> None:
     assert not rig.world.living()
 
 
-def test_a_look_at_somebody_elses_settles_a_rollback_without_deleting_it(rig: Rig) -> None:
+def test_a_read_of_somebody_elses_settles_a_rollback_without_deleting_it(rig: Rig) -> None:
     """The create was lost and never executed; what is found in its place is not ours to delete."""
     other = Thing("outlet-of-other", "outlet", {}, "", 0.0, ())
 

@@ -97,7 +97,7 @@ def test_what_lost_its_driver_on_the_way_forward(
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["at once", "by a reviewed plan"])
-def test_what_is_resumed_is_cleared_of_its_strays_first(estate: Estate, applied: bool) -> None:
+def test_what_is_resumed_is_cleared_of_its_duplicates_first(estate: Estate, applied: bool) -> None:
     """Both are in the plan, and both are done: it was left where it was, and counted as remained."""
     lost = estate.plant(State.PROVISIONING_NETWORK)
     late = estate.stray(lost)
@@ -281,7 +281,7 @@ def test_what_was_retained_is_nobodys_orphan(estate: Estate) -> None:
     assert estate.living == {kept.id}
 
 
-def test_a_stray_of_an_active_deployment_goes_and_the_deployment_stays(estate: Estate) -> None:
+def test_a_duplicate_of_an_active_deployment_goes_and_the_deployment_stays(estate: Estate) -> None:
     """What AWS executed late is deleted, and nothing beside it."""
     active = estate.plant(State.ACTIVE, owned=("net", "door-1", "door-2", "disk", "machine"))
     mine = estate.living
@@ -311,7 +311,9 @@ def test_what_a_cut_create_made_is_one_item_whether_aws_acted_or_not(estate: Est
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["at once", "by a reviewed plan"])
-def test_a_stray_that_stands_in_the_way_of_what_holds_it_goes_first(estate: Estate, applied: bool) -> None:
+def test_a_duplicate_that_stands_in_the_way_of_what_holds_it_goes_first(
+    estate: Estate, applied: bool
+) -> None:
     """A subnet that AWS made late keeps the network from going, and so the census that would find it."""
     failed = estate.plant(owned=("net", "disk"))
     net = next(thing for thing in estate.things_of(failed) if thing.kind == "net")
@@ -335,7 +337,7 @@ def test_what_was_taken_for_gone_and_stands_in_the_way_goes_first(estate: Estate
 
 @pytest.mark.parametrize("how", [None, Interrupted.RESUME])
 @pytest.mark.parametrize("state", [State.ACTIVE, State.FAILED, State.PROVISIONING_EFS])
-def test_a_stray_that_would_not_delete_is_tried_again_by_the_next_sweep(
+def test_a_duplicate_that_could_not_be_deleted_is_tried_again_by_the_next_sweep(
     estate: Estate, state: State, how: Interrupted | None
 ) -> None:
     """It has a row now, so no census counts it as a stray any more: it stayed for good beside what stands."""
@@ -418,7 +420,7 @@ def test_tags_in_another_region_than_the_deployments_are_reported(estate: Estate
     assert moved.id in estate.living
 
 
-def test_every_region_that_a_deployment_used_is_looked_at(estate: Estate) -> None:
+def test_every_region_that_a_deployment_used_is_read(estate: Estate) -> None:
     """Each orphan goes where it is."""
     for region in ("us-east-1", "eu-west-1", "ap-south-1"):
         estate.stray(estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=(), region=region))
@@ -659,7 +661,7 @@ def test_a_census_that_cannot_be_made_remains_and_is_made_by_the_next(estate: Es
 
 
 @pytest.mark.leaves("the stray that the sweep did not come to", "unknown")
-def test_a_marked_stray_that_was_not_come_to_remained(estate: Estate) -> None:
+def test_a_marked_duplicate_that_was_not_come_to_remained(estate: Estate) -> None:
     """It was to go with its deployment, whose census failed: it is not said to be gone."""
     failed = estate.plant(owned=("disk",))
     estate.stray(failed)
@@ -715,7 +717,7 @@ def test_credentials_that_expire_in_the_middle_leave_the_rest_to_the_next_sweep(
     assert not estate.living
 
 
-def test_what_would_not_delete_is_named_and_tried_again_by_the_next(estate: Estate) -> None:
+def test_what_could_not_be_deleted_is_named_and_tried_again_by_the_next(estate: Estate) -> None:
     """A failure in one deployment does not stop the others."""
     stuck, fine = estate.plant(age_hours=40), estate.plant()
     net = next(thing for thing in estate.things_of(stuck) if thing.kind == "net")

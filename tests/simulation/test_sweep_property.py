@@ -297,7 +297,7 @@ def test_what_goes_is_what_the_rules_say_and_never_anything_else(
 @pytest.mark.leaves("strays that the rules spare", "unknown")
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=st.lists(CASES, min_size=4, max_size=8), wish=WISHES)
-def test_the_same_goes_when_deployments_are_swept_side_by_side_and_share_their_looks(
+def test_the_same_goes_when_deployments_are_swept_side_by_side_and_share_their_reads(
     sqlite_template: Path, cases: list[Case], wish: Wish
 ) -> None:
     """Nobody takes another's answer, or an absence in it, for his own."""
@@ -381,7 +381,7 @@ def test_whatever_calls_fail_nothing_else_goes_and_the_next_sweep_completes(
 
 
 @pytest.mark.leaves("what looks like ours, and is reported", "unknown")
-def test_looks_of_many_deployments_are_really_shared(sqlite_template: Path) -> None:
+def test_reads_of_many_deployments_are_really_shared(sqlite_template: Path) -> None:
     """Of twelve that go and four that stay: most looks that name something are for several at once."""
     estate = together_estate("together", sqlite_template)
     plain = Case(Story.FAILED, 30.0, OWNED, (Extra.STRAY,), Protection.NONE, None, False, False, False)

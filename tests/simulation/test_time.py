@@ -70,7 +70,7 @@ def test_only_driven_time_counts(rig: Rig) -> None:
     assert 280.0 <= (failed - rig.clock.now()).total_seconds() + rig.clock.seconds - resumed_at < 330.0
 
 
-def test_a_deadline_is_judged_only_after_a_look(rig: Rig) -> None:
+def test_a_deadline_is_judged_only_after_a_read(rig: Rig) -> None:
     """It ran out in the last second of the last run, but by now it is ready: the step is done."""
     rig.world.before.append(act("create", "machine", lambda: setattr(rig.world, "ready_after", 700.0)))
     id = rig.create()

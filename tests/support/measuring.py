@@ -32,7 +32,7 @@ UNMEASURED = (
 """Folders and files, as pytest names them."""
 MEASURED = (
     "tests/commands/story/test_failed_creations_are_logged.py::test_a_log_file",
-    "tests/commands/story/test_recovery_options_are_presented.py::test_a_mended_spec",
+    "tests/commands/story/test_recovery_options_are_presented.py::test_a_corrected_spec",
     "tests/commands/story/test_recovery_options_are_presented.py::test_the_keys_of_the_prompt",
     "tests/commands/test_db.py",
     "tests/commands/test_life.py::test_a_deployment_is_made",
@@ -40,7 +40,7 @@ MEASURED = (
     "tests/commands/test_reading.py",
     "tests/commands/test_refusals.py::TestBeforeARowExists",
     "tests/commands/test_refusals.py::TestTheSpec",
-    "tests/commands/test_sweep.py::test_a_failed_one_is_looked_at",
+    "tests/commands/test_sweep.py::test_a_failed_one_is_read_refused_and_swept",
     "tests/commands/test_sweep.py::test_a_reviewed_plan",
     "tests/commands/test_sweep.py::test_foreign_things",
     "tests/commands/test_sweep.py::test_what_cannot_be",

@@ -48,14 +48,14 @@ class Remedy:
 
     Attributes:
         why: what AWS means by the code, one sentence.
-        mend: what to do, in the order in which to try it, one sentence each.
+        fix: what to do, in the order in which to try it, one sentence each.
         look: words of `aws` commands that show more.
         look_at_aws: the same, of commands that only AWS itself has; these come first.
         quota: the quota that it ran into, or how to tell which one.
     """
 
     why: str
-    mend: tuple[str, ...]
+    fix: tuple[str, ...]
     look: tuple[tuple[str, ...], ...] = ()
     inspect_on_aws: tuple[tuple[str, ...], ...] = ()
     quota: Quota | QuotaOf | None = None

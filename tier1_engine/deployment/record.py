@@ -125,7 +125,7 @@ class Resource:
     """One AWS object, or the intent to make one.
 
     Attributes:
-        tagged_as: the value of its `tier1:resource` tag; a stray carries that of the row it strayed from.
+        tagged_as: the value of its `tier1:resource` tag; a duplicate carries that of the row it strayed from.
         generation: raised when what the earlier key made is known to be gone.
         candidate: which of the request's candidates is being asked for.
         driven_seconds: time spent on its deletion since nothing used it.
@@ -163,7 +163,7 @@ class Resource:
 
     @property
     def is_duplicate(self) -> bool:
-        """It stands beside what its step is for: a stray."""
+        """Whether it exists beside the one that counts for its step."""
         return self.name != self.step
 
     @property
@@ -366,7 +366,7 @@ class Record:
         return Record(deployment, steps, resources, attempts)
 
     def resource_of(self, step: str) -> Resource | None:
-        """The resource that counts for a step; its strays have other names."""
+        """The resource that counts for a step; its duplicates have other names."""
         return next((r for r in self.resources.values() if r.name == step), None)
 
     def attempts_at(self, resource_id: str, action: Action) -> tuple[Attempt, ...]:

@@ -34,6 +34,7 @@ class Advice:
     """What one failure means.
 
     Attributes:
+        mend: what to do, one sentence each; by this name `guide -o json` has it.
         resource: of a deletion that failed, whose it is.
         actions: the IAM actions that are missing, the surest first.
         commands: that show more or fix it.
@@ -76,16 +77,16 @@ def _advice(
     remedy = remedy_of(code, operation, part.remedies if part is not None else {})
     actions = missing_actions(story, operation, message) if about_of(code) is About.ACCESS else ()
     commands = [*_looks(remedy, _standing(known, story), story), *_quota(remedy, known, story)]
-    mend = [sentence(text, known) for text in remedy.mend]
+    fix = [sentence(text, known) for text in remedy.fix]
     if actions:
-        mend.append(f"The user or role that runs tier1 needs this policy: {_statement(actions)}")
+        fix.append(f"The user or role that runs tier1 needs this policy: {_statement(actions)}")
         commands += _decoding(message, story)
     return Advice(
         code=code,
         operation=operation,
         message=message,
         why=sentence(remedy.why, known),
-        mend=tuple(mend),
+        mend=tuple(fix),
         resource=resource.name if resource else None,
         actions=actions,
         commands=tuple(commands),

@@ -168,7 +168,7 @@ class MountTarget(Kind):
         """Its description; None when AWS does not show it.
 
         EFS shows one by its id, or all of a file system: two of one stack are seen by one call. Which file
-        system it is on is what AWS said of it (a stray's request may name another), and never changes.
+        system it is on is what AWS said of it (a duplicate's request may name another), and never changes.
         """
         if on := target.facts.get(FILE_SYSTEM):
             shown = _efs.mount_targets(cloud, str(on))

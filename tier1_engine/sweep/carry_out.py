@@ -1,7 +1,7 @@
 """One deployment of a sweep's plan: looked at again under its lease, then swept by the engine itself.
 
     take down   the goal is written, and the engine rolls back, destroys or continues
-    clear       what turned up is put on record as strays, and the engine deletes only those
+    clear       what turned up is recorded as duplicates, and the engine deletes only those
     foreign     what an operator reviewed is put on record as a deployment that has ended, then cleared
 
 Nothing here deletes: every deletion is the engine's, with its intent on disk before the call, its proof
@@ -130,7 +130,7 @@ class Worker:
             sweeps.claim(store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now())
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
-            # A stray may stand in what is to go: it goes first, and not when a census comes to it.
+            # A duplicate may stand in what is to go: it goes first, and not when a census comes to it.
             changes = [*openings.go_on(record, pace)]
             return changes + _turned_up(unit, found, record.apply(changes), equipment)
 
@@ -200,7 +200,7 @@ class Worker:
         by_us = deletions(equipment.store.attempts(record.deployment.id))
         return results_of(unit, record, ended.why, before, by_us, last_words)
 
-    # --- orphans and strays
+    # --- orphans and duplicates
 
     def _clear(self, unit: Unit) -> list[Result]:
         equipment = self._parts(unit)

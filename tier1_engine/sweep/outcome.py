@@ -94,7 +94,7 @@ def results_of(
 
 
 def _beside(unit: Unit, row: Resource) -> Item:
-    """What no item named: a create whose answer never came, or a stray that the census found."""
+    """What no item named: a create whose answer never came, or a duplicate that the census found."""
     return replace(
         unit.items[0], id=row.id, kind=row.kind, name=row.name, aws_id=row.aws_id, order=0, age_seconds=None
     )

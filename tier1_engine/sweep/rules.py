@@ -31,7 +31,7 @@ class Act(StrEnum):
     DESTROY = "destroy"
     FINISH = "finish"  # continue a rollback or teardown that was begun
     RESUME = "resume"  # go on towards `active`
-    CLEAR = "clear"  # delete orphans and strays, and nothing else of it
+    CLEAR = "clear"  # delete orphans and duplicates, and nothing else of it
     FOREIGN = "foreign"  # delete what another database made, or one that was lost
 
 
@@ -224,8 +224,8 @@ def _of_deployment(one: Known, choice: Choice, now: datetime, database_id: str) 
             yield _item(one, resource, act, reason, now, database_id)
     if choice.orphans and why is None and act in (None, Act.RESUME):
         # What an earlier sweep put on record and could not delete: nothing else would come back to it.
-        for stray in (resource for resource in one.remaining if resource.is_duplicate):
-            yield _item(one, stray, Act.CLEAR, _untracked_of(one), now, database_id)
+        for duplicate in (resource for resource in one.remaining if resource.is_duplicate):
+            yield _item(one, duplicate, Act.CLEAR, _untracked_of(one), now, database_id)
 
 
 def _untracked_of(one: Known) -> str:

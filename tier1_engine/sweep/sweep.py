@@ -216,7 +216,7 @@ def units(plan: Plan) -> list[Unit]:
 
 
 def by_deployment(found: Sequence[Unit]) -> list[list[Unit]]:
-    """Units of one deployment one after the other: its strays are cleared before it is resumed."""
+    """Units of one deployment one after the other: its duplicates are cleared before it is resumed."""
     grouped: dict[tuple[Any, ...], list[Unit]] = {}
     for unit in found:
         owner = unit.items[0].owner

@@ -55,7 +55,7 @@ def test_a_refusal_names_the_action_that_is_missing(operator: Command, line: Pro
     assert '"Action": ["elasticfilesystem:CreateFileSystem", "elasticfilesystem:TagResource"' in told
 
 
-def test_what_went_wrong_on_the_way_back_stands_beside_the_cause(operator: Command, line: Proxy) -> None:
+def test_what_went_wrong_during_the_rollback_stands_beside_the_cause(operator: Command, line: Proxy) -> None:
     """The cause is still the launch; what would not delete has its own advice."""
     line.rule = refuses("RunInstances", "DeleteRole", code="UnauthorizedOperation")
     assert operator("deploy", operator.spec()).code == 5

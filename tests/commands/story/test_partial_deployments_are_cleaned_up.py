@@ -35,7 +35,7 @@ def test_past_what_will_not_delete_and_the_cause_stays_first(
     assert operator.show("demo")["failure"]["code"] == "InvalidInstanceType.NotFound"
 
 
-def test_a_rollback_that_is_interrupted_goes_on(operator: Command, line: Proxy, aws: str) -> None:
+def test_a_rollback_that_is_interrupted_continues(operator: Command, line: Proxy, aws: str) -> None:
     """130 in the middle of it; `resume` knows that the way leads back, and ends 0."""
     held, free = threading.Event(), threading.Event()
 

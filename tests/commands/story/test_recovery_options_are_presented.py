@@ -108,7 +108,7 @@ def test_a_critical_failure_cannot_be_continued_and_says_why(tier1: Command) -> 
     assert (rolled_back.code, rolled_back.json["state"]) == (0, "rolled_back")
 
 
-def test_a_mended_spec_changes_what_made_nothing_yet(tier1: Command, aws: str) -> None:
+def test_a_corrected_spec_changes_what_made_nothing_yet(tier1: Command, aws: str) -> None:
     """The launch is tried with the new type on what stands; what stands cannot change, and is named."""
     failed(tier1)
     before = {r["name"]: r["aws_id"] for r in tier1.show("demo")["resources"]}

@@ -13,7 +13,7 @@ from tests.support.terminal import Terminal
 PRICED = r"\[(\$\d+\.\d{4}/h, \$\d+\.\d\d/month \(.+\)|no charge|\$\d+\.\d\d per GB-month stored)\]$"
 
 
-def test_everything_is_kept_and_its_cost_is_told(tier1: Command, aws: str, closed_port: int) -> None:
+def test_everything_is_kept_and_its_cost_is_reported(tier1: Command, aws: str, closed_port: int) -> None:
     """Each with its id and its price; the printed command removes it all."""
     kept = tier1("deploy", tier1.spec(more=waits_for(closed_port)), "--no-rollback")
     assert kept.code == 4

@@ -82,7 +82,7 @@ def tells(text: str) -> bool:
     return MARK in text or base64.b64encode(SCRIPT.encode()).decode() in text
 
 
-def test_none_is_told_and_none_is_kept_where_it_is_not_needed(operator: Command, line: Proxy) -> None:
+def test_none_is_reported_and_none_is_kept_where_it_is_not_needed(operator: Command, line: Proxy) -> None:
     """Not on a screen, in a log, in an error, in an export, nor in any other column of the database."""
     tier1 = operator.with_(**KEYS)
     log_file = tier1.folder / "run.jsonl"

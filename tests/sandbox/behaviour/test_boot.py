@@ -163,7 +163,7 @@ def usable_profile(stage: Stage) -> dict[str, str]:
     return {"Name": name}
 
 
-def test_a_command_tells_whether_the_file_system_is_mounted(
+def test_a_command_says_whether_the_file_system_is_mounted(
     stage: Stage, place: str, file_system_id: str
 ) -> None:
     """Unknown until its agent registers; then pending, and failed before the mount, success after it."""

@@ -36,7 +36,7 @@ def test_what_is_due_happens_in_order_and_at_its_own_time() -> None:
     assert agenda.next_due is None
 
 
-def test_the_agenda_goes_on_after_an_action_that_fails() -> None:
+def test_the_agenda_continues_after_an_action_that_fails() -> None:
     """The time of the failed one is not taken for now."""
     clock = HandClock()
     agenda = Agenda(clock)

@@ -22,7 +22,7 @@ def test_a_rollback_takes_at_most_1_2_times_the_longest_chain(
     assert 1.0 <= found.ratio <= LIMIT, found
 
 
-def test_one_that_looks_too_seldom_takes_longer(tmp_path: Path) -> None:
+def test_one_that_polls_too_seldom_takes_longer(tmp_path: Path) -> None:
     """So the figure is one of ours: with a first interval of half a minute the limit does not hold."""
     found = measure(1, tmp_path, launched=False, settings=Settings(poll_seconds=30.0))
     assert found.ratio > LIMIT, found

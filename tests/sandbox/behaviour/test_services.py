@@ -204,7 +204,7 @@ def test_an_address_is_given_again_only_when_it_is_free() -> None:
     assert addresses.take() not in (first, None)
 
 
-def test_a_host_without_the_loopback_block_is_told_once(
+def test_a_host_without_the_loopback_block_is_reported_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The sandbox works; only services are not served."""

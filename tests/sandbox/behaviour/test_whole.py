@@ -86,7 +86,7 @@ def test_nothing_is_left_of_a_deployment_that_is_gone(empty: Stage) -> None:
     assert len(backend.network_acls) == 1
 
 
-def test_a_look_does_not_pay_for_what_is_deleted(empty: Stage) -> None:
+def test_a_read_does_not_pay_for_what_is_deleted(empty: Stage) -> None:
     """A describe call does exactly as much after five deployments as after one."""
 
     def effort() -> int:
@@ -128,7 +128,7 @@ def test_moto_is_left_as_it_was() -> None:
     assert all(vars(owner)[name] is one for (owner, name), one in zip(names, before, strict=True))
 
 
-def test_no_thread_and_no_socket_outlives_the_manners() -> None:
+def test_no_thread_and_no_socket_outlives_the_behaviour() -> None:
     """Taken out, they leave nothing behind."""
     with staged(NOTHING_HIDDEN) as stage:
         vpc_id = stage.vpc()

@@ -15,7 +15,7 @@ SHORT = [Walk("destroy", "resume", 0.0, 20), Walk("deploy", "resume", 0.0, 34)]
 
 
 @pytest.mark.long
-def test_two_workers_walk_and_a_second_start_goes_on(
+def test_two_workers_walk_and_a_second_start_continues(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each has databases of its own. A line that was cut by a kill is walked again, and only that one."""

@@ -275,7 +275,7 @@ def test_a_server_that_crashes_and_comes_back_is_not_noticed(server: Server) -> 
 
 
 @pytest.mark.postgres
-def test_a_server_that_stays_away_ends_the_driver_and_a_resume_goes_on(server: Server) -> None:
+def test_a_server_that_stays_away_ends_the_driver_and_a_resume_continues(server: Server) -> None:
     """Longer than the lease."""
 
     def stop() -> Undo:

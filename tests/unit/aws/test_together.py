@@ -214,7 +214,7 @@ def test_file_systems_that_are_asked_for_together_come_from_the_list() -> None:
     assert len(counted.calls) == 1
 
 
-def test_mount_targets_of_one_file_system_are_looked_at_by_one_call() -> None:
+def test_mount_targets_of_one_file_system_are_read_by_one_call() -> None:
     """And those of another by another: EFS lists them by file system."""
     things = [{"FileSystemId": "fs-1", "MountTargetId": "a"}, {"FileSystemId": "fs-1", "MountTargetId": "b"}]
     counted = Counted({"describe_mount_targets": things})

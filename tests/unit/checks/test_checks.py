@@ -303,7 +303,7 @@ def test_a_service_that_never_answers_takes_a_bounded_time() -> None:
             assert (observation.presence, code(observation)) == (Presence.PENDING, "NotConnected")
 
 
-def test_a_look_after_its_time_is_over_reads_nothing() -> None:
+def test_a_read_after_its_time_is_over_reads_nothing() -> None:
     """The deadline covers connecting and waiting together."""
     with serving(b"") as port:
         observation = Http(look_seconds=1e-9).look(NOWHERE, {"url": f"http://127.0.0.1:{port}"})
@@ -317,7 +317,7 @@ def test_what_cannot_be_reached_is_not_yet(url: str) -> None:
     assert (observation.presence, code(observation)) == (Presence.PENDING, "NotConnected")
 
 
-def test_a_closed_port_is_told_in_words_and_once() -> None:
+def test_a_closed_port_is_reported_in_words_and_once() -> None:
     """The system's number for it helps nobody who reads the screen at night."""
     port = closed_port()
     for check, where in ((Http(), f"http://127.0.0.1:{port}/"), (Tcp(), f"127.0.0.1:{port}")):

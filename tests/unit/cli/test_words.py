@@ -61,14 +61,14 @@ def text(end: Ended, **more: Any) -> str:
 
 
 class TestTheClosing:
-    def test_of_an_active_one_tells_what_it_offers(self) -> None:
+    def test_of_an_active_one_says_what_it_offers(self) -> None:
         """Outputs, warnings, and how it is taken down."""
         outputs = {"ip": "192.0.2.1", "public_ip": None}
         said = text(ended(state=State.ACTIVE, outputs=outputs, warnings=("slow",)))
         assert "  ip         192.0.2.1\n  public_ip  -\n" in said
         assert said.index("warning: slow") < said.index("tier1 destroy d1")
 
-    def test_of_a_failed_one_tells_what_is_left_and_every_way_on(self) -> None:
+    def test_of_a_failed_one_says_what_is_left_and_every_way_on(self) -> None:
         """A way that would be refused is not offered."""
         left = resource(aws_id="net-1", state=ResourceState.PRESENT)
         failed: dict[str, Any] = {"state": State.FAILED, "failure": FAILURE}
@@ -87,7 +87,7 @@ class TestTheClosing:
         back = ended(Why.BLOCKED, state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK)
         assert "tier1 resume d1" in text(back)
 
-    def test_of_a_stalled_one_says_what_would_not_delete_and_why(self) -> None:
+    def test_of_a_stalled_one_says_what_could_not_be_deleted_and_why(self) -> None:
         """It never says that all is gone."""
         stuck = resource(aws_id="net-1", state=ResourceState.DELETING, error=Error("InUse", "By x."))
         said = text(ended(Why.SETTLED, stuck, state=State.FAILED, goal=Goal.DESTROYED, failure=FAILURE))
@@ -140,7 +140,7 @@ REFUSED = Attempt(
 )
 
 
-def test_progress_tells_moves_steps_and_tries_with_their_countdown() -> None:
+def test_progress_says_moves_steps_and_attempts_with_their_countdown() -> None:
     """A line for each; control characters of AWS's words do not reach the terminal."""
     changes: list[Change] = [
         Move(Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, Goal.ACTIVE),
@@ -237,7 +237,7 @@ def test_options_have_the_values_of_the_sandbox() -> None:
         ("UnauthorizedOperation", 2, "DescribeVpcs: UnauthorizedOperation"),
     ],
 )
-def test_a_failed_look_is_a_sentence_and_an_exit_code(code: str, exit_code: int, words: str) -> None:
+def test_a_failed_read_is_a_sentence_and_an_exit_code(code: str, exit_code: int, words: str) -> None:
     """Blocked ones are 7; what AWS will not do is 2."""
     refusal = refusals.of_call(
         CallError(code, "No.\nNot now.", operation="DescribeVpcs"), endpoint="http://here"

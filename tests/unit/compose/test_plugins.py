@@ -171,7 +171,7 @@ def test_a_blueprint_that_cannot_be_used_is_refused_with_the_reason(
     assert words in line
 
 
-def test_a_blueprint_that_is_no_text_is_told_like_any_other_value(write: Write) -> None:
+def test_a_blueprint_that_is_no_text_is_reported_like_any_other_value(write: Write) -> None:
     """Beside whatever else is wrong."""
     with pytest.raises(SpecError, match="blueprint is 5, but must be text; put it in quotes"):
         plugins.load_spec(write("blueprint: 5\n"))

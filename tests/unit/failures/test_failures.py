@@ -100,7 +100,7 @@ def test_what_a_kind_declares_counts_for_the_calls_it_is_about(
     assert judge(error(code), action, KIND, young=young) is verdict
 
 
-def test_a_call_that_an_endpoint_does_not_know_is_told_by_code_or_status() -> None:
+def test_a_call_that_an_endpoint_does_not_know_is_reported_by_code_or_status() -> None:
     """Only an emulator answers so."""
     assert all(is_unsupported(error(code)) for code in UNSUPPORTED_CODES)
     assert is_unsupported(error("Odd", status=501))

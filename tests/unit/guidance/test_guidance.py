@@ -240,7 +240,7 @@ def _dashed(name: str) -> str:
 # --- the catalogue
 
 
-def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_aws_has_every_read_that_is_printed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it does not have is left out there; every other one it can answer."""
     moto_account.prepare(monkeypatch)
     rig = moto_account.make_rig()
@@ -259,15 +259,15 @@ def test_a_local_aws_has_every_look_that_is_printed_for_it(monkeypatch: pytest.M
     assert any("kms-key" in line for line in lines(guidance.guide(story(failure=told, endpoint=""))))
 
 
-def test_there_is_a_mend_for_more_than_forty_codes_of_our_calls() -> None:
+def test_there_is_a_remedy_for_more_than_forty_codes_of_our_calls() -> None:
     """Each is a code that AWS or tier1 can answer with, and has its own words."""
     codes = {key.rpartition("/")[2] for _, key in REMEDIES}
     assert len(codes & {code for code in codes if about_of(code) is not None}) >= 40
-    assert all(remedy.why and remedy.mend for remedy in REMEDIES.values())
+    assert all(remedy.why and remedy.fix for remedy in REMEDIES.values())
 
 
 @pytest.mark.parametrize(("owner", "key"), sorted(REMEDIES))
-def test_each_mend_is_filled_in_whatever_is_known(owner: str, key: str) -> None:
+def test_each_remedy_is_filled_in_whatever_is_known(owner: str, key: str) -> None:
     """With everything known and with nothing: no field stays open, no command is cut, all are real."""
     operation, _, code = key.rpartition("/")
     step = next(one.name for one in steps().values() if one.kind == owner or not owner)
@@ -298,16 +298,16 @@ def test_every_code_has_a_remedy(code: str) -> None:
     assert not any(PLACEHOLDER.search(text) for text in texts([guide.cause.why, guide.cause.mend]))
 
 
-def test_every_field_of_a_mend_is_known_where_everything_is_there() -> None:
+def test_every_field_of_a_remedy_is_known_where_everything_is_there() -> None:
     """A typing error in a field is found here."""
     told = story()
     for (owner, key), remedy in REMEDIES.items():
         step = next((one for one in steps().values() if one.kind == owner), None)
         looks = (word for look in (*remedy.look, *remedy.inspect_on_aws) for word in look)
-        fields = set().union(*map(fields_of, (remedy.why, *remedy.mend, *looks)))
+        fields = set().union(*map(fields_of, (remedy.why, *remedy.fix, *looks)))
         assert fields <= told.known(step).keys(), (owner, key)
     for remedy in (*BY_ABOUT.values(), UNKNOWN):
-        assert set().union(*map(fields_of, (remedy.why, *remedy.mend))) <= {"region", "account", "id"}
+        assert set().union(*map(fields_of, (remedy.why, *remedy.fix))) <= {"region", "account", "id"}
 
 
 def test_a_code_means_what_the_kind_says_that_met_it() -> None:
@@ -345,7 +345,7 @@ def test_what_is_not_known_is_said_in_the_words_of_the_sentence() -> None:
     assert sentence("{type:the instance type} of {volume_id}", {"type": "t3"}) == "t3 of the volume"
 
 
-def test_everything_that_a_failure_is_about_has_a_mend() -> None:
+def test_everything_that_a_failure_is_about_has_a_remedy() -> None:
     """Beside what only tier1 and the stack say, which stand in the catalogue by their codes."""
     assert {*FINAL_CODES, About.CREDENTIALS, About.AWS} == set(BY_ABOUT)
 
@@ -518,7 +518,7 @@ def test_each_situation_has_its_way_on(told: Mapping[str, Any], situation: Situa
     assert (guide.by_hand is None) is (situation in (Situation.DRIVEN, Situation.ENDED))
 
 
-def test_what_broke_it_is_told_before_what_went_wrong_on_the_way_back() -> None:
+def test_what_broke_it_is_reported_before_what_went_wrong_during_the_rollback() -> None:
     """Both are there, each with its own mend; what only waits for another comes last."""
     stuck = Error("DependencyViolation", "in use", "DeleteSubnet", stuck=True)
     waits = Error("BlockedBy", "blocked by subnet-1, which could not be deleted.")
@@ -537,7 +537,7 @@ def test_what_broke_it_is_told_before_what_went_wrong_on_the_way_back() -> None:
     assert any("Name=subnet-id,Values=subnet-1" in c.line for c in guide.on_the_way_back[0].commands)
 
 
-def test_a_refusal_that_stopped_the_way_back_is_its_cause() -> None:
+def test_a_refusal_that_stopped_the_rollback_is_its_cause() -> None:
     """No failure ended the way forward: credentials ran out while it was destroyed."""
     told = story(state=State.DESTROYING, goal=Goal.DESTROYED, failure=None, attempts=REFUSED_LAST)
     cause = of_failure(told)
@@ -680,7 +680,7 @@ def test_shell_words_in_a_name_are_never_run() -> None:
     assert shlex.quote("a; touch /tmp/no $(id)") in text
 
 
-def test_codes_that_block_or_pass_have_their_mend_too() -> None:
+def test_codes_that_block_or_pass_have_their_remedy_too() -> None:
     """Credentials and AWS's own failures, whether the catalogue names them or not."""
     for code in (*BLOCKED_CODES, *THROTTLE_CODES, *SERVER_CODES):
         assert remedy_of(code, "CreateVpc", {}) is not UNKNOWN
@@ -709,7 +709,7 @@ def test_a_local_aws_takes_any_keys_and_the_guide_says_which(
     assert guidance.guide(ended).first is None
 
 
-def test_nothing_is_looked_at_that_is_gone() -> None:
+def test_nothing_is_read_that_is_gone() -> None:
     """After a rollback the cause has its words and its console, and no command that AWS would refuse."""
     told = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
     kept = guidance.guide(story(failure=told))
@@ -720,7 +720,7 @@ def test_nothing_is_looked_at_that_is_gone() -> None:
     assert not any(line.startswith("aws ") for line in lines(ended))
 
 
-def test_what_died_by_itself_is_neither_looked_at_nor_missed() -> None:
+def test_what_died_by_itself_is_neither_checked_nor_missed() -> None:
     """AWS forgets a terminated instance within the hour: deleting it by hand may find nothing."""
     dead = {
         id: replace(row, facts={ENDED_FACT: True}) if row.name == "instance" else row

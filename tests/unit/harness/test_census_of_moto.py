@@ -78,7 +78,7 @@ def test_two_of_one_resource_are_found(ec2: Any) -> None:
     assert found() == [TWICE]
 
 
-def test_what_carries_our_tags_and_was_never_told_of_is_found(ec2: Any) -> None:
+def test_what_carries_our_tags_and_was_never_reported_is_found(ec2: Any) -> None:
     """As by a call whose reply nobody got."""
     ec2.describe_vpcs()
     lost = backend().create_vpc("10.9.0.0/16")
@@ -94,7 +94,7 @@ def test_an_account_that_is_emptied_is_judged_first(ec2: Any) -> None:
     assert found() == [CHANGED]
 
 
-def test_what_is_on_its_way_goes_on() -> None:
+def test_what_is_on_its_way_continues() -> None:
     """With AWS's manners: an instance becomes ready while a test looks at something else."""
     with staged(NOTHING_HIDDEN) as stage:
         place = stage.subnet(stage.vpc())

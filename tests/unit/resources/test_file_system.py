@@ -71,7 +71,7 @@ def test_a_reply_without_an_id_may_have_acted() -> None:
     assert (caught.value.code, caught.value.acted.value) == ("UnreadableReply", "unknown")
 
 
-def test_one_of_an_earlier_key_is_found_by_its_tag_and_tells_its_key() -> None:
+def test_one_of_an_earlier_key_is_found_by_its_tag_and_says_its_key() -> None:
     """`find` looks across all keys of the resource, and passes over everybody else's."""
     shown = [
         described(CreationToken=f"{RESOURCE}-2-0"),
@@ -103,7 +103,7 @@ def test_tags_are_asked_for_where_a_description_has_no_such_member() -> None:
         KIND.describe(cloud, target(aws_id="fs-1"))
 
 
-def test_a_refused_look_is_no_absence() -> None:
+def test_a_refused_read_is_no_absence() -> None:
     """Only `FileSystemNotFound` says that there is none."""
     cloud = ScriptedCloud(describe_file_systems=refusal("AccessDeniedException"))
     with pytest.raises(CallError):

@@ -362,7 +362,7 @@ def test_only_no_such_entity_is_absence(kind: Kind) -> None:
         kind.find(cloud, target())
 
 
-def test_a_role_that_goes_while_it_is_looked_at_is_absent() -> None:
+def test_a_role_that_goes_while_it_is_read_is_absent() -> None:
     """Its policies are read by a second call, which may come too late; a refusal is still an error."""
     cloud = ScriptedCloud(**{**LISTS, "list_attached_role_policies": refusal("NoSuchEntity")})
     assert ROLE.describe(cloud, target()).presence is Presence.ABSENT

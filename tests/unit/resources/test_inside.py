@@ -78,7 +78,7 @@ def test_what_is_not_ours_is_named() -> None:
     ]
 
 
-def test_a_look_that_fails_is_no_proof_of_emptiness() -> None:
+def test_a_read_that_fails_is_no_proof_of_emptiness() -> None:
     """Its error goes on."""
     seen = cloud([], [interface("eni-1")], describe_mount_targets=refusal("AccessDenied"))
     with pytest.raises(CallError):

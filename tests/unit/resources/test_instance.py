@@ -145,7 +145,7 @@ def test_an_image_that_is_not_described_gets_the_usual_root_device(code: str) ->
     assert (image["id"], image["root_device"]) == ("ami-1", "/dev/xvda")
 
 
-def test_a_refused_look_at_the_image_is_an_error() -> None:
+def test_a_refused_read_of_the_image_is_an_error() -> None:
     """Volumes that nobody knows about would be left behind."""
     with pytest.raises(CallError):
         requested(refusal("UnauthorizedOperation"))
@@ -325,7 +325,7 @@ TAKEN_BACK = {
         (refusal("UnauthorizedOperation"), "Spot instance termination"),
     ],
 )
-def test_a_spot_instance_that_ended_tells_its_request_s_status(request_: Any, said: str) -> None:
+def test_a_spot_instance_that_ended_says_its_request_s_status(request_: Any, said: str) -> None:
     """Beside the reason, whose code decides; a request that cannot be read takes nothing from it."""
     instance = {"InstanceId": INSTANCE, **TAKEN_BACK}
     answer = request_ if isinstance(request_, CallError) else {"SpotInstanceRequests": [request_]}
@@ -378,7 +378,7 @@ def test_a_running_one_is_ready_with_its_addresses(
     assert looked(instance, date, public).presence is presence
 
 
-def test_a_hit_tells_the_key_it_was_made_with_and_when() -> None:
+def test_a_hit_says_the_key_it_was_made_with_and_when() -> None:
     """The current key's is adopted first, else the oldest."""
     shown = {
         "InstanceId": INSTANCE,

@@ -212,7 +212,7 @@ def test_every_life_cycle_state_has_a_presence(state: str, presence: Presence) -
     assert KIND.owns(target(REQUEST), observation)
 
 
-def test_without_a_zone_in_the_reply_its_subnet_tells() -> None:
+def test_without_a_zone_in_the_reply_its_subnet_says() -> None:
     """An endpoint that names no zone is read by the subnet, and the zone we asked for is told."""
     (found,) = KIND.find(scripted(), target(REQUEST))
     assert found.facts["zone"] == ZONE
@@ -236,7 +236,7 @@ def test_an_endpoint_that_does_not_show_groups_leaves_the_file_system_as_proof()
     assert KIND.owns(target(REQUEST), observation)
 
 
-def test_a_refused_look_is_no_absence() -> None:
+def test_a_refused_read_is_no_absence() -> None:
     """Only `MountTargetNotFound`, or a list without it, says that there is none."""
     cloud = scripted()
     it = target(REQUEST, aws_id=MOUNT_TARGET)
@@ -254,7 +254,7 @@ ANOTHER = "fsmt-0123456789abcdef1"
 
 
 @pytest.mark.parametrize("look", [KIND.describe, KIND.glance])
-def test_one_whose_file_system_is_known_is_looked_at_with_the_others_of_it(look: Any) -> None:
+def test_one_whose_file_system_is_known_is_read_with_the_others_of_it(look: Any) -> None:
     """By one call that several can share; what the list does not show is absent, and so is all of one
     that is gone.
     """
@@ -275,7 +275,7 @@ def test_one_whose_file_system_is_known_is_looked_at_with_the_others_of_it(look:
         look(cloud, it)
 
 
-def test_a_stray_is_looked_for_where_aws_showed_it_and_not_where_its_request_says(cloud: Cloud) -> None:
+def test_a_duplicate_is_searched_for_where_aws_showed_it_and_not_where_its_request_says(cloud: Cloud) -> None:
     """Its row has the request of the step that it was made for, which may name another file system."""
     site = Site(cloud)
     group = site.group("ours", TAGS)

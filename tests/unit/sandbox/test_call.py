@@ -249,7 +249,7 @@ def test_a_body_that_is_no_json_object_has_no_parameters(body: bytes) -> None:
         ("TagRole", True),
     ],
 )
-def test_what_changes_something_is_told_by_its_name(operation: str, changes: bool) -> None:
+def test_what_changes_something_is_reported_by_its_name(operation: str, changes: bool) -> None:
     """AWS names what only looks `Describe`, `Get`, `List` or `Search`."""
     assert Call("ec2", operation, "us-east-1", "1").changes is changes
 

@@ -288,7 +288,7 @@ class TestTheSameAgain:
         "name",
         ["lost-reply", *(pytest.param(one, marks=pytest.mark.long) for one in ("brownout", "late-create"))],
     )
-    def test_two_runs_of_a_day_have_the_same_traffic(self, tmp_path: Path, name: str) -> None:
+    def test_two_runs_of_a_scenario_have_the_same_traffic(self, tmp_path: Path, name: str) -> None:
         """Ids, codes and AWS's times, call by call; another seed has others."""
         first = traffic(name, 7, tmp_path / "first")
         again = traffic(name, 7, tmp_path / "again")

@@ -273,7 +273,7 @@ class TestWhichCallsAreStruck:
         assert backwards[::-1] == first
         assert self.struck(self.board(brownout, seed=2), calls) != first
 
-    def test_what_came_and_was_struck_is_told(self) -> None:
+    def test_what_came_and_was_struck_is_reported(self) -> None:
         """For `fault list`."""
         board = self.board(
             Fault("RunInstances", code="X", after=1, times=2), Fault("*", code="Y", times=None)
@@ -307,7 +307,7 @@ class TestWhatCannotBe:
             (Fault("CreateVpc", message="m"), "give the code, too"),
         ],
     )
-    def test_is_refused_with_the_mend(self, fault: Fault, words: str) -> None:
+    def test_is_refused_with_the_remedy(self, fault: Fault, words: str) -> None:
         """Exit code 2, one sentence."""
         with pytest.raises(Refused, match=words):
             check(fault)
@@ -453,7 +453,7 @@ class TestTheRecord:
         codes = {line["code"] for line in first[0]}
         assert codes >= {None, "RequestLimitExceeded", "connection cut"}
 
-    def test_looks_in_between_shift_no_id(self) -> None:
+    def test_reads_in_between_shift_no_id(self) -> None:
         """Nor does the order of what is asked for side by side; the same asked for twice gives two."""
 
         def made(*cidrs: str, looks: int) -> dict[str, list[str]]:

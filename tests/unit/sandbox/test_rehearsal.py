@@ -78,7 +78,7 @@ def play(tmp_path: Path, scenario: Scenario, **told: Any) -> tuple[Played, list[
     return Day(stage, scenario, Rehearsed()).run(), stage.ran
 
 
-def test_an_active_one_is_destroyed_and_the_day_is_good(tmp_path: Path) -> None:
+def test_an_active_one_is_destroyed_and_the_scenario_is_good(tmp_path: Path) -> None:
     """AWS's own time and things do not count; what comes along with a VPC is no object of its own."""
     played, ran = play(tmp_path, ACTIVE)
     assert played == Played("a-day", "active", 0, 60.5, 2, 1)
@@ -143,12 +143,12 @@ def test_what_went_otherwise_is_said_and_nothing_more_is_done(
     assert VPC in played.remains
 
 
-def test_an_end_that_does_not_come_is_no_good_day(tmp_path: Path) -> None:
+def test_an_end_that_does_not_come_is_no_good_scenario(tmp_path: Path) -> None:
     played, _ = play(tmp_path, ACTIVE, codes={"destroy": 5})
     assert played.unexpected == (f"`tier1 destroy {ID} --yes` exited with 5",)
 
 
-def test_what_is_left_in_the_end_is_no_good_day(tmp_path: Path) -> None:
+def test_what_is_left_in_the_end_is_no_good_scenario(tmp_path: Path) -> None:
     """Whoever's it is; a region's default VPC, which came with the first call there, is AWS's."""
     volume = Thing("volume", "vol-1", "r")
     elsewhere = Thing("vpc", "vpc-9", "elsewhere", default=True)
@@ -156,7 +156,7 @@ def test_what_is_left_in_the_end_is_no_good_day(tmp_path: Path) -> None:
     assert (played.unexpected, played.remains, played.ok) == ((), (volume,), False)
 
 
-def test_two_days_of_one_name_are_refused() -> None:
+def test_two_scenarios_of_one_name_are_refused() -> None:
     """Each has a folder of its name."""
     with pytest.raises(Refused, match="Two scenarios have the name a-day"):
         rehearse(Rehearsed(), [ACTIVE, FAILED])

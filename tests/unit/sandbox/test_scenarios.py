@@ -156,7 +156,9 @@ class TestAFile:
             ("- title", 1, "a scenario is a mapping"),
         ],
     )
-    def test_a_mistake_is_told_with_its_line(self, tmp_path: Path, text: str, line: int, words: str) -> None:
+    def test_a_mistake_is_reported_with_its_line(
+        self, tmp_path: Path, text: str, line: int, words: str
+    ) -> None:
         """And with what was probably meant."""
         path = written(tmp_path, text + "\n")
         with pytest.raises(Refused) as error:

@@ -61,7 +61,7 @@ def test_the_page_is_current() -> None:
     assert guarantees.findings() == []
 
 
-def test_a_stale_page_and_a_test_that_is_gone_are_told(tmp_path: Path) -> None:
+def test_a_stale_page_and_a_test_that_is_gone_are_reported(tmp_path: Path) -> None:
     """Each by its name."""
     assert "missing" in guarantees.findings(tmp_path)[0]
     (tmp_path / "docs").mkdir()

@@ -25,7 +25,7 @@ def test_every_promise_is_broken_by_a_mutant() -> None:
     assert len(EVERY) >= 12
 
 
-def test_the_page_tells_of_every_mutant_and_of_no_other() -> None:
+def test_the_page_names_every_mutant_and_no_other() -> None:
     """None of them as a survivor."""
     text = (mutants.ROOT / mutants.PAGE).read_text(encoding="utf-8")
     assert mutants.named_on(text) == [mutant.name for mutant in EVERY]
@@ -35,7 +35,7 @@ def test_the_page_tells_of_every_mutant_and_of_no_other() -> None:
         assert f"| {mutant.promise} | {mutant.breaks} |" in line
 
 
-def test_a_patch_that_does_not_fit_is_told(tmp_path: Path) -> None:
+def test_a_patch_that_does_not_fit_is_reported(tmp_path: Path) -> None:
     """Its place in the code is not there."""
     (tmp_path / "tier1_engine" / "store").mkdir(parents=True)
     (tmp_path / "tier1_engine" / "store" / "fence.py").write_text("nothing\n")
@@ -52,7 +52,7 @@ def test_a_patch_without_a_heading_is_refused(tmp_path: Path) -> None:
         mutants.mutants(tmp_path)
 
 
-def test_a_survivor_is_told_as_one() -> None:
+def test_a_survivor_is_reported_as_one() -> None:
     """In the place of the test that should have failed."""
     fate = Fate(EVERY[0], None, 3.0, "survived: no test failed")
     assert "| `survived: no test failed` | 3 |" in mutants.page([fate])

@@ -122,7 +122,7 @@ def test_a_second_writer_waits_and_then_writes(sqlite_url: str) -> None:
     second.dispose()
 
 
-def test_a_lock_that_lasts_is_told_with_the_process_that_holds_it(
+def test_a_lock_that_lasts_is_reported_with_the_process_that_holds_it(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A frozen writer keeps the file locked until it is killed: the sentence says whom to end."""
@@ -166,7 +166,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes
     assert path.read_bytes() == content
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     """A file stands where the folder should be."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(
@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         Store.open(f"sqlite:///{tmp_path / 'file' / 'tier1.db'}")
 
 
-def test_a_folder_that_is_named_as_the_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_named_as_the_file_is_reported(tmp_path: Path) -> None:
     """It cannot be opened as a file."""
     with pytest.raises(DatabaseUnavailable, match="cannot be written"):
         Store.open(f"sqlite:///{tmp_path}")
@@ -204,7 +204,7 @@ def test_a_broken_constraint_stays_what_it_is(sqlite_url: str) -> None:
     engine.dispose()
 
 
-def test_a_damaged_file_is_told_with_its_cause(sqlite_url: str) -> None:
+def test_a_damaged_file_is_reported_with_its_cause(sqlite_url: str) -> None:
     """Not a traceback."""
     path = path_of(sqlite_url)
     content = bytearray(path.read_bytes())
@@ -324,7 +324,7 @@ def test_postgres_sessions_give_up_before_the_lease_does(postgres_url: str) -> N
 
 
 @postgres
-def test_a_row_that_a_frozen_session_holds_is_waited_for_and_then_told(postgres_url: str) -> None:
+def test_a_row_that_a_frozen_session_holds_is_waited_for_and_then_reported(postgres_url: str) -> None:
     """The other's transaction is open: ours ends by its lock time-out, with a sentence."""
     frozen, store = database.connect(postgres_url), Store.open(postgres_url, lease_seconds=0.3)
     store.create(deployment(), [step()], "")

@@ -224,7 +224,7 @@ def test_a_summary_says_who_drives_now(store: Store, clock: SteppedClock) -> Non
     assert not driven(store, gone, row.lease_expires_at, clock)
 
 
-def test_a_system_that_tells_no_boot_leaves_it_to_time(
+def test_a_system_that_says_no_boot_leaves_it_to_time(
     store: Store, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No /proc: a process can not be told to be gone, and nothing is replaced at once."""

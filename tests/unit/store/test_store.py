@@ -282,7 +282,7 @@ def test_a_state_that_changed_behind_the_driver_is_not_moved(store: Store) -> No
 
 
 @pytest.mark.parametrize(("goal", "retain"), [(Goal.ROLLED_BACK, ()), (Goal.ROLLED_BACK, ("net",))])
-def test_a_goal_written_meanwhile_stops_a_commit_and_is_told(
+def test_a_goal_written_meanwhile_stops_a_commit_and_is_reported(
     store: Store, goal: Goal, retain: tuple[str, ...]
 ) -> None:
     """Nothing is written; applied to the record, the same changes go in."""
@@ -296,7 +296,7 @@ def test_a_goal_written_meanwhile_stops_a_commit_and_is_told(
     assert store.commit(told, [Note("later")], held.fence, AT).deployment.goal is goal
 
 
-def test_a_look_at_the_goal_waits_for_no_writer_and_leaves_no_transaction_open(store: Store) -> None:
+def test_a_read_of_the_goal_waits_for_no_writer_and_leaves_no_transaction_open(store: Store) -> None:
     """Not even for the one that makes it; and it shows what was committed, each time anew."""
     _, held = driven(store)
     with Transaction(store.writers):
@@ -312,7 +312,7 @@ def test_a_look_at_the_goal_waits_for_no_writer_and_leaves_no_transaction_open(s
     assert store.goal("d1", held.fence) == (Goal.ROLLED_BACK, ("net",))
 
 
-def test_more_to_retain_under_the_same_goal_is_told_too(store: Store) -> None:
+def test_more_to_retain_under_the_same_goal_is_reported_too(store: Store) -> None:
     """What was kept before stays kept."""
     record, held = driven(store)
     for name in ("net", "disk", "net"):
@@ -339,7 +339,7 @@ def test_a_goal_that_is_refused_is_not_written(store: Store) -> None:
     assert store.load("d1").deployment.goal is Goal.ACTIVE
 
 
-def test_a_request_that_wants_to_look_again_writes_nothing(store: Store) -> None:
+def test_a_request_that_wants_to_be_repeated_writes_nothing(store: Store) -> None:
     """It is told so by None, and there is no event of it."""
     record, _ = driven(store)
     assert store.request_goal("d1", lambda _: None, retain=("net",), now=AT) is None

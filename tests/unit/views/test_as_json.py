@@ -96,7 +96,7 @@ def test_interrupted_is_what_nobody_drives_and_has_not_ended(
 
 
 class TestTheHolder:
-    def test_is_told_without_what_is_ours_alone(self) -> None:
+    def test_is_reported_without_what_is_ours_alone(self) -> None:
         """Host, process, since and until; no nonce."""
         told = as_json.of_summary(summary(holder=HOLDER), driven=True)["holder"]
         assert told == {"host": "desk", "pid": 7, "since": AT_TEXT, "expires_at": "2026-01-01T00:01:00.000Z"}
@@ -186,7 +186,7 @@ def test_what_is_left_is_ours_and_may_still_stand() -> None:
     assert [row.name for row in standing.retained(whole)] == ["kept"]
 
 
-def test_the_log_tells_attempts_and_moves() -> None:
+def test_the_log_says_attempts_and_moves() -> None:
     """An attempt without an end says so; a note moves nothing."""
     done = create(ended_at=AT + timedelta(milliseconds=1500), outcome=Outcome.DONE, aws_id="net-1")
     move = Event(AT, Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, None, "")

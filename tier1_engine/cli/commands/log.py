@@ -148,13 +148,13 @@ def _subject(record: Record, name: str | None) -> Callable[[Entry], bool] | None
         return lambda entry: entry["step"] == name
     found = [r for r in record.resources.values() if name in (r.id, r.name, r.aws_id)]
     if not found:
-        known = ", ".join([*record.steps, *_strays(record)])
+        known = ", ".join([*record.steps, *_duplicates(record)])
         raise Refused(f"{record.deployment.name} has no resource {name}; it has: {known}.")
     ids, steps = {r.id for r in found}, {r.step for r in found}
     return lambda entry: entry["resource_id"] in ids if "resource_id" in entry else entry["step"] in steps
 
 
-def _strays(record: Record) -> Iterator[str]:
+def _duplicates(record: Record) -> Iterator[str]:
     return (r.name for r in record.resources.values() if r.name not in record.steps)
 
 

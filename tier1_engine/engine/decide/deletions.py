@@ -32,7 +32,7 @@ def clear(record: Record, pace: Pace) -> Decision:
 
 
 def loose(record: Record) -> list[Resource]:
-    """What is ours, is still there, and is no part of what the deployment is: strays, and after its end
+    """What is ours, is still there, and is no part of what the deployment is: duplicates, and after its end
     whatever turned up.
     """
     ended = record.deployment.state in ENDED

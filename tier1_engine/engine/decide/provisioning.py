@@ -40,22 +40,27 @@ def provision(record: Record, pace: Pace) -> Decision:
         return _fail(record, pace, failed)
     if not pace.identified:
         return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
-    strays = [r for r in record.resources.values() if r.owned and r.is_duplicate and not r.settled]
-    if overdue := overdue_deletions(record, pace, strays):
+    duplicates = [r for r in record.resources.values() if r.owned and r.is_duplicate and not r.settled]
+    if overdue := overdue_deletions(record, pace, duplicates):
         return Changed(overdue)
-    tasks = [*_step_tasks(record, pace, record.steps.values()), *delete_tasks(record, pace, strays)]
+    tasks = [*_step_tasks(record, pace, record.steps.values()), *delete_tasks(record, pace, duplicates)]
     if tasks or pace.in_flight or record.earliest_incomplete is not None:
         return work(pace, tasks)
     if may_have_duplicates(record) and not pace.clean_censuses:
         return work(pace, [Task(Do.CENSUS, CENSUS)])
-    values = {**activated(record, pace.wall), "failure": None, "warnings": _with_duplicates(record, strays)}
+    values = {
+        **activated(record, pace.wall),
+        "failure": None,
+        "warnings": _with_duplicates(record, duplicates),
+    }
     return Changed([move(record, Trigger.HEALTHY), DeploymentSet(values)])
 
 
-def _with_duplicates(record: Record, strays: Iterable[Resource]) -> tuple[str, ...]:
+def _with_duplicates(record: Record, duplicates: Iterable[Resource]) -> tuple[str, ...]:
     """The warnings, with every duplicate that could not be deleted: the stack works, but it costs money."""
     stay = (
-        f"{r.aws_id} is a duplicate of {r.step} that could not be deleted{because(r.error)}" for r in strays
+        f"{r.aws_id} is a duplicate of {r.step} that could not be deleted{because(r.error)}"
+        for r in duplicates
     )
     return (*record.deployment.warnings, *stay)
 

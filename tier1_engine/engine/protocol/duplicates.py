@@ -40,7 +40,7 @@ def rows_for(
             continue
         number = next(n for n in range(1, len(taken) + 2) if f"{resource.step}~{n}" not in taken)
         taken.add(f"{resource.step}~{number}")
-        stray = Resource(
+        duplicate = Resource(
             id=new_id(),
             deployment_id=resource.deployment_id,
             step=resource.step,
@@ -58,7 +58,7 @@ def rows_for(
             made_at=now,
         )
         note = Note(f"{observation.aws_id} is a duplicate: it will be deleted", resource.step)
-        changes += [ResourceAdd(stray), note]
+        changes += [ResourceAdd(duplicate), note]
     return changes
 
 

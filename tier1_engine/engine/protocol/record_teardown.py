@@ -1,7 +1,7 @@
 """Last step of an attempt, in teardown: deletions, their read-backs, and the census.
 
 A deletion is recorded when a look says that the object is gone, not when the call returned. What cannot be
-deleted is marked and the rest goes on; `decide` ends with what remains. Duplicates are deleted by the same
+deleted is marked and the rest continues; `decide` ends with what remains. Duplicates are deleted by the same
 functions in provisioning.
 """
 

@@ -19,7 +19,7 @@ IMAGES_OF_REGION = "us-east-1"
 
 
 def patch_moto() -> None:
-    """Mend moto in this process, for good."""
+    """Patch moto in this process, for good."""
     _lend_images()
     _look_up_keys_quickly()
     _look_up_services_and_methods_quickly()

@@ -422,7 +422,7 @@ class TestZones:
         assert Tier1().survey(edited, spec_of())["zones"] == ["us-east-1a", "us-east-1b"]
 
     @pytest.mark.parametrize("operation", ["describe_availability_zones", "describe_instance_type_offerings"])
-    def test_other_failures_of_a_look_are_not_swallowed(self, cloud: Cloud, operation: str) -> None:
+    def test_other_failures_of_a_read_are_not_swallowed(self, cloud: Cloud, operation: str) -> None:
         """Missing credentials must not look like a wrong spec."""
         edited = Edited(cloud, **{operation: failing("AuthFailure")})
         with pytest.raises(CallError, match="AuthFailure"):
@@ -473,7 +473,7 @@ class TestBrought:
         assert survey == {"zones": ["us-east-1c", "us-east-1a", "us-east-1c"], "file_system_zone": None}
         assert "describe_availability_zones" not in edited.called
 
-    def test_everything_that_is_missing_is_told_at_once(self, cloud: Cloud) -> None:
+    def test_everything_that_is_missing_is_reported_at_once(self, cloud: Cloud) -> None:
         """VPC, subnets, file system, profile and key pair: a line for each, nothing made."""
         lines = refusals(cloud, **BROUGHT)
         assert [line.split(": ")[0] for line in lines] == [

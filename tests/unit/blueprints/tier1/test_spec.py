@@ -555,7 +555,7 @@ class TestRefusedValues:
         assert line.startswith("spec.yaml:3: ")
         assert sentence in line
 
-    def test_all_problems_are_told_at_once_each_with_its_line(self, write: Write) -> None:
+    def test_all_problems_are_reported_at_once_each_with_its_line(self, write: Write) -> None:
         """One pass: the operator mends the file once."""
         text = "name: A\nregion: mars\nefs:\n  mount_path: x\n\nttl: 1\n"
         text += "network:\n  ingress:\n    - port: 0\n      cidr: x\n"
@@ -571,7 +571,7 @@ class TestRefusedValues:
             "spec.yaml:3: tags.team differs from another key only in case; remove one.",
         ]
 
-    def test_what_is_missing_is_told(self, write: Write) -> None:
+    def test_what_is_missing_is_reported(self, write: Write) -> None:
         """The two required keys."""
         assert refusal(write("tags: {}")) == [
             "spec.yaml:1: name is missing; add it.",

@@ -29,7 +29,9 @@ class Terminal(io.StringIO):
 
 
 class TestTheExitCode:
-    def test_it_is_0_when_every_day_ended_as_its_file_says(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_it_is_0_when_every_scenario_ended_as_its_file_says(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert rehearse.judge([GOOD, GOOD]) == 0
         assert capsys.readouterr().err == ""
 
@@ -41,7 +43,7 @@ class TestTheExitCode:
             "tier1: permission: its spec, database, calls and output are in /k",
         ]
 
-    def test_it_is_5_when_something_was_left_of_a_day_that_went_well(
+    def test_it_is_5_when_something_was_left_of_a_scenario_that_went_well(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """Also beside one that ended otherwise; what is left is named."""
@@ -55,7 +57,7 @@ class TestTheExitCode:
 
 
 class TestTheTables:
-    def test_a_rehearsal_is_a_line_for_each_day(self) -> None:
+    def test_a_rehearsal_is_a_line_for_each_scenario(self) -> None:
         text = table([GOOD.to_json(), WRONG.to_json(), LEFT.to_json()])
         assert text.splitlines() == [
             "SCENARIO    OUTCOME      EXIT  AWS TIME  CALLS  REMAINING  AS EXPECTED",

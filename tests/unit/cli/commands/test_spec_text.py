@@ -59,7 +59,7 @@ def test_texts_that_yaml_could_misread_are_quoted(tmp_path: Path) -> None:
     assert "timeout: 61s" in text
 
 
-def test_secrets_are_not_in_it_and_what_is_missing_is_told(tmp_path: Path) -> None:
+def test_secrets_are_not_in_it_and_what_is_missing_is_reported(tmp_path: Path) -> None:
     """A script is its path, a password three stars."""
     (tmp_path / "boot.sh").write_text("echo hidden-script\n", encoding="utf-8")
     path = tmp_path / "spec.yaml"

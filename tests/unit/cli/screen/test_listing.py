@@ -48,7 +48,7 @@ def test_what_is_kept_has_its_number_and_its_cost(monkeypatch: pytest.MonkeyPatc
     assert "Ask for more" not in "".join(said)
 
 
-def test_what_would_not_delete_is_not_kept_but_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_deleted_is_undeletable_and_not_retained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody decided that it stays."""
     assert (
         "failed (9 undeletable, ~$0.04/h)"

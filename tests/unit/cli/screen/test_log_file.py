@@ -97,7 +97,7 @@ def test_one_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
         assert nothing is None
 
 
-def test_a_full_disk_is_told_once_and_stops_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_reported_once_and_stops_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """/dev/full takes no byte."""
     log = LogFile(Path("/dev/full"))
     log.write("first")

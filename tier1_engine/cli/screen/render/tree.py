@@ -35,8 +35,8 @@ def shown(deployment: Mapping[str, Any], now: datetime, notes: Sequence[Line] = 
         *_failed(deployment),
         *(Text(line.text, style=STYLE_OF_TONE[line.tone]) for line in notes),
         *_tree(deployment),
-        *_strays(deployment),
-        *_kept(deployment),
+        *_duplicates(deployment),
+        *_retained(deployment),
         *_outputs(deployment),
     )
 
@@ -144,28 +144,28 @@ def _error(error: Mapping[str, Any] | None, style: str = "red") -> list[Text]:
     return [Text("    " + clean(f"{error['code']}: {error['message']}"), style=style)]
 
 
-def _strays(deployment: Mapping[str, Any]) -> list[Text]:
+def _duplicates(deployment: Mapping[str, Any]) -> list[Text]:
     steps = {step["name"] for step in deployment["steps"]}
-    strays = [
+    duplicates = [
         resource
         for resource in deployment["resources"]
         if resource["name"] not in steps
         and resource["owned"]
         and (resource["aws_id"] or resource["state"] != "deleted")
     ]
-    if not strays:
+    if not duplicates:
         return []
     found = [Text(""), Text("duplicates", style="bold")]
-    for stray in strays:
-        found += [Text(f"  {stray['name']}"), *_resource(stray)]
+    for one in duplicates:
+        found += [Text(f"  {one['name']}"), *_resource(one)]
     return found
 
 
-def _kept(deployment: Mapping[str, Any]) -> list[Text]:
-    kept = [resource for resource in deployment["resources"] if resource["state"] == "retained"]
-    if not kept:
+def _retained(deployment: Mapping[str, Any]) -> list[Text]:
+    retained = [resource for resource in deployment["resources"] if resource["state"] == "retained"]
+    if not retained:
         return []
-    rows = [Text(f"  {resource['name']} {resource['aws_id']}") for resource in kept]
+    rows = [Text(f"  {resource['name']} {resource['aws_id']}") for resource in retained]
     return [Text(""), Text("retained on request", style="bold"), *rows]
 
 
