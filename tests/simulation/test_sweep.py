@@ -20,7 +20,7 @@ from tier1_engine.deployment.states import Goal, ResourceState, State
 from tier1_engine.engine.equipment import Stop
 from tier1_engine.errors import CallError, Refused
 from tier1_engine.store import sweeps
-from tier1_engine.sweep.outcome import Outcome
+from tier1_engine.sweep.outcome import ItemOutcome
 from tier1_engine.sweep.plan import narrowed, of_plan, read, written
 from tier1_engine.sweep.rules import Act, Interrupted
 from tier1_engine.sweep.sweep import carry_out, summary
@@ -104,8 +104,8 @@ def test_what_is_resumed_is_cleared_of_its_duplicates_first(estate: Estate, appl
     plan = estate.mark(orphans=True, interrupted=Interrupted.RESUME)
     swept = carry_out(estate.ground, reviewed(estate, written(plan)) if applied else plan)
     assert {r.item.act: r.outcome for r in swept.results} == {
-        Act.CLEAR: Outcome.DELETED,
-        Act.RESUME: Outcome.DONE,
+        Act.CLEAR: ItemOutcome.DELETED,
+        Act.RESUME: ItemOutcome.DONE,
     }
     assert (swept.exit_code, estate.state(lost)) == (0, State.ACTIVE)
     assert late.id not in estate.living
@@ -138,7 +138,7 @@ def test_one_that_never_made_anything_is_rolled_back_without_a_deletion(estate: 
     lost = estate.plant(State.PENDING, owned=())
     swept = estate.sweep(interrupted=Interrupted.ROLLBACK)
     assert estate.state(lost) is State.ROLLED_BACK
-    assert [result.outcome for result in swept.results] == [Outcome.DONE]
+    assert [result.outcome for result in swept.results] == [ItemOutcome.DONE]
     assert swept.plan.deletions == 0
 
 
@@ -189,7 +189,7 @@ def test_what_is_taken_between_mark_and_deletion_is_skipped_and_said(estate: Est
     plan = estate.mark()
     estate.drive_elsewhere(failed)
     swept = carry_out(estate.ground, plan)
-    assert {result.outcome for result in swept.results} == {Outcome.SKIPPED}
+    assert {result.outcome for result in swept.results} == {ItemOutcome.SKIPPED}
     assert all("process" in result.why for result in swept.results)
     assert len(estate.living) == 3
     assert swept.exit_code == 0
@@ -202,7 +202,7 @@ def test_what_is_kept_between_mark_and_deletion_is_skipped(estate: Estate) -> No
     sweeps.protect(
         estate.rig.store, failed.id, lambda d: ({"keep_until": FOR_EVER}, "kept"), estate.clock.now()
     )
-    assert {r.outcome for r in carry_out(estate.ground, plan).results} == {Outcome.SKIPPED}
+    assert {r.outcome for r in carry_out(estate.ground, plan).results} == {ItemOutcome.SKIPPED}
     assert len(estate.living) == 3
 
 
@@ -216,7 +216,7 @@ def test_the_users_own_in_our_network_stops_the_whole_chain(estate: Estate) -> N
     assert estate.state(stopped) is State.FAILED
     assert estate.state(other) is State.ROLLED_BACK
     assert len(estate.things_of(stopped)) == 3
-    remained = [result for result in swept.results if result.outcome is Outcome.REMAINED]
+    remained = [result for result in swept.results if result.outcome is ItemOutcome.REMAINED]
     assert len(remained) == 3
     assert all(guest.id in result.why for result in remained)
     estate.world().remove_by_hand(guest)
@@ -239,7 +239,7 @@ def test_what_moves_in_while_the_chain_goes_stops_what_holds_it(estate: Estate) 
     assert swept.exit_code == 5
     assert net.id in estate.living
     assert moved[0] in estate.living
-    (left,) = [result for result in swept.results if result.outcome is Outcome.REMAINED]
+    (left,) = [result for result in swept.results if result.outcome is ItemOutcome.REMAINED]
     assert moved[0] in left.why
 
 
@@ -304,7 +304,9 @@ def test_what_a_cut_create_made_is_one_item_whether_aws_acted_or_not(estate: Est
     rig.stop.asked = False
     swept = estate.sweep(older_than_seconds=0.0, interrupted=Interrupted.ROLLBACK)
     (disk,) = [result for result in swept.results if result.item.kind == "disk"]
-    wanted = (Outcome.DELETED, True, "") if executed else (Outcome.SKIPPED, False, "AWS never created it")
+    wanted = (
+        (ItemOutcome.DELETED, True, "") if executed else (ItemOutcome.SKIPPED, False, "AWS never created it")
+    )
     assert (disk.outcome, disk.item.aws_id is not None, disk.why) == wanted
     assert swept.counts["marked"] == swept.counts["deleted"] + swept.counts["skipped"]
     assert not estate.living
@@ -469,7 +471,7 @@ def test_foreign_things_whose_tags_changed_since_the_review_are_skipped(estate: 
     estate.world().things[net].tags["owner"] = "somebody"
     estate.world().remove_by_hand(estate.world().things[disk])
     swept = carry_out(estate.ground, reviewed(estate, text))
-    assert {result.outcome for result in swept.results} == {Outcome.SKIPPED}
+    assert {result.outcome for result in swept.results} == {ItemOutcome.SKIPPED}
     assert net in estate.living
 
 
@@ -508,7 +510,7 @@ def test_an_item_that_differs_is_skipped_and_said(estate: Estate, what: str) -> 
         connection.exec_driver_sql(statement[what], (failed.id,))
     swept = carry_out(estate.ground, reviewed(estate, text))
     assert (swept.counts["skipped"], swept.counts["deleted"], swept.exit_code) == (3, 3, 0)
-    assert all(r.why for r in swept.results if r.outcome is Outcome.SKIPPED)
+    assert all(r.why for r in swept.results if r.outcome is ItemOutcome.SKIPPED)
     assert len(estate.things_of(failed)) == 3
     assert not estate.things_of(other)
 
@@ -524,7 +526,7 @@ def test_an_item_that_is_gone_already_is_skipped_and_said(estate: Estate, applie
     for gone in (thing, orphan):
         estate.world().remove_by_hand(gone)
     swept = carry_out(estate.ground, reviewed(estate, written(plan)) if applied else plan)
-    skipped = [result for result in swept.results if result.outcome is Outcome.SKIPPED]
+    skipped = [result for result in swept.results if result.outcome is ItemOutcome.SKIPPED]
     assert {result.item.aws_id for result in skipped} == {thing.id, orphan.id}
     assert all(result.why for result in skipped)
     assert (swept.counts["deleted"], swept.counts["remained"], swept.exit_code) == (1, 0, 0)
@@ -545,7 +547,7 @@ def test_tags_are_read_anew_just_before_each_deletion(estate: Estate) -> None:
     estate.world().after.append(hand_over)
     swept = carry_out(estate.ground, plan)
     assert estate.living == {disk.id, net.id}
-    left = {r.item.aws_id: r.why for r in swept.results if r.outcome is Outcome.REMAINED}
+    left = {r.item.aws_id: r.why for r in swept.results if r.outcome is ItemOutcome.REMAINED}
     assert left.keys() == {disk.id, net.id}
     assert all("NotOurs" in why for why in left.values())
     assert (swept.counts["deleted"], swept.exit_code) == (1, 5)
@@ -602,7 +604,7 @@ def test_what_is_excluded_stays_with_all_that_it_needs(estate: Estate) -> None:
     assert {t.kind for t in estate.things_of(one)} == {"door", "net"}
     assert len(estate.things_of(other)) == 3
     assert swept.counts["deleted"] == 1
-    (held,) = [r for r in swept.results if r.outcome is Outcome.REMAINED]
+    (held,) = [r for r in swept.results if r.outcome is ItemOutcome.REMAINED]
     assert held.item.kind == "net"
 
 
@@ -651,7 +653,7 @@ def test_a_census_that_cannot_be_made_remains_and_is_made_by_the_next(estate: Es
     estate.world().before.append(of_kind("disk", lambda: refused("UnauthorizedOperation")))
     swept = estate.sweep()
     assert swept.exit_code == 5
-    left = [result for result in swept.results if result.outcome is Outcome.REMAINED]
+    left = [result for result in swept.results if result.outcome is ItemOutcome.REMAINED]
     assert [result.item.id for result in left] == [failed.id]
     assert "UnauthorizedOperation" in left[0].why
     assert (estate.state(failed), estate.living) == (State.FAILED, {late.id})
@@ -680,7 +682,7 @@ def test_a_region_that_cannot_be_reached_is_a_gap_and_the_others_go(estate: Esta
     swept = estate.sweep(orphans=True)
     assert swept.exit_code == 5
     assert (estate.state(far), estate.state(near)) == (State.FAILED, State.ROLLED_BACK)
-    assert {r.outcome for r in swept.results if r.item.owner.deployment == far.id} == {Outcome.REMAINED}
+    assert {r.outcome for r in swept.results if r.item.owner.deployment == far.id} == {ItemOutcome.REMAINED}
     estate.world("eu-west-1").before.clear()
     assert estate.sweep(orphans=True).exit_code == 0
     assert not estate.living
@@ -731,7 +733,7 @@ def test_what_could_not_be_deleted_is_named_and_tried_again_by_the_next(estate: 
     swept = estate.sweep()
     assert swept.exit_code == 5
     assert (estate.state(stuck), estate.state(fine)) == (State.FAILED, State.ROLLED_BACK)
-    (left,) = [result for result in swept.results if result.outcome is Outcome.REMAINED]
+    (left,) = [result for result in swept.results if result.outcome is ItemOutcome.REMAINED]
     assert "OperationNotPermitted" in left.why
     estate.world().before.clear()
     assert estate.sweep().exit_code == 0

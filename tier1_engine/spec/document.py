@@ -28,7 +28,7 @@ MAX_NODES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Diagnostic:
     """Something wrong with one key: `sentence` begins with the key as the user writes it."""
 
     path: KeyPath
@@ -50,7 +50,7 @@ class Document:
     source: str
     values: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)
 
     def line_of(self, path: KeyPath) -> int:
         """The line of `path`, or of the nearest thing above it that stands in the file."""
@@ -221,7 +221,7 @@ class _Converter:
                 self._problem(key, (*path, ""), f"{where} that is not text; put it in quotes.")
 
     def _problem(self, node: yaml.Node, path: KeyPath, sentence: str) -> None:
-        self._document.problems.append(Problem(path, _line(node), sentence))
+        self._document.problems.append(Diagnostic(path, _line(node), sentence))
 
 
 def _boolean(text: str) -> bool:

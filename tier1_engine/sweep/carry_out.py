@@ -36,7 +36,7 @@ from tier1_engine.store import sweeps
 from tier1_engine.survey.access import Access, Gap, identify, listed, patiently
 from tier1_engine.survey.around import seen_of
 from tier1_engine.sweep.foreign import stand_in, stand_in_row, stand_in_step
-from tier1_engine.sweep.outcome import Outcome, Result, Unit, deletions, results_of
+from tier1_engine.sweep.outcome import ItemOutcome, Result, Unit, deletions, results_of
 from tier1_engine.sweep.rules import NOT_THERE, TAKING_DOWN, Act, Item, spared, unproved
 
 GOALS: Mapping[Act, Goal] = {Act.ROLL_BACK: Goal.ROLLED_BACK, Act.DESTROY: Goal.DESTROYED}
@@ -73,18 +73,18 @@ class Worker:
             DatabaseUnavailable: nothing can be recorded, so nothing more is done.
         """
         if (why := self._hindrance(unit.place)) is not None:
-            return unit.all(Outcome.REMAINED, why)
+            return unit.all(ItemOutcome.REMAINED, why)
         try:
             work = {Act.CLEAR: self._clear, Act.FOREIGN: self._foreign}
             return work.get(unit.act, self._drive)(unit)
         except Spared as error:
-            return unit.all(Outcome.SKIPPED, str(error))
+            return unit.all(ItemOutcome.SKIPPED, str(error))
         except InTheWay as error:
-            return unit.all(Outcome.REMAINED, str(error))
+            return unit.all(ItemOutcome.REMAINED, str(error))
         except LeaseLost as error:
-            return unit.all(Outcome.REMAINED, str(error))
+            return unit.all(ItemOutcome.REMAINED, str(error))
         except DrivenByAnother as error:
-            return unit.all(Outcome.SKIPPED, str(error))
+            return unit.all(ItemOutcome.SKIPPED, str(error))
 
     def _hindrance(self, place: Place) -> str | None:
         """Why nothing can be done in a place now; None when something can."""
@@ -253,7 +253,7 @@ class Worker:
         equipment = self._parts(unit)
         there, gone = self._still_reviewed(equipment, unit)
         if not there:
-            return [Result(item, Outcome.SKIPPED, why) for item, why in gone]
+            return [Result(item, ItemOutcome.SKIPPED, why) for item, why in gone]
         deployment = stand_in(unit.items, equipment.clock.now())
         steps = [stand_in_step(deployment, number, item) for number, (item, _) in enumerate(there)]
         message = f"sweep {self.sweep_id}: {len(there)} foreign resources that an operator reviewed"
@@ -271,7 +271,7 @@ class Worker:
 
         ended = engine.drive(equipment, deployment.id, opening, decide=clear)
         tried = replace(unit, items=tuple(item for item, _ in there))
-        skipped = [Result(item, Outcome.SKIPPED, why) for item, why in gone]
+        skipped = [Result(item, ItemOutcome.SKIPPED, why) for item, why in gone]
         return skipped + self._ended(tried, equipment, ended)
 
     def _still_reviewed(

@@ -12,8 +12,7 @@ from enum import StrEnum
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import Attempt, Record, Resource
-from tier1_engine.deployment.states import ENDED, Action, ResourceState, State
-from tier1_engine.deployment.states import Outcome as AttemptOutcome
+from tier1_engine.deployment.states import ENDED, Action, Outcome, ResourceState, State
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.sweep.rules import DEPLOYMENT, TAKING_DOWN, Act, Item
 
@@ -21,7 +20,7 @@ NOT_THERE = "it no longer exists, but this sweep did not delete it"
 NEVER_MADE = "AWS never created it"
 
 
-class Outcome(StrEnum):
+class ItemOutcome(StrEnum):
     """What came of one item."""
 
     DELETED = "deleted"  # a read-back said that it is gone
@@ -35,7 +34,7 @@ class Result:
     """What came of one item, and why."""
 
     item: Item
-    outcome: Outcome
+    outcome: ItemOutcome
     why: str = ""
 
 
@@ -53,13 +52,13 @@ class Unit:
     items: tuple[Item, ...]
     whole: bool
 
-    def all(self, outcome: Outcome, why: str) -> list[Result]:
+    def all(self, outcome: ItemOutcome, why: str) -> list[Result]:
         return [Result(item, outcome, why) for item in self.items]
 
 
 def deletions(attempts: Iterable[Attempt]) -> frozenset[str]:
     """The ids of the rows whose deletion AWS accepted of us, or may have."""
-    tried = (a for a in attempts if a.action is Action.DELETE and a.outcome is not AttemptOutcome.REFUSED)
+    tried = (a for a in attempts if a.action is Action.DELETE and a.outcome is not Outcome.REFUSED)
     return frozenset(attempt.resource_id for attempt in tried if attempt.resource_id)
 
 
@@ -89,8 +88,8 @@ def results_of(
     if unit.act in TAKING_DOWN and unit.whole and not _settled(record, found):
         # Every row is gone, and AWS would not list what else there may be.
         what = _why_not_ended(record, why, last_words)
-        found.append(Result(_as_a_whole(unit), Outcome.REMAINED, what))
-    return found + [Result(_beside(unit, row), Outcome.DELETED, "found during the sweep") for row in more]
+        found.append(Result(_as_a_whole(unit), ItemOutcome.REMAINED, what))
+    return found + [Result(_beside(unit, row), ItemOutcome.DELETED, "found during the sweep") for row in more]
 
 
 def _beside(unit: Unit, row: Resource) -> Item:
@@ -101,7 +100,7 @@ def _beside(unit: Unit, row: Resource) -> Item:
 
 
 def _settled(record: Record, found: Sequence[Result]) -> bool:
-    return record.deployment.state in ENDED or any(r.outcome is Outcome.REMAINED for r in found)
+    return record.deployment.state in ENDED or any(r.outcome is ItemOutcome.REMAINED for r in found)
 
 
 def _as_a_whole(unit: Unit) -> Item:
@@ -127,19 +126,19 @@ def _result(
     if item.kind == DEPLOYMENT:
         # One that was resumed and failed for good has rolled itself back: nothing of it remains.
         done = deployment.state in (*ENDED, *((State.ACTIVE,) if item.act is Act.RESUME else ()))
-        return Result(item, Outcome.DONE if done else Outcome.REMAINED, f"it is {deployment.state}")
+        return Result(item, ItemOutcome.DONE if done else ItemOutcome.REMAINED, f"it is {deployment.state}")
     row = rows.get((item.kind, item.aws_id)) or record.resources.get(item.id)
     if row is None and item.act in TAKING_DOWN and deployment.state not in ENDED:
-        return Result(item, Outcome.REMAINED, _why_not_ended(record, why, last_words))
+        return Result(item, ItemOutcome.REMAINED, _why_not_ended(record, why, last_words))
     if row is None:
-        return Result(item, Outcome.SKIPPED, "AWS no longer shows it as this deployment's")
+        return Result(item, ItemOutcome.SKIPPED, "AWS no longer shows it as this deployment's")
     if row.state is ResourceState.DELETED:
         if row.id in by_us:
-            return Result(replace(item, aws_id=row.aws_id), Outcome.DELETED)
-        return Result(item, Outcome.SKIPPED, NOT_THERE if item.aws_id else NEVER_MADE)
+            return Result(replace(item, aws_id=row.aws_id), ItemOutcome.DELETED)
+        return Result(item, ItemOutcome.SKIPPED, NOT_THERE if item.aws_id else NEVER_MADE)
     if row.state is ResourceState.RETAINED:
-        return Result(item, Outcome.SKIPPED, "it is retained")
-    return Result(item, Outcome.REMAINED, _why_it_remains(row.error, why))
+        return Result(item, ItemOutcome.SKIPPED, "it is retained")
+    return Result(item, ItemOutcome.REMAINED, _why_it_remains(row.error, why))
 
 
 def _why_it_remains(error: Error | None, why: Why) -> str:

@@ -28,7 +28,7 @@ from tier1_engine.store.sweeps import Sweep
 from tier1_engine.survey.access import Access, Gap, in_turn
 from tier1_engine.survey.around import Seen, find_untracked, places
 from tier1_engine.sweep.carry_out import Worker
-from tier1_engine.sweep.outcome import Outcome, Result, Unit
+from tier1_engine.sweep.outcome import ItemOutcome, Result, Unit
 from tier1_engine.sweep.plan import Plan, described, of_item, of_plan
 from tier1_engine.sweep.rules import Act, Choice, Item, mark
 from tier1_engine.views.prices import Prices
@@ -73,14 +73,14 @@ class Swept:
     def counts(self) -> dict[str, int]:
         """The five figures of the summary."""
 
-        def of(outcome: Outcome) -> int:
+        def of(outcome: ItemOutcome) -> int:
             return sum(result.outcome is outcome for result in self.results)
 
         return {
             "marked": len(self.plan.items),
-            "deleted": of(Outcome.DELETED),
-            "skipped": of(Outcome.SKIPPED) + len(self.plan.left_out),
-            "remained": of(Outcome.REMAINED),
+            "deleted": of(ItemOutcome.DELETED),
+            "skipped": of(ItemOutcome.SKIPPED) + len(self.plan.left_out),
+            "remained": of(ItemOutcome.REMAINED),
             "reported": len(self.plan.marking.reported) + len(self.plan.gaps),
         }
 
@@ -91,7 +91,7 @@ class Swept:
             return 130
         if not self.counts["remained"] and not self.plan.gaps:
             return 0
-        touched = any(result.outcome in (Outcome.DELETED, Outcome.DONE) for result in self.results)
+        touched = any(result.outcome in (ItemOutcome.DELETED, ItemOutcome.DONE) for result in self.results)
         blocked = bool(self.plan.gaps) and all(gap.blocked for gap in self.plan.gaps)
         return 7 if blocked and not touched else 5
 
@@ -226,11 +226,11 @@ def by_deployment(found: Sequence[Unit]) -> list[list[Unit]]:
 
 def _told(results: Sequence[Result]) -> list[str]:
     """A line for all that went, and one for each reason why something did not go as marked."""
-    gone = [result for result in results if result.outcome in (Outcome.DELETED, Outcome.DONE)]
+    gone = [result for result in results if result.outcome in (ItemOutcome.DELETED, ItemOutcome.DONE)]
     lines = []
     if gone:
         lines.append(f"{_whose(gone[0].item)}: {len(gone)} swept ({gone[0].item.reason})")
-    kept: dict[tuple[str, Outcome, str], list[Item]] = {}
+    kept: dict[tuple[str, ItemOutcome, str], list[Item]] = {}
     for result in results:
         if result not in gone:
             kept.setdefault((_whose(result.item), result.outcome, result.why), []).append(result.item)

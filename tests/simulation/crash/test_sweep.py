@@ -19,7 +19,7 @@ from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURC
 from tier1_engine.deployment.record import FOR_EVER, Deployment
 from tier1_engine.deployment.states import Goal, ResourceState, State
 from tier1_engine.store import sweeps
-from tier1_engine.sweep.outcome import Outcome
+from tier1_engine.sweep.outcome import ItemOutcome
 from tier1_engine.sweep.plan import read, written
 from tier1_engine.sweep.sweep import carry_out
 
@@ -152,7 +152,7 @@ def test_a_reviewed_plan_that_is_killed_is_applied_again_and_adds_nothing(
             stage = whole.killed_at(moment)
             estate = stage.estate
             again = carry_out(estate.ground, plan)
-            assert not [r for r in again.results if r.outcome is Outcome.REMAINED]
+            assert not [r for r in again.results if r.outcome is ItemOutcome.REMAINED]
             assert estate.living == stage.stays | {late.id}
             assert estate.state(stage.failed) is State.ROLLED_BACK
             assert estate.state(stage.expired) is State.DESTROYED

@@ -16,7 +16,7 @@ from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import FOR_EVER, Deployment, Resource
 from tier1_engine.deployment.states import FailureClass, Goal, State
 from tier1_engine.survey.around import Seen
-from tier1_engine.sweep.outcome import Outcome, Result
+from tier1_engine.sweep.outcome import ItemOutcome, Result
 from tier1_engine.sweep.plan import Plan, narrowed, of_item, of_plan, unfitting
 from tier1_engine.sweep.rules import Choice, Interrupted, mark
 from tier1_engine.sweep.sweep import Swept, of_result
@@ -111,12 +111,12 @@ def test_a_reason_that_holds_for_all_of_a_deployment_is_said_once() -> None:
     whole = plan(known(row("vpc", "vpc-1"), row("subnet", "subnet-1")))
     why = "i-9 in subnet-1 is not this deployment's"
     first, second = whole.items
-    text = swept(whole, Result(first, Outcome.REMAINED, why), Result(second, Outcome.REMAINED, why))
+    text = swept(whole, Result(first, ItemOutcome.REMAINED, why), Result(second, ItemOutcome.REMAINED, why))
     assert text.count(why) == 1
     assert f"all 2 remained: {why}" in text
     assert "vpc-1" in text
     assert "subnet-1, 30h" in text
-    mixed = swept(whole, Result(first, Outcome.REMAINED, why), Result(second, Outcome.DELETED))
+    mixed = swept(whole, Result(first, ItemOutcome.REMAINED, why), Result(second, ItemOutcome.DELETED))
     assert "all" not in mixed
     assert mixed.count(why) == 1
 
@@ -144,7 +144,9 @@ def test_what_filters_leave_out_is_shown_by_deployment_in_a_dry_run_too() -> Non
 def test_the_history_says_why_something_was_left() -> None:
     """Each reason with its count; of many some, and where the rest is."""
     whole = plan(known(*(row("subnet", f"subnet-{n}") for n in range(7))))
-    results = [of_result(Result(item, Outcome.REMAINED, "DependencyViolation: x")) for item in whole.items]
+    results = [
+        of_result(Result(item, ItemOutcome.REMAINED, "DependencyViolation: x")) for item in whole.items
+    ]
     one = {"begun_at": "2026-01-01T00:00:00Z", "id": "s1", "exit_code": 5, "items": results}
     figures = dict.fromkeys(("marked", "deleted", "skipped", "remained", "reported"), 7)
     text = remembered([{**one, **figures}])
