@@ -85,6 +85,7 @@ class Warm:
     """
 
     def __init__(self, packages: Path | None = None) -> None:
+        self.packages = packages
         self.path = os.pathsep.join(
             str(p) for p in (packages, Path(tier1_engine.__file__).parent.parent) if p
         )
@@ -233,8 +234,12 @@ class Command:
 
     @property
     def here(self) -> Command:
-        """The same, in this process: for what it says, reads and refuses."""
-        return replace(self, in_process=True)
+        """The same, in this process: for what it says, reads and refuses.
+
+        A package that stands beside `tier1` is not in this process, so such a command stays outside of it.
+        """
+        beside = self.warm is not None and self.warm.packages is not None
+        return self if beside else replace(self, in_process=True)
 
     def without(self, *names: str) -> Command:
         """The same, without these variables."""
