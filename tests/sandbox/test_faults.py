@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from tests.support import warm
 from tests.support.command import Command
 from tier1_engine.sandbox.process import routes, server
 from tier1_engine.sandbox.process.state import Options, read
@@ -23,10 +24,12 @@ CIDR = {"CidrBlock": "10.0.0.0/16"}
 
 
 @pytest.fixture(scope="module")
-def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def state_home(tmp_path_factory: pytest.TempPathFactory, warm_sandbox: dict[str, str]) -> Iterator[Path]:
     """The state directory of one strict sandbox for all tests that only need one."""
     home = tmp_path_factory.mktemp("state")
-    server.start(home / "tier1", options=Options(record=home / "record"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "SERVE", warm.sandbox_forked_at(warm_sandbox[warm.SANDBOX]))
+        server.start(home / "tier1", options=Options(record=home / "record"))
     yield home
     server.stop(home / "tier1")
 

@@ -183,6 +183,7 @@ def test_the_default_vpc_counts_in_the_quota(running: tuple[Path, state.Status])
     assert refusal.value.response["Error"]["Code"] == "VpcLimitExceeded"
 
 
+@pytest.mark.usefixtures("forked_sandboxes")
 def test_two_stand_side_by_side(running: tuple[Path, state.Status], directory: Path) -> None:
     """Another state directory is another AWS; stopping the one leaves the other."""
     first, found = running
@@ -196,6 +197,7 @@ def test_two_stand_side_by_side(running: tuple[Path, state.Status], directory: P
     assert server.status(first) == found
 
 
+@pytest.mark.usefixtures("forked_sandboxes")
 def test_two_starts_at_once_make_one(directory: Path) -> None:
     """Both return, and both name the same process."""
     with ThreadPoolExecutor(2) as pool:
@@ -236,6 +238,7 @@ def test_where_nothing_runs_stop_and_status_say_so(tmp_path: Path) -> None:
     assert not absent.exists()
 
 
+@pytest.mark.usefixtures("forked_sandboxes")
 def test_what_a_dead_one_left_is_taken_away(directory: Path) -> None:
     """After a SIGKILL the state file is cleaned up, and the next start is a new one."""
     dead = server.start(directory)
@@ -271,6 +274,7 @@ def test_a_server_with_another_nonce_is_left_alone(
     assert server.status(first) == found
 
 
+@pytest.mark.usefixtures("forked_sandboxes")
 def test_what_listens_says_which_process_it_is(directory: Path, bystander: subprocess.Popen[bytes]) -> None:
     """A state file with the id of another program still ends the one that answers, and only it."""
     found = server.start(directory)
@@ -283,6 +287,7 @@ def test_what_listens_says_which_process_it_is(directory: Path, bystander: subpr
     assert bystander.poll() is None
 
 
+@pytest.mark.usefixtures("forked_sandboxes")
 def test_one_that_does_not_answer_is_named_and_can_be_stopped(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
