@@ -1,7 +1,7 @@
-"""Time and names as parameters: wall time for records, steady time for waits, new ids.
+"""Clocks and id generators, passed as parameters: wall time for records, steady time for waits.
 
-Nothing else in the engine reads a clock. Steady time runs through a suspend of the machine, so a
-lease that ran out while the laptop slept is known to have run out.
+Nothing else in the engine reads a clock. Steady time advances while the machine is suspended, so a
+lease that expired while a laptop slept is known to have expired.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where time comes from."""
+    """The source of time."""
 
     def now(self) -> datetime:
-        """Wall time, aware, UTC. For records only: it may jump."""
+        """Return the wall time, aware, in UTC. For records only, because it may jump."""
         ...
 
     def steady(self) -> float:
-        """Seconds that never jump and run through suspend. For waits, deadlines and leases."""
+        """Return monotonic seconds that include suspend. For waits, deadlines and leases."""
         ...
 
 
@@ -34,15 +34,15 @@ class SystemClock:
         return time.clock_gettime(_STEADY)
 
 
-# CLOCK_BOOTTIME counts through suspend (clock_gettime(2)); where there is none, monotonic must do.
+# CLOCK_BOOTTIME includes suspend (clock_gettime(2)); systems without it use the monotonic clock.
 _STEADY: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def new_deployment_id() -> str:
-    """12 hexadecimal characters: short enough for IAM names, long enough not to meet again."""
+    """Return 12 hexadecimal characters: short enough for IAM names, long enough to be unique."""
     return secrets.token_hex(6)
 
 
 def new_id() -> str:
-    """20 hexadecimal characters, for resources and attempts; a key made of it stays far under 64."""
+    """Return 20 hexadecimal characters, for resources and attempts; keys built from it stay well under 64."""
     return secrets.token_hex(10)

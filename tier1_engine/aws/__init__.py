@@ -1,1 +1,1 @@
-"""Speaks to AWS: sessions, errors, shared calls, and the words that kinds have in common."""
+"""Calls AWS: sessions, error translation, shared calls, and what resource kinds have in common."""

@@ -1,4 +1,4 @@
-"""What an instance wrote to its console, as EC2 shows it. Read for the mount check and for the archive."""
+"""Reads an instance's console output from EC2, for the mount check and for the archive."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from tier1_engine.contract.cloud import Cloud
 from tier1_engine.errors import CallError
 
 _NOT_THE_LATEST = frozenset({"UnsupportedOperation", "InvalidParameterCombination"})
-"""What an instance type that is not built on Nitro answers to `Latest`."""
+"""The error codes for `Latest` on an instance type that is not built on Nitro."""
 
 
 def console_output(cloud: Cloud, instance_id: str) -> str:
-    """The console's text; empty while there is none.
+    """Return the console output, or an empty string if there is none yet.
 
-    botocore decodes the base64 of the reply (its handler `decode_console_output`).
+    botocore decodes the base64 of the reply in its handler `decode_console_output`.
 
     Raises:
-        CallError: EC2 refused; an endpoint that does not know the call at all refuses both tries.
+        CallError: EC2 refused. An endpoint that does not support the call refuses both attempts.
     """
     try:
         reply = cloud.read("ec2", "get_console_output", InstanceId=instance_id, Latest=True)

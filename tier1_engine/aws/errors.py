@@ -1,15 +1,15 @@
-"""Turns whatever one AWS call ran into into one of our errors, and says whether AWS may have acted.
+"""Translates the failure of one AWS call into a `Tier1Error`, and says whether AWS may have acted.
 
-Owns the judgement `refused` (AWS provably did not act) or `unknown` (it may have), and the reading
-of replies that botocore would take for empty ones. It never says what follows a failure: that is
-the failure policy's. Matches exception types and error codes, never message text.
+Owns the classification `refused` (AWS provably did not act) or `unknown` (it may have), and rejects
+replies that botocore would read as empty. It does not decide what follows a failure: `failures` does.
+It matches exception types and error codes, never message text.
 
-    AWS answered with a code, 4xx, a throttle or a lack of capacity       refused, AWS's code
-    AWS answered with a code, 5xx                                         unknown, AWS's code
-    an answer that is none of AWS's (HTML, cut, a redirect)               refused below 500, else unknown,
+    error code with 4xx, throttling, or insufficient capacity             refused, AWS's code
+    error code with 5xx                                                   unknown, AWS's code
+    a reply that is not from AWS (HTML, truncated, a redirect)            refused below 500, else unknown,
                                                                           `UnreadableReply`
-    nothing was sent: no connection, no name, no credentials, no permit   refused
-    sent, and no answer: time-out, reset                                  unknown
+    not sent: no connection, no DNS name, no credentials, no permit       refused
+    sent, but no reply: timeout, connection reset                         unknown
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 XML_PROTOCOLS = frozenset({"ec2", "query"})
 
 PARSER_STUMBLES = (LookupError, ValueError, TypeError, AttributeError)
-"""What botocore's parsers raise, unwrapped, over a reply that lacks what they take for granted."""
+"""What botocore's parsers raise, unwrapped, on a reply that lacks members they expect."""
 
 _CAUSES_LIMIT = 8
 _SNIPPET_CHARACTERS = 120
@@ -55,13 +55,13 @@ _XML_ROOT = re.compile(
 
 @dataclass(slots=True)
 class Call:
-    """One call under way.
+    """One AWS call in flight.
 
     Attributes:
-        operation: as AWS names it, e.g. `CreateVpc`.
-        permit: asked before the bytes go out; None for a call that only observes.
-        sent: whether it was handed to the network.
-        status: the HTTP status of its reply, once there is one.
+        operation: the API operation, such as `CreateVpc`.
+        permit: checked before the request is sent; None for a read-only call.
+        sent: whether the request was handed to the network.
+        status: the HTTP status of the reply, once there is one.
     """
 
     operation: str
@@ -72,10 +72,10 @@ class Call:
     _lock: Lock = field(default_factory=Lock)
 
     def leave(self) -> None:
-        """Say that it leaves now.
+        """Mark the call as sent.
 
         Raises:
-            PermitRefused: the permit was withdrawn, or its caller no longer waits for it.
+            PermitRefused: the permit was withdrawn, or the caller no longer waits for the call.
         """
         if self.permit is not None:
             try:
@@ -88,7 +88,7 @@ class Call:
             self.sent = True
 
     def abandoned(self, budget_seconds: float) -> CallError:
-        """Give it up: it will not leave any more. The error says whether it had."""
+        """Abandon the call so that it can no longer be sent. The error says whether it was sent before."""
         with self._lock:
             self._over = True
             return CallError(
@@ -100,21 +100,21 @@ class Call:
 
 
 class UnreadableBody(Exception):
-    """A reply of 2xx whose body is not what the operation answers with."""
+    """A 2xx reply whose body does not belong to the operation."""
 
 
 def check_body(model: OperationModel, reply: Mapping[str, Any]) -> None:
-    """Refuse the body of a 2xx reply that botocore would take for an empty answer.
+    """Reject the body of a 2xx reply that botocore would read as an empty result.
 
-    botocore reads JSON that does not parse, and XML of another document, as a reply without members;
-    a look would then find nothing where something is.
+    botocore reads invalid JSON, and XML of another document, as a reply without members. A read would
+    then report that nothing exists where something does.
 
     Args:
         model: the operation that was called.
-        reply: botocore's `response_dict`, as its `before-parse` event hands it out.
+        reply: botocore's `response_dict`, from its `before-parse` event.
 
     Raises:
-        UnreadableBody: the body is cut, empty, HTML or otherwise not the operation's.
+        UnreadableBody: the body is truncated, empty, HTML, or otherwise not the operation's.
     """
     body = reply.get("body")
     if reply["status_code"] >= 300 or not isinstance(body, bytes):
@@ -135,7 +135,7 @@ def check_body(model: OperationModel, reply: Mapping[str, Any]) -> None:
 
 
 def _in_body(member: Shape) -> bool:
-    """Whether a member of a reply stands in its body, and not in its headers or its status (REST)."""
+    """Whether a member of a reply is in its body, not in a header or the status code (REST)."""
     return member.serialization.get("location") not in ("header", "headers", "statusCode")
 
 
@@ -153,7 +153,7 @@ def _snippet(body: bytes) -> str:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """Every type of exception that `translate` takes."""
+    """Return every exception type that `translate` accepts."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
@@ -161,10 +161,9 @@ def failures() -> tuple[type[Exception], ...]:
 
 
 def translate(error: Exception, call: Call) -> Tier1Error:
-    """Our error for what the call ran into, which is one of `failures()`.
+    """Return the `Tier1Error` for an exception of a type in `failures()`.
 
-    A `Tier1Error` that is no `CallError` is a defect of ours or a setting that cannot be: nothing was
-    sent then.
+    A `Tier1Error` other than a `CallError` means a bug in tier1 or an invalid setting: nothing was sent.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -180,7 +179,7 @@ def _answered(error: ClientError, call: Call) -> CallError:
     metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     if error.operation_name != call.operation:
-        # The credential chain made a call of its own (AssumeRole, GetRoleCredentials): ours never left.
+        # The credential chain made its own call (AssumeRole, GetRoleCredentials): this one was never sent.
         said = f"{error.operation_name}: {code}: {message}"
         return CallError(NO_CREDENTIALS, said, operation=call.operation)
     status = metadata.get("HTTPStatusCode", call.status)
@@ -199,7 +198,7 @@ def _answered(error: ClientError, call: Call) -> CallError:
 
 
 def _is_code(code: str) -> bool:
-    """botocore puts the HTTP status, `Unknown` or nothing where a reply carries no code of AWS's."""
+    """Whether the code is AWS's: botocore substitutes the status, `Unknown` or nothing if there is none."""
     return bool(code) and not code.isdigit() and code != "Unknown"
 
 
@@ -208,14 +207,14 @@ def _acted(code: str, status: int | None) -> Acted:
 
 
 def _acted_by_status(status: int | None) -> Acted:
-    # 408 is said by whoever stands between us and AWS, and may come after the request got through.
+    # A proxy may answer 408 after it has passed the request on to AWS.
     if status is not None and 400 <= status < 500 and status != HTTP_REQUEST_TIMEOUT:
         return Acted.REFUSED
     return Acted.UNKNOWN
 
 
 def unreadable(call: Call, message: str) -> CallError:
-    """The error for an answer that is not from AWS."""
+    """Return the error for a reply that is not from AWS."""
     acted = _acted_by_status(call.status) if call.sent else Acted.REFUSED
     return CallError(
         UNREADABLE_REPLY, message, operation=call.operation, acted=acted, http_status=call.status
@@ -255,7 +254,7 @@ def _network_failure(error: BotoCoreError) -> tuple[str, Acted]:
 
 
 def _is_caused_by(error: BotoCoreError, kind: type[BaseException]) -> bool:
-    """Whether an exception of that type stands behind botocore's, which keeps it as `error`."""
+    """Whether botocore's exception, which keeps its cause as `error`, was caused by one of this type."""
     cause: Any = error.kwargs.get("error")
     for _ in range(_CAUSES_LIMIT):
         if cause is None or isinstance(cause, kind):
@@ -289,7 +288,7 @@ def _credential_failures() -> tuple[type[BotoCoreError], ...]:
 
 
 def _named(*names: str) -> tuple[type[BotoCoreError], ...]:
-    """botocore's exceptions of these names; an older botocore does not have them all."""
+    """Return botocore's exceptions of these names; an older botocore may lack some."""
     from botocore import exceptions as boto
 
     return tuple(getattr(boto, name) for name in names if hasattr(boto, name))

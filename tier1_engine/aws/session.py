@@ -1,9 +1,8 @@
-"""AWS as the kinds see it: clients, one call at a time, and errors of ours.
+"""The AWS that resource kinds see: clients, one call at a time, and translated errors.
 
-Owns the clients, their time-outs, and the moment at which the permit to change something is asked.
-It never retries (a blind retry of a create makes a second resource), never waits, and keeps no
-record of what was called. botocore is imported where a call is made, so that a command that makes
-none starts fast.
+Owns the clients, their timeouts, and the moment at which the permit for a change is checked. It never
+retries (a blind retry of a create makes a second resource), never waits, and keeps no record of its
+calls. botocore is imported only when a call is made, so that a command without calls starts fast.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS_LIMIT = 5.0
 CONNECT_SHARE = 3
-"""At most a third of a call's budget is spent on reaching the endpoint."""
+"""Connecting may use at most a third of a call's budget."""
 POOL_CONNECTIONS = 32
 PAGES_LIMIT = 1000
-"""Pages of one list call; an endpoint that never ends its list is an error, not a loop."""
+"""The most pages of one list call: an endpoint whose list never ends is an error, not a loop."""
 
 _current: ContextVar[Call | None] = ContextVar("tier1_aws_call", default=None)
 Answer = TypeVar("Answer")
@@ -40,10 +39,10 @@ class AwsSession:
     """One region of AWS with one set of credentials. Safe to share between threads.
 
     Args:
-        region: e.g. `us-east-1`.
+        region: such as `us-east-1`.
         profile: a profile of the shared AWS config files; None for the default chain.
-        endpoint_url: where every service is reached; None for AWS, or for what the AWS variables say.
-        call_timeout_seconds: the budget of one call, from signing to the last byte of its answer.
+        endpoint_url: the endpoint of every service; None for AWS, or for what the AWS variables name.
+        call_timeout_seconds: the budget of one call, from signing to the last byte of its reply.
     """
 
     def __init__(
@@ -57,17 +56,17 @@ class AwsSession:
         self._profile = profile
         self._endpoint_url = endpoint_url
         self._call_timeout_seconds = call_timeout_seconds
-        # Making sessions and clients is not thread-safe in botocore; using a client is.
+        # In botocore, creating sessions and clients is not thread-safe; using a client is.
         self._lock = threading.Lock()
         self._session: Any = None
         self._clients: dict[str, Any] = {}
         self._identity: tuple[str, str] | None = None
 
     def identity(self) -> tuple[str, str]:
-        """The account id and the ARN that AWS takes us for. Asked once per session.
+        """Return the account id and ARN of the caller. Asks AWS once per session.
 
         Raises:
-            CallError: AWS did not say, e.g. `NoCredentials`.
+            CallError: AWS did not identify the caller, for example `NoCredentials`.
         """
         if self._identity is None:
             reply = self.call("sts", "get_caller_identity")
@@ -79,14 +78,14 @@ class AwsSession:
         return self._identity
 
     def cloud(self, permit: Permit) -> AwsCloud:
-        """This account and region, with a permit that is asked before every change."""
+        """Return this account and region, with a permit that is checked before every change."""
         return AwsCloud(self, permit)
 
     def endpoint(self, service: str) -> str:
-        """The URL at which a service is reached.
+        """Return the URL of a service.
 
         Raises:
-            CallError, ConfigurationError: no client could be made.
+            CallError, ConfigurationError: no client could be created.
         """
         with _translated(Call(f"the client of {service}")):
             return str(self._client(service).meta.endpoint_url)
@@ -98,12 +97,12 @@ class AwsSession:
         permit: Permit | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """Make one call, under a permit when it changes something.
+        """Make one call, with a permit if it changes something.
 
         Raises:
-            CallError: it failed; `acted` says whether AWS may have executed it.
-            ConfigurationError: region or endpoint cannot be.
-            Tier1Error: a defect: no such operation, or parameters that its model does not take.
+            CallError: the call failed; `acted` says whether AWS may have executed it.
+            ConfigurationError: the region or endpoint is not valid.
+            Tier1Error: a bug: no such operation, or parameters that its model does not accept.
         """
         call = Call(_api_name(operation), permit)
         method = getattr(self._client_with(service, operation, call), operation)
@@ -114,7 +113,7 @@ class AwsSession:
     def pages(
         self, service: str, operation: str, result_key: str, parameters: Mapping[str, Any]
     ) -> Iterator[dict[str, Any]]:
-        """Yield the items under `result_key` of every page, each a call of its own. Raises as `call` does."""
+        """Yield the items under `result_key` of every page, one call per page. Raises what `call` raises."""
         call = Call(_api_name(operation))
         client = self._client_with(service, operation, call)
         if not client.can_paginate(operation):
@@ -131,11 +130,11 @@ class AwsSession:
         )
 
     def _exchange(self, call: Call, make: Callable[[], Answer]) -> Answer:
-        """Make one exchange with AWS within the budget; turn what it runs into into our errors.
+        """Make one exchange with AWS within the budget, and translate its errors.
 
-        It runs in a thread of its own: the time-outs of sockets bound the wait for each byte, but neither
-        the look-up of a name nor an answer that drips. A thread that is left behind changes nothing any
-        more unless it had sent already.
+        It runs in its own thread, because socket timeouts bound the wait for each byte but not a DNS lookup
+        or a reply that trickles in. An abandoned thread can no longer change anything unless it had already
+        sent its request.
         """
         call.sent, call.status = False, None
         answer: Future[Answer] = Future()
@@ -155,7 +154,7 @@ class AwsSession:
             return answer.result()
 
     def _client_with(self, service: str, operation: str, call: Call) -> Any:
-        """The client of a service, once it is known to have the operation."""
+        """Return the client of a service, after checking that it has the operation."""
         with _translated(call):
             client = self._client(service)
         if operation not in client.meta.method_to_api_mapping:
@@ -174,7 +173,7 @@ class AwsSession:
 
         if self._session is None:
             session = botocore.session.Session(profile=self._profile)
-            # Also bounds the calls that the credential chain makes on its own.
+            # Also bounds the calls that the credential chain makes.
             config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
             session.set_default_client_config(config)
             self._session = session
@@ -195,7 +194,7 @@ class AwsSession:
 
 
 class AwsCloud:
-    """`kinds.Cloud` over a session: reads need no permit, changes ask it just before the bytes go out."""
+    """Implements `contract.cloud.Cloud` on a session: a change checks the permit just before it is sent."""
 
     def __init__(self, session: AwsSession, permit: Permit) -> None:
         self._session = session
@@ -210,29 +209,29 @@ class AwsCloud:
         return self._session.identity()[0]
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Make a call that only observes. Raises as `AwsSession.call` does."""
+        """Make a read-only call. Raises what `AwsSession.call` raises."""
         return self._session.call(service, operation, None, parameters)
 
     def pages(
         self, service: str, operation: str, result_key: str, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
-        """Yield the items under `result_key` of all pages. Raises as `AwsSession.call` does."""
+        """Yield the items under `result_key` of all pages. Raises what `AwsSession.call` raises."""
         return self._session.pages(service, operation, result_key, parameters)
 
     def change(self, service: str, operation: str, **parameters: Any) -> Reply:
-        """Make a call that changes something. Raises as `AwsSession.call` does.
+        """Make a call that changes something. Raises what `AwsSession.call` raises.
 
         Raises:
-            CallError: with code `PermitRefused` when the permit was withdrawn: it was not sent.
+            CallError: with code `PermitRefused` if the permit was withdrawn and the call was not sent.
         """
         return self._session.call(service, operation, self._permit, parameters)
 
 
 def _client_config(call_timeout_seconds: float, *, by_path: bool) -> Config:
-    """The settings of every client.
+    """Return the configuration of every client.
 
     Args:
-        by_path: a bucket of S3 stands in the path and not in the host's name, which a local endpoint needs.
+        by_path: address S3 buckets by path instead of by host name, as a local endpoint requires.
     """
     from botocore.config import Config
 
@@ -240,7 +239,7 @@ def _client_config(call_timeout_seconds: float, *, by_path: bool) -> Config:
     return Config(
         connect_timeout=connect_seconds,
         read_timeout=call_timeout_seconds - connect_seconds,
-        # Named, so that no AWS variable or config file switches retries or client-side waiting on.
+        # Set explicitly, so that no AWS variable or config file enables retries or client-side waiting.
         retries={"total_max_attempts": 1, "mode": "standard"},
         max_pool_connections=POOL_CONNECTIONS,
         s3={"addressing_style": "path"} if by_path else None,
@@ -250,7 +249,7 @@ def _client_config(call_timeout_seconds: float, *, by_path: bool) -> Config:
 
 @contextmanager
 def _translated(call: Call) -> Iterator[None]:
-    """Turn what botocore raises within into our errors."""
+    """Translate what botocore raises inside the block."""
     try:
         yield
     except failures() as error:
@@ -258,19 +257,19 @@ def _translated(call: Call) -> Iterator[None]:
     except PARSER_STUMBLES as error:
         if call.status is None:
             raise
-        # botocore's parsers trip over replies that lack what they are built of.
+        # botocore's parsers fail on replies that lack expected members.
         raise unreadable(call, f"{type(error).__name__}: {error}") from error
 
 
 def _ask_permit(**_event: Any) -> None:
-    """botocore's `before-send`: after credentials and signing, before the first byte."""
+    """Check the permit in botocore's `before-send`: after signing, before the first byte."""
     call = _current.get()
     if call is not None:
         call.leave()
 
 
 def _check_reply(operation_model: OperationModel, response_dict: Mapping[str, Any], **_event: Any) -> None:
-    """botocore's `before-parse`: what its parsers would silently read as an empty answer is refused."""
+    """In botocore's `before-parse`, reject what its parsers would silently read as an empty result."""
     call = _current.get()
     if call is not None:
         call.status = int(response_dict["status_code"])
@@ -278,5 +277,5 @@ def _check_reply(operation_model: OperationModel, response_dict: Mapping[str, An
 
 
 def _api_name(operation: str) -> str:
-    """An operation's name (`describe_vpcs` is `DescribeVpcs`) until its client is there to say it."""
+    """Convert a boto3 method name (`describe_vpcs`) to an API name (`DescribeVpcs`) without a client."""
     return "".join(word.capitalize() for word in operation.split("_"))

@@ -1,4 +1,4 @@
-"""Times in AWS's replies as ISO 8601 in UTC. Pure."""
+"""Converts times in AWS replies to ISO 8601 in UTC. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def iso_8601(moment: object) -> str | None:
-    """A time of a reply as text that sorts by time; None where the reply has none."""
+    """Return a time from a reply as text that sorts by time, or None if the reply has none."""
     if isinstance(moment, datetime):
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return aware.astimezone(UTC).isoformat()

@@ -1,14 +1,14 @@
-"""Looks at AWS that several ask at the same time, made as one call. It only reads.
+"""Batches concurrent reads of AWS into one call. Read-only.
 
-A sweep works on many deployments side by side, and each of them must be looked at anew just before each
-deletion. Asked one by one that is a call a resource; here those who wait for the same kind of answer
-share one, by EC2's filters or by a list that EFS or IAM has.
+A sweep works on many deployments concurrently and must read each resource again just before deleting it.
+That would be one call per resource. Here, callers that wait for the same kind of result share one call,
+through EC2's filters or a list operation of EFS or IAM.
 
-Nothing is remembered. A call serves only those who asked before it was begun, so each answer is as
-fresh as the asker's own would be: newer than the intent of the deletion that it proves. A shared call
-names no single object in a way that AWS could answer with NotFound: what it does not show is absent for
-its asker as in any list. One that is throttled or cut fails for all who shared it; after any other
-failure each asks alone, so that nobody reads his own absence out of another's error.
+Nothing is cached. A call serves only callers that asked before it began, so each result is as fresh as
+the caller's own call would be: newer than the intent of the deletion that it proves. A shared call names
+no object in a way that AWS could answer with NotFound; an object that the result lacks is absent, as in
+any list. A throttled or interrupted call fails for all who share it. After any other failure each caller
+makes its own call, so that no caller mistakes another's error for the absence of its own object.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
 
 ASKERS_LIMIT = 100
-"""The most that one call asks for: EC2 takes 200 values in the filters of a call (`FilterLimitExceeded`)."""
+"""The most callers that share one call: EC2 accepts 200 filter values per call (`FilterLimitExceeded`)."""
 QUIET_SECONDS = 0.05
-"""A call leaves when nobody else came for so long, times those who came the last time."""
+"""A call is sent when nobody has joined for this long, multiplied by the number of callers last time."""
 QUIET_SECONDS_LIMIT = 0.5
 GATHERING_SECONDS_LIMIT = 2.0
-"""And at the latest after so long: far below the budget of a call."""
+"""A call is sent after this long at the latest, well within the budget of a call."""
 WILD = frozenset("*?\\")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One of EC2's describe calls: where its answer has the objects, and how it is asked for some."""
+    """An EC2 describe call: where its reply holds the objects, and how to request specific ones."""
 
     result_key: str
     id_member: str
@@ -69,11 +69,11 @@ SHARED_LISTS = frozenset(
         ("iam", "list_instance_profiles"),
     }
 )
-"""Lists that AWS does not filter by what we want: who asks for the same one shares it. EFS lists mount
-targets of one file system, so those of one stack are looked at by one call."""
+"""Lists that AWS cannot filter as needed: callers of the same list share it. EFS lists the mount targets
+of one file system, so one call covers those of a stack."""
 
 Wanted = tuple[tuple[str, str], ...]
-"""The filters of one asker, each with its one value."""
+"""The filters of one caller, each with a single value."""
 Answers = Mapping[Hashable, Any]
 
 
@@ -93,7 +93,7 @@ class Round:
 
     @property
     def must_ask_alone(self) -> bool:
-        """Whether its failure may concern one of the askers only."""
+        """Whether its failure may concern only one of the callers."""
         transient = (
             isinstance(self.error, CallError)
             and judge(self.error, Action.DESCRIBE, None, young=False) is Verdict.TRANSIENT
@@ -103,11 +103,11 @@ class Round:
 
 @dataclass(slots=True)
 class Together:
-    """Gathers who asks, and makes one call for all of them. Safe to use from several threads.
+    """Collects concurrent callers and makes one call for all of them. Thread-safe.
 
     Attributes:
-        quiet_seconds: a call leaves when nobody else came for so long. Where many came the last time it
-            waits longer: a busy machine brings them one by one.
+        quiet_seconds: a call is sent when nobody has joined for this long. After a call with many callers
+            it waits longer, because on a busy machine they arrive one by one.
     """
 
     quiet_seconds: float = QUIET_SECONDS
@@ -116,7 +116,7 @@ class Together:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cloud(self, alone: Callable[[Permit], Cloud]) -> Callable[[Permit], Cloud]:
-        """Clouds as `alone` makes them, all of one account and region, whose looks are shared."""
+        """Return a factory of clouds like `alone`, all of one account and region, that share their reads."""
         return lambda permit: TogetherCloud(alone(permit), self)
 
     def ask(
@@ -126,12 +126,12 @@ class Together:
         alone: Callable[[], Any],
         of_all: Callable[[Sequence[Any]], Answers],
     ) -> Any:
-        """The answer to `wanted`, of a call that was begun after this.
+        """Return the result for `wanted`, from a call that begins after this one was made.
 
         Args:
-            key: of what can share a call.
-            alone: asks for nothing else.
-            of_all: asks for all that are wanted in one call, and answers by each.
+            key: identifies the calls that can be shared.
+            alone: makes the call for this caller only.
+            of_all: makes one call for all that is wanted, and returns the result of each.
 
         Raises:
             CallError: the call failed.
@@ -156,7 +156,7 @@ class Together:
         return mine.answers[wanted]
 
     def _gather(self, key: Hashable, mine: Round) -> None:
-        """Let others join until nobody comes any more; then the round is closed."""
+        """Let other callers join until none arrives within the quiet time; then close the round."""
         quiet = min(self.quiet_seconds * self._came.get(key, 1), QUIET_SECONDS_LIMIT)
         latest = time.monotonic() + GATHERING_SECONDS_LIMIT
         while not mine.full and time.monotonic() < latest:
@@ -174,7 +174,7 @@ class Together:
         asked = list(mine.wanted)
         try:
             mine.answers = {asked[0]: alone()} if len(asked) == 1 else of_all(asked)
-        except Exception as error:  # noqa: BLE001 - raised again by everybody who shares the call
+        except Exception as error:  # noqa: BLE001 - raised again in every caller that shares the call
             mine.error = error
         finally:
             mine.ended.set()
@@ -182,7 +182,7 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class TogetherCloud:
-    """A cloud whose looks are shared with others; its changes are its own."""
+    """A cloud that shares its reads with others and makes its own changes."""
 
     alone: Cloud
     together: Together
@@ -196,11 +196,11 @@ class TogetherCloud:
         return self.alone.account_id
 
     def change(self, service: str, operation: str, **parameters: Any) -> Reply:
-        """Changes AWS as the cloud does."""
+        """Make the change; changes are never shared."""
         return self.alone.change(service, operation, **parameters)
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Reads as the cloud does; several that ask for an instance or a file system share a call."""
+        """Read; concurrent reads of instances or file systems share a call."""
         if parameters.keys() == {"FileSystemId"} and (service, operation) == FILE_SYSTEMS[:2]:
             return {"FileSystems": self._file_system(parameters["FileSystemId"])}
         if parameters.keys() == {"InstanceIds"} and (service, operation) == ("ec2", "describe_instances"):
@@ -210,7 +210,7 @@ class TogetherCloud:
     def pages(
         self, service: str, operation: str, result_key: str, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
-        """Lists as the cloud does; several that ask for objects of one kind share a call."""
+        """List; concurrent lists of objects of one kind share a call."""
 
         def alone() -> list[dict[str, Any]]:
             return list(self.alone.pages(service, operation, result_key, **parameters))
@@ -236,7 +236,7 @@ class TogetherCloud:
         return of_all
 
     def _file_system(self, id: str) -> list[dict[str, Any]]:
-        """One file system: of several that are asked for at once, from the list of all."""
+        """Return one file system; several concurrent requests are served from the list of all."""
 
         def alone() -> list[dict[str, Any]]:
             return self.alone.read(*FILE_SYSTEMS[:2], FileSystemId=id).get("FileSystems") or []
@@ -250,7 +250,7 @@ class TogetherCloud:
 
 
 def _own(error: Exception) -> Exception:
-    """The error for one of those who share it: each raises one of his own, with his own trace."""
+    """Copy the error for one of the callers that share it: each raises its own, with its own traceback."""
     if not isinstance(error, CallError):
         return error
     return CallError(
@@ -263,11 +263,11 @@ def _own(error: Exception) -> Exception:
     )
 
 
-# --- of the filters of several askers, and of what they show
+# --- merging filters, and dividing results
 
 
 def _wanted(listing: Listing, parameters: Mapping[str, Any]) -> Wanted | None:
-    """The filters that a call comes down to; None when it cannot be shared."""
+    """Return the filters equivalent to a call, or None if it cannot be shared."""
     if parameters.keys() == {listing.id_parameter}:
         filters = [{"Name": listing.id_filter, "Values": parameters[listing.id_parameter]}]
     elif parameters.keys() == {"Filters"}:
@@ -278,13 +278,13 @@ def _wanted(listing: Listing, parameters: Mapping[str, Any]) -> Wanted | None:
     names = [name for name, _ in pairs]
     single = len(set(names)) == len(names) == len(filters)
     known = all(name.startswith("tag:") or name in PLACES or name == listing.id_filter for name in names)
-    # EC2's filters take wildcards, which an answer could not be told apart by.
+    # EC2's filters accept wildcards, and a result cannot be assigned to its caller by a wildcard.
     tame = not any(WILD & set(value) for _, value in pairs)
     return tuple(pairs) if pairs and single and known and tame else None
 
 
 def _filters(asked: Sequence[Wanted]) -> list[dict[str, Any]]:
-    """What shows all that is asked for, and maybe more: each name with the values of everybody."""
+    """Merge the filters of all callers by name. The result may match more than was requested."""
     values: dict[str, dict[str, None]] = {}
     for wanted in asked:
         for name, value in wanted:
@@ -293,7 +293,7 @@ def _filters(asked: Sequence[Wanted]) -> list[dict[str, Any]]:
 
 
 def _part(listing: Listing, shown: Sequence[dict[str, Any]], wanted: Wanted) -> list[dict[str, Any]]:
-    """What one asker's own call would have shown."""
+    """Return what one caller's own call would have returned."""
     if listing.result_key != "Reservations":
         return [one for one in shown if _fits(listing, one, wanted)]
     held = [
@@ -304,7 +304,7 @@ def _part(listing: Listing, shown: Sequence[dict[str, Any]], wanted: Wanted) -> 
 
 
 def _fits(listing: Listing, one: Mapping[str, Any], wanted: Wanted) -> bool:
-    """Whether it is one of an asker's. What does not say where it stands is everybody's: it may be."""
+    """Whether an object matches a caller's filters. An object without a filtered member matches everyone."""
     for name, value in wanted:
         if name == listing.id_filter:
             if one.get(listing.id_member) != value:

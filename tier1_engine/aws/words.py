@@ -1,7 +1,7 @@
-"""What the resource kinds share: tags, filters, ARNs, and careful reading of replies. Pure.
+"""What resource kinds share: tags, filters, ARNs, and defensive reading of replies. Pure.
 
-Owns no call to AWS and no knowledge of any one kind. A reply may come from an emulator that leaves
-members out, so nothing here indexes into one without saying what its absence means.
+Makes no AWS call and knows no specific kind. A reply may come from an emulator that omits members, so
+code here always defines what a missing member means.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tier1_engine.contract.kind import RESOURCE_PROOF, TAG_RESOURCE, Target
 from tier1_engine.errors import Acted, CallError
 
 ANY = "*"
-"""The value of a wanted tag for which any value will do."""
+"""The value of a wanted tag that matches any value."""
 
 
 # Source: the partitions in botocore's data/partitions.json.
@@ -31,17 +31,17 @@ _PARTITIONS = (
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags as AWS's APIs take them."""
+    """Return tags in the form that AWS APIs accept."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def tag_dict(entries: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
-    """Tags as a mapping, from a `Tags` member of a reply (None where the reply has none)."""
+    """Return a `Tags` member of a reply as a mapping; None means no tags."""
     return {entry["Key"]: entry.get("Value", "") for entry in entries or () if "Key" in entry}
 
 
 def tag_specifications(tags: Mapping[str, str], *resource_types: str) -> list[dict[str, Any]]:
-    """The `TagSpecifications` of an EC2 create. A create without tags could never be proved ours.
+    """Return the `TagSpecifications` of an EC2 create. Ownership of an untagged object cannot be proved.
 
     Raises:
         ValueError: there are no tags.
@@ -52,12 +52,12 @@ def tag_specifications(tags: Mapping[str, str], *resource_types: str) -> list[di
 
 
 def tag_filters(tags: Mapping[str, str]) -> list[dict[str, Any]]:
-    """EC2 `Filters` for all of `tags`. Results still go through `carries`: filters take wildcards."""
+    """Return EC2 `Filters` for all of `tags`. Check results with `carries`: filters accept wildcards."""
     return [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
 
 
 def resource_filters(target: Target) -> list[dict[str, Any]]:
-    """EC2 `Filters` for whatever any key of this resource made."""
+    """Return EC2 `Filters` for everything that was created for this resource, with any idempotency key."""
     return tag_filters({TAG_RESOURCE: target.resource_id})
 
 
@@ -67,17 +67,17 @@ def carries(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def partition(region: str) -> str:
-    """The AWS partition of a region, e.g. `aws` or `aws-cn`."""
+    """Return the AWS partition of a region, such as `aws` or `aws-cn`."""
     return next((name for prefix, name, _ in _PARTITIONS if region.startswith(prefix)), "aws")
 
 
 def arn(cloud: Cloud, service: str, resource: str) -> str:
-    """The ARN of a regional resource, for APIs that do not answer with it."""
+    """Return the ARN of a regional resource, for APIs that do not return it."""
     return f"arn:{partition(cloud.region)}:{service}:{cloud.region}:{cloud.account_id}:{resource}"
 
 
 def console(region: str, service: str, fragment: str) -> str:
-    """A page of the AWS console of a region, e.g. `console("us-east-1", "ec2", "Instances:")`."""
+    """Return the URL of an AWS console page, as in `console("us-east-1", "ec2", "Instances:")`."""
     domain = next(
         (domain for prefix, _, domain in _PARTITIONS if region.startswith(prefix)), "aws.amazon.com"
     )
@@ -85,16 +85,16 @@ def console(region: str, service: str, fragment: str) -> str:
 
 
 def aws(*words: str) -> str:
-    """One `aws` command line, quoted for a shell, without region and profile."""
+    """Return one `aws` command line, quoted for a shell, without region and profile."""
     return shlex.join(("aws", *words))
 
 
 def find_line(operation: str, member: str, id_member: str, target: Target, *filters: str) -> str:
-    """The `aws ec2` line that prints the ids of whatever carries this resource's tags, one word each.
+    """Return the `aws ec2` command line that prints the ids of all objects with this resource's tags.
 
     Args:
-        operation: e.g. `describe-vpcs`; `member` and `id_member` are where its reply has the ids.
-        filters: more of EC2's filters, as the command line takes them.
+        operation: such as `describe-vpcs`; `member` and `id_member` locate the ids in its reply.
+        filters: further EC2 filters, in command-line syntax.
     """
     tagged = [f"Name=tag:{tag},Values={target.tags[tag]}" for tag in RESOURCE_PROOF]
     query = f"{member}[].{id_member}"
@@ -102,20 +102,20 @@ def find_line(operation: str, member: str, id_member: str, target: Target, *filt
 
 
 def tagged_query(tags: Mapping[str, str]) -> str:
-    """The condition, in the command line's query language, that `Tags` holds all of `tags`."""
+    """Return the JMESPath condition that `Tags` contains all of `tags`."""
     return " && ".join(f"Tags[?Key=='{key}' && Value=='{value}']" for key, value in tags.items())
 
 
 def proof(target: Target) -> dict[str, str]:
-    """The tags that prove an object to be this resource."""
+    """Return the tags that prove that an object is this resource."""
     return {tag: target.tags[tag] for tag in RESOURCE_PROOF}
 
 
 def part(reply: Mapping[str, Any], *path: str, operation: str) -> Any:
-    """The member of a create's reply at `path`.
+    """Return the member at `path` of the reply to a create.
 
     Raises:
-        CallError: `UnreadableReply`, which AWS may have acted on, when it is missing.
+        CallError: `UnreadableReply` if it is missing; AWS may have acted.
     """
     value: Any = reply
     for name in path:
@@ -131,5 +131,5 @@ def part(reply: Mapping[str, Any], *path: str, operation: str) -> Any:
 
 
 def oldest_first(hits: Sequence[Mapping[str, Any]], id_member: str) -> list[Mapping[str, Any]]:
-    """Hits that AWS gives no time of making, in an order that two looks agree on; none without an id."""
+    """Sort objects that have no creation time by id, so that two reads agree; drop those without an id."""
     return sorted((hit for hit in hits if hit.get(id_member)), key=lambda hit: str(hit[id_member]))

@@ -1,1 +1,1 @@
-"""What a spec is turned into: one module per blueprint, each with one class that makes a `Plan`."""
+"""Blueprints turn a spec into a `Plan`: one package each, with one class."""

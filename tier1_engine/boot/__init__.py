@@ -1,1 +1,1 @@
-"""What an instance runs at its first boot."""
+"""The user data that an instance runs at its first boot."""

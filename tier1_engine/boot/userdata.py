@@ -1,20 +1,20 @@
-"""The script that an instance runs at its first boot: mount EFS, run the user's script, say how it went.
+"""Renders the user data of an instance: mount EFS, run the user's script, and report the result.
 
-Owns the rendering. The shell is in `userdata.sh`; here the values are put before it, and the user's
-script behind it as base64, so that nothing in either is ever interpreted. It reads no spec and no AWS.
+The shell code is in `userdata.sh`. The values are put before it and the user's script after it as base64,
+so that nothing in either is interpreted. It reads no spec and does not call AWS.
 
-Marks on the console, each a whole line:
+Markers on the console, each a complete line:
 
-    tier1: begin                   the script runs
+    tier1: begin                   the script has started
     tier1: mounted                 the file system is mounted
-    tier1: user-data-failed CODE   it ended badly; nothing follows
-    tier1: ready                   all of it went well
+    tier1: user-data-failed CODE   it failed; no marker follows
+    tier1: ready                   it succeeded
 
-CODE is the exit status of the user's script (128 + n when signal n ended it), from 1 to 255. What
-no exit status can be comes from our own part:
+CODE is the exit status of the user's script, from 1 to 255 (128 + n if signal n ended it). Codes that
+no exit status can have come from tier1's own part:
 
-    300   ended early, by a signal or a defect of ours
-    301   the mount path could not be made
+    300   ended early, by a signal or a bug in tier1
+    301   the mount path could not be created
     302   the file system could not be mounted
     303   the user's script could not be unpacked
 """
@@ -30,9 +30,9 @@ from pathlib import Path
 from string import ascii_lowercase
 
 MAX_BYTES = 16_384
-"""What EC2 takes as user data, before it is encoded for the call (EC2 user guide, "User data")."""
+"""The most user data that EC2 accepts, before base64 encoding (EC2 user guide, "User data")."""
 FAILED_MARK = re.compile(r"tier1: user-data-failed (\S+)")
-"""The whole line that says that the user data ended badly, and with which code."""
+"""The complete line that reports that the user data failed, and with which code."""
 
 MEANINGS: Mapping[str, str] = {
     "300": "it ended early: a signal, or a bug in tier1's part",
@@ -40,7 +40,7 @@ MEANINGS: Mapping[str, str] = {
     "302": "the file system could not be mounted",
     "303": "the user's script could not be unpacked",
 }
-"""A code that no exit status can be."""
+"""The codes of tier1's own part of the user data."""
 
 _LONGEST_ID = "fs-" + "f" * 40
 _LONGEST_ADDRESS = "255.255.255.255"
@@ -49,11 +49,11 @@ _LONGEST_ADDRESS = "255.255.255.255"
 def render(
     *, script: str | None, file_system_id: str, mount_path: str, region: str, mount_targets: Mapping[str, str]
 ) -> str:
-    """The whole user data, as plain text.
+    """Return the complete user data as plain text.
 
     Args:
-        script: the user's, run with its own interpreter line, or by bash when it has none.
-        mount_targets: the address of the mount target in each zone, for where names do not resolve.
+        script: the user's script, run by the interpreter of its `#!` line, or by bash if it has none.
+        mount_targets: the address of the mount target in each zone, used if its DNS name does not resolve.
     """
     settings = {
         "FS": file_system_id,
@@ -67,7 +67,7 @@ def render(
 
 
 def largest_bytes(script: str | None, *, mount_path: str, region: str, zones: int) -> int:
-    """How large the user data can get, whatever ids and addresses AWS gives out."""
+    """Return the largest possible size of the user data for any ids and addresses that AWS assigns."""
     targets = {f"{region}{letter}": _LONGEST_ADDRESS for letter in ascii_lowercase[:zones]}
     text = render(
         script=script, file_system_id=_LONGEST_ID, mount_path=mount_path, region=region, mount_targets=targets
@@ -76,7 +76,7 @@ def largest_bytes(script: str | None, *, mount_path: str, region: str, zones: in
 
 
 def meaning_of(code: str) -> str:
-    """What the code of a failed mark says, in words."""
+    """Describe the code of a failure marker."""
     if code in MEANINGS:
         return MEANINGS[code]
     status = int(code) if code.isdigit() else 0
@@ -87,6 +87,6 @@ def meaning_of(code: str) -> str:
 
 @cache
 def _body() -> str:
-    """`userdata.sh` without its first line, comments and indentation: every byte counts."""
+    """Return `userdata.sh` without its first line, comments and indentation, because its size is limited."""
     text = Path(__file__).with_name("userdata.sh").read_text(encoding="utf-8")
     return re.sub(r"^\s*(#.*)?\n|^[ \t]+", "", text, flags=re.MULTILINE)

@@ -1,6 +1,6 @@
-"""The health checks, one small file each, found by looking: adding a check touches its file only.
+"""The health checks, one module each. Adding a check means adding its module.
 
-Owns the discovery. It lists no check by name.
+Owns the discovery, which lists no check by name.
 """
 
 from __future__ import annotations
@@ -12,5 +12,5 @@ from tier1_engine.contract.kind import Check
 
 
 def discover() -> dict[str, Check]:
-    """One instance of every check of this package, by name."""
+    """Return one instance of every check in this package, by name."""
     return instances_in(importlib.import_module(__name__), Check)  # type: ignore[type-abstract]

@@ -1,6 +1,6 @@
-"""Where a service is: the template of the spec with the instance's addresses put in. Pure.
+"""Fills the instance's addresses into the address template of a service. Pure.
 
-Owns what it means, for every check that connects, when nobody is there.
+Owns the remedies that all connecting checks share for a service that cannot be reached.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ REMEDIES: Remedies = {
 
 
 def filled(template: str, inputs: Mapping[str, Any]) -> str | None:
-    """The template with its `{public_ip}` and `{private_ip}` replaced; None while one is not known.
+    """Return the template with `{public_ip}` and `{private_ip}` replaced, or None while one is unknown.
 
-    Nothing else in it is interpreted, so a brace in a path or query stays what it is.
+    Nothing else is interpreted, so other braces in a path or query are left as they are.
     """
     for name in PLACEHOLDERS:
         placeholder = "{" + name + "}"

@@ -1,7 +1,7 @@
-"""Whether EFS is mounted on the instance, and its user data went well.
+"""Checks that EFS is mounted on the instance and that its user data succeeded.
 
-By the marks that the user data writes to the console, or by a command that Systems Manager runs.
-Owns the reading of both. It changes nothing on the instance: the command only asks.
+It reads the markers that the user data writes to the console, or the result of a command that Systems
+Manager runs. It changes nothing on the instance: the command is read-only.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
 
 CONSOLE_LINES = 40
-"""What is kept of the console with the failure, up to its mark: enough for the command that failed."""
+"""The console lines recorded with a failure, up to its marker: enough to show the command that failed."""
 BEGIN, MOUNTED, READY = "tier1: begin", "tier1: mounted", "tier1: ready"
 
 SAMPLE_OUTPUT = "Linux version 2.6.16-xenU"
-"""How the sample in EC2's API reference begins, which emulators serve as every instance's output."""
+"""The start of the sample in EC2's API reference, which emulators return for every instance."""
 
 DOCUMENT = "AWS-RunShellScript"
 COMMAND_TIMEOUT_SECONDS = 60
-"""How long Systems Manager tries to reach the agent (at least 30), and how long a run may last."""
+"""How long Systems Manager tries to reach the agent (at least 30), and how long the command may run."""
 COMMANDS_LIMIT = 50
-"""The commands of one page, the latest; ours is the last one sent."""
+"""The most recent commands that are read, one page; the check's own command is the last one sent."""
 
 _MOUNT_TARGETS = ("efs", "describe-mount-targets", "--file-system-id", "{file_system_id}")
-# Source: the marks of the user data (`userdata`), and "Troubleshooting Amazon EFS" of its user guide.
+# Source: the markers of the user data (`boot.userdata`), and "Troubleshooting Amazon EFS" of its user guide.
 REMEDIES: Remedies = {
     "NotMounted": Remedy(
         "The user data is running, but the file system was not mounted in time.",
@@ -132,9 +132,9 @@ def _by_console(cloud: Cloud, instance_id: str) -> Observation:
 
 
 def judge_marks(text: str) -> Observation:
-    """What the marks in a console's text say. A mark is a whole line; anything else is ignored.
+    """Judge the markers in the console output. A marker is a complete line; anything else is ignored.
 
-    The user's script runs after the mount, so `mounted` alone is not the end of it.
+    The user's script runs after the mount, so `mounted` alone does not mean that the user data is done.
     """
     operation = "GetConsoleOutput"
     lines = [line.strip() for line in text.splitlines()]
@@ -166,9 +166,9 @@ def judge_marks(text: str) -> Observation:
 
 
 def _by_command(cloud: Cloud, instance_id: str, mount_path: str) -> Observation:
-    """Read how the last command of ours went; send one when none is under way.
+    """Read the result of the last command; send one if none is in progress.
 
-    Systems Manager remembers the commands, so that no look needs to wait for one or to recall it.
+    Systems Manager keeps the commands, so the check neither waits for one nor has to remember it.
     """
     operation = "SendCommand"
     comment = f"tier1: is {mount_path} mounted"[:100]
@@ -195,7 +195,7 @@ def _by_command(cloud: Cloud, instance_id: str, mount_path: str) -> Observation:
 
 
 def _last(commands: Sequence[Mapping[str, Any]]) -> str | None:
-    """The status of the command that was sent last."""
+    """Return the status of the command that was sent last."""
     if not commands:
         return None
     newest = max(commands, key=lambda one: iso_8601(one.get("RequestedDateTime")) or "")
@@ -203,7 +203,7 @@ def _last(commands: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _send(cloud: Cloud, instance_id: str, mount_path: str, comment: str) -> str:
-    # The document runs sh, not bash. `mountpoint` only asks.
+    # The document runs sh, not bash. `mountpoint` is read-only.
     command = f"mountpoint -q {shlex.quote(mount_path)}"
     reply = cloud.change(
         "ssm",

@@ -1,4 +1,4 @@
-"""Whether a service answers HTTP. It asks once, follows no redirect, and reads the status line only."""
+"""Checks that a service answers HTTP: one request, no redirects followed, only the status line read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tier1_engine.contract.kind import Check, Observation
 from tier1_engine.contract.remedy import Remedies, Remedy
 
 LOOK_SECONDS = 5.0
-"""Connecting and waiting for the status line together; a server that drips cannot stretch it."""
+"""The limit for connecting and receiving the status line; a server that trickles bytes cannot extend it."""
 STATUS_LINE_LIMIT_BYTES = 4096
 _STATUS_LINE = re.compile(rb"HTTP/\d\.\d (\d{3})")
 REMEDIES: Remedies = {
@@ -35,7 +35,7 @@ REMEDIES: Remedies = {
 
 
 class Http(Check):
-    """Inputs: `{url: with placeholders, public_ip, private_ip}`. 2xx and 3xx pass."""
+    """Passes on 2xx and 3xx. Inputs: `{url: with placeholders, public_ip, private_ip}`."""
 
     name = "http"
     title = "HTTP service"
@@ -60,13 +60,13 @@ class Http(Check):
 
 
 def _status(url: str, look_seconds: float) -> int | None:
-    """The status of one GET; None when the answer is not HTTP.
+    """Return the status of one GET, or None if the response is not HTTP.
 
-    `http.client` knows no proxies, so none of the environment comes in between.
+    `http.client` ignores the proxies of the environment.
 
     Raises:
         OSError: no connection, or no status line in time.
-        http.client.HTTPException: the URL's host or path cannot be.
+        http.client.HTTPException: the URL's host or path is not valid.
     """
     parts = urlsplit(url)
     deadline = time.monotonic() + look_seconds
@@ -87,8 +87,8 @@ def _status(url: str, look_seconds: float) -> int | None:
 def _connection(scheme: str, host: str, timeout_seconds: float) -> http.client.HTTPConnection:
     if scheme != "https":
         return http.client.HTTPConnection(host, timeout=timeout_seconds)
-    # A certificate cannot name an address that EC2 has just given out, and nothing secret is sent:
-    # the question is whether it answers.
+    # A certificate cannot name an address that EC2 has just assigned, and nothing secret is sent:
+    # the check is only whether the service answers.
     trusting = ssl.create_default_context()
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
@@ -96,10 +96,10 @@ def _connection(scheme: str, host: str, timeout_seconds: float) -> http.client.H
 
 
 def _first_line(connection: http.client.HTTPConnection, deadline: float) -> bytes:
-    """The first line of the answer, as far as it comes in time and within bounds.
+    """Return the first line of the response, within the deadline and the size limit.
 
     Raises:
-        TimeoutError: it is not there by the deadline, on the monotonic clock.
+        TimeoutError: the line did not arrive by the deadline, on the monotonic clock.
     """
     received = b""
     while b"\n" not in received and len(received) < STATUS_LINE_LIMIT_BYTES:

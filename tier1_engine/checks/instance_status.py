@@ -1,6 +1,6 @@
-"""The instance's own status checks, as EC2 reports them: the instance's and the host's.
+"""Checks the two EC2 status checks of an instance: the instance's and the system's.
 
-It only observes, and says why it does not pass yet.
+Read-only. It reports why the check does not pass yet.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ REMEDIES: Remedies = {
 
 
 class InstanceStatus(Check):
-    """Inputs: `{instance_id}`. Passes when both status checks of EC2 do."""
+    """Passes when both EC2 status checks pass. Inputs: `{instance_id}`."""
 
     name = "instance_status"
     title = "Instance status checks"
@@ -57,13 +57,13 @@ class InstanceStatus(Check):
     def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         instance_id = str(inputs["instance_id"])
         try:
-            # Without IncludeAllInstances AWS lists running instances only.
+            # Without IncludeAllInstances, AWS lists only running instances.
             reply = cloud.read(
                 "ec2", "describe_instance_status", InstanceIds=[instance_id], IncludeAllInstances=True
             )
         except CallError as error:
             if error.code == "InvalidInstanceID.NotFound":
-                # Perhaps not visible to this part of EC2 yet; the deadline tells the two apart.
+                # It may not be visible to this part of EC2 yet; the deadline bounds the wait.
                 return waiting(error.code, f"EC2 does not show the instance {instance_id}.", OPERATION)
             if is_unsupported(error):
                 return unknown("This endpoint has no instance status checks.", OPERATION)
@@ -71,7 +71,7 @@ class InstanceStatus(Check):
         shown = reply.get("InstanceStatuses") or []
         status = next((one for one in shown if one.get("InstanceId") == instance_id), None)
         if status is None:
-            # AWS answers for every instance that exists; only an emulator answers with nothing.
+            # AWS reports every instance that exists; only an emulator returns nothing.
             return unknown(f"This endpoint reports no status of the instance {instance_id}.", OPERATION)
         return _judge(instance_id, status)
 

@@ -1,4 +1,4 @@
-"""Whether a service takes TCP connections. It opens one and closes it."""
+"""Checks that a service accepts TCP connections. It opens one and closes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONNECT_SECONDS = 5.0
 
 
 class Tcp(Check):
-    """Inputs: `{tcp: "host:port" with placeholders, public_ip, private_ip}`."""
+    """Passes if a connection opens. Inputs: `{tcp: "host:port" with placeholders, public_ip, private_ip}`."""
 
     name = "tcp"
     title = "TCP service"

@@ -1,1 +1,1 @@
-"""The command line: what an operator types, and what the screen says of it."""
+"""The command line: commands, options, and output."""

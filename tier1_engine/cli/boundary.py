@@ -1,7 +1,7 @@
-"""The edge of the program: every error becomes one sentence and its exit code.
+"""The outermost error handler: turns every error into one message and an exit code.
 
-Errors that are raised on purpose say their own sentence. What nobody foresaw is a defect: its trace
-goes to a file, and the operator is told where.
+A `Tier1Error` carries its own message. Any other exception is a bug: its traceback is written to a file,
+and the message names that file.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from tier1_engine.settings import state_directory
 
 @contextmanager
 def boundary() -> Iterator[None]:
-    """Turn what a command raises on purpose into its sentence and exit code.
+    """Turn a `Tier1Error` that a command raises into its message and exit code.
 
     Raises:
-        typer.Exit: with the code.
+        typer.Exit: with the exit code.
     """
     try:
         yield
@@ -47,7 +47,7 @@ def boundary() -> Iterator[None]:
 
 
 def report_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """The hook for what nobody caught; Python then ends with code 1."""
+    """Report an uncaught exception; Python then exits with code 1."""
     from tier1_engine.masking import masked_text
 
     text = masked_text("".join(traceback.format_exception(kind, error, trace)))
@@ -72,5 +72,5 @@ def _keep(text: str) -> Path | None:
 
 
 def install_hook() -> None:
-    """From here on a defect ends in a sentence."""
+    """Report uncaught exceptions with `report_defect` from now on."""
     sys.excepthook = report_defect

@@ -1,10 +1,10 @@
-"""The commands and their options, as an operator types them.
+"""Declares the commands and their options.
 
-Each is a thin wrapper: what it does stands in the module of its name, which is imported only when it
-runs, so that `tier1 --help` and `tier1 list` start fast.
+Each function is a thin wrapper. The module of its name implements the command and is imported only when
+it runs, so that `tier1 --help` and `tier1 list` start fast.
 """
 
-# Annotations are objects here, not texts: typer would evaluate each text anew at every start.
+# No `from __future__ import annotations`: typer would evaluate each string at every start.
 
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -32,7 +32,7 @@ from tier1_engine.deployment.states import State
 
 
 class Commands(TyperGroup):
-    """All commands, behind the one boundary that turns errors into sentences and exit codes."""
+    """Runs all commands inside the boundary that turns errors into messages and exit codes."""
 
     def invoke(self, ctx: Any) -> Any:
         with boundary():
@@ -45,7 +45,7 @@ app = typer.Typer(
     help="Deploy a small AWS stack as a state machine backed by a database: resumable, without orphans.",
     epilog="Example: tier1 deploy examples/ai-stack.yaml --sandbox",
     no_args_is_help=True,
-    # Plain help starts three times as fast as a drawn one.
+    # Plain help starts three times as fast as help formatted by rich.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -68,7 +68,7 @@ def _main(
         typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
-    """What holds for every command; its help stands at the app."""
+    """Handle the options common to all commands; the help text is set on the app."""
 
 
 @app.command(epilog="Example: tier1 deploy examples/ai-stack.yaml --name trial --sandbox")
@@ -317,10 +317,10 @@ def export(
 
 
 def main() -> None:
-    """The entry point `tier1`."""
+    """Run `tier1`: the entry point."""
     install_hook()
     fill()
-    # Not `app()`: that would put a hook of its own in the place of ours.
+    # Not `app()`, which would replace the exception hook with typer's.
     typer.main.get_command(app)(prog_name="tier1")
 
 

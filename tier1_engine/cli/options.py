@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""The values of options that several commands share."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from enum import StrEnum
 
 
 class Output(StrEnum):
-    """How a result is written to stdout."""
+    """The output format of a result."""
 
     TABLE = "table"
     JSON = "json"
 
 
 class ExportOutput(StrEnum):
-    """How an export is written to stdout: it is for programs."""
+    """The output format of an export, which is for programs."""
 
     JSON = "json"
 
 
 class LogOutput(StrEnum):
-    """How a log is written to stdout; `jsonl` is one object a line."""
+    """The output format of a log; `jsonl` is one object per line."""
 
     TABLE = "table"
     JSON = "json"
@@ -27,7 +27,7 @@ class LogOutput(StrEnum):
 
 
 class GuideOutput(StrEnum):
-    """How a guide is written to stdout."""
+    """The output format of a guide."""
 
     TABLE = "table"
     JSON = "json"
@@ -35,7 +35,7 @@ class GuideOutput(StrEnum):
 
 
 class OnRecoverable(StrEnum):
-    """What follows a failure that the stack can live with."""
+    """What to do after a recoverable failure."""
 
     ASK = "ask"
     STOP = "stop"
@@ -45,7 +45,7 @@ class OnRecoverable(StrEnum):
 
 
 class Pace(StrEnum):
-    """How fast time passes in the local AWS. The same values as `sandbox.world.Speed`."""
+    """How fast time passes in the local AWS. Same values as `sandbox.world.Speed`."""
 
     REAL = "1"
     TEN = "10"
@@ -54,14 +54,14 @@ class Pace(StrEnum):
 
 
 class Lost(StrEnum):
-    """Which half of a call is lost. The same values as `sandbox.faults.Cut`."""
+    """Which part of a call is lost. Same values as `sandbox.faults.Cut`."""
 
     BEFORE = "before"
     AFTER = "after"
 
 
 class OnInterrupted(StrEnum):
-    """What a sweep does with a deployment that lost its driver on the way."""
+    """What a sweep does with an interrupted deployment."""
 
     RESUME = "resume"
     ROLLBACK = "rollback"

@@ -1,8 +1,8 @@
-"""Signals: the first asks to stop, the second leaves at once. Both end with 130.
+"""Signal handling: the first signal requests a stop, the second exits immediately. Both exit with 130.
 
-Before a drive there is nothing to record: the first one ends the command where it stands. While a
-deployment is driven or followed, it only asks: calls in flight end and are recorded. A thread hears
-them, because Python's own handlers wait until a statement of the database has ended.
+Before a run there is nothing to record, so the first signal ends the command. While a deployment is
+running or followed, it only requests a stop: calls in flight end and are recorded. A thread receives the
+signals, because Python's own handlers wait for a database statement to end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals:
-    """The signals of this process. Installed once, from the main thread, as a driving command begins."""
+    """The signals of this process. Installed once, from the main thread, when a command starts."""
 
     def __init__(self) -> None:
         self._stop: Stop | None = None
@@ -34,7 +34,7 @@ class Signals:
         self._restore: Callable[[], None] = lambda: None
 
     def install(self) -> None:
-        """Hear them from now on. A hang-up that the caller ignores (`nohup`) stays ignored."""
+        """Install the handlers. A SIGHUP that the caller ignores (`nohup`) stays ignored."""
         heard, told = os.pipe()
         os.set_blocking(told, False)
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
@@ -45,12 +45,12 @@ class Signals:
 
     @contextmanager
     def driving(self, stop: Stop, tell: Callable[[], None], restore: Callable[[], None]) -> Iterator[None]:
-        """While this holds, the first signal only asks to stop.
+        """Inside the block, the first signal only requests a stop.
 
         Args:
-            stop: what the driver looks at.
-            tell: says so to the operator.
-            restore: gives the terminal back before the process leaves at once.
+            stop: the stop request that the driver checks.
+            tell: reports the request to the operator.
+            restore: restores the terminal before the process exits immediately.
         """
         self._tell, self._restore, self._stop = tell, restore, stop
         try:
@@ -59,7 +59,7 @@ class Signals:
             self._stop, self._restore = None, lambda: None
 
     def wait(self, seconds: float) -> bool:
-        """Sleep; False when a signal asks to stop."""
+        """Sleep; return False if a signal requests a stop."""
         return not self._asked.wait(seconds)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -1,1 +1,1 @@
-"""Builds a working engine: the only package that knows both the engine and AWS."""
+"""Assembles a working engine. The only package that knows both the engine and AWS."""

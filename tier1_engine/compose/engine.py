@@ -1,6 +1,6 @@
-"""Puts the parts together: the database, the AWS of a deployment, the kinds, and the engine on them.
+"""Assembles the engine of a deployment: the database, its AWS, and the installed kinds.
 
-Owns how an engine for real is composed; it drives nothing and speaks to nobody.
+Owns only the composition; it runs nothing and prints nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
-    """The database that `TIER1_DATABASE_URL` names, for the length of a command."""
+    """Open the database that `TIER1_DATABASE_URL` names, and close it when the command ends."""
     from tier1_engine.store.store import Store
 
     store = Store.open(database_url(), lease_seconds=settings.lease_seconds)
@@ -35,7 +35,7 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 def equipment(
     store: Store, place: Place | Deployment, settings: Settings, observer: Observer, tell: Tell
 ) -> Equipment:
-    """An engine for one deployment, on the AWS that it remembers. `tell` gets warnings about plug-ins."""
+    """Return what a driver of one deployment needs. `tell` receives warnings about plug-ins."""
     from tier1_engine.clock import SystemClock
     from tier1_engine.engine.equipment import Equipment
     from tier1_engine.engine.pool import ThreadPool

@@ -1,6 +1,6 @@
-"""An endpoint on this host at which nobody answers any more: most likely a local AWS that is gone.
+"""Recognises a local endpoint that no longer responds, most likely a local AWS that was stopped.
 
-Owns the recognition of such an endpoint, and the command that brings it back. It starts nothing.
+Owns that check and the command that starts the local AWS again. It starts nothing itself.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ CONNECT_SECONDS = 1.0
 
 
 def command_to_start(endpoint: str) -> str | None:
-    """The command that starts a local AWS at this endpoint; None for one that is not on this host."""
+    """Return the command that starts a local AWS at this endpoint, or None if it is not on this host."""
     port = _local_port(endpoint)
     return None if port is None else f"tier1 sandbox start --port {port}"
 
 
 def nobody_listens(endpoint: str) -> bool:
-    """Whether the endpoint is on this host, and takes no connection."""
+    """Whether the endpoint is on this host and accepts no connection."""
     port = _local_port(endpoint)
     if port is None:
         return False

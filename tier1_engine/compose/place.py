@@ -1,7 +1,7 @@
-"""Which AWS a command talks to.
+"""Chooses the AWS that a command uses.
 
-Owns which endpoint, profile and credentials are used. A deployment's row says where it lives; what
-the environment says today does not move it.
+Owns the choice of endpoint, profile and credentials. A deployment uses the place recorded in its row,
+even if the environment has changed since.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ IGNORE_ENDPOINTS = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 
 
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox"}
-"""What the local AWS is shown by an operator who has no credentials. They open nothing anywhere."""
+"""The credentials used with the local AWS by an operator who has none. They grant no access anywhere."""
 
 
 def environment_profile() -> str:
-    """The profile that a new deployment remembers; none where keys in the environment rule."""
+    """Return the profile to record for a new deployment; empty if keys in the environment take precedence."""
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         return ""
     return next((os.environ[name] for name in PROFILE_VARIABLES if os.environ.get(name)), "")
 
 
 def environment_endpoint(profile: str) -> str:
-    """The endpoint that the environment or the profile names for all of AWS; empty for AWS itself.
+    """Return the endpoint that the environment or the profile sets for all of AWS; empty for AWS itself.
 
     Raises:
-        ConfigurationError: a single service has an endpoint of its own, which a row cannot remember; or
-            the URL has a password, which none should.
+        ConfigurationError: a single service has its own endpoint, which a row cannot record, or the URL
+            contains a password.
     """
     if os.environ.get(IGNORE_ENDPOINTS, "").lower() == "true":
         return ""
@@ -75,7 +75,7 @@ def _profile_endpoint(profile: str) -> str:
     try:
         found = botocore.session.Session(profile=profile or None).get_scoped_config().get("endpoint_url")
     except BotoCoreError:
-        return ""  # the first call says what is wrong with the profile
+        return ""  # the first call reports what is wrong with the profile
     return str(found or "")
 
 
@@ -84,16 +84,16 @@ def _has_config_file() -> bool:
 
 
 def start_sandbox() -> str:
-    """Start the local AWS if it is not running; answer its endpoint."""
+    """Start the local AWS if it is not running, and return its endpoint."""
     from tier1_engine import sandbox
 
     return str(sandbox.start(state_directory()).endpoint)
 
 
 def lend_credentials(endpoint: str, profile: str) -> None:
-    """Give this process dummy credentials, where it has none and talks to the local AWS of this user.
+    """Set dummy credentials if this process has none and uses this user's local AWS.
 
-    Also where that is gone: what is missing then is the local AWS, not a sign-in.
+    This also applies if the local AWS has stopped: then the AWS is missing, not the credentials.
     """
     if profile or os.environ.get("AWS_ACCESS_KEY_ID"):
         return
@@ -103,15 +103,15 @@ def lend_credentials(endpoint: str, profile: str) -> None:
     record = read(state_directory())
     if (record is not None and record.endpoint == endpoint) or nobody_listens(endpoint):
         for name in PROFILE_VARIABLES:
-            os.environ.pop(name, None)  # a profile of real AWS says nothing here
+            os.environ.pop(name, None)  # a profile of real AWS does not apply here
         os.environ.update(DUMMY_CREDENTIALS)
 
 
 def session(place: Place | Deployment, settings: Settings) -> AwsSession:
-    """The AWS of a deployment: its region, profile and endpoint, and no other."""
+    """Return a session for a deployment's recorded region, profile and endpoint."""
     from tier1_engine.aws.session import AwsSession
 
-    # The endpoint is ours to name: what the environment or a config file says of endpoints must not count.
+    # tier1 sets the endpoint: those of the environment or a config file must not apply.
     os.environ[IGNORE_ENDPOINTS] = "true"
     return AwsSession(
         place.region, place.profile or None, place.endpoint or None, settings.call_timeout_seconds

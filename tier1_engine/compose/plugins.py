@@ -1,7 +1,7 @@
-"""The kinds, checks and blueprints of this package and of others, by entry points.
+"""Loads the kinds, checks and blueprints of this package, and those of others by entry points.
 
-Owns what another package may register and what becomes of a registration that cannot be used: a warning,
-or a refusal where just that one was asked for. A blueprint is loaded when a spec names it.
+Owns what another package may register and how an unusable registration is handled: with a warning, or an
+error if it was requested by name. A blueprint is loaded when a spec names it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ BLUEPRINTS = "tier1_engine.blueprints"
 
 Thing = TypeVar("Thing")
 Tell = Callable[[str], None]
-"""Gets a warning, in a sentence for the operator."""
+"""Receives a warning, a sentence for the operator."""
 
 
 class Unusable(Exception):
-    """What another package registers cannot be used; the message says why."""
+    """A plug-in of another package cannot be used; the message says why."""
 
 
 def registry(tell: Tell) -> Registry:
-    """The kinds and checks of this package, and those that other packages register."""
+    """Return the kinds and checks of this package and those that other packages register."""
     from tier1_engine import checks, resources
     from tier1_engine.contract.kind import Check, Kind, Registry
 
@@ -46,7 +46,7 @@ def registry(tell: Tell) -> Registry:
 
 
 def _with_plugins(ours: Mapping[str, Thing], group: str, base: type[Any], tell: Tell) -> dict[str, Thing]:
-    """Ours, and what entry points add. One that is broken, or named as ours, is a warning and no more."""
+    """Add the plug-ins of entry points to the built-in ones. A broken or duplicate one is only a warning."""
     known = dict(ours)
     for point in _points(group):
         if point.name in known:
@@ -64,20 +64,20 @@ def _with_plugins(ours: Mapping[str, Thing], group: str, base: type[Any], tell: 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSpec:
-    """A spec, and the blueprint that it names."""
+    """A spec and the blueprint that it names."""
 
     blueprint: Blueprint[Any]
     spec: BaseSpec
 
 
 def load_spec(path: Path, *, name: str | None = None) -> LoadedSpec:
-    """Read and validate a spec file by the model of the blueprint that it names.
+    """Read and validate a spec file with the model of the blueprint that it names.
 
     Args:
-        name: taken instead of the file's own `name`.
+        name: replaces the `name` in the file.
 
     Raises:
-        SpecError: one line for each problem, with file, line, key, and what is allowed.
+        SpecError: one line per problem, with file, line, key, and what is allowed.
     """
     from tier1_engine.spec import reading
 
@@ -98,10 +98,10 @@ def load_spec(path: Path, *, name: str | None = None) -> LoadedSpec:
 
 
 def blueprint(name: str) -> Blueprint[Any]:
-    """The blueprint of a deployment on record.
+    """Return the blueprint of a recorded deployment.
 
     Raises:
-        Refused: it is not installed on this host, or cannot be used.
+        Refused: the blueprint is not installed on this host, or cannot be used.
     """
     try:
         return _blueprint(name)
@@ -120,11 +120,11 @@ def _names() -> set[str]:
 
 
 def _blueprint(name: str) -> Blueprint[Any]:
-    """The blueprint of this name: ours first, whatever others register.
+    """Return the blueprint of this name; a built-in one takes precedence over plug-ins.
 
     Raises:
         KeyError: there is none.
-        Unusable: another package registers it, and it is broken.
+        Unusable: another package registers it, but it is broken.
     """
     from tier1_engine.blueprints.tier1.plan import Tier1
     from tier1_engine.contract.blueprint import Blueprint
@@ -153,15 +153,15 @@ def _points(group: str) -> list[EntryPoint]:
 
 
 def _made(point: EntryPoint, base: type[Any]) -> Any:
-    """What an entry point names, made.
+    """Load an entry point and create an instance of what it names.
 
     Raises:
-        Unusable: it cannot be loaded or made, it is something else, or it goes by another name.
+        Unusable: it cannot be loaded or created, has the wrong type, or has another name.
     """
     try:
         made = point.load()()
         name = getattr(made, "name", None)
-    except Exception as error:  # code of another package may raise anything
+    except Exception as error:  # code of another package may raise any exception
         raise Unusable(f"{type(error).__name__}: {error}") from error
     if not isinstance(made, base):
         raise Unusable(f"it is not a {base.__name__}")

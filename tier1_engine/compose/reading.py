@@ -1,4 +1,4 @@
-"""Reading deployments for people: who holds them, and what the contract's objects say of them."""
+"""Reads deployments for display: their lock holders and their JSON objects."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def is_running(store: Store, summary: Summary) -> bool:
-    """Whether somebody drives it now."""
+    """Whether a process is running the deployment now."""
     return lease.driven(store, summary.holder, summary.lease_expires_at, SystemClock())
 
 
 def holder(store: Store, deployment_id: str) -> str | None:
-    """Who drives it now, in words."""
+    """Describe the process that is running the deployment now, if any."""
     (summary,) = store.summaries(deployment_id=deployment_id)
     if summary.holder is None or not is_running(store, summary):
         return None
@@ -33,7 +33,7 @@ def holder(store: Store, deployment_id: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which deployments a list is of."""
+    """The filters of a list of deployments."""
 
     states: tuple[State, ...] = ()
     failed: bool = False
@@ -41,15 +41,15 @@ class Wanted:
 
 
 def brief(store: Store, wanted: Wanted) -> list[dict[str, Any]]:
-    """What `list` shows."""
+    """Return the deployments as `list` shows them."""
     found = store.summaries(states=wanted.states, failed=wanted.failed, limit=wanted.limit)
     return [as_json.of_summary(summary, driven=is_running(store, summary)) for summary in found]
 
 
 def costs(store: Store, deployments: Sequence[Mapping[str, Any]], tell: Tell) -> dict[str, float]:
-    """US dollars an hour of what failed deployments keep, by id: an estimate.
+    """Estimate the US dollars per hour of the resources that failed deployments still have, by id.
 
-    The kinds are loaded only where something is to be priced.
+    The kinds are loaded only if there is something to price.
     """
     kept = [d["id"] for d in deployments if d["state"] == State.FAILED.value and d["remaining"]]
     if not kept:
@@ -61,10 +61,10 @@ def costs(store: Store, deployments: Sequence[Mapping[str, Any]], tell: Tell) ->
 
 
 def whole(store: Store, deployment_id: str, registry: Registry) -> dict[str, Any]:
-    """What `show` shows of one deployment.
+    """Return one deployment as `show` shows it.
 
     Raises:
-        NoSuchDeployment: there is none of this id.
+        NoSuchDeployment: no deployment has this id.
     """
     record = store.load(deployment_id)
     (summary,) = store.summaries(deployment_id=deployment_id)

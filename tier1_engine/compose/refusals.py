@@ -1,7 +1,7 @@
-"""What a failed AWS call means before a deployment is on record: a sentence and an exit code.
+"""Turns an AWS call that fails before a deployment is recorded into a message and an exit code.
 
-Once a row exists the engine judges and records failures; here nothing was made, and the operator is
-told what to fix.
+Once a row exists, the engine judges and records failures. Here nothing was created yet, and the message
+says what to fix.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tier1_engine.failures.codes import (
 )
 
 TRIES = 4
-"""Attempts of a read that AWS throttled or cut. What cannot be reached at all is not tried again."""
+"""Attempts of a read that was throttled or interrupted. An unreachable endpoint is not retried."""
 
 Seen = TypeVar("Seen")
 
@@ -32,10 +32,10 @@ Seen = TypeVar("Seen")
 def looking(
     look: Callable[[], Seen], *, endpoint: str, poll_seconds: float, sleep: Callable[[float], None]
 ) -> Seen:
-    """What `look` answers; a look that changes nothing is tried again when AWS was busy.
+    """Return the result of a read, and retry it while AWS is busy.
 
     Raises:
-        Blocked, Refused: it failed, in words for the operator.
+        Blocked, Refused: the read failed; the message is for the operator.
     """
     for attempt in range(1, TRIES + 1):
         try:
@@ -54,10 +54,10 @@ def _is_transient(error: CallError) -> bool:
 
 
 def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
-    """Our refusal for a failed look.
+    """Return the error to raise for a failed read.
 
     Args:
-        endpoint: where AWS was asked; empty for AWS itself.
+        endpoint: the endpoint that was called; empty for AWS itself.
     """
     where = f"The endpoint {endpoint}" if endpoint else "AWS"
     said = f"{error.operation}: {error.code}: {_first_line(error.message)}"

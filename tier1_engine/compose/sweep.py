@@ -1,4 +1,4 @@
-"""What a sweep stands on: an engine for each place, with one session and shared answers for each."""
+"""Assembles a sweep: what an engine needs in each place, with one session and shared reads per place."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ DEFAULT_REGION = "us-east-1"
 
 
 def here(settings: Settings) -> Place:
-    """Where the environment points, for a database that knows no deployment.
+    """Return the place that the environment names, for a database without deployments.
 
     Raises:
-        Blocked: there are no credentials that can be used.
+        Blocked: there are no usable credentials.
     """
     profile = place.environment_profile()
     endpoint = place.environment_endpoint(profile)
@@ -47,12 +47,12 @@ def here(settings: Settings) -> Place:
 def ground(
     store: Store, settings: Settings, known: Registry, stop: Stop, *, tell: Tell, warn: Tell
 ) -> Ground:
-    """Everything that a sweep needs.
+    """Return everything that a sweep needs.
 
     Args:
-        known: the kinds that are installed here.
-        tell: gets the progress of the sweep, line by line.
-        warn: gets what is wrong with a plug-in.
+        known: the installed kinds and checks.
+        tell: receives the progress of the sweep, line by line.
+        warn: receives warnings about plug-ins.
     """
     from tier1_engine.aws.together import Together
 
@@ -64,7 +64,7 @@ def ground(
         return replace(alone, cloud=Together().cloud(alone.cloud))
 
     def one_for_each(where: Place) -> Equipment:
-        with making:  # one session for each place, whoever asks first
+        with making:  # one session per place, created by the first thread that needs it
             return made(where)
 
     return Ground(store, SystemClock(), Access(one_for_each, time.sleep), known, stop, tell)

@@ -1,1 +1,1 @@
-"""What a plug-in implements: kinds, checks, blueprints."""
+"""The interfaces that plug-ins implement: kinds, checks, blueprints."""

@@ -1,8 +1,8 @@
-"""The contract of a blueprint: what turns a spec into a plan.
+"""The contract of a blueprint, which turns a spec into a plan.
 
-A blueprint owns the keys of its spec, their defaults, and what is checked at AWS before anything is made.
-Another package adds one through the entry-point group `tier1_engine.blueprints`; the entry point's name is
-the blueprint's. A spec asks for it by `blueprint: NAME`.
+A blueprint owns the keys of its spec, their defaults, and the checks against AWS before anything is created.
+Another package adds one through the entry-point group `tier1_engine.blueprints`; the name of the entry point
+is the name of the blueprint. A spec selects it with `blueprint: NAME`.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ DELETE_SECONDS = 2_400.0
 
 
 class Blueprint(ABC, Generic[Spec]):
-    """One kind of stack. `name`, `spec_model` and `steps` are all that a blueprint must have.
+    """One type of stack. A blueprint must define `name`, `spec_model` and `steps`.
 
-    A blueprint holds no state, and everything but `survey` is pure: the plan is stored with the deployment,
-    and resume, rollback and destroy follow the stored one, whatever the program says by then.
+    A blueprint is stateless, and everything except `survey` is pure. The plan is stored with the deployment,
+    and resume, rollback and destroy use the stored plan even if the blueprint has changed since.
 
     **Phases.** A deployment passes through four phases, whose names are fixed because they are stored
-    and shown as its states: `network`, `efs`, `ec2`, `health`. Read them as *what others stand on*,
-    *storage*, *compute* and *checks*. Give a step the phase whose place it takes (a bucket that everything
-    is written to stands in `network` or `efs`), and put checks into `health`. A phase without steps is
-    passed at once. A phase orders nothing: a step starts as soon as the steps that it `needs` are done.
+    and shown as its states: `network`, `efs`, `ec2`, `health`. Read them as *foundations*, *storage*,
+    *compute* and *checks*. Give a step the phase that matches its role (a bucket that everything is written
+    to belongs in `network` or `efs`), and put checks into `health`. A phase without steps completes
+    immediately. Phases do not order steps: a step starts as soon as the steps that it `needs` are done.
 
     Class attributes:
-        name: what a spec says after `blueprint:`. Also the name of the entry point.
-        version: raised when a plan changes in a way that a stored spec of before does not fit.
-        spec_model: the model of its spec: a frozen pydantic model that extends `BaseSpec`.
+        name: the value of `blueprint:` in a spec, and the name of the entry point.
+        version: incremented when the blueprint can no longer use specs stored by earlier versions.
+        spec_model: the model of its spec, a frozen pydantic model that extends `BaseSpec`.
     """
 
     name: ClassVar[str]
@@ -48,42 +48,42 @@ class Blueprint(ABC, Generic[Spec]):
 
     @abstractmethod
     def steps(self, spec: Spec, survey: Mapping[str, Any] | None) -> Sequence[StepPlan]:
-        """The steps of the plan.
+        """Return the steps of the plan.
 
         Args:
-            survey: what `survey` answered; None for a dry run, which asks nobody: what only AWS knows is
-                a placeholder then, such as `(zone 1)`.
+            survey: the result of `survey`. None in a dry run, which does not call AWS: use a placeholder
+                such as `(zone 1)` for what only AWS knows.
         """
 
     def outputs(self, spec: Spec) -> Mapping[str, Any]:
-        """What `show` prints of an active deployment; values may be `ref(step, fact)`, or hold some."""
+        """Return the outputs of an active deployment; values may be or contain `ref(step, fact)`."""
         return {}
 
     def delete_seconds(self, spec: Spec) -> float:
-        """How long one deletion may take once nothing uses the resource any more."""
+        """Return how long one deletion may take once nothing uses the resource."""
         return DELETE_SECONDS
 
     def survey(self, cloud: Cloud, spec: Spec) -> dict[str, Any]:
-        """Look at what the plan depends on, and refuse what cannot work before anything is made.
+        """Read what the plan depends on, and refuse a spec that cannot work before anything is created.
 
-        Reads only. The answer is JSON values, handed to `steps`.
+        Read-only. The result consists of JSON values and is passed to `steps`.
 
         Raises:
-            SpecError: something that the spec names is not there or will not do; a line for each.
-            CallError: a look failed; the command says what it means, and repeats it where AWS was busy.
+            SpecError: something that the spec names does not exist or is not suitable; one line each.
+            CallError: a read failed. The command retries it while AWS is busy, and explains it otherwise.
         """
         return {}
 
     def as_deployed(self, spec: Spec, record: Record) -> Spec:
-        """A corrected spec (`resume --retry --spec`) with the choices that were made when it was deployed.
+        """Return a corrected spec (`resume --retry --spec`) with the choices made at deployment.
 
-        A blueprint whose survey chooses something (zones, say) puts the first choice into the spec here,
-        so that a second survey does not choose otherwise and move what exists. By default nothing is.
+        A blueprint whose survey makes choices, such as zones, puts the original choices into the spec, so
+        that a second survey cannot move existing resources. By default, returns the spec unchanged.
         """
         return spec
 
     def plan(self, spec: Spec, survey: Mapping[str, Any] | None = None) -> Plan:
-        """The whole plan: the steps, with what every plan takes from the spec."""
+        """Return the complete plan: the steps, and what every plan takes from the spec."""
         return Plan(
             blueprint=self.name,
             version=self.version,
@@ -96,10 +96,10 @@ class Blueprint(ABC, Generic[Spec]):
 
 
 def refuse_impossible(plan: Plan, registry: Registry) -> None:
-    """Refuse a plan that no engine could carry out, before anything is made.
+    """Refuse a plan that cannot be carried out, before anything is created.
 
     Raises:
-        Refused: a step is of a kind or check that is not installed, or the steps do not fit together.
+        Refused: the kind or check of a step is not installed, or the steps are inconsistent.
     """
     ordered(plan.steps)
     for step in plan.steps:

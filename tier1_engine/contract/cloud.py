@@ -1,7 +1,7 @@
-"""The permit: the last question before a call that changes something leaves this process.
+"""The interface to AWS, and the permit that is checked just before a changing call is sent.
 
-Owns the contract between whoever may withdraw the right to act (the lease) and whoever sends (the
-cloud). It never decides by itself and knows neither AWS nor the database.
+Owns the contract between the lease, which can withdraw the right to act, and the cloud, which sends the
+calls. It decides nothing and knows neither AWS nor the database.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ PERMIT_REFUSED = "PermitRefused"
 
 
 class PermitRefused(CallError):
-    """The permit to change something was withdrawn; the call was not sent.
+    """The permit was withdrawn, and the call was not sent.
 
     Args:
-        message: why, in a sentence for the operator.
-        operation: the API operation; the cloud fills it in for a permit that does not know it.
+        message: the reason, a sentence for the operator.
+        operation: the API operation; the cloud sets it if the permit does not know it.
     """
 
     def __init__(self, message: str, operation: str = "") -> None:
@@ -27,33 +27,33 @@ class PermitRefused(CallError):
 
 
 class Permit(Protocol):
-    """Says whether this process may still change something."""
+    """Decides whether this process may still make changes."""
 
     def check(self) -> None:
-        """Return when a changing call may leave now.
+        """Return if a changing call may be sent now.
 
-        It is asked for every changing call, after it was signed and just before its bytes go out, from
-        whatever thread makes the call: it is safe to ask from several at once.
+        Called for every changing call, after signing and just before its bytes are sent, in the thread that
+        makes the call. Must be thread-safe.
 
         Raises:
-            PermitRefused: it may not.
+            PermitRefused: the call may not be sent.
         """
         ...
 
 
 class AlwaysPermitted:
-    """The permit of whoever needs none: a preflight, a sandbox, a test."""
+    """A permit that always allows: for a preflight, a sandbox, a test."""
 
     def check(self) -> None:
         return None
 
 
 class Reply(dict[str, Any]):
-    """AWS's reply to one call, read by its members; it says which call it answers.
+    """AWS's reply to one call, a mapping that also names the call.
 
     Attributes:
-        operation: as AWS names it, e.g. `CreateDBInstance`; boto3's names do not tell.
-        request_id: AWS's id of the call, where the reply has one.
+        operation: the API operation, such as `CreateDBInstance`; boto3's method name does not tell.
+        request_id: AWS's id of the call, if the reply has one.
     """
 
     def __init__(self, members: Mapping[str, Any], operation: str, request_id: str | None = None) -> None:
@@ -63,9 +63,9 @@ class Reply(dict[str, Any]):
 
 
 class Cloud(Protocol):
-    """One account and region of AWS, as a kind sees it. Every method raises `CallError`.
+    """One AWS account and region, as a kind sees it. Every method raises `CallError`.
 
-    Operations are named as boto3 names them (`describe_vpcs`). Nothing here retries.
+    Operations have their boto3 names (`describe_vpcs`). Nothing is retried.
     """
 
     @property
@@ -75,18 +75,18 @@ class Cloud(Protocol):
     def account_id(self) -> str: ...
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Make a call that only observes."""
+        """Make a read-only call."""
         ...
 
     def pages(
         self, service: str, operation: str, result_key: str, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
-        """Make a paginated call that only observes; yield the items under `result_key` of all pages."""
+        """Make a paginated read-only call; yield the items under `result_key` of all pages."""
         ...
 
     def change(self, service: str, operation: str, **parameters: Any) -> Reply:
-        """Make a call that changes something. The permit is asked just before the bytes go out.
+        """Make a call that changes something. The permit is checked just before the bytes are sent.
 
-        A kind reads the reply as it reads that of `read`; the engine records which call it answers.
+        A kind uses the reply like that of `read`; the engine records the call that it belongs to.
         """
         ...

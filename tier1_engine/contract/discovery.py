@@ -17,10 +17,10 @@ Found = TypeVar("Found", bound=_Named)
 
 
 def instances_in(package: ModuleType, base: type[Found]) -> dict[str, Found]:
-    """One instance of every concrete subclass of `base` that a module of `package` defines, by name.
+    """Return one instance of every concrete subclass of `base` that a module of `package` defines, by name.
 
     Raises:
-        ValueError: two classes have one name.
+        ValueError: two classes have the same name.
     """
     found: dict[str, Found] = {}
     for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):

@@ -1,9 +1,9 @@
-"""The contract of a resource kind and of a health check, and the registry that finds them.
+"""The contract of a resource kind and of a health check, and the registry that holds them.
 
-A kind is one small file under `resources/`, a check one under `checks/`. They say what AWS is asked
-and how its answers read; they never decide what happens next, never wait, never retry and never
-write to the database. The engine knows them by this contract only, so it runs as well on a
-simulated cloud, and a user can register kinds and checks of their own through entry points.
+A kind is one small module under `resources/`, a check one under `checks/`. They define the AWS calls and
+interpret the replies. They never decide what happens next, never wait, never retry and never write to the
+database. The engine uses them only through this contract, so that it also runs on a simulated cloud, and
+so that users can register their own kinds and checks through entry points.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ TAG_DEPLOYMENT = "tier1:deployment"
 TAG_RESOURCE = "tier1:resource"
 TAG_NAME = "tier1:name"
 DEPLOYMENT_PROOF = (TAG_DATABASE, TAG_DEPLOYMENT)
-"""The tags that together prove that a deployment made a thing."""
+"""The tags that together prove that a deployment created an object."""
 RESOURCE_PROOF = (*DEPLOYMENT_PROOF, TAG_RESOURCE)
-"""The tags that together prove that a deployment made a thing for one resource of its own."""
+"""The tags that together prove that a deployment created an object for one of its resources."""
 RESERVED_TAG_PREFIXES = ("tier1:", "aws:")
 IAM_PATH = "/tier1/"
 CONSOLE_FACT = "console"
-"""The fact in which a check that failed for good gives the end of the instance's console, if it read it."""
+"""The fact in which a permanently failed check returns the end of the console output, if it read it."""
 
 
 class Presence(StrEnum):
-    """What a look at AWS showed of one object."""
+    """The state of one object as observed in AWS."""
 
     ABSENT = "absent"  # AWS does not show it
-    PENDING = "pending"  # there, and not ready yet
-    UNSET = "unset"  # there, and its configuration is not yet what is wanted
-    READY = "ready"  # there, with the configuration that is wanted
-    BROKEN = "broken"  # there, and will never be ready: must be deleted
-    LEAVING = "leaving"  # its deletion is under way
-    GONE = "gone"  # AWS still shows it, as ended (a terminated instance)
-    UNKNOWN = "unknown"  # a check only: this endpoint cannot say
+    PENDING = "pending"  # exists, not ready yet
+    UNSET = "unset"  # exists, its configuration differs from the request
+    READY = "ready"  # exists, configured as requested
+    BROKEN = "broken"  # exists, will never be ready: must be deleted
+    LEAVING = "leaving"  # being deleted
+    GONE = "gone"  # AWS still shows it, as ended, like a terminated instance
+    UNKNOWN = "unknown"  # checks only: this endpoint cannot answer
 
 
 DEAD = frozenset({Presence.BROKEN, Presence.LEAVING, Presence.GONE})
-"""What ends an attempt: it never counts as absent for settling or for a census."""
+"""The states that end an attempt. They never count as absent for settling or for a census."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong, in AWS's words or ours."""
+    """A problem, with AWS's message or tier1's own."""
 
     code: str
     message: str
@@ -63,17 +63,17 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one look (or the reply of a create) showed.
+    """What one read, or the reply to a create, showed.
 
     Attributes:
-        aws_id: the id by which the kind's calls name it; empty when absent.
-        arn: where the kind has one.
-        tags: as AWS shows them now; ownership is proved by these.
+        aws_id: the id that the kind's calls use; empty if absent.
+        arn: the ARN, if the kind has one.
+        tags: the tags that AWS shows now, which prove ownership.
         facts: what later steps and the outputs need (`{"public_ip": ...}`); JSON values only.
-        key: the idempotency key that it was made with, where AWS shows it.
-        made_at: ISO 8601, where AWS shows it; the oldest of several hits is adopted.
+        key: the idempotency key of its create, if AWS shows it.
+        made_at: the creation time in ISO 8601, if AWS shows it; of several objects the oldest is adopted.
         problem: why it is broken, leaving or gone; for a check, why it does not pass yet.
-        unset: the names of the configurations that are not yet as wanted.
+        unset: the names of the settings that differ from the request.
     """
 
     presence: Presence
@@ -96,18 +96,18 @@ ABSENT = Observation(Presence.ABSENT)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The one AWS object that a kind is asked about.
+    """The AWS object that a kind operates on.
 
     Attributes:
-        deployment_id: whose it is.
+        deployment_id: its deployment.
         resource_id: the value of its `tier1:resource` tag.
         step: the name of its step (`subnet-a`).
-        tags: exactly the tags that ours carries.
-        request: what it should be, as `Kind.request` resolved it and the database keeps it.
-        key: the idempotency key of this try: resource id, generation, candidate. At most 64 characters.
-        candidate: which of the request's candidates this try asks for.
-        aws_id: once known.
-        facts: as last seen.
+        tags: exactly the tags that an owned object carries.
+        request: the request that `Kind.request` resolved, as stored in the database.
+        key: the idempotency key of this attempt: resource id, generation, candidate. At most 64 characters.
+        candidate: the index of the request's candidate that this attempt asks for.
+        aws_id: the AWS id, once known.
+        facts: the facts of the last observation.
     """
 
     deployment_id: str
@@ -122,42 +122,41 @@ class Target:
 
 
 class Kind(ABC):
-    """One kind of AWS resource: all that this program knows of it, in one place.
+    """One kind of AWS resource: everything that tier1 knows about it.
 
-    A kind has a `name`, the seven abstract methods, and the `iam_actions` that their calls need. Everything
-    else has a default that is right for a kind that says nothing of it. What a failed step means for the
-    deployment, how long it may take and in which phase it stands is not the kind's: the step says that
-    (`StepPlan`).
+    A kind defines a `name`, the seven abstract methods, and the `iam_actions` that their calls need.
+    Everything else has a suitable default. The step (`StepPlan`), not the kind, defines the phase, the
+    deadline, and what a failure means for the deployment.
 
-    What it is called:
-        name: how plans and the database call it (`vpc`).
-        title: how a person calls it (`VPC`); by default the name with spaces.
+    Names:
+        name: its name in plans and the database (`vpc`).
+        title: its name for people (`VPC`); by default the name with spaces.
 
-    What the codes mean that its calls are answered with; any other code is judged by the common table:
-        already_exists: codes of `create` that lead back to `find`.
-        token_spent: codes of `create` that say that what this key made is gone: the next key makes another.
-        not_visible_yet: codes of any call that mean "what it refers to is too young to be seen".
-        next_candidate: codes of `create` (and of a dead instance's reason) that end a candidate.
-        gone: codes of `delete` that mean that nothing is there.
-        in_use: codes of `delete` that are waited out.
+    Error codes of its calls; the common table judges all others:
+        already_exists: codes of `create` after which `find` is called again.
+        token_spent: codes of `create` which mean that what this key created is gone: use the next key.
+        not_visible_yet: codes of any call which mean that a referenced object is too new to be visible.
+        next_candidate: codes of `create`, and of a dead instance's reason, that rule out a candidate.
+        gone: codes of `delete` which mean that the object does not exist.
+        in_use: codes of `delete` after which deletion is retried later.
 
-    What a person is told; a kind without these is still guided, by what each code is about:
-        remedies: what the codes of its own calls mean and what to do, by code or `Operation/code`.
+    Information for people; without these, a guide explains the codes by category:
+        remedies: what the codes of its calls mean and what to do, by code or `Operation/code`.
         iam_actions: the IAM actions that its calls need, for the preflight and the docs.
-        implied_actions: pairs of an operation and an IAM action that AWS checks within it besides its own.
-        list_price: what one costs whatever was asked for: `FREE`, or a `Price`. Where that depends on the
-            request, define `price`. By default nobody knows.
+        implied_actions: pairs of an operation and a further IAM action that AWS checks for it.
+        list_price: the price if it does not depend on the request: `FREE`, or a `Price`. Otherwise define
+            `price`. The default is unknown.
         still_safe: what is safe as long as one exists, a sentence with its AWS id as `{id}` ("The files on
             {id} remain until the file system is deleted.").
 
-    How it behaves:
-        may_reference: `find` may answer with something that is not ours, which is then referenced.
-        holds_interfaces: interfaces of AWS's own linger in it when what they belonged to is gone: who deletes
-            it by hand asks again.
-        archives_console: `console` answers what should be kept before a rollback deletes it, and explains
-            why it failed.
-        asks_aws_for_request: `request` is defined, and looks things up at AWS. Otherwise the inputs of a step
-            are its request as they stand, and its create is committed without a look before it.
+    Behaviour:
+        may_reference: `find` may return an object that is not owned, which is then referenced.
+        holds_interfaces: network interfaces of AWS can remain in it after their owner is gone, so that a
+            manual deletion may have to be repeated.
+        archives_console: `console` returns output that is archived before a rollback deletes the object,
+            because it explains the failure.
+        asks_aws_for_request: `request` is defined and reads from AWS. Otherwise a step's inputs are its
+            request, and its create is committed without a read before it.
     """
 
     name: ClassVar[str]
@@ -184,126 +183,127 @@ class Kind(ABC):
             raise TypeError(f"{cls.__name__} defines request: set asks_aws_for_request = True.")
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Resolve a step's inputs into the request as it will be sent (AMI looked up). Reads only."""
+        """Resolve a step's inputs into the request to send, for example by looking up the AMI. Read-only."""
         return dict(inputs)
 
     def candidates(self, request: Mapping[str, Any]) -> int:
-        """How many candidates the request has, tried in order."""
+        """Return the number of candidates of the request, which are tried in order."""
         return 1
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
-        """Look at a resource that the user brought (`inputs["reference"]` is its id). Reads only.
+        """Read an existing resource of the user's; `inputs["reference"]` is its id. Read-only.
 
-        READY with its facts when it will do, BROKEN with the reason when it will not.
+        Return READY with its facts if it is suitable, BROKEN with the reason if not.
         """
         raise Refused(f"A {self.title} cannot be provided by you; it is always created.")
 
     @abstractmethod
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
-        """Everything that any key of this resource made and AWS still shows, dead ones included."""
+        """Return everything that any key of this resource created and AWS still shows, even if dead."""
 
     @abstractmethod
     def create(self, cloud: Cloud, target: Target) -> Observation:
-        """Make it, with our tags in the same call where AWS takes them. Exactly one changing call."""
+        """Create the object with one changing call, which includes the tags if AWS accepts them there."""
 
     @abstractmethod
     def describe(self, cloud: Cloud, target: Target) -> Observation:
-        """Look at `target.aws_id`: its state, its tags, its configuration against the request."""
+        """Read `target.aws_id`: its state, its tags, and how its configuration differs from the request."""
 
     def glance(self, cloud: Cloud, target: Target) -> Observation:
-        """Look at `target.aws_id` for its deletion: as `describe`, whatever its configuration is.
+        """Read `target.aws_id` for its deletion: like `describe`, but the configuration does not matter.
 
-        A kind that must ask for its configuration by calls of their own leaves them out.
+        Override it to omit calls that only read the configuration.
         """
         return self.describe(cloud, target)
 
     def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:  # noqa: B027 - most need none
-        """Set whatever `observation.unset` names; already so is success."""
+        """Apply the settings that `observation.unset` names; one that is already applied is a success."""
 
     @abstractmethod
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
-        """Take it out of use and delete it. `observation` is the look that proved it ours."""
+        """Detach and delete the object. `observation` is the read that proved ownership."""
 
     @abstractmethod
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
-        """Everything of this kind that carries all of `tags` (a census, a sweep). `tags` may be of
-        the form `{"tier1:deployment": id}` or `{"tier1:database": id}`; a value `*` means any.
+        """Return everything of this kind that carries all of `tags`, for a census or a sweep. `tags` may be
+        `{"tier1:deployment": id}` or `{"tier1:database": id}`; the value `*` matches any.
         """
 
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
     ) -> Sequence[Observation]:
-        """As `list_owned`, without those on record: `known` has their AWS ids, each with its request.
+        """Like `list_owned`, without recorded objects: `known` maps their AWS ids to their requests.
 
-        A kind that must ask for each object by itself does not ask for those.
+        Override it if listing needs a call per object, to omit those calls.
         """
         return [
             observation for observation in self.list_owned(cloud, tags) if observation.aws_id not in known
         ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
-        """What stands inside it and is not this deployment's, in words (`instance i-0abc`). Reads only.
+        """Return descriptions (`instance i-0abc`) of foreign objects inside this one. Read-only.
 
-        A sweep then leaves it alone. `ours` has every AWS id that the deployment has or had.
+        A sweep does not delete an object with such contents. `ours` has every AWS id of the deployment, past
+        and present.
         """
         return ()
 
     def owns(self, target: Target, observation: Observation) -> bool:
-        """Whether `observation` proves that this deployment made it for this resource.
+        """Whether `observation` proves that this deployment created the object for this resource.
 
-        Tags can be copied (the console's "launch more like this" does): where AWS shows the key that it
-        was made with, that must be one of this resource's too.
+        Tags can be copied, for example by "launch more like this" in the console. If AWS shows the
+        idempotency key of the create, it must also be one of this resource's.
         """
         if observation.key is not None and not observation.key.startswith(f"{target.resource_id}-"):
             return False
         return all(observation.tags.get(tag) == target.tags[tag] for tag in RESOURCE_PROOF)
 
     def console(self, cloud: Cloud, target: Target) -> str:
-        """The text to archive before it is deleted. Only where `archives_console`."""
+        """Return the text to archive before deletion. Called only if `archives_console`."""
         return ""
 
     @abstractmethod
     def console_url(self, region: str, aws_id: str) -> str:
-        """Where the AWS console shows it."""
+        """Return the URL of the object in the AWS console."""
 
     @abstractmethod
     def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
-        """`aws` command lines by purpose, without region and profile: `look` to see it,
-        `delete` for each command, in order, that removes it (a list of shell-quoted lines), and
-        `wait`, where something must be gone before the next can go, for a line that fails once it is.
+        """Return shell-quoted `aws` command lines by purpose, without region and profile: `look` shows the
+        object, `delete` lists the commands that remove it, in order, and `wait`, if something must be gone
+        before the next deletion, is a command that fails once it is.
         """
 
     def recipe(self, target: Target) -> Recipe | None:
-        """How a shell script finds and removes it; None where only a person can."""
+        """Return how a shell script finds and removes the object, or None if only a person can."""
         return None
 
     def price(self, request: Mapping[str, Any], candidate: int) -> Price:
-        """What one costs while it exists, an estimate by list prices; an empty request is answered too."""
+        """Estimate the price of one object by list prices. Must accept an empty request."""
         return self.list_price
 
     def fields(self, aws_id: str | None, request: Mapping[str, Any], candidate: int) -> dict[str, str]:
-        """What remedies may name of one: `{vpc_id}`, and the words and numbers of its request.
+        """Return the fields that remedies may use: `{vpc_id}`, and the text and numbers of the request.
 
         Args:
-            request: as the database keeps it, or the inputs of a step that has not begun.
+            request: the stored request, or the inputs of a step that has not begun.
         """
         own = aws_id or request.get("reference")
         return {**plain_fields(request), **({f"{self.name}_id": str(own)} if own else {})}
 
 
 class Check(ABC):
-    """One kind of health check. It only observes.
+    """One kind of health check. Read-only.
 
-    `look` answers READY (passed), PENDING (not yet, `problem` says why), BROKEN (failed for good) or
-    UNKNOWN (this endpoint cannot say: a warning, no failure).
+    `look` returns READY (passed), PENDING (not yet; `problem` says why), BROKEN (permanently failed) or
+    UNKNOWN (this endpoint cannot answer: a warning, not a failure).
 
     Class attributes:
-        name: how plans and the database call it (`http`).
-        title: how a person calls it; by default the name with spaces.
-        remedies: what its codes mean and what to do. One that ends with a number, such as `HTTP503`, is
-            looked up without it, too.
+        name: its name in plans and the database (`http`).
+        title: its name for people; by default the name with spaces.
+        remedies: what its codes mean and what to do. A code that ends with a number, such as `HTTP503`, is
+            also looked up without it.
         iam_actions: the IAM actions that its calls need.
-        explained_by_console: the end of the instance's console may say why it failed.
+        explained_by_console: whether the end of the console output may explain a failure.
     """
 
     name: ClassVar[str]
@@ -317,18 +317,18 @@ class Check(ABC):
 
     @abstractmethod
     def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
-        """Look once."""
+        """Run the check once."""
 
 
 def _call_by_name(cls: type[Kind | Check]) -> None:
-    """Give a kind or check that has no title its name as one."""
+    """Set the default title of a kind or check from its name."""
     if "name" in vars(cls) and not hasattr(cls, "title"):
         cls.title = cls.name.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """What this program knows to make and to check, by name."""
+    """The installed kinds and checks, by name."""
 
     kinds: Mapping[str, Kind]
     checks: Mapping[str, Check]

@@ -1,4 +1,4 @@
-"""How a person deletes a resource by hand."""
+"""How a shell script, or a person, deletes a resource without tier1."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Freeing:
-    """What a shell script takes off an object before it deletes it.
+    """What a shell script detaches from an object before it deletes it.
 
-    Both are `aws` command lines in bash, without region and profile, in which `"$id"` is the object.
+    Both are `aws` command lines in bash, without region and profile, where `"$id"` is the object.
 
     Attributes:
-        listing: prints what there is to take off, one word each.
-        command: takes one of these off; `"$it"` is the word.
-        fine: AWS's codes that mean that it is off already.
+        listing: prints what to detach, one word each.
+        command: detaches one of them; `"$it"` is the word.
+        fine: AWS's error codes which mean that it is already detached.
     """
 
     listing: str
@@ -25,23 +25,23 @@ class Freeing:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a shell script finds and removes one resource of ours, with or without a recorded id.
+    """How a shell script finds and removes one owned resource, with or without a recorded id.
 
     All are `aws` command lines in bash, without region and profile.
 
     Attributes:
-        find: prints the ids of what still stands and may be ours, one word each.
-        absent: codes of `find` and `evidence` that mean that nothing is there.
-        evidence: each prints the tags of `"$id"`, a key, a tab and a value a line; one of them must
-            hold all of `proof`. None are needed where `find` asks for the tags itself.
-        proof: the tags that prove it ours.
-        untagged: one that shows no tags at all is ours, by what `find` asked for.
-        keep: prints what is worth keeping of `"$id"` before it goes.
-        free: what is taken off before.
+        find: prints the ids of existing objects that may be owned, one word each.
+        absent: codes of `find` and `evidence` which mean that the object does not exist.
+        evidence: each prints the tags of `"$id"`, one line with key, tab and value per tag; one of them
+            must contain all of `proof`. Empty if `find` filters by the tags itself.
+        proof: the tags that prove ownership.
+        untagged: whether an object without any tags is owned, because of how `find` selected it.
+        keep: prints what to save of `"$id"` before deletion.
+        free: what to detach before deletion.
         delete: deletes `"$id"`.
-        wait: returns once `"$id"` is gone, within AWS's own bound, where AWS has such a command: for who
-            types it. A script looks for itself, as long as the deployment allows and at its own pace.
-        lingers: it goes only some time after its deletion was accepted, so it is looked for again.
+        wait: for people: AWS's own waiter, which returns once `"$id"` is gone, if there is one. A script
+            polls instead, at its own interval and for as long as the deployment allows.
+        lingers: whether it disappears only some time after its deletion is accepted; the script polls.
     """
 
     find: str

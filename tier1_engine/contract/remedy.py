@@ -1,7 +1,7 @@
-"""What an error code means and what to do about it: the value in which a kind or check answers that. Pure.
+"""Remedies: what an error code of a kind or check means and what to do about it. Pure.
 
-Owns the value and the fields in its sentences. Which remedy fits a failure, and what the fields hold, is
-found in `guidance`.
+Owns the value and the fields in its sentences. `guidance` selects the remedy for a failure and fills in the
+fields.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Quota:
 
     Attributes:
         service: its service code; `code`: its quota code.
-        title: as Service Quotas calls it.
-        more: how much more is asked for than there is.
-        region: where the quota is kept, if not in the deployment's region.
+        title: its name in Service Quotas.
+        more: the increase to request.
+        region: the region of the quota, if not the deployment's.
         adjustable: whether AWS raises it on request.
     """
 
@@ -33,25 +33,25 @@ class Quota:
 
 
 QuotaOf = Callable[[Mapping[str, str]], Quota | None]
-"""Which quota it is, by the fields that are known; None where that cannot be said."""
+"""Determines the quota from the known fields; None if it cannot be determined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
     """What a failure means and what to do.
 
-    Sentences and words of commands may hold fields, such as `{vpc_id}`: what `Kind.fields` says of the
-    resource that failed, of those that its step needs, and of what the stack has but one of; always there
-    are `{id}` and `{name}` of the deployment, `{region}` and `{account}`. After a colon a sentence says what
-    stands there while the field is not known: `{type:the instance type}`. A command of which one field is
-    not known is left out, and so is one about what is gone.
+    Sentences and command words may contain fields such as `{vpc_id}`. They come from `Kind.fields` of the
+    failed resource, of those that its step needs, and of kinds that the stack has only one of. `{id}` and
+    `{name}` of the deployment, `{region}` and `{account}` are always known. In a sentence, the text after a
+    colon replaces an unknown field: `{type:the instance type}`. A command with an unknown field, or about an
+    object that is gone, is omitted.
 
     Attributes:
-        why: what AWS means by the code, one sentence.
+        why: what the code means, one sentence.
         fix: what to do, in the order in which to try it, one sentence each.
-        look: words of `aws` commands that show more.
-        look_at_aws: the same, of commands that only AWS itself has; these come first.
-        quota: the quota that it ran into, or how to tell which one.
+        look: the words of `aws` commands that show more.
+        inspect_on_aws: the same, for commands that only AWS itself supports; these come first.
+        quota: the exceeded quota, or a function that determines it.
     """
 
     why: str
@@ -62,23 +62,23 @@ class Remedy:
 
 
 Remedies = Mapping[str, Remedy]
-"""Remedies by code, or by `Operation/code` where one operation means something else by it."""
+"""Remedies by code, or by `Operation/code` if the code has another meaning for one operation."""
 
 
 def fields_of(text: str) -> set[str]:
-    """The names of the fields in a sentence or word."""
+    """Return the names of the fields in a sentence or word."""
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
 def filled(word: str, known: Mapping[str, str]) -> str | None:
-    """A word of a command with its fields filled in; None when one of them is not known."""
+    """Return a command word with its fields filled in, or None if a field is unknown."""
     if any(not known.get(name) for name in fields_of(word)):
         return None
     return word.format_map(known)
 
 
 def sentence(text: str, known: Mapping[str, str]) -> str:
-    """A sentence with its fields filled in, those that are not known by its own words or by their name."""
+    """Return a sentence with its fields filled in; an unknown one by its alternative text or its name."""
     parts = []
     for literal, name, instead, _ in Formatter().parse(text):
         parts.append(literal)
@@ -88,7 +88,7 @@ def sentence(text: str, known: Mapping[str, str]) -> str:
 
 
 def plain_fields(values: Mapping[str, Any]) -> dict[str, str]:
-    """The words and numbers among `values`, as fields; what is nested or only a switch is none."""
+    """Return the text and numbers in `values` as fields, without nested values and booleans."""
     return {
         name: str(value)
         for name, value in values.items()

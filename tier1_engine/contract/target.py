@@ -1,4 +1,4 @@
-"""A resource as its kind sees it."""
+"""Builds the `Target` of a resource for its kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tier1_engine.deployment.record import Deployment, Resource
 
 
 def target_of(resource: Resource, deployment: Deployment, database_id: str) -> Target:
-    """The resource as its kind sees it, with exactly the tags that ours carries."""
+    """Return the target of a resource, with exactly the tags that an owned object carries."""
     tags = {
         **deployment.tags,
         TAG_DATABASE: database_id,

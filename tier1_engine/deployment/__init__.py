@@ -1,1 +1,1 @@
-"""The nouns: states, transitions, the record, the plan."""
+"""The domain model: states, transitions, the record, the plan."""

@@ -1,4 +1,4 @@
-"""What a new deployment is on record: from a wish, a plan and a place to its rows. Pure."""
+"""Builds the rows of a new deployment from the request, the plan and the place. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tier1_engine.deployment.states import Goal, State
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What `deploy` asks for beside the plan."""
+    """What `deploy` requests in addition to the plan."""
 
     name: str
     spec: Mapping[str, Any]
@@ -26,15 +26,15 @@ class Wish:
 
 
 def asked_for(wish: Wish, place: Place) -> str:
-    """The first line of its time line."""
+    """Return the first line of the timeline."""
     return f"requested: {wish.name} in {place.region}"
 
 
 def new_deployment(wish: Wish, plan: Plan, place: Place, now: datetime) -> tuple[Deployment, list[Step]]:
-    """A deployment of its own id, `pending`, and the steps of its plan in their order.
+    """Return a `pending` deployment with a new id, and the steps of its plan in order.
 
     Raises:
-        Refused: the plan does not hold together.
+        Refused: the plan is inconsistent.
     """
     deployment = Deployment(
         id=new_deployment_id(),

@@ -1,7 +1,7 @@
-"""Errors as values: what a step or a resource last ran into, and what ended provisioning.
+"""Errors as values: the last error of a step or resource, and the failure of a deployment.
 
-Owns what is kept of an error and the form in which the database keeps it. It judges nothing: what an error
-means is said in `failures`.
+Owns what is recorded of an error and its stored form. It does not judge: `failures` decides what an error
+means.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 from tier1_engine.deployment.states import FailureClass
 
 BLOCKED_BY = "BlockedBy"
-"""The code of a resource that could be deleted, were it not for others that could not."""
+"""The code of a resource whose deletion is blocked by others that could not be deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """What a step or a resource last ran into.
+    """The last error of a step or resource.
 
     Attributes:
-        code: AWS's error code, or one of ours.
-        message: AWS's words or ours, with secrets masked.
-        operation: the AWS operation that was refused, e.g. `CreateVpc`; None where no call was.
-        request_id: AWS's id of that call, where it answered.
-        failure_class: of a step's error, what it means for the deployment.
-        stuck: of a resource's error, its deletion was given up for this time.
-        console: of a failed check, the end of the instance's console, where it read it.
+        code: the error code, AWS's or tier1's own.
+        message: the message, AWS's or tier1's own, with secrets masked.
+        operation: the API operation that failed, such as `CreateVpc`; None if there was no call.
+        request_id: AWS's id of that call, if it replied.
+        failure_class: for a step, what the error means for the deployment.
+        stuck: for a resource, that this run gave up deleting it.
+        console: for a failed check, the end of the console output, if it was read.
     """
 
     code: str
@@ -41,7 +41,7 @@ class Error:
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Error:
-        """The error that the database keeps as `stored`; older versions left out what was not known."""
+        """Read the stored form; older versions omitted unknown fields."""
         failure_class = stored.get("class")
         return cls(
             code=stored["code"],
@@ -54,7 +54,7 @@ class Error:
         )
 
     def to_stored(self) -> dict[str, Any]:
-        """What the database keeps: `class`, `console` and `stuck` only where they say something."""
+        """Return the stored form, with `class`, `console` and `stuck` only if they are set."""
         stored: dict[str, Any] = {
             "code": self.code,
             "message": self.message,
@@ -72,11 +72,11 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The cause that ended provisioning, or keeps a teardown from its end. It outlives what follows from it.
+    """Why provisioning failed or a teardown cannot complete. It remains recorded after a rollback.
 
     Attributes:
-        step: where it was met; None when at none.
-        at: when, in aware UTC.
+        step: the step that failed, if any.
+        at: the time, aware, in UTC.
     """
 
     step: str | None
@@ -89,7 +89,7 @@ class Failure:
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Failure:
-        """The failure that the database keeps as `stored`."""
+        """Read the stored form."""
         return cls(
             step=stored["step"],
             failure_class=FailureClass(stored["class"]),
@@ -101,7 +101,7 @@ class Failure:
         )
 
     def to_stored(self) -> dict[str, Any]:
-        """What the database keeps."""
+        """Return the stored form."""
         return {
             "step": self.step,
             "class": self.failure_class.value,

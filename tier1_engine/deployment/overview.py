@@ -1,4 +1,4 @@
-"""Deployments as those see them who do not drive them: a list, a sweep, a time line. Values only."""
+"""Views of deployments for readers other than their driver: a list, a sweep, a timeline. Values only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tier1_engine.deployment.states import State, Trigger
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line of the time line."""
+    """A line of the timeline."""
 
     at: datetime
     trigger: Trigger | None
@@ -29,8 +29,8 @@ class Summary:
     """A deployment as `list` shows it.
 
     Attributes:
-        holder: as `lease` wrote it, with since and expires_at; None when nobody drives.
-        remaining: owned resources that are not yet gone, those that may exist included.
+        holder: the lease holder as `lease` stored it; None if nobody holds the lease.
+        remaining: the number of owned resources that exist or may exist.
     """
 
     deployment: Deployment
@@ -42,17 +42,17 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One deployment of this database.
+    """What a sweep knows about one deployment of this database.
 
     Attributes:
-        last_event: the id of the last line of its time line.
-        driver: who drives it now, in words; None when nobody does.
-        remaining: what is ours and not gone, the last step first.
-        holds: (kind, AWS id) of every row that is not deleted, brought and retained ones too, with the
-            request that it was made by.
-        expects: (kind, `tier1:resource` tag) of creates whose answer never came.
-        positions: of the steps that make something: the highest position of each kind.
-        retains: something was kept on the operator's word.
+        last_event: the id of the last line of its timeline.
+        driver: a description of its current driver; None if it is not running.
+        remaining: the owned resources that are not gone, last step first.
+        holds: (kind, AWS id) of every row that is not deleted, including references and retained
+            resources, with its request.
+        expects: (kind, `tier1:resource` tag) of creates without a known outcome.
+        positions: the highest position of the steps that create each kind.
+        retains: whether the operator retained something.
     """
 
     deployment: Deployment

@@ -1,4 +1,4 @@
-"""Where a deployment lives: the account, region, profile and endpoint that every later command uses."""
+"""The place of a deployment: the account, region, profile and endpoint that every later command uses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a deployment lives; remembered, so that every later command talks to the same AWS."""
+    """The place of a deployment, recorded so that every later command uses the same AWS."""
 
     account_id: str
     region: str

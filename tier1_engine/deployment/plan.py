@@ -1,7 +1,7 @@
-"""What a plan is: steps, what each needs, and values that are known only once a step is done. Pure.
+"""Plans: steps, their dependencies, and references to values that later steps know. Pure.
 
-A blueprint turns a validated spec into a `Plan`. The plan is stored with the deployment, and resume,
-rollback and destroy use the stored one, whatever the spec file or the program says today.
+A blueprint turns a validated spec into a `Plan`. The plan is stored with the deployment. Resume, rollback
+and destroy use the stored plan, even if the spec file or the program has changed since.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class StepPlan:
 
     Attributes:
         name: unique in the plan; also the resource's logical name and part of its `Name` tag.
-        kind: the name of a `Kind`, or of a `Check` when the mode says so.
-        needs: names of the steps whose resources must be ready first; deletion goes the other way.
-        inputs: JSON values; `ref(step, fact)` stands for what is known once that step is done.
-        deadline_seconds: driven time it may take to become ready.
-        on_failure: what its failure is when tries or deadline run out.
+        kind: the name of a `Kind`, or of a `Check` if the mode is `check`.
+        needs: names of the steps whose resources must be ready first; deletion uses the reverse order.
+        inputs: JSON values; `ref(step, fact)` is replaced once that step is done.
+        deadline_seconds: the running time within which it must become ready.
+        on_failure: its failure class when its attempts or deadline are exhausted.
     """
 
     name: str
@@ -45,10 +45,10 @@ class Plan:
     """Everything a deployment will do.
 
     Attributes:
-        tags: the user's tags, put on everything beside ours.
-        outputs: what to tell the user at the end; values may be refs or templates of facts.
-        delete_seconds: driven time that one deletion may take once nothing uses the resource.
-        max_attempts: tries of one call before it counts as the step's failure.
+        tags: the user's tags, added to everything besides those of tier1.
+        outputs: the outputs for the user; values may be refs or templates of facts.
+        delete_seconds: the running time that one deletion may take once nothing uses the resource.
+        max_attempts: attempts of one call before the step fails.
     """
 
     blueprint: str
@@ -61,15 +61,15 @@ class Plan:
 
 
 def ref(step: str, fact: str = "id") -> dict[str, str]:
-    """A value that is known once `step` is done: its AWS id, its ARN (`arn`) or one of its facts."""
+    """Return a reference to a value known once `step` is done: its AWS id, its ARN (`arn`) or a fact."""
     return {REF: f"{step}.{fact}"}
 
 
 def resolve(value: Any, facts: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Replace every ref in `value` by what `facts[step][fact]` says.
+    """Replace every ref in `value` with `facts[step][fact]`.
 
     Raises:
-        Refused: a ref names a step or a fact that is not there.
+        Refused: a ref names a step or fact that does not exist.
     """
     if isinstance(value, Mapping):
         if set(value) == {REF}:
@@ -85,10 +85,10 @@ def resolve(value: Any, facts: Mapping[str, Mapping[str, Any]]) -> Any:
 
 
 def ordered(steps: Sequence[StepPlan]) -> tuple[StepPlan, ...]:
-    """The steps with each behind all that it needs, otherwise in the order given.
+    """Sort the steps topologically, otherwise preserving their order.
 
     Raises:
-        Refused: a name twice, a need that is not a step, or needs that go in a circle.
+        Refused: a duplicate name, a need that is not a step, or a cycle.
     """
     by_name = {step.name: step for step in steps}
     if len(by_name) != len(steps):

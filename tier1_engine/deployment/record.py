@@ -1,8 +1,8 @@
-"""One deployment as values: what the tables hold, and the changes that a turn makes to it.
+"""One deployment as values: its rows, and the changes that a turn makes to them.
 
-Owns the frozen mirror of the rows and the `Change` values. A turn of the engine gathers changes,
-applies them here to see what follows, and hands the same list to the store, which commits them in
-one transaction. Nothing here touches a database.
+Owns the frozen copies of the rows and the `Change` values. A turn of the engine collects changes, applies
+them here to decide what follows, and passes the same list to the store, which commits it in one
+transaction. Nothing here uses a database.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from tier1_engine.deployment.states import (
 from tier1_engine.deployment.transitions import Facts
 
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""The `keep_until` of what is kept until somebody says otherwise."""
+"""The `keep_until` of a deployment that is protected indefinitely."""
 ENDED_FACT = "ended"
-"""The fact of what died by itself: AWS showed it as ended, and will soon not show it at all."""
+"""The fact of an object that ended by itself: AWS shows it as ended, and soon will not show it at all."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One run. Times are aware UTC.
+    """One deployment. Times are aware, in UTC.
 
     Attributes:
-        keep_until: until then no sweep touches it; `FOR_EVER` when nobody named an end.
-        swept_by: the sweep that began to delete it; every later one continues.
-        tagged_as: the tags that its objects carry where they are not this database's own: foreign
-            things that an operator reviewed, and asked to have deleted.
+        keep_until: protects it from sweeps until then; `FOR_EVER` for no end.
+        swept_by: the sweep that began to delete it; later sweeps continue.
+        tagged_as: the tags of its objects if they are foreign, that is, from another database, and an
+            operator reviewed them and requested their deletion.
     """
 
     id: str
@@ -77,24 +77,24 @@ class Deployment:
 
     @property
     def failure_class(self) -> FailureClass | None:
-        """What its failure means for it; None where it has none."""
+        """Return the class of its failure, if it has one."""
         return None if self.failure is None else self.failure.failure_class
 
     def protected(self, now: datetime) -> bool:
-        """Whether no sweep may touch it: its spec says so, or an operator did."""
+        """Whether the spec or an operator protects it from sweeps."""
         by_spec = bool((self.spec.get("policy") or {}).get("keep"))
         return by_spec or (self.keep_until is not None and self.keep_until > now)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One unit of the stored plan, and how far it is.
+    """One unit of the stored plan, and its progress.
 
     Attributes:
-        attempts: tries so far, over all retries of the operator.
-        tries: tries since the operator's last retry; `max_attempts` bounds these.
-        driven_seconds: time that somebody drove it, up to the last commit.
-        error: the last problem met, kept when it was overcome only until the step is done.
+        attempts: all attempts so far.
+        tries: attempts since the operator's last retry, bounded by `max_attempts`.
+        driven_seconds: its running time, up to the last commit.
+        error: the last error, cleared when the step is done.
     """
 
     deployment_id: str
@@ -122,13 +122,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Resource:
-    """One AWS object, or the intent to make one.
+    """One AWS object, or the intent to create one.
 
     Attributes:
-        tagged_as: the value of its `tier1:resource` tag; a duplicate carries that of the row it strayed from.
-        generation: raised when what the earlier key made is known to be gone.
-        candidate: which of the request's candidates is being asked for.
-        driven_seconds: time spent on its deletion since nothing used it.
+        tagged_as: the value of its `tier1:resource` tag; a duplicate carries that of the original row.
+        generation: incremented when what the previous key created is known to be gone.
+        candidate: the index of the current candidate of the request.
+        driven_seconds: the running time of its deletion since nothing used it.
     """
 
     id: str
@@ -153,39 +153,39 @@ class Resource:
 
     @property
     def key(self) -> str:
-        """The idempotency key of the current try."""
+        """Return the idempotency key of the current attempt."""
         return f"{self.tagged_as}-{self.generation}-{self.candidate}"
 
     @property
     def settled(self) -> bool:
-        """Nothing of it is left to be deleted."""
+        """Whether nothing of it remains to be deleted."""
         return self.state in (ResourceState.DELETED, ResourceState.RETAINED) or not self.owned
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether it exists beside the one that counts for its step."""
+        """Whether it exists in addition to its step's own resource."""
         return self.name != self.step
 
     @property
     def stuck(self) -> bool:
-        """It would not be deleted, and was given up for this time."""
+        """Whether this run gave up deleting it."""
         return self.error is not None and self.error.stuck
 
     @property
     def ended(self) -> bool:
-        """It died by itself, and AWS will soon not show it: it costs nothing, and has to be taken off the
-        books only.
+        """Whether it ended by itself, so that AWS soon will not show it. It costs nothing, and only its row
+        has to be updated.
         """
         return bool(self.facts.get(ENDED_FACT))
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try of one call, begun before it goes out.
+    """One attempt of one call, recorded before the call is sent.
 
     Attributes:
-        settled: an unknown end was looked after through the whole visibility grace; or, of an archive,
-            what it was to read is gone.
+        settled: the effect of an unknown outcome was searched for through the whole visibility grace; or,
+            for an archive, the object to read is gone.
         term: the lease term of the driver that began it.
     """
 
@@ -208,7 +208,7 @@ class Attempt:
 
     @property
     def may_have_acted(self) -> bool:
-        """A create whose object may exist and was not yet looked for long enough."""
+        """Whether it is a create whose object may exist and has not yet been searched for long enough."""
         return self.action is Action.CREATE and self.outcome in (None, Outcome.UNKNOWN) and not self.settled
 
 
@@ -216,15 +216,15 @@ Value = TypeVar("Value")
 FIELDS: dict[type[Any], dict[str, None]] = {
     row: dict.fromkeys(known.name for known in fields(row)) for row in (Deployment, Step, Resource, Attempt)
 }
-"""The names of each row's fields, in their order."""
+"""The field names of each row type, in order."""
 
 
 def with_values(item: Value, values: Mapping[str, Any]) -> Value:
-    """A frozen dataclass with other values. `dataclasses.replace` does the same by going through
-    `__init__`, at many times the cost; a turn makes dozens of these. (This is why the rows have no slots.)
+    """Return a copy of a frozen dataclass with changed values, without the cost of `dataclasses.replace`,
+    which calls `__init__`. A turn makes dozens of copies. This is why the rows have no slots.
 
     Raises:
-        TypeError: a value is of no field.
+        TypeError: a value has no field.
     """
     kind: Any = type(item)
     known = kind.__dataclass_fields__.keys()
@@ -238,7 +238,7 @@ def with_values(item: Value, values: Mapping[str, Any]) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class StepSet:
-    """Other values in the columns of a step."""
+    """Sets columns of a step."""
 
     name: str
     values: Mapping[str, Any]
@@ -246,21 +246,21 @@ class StepSet:
 
 @dataclass(frozen=True, slots=True)
 class StepAdd:
-    """A new step, of a corrected spec."""
+    """Adds a step from a corrected spec."""
 
     step: Step
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceAdd:
-    """A new resource row."""
+    """Adds a resource."""
 
     resource: Resource
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceSet:
-    """Other values in the columns of a resource."""
+    """Sets columns of a resource."""
 
     id: str
     values: Mapping[str, Any]
@@ -268,14 +268,14 @@ class ResourceSet:
 
 @dataclass(frozen=True, slots=True)
 class AttemptAdd:
-    """A new attempt."""
+    """Adds an attempt."""
 
     attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptSet:
-    """Other values in the columns of an attempt."""
+    """Sets columns of an attempt."""
 
     id: str
     values: Mapping[str, Any]
@@ -283,14 +283,14 @@ class AttemptSet:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSet:
-    """Any column but state, goal and lease: these have writers of their own."""
+    """Sets columns of the deployment, except state, goal and lease, which are written elsewhere."""
 
     values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A move of the deployment, with the goal it goes with; its event row is written with it."""
+    """Moves the deployment to another state and goal; its event row is written in the same transaction."""
 
     trigger: Trigger
     source: State
@@ -301,7 +301,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line of the time line that moves nothing."""
+    """Adds a line to the timeline without a change of state."""
 
     message: str
     step: str | None = None
@@ -309,7 +309,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Console output to keep beside the resource it came from."""
+    """Archives the console output of a resource."""
 
     resource_id: str
     text: str
@@ -331,7 +331,7 @@ Change = (
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Everything the database holds of one deployment that decisions need."""
+    """Everything in the database about one deployment that decisions need."""
 
     deployment: Deployment
     steps: Mapping[str, Step]
@@ -339,7 +339,7 @@ class Record:
     attempts: Mapping[str, Attempt]
 
     def apply(self, changes: Collection[Change]) -> Record:  # noqa: C901 - one case a kind of change
-        """The record as it will be once `changes` are committed; the tables that they touch are copied."""
+        """Return the record with `changes` applied; the affected tables are copied."""
         if not changes:
             return self
         deployment, steps, resources, attempts = self.deployment, self.steps, self.resources, self.attempts
@@ -366,7 +366,7 @@ class Record:
         return Record(deployment, steps, resources, attempts)
 
     def resource_of(self, step: str) -> Resource | None:
-        """The resource that counts for a step; its duplicates have other names."""
+        """Return the resource of a step, not its duplicates, which have other names."""
         return next((r for r in self.resources.values() if r.name == step), None)
 
     def attempts_at(self, resource_id: str, action: Action) -> tuple[Attempt, ...]:
@@ -379,13 +379,13 @@ class Record:
 
     @property
     def facts(self) -> Facts:
-        """What the state table may ask about this deployment."""
+        """Return what the conditions of the state table need."""
         d = self.deployment
         return Facts(d.goal, self.earliest_incomplete, d.activated_at is not None)
 
     @property
     def known_facts(self) -> dict[str, dict[str, Any]]:
-        """What refs may name: id, ARN and facts of every resource that is ready."""
+        """Return what refs may name: id, ARN and facts of every ready resource."""
         return {
             r.name: {**r.facts, "id": r.aws_id, "arn": r.arn}
             for r in self.resources.values()

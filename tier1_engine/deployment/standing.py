@@ -1,6 +1,6 @@
-"""How a deployment stands: what remains of it, what can be kept or gone without, whether it was interrupted.
+"""Queries on a record: what remains, what can be retained or skipped, whether it was interrupted.
 
-Pure questions to a record that several rooms ask; it decides nothing and changes nothing.
+Pure functions that several packages share. They decide nothing and change nothing.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 def interrupted(deployment: Deployment, *, driven: bool) -> bool:
-    """Whether its goal is not reached, nobody drives it, and it did not end as failed."""
+    """Whether it has neither reached its goal nor failed, and no process is running it."""
     if driven or deployment.state in (*ENDED, State.FAILED):
         return False
     return deployment.state.value != deployment.goal.value
 
 
 def left(record: Record) -> list[Resource]:
-    """What is ours and may still stand: not gone, not kept on purpose, and with an id or an open create.
+    """Return the owned resources that may exist: not gone, not retained, with an id or an unsettled create.
 
-    In the order of the plan.
+    The order is that of the plan.
     """
     open_creates = {a.resource_id for a in record.attempts.values() if a.may_have_acted}
     standing = [
@@ -48,17 +48,17 @@ def left(record: Record) -> list[Resource]:
 
 
 def retained(record: Record) -> list[Resource]:
-    """What was kept on the operator's word."""
+    """Return the resources that the operator retained."""
     return [r for r in record.resources.values() if r.state is ResourceState.RETAINED]
 
 
 def asks_for_a_decision(deployment: Deployment) -> bool:
-    """It failed on the way forward and waits for what the operator wants."""
+    """Whether provisioning failed and the operator must decide what to do."""
     return deployment.state is State.FAILED and deployment.goal is Goal.ACTIVE
 
 
 def closure(record: Record, retain: Iterable[str]) -> tuple[str, ...]:
-    """The names to retain with all that they need: what is kept cannot stand on what is deleted.
+    """Return the names to retain, with everything that they need.
 
     Raises:
         Refused: a name is not a resource of the deployment.
@@ -80,10 +80,10 @@ def closure(record: Record, retain: Iterable[str]) -> tuple[str, ...]:
 
 
 def why_not_without(record: Record) -> str | None:
-    """Why a failed deployment cannot be accepted as it is; None when it can."""
+    """Return why a failed deployment cannot be accepted as it is, or None if it can."""
     incomplete = [step for step in record.steps.values() if not step.complete]
     hard = [s for s in incomplete if s.state is not StepState.FAILED or not _recoverable(s)]
-    # What failed says more than what only waits for it.
+    # A failed step explains more than a step that waits for it.
     first = next((step for step in hard if step.state is StepState.FAILED), hard[0] if hard else None)
     if first is None:
         return None
@@ -97,7 +97,7 @@ def why_not_without(record: Record) -> str | None:
 
 
 def all_needs(record: Record, step: Step) -> set[str]:
-    """The names of all steps that one needs, directly or through others."""
+    """Return the names of all steps that a step needs, directly or indirectly."""
     found: set[str] = set()
     frontier = list(step.needs)
     while frontier:
@@ -112,10 +112,10 @@ def _recoverable(step: Step) -> bool:
 
 
 def may_have_acted(record: Record, resource: Resource) -> bool:
-    """A create of it has no known end and was not yet looked after for the whole grace."""
+    """Whether a create of it has no known outcome and has not been searched for through the whole grace."""
     return any(a.may_have_acted for a in record.attempts.values() if a.resource_id == resource.id)
 
 
 def may_have_duplicates(record: Record) -> bool:
-    """Some create's end was never learned: AWS may still execute it."""
+    """Whether the outcome of some create is unknown, so that AWS may still execute it."""
     return any(a.action is Action.CREATE and a.outcome is Outcome.UNKNOWN for a in record.attempts.values())

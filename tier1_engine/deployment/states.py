@@ -1,4 +1,4 @@
-"""What a deployment, a step, a resource and an attempt can be. Values only: the moves are `transitions`."""
+"""The states of deployments, steps, resources and attempts. The moves between them are in `transitions`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """What a deployment is."""
+    """The state of a deployment."""
 
     PENDING = "pending"
     PROVISIONING_NETWORK = "provisioning_network"
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 class Goal(StrEnum):
-    """What is wanted of a deployment. It never returns to `active`."""
+    """The target state of a deployment. It never returns to `active`."""
 
     ACTIVE = "active"
     ROLLED_BACK = "rolled_back"
@@ -30,7 +30,7 @@ class Goal(StrEnum):
 
 
 class Phase(StrEnum):
-    """A stretch of the way to `active`; a deployment's state names the earliest incomplete one."""
+    """A phase of provisioning; a deployment's state names the earliest incomplete one."""
 
     NETWORK = "network"
     EFS = "efs"
@@ -39,7 +39,7 @@ class Phase(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What makes a deployment move."""
+    """An event that moves a deployment to another state."""
 
     START = "start"
     NETWORK_READY = "network_ready"
@@ -57,15 +57,15 @@ class Trigger(StrEnum):
 
 
 class Mode(StrEnum):
-    """What a step does."""
+    """The action of a step."""
 
-    CREATE = "create"  # makes a resource of its kind
-    REFERENCE = "reference"  # looks at a resource that the user brought, and never changes it
+    CREATE = "create"  # creates a resource of its kind
+    REFERENCE = "reference"  # reads an existing resource of the user's, and never changes it
     CHECK = "check"  # runs a health check of its kind
 
 
 class StepState(StrEnum):
-    """What one step of the plan is."""
+    """The state of a step."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -75,18 +75,18 @@ class StepState(StrEnum):
 
 
 class ResourceState(StrEnum):
-    """What one AWS object is, as far as the database knows."""
+    """The state of an AWS object, as far as the database knows."""
 
-    CREATING = "creating"  # the intent is on disk; it may or may not exist yet
-    PRESENT = "present"  # ready, with the configuration that was wanted
-    DELETING = "deleting"  # the intent to delete is on disk
-    DELETED = "deleted"  # a read-back said that it is gone
-    RETAINED = "retained"  # kept on the operator's word
-    STRAY = "stray"  # made by us beside the one that counts; will be deleted
+    CREATING = "creating"  # the intent is committed; the object may or may not exist
+    PRESENT = "present"  # ready, configured as requested
+    DELETING = "deleting"  # the intent to delete is committed
+    DELETED = "deleted"  # a read confirmed that it is gone
+    RETAINED = "retained"  # left in place at the operator's request
+    STRAY = "stray"  # a duplicate: created in addition to the step's resource; will be deleted
 
 
 class Action(StrEnum):
-    """What one attempt tries to do."""
+    """The action of an attempt."""
 
     CREATE = "create"
     ADOPT = "adopt"
@@ -99,7 +99,7 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an attempt ended. One without an end yet has none."""
+    """How an attempt ended. An attempt in progress has no outcome."""
 
     DONE = "done"
     REFUSED = "refused"  # AWS provably did not act
@@ -107,7 +107,7 @@ class Outcome(StrEnum):
 
 
 class FailureClass(StrEnum):
-    """How bad a failure is, and so what follows it."""
+    """The severity of a failure, which determines what follows."""
 
     CRITICAL = "critical"
     RECOVERABLE = "recoverable"

@@ -1,7 +1,7 @@
-"""The state machine: every move that a deployment may make, as one table with the reason for each.
+"""The state machine: a table of every move that a deployment may make, with the reason for each.
 
-Owns the table (`TRANSITIONS`) and runs it through the `transitions` library on a throwaway cursor. It
-never stores a state: the store commits what `next_state` answers, and no other code assigns one.
+Owns the table (`TRANSITIONS`) and evaluates it with the `transitions` library on a temporary object. It
+never stores a state: the store commits the result of `next_state`, and no other code assigns a state.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a move may depend on beside the state and the trigger.
+    """What a move may depend on besides the state and the trigger.
 
     Attributes:
-        goal: what is wanted.
+        goal: the target state.
         earliest: the earliest phase with a step that is neither done nor skipped.
-        once_active: whether the deployment ever was `active`.
+        once_active: whether the deployment was ever `active`.
     """
 
     goal: Goal = Goal.ACTIVE
@@ -39,8 +39,8 @@ class Transition:
     """One row of the table.
 
     Attributes:
-        reason: when the move is made, in words; the generated states page prints it.
-        when: the name of the condition (in `CONDITIONS`) that must hold, if any.
+        reason: a sentence that says when the move is made; the generated states page prints it.
+        when: the name in `CONDITIONS` of the condition that must hold, if any.
     """
 
     trigger: Trigger
@@ -153,7 +153,7 @@ TRIGGER_ENDING_PHASE: dict[Phase, Trigger] = {
 
 @cache
 def next_state(state: State, trigger: Trigger, facts: Facts) -> State:
-    """Answer where `trigger` leads from `state`.
+    """Return the state that `trigger` leads to from `state`.
 
     Raises:
         InvalidMove: the table has no such move, or its condition does not hold.
@@ -162,7 +162,7 @@ def next_state(state: State, trigger: Trigger, facts: Facts) -> State:
 
     machine, lock = _machine()
     cursor = _Cursor()
-    # The machine keeps every model it is given: the cursor is taken out again at once.
+    # The machine keeps every model that it is given, so the cursor is removed immediately.
     with lock:
         machine.add_model(cursor, initial=state.value)
         try:
@@ -177,14 +177,14 @@ def next_state(state: State, trigger: Trigger, facts: Facts) -> State:
 
 
 class _Cursor:
-    """The throwaway model that a move is tried on; rows are never mounted on the machine."""
+    """The temporary model on which a move is evaluated; rows are never attached to the machine."""
 
     state: str
 
 
 @cache
 def _machine() -> tuple[Machine, Lock]:
-    """The table as a `transitions` machine, and the lock that guards its list of models."""
+    """Return the table as a `transitions` machine, and the lock that guards its list of models."""
     from transitions import Machine
 
     machine = Machine(

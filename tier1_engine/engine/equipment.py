@@ -72,9 +72,9 @@ class Equipment:
     """Everything a driver is made of, so that it runs as well on a simulated cloud and clock.
 
     Attributes:
-        holder: who holds the leases that this equipment takes; each call is another holder.
-        may_delete: (kind, AWS id) of all that may be deleted; None: whatever is ours.
-        looks_inside: what holds something that is not the deployment's is not deleted.
+        holder: returns a new lease holder at each call.
+        may_delete: (kind, AWS id) of everything that may be deleted; None allows everything owned.
+        observes_within: whether an object that contains something foreign is left alone.
     """
 
     store: Store

@@ -1,6 +1,6 @@
 """Puts into words what is wrong with a spec: file, line, key, what is wrong, what is allowed.
 
-Owns the sentences. It finds no problems itself: pydantic and the rules of `spec_values` do.
+Owns the sentences. It finds no problems itself: pydantic and the rules in `spec.values` do.
 """
 
 from __future__ import annotations

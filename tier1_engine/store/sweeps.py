@@ -1,7 +1,7 @@
 """The queries of sweeps: what there is to judge, what protects it, and the sweeps' own rows.
 
 Everything that a sweep must know of all deployments is read in a few queries, however many there
-are. Owns no decision: `sweep_rules` judges, and `sweep` acts.
+are. Owns no decision: `sweep.rules` judges, and `sweep.sweep` acts.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Sweep:
     """One sweep, as its row has it.
 
     Attributes:
-        plan: what it meant to do, as `sweep_plan` writes it.
-        results: what came of each item.
-        exit_code: None while it runs, and for ever when it was cut.
+        plan: the plan, as `sweep.plan` writes it.
+        results: the result of each item.
+        exit_code: None while it is running, or if it was killed.
     """
 
     id: str

@@ -45,9 +45,9 @@ class Access:
     """How AWS is read.
 
     Attributes:
-        parts: the engine's equipment for a place.
-        sleep: waits some seconds before another attempt.
-        side_by_side: how many reads at once; 1: in the calling thread.
+        equipment: the engine's equipment for a place.
+        sleep: waits some seconds before the next attempt.
+        side_by_side: the number of concurrent reads; 1 reads in the calling thread.
     """
 
     equipment: Callable[[Place], Equipment]

@@ -1,7 +1,7 @@
 """The sweep: mark, look again, delete. The safest command of all.
 
 Owns the order of it: what is read, what is put on record before the first deletion, how units are
-worked on side by side, and what it all comes to. What may be touched is `sweep_rules`', and every
+worked on side by side, and what it all comes to. `rules` decides what may be touched, and every
 deletion is the engine's, under the lease of its deployment: two sweeps at once do not disturb each
 other, and one that is killed is finished by the next.
 """
@@ -34,8 +34,8 @@ from tier1_engine.sweep.rules import Act, Choice, Item, mark
 from tier1_engine.views.prices import Prices
 
 UNITS_SIDE_BY_SIDE = 100
-"""Deployments at once. They share their looks (`aws_together`), the more the more there are; what they
-change, EC2's token buckets pace: a throttled deletion is tried again, and never remains for that."""
+"""The most concurrent deployments. They share their reads (`aws.together`). EC2's token buckets pace their
+changes: a throttled deletion is retried, and never remains for that reason."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
@@ -44,10 +44,10 @@ class Ground:
     """What a sweep stands on.
 
     Attributes:
-        looks: how AWS is looked at, and the engine's parts for a place.
-        registry: the kinds that are installed here, which know what things cost.
-        tell: told of what happens.
-        side_by_side: deployments at once; 1: in the calling thread.
+        access: how AWS is read, and the engine's equipment for a place.
+        registry: the installed kinds, which know the prices.
+        tell: receives the progress, line by line.
+        side_by_side: the number of concurrent deployments; 1 works in the calling thread.
     """
 
     store: Store

@@ -1,1 +1,1 @@
-"""The Tier 1 stack: its spec, its plan, and what is checked before anything is made."""
+"""The Tier 1 stack: its spec, its plan, and the checks before anything is created."""

@@ -1,6 +1,6 @@
-"""What it means for a Tier 1 deployment that a step has failed for good, by phase and check, as a table.
+"""A table of what a permanently failed step means for a Tier 1 deployment, by phase and check.
 
-`plan` takes each step's class from here. Another blueprint gives its steps theirs (`StepPlan.on_failure`).
+`plan` takes each step's failure class from here. Another blueprint sets its own (`StepPlan.on_failure`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from tier1_engine.deployment.states import FailureClass, Phase
 
 @dataclass(frozen=True, slots=True)
 class StepFailure:
-    """One row: which steps it is about, and what their failure means for the deployment.
+    """One row: the steps it applies to, and what their failure means for the deployment.
 
     Attributes:
-        failure: in words.
-        phase: of the step.
-        kinds: of the step; every other one of the phase when empty.
+        failure: a description of the failure.
+        phase: the phase of the step.
+        kinds: the kinds of the step; all others of the phase if empty.
     """
 
     failure: str
@@ -58,14 +58,14 @@ STEPS: tuple[StepFailure, ...] = (
         "stops as `failed`; the operator gets the options",
     ),
 )
-"""The first row that fits decides."""
+"""The first matching row decides."""
 
 
 def step_row(phase: Phase, kind: str) -> StepFailure:
-    """The row about a step of this phase and kind."""
+    """Return the row for a step of this phase and kind."""
     return next(row for row in STEPS if row.phase is phase and (not row.kinds or kind in row.kinds))
 
 
 def class_of(phase: Phase, kind: str) -> FailureClass:
-    """What it means for a deployment that a step of this phase and kind has failed."""
+    """Return the failure class of a step of this phase and kind."""
     return step_row(phase, kind).becomes

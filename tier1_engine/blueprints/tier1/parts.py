@@ -22,15 +22,15 @@ DEFAULT_ZONES = 2
 
 
 MAX_INGRESS_RULES = 60
-"""AWS's default quota of inbound rules of one security group."""
+"""AWS's default quota of inbound rules per security group."""
 
 
 MAX_SCRIPT_BYTES = 1024 * 1024
-"""What is read of a user data file at most; what fits is judged on the rendered user data."""
+"""The most that is read of a user data file; the size limit of EC2 applies to the rendered user data."""
 
 
 _EC2_DESCRIPTION = r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}"
-"""What a description of a rule may contain (EC2 API reference, IpRange)."""
+"""The characters allowed in a rule's description (EC2 API reference, IpRange)."""
 
 
 def _port_text(value: Any) -> str:
@@ -51,7 +51,7 @@ InstanceType = Annotated[
 
 
 class Ingress(Part):
-    """Who may reach which port of the instance. `port` is text: `443`, or `8000-8010`."""
+    """An inbound rule of the instance. `port` is text: `443`, or `8000-8010`."""
 
     port: Annotated[str, BeforeValidator(_port_text)]
     cidr: Annotated[str, AfterValidator(rules.peer_cidr)]
@@ -62,14 +62,14 @@ class Ingress(Part):
 
     @property
     def port_range(self) -> tuple[int, int]:
-        """First and last port."""
+        """Return the first and last port."""
         return rules.ports(self.port)
 
 
 class Network(Part):
-    """A network of our own (`cidr`, `zones`), or one that the user brings (`vpc_id`, `subnet_ids`).
+    """A new network (`cidr`, `zones`), or an existing one of the user's (`vpc_id`, `subnet_ids`).
 
-    Of a network of our own the first two are set, of a brought one the other two.
+    A new network sets the first two fields, an existing one the other two.
     """
 
     cidr: Annotated[str, AfterValidator(rules.vpc_cidr)] | None = None
@@ -131,24 +131,24 @@ class Network(Part):
 
     @property
     def brought(self) -> bool:
-        """Whether VPC and subnets are the user's: referenced, never touched."""
+        """Whether the VPC and subnets belong to the user: referenced, never changed."""
         return self.vpc_id is not None
 
     @property
     def zone_count(self) -> int:
-        """How many zones, at most: the subnets of a brought network may share zones."""
+        """Return the maximum number of zones: the subnets of an existing network may share zones."""
         if self.subnet_ids is not None:
             return len(self.subnet_ids)
         return self.zones if isinstance(self.zones, int) else len(self.zones or ())
 
 
 class Efs(Part):
-    """The shared file system. The modes count only where it is ours."""
+    """The shared file system. The modes apply only to one that the deployment creates."""
 
     file_system_id: Annotated[str, _id("fs")] | None = None
     mount_path: Annotated[str, AfterValidator(rules.mount_path)] = "/mnt/efs"
     performance_mode: Literal["generalPurpose", "maxIO"] = "generalPurpose"
-    # `provisioned` needs a figure that a spec has no key for.
+    # `provisioned` needs a throughput figure, for which the spec has no key.
     throughput_mode: Literal["elastic", "bursting"] = "elastic"
 
     @model_validator(mode="after")
@@ -160,7 +160,7 @@ class Efs(Part):
 
 
 class UserData(Part):
-    """The script that the instance runs once the file system is mounted. May hold secrets: never shown."""
+    """The script that the instance runs after mounting the file system. May hold secrets: never shown."""
 
     path: str
     sha256: str
@@ -168,7 +168,7 @@ class UserData(Part):
 
 
 def _user_data(value: Any, info: ValidationInfo) -> Any:
-    """The script of a path in a file; from the database it comes as it was stored."""
+    """Read the script at a path; a value from the database is already the stored script."""
     if info.context is None:
         return value
     if not isinstance(value, str) or not value:
@@ -188,7 +188,7 @@ def _user_data(value: Any, info: ValidationInfo) -> Any:
 
 
 class Instance(Part):
-    """The one machine. `types` are tried in order, zone by zone."""
+    """The EC2 instance. `types` are tried in order, zone by zone."""
 
     types: Annotated[
         tuple[InstanceType, ...],
@@ -215,7 +215,7 @@ class Instance(Part):
 
 
 class Service(Part):
-    """Something on the instance that must answer: by `url` or by `tcp`, not both."""
+    """A service on the instance that must respond, by `url` or by `tcp`, not both."""
 
     name: Annotated[str, text_like(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", "1 to 40 letters, digits and . _ -")]
     url: Annotated[str, AfterValidator(rules.url_template)] | None = None
@@ -229,7 +229,7 @@ class Service(Part):
 
 
 class Health(Part):
-    """What must hold before the deployment is active."""
+    """The health checks that must pass before the deployment is active."""
 
     timeout: Seconds | None = None
     instance_status: bool = True
@@ -242,7 +242,7 @@ class Health(Part):
 
 
 class Timeouts(Part):
-    """Driven time that one step of each phase, and one deletion, may take."""
+    """Deadlines in running time for one step of each phase, and for one deletion."""
 
     network: Seconds = 600.0
     efs: Seconds = 1_800.0

@@ -1,7 +1,7 @@
 """The Tier 1 stack: a network, a shared file system, an instance that mounts it, and health checks.
 
-Owns which steps there are, what each needs and what it is asked for. `survey` looks at AWS and
-refuses what cannot work before anything is made; `plan` is pure. Nothing here changes anything.
+Owns the steps, their dependencies and their inputs. `survey` reads AWS and refuses a spec that cannot
+work before anything is created; `plan` is pure. Nothing here changes AWS.
 
     vpc ── internet-gateway ─┐
      ├──── subnet-N ─────────┴─ route-table ───────┐
@@ -11,7 +11,7 @@ refuses what cannot work before anything is made; `plan` is pure. Nothing here c
            file-system ────────┘                   │
            role ── instance-profile ───────────────┘
 
-With a brought VPC there is no gateway and no route table, and `vpc` and `subnet-N` only look.
+With an existing VPC there is no gateway and no route table, and `vpc` and `subnet-N` are references.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tier1_engine.spec.values import subnet_cidrs
 
 NFS_PORT = 2049
 MANAGED_POLICIES = ("AmazonSSMManagedInstanceCore", "AmazonElasticFileSystemClientReadWriteAccess")
-"""AWS's own: sign in by Session Manager instead of a key; mount and write EFS as an IAM identity."""
+"""AWS managed policies: log in by Session Manager instead of a key; mount and write EFS by IAM identity."""
 
 
 class Tier1(Blueprint[Spec]):
@@ -48,7 +48,7 @@ class Tier1(Blueprint[Spec]):
         return survey(cloud, spec)
 
     def steps(self, spec: Spec, survey: Mapping[str, Any] | None) -> Sequence[StepPlan]:
-        """The steps; in a dry run zones are placeholders."""
+        """Return the steps; in a dry run, zones are placeholders."""
         site = _site(spec, survey)
         return (
             *_network(spec, site),
@@ -66,9 +66,9 @@ class Tier1(Blueprint[Spec]):
         return spec.timeouts.delete
 
     def as_deployed(self, spec: Spec, record: Record) -> Spec:
-        """The spec with the zones that were chosen for it, where it asks for as many as before.
+        """Return the spec with the zones chosen at deployment, if it asks for the same number of zones.
 
-        A survey prefers the zones that offer the wanted types; other types must not move the subnets.
+        A survey prefers zones that offer the wanted instance types; other types must not move the subnets.
         """
         before = record.deployment.spec.get("network") or {}
         zones = tuple(
@@ -83,7 +83,7 @@ class Tier1(Blueprint[Spec]):
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """Where things stand.
+    """The placement of subnets and mount targets in zones.
 
     Attributes:
         subnet_zones: the zone of each subnet step.
@@ -275,7 +275,7 @@ def _instance(spec: Spec, site: _Site) -> StepPlan:
             "profile_name": ref("instance-profile", "name"),
             "key_name": wanted.key_name,
             "root_volume_gib": wanted.root_volume_gib,
-            # In a brought VPC the subnets' own setting decides.
+            # In an existing VPC the subnet's own setting decides.
             "associate_public_ip": not spec.network.brought,
             "user_data": {
                 "script": wanted.user_data.text if wanted.user_data is not None else None,

@@ -1,8 +1,7 @@
-"""What a user may ask for of a Tier 1 stack: the spec as a frozen value, validated before anything is made.
+"""The spec of a Tier 1 stack, a frozen value that is validated before anything is created.
 
-Owns the whole of the contract's YAML and what takes two of its parts to judge; the parts stand in `parts`,
-what every spec has in `tier1_engine.spec`. It never asks AWS: what needs a look (does the VPC exist) is the
-survey's.
+Owns the top level of the YAML and the rules that span two sections. The sections are in `parts`, the keys
+that every spec has in `tier1_engine.spec`. It never calls AWS: `survey` checks whether a VPC exists.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ DEFAULT_HEALTH_SECONDS = 600.0
 
 
 class Spec(BaseSpec):
-    """A whole spec. Durations are seconds; nothing in it changes once it is made."""
+    """A complete spec. Durations are seconds."""
 
-    # In this order: the checks of a later one look at those before it.
+    # The order matters: a validator may use the fields declared before its own.
     network: Network = Field(default_factory=lambda: Network.model_validate({}))
     efs: Efs = Field(default_factory=Efs)
     instance: Instance = Field(default_factory=Instance)
@@ -60,7 +59,7 @@ class Spec(BaseSpec):
         )
         if size > most:
             script = len(instance.user_data.text.encode())
-            over = (size - most) * 3 // 4 + 3  # base64 makes four bytes of three
+            over = (size - most) * 3 // 4 + 3  # base64 turns three bytes into four
             raise Wrong(
                 [
                     (
@@ -76,16 +75,16 @@ class Spec(BaseSpec):
 
     @property
     def health_seconds(self) -> float:
-        """How long a check may take: `health.timeout` or `timeouts.health`, the shorter of both."""
+        """Return how long a check may take: the shorter of `health.timeout` and `timeouts.health`."""
         given = [limit for limit in (self.health.timeout, self.timeouts.health) if limit is not None]
         return min(given, default=DEFAULT_HEALTH_SECONDS)
 
 
 def load_spec(path: Path, *, name: str | None = None) -> Spec:
-    """Read and validate a spec file that must be of this blueprint.
+    """Read and validate a spec file of this blueprint.
 
     Raises:
-        SpecError: one line for each problem, with file, line, key, and what is allowed.
+        SpecError: one line per problem, with file, line, key, and what is allowed.
     """
     return load(path, _this_one, name=name)
 

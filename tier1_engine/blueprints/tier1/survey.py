@@ -1,7 +1,7 @@
-"""What the Tier 1 plan must know of AWS before anything is made: zones, and whether what is brought will do.
+"""Reads what the Tier 1 plan needs from AWS: zones, and whether the user's existing resources are suitable.
 
-Owns the looks and the refusals. Whether a brought resource will do is asked of its own kind, so that
-survey and plan judge alike. It never changes anything.
+Owns these checks and their error messages. The resource's kind decides whether an existing resource is
+suitable, so that survey and plan agree. It never changes anything.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from tier1_engine.resources.subnet import Subnet
 from tier1_engine.resources.vpc import Vpc
 
 NEW_VPC = "that this deployment will create"
-"""Stands for the id of a VPC that is not there yet: no mount target can be in it."""
+"""The placeholder for the id of a VPC that does not exist yet: no mount target can be in it."""
 
 
 def survey(cloud: Cloud, spec: Spec) -> dict[str, Any]:
-    """Look at everything the spec names.
+    """Check everything that the spec names.
 
     Returns:
-        `zones`: the zone of each subnet step, in order. `file_system_zone`: the only zone in which the
-        file system can be mounted, for a brought One Zone file system, else None.
+        `zones`: the zone of each subnet step, in order. `file_system_zone`: the only zone in which an
+        existing One Zone file system can be mounted, else None.
 
     Raises:
-        SpecError: a line for everything that is not there or will not do.
-        CallError: a look failed for another reason.
+        SpecError: one line per resource that does not exist or is not suitable.
+        CallError: a read failed for another reason.
     """
     looks = _Findings(cloud, spec)
     looks.key_pair()
@@ -50,7 +50,7 @@ def survey(cloud: Cloud, spec: Spec) -> dict[str, Any]:
 
 
 class _Findings:
-    """One survey: gathers every problem, so that the operator sees all of them at once."""
+    """Collects every problem of one survey, so that the operator sees all of them at once."""
 
     def __init__(self, cloud: Cloud, spec: Spec) -> None:
         self._cloud = cloud
@@ -79,7 +79,7 @@ class _Findings:
             )
 
     def file_system(self) -> str | None:
-        """Judge a brought file system; answer the one zone that it is bound to, if any."""
+        """Check an existing file system; return the one zone that it is bound to, if any."""
         id = self._spec.efs.file_system_id
         if id is None:
             return None
@@ -93,7 +93,7 @@ class _Findings:
         return str(zone) if zone else None
 
     def brought_zones(self) -> list[str]:
-        """The zones of the brought subnets, which must be in the brought VPC."""
+        """Return the zones of the existing subnets, which must be in the existing VPC."""
         network = self._spec.network
         self._brought("network.vpc_id", Vpc(), {"reference": network.vpc_id})
         zones: list[str] = []
@@ -105,7 +105,7 @@ class _Findings:
         return zones
 
     def own_zones(self, file_system_zone: str | None) -> list[str]:
-        """The zones named, or as many as wanted: the file system's first, then those with the first types."""
+        """Return the named zones, or as many as wanted: the file system's first, then by preferred type."""
         wanted = self._spec.network.zones
         usable = self._usable_zones()
         if isinstance(wanted, tuple):
@@ -128,7 +128,7 @@ class _Findings:
         return usable[:count]
 
     def _usable_zones(self) -> list[str]:
-        """Availability zones that are open to the account; local and wavelength zones have no EFS."""
+        """Return the availability zones that the account can use; local and wavelength zones have no EFS."""
         found = self._cloud.read("ec2", "describe_availability_zones").get("AvailabilityZones") or ()
         return sorted(
             str(zone["ZoneName"])
@@ -139,7 +139,7 @@ class _Findings:
         )
 
     def _rank_by_type(self) -> Mapping[str, int]:
-        """For each zone the place in the spec's list of the first type that it offers."""
+        """Return, for each zone, the index in the spec's list of the first type that it offers."""
         types = list(self._spec.instance.types)
         try:
             offers = list(
@@ -163,7 +163,7 @@ class _Findings:
         return rank
 
     def _brought(self, key: str, kind: Kind, inputs: Mapping[str, Any]) -> Observation | None:
-        """Ask the kind whether what the user brought will do; None, and a problem, when it will not."""
+        """Ask the kind whether an existing resource is suitable; if not, add a problem and return None."""
         observation = kind.reference(self._cloud, inputs)
         if observation.presence is Presence.READY:
             return observation

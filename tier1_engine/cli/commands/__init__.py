@@ -1,1 +1,1 @@
-"""One module for each command that an operator types."""
+"""One module per command."""

@@ -1,7 +1,7 @@
-"""`tier1 resume --retry --spec FILE`: from a corrected spec to what it changes of a deployment.
+"""`tier1 resume --retry --spec FILE`: turns a corrected spec into an amendment of a deployment.
 
-Owns the reading of the file for a deployment that is there already: its name, region and blueprint stay,
-and AWS is asked where the deployment lives. What may change is `amendment`'s to say.
+Owns reading the file for an existing deployment: its name, region and blueprint stay the same, and AWS is
+read in the deployment's own place. `engine.decide.amendment` decides what may change.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 def amendment(path: Path, record: Record, settings: Settings) -> Amendment:
-    """What is wanted instead. Asks AWS what the plan depends on; changes nothing.
+    """Return the amendment for a corrected spec. Reads from AWS what the plan depends on; changes nothing.
 
     Raises:
-        SpecError: the file cannot be a spec, or AWS does not have what it names.
-        Refused, Blocked: it is of another region; AWS could not be asked.
+        SpecError: the file is not a valid spec, or AWS does not have what it names.
+        Refused, Blocked: the spec is for another region, or AWS could not be read.
     """
     from tier1_engine.contract.blueprint import refuse_impossible
 
@@ -54,7 +54,7 @@ def amendment(path: Path, record: Record, settings: Settings) -> Amendment:
 
 
 def _refuse_another(path: Path, blueprint: Blueprint[Any], spec: BaseSpec, deployment: Deployment) -> None:
-    """Refuse a spec of another region or blueprint, and a blueprint that is older than the deployment."""
+    """Refuse a spec for another region or blueprint, and a blueprint older than the deployment's."""
     if blueprint.name != deployment.blueprint:
         raise Refused(
             f"{path} is a spec of the blueprint {blueprint.name}, but {deployment.name} was deployed with "
@@ -74,9 +74,9 @@ def _refuse_another(path: Path, blueprint: Blueprint[Any], spec: BaseSpec, deplo
 
 
 def _values(spec: BaseSpec, record: Record) -> Mapping[str, Any]:
-    """What the deployment's row says by the spec, where the spec says otherwise than before.
+    """Return the columns of the deployment that the corrected spec changes.
 
-    A flag of `deploy` (`--no-rollback`) holds until the spec itself changes its mind.
+    A flag of `deploy`, such as `--no-rollback`, applies until the spec changes that key.
     """
     deployment = record.deployment
     policy = deployment.spec.get("policy") or {}

@@ -1,4 +1,4 @@
-"""`tier1 sandbox census`: everything that exists in the running local AWS."""
+"""`tier1 sandbox census`: lists everything that exists in the running local AWS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tier1_engine.settings import state_directory
 
 
 def run(output: Output) -> int:
-    """List it; answer the exit code."""
+    """List everything; return the exit code."""
     found = [thing.to_json() for thing in remote.census(state_directory())]
     if output is Output.JSON:
         put_json(found)

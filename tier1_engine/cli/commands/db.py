@@ -1,4 +1,4 @@
-"""`tier1 db`: the schema of the database, and everything in it as JSON."""
+"""`tier1 db`: upgrades or shows the schema, and exports the database as JSON."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from tier1_engine.store.store import Store
 
 MAX_SWEEPS = 10_000
-"""In an export: decades of nightly ones."""
+"""The most sweeps in an export: enough for decades of nightly sweeps."""
 
 
 def upgrade() -> int:
-    """Bring the schema to the one of this program."""
+    """Upgrade the schema to the revision of this program."""
     engine = database.connect(database_url(), lease_seconds=from_environment().lease_seconds)
     try:
         before = schema.upgrade(engine)
@@ -40,10 +40,10 @@ def upgrade() -> int:
 
 
 def current(output: Output) -> int:
-    """Print the schema that was found and the one that this program knows."""
+    """Print the schema revision of the database and that of this program."""
     engine = database.connect(database_url(), lease_seconds=from_environment().lease_seconds)
     try:
-        # A file that is not there is not made by asking after it.
+        # Showing the revision must not create a missing file.
         missing = engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists()
         found = None if missing else schema.revision(engine)
         what = database.describe(engine)
@@ -57,13 +57,13 @@ def current(output: Output) -> int:
 
 
 def export() -> int:
-    """Print everything, one deployment after the other, with user data and secrets masked."""
+    """Print everything, one deployment after another, with user data and secrets masked."""
     from tier1_engine.cli.commands.sweep import on_record
 
     with compose.opened_store(from_environment()) as store:
         head = json.dumps({"database_id": store.database_id, "schema": SCHEMA_REVISION})
         put(f'{head[:-1]}, "deployments": [')
-        # One at a time: a fleet's database may hold thousands.
+        # One at a time, because the database may hold thousands.
         separator = ""
         for summary in store.summaries():
             put(separator + json.dumps(_of_deployment(store, summary)))
@@ -88,5 +88,5 @@ def _of_deployment(store: Store, summary: Summary) -> dict[str, Any]:
 
 
 def _of_console(resource_id: str, text: str) -> dict[str, Any]:
-    """A console may show what the user's script printed: like user data, it is named and not told."""
+    """Describe console output by its digest: like user data, it may hold secrets and is never exported."""
     return {"resource_id": resource_id, "characters": len(text), "sha256": masking.digest(text)}

@@ -1,4 +1,4 @@
-"""`tier1 deploy`: from a spec to a deployment on record, driven until it has ended."""
+"""`tier1 deploy`: records a deployment for a spec and runs it until it ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(
     output: Output,
     signals: Signals,
 ) -> int:
-    """Deploy; answer the exit code."""
+    """Deploy; return the exit code."""
     from tier1_engine.contract.blueprint import refuse_impossible
 
     loaded = plugins.load_spec(path, name=name)
@@ -51,7 +51,7 @@ def run(
 def _survey(
     spec: BaseSpec, blueprint: Blueprint[Any], settings: Settings, use_sandbox: bool
 ) -> tuple[Place, Plan]:
-    """Ask AWS who we are and what the plan depends on. Nothing is made yet."""
+    """Ask AWS for the account, and for what the plan depends on. Nothing is created yet."""
     from tier1_engine.deployment.place import Place
 
     profile = place_module.environment_profile()
@@ -95,7 +95,7 @@ def _deploy(
     )
 
     def create_and_drive() -> engine.Ended:
-        # From the row on a signal only asks to stop, so that there is always a deployment to resume.
+        # Once the row exists, a signal only requests a stop, so that the deployment can always be resumed.
         def created(deployment_id: str) -> None:
             command.view.note(f"{spec.name} is deployment {deployment_id}")
 

@@ -1,4 +1,4 @@
-"""`tier1 deploy --dry-run`: the plan of a spec. Touches neither AWS nor the database."""
+"""`tier1 deploy --dry-run`: prints the plan of a spec. Contacts neither AWS nor the database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNKNOWN = "(set at deployment)"
 
 
 def run(path: Path, *, name: str | None, rollback: bool, output: Output) -> int:
-    """Print the plan; answer the exit code."""
+    """Print the plan; return the exit code."""
     from tier1_engine.contract.blueprint import refuse_impossible
 
     loaded = plugins.load_spec(path, name=name)
@@ -39,7 +39,7 @@ def run(path: Path, *, name: str | None, rollback: bool, output: Output) -> int:
 
 
 def of_plan(spec: BaseSpec, plan: Plan, registry: Registry, *, rollback: bool) -> dict[str, Any]:
-    """The plan as JSON values, with user data masked."""
+    """Return the plan as JSON values, with user data masked."""
     return {
         "name": spec.name,
         "region": spec.region,

@@ -1,4 +1,4 @@
-"""`tier1 sandbox fault`: what goes wrong in the running local AWS."""
+"""`tier1 sandbox fault`: adds, lists and removes faults of the running local AWS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tier1_engine.settings import state_directory
 
 
 def add(fault: Fault) -> int:
-    """Set a fault, and warn where it will never be noticed."""
+    """Add a fault, and warn if it can have no effect."""
     done = remote.add_fault(state_directory(), fault)
     put(f"Fault {done.fault['number']} is set: {in_words(done.fault)}.")
     for warning in done.warnings:
@@ -23,7 +23,7 @@ def add(fault: Fault) -> int:
 
 
 def list_(output: Output) -> int:
-    """List the faults, in the order in which they are tried."""
+    """List the faults in the order in which they are matched."""
     found = remote.faults(state_directory())
     if output is Output.JSON:
         put_json(found)
@@ -43,10 +43,10 @@ def clear() -> int:
 
 
 def matches(pairs: Sequence[str]) -> dict[str, str]:
-    """`KEY=VALUE` pairs as a mapping.
+    """Return `KEY=VALUE` pairs as a mapping.
 
     Raises:
-        Refused: one is none.
+        Refused: an argument is not such a pair.
     """
     found = {}
     for pair in pairs:
@@ -58,7 +58,7 @@ def matches(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def in_words(fault: Mapping[str, Any]) -> str:
-    """One line for a fault, as the control path describes it."""
+    """Return one line for a fault, as the sandbox's control endpoint describes it."""
     which = "every operation" if fault["operation"] == "*" else str(fault["operation"])
     if fault["match"]:
         which += " with " + ", ".join(f"{key}={value}" for key, value in fault["match"].items())

@@ -1,4 +1,4 @@
-"""`tier1 guide`: what happened, what is safe, and what to type, from the database alone."""
+"""`tier1 guide`: explains what happened, what is safe, and what to type, from the database alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(reference: str, output: GuideOutput) -> int:
-    """Print the guide; answer the exit code."""
+    """Print the guide; return the exit code."""
     with engine.opened_store(from_environment()) as store:
         deployment = names.find(store, reference, to_change=False)
         story = _story(store, deployment.id)
@@ -39,7 +39,7 @@ def run(reference: str, output: GuideOutput) -> int:
 
 
 def _story(store: Store, deployment_id: str) -> story_module.Story:
-    """All that the database knows of a deployment."""
+    """Return everything that the database knows about a deployment."""
     record = store.load(deployment_id)
     known = plugins.registry(complain)
     archiving = [

@@ -1,4 +1,4 @@
-"""`tier1 keep` and `tier1 extend`: what protects a deployment from sweeps, and when it expires."""
+"""`tier1 keep` and `tier1 extend`: protect a deployment from sweeps, and move its expiry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Change = tuple[Mapping[str, Any], str]
 
 
 def keep(reference: str, *, until: str | None, off: bool) -> int:
-    """Protect a deployment from sweeps, or end that; answer the exit code."""
+    """Protect a deployment from sweeps, or remove the protection; return the exit code."""
     now = SystemClock().now()
     if off and until is not None:
         raise Refused("--off and --until are mutually exclusive: give one.")
@@ -47,7 +47,7 @@ def keep(reference: str, *, until: str | None, off: bool) -> int:
 
 
 def extend(reference: str, by: str) -> int:
-    """Move the expiry of a deployment; answer the exit code."""
+    """Move the expiry of a deployment; return the exit code."""
     now = SystemClock().now()
     seconds = _seconds(by)
 
@@ -73,17 +73,17 @@ def _protect(reference: str, change: Any, now: datetime) -> Deployment:
 
 
 def _refuse_unless_active(deployment: Deployment, what: str) -> None:
-    """What is being taken down, or is gone, cannot be kept any more."""
+    """Refuse a deployment that is being deleted or is gone: it can no longer be protected."""
     if deployment.state in ENDED or deployment.goal is not Goal.ACTIVE:
         state = f"{deployment.state}, with target state {deployment.goal}"
         raise Refused(f"{deployment.name} is {state}: it can no longer be {what}.")
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """A time to come: ISO 8601 (UTC where it names no zone), or a duration from now such as `7d`.
+    """Return a future time: ISO 8601 (UTC if it names no zone), or a duration from now, such as `7d`.
 
     Raises:
-        Refused: it is neither, or it is over.
+        Refused: the text is neither, or the time is in the past.
     """
     try:
         found = now + timedelta(seconds=duration(text))

@@ -1,4 +1,4 @@
-"""`tier1 list`: every deployment at a glance, newest first, once or as it changes."""
+"""`tier1 list`: prints all deployments, newest first, once or whenever they change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WATCH_SECONDS = 1.0
 
 
 def run(wanted: Wanted, output: Output, *, watch: bool = False) -> int:
-    """Print the list; answer the exit code."""
+    """Print the list; return the exit code."""
     with engine.opened_store(from_environment()) as store:
         if watch:
             return _watch(store, wanted, output)
@@ -40,9 +40,9 @@ def _table(store: Store, found: list[dict[str, Any]]) -> str:
 
 
 def _watch(store: Store, wanted: Wanted, output: Output) -> int:
-    """Print it again whenever it has changed, until Ctrl-C or until nobody reads any more.
+    """Print the list whenever it changes, until Ctrl-C or until stdout is closed.
 
-    JSON is one line for each.
+    As JSON, each list is one line.
     """
     from tier1_engine.cli.screen.render.base import Screen
 
@@ -56,4 +56,4 @@ def _watch(store: Store, wanted: Wanted, output: Output) -> int:
             last = text
             time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
-        return Interrupted.exit_code  # that is how a watch ends
+        return Interrupted.exit_code  # Ctrl-C is the normal end of a watch

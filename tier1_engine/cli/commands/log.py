@@ -1,4 +1,4 @@
-"""`tier1 log`: every attempt with its error and the time line, whole or in part, once or as they come."""
+"""`tier1 log`: prints attempts, their errors and the timeline, filtered or in full, once or continuously."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which part of a log is wanted.
+    """The filters of a log.
 
     Attributes:
-        failed: only what did not go well.
-        since: a duration back from now (`10m`), or a time in ISO 8601.
-        resource: the name of a step or resource, or an id of it, ours or AWS's.
+        failed: only entries that report a failure.
+        since: a duration before now (`10m`), or an ISO 8601 time.
+        resource: the name of a step or resource, or its id in tier1 or AWS.
     """
 
     failed: bool = False
@@ -45,7 +45,7 @@ class Wanted:
 
 
 def run(reference: str, wanted: Wanted, *, follow: bool, output: LogOutput) -> int:
-    """Print the log; answer the exit code."""
+    """Print the log; return the exit code."""
     if follow and output is LogOutput.JSON:
         raise Refused("--follow cannot write a single JSON document: use -o jsonl, one object per line.")
     since = _moment(wanted.since, SystemClock().now())
@@ -61,7 +61,7 @@ def run(reference: str, wanted: Wanted, *, follow: bool, output: LogOutput) -> i
 
 
 def console(reference: str, output: LogOutput) -> int:
-    """Print what was archived of the instances' consoles; answer the exit code."""
+    """Print the archived console output of the instances; return the exit code."""
     with engine.opened_store(from_environment()) as store:
         record = store.load(names.find(store, reference, to_change=False).id)
         kept = [
@@ -80,7 +80,7 @@ def console(reference: str, output: LogOutput) -> int:
 
 
 def _shown_console(kept: Mapping[str, Any]) -> str:
-    """The lines as they were written, but for what would steer a terminal."""
+    """Return the archived text without characters that would control the terminal."""
     text = "".join(c if c.isprintable() or c in "\n\t" else "" for c in kept["text"])
     return f"--- {kept['resource']} {kept['aws_id']}\n{text.rstrip()}"
 
@@ -92,10 +92,10 @@ def _entries(store: Store, id: str) -> list[dict[str, Any]]:
 def _print(
     store: Store, id: str, chosen: Callable[[Entry], bool], write: Callable[[Entry], bool], *, follow: bool
 ) -> None:
-    """Write every entry once; an attempt under way waits for its end while somebody drives."""
+    """Write every entry once. While the deployment is running, an attempt in progress is held back."""
     written: set[Any] = set()
     while True:
-        # Asked before the entries are read, so that the last of them is not missed.
+        # Checked before the entries are read, so that the last of them is not missed.
         driven = follow and holder(store, id) is not None
         for entry in _entries(store, id):
             under_way = entry["type"] == "attempt" and entry["ended_at"] is None
@@ -117,7 +117,7 @@ def _writer(output: LogOutput) -> Callable[[Entry], bool]:
     return lambda entry: put(logged(entry))
 
 
-# --- which
+# --- filters
 
 
 def _chooser(record: Record, wanted: Wanted, since: datetime | None) -> Callable[[Entry], bool]:
@@ -137,10 +137,10 @@ def _chooser(record: Record, wanted: Wanted, since: datetime | None) -> Callable
 
 
 def _subject(record: Record, name: str | None) -> Callable[[Entry], bool] | None:
-    """Whether an entry is about the step or resource of a name or id.
+    """Return the filter for entries about the step or resource with a name or id.
 
     Raises:
-        Refused: the deployment has none such.
+        Refused: the deployment has no such step or resource.
     """
     if name is None:
         return None
@@ -159,10 +159,10 @@ def _duplicates(record: Record) -> Iterator[str]:
 
 
 def _moment(since: str | None, now: datetime) -> datetime | None:
-    """The time that `--since` means.
+    """Return the time that `--since` means.
 
     Raises:
-        Refused: it is neither a duration nor a time.
+        Refused: the text is neither a duration nor a time.
     """
     if since is None:
         return None

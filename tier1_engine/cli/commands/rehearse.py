@@ -1,4 +1,4 @@
-"""`tier1 sandbox rehearse`: a spec in failure scenarios, each in a sandbox of its own."""
+"""`tier1 sandbox rehearse`: deploys a spec in failure scenarios, each in its own sandbox."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from tier1_engine.sandbox.rehearsal.rehearsal import Played
 
 OTHERWISE, REMAINS = 4, 5
-"""Exit codes: a scenario ended otherwise than its file says; something was left at the very end."""
+"""Exit codes: a scenario did not end as its file expects; resources remained at the end."""
 SHOWN_THINGS = 5
 
 
 def run(spec: Path | None, names: Sequence[str], output: Output) -> int:
-    """Play the scenarios, all of them by default; answer the exit code."""
+    """Run the scenarios, by default all of them; return the exit code."""
     from tier1_engine.sandbox.faults import scenarios
     from tier1_engine.sandbox.rehearsal.rehearsal import rehearse
     from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
@@ -46,10 +46,10 @@ def run(spec: Path | None, names: Sequence[str], output: Output) -> int:
 
 @contextmanager
 def _ending(stop: threading.Event) -> Iterator[None]:
-    """The first signal ends everything that was started; while that happens, others change nothing.
+    """Stop everything that was started at the first signal, and ignore further signals while stopping.
 
     Raises:
-        Interrupted: there was a signal, and all is ended.
+        Interrupted: a signal arrived, and everything has been stopped.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -71,7 +71,7 @@ def _ending(stop: threading.Event) -> Iterator[None]:
 
 
 class Progress:
-    """Reports progress: a line for each scenario that ended, and on a terminal the one that runs."""
+    """Reports progress: a line per finished scenario, and on a terminal the scenarios in progress."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -112,7 +112,7 @@ class Progress:
 
 
 def judge(played: Sequence[Played]) -> int:
-    """Say what went otherwise, and where it can be read; answer the exit code."""
+    """Report unexpected results and where their logs are; return the exit code."""
     bad = [one for one in played if not one.ok]
     for one in bad:
         for sentence in one.unexpected:

@@ -1,4 +1,4 @@
-"""`tier1 resume`: go on from the database, whatever the goal is."""
+"""`tier1 resume`: resumes a deployment from the database, whatever its target state is."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tier1_engine.store import names
 def run(
     reference: str, *, how: Resume, spec: Path | None, log_file: Path | None, output: Output, signals: Signals
 ) -> int:
-    """Resume; answer the exit code.
+    """Resume; return the exit code.
 
     Args:
-        spec: of a retry: the corrected spec.
+        spec: for a retry, the corrected spec.
     """
     settings = from_environment()
     with opened(log_file) as log, compose.opened_store(settings) as store:
@@ -35,7 +35,7 @@ def run(
             amendment = read(spec, store.load(deployment.id), settings)
         command = session(store, deployment, settings, signals, log)
         ended = command.drive(lambda: engine.resume(command.equipment, deployment.id, how, amendment))
-        # What had failed before, or was just tried again by hand, is not tried by itself: it is asked.
+        # A failure from before, or one that was just retried by hand, is not retried automatically.
         by_itself = how is Resume.GO_ON and deployment.state is not State.FAILED
         policy = policy_of(None if by_itself else OnRecoverable.ASK, deployment.on_recoverable)
         return finish(command, see_through(command, ended, policy), asked, output)

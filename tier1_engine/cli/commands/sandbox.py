@@ -1,4 +1,4 @@
-"""`tier1 sandbox`: the local AWS of this state directory."""
+"""`tier1 sandbox`: starts, stops and shows the local AWS of this state directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def start(
     scenario: str | None,
     record: Path | None,
 ) -> int:
-    """Start it, or say that it runs, and with which options."""
+    """Start the local AWS, or report that it is running and with which options."""
     options = Options(
         speed=Speed(speed.value) if speed else Speed.MAX,
         seed=seed,
@@ -47,10 +47,10 @@ def start(
 
 
 def _known_scenario(name: str | None) -> str | None:
-    """A scenario as the sandbox's process finds it, which has another working directory.
+    """Return a scenario by a name or path that the sandbox's process can find from its own directory.
 
     Raises:
-        Refused: there is none of this name.
+        Refused: there is no such scenario.
     """
     if name is None:
         return None
@@ -71,7 +71,7 @@ def _with_which(found: Status) -> str:
 
 
 def _differs(found: Status, asked: Mapping[str, object], port: int | None) -> bool:
-    """Whether somebody asked for something else than what runs."""
+    """Whether the requested options differ from those of the running sandbox."""
     other_port = port is not None and not str(found.endpoint).endswith(f":{port}")
     named = Path(str(asked["scenario"])).stem if asked["scenario"] else None
     wanted = {**asked, "scenario": named}
@@ -81,7 +81,7 @@ def _differs(found: Status, asked: Mapping[str, object], port: int | None) -> bo
 
 
 def stop() -> int:
-    """Stop it; well also when none runs."""
+    """Stop the local AWS; succeeds if none is running."""
     before = sandbox.status(state_directory())
     sandbox.stop(state_directory())
     put("The local AWS has been stopped." if before.pid is not None else "No local AWS was running.")
@@ -89,11 +89,11 @@ def stop() -> int:
 
 
 STATUS_KEYS = ("running", "endpoint", "pid", "speed", "seed", "scenario")
-"""The contract's (DESIGN section 8)."""
+"""The keys that the contract promises (DESIGN section 8)."""
 
 
 def status(output: Output) -> int:
-    """Say whether it runs, where, and with which options."""
+    """Report whether the local AWS is running, where, and with which options."""
     found = sandbox.status(state_directory())
     if output is Output.JSON:
         everything = asdict(found)

@@ -1,4 +1,4 @@
-"""`tier1 show`: one deployment whole, once or for as long as somebody works on it."""
+"""`tier1 show`: prints one deployment, once or for as long as it is running."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WATCH_SECONDS = 1.0
 
 
 def spec(reference: str) -> int:
-    """Print the spec as it was run, as YAML with secrets masked; answer the exit code."""
+    """Print the spec as it was run, as YAML with secrets masked; return the exit code."""
     from tier1_engine.cli.commands.spec_text import as_yaml
 
     with engine.opened_store(from_environment()) as store:
@@ -37,7 +37,7 @@ def spec(reference: str) -> int:
 
 
 def _durations(blueprint: str) -> frozenset[tuple[str, ...]]:
-    """The durations in a spec of a blueprint; where that is not installed, those that every spec has."""
+    """Return the duration keys of a blueprint's spec; if it is not installed, those of every spec."""
     from tier1_engine.spec.base import BaseSpec
     from tier1_engine.spec.part import durations_of
 
@@ -50,7 +50,7 @@ def _durations(blueprint: str) -> frozenset[tuple[str, ...]]:
 
 
 def run(reference: str, *, watch: bool, output: Output) -> int:
-    """Print the deployment; answer the exit code."""
+    """Print the deployment; return the exit code."""
     with engine.opened_store(from_environment()) as store:
         deployment = names.find(store, reference, to_change=False)
         known = plugins.registry(complain)
@@ -80,7 +80,7 @@ def _tree(store: Store, found: dict[str, Any], known: Registry) -> str:
 
 
 def _watch(store: Store, id: str, known: Registry, output: Output, found: dict[str, Any]) -> None:
-    """Print it again whenever it has changed, until nobody works on it. JSON is one line for each."""
+    """Print the deployment whenever it changes, until it is no longer running. JSON is one line each time."""
     from tier1_engine.cli.screen.render.base import Screen
 
     screen = Screen()
@@ -99,5 +99,5 @@ def _watch(store: Store, id: str, known: Registry, output: Output, found: dict[s
 
 
 def _without_lease(found: dict[str, Any]) -> dict[str, Any]:
-    """What changes only because a driver lives is no news."""
+    """Remove what changes with every lease renewal: that is not a change worth printing."""
     return {name: value for name, value in found.items() if name not in ("holder", "updated_at")}

@@ -1,7 +1,7 @@
-"""A stored spec as the YAML that a user would write: `tier1 show ID --spec`.
+"""`tier1 show ID --spec`: renders a stored spec as the YAML that a user would write.
 
-Owns the way back from stored values: seconds become durations, a script becomes its path. The text is
-a spec file again; where a secret was masked it says so, and there it has to be put back by hand.
+Owns the conversion from stored values: seconds become durations, a script becomes its path. The result is
+a valid spec file, except that the user must put back each masked secret, which it marks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Durations = Collection[tuple[str, ...]]
 
 
 def as_yaml(deployment: Deployment, durations: Durations) -> tuple[str, list[str]]:
-    """The spec that a deployment was run with, flags of its `deploy` included, and what is not shown.
+    """Return the spec of a deployment, including flags of its `deploy`, and notes on what is not shown.
 
     Args:
         durations: the key paths whose numbers are seconds (`spec.part.durations_of` the blueprint's model).
@@ -43,7 +43,7 @@ def as_yaml(deployment: Deployment, durations: Durations) -> tuple[str, list[str
 
 
 def _written(value: Any, path: Path, durations: Durations) -> Any:
-    """A value as a user writes it. A null means the default, and is left out."""
+    """Return a value as a user writes it, without nulls, which mean the default."""
     if _is_script(value):
         return value["path"]
     if isinstance(value, Mapping):
@@ -57,18 +57,18 @@ def _written(value: Any, path: Path, durations: Durations) -> Any:
 
 
 def _is_script(value: Any) -> bool:
-    """Whether it is a file that a spec named, as it is stored: its path, its digest and its text."""
+    """Whether a value is a stored script: its path, digest and text."""
     return isinstance(value, Mapping) and set(value) == SCRIPT_KEYS
 
 
 def _duration(seconds: float) -> str:
-    """In the largest unit that leaves no rest; a duration of ours is a whole number of seconds."""
+    """Format whole seconds in the largest unit that divides them."""
     whole = int(seconds)
     return next(f"{whole // size}{unit}" for unit, size in _UNITS if whole % size == 0)
 
 
 def _hidden(value: Any, path: Path) -> Iterator[str]:
-    """A sentence for each thing that the text does not show."""
+    """Yield a sentence for each value that the text does not show."""
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
     if _is_script(value):
         sha256 = value.get("sha256")
@@ -84,7 +84,7 @@ def _hidden(value: Any, path: Path) -> Iterator[str]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes every text that a YAML reader of any version could take for something else."""
+    """Quotes every string that some YAML version could read as another type."""
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:

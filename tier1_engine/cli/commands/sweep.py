@@ -1,6 +1,6 @@
-"""`tier1 sweep`: what a plan asks of the operator, what is printed, and the exit code.
+"""`tier1 sweep`: options, confirmation, output, and the exit code.
 
-Owns the questions before the first deletion. What is swept, and how, is the engine's `sweep`.
+Owns the confirmation before the first deletion. The package `sweep` decides what is swept, and how.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ MAX_PLAN_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The options of one `tier1 sweep`. Durations as they were written."""
+    """The options of one `tier1 sweep`. Durations are unparsed text."""
 
     older_than: str = "24h"
     dry_run: bool = False
@@ -69,7 +69,7 @@ class Asked:
 
 
 def run(asked: Asked, signals: Signals) -> int:
-    """Sweep; answer the exit code."""
+    """Sweep; return the exit code."""
     choice = _choice(asked)
     settings = from_environment()
     stop = Stop()
@@ -96,17 +96,17 @@ def run(asked: Asked, signals: Signals) -> int:
 
 
 def _nothing() -> None:
-    """There is no screen to restore."""
+    """Do nothing: there is no screen to restore."""
 
 
-# --- what was asked
+# --- options
 
 
 def _choice(asked: Asked) -> Choice:
-    """The rules' choice; what contradicts itself is refused.
+    """Return the options that the rules need.
 
     Raises:
-        Refused: options that exclude each other, or no duration.
+        Refused: options exclude each other, or a duration is not valid.
     """
     selecting = asked.orphans or asked.foreign or asked.interrupted or asked.regions
     if asked.apply is not None and (selecting or asked.save is not None):
@@ -159,15 +159,15 @@ def _plan(asked: Asked, choice: Choice, ground: Ground, settings: Settings) -> P
 
 
 def _without_foreign(plan: Plan) -> Plan:
-    """What is foreign goes by a reviewed plan only; here it is reported."""
+    """Only report foreign resources: they are deleted only by a reviewed plan."""
     return plan if plan.reviewed else foreign_reported(plan)
 
 
 def _ask(plan: Plan, asked: Asked) -> None:
-    """Let the operator confirm what would be deleted.
+    """Ask the operator to confirm the deletions.
 
     Raises:
-        Refused: nobody can be asked, the answer was no, or it is more than allowed.
+        Refused: there is no terminal to ask on, the answer is no, or the plan exceeds the limit.
     """
     can_ask = interactive() and not asked.yes
     if not asked.yes and not can_ask:
@@ -200,7 +200,7 @@ def _say_plan(plan: Plan) -> None:
 
 
 def _save(path: Path, plan: Plan) -> None:
-    """Write the plan where nobody else can change it, whole or not at all."""
+    """Write the plan atomically to a private file."""
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -216,11 +216,11 @@ def _save(path: Path, plan: Plan) -> None:
         ) from error
 
 
-# --- what came of it
+# --- results
 
 
 def _only_planned(plan: Plan, asked: Asked) -> int:
-    """Print what would be done. Nothing was changed."""
+    """Print what would be done. Nothing is changed."""
     line = summary({**Swept("", plan, ()).counts, "deleted": 0})
     left_out = [of_item(item) for item in plan.left_out]
     if asked.output is Output.JSON:
@@ -251,7 +251,7 @@ def _print(swept: Swept, output: Output) -> None:
 
 
 def as_json(swept: Swept) -> dict[str, Any]:
-    """What came of a sweep, as `-o json` prints it."""
+    """Return the result of a sweep as `-o json` prints it."""
     return {
         "id": swept.id,
         "exit_code": swept.exit_code,
@@ -264,7 +264,7 @@ def as_json(swept: Swept) -> dict[str, Any]:
 
 
 def history(limit: int, output: Output) -> int:
-    """Print the sweeps on record, newest first; answer the exit code."""
+    """Print the recorded sweeps, newest first; return the exit code."""
     with opened_store(from_environment()) as store:
         found = on_record(store, limit)
     if output is Output.JSON:
@@ -277,7 +277,7 @@ def history(limit: int, output: Output) -> int:
 
 
 def on_record(store: Store, limit: int) -> list[dict[str, Any]]:
-    """The sweeps, newest first, as JSON values; one without an exit code runs, or was cut."""
+    """Return the sweeps as JSON values, newest first. One without an exit code is running or was killed."""
     return [
         {
             "id": one.id,

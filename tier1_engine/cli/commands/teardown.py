@@ -1,4 +1,4 @@
-"""`tier1 rollback` and `tier1 destroy`: write what is wanted, and see it through."""
+"""`tier1 rollback` and `tier1 destroy`: record the new target state and run until it is reached."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
     output: Output,
     signals: Signals,
 ) -> int:
-    """Roll back or destroy; answer the exit code."""
+    """Roll back or destroy; return the exit code."""
     settings = from_environment()
     with opened(log_file) as log, compose.opened_store(settings) as store:
         deployment = names.find(store, reference, to_change=True)
@@ -58,10 +58,10 @@ def run(
 
 
 def _confirm(record: Record, retain: Sequence[str], goal: Goal) -> None:
-    """Show what would go and what would stay, and ask.
+    """Show what would be deleted and what would be retained, and ask for confirmation.
 
     Raises:
-        Refused: the operator said no, or a resource to retain is not known.
+        Refused: the operator declined, or a resource to retain does not exist.
     """
     kept = standing.closure(record, retain)
     say(lines(closing.deletions(record, kept, goal)))

@@ -1,1 +1,1 @@
-"""Options and help texts; loads nothing that a command does not need."""
+"""Declares options and help texts, and imports only what a command needs."""

@@ -1,4 +1,4 @@
-"""What the commands' declarations share: argument and option types, and how a command begins and ends."""
+"""Shared declarations: argument and option types, and how a command begins and ends."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ LogFileOption = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 GARBAGE_THRESHOLD = 50_000
-"""Objects made before they are looked through, in a command that ends at once. Python's own 700 costs a
-tenth of its time; one that drives keeps it, and so a tenth of its memory."""
+"""The garbage collector's threshold in a short command, where Python's default of 700 costs a tenth of
+the run time. A command that runs a deployment keeps the default, which saves a tenth of its memory."""
 
 
 def end(code: int) -> NoReturn:
-    """End the command with this exit code."""
+    """Exit the command with this code."""
     raise typer.Exit(code)
 
 
 def reading() -> None:
-    """What a command that only reads does first: nearly all that it makes stays until its end."""
+    """Set up a read-only command: nearly all of its objects live until it ends."""
     gc.set_threshold(GARBAGE_THRESHOLD)
 
 
 def listening() -> Signals:
-    """Signals of a command that drives, heard from its first moment."""
+    """Install the signal handlers of a command that runs a deployment, before it does anything else."""
     signals = Signals()
     signals.install()
     return signals

@@ -1,6 +1,6 @@
-"""`tier1 sandbox ...`, as an operator types it. What each does stands in the module of its name."""
+"""Declares `tier1 sandbox ...`. Each command is implemented in the module of its name."""
 
-# Annotations are objects here, not texts: typer would evaluate each text anew at every start.
+# No `from __future__ import annotations`: typer would evaluate each string at every start.
 
 from pathlib import Path
 from typing import Annotated

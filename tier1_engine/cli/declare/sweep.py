@@ -1,6 +1,6 @@
-"""`tier1 sweep`, `keep` and `extend`, as an operator types them; `main` registers them."""
+"""Declares `tier1 sweep`, `keep` and `extend`; `main` registers them."""
 
-# Annotations are objects here, not texts: typer would evaluate each text anew at every start.
+# No `from __future__ import annotations`: typer would evaluate each string at every start.
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from tier1_engine.cli.declare.declared import OutputOption, Reference, Yes, end,
 from tier1_engine.cli.options import OnInterrupted, Output
 
 SWEEPS_SHOWN = 50
-"""How many sweeps of the history are shown, newest first."""
+"""How many of the latest sweeps `--history` shows."""
 
 
 def sweep(

@@ -1,1 +1,1 @@
-"""What an operator sees: messages, prompts, progress, the summary."""
+"""Everything printed for the operator: messages, prompts, progress, the summary."""

@@ -1,7 +1,7 @@
-"""What an operator may do with a failed deployment, each in one line with names and cost. Pure.
+"""The choices for a failed deployment, one line each with names and cost. Pure.
 
-Owns the words of the prompt. The same choices are `resume --retry`, `--continue` and `--rollback`; what
-they do is the engine's.
+Owns the text of the prompt. The same choices are `resume --retry`, `--continue` and `--rollback`; the
+engine carries them out.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Way:
     """One choice.
 
     Attributes:
-        key, words: what is typed for it.
-        does: what it will do here.
-        how: what it is to the engine; None for leaving everything as it is.
-        possible: whether it can be chosen; `does` says why not.
+        key, words: the accepted answers.
+        does: what it does with this deployment.
+        how: the request to the engine; None leaves everything as it is.
+        possible: whether it can be chosen; if not, `does` says why.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Way:
 
 
 def ways(record: Record, prices: Prices) -> list[Way]:
-    """The choices, in the order in which they are offered."""
+    """Return the choices in display order."""
     deployment = record.deployment
     why_not = standing_module.why_not_without(record)
     found = [
@@ -66,13 +66,13 @@ def ways(record: Record, prices: Prices) -> list[Way]:
 
 
 def chosen(answer: str, offered: Sequence[Way]) -> Way | None:
-    """The choice that was typed; nothing means to leave it."""
+    """Return the choice for an answer; an empty answer leaves the deployment as it is."""
     word = answer.strip().lower() or LEAVE
     return next((way for way in offered if word == way.key or word in way.words), None)
 
 
 def question(record: Record, prices: Prices) -> list[Line]:
-    """What failed, and the choices."""
+    """Return what failed and the choices, as lines."""
     failure = _failure(record)
     first = failure.message.strip().partition("\n")[0]
     head = f"{failure.step} failed ({failure.failure_class}): {failure.code}: {first}"
@@ -80,7 +80,7 @@ def question(record: Record, prices: Prices) -> list[Line]:
 
 
 def in_full(record: Record, attempts: Iterable[Attempt]) -> list[Line]:
-    """The error whole: every word of AWS, the call, and what was tried at the step."""
+    """Return the complete error: AWS's message, the call, and the step's attempts."""
     failure = _failure(record)
     lines = [Line(f"{failure.code}, at {moment(failure.at)}", Tone.BAD)]
     lines += [Line(f"  {text}") for text in failure.message.strip().splitlines()]
@@ -97,12 +97,12 @@ def in_full(record: Record, attempts: Iterable[Attempt]) -> list[Line]:
 
 def _failure(record: Record) -> Failure:
     failure = record.deployment.failure
-    assert failure is not None  # the schema says so: failed_has_a_reason
+    assert failure is not None  # guaranteed by the schema: failed_has_a_reason
     return failure
 
 
 def _clean(lines: Iterable[Line]) -> list[Line]:
-    """Without secrets and without what would steer the terminal."""
+    """Remove secrets and terminal control characters."""
     found = []
     for line in lines:
         text = masked_text(line.text)
@@ -111,7 +111,7 @@ def _clean(lines: Iterable[Line]) -> list[Line]:
     return found
 
 
-# --- what each will do here
+# --- what each choice does
 
 
 def _retry(record: Record) -> str:

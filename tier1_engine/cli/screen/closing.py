@@ -1,6 +1,6 @@
-"""The last words of a command: what came of it, what is left, and the commands that lead on. Pure.
+"""The final summary of a command: the result, what remains, and the next commands. Pure.
 
-Every line is a fact of the record or a command that works as printed.
+Every line is a fact from the record or a command that works as printed.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """What came of it, and what leads on."""
+    """The result and the next commands."""
 
     facts: Sequence[Line]
     commands: Sequence[Line] = ()
 
 
 def closing(ended: Ended, prices: Prices, *, driven_by: str | None = None) -> list[Line]:
-    """What to tell the operator at the end of a drive.
+    """Return the summary at the end of a run.
 
     Args:
-        driven_by: who continues with it, where we only followed.
+        driven_by: the process that continues to run it, if this one only followed.
     """
     record = ended.record
     end = _detached(record.deployment, driven_by) if driven_by else _end_of(ended, prices)
@@ -78,7 +78,7 @@ def _active(deployment: Deployment) -> _End:
 
 
 def output_rows(outputs: Mapping[str, Any]) -> list[str]:
-    """Names and values below each other; an instance in a private subnet has no public address: `-`."""
+    """Return outputs as aligned lines; a missing value, such as a private instance's public IP, is `-`."""
     width = max(map(len, outputs), default=0)
     return [f"{name:<{width}}  {'-' if value is None else value}" for name, value in outputs.items()]
 
@@ -103,7 +103,7 @@ def _rolled_back(record: Record) -> _End:
 
 
 def _gone(record: Record, how: str) -> list[Line]:
-    """Nothing is left, but for what was to be kept."""
+    """Report that nothing remains except the retained resources."""
     kept = retained(record)
     if not kept:
         said = f"{_title(record.deployment)} is {how}: no resources remain."
@@ -138,16 +138,16 @@ def _blocked_in_teardown(record: Record, prices: Prices) -> _End:
 
 
 def _start_again(deployment: Deployment) -> list[Line]:
-    """How to bring back the local AWS, where that is what did not answer."""
+    """Return the command that starts the local AWS, if that is what does not respond."""
     start = command_to_start(deployment.endpoint)
     return [] if start is None else [_command("if the local AWS is gone, start it", start)]
 
 
 def _stalled(record: Record, prices: Prices) -> _End:
-    """Something could not be deleted: what, why, and how to resume."""
+    """Report what could not be deleted, why, and how to resume."""
     deployment = record.deployment
     said = f"{_title(deployment)} could not be deleted completely: some resources remain."
-    # What ended the way forward comes first; of a teardown it is what could not be deleted.
+    # After a rollback, first report why provisioning failed; a destroy reports what could not be deleted.
     cause = _failed(deployment) if deployment.goal is Goal.ROLLED_BACK else []
     why = _remaining(record, prices) or _failed(deployment)
     return _End(
@@ -157,7 +157,7 @@ def _stalled(record: Record, prices: Prices) -> _End:
 
 
 def notes(record: Record, prices: Prices) -> list[Line]:
-    """How much is left of a failed deployment, and what can be done about it."""
+    """Return what remains of a failed deployment and what can be done about it."""
     ways = options(record) if asks_for_a_decision(record.deployment) else _stalled(record, prices).commands
     return [Line(_indented(line.text), line.tone) for line in (*_remaining(record, prices)[:1], *ways)]
 
@@ -172,7 +172,7 @@ def _remaining(record: Record, prices: Prices) -> list[Line]:
 
 
 def _with_price(resource: Resource, prices: Prices) -> Line:
-    """What it is, why it would not go where that was tried, and what it costs."""
+    """Describe a resource, why it could not be deleted if that was attempted, and its cost."""
     return Line(f"{_of_resource(resource).text} [{prices.of_resource(resource).words}]")
 
 
@@ -182,7 +182,7 @@ def _of_resource(resource: Resource) -> Line:
 
 
 def options(record: Record) -> list[Line]:
-    """What an operator may do with a deployment that failed on the way forward."""
+    """Return the operator's options after failed provisioning."""
     deployment = record.deployment
     failure = deployment.failure
     if failure is not None and failure.failure_class is FailureClass.BLOCKED:
@@ -205,7 +205,7 @@ def options(record: Record) -> list[Line]:
 
 
 def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:
-    """What a rollback or a destruction will do, for the operator to confirm."""
+    """Return what a rollback or teardown will delete and retain, for confirmation."""
     verb = "destroyed" if goal is Goal.DESTROYED else "rolled back"
     kept = {*retain, *record.deployment.retain}
     going = [r for r in left(record) if r.name not in kept]
@@ -233,6 +233,6 @@ def _command(purpose: str, command: str) -> Line:
 
 
 def _indented(text: str) -> str:
-    """Control characters and secrets go; what a line is set in by stays."""
+    """Remove control characters and secrets, but preserve the indentation."""
     text = masked_text(text)
     return text[: len(text) - len(text.lstrip(" "))] + clean(text)

@@ -1,4 +1,4 @@
-"""A line of text for the operator, and what it is. Colours are the screen's."""
+"""A line of text for the operator, with its tone. The renderer chooses the colour."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Tone(StrEnum):
-    """What a line is; a terminal gives each a colour."""
+    """The meaning of a line; a terminal shows each in its own colour."""
 
     GOOD = "good"
     BAD = "bad"
@@ -18,7 +18,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text, and what it is."""
+    """One line of text and its tone."""
 
     text: str
     tone: Tone = Tone.PLAIN

@@ -1,7 +1,7 @@
-"""`--log-file`: what a command does, as JSON lines in a file of this user alone.
+"""`--log-file`: records what a command does as JSON lines in a private file.
 
-Owns the file and the shape of its lines. It sees what the engine committed, as the screen does, and
-never decides anything; a file that cannot be written any more is no reason to stop a driver.
+Owns the file and the format of its lines. Like the screen, it observes what the engine committed and
+decides nothing. A write error never stops the run.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ PRIVATE = 0o600
 
 
 class LogFile:
-    """A file that gets a line for each thing that happened. Lines are added; nothing is ever cut."""
+    """A log file with one line per event. It is append-only."""
 
     def __init__(self, path: Path) -> None:
-        """Open it.
+        """Open the file.
 
         Raises:
-            ConfigurationError: it cannot be written.
+            ConfigurationError: the file cannot be written.
         """
         self._path = path
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, PRIVATE)
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.fchmod(descriptor, PRIVATE)  # one that others could read was there before
+                os.fchmod(descriptor, PRIVATE)  # an existing file may have been readable by others
         except OSError as error:
             raise ConfigurationError(
                 f"The log file {path} cannot be written ({error.strerror}): set another one with --log-file."
@@ -59,7 +59,7 @@ class LogFile:
         self._lost = False
 
     def write(self, kind: str, **values: Any) -> None:
-        """Add a line. After the first that cannot be written there are no more."""
+        """Append a line. After the first write error, nothing more is written."""
         if self._lost:
             return
         line = {"at": moment(datetime.now(UTC)), "kind": kind, "pid": os.getpid(), **masked(values)}
@@ -75,13 +75,13 @@ class LogFile:
             self._file.close()
 
     def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
-        """Write what a turn of the engine committed."""
+        """Write what the engine committed in one turn."""
         for kind, values in told(record, changes):
             self.write(kind, deployment=record.deployment.id, **values)
 
 
 def told(record: Record, changes: Sequence[Change]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The lines that a turn is worth: kind and values."""
+    """Yield the lines for a turn, each as its kind and values."""
     for change in changes:
         match change:
             case Move():
@@ -122,7 +122,7 @@ def _plain(error: Error | None) -> dict[str, Any] | None:
 
 
 class Both:
-    """Two observers of one drive."""
+    """Notifies two observers of one run."""
 
     def __init__(self, first: Observer, second: Observer) -> None:
         self._observers = (first, second)
@@ -134,10 +134,10 @@ class Both:
 
 @contextmanager
 def opened(path: Path | None) -> Iterator[LogFile | None]:
-    """The log file of one command, with its first line and, where it is refused, the reason.
+    """Open the log file of one command, write its first line and, if the command is refused, the reason.
 
     Raises:
-        ConfigurationError: it cannot be written.
+        ConfigurationError: the file cannot be written.
     """
     if path is None:
         yield None

@@ -1,4 +1,4 @@
-"""The message for each thing that happened in a turn."""
+"""The progress messages for one turn of the engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tier1_engine.deployment.states import Action, ResourceState, StepState
 
 
 def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], steady: float) -> Iterator[str]:
-    """The lines that a turn is worth."""
+    """Yield the messages for a turn."""
     tried = {attempt.step for attempt in _refused(record, changes)}
     for change in changes:
         match change:
@@ -44,7 +44,7 @@ def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], st
 
 
 def _refused(record: Record, changes: Sequence[Change]) -> list[Attempt]:
-    """The attempts that this turn ended in an error. What was not sent, when we were stopped, is none."""
+    """Return the attempts that failed in this turn, except those that were never sent because of a stop."""
     found: list[Attempt] = []
     for change in changes:
         if isinstance(change, AttemptAdd) and change.attempt.code:
@@ -57,7 +57,7 @@ def _refused(record: Record, changes: Sequence[Change]) -> list[Attempt]:
 
 
 def failed_attempt(attempt: Attempt, due: float | None, steady: float) -> str:
-    """One failed try, and when the next one is."""
+    """Describe one failed attempt, and when the next one is due."""
     said = f"{attempt.step}: {attempt.operation or attempt.action}: {attempt.code}: {attempt.message}"
     if due is None or due <= steady:
         return said

@@ -1,7 +1,7 @@
-"""From the end of a drive to the end of the command: the options, the last words, the exit code.
+"""Ends a command after its run: the recovery options, the summary, the exit code.
 
-Owns what follows a failure that the operator or the policy may decide. An answer is a command like
-any other: it is given after `failed` is committed and the lease released.
+Owns what follows a failure that the operator or the policy can resolve. An answer acts like a new
+command: it is given after `failed` is committed and the lease released.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from tier1_engine.store.store import Store
 from tier1_engine.views.prices import Prices
 
 MAX_ANSWERS = 100
-"""How often one operator can answer at one prompt; nobody retries more often by hand."""
+"""The most answers in one command; nobody retries more often by hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One command that drives one deployment."""
+    """One command that runs one deployment."""
 
     equipment: Equipment
     view: View
@@ -49,7 +49,7 @@ class Session:
         return Prices(self.equipment.registry.kinds)
 
     def drive(self, go: Callable[[], Ended]) -> Ended:
-        """Watch `go` drive, while signals only ask it to stop."""
+        """Show the progress of `go`, during which signals only request a stop."""
         with self.view, self.signals.driving(self.equipment.stop, self._report_stopping, self.view.restore):
             return go()
 
@@ -60,14 +60,14 @@ class Session:
 def session(
     store: Store, place: Place | Deployment, settings: Settings, signals: Signals, log: LogFile | None
 ) -> Session:
-    """A command's session on the AWS of a deployment, watched by the screen and the log file."""
+    """Return a session for a deployment, observed by the screen and the log file."""
     watching = view()
     observer: Observer = watching if log is None else Both(watching, log)
     return Session(compose.equipment(store, place, settings, observer, complain), watching, signals, log)
 
 
 def policy_of(flag: OnRecoverable | None, stored: str) -> OnRecoverable:
-    """What decides: the flag, else the spec. Somebody at a terminal is asked unless either says more."""
+    """Return the policy of the flag, else of the spec; ask on a terminal if both leave it at the default."""
     chosen = flag or OnRecoverable(stored)
     if chosen is OnRecoverable.STOP and flag is None:
         chosen = OnRecoverable.ASK
@@ -77,10 +77,10 @@ def policy_of(flag: OnRecoverable | None, stored: str) -> OnRecoverable:
 
 
 def see_through(session: Session, ended: Ended, policy: OnRecoverable) -> Ended:
-    """Follow the policy or the operator's answers until nothing is left to decide.
+    """Follow the policy or the operator's answers until no decision remains.
 
     Raises:
-        Interrupted: Ctrl-C at the prompt; everything is left as it is.
+        Interrupted: Ctrl-C at the prompt; everything is left unchanged.
     """
     tries = ended.record.deployment.max_attempts if policy is OnRecoverable.RETRY else MAX_ANSWERS
     for _ in range(tries):
@@ -92,7 +92,7 @@ def see_through(session: Session, ended: Ended, policy: OnRecoverable) -> Ended:
 
 
 def _next(session: Session, ended: Ended, policy: OnRecoverable) -> tuple[Resume | None, Ended]:
-    """What is to be done next, and how the deployment stands then."""
+    """Return what to do next, and the deployment's state at that point."""
     deployment = ended.record.deployment
     if not asks_for_a_decision(deployment) or deployment.failure_class is FailureClass.BLOCKED:
         return None, ended
@@ -114,7 +114,7 @@ _BY_POLICY = {
 
 
 def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
-    """Say how it ended, and answer the exit code."""
+    """Print the summary, and return the exit code."""
     equipment, id = session.equipment, ended.record.deployment.id
     driven_by = holder(equipment.store, id) if ended.why is Why.STOPPED else None
     told = closing.closing(ended, session.prices, driven_by=driven_by)
@@ -128,7 +128,7 @@ def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
         write = partial(put, lines(told))
     try:
         write()
-    except Tier1Error as unwritten:  # how the drive ended is what the exit code is about
+    except Tier1Error as unwritten:  # the exit code reports the result of the run, not of printing it
         complain(str(unwritten))
     code = exit_code(ended, asked)
     if session.log is not None:
@@ -137,7 +137,7 @@ def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
 
 
 def exit_code(ended: Ended, asked: Goal) -> int:
-    """The contract's exit code for a drive that was asked to reach `asked`."""
+    """Return the contract's exit code for a run whose target state is `asked`."""
     deployment = ended.record.deployment
     state, goal = deployment.state, deployment.goal
     if ended.why is Why.STOPPED:

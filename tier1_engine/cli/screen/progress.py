@@ -1,6 +1,6 @@
-"""Progress while a deployment runs: time-stamped lines, or the live view on a terminal.
+"""Shows progress while a deployment is running: timestamped lines, or the live view on a terminal.
 
-Owns the words of progress. It sees what the engine committed and never decides anything.
+It observes what the engine committed and decides nothing.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from tier1_engine.deployment.record import (
 
 
 class View(Protocol):
-    """Watches a drive, while it is entered."""
+    """Shows a run for as long as its context is entered."""
 
     def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None: ...
 
     def note(self, text: str) -> None:
-        """Say something beside the progress. Safe from any thread."""
+        """Print a message beside the progress. Thread-safe."""
         ...
 
     def restore(self) -> None:
-        """Give the terminal back, at once. Safe from any thread."""
+        """Restore the terminal immediately. Thread-safe."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -40,7 +40,7 @@ class View(Protocol):
 
 
 def view() -> View:
-    """The view that fits where messages go."""
+    """Return the view that suits stderr."""
     if moving():
         from tier1_engine.cli.screen.render.live import LiveView
 
@@ -49,7 +49,7 @@ def view() -> View:
 
 
 class PlainView:
-    """A line for each thing that happened."""
+    """Prints one line per event."""
 
     def __init__(self, clock: Clock, write: Callable[[str], None] = say) -> None:
         self._clock = clock
@@ -63,7 +63,7 @@ class PlainView:
         self._write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {clean(text)}")
 
     def restore(self) -> None:
-        """Nothing was taken."""
+        """Do nothing: the terminal was not changed."""
 
     def __enter__(self) -> Self:
         return self
@@ -71,4 +71,4 @@ class PlainView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing was taken."""
+        """Do nothing: the terminal was not changed."""

@@ -1,8 +1,7 @@
-"""The prompt after a failure: asks what to do with a deployment, on a terminal.
+"""Asks on a terminal what to do with a failed deployment.
 
-Owns the asking and nothing of what follows. It is asked once `failed` is committed and the lease is
-released: whoever else acts meanwhile is not kept waiting, and an answer to what is no longer so is
-not carried out.
+Owns the prompt only, not what follows. It asks after `failed` is committed and the lease is released, so
+that other commands need not wait. An answer to an outdated question is not carried out.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from tier1_engine.store.store import Store
 from tier1_engine.views.prices import Prices
 
 MAX_ANSWERS = 100
-"""How many answers one prompt takes; nobody needs more."""
+"""The most answers that one prompt accepts; nobody needs more."""
 
 
 def ask(store: Store, record: Record, prices: Prices) -> tuple[Resume | None, Record]:
-    """What shall be done, and the record as it is then; None to leave it as it is.
+    """Return the operator's choice and the current record; None leaves the deployment as it is.
 
     Raises:
-        Interrupted: Ctrl-C, or a signal to end.
+        Interrupted: Ctrl-C, or a signal to terminate.
     """
     try:
         return _ask(store, record, prices)
@@ -78,7 +77,7 @@ def _refuse(way: Way | None, offered: Sequence[Way]) -> None:
 
 
 def _is_another(now: Deployment, then: Deployment) -> bool:
-    """Whether somebody has acted since."""
+    """Whether the deployment has changed since the question was shown."""
     return (now.revision, now.state, now.goal, now.retain) != (
         then.revision,
         then.state,
@@ -88,15 +87,15 @@ def _is_another(now: Deployment, then: Deployment) -> bool:
 
 
 def _show(record: Record, prices: Prices) -> None:
-    """The question. What was typed before it was seen is no answer to it."""
+    """Print the question, and discard input that was typed before it."""
     say("")
     say(wrapped(choices.question(record, prices)))
-    with suppress(termios.error, OSError, ValueError):  # the terminal is gone: the reading will say so
+    with suppress(termios.error, OSError, ValueError):  # the terminal is gone: reading will report it
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def _read(prompt: str) -> str | None:
-    """A line of the operator's; None at the end of their input."""
+    """Read a line from the operator; None at the end of input."""
     Quiet().write(prompt)
     try:
         return sys.stdin.readline() or None

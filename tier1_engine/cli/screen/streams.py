@@ -1,7 +1,7 @@
-"""The two streams: results to stdout, messages to stderr, and what happens when either is gone.
+"""Writes results to stdout and messages to stderr, and handles closed streams.
 
-A reader that closes stdout early ends nothing but the printing; a terminal that has hung up must not
-end a driver. Nothing here knows what is written.
+A reader that closes stdout early ends only the printing, and a terminal that hangs up must not stop a
+driver. Nothing here depends on what is written.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any, TextIO
 from tier1_engine.errors import Tier1Error
 
 NOBODY_READS = (errno.EPIPE, errno.EIO)
-"""The pipe was closed, or the terminal has hung up."""
+"""The error numbers of a closed pipe and of a terminal that has hung up."""
 
 
 def put(text: str) -> bool:
-    """Write a result to stdout; whether somebody still reads. What nobody reads any more is dropped.
+    """Write a result to stdout; return whether it is still open. Output to a closed stdout is dropped.
 
     Raises:
-        Tier1Error: it cannot be written, and somebody waits for it: the disk is full.
+        Tier1Error: writing failed although stdout is open, for example because the disk is full.
     """
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except OSError as error:
-        # What Python flushes at its end would meet the same again.
+        # Python's flush at exit would fail the same way.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno not in NOBODY_READS:
             raise Tier1Error(
@@ -39,7 +39,7 @@ def put(text: str) -> bool:
 
 
 def fill() -> None:
-    """Put the null device where the caller closed a stream: else a database that is opened got its number."""
+    """Open the null device for each closed standard stream, so that no database gets its descriptor."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -56,30 +56,30 @@ def put_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """Write a message to stderr, without secrets."""
-    from tier1_engine.masking import masked_text  # `--help` says nothing
+    from tier1_engine.masking import masked_text  # imported late: `--help` prints no messages
 
     Quiet().write(f"{masked_text(text)}\n")
 
 
 def interactive() -> bool:
-    """Whether somebody sits at a terminal who can be asked."""
+    """Whether the operator can be prompted on a terminal."""
     return _is_terminal(sys.stdin) and moving()
 
 
 def moving() -> bool:
-    """Whether messages go to a terminal on which lines can be drawn over."""
+    """Whether stderr is a terminal on which lines can be redrawn."""
     return _is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
     try:
         return stream is not None and stream.isatty()
-    except ValueError:  # it was closed
+    except ValueError:  # the stream is closed
         return False
 
 
 class Quiet:
-    """stderr as a file that never fails: a message that cannot be written is no reason to stop."""
+    """A file object for stderr that never fails: a message that cannot be written must not stop a run."""
 
     def write(self, text: str) -> int:
         try:
@@ -90,7 +90,7 @@ class Quiet:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: writes are not buffered."""
 
     def isatty(self) -> bool:
         return _is_terminal(sys.stderr)
@@ -104,11 +104,11 @@ class Quiet:
 
 
 def clean(text: str) -> str:
-    """One line without control characters: what AWS or a spec says must not steer the terminal."""
+    """Return one line without control characters: text from AWS or a spec must not control the terminal."""
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def complain(text: str) -> None:
-    """Say what went wrong, a line for each thing."""
+    """Write an error message, one line per problem."""
     for line in text.splitlines():
         say(f"tier1: {line}")

@@ -41,7 +41,7 @@ def assign(
 
     Args:
         attempt_id: of the attempt that is on record for it, if its kind of task has one.
-        looks_inside: what holds something that is not the deployment's is not deleted.
+        observes_within: whether an object that contains something foreign is left alone.
 
     Raises:
         KindMissing: the kind is not installed on this host.

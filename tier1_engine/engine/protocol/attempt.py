@@ -55,7 +55,7 @@ class Attempts:
         permit: for calls of an attempt that is given up at a steady time; asked as each of them leaves.
         term: of the lease.
         jitter: a number from 0 to 1, another each time.
-        looks_inside: what holds something that is not the deployment's is not deleted.
+        observes_within: whether an object that contains something foreign is left alone.
     """
 
     registry: Registry

@@ -1,1 +1,1 @@
-"""How results look. The one place that knows rich."""
+"""Renders results. The only package that uses rich."""

@@ -1,6 +1,6 @@
-"""What everything on the screen shares: colours, times, and how text gets its colours.
+"""Shared rendering: colours, times, and conversion to text.
 
-Results are drawn as text from the contract's JSON objects or from lines; colours are in it only where
+Results are rendered as text from the contract's JSON objects or from lines. The text has colours only if
 stdout is a terminal and NO_COLOR is not set.
 """
 
@@ -41,7 +41,7 @@ STYLE_OF_STATE = {
     "creating": "cyan",
     "retained": "magenta",
 }
-"""What is not named is quiet: it waits, or it is over."""
+"""The colours of states. A state without one is waiting or has ended."""
 
 QUIET = "dim"
 
@@ -49,36 +49,36 @@ PHASES = ("network", "efs", "ec2", "health")
 
 
 class Page(io.StringIO):
-    """What is drawn for stdout: rich takes it for that, and writes nothing to a terminal that may be gone."""
+    """A buffer that rich treats as stdout, so that rich never writes to a terminal that may be gone."""
 
     def isatty(self) -> bool:
         return sys.stdout.isatty()
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]  # text in memory has none of its own
+    def encoding(self) -> str:  # type: ignore[override]  # a StringIO has no encoding of its own
         return sys.stdout.encoding
 
 
 def drawn(*parts: RenderableType) -> str:
-    """What `parts` look like on stdout, as text."""
+    """Render `parts` as text for stdout."""
     page = Page()
-    # Long words (links, commands) stay whole, so that they can be copied.
+    # Long words such as links and commands are not broken, so that they can be copied.
     Console(file=page, highlight=False, markup=False, emoji=False).print(Group(*parts), soft_wrap=True)
     return page.getvalue().rstrip("\n")
 
 
 def width() -> int:
-    """The columns of stdout; 80 where it is no terminal and COLUMNS says nothing."""
+    """Return the width of stdout; 80 if it is not a terminal and COLUMNS is not set."""
     return Console(file=sys.stdout).width
 
 
 def lines(told: Iterable[Line]) -> str:
-    """Closing words, each line in the colour of what it is."""
+    """Render lines, each in the colour of its tone."""
     return drawn(*(Text(line.text, style=STYLE_OF_TONE[line.tone]) for line in told))
 
 
 def wrapped(told: Iterable[Line]) -> str:
-    """Lines for reading, broken between words where the screen ends, and set in below their beginning."""
+    """Render lines wrapped at word boundaries to the width of the screen, with a hanging indent."""
     columns, found = width(), list[Text]()
     for line in told:
         inner = " " * (len(line.text) - len(line.text.lstrip(" ")) + 3)
@@ -94,12 +94,12 @@ def wrapped(told: Iterable[Line]) -> str:
 
 
 def state_text(name: str) -> Text:
-    """A state in the colour of what it is."""
+    """Return a state in its colour."""
     return Text(name, style=STYLE_OF_STATE.get(name, QUIET))
 
 
 def age(then: str, now: datetime) -> str:
-    """How long ago, in the largest unit that fits: `45s`, `12m`, `3h`, `9d`."""
+    """Format the time since `then` in the largest fitting unit: `45s`, `12m`, `3h`, `9d`."""
     seconds = max(0, int((now - datetime.fromisoformat(then)).total_seconds()))
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= size:
@@ -108,7 +108,7 @@ def age(then: str, now: datetime) -> str:
 
 
 def elapsed(seconds: float) -> str:
-    """`4s`, `2m 05s`, `1h 02m`."""
+    """Format a duration: `4s`, `2m 05s`, `1h 02m`."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole}s"
@@ -118,13 +118,13 @@ def elapsed(seconds: float) -> str:
 
 
 class Screen:
-    """Shows one text after the other in the same place; without a terminal, below each other."""
+    """Shows successive texts in the same place on a terminal, and below each other elsewhere."""
 
     def __init__(self) -> None:
         self._console = Console(file=sys.stdout)
 
     def show(self, text: str) -> bool:
-        """Show it; whether somebody still looks."""
+        """Show a text; return whether stdout is still open."""
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._console.control(Control.clear(), Control.home())
         return put(text)

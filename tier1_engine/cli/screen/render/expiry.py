@@ -1,4 +1,4 @@
-"""What `list` says of expiries: which stacks a sweep will take down, and which is next."""
+"""The expiry warnings of `list`: which deployments a sweep will delete, and when."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tier1_engine.cli.screen.render.base import elapsed
 from tier1_engine.deployment.states import ENDED
 
 WARNED_BEFORE = timedelta(hours=24)
-"""How long before its expiry a deployment is warned of by name."""
+"""How long before its expiry a deployment is named in a warning."""
 MAX_NAMED = 5
 
 
 def expiries(deployments: Sequence[Mapping[str, Any]], now: datetime) -> list[Text]:
-    """A line for each that has expired or soon will, and one for the next where none is near."""
+    """Return a line per deployment that has expired or soon will; if none, one for the next to expire."""
     ends = sorted(
         (datetime.fromisoformat(d["expires_at"]), d["name"], d["id"])
         for d in deployments

@@ -1,4 +1,4 @@
-"""What `guide` prints: the paragraph, what is safe, the cause, what stands, and the ways on."""
+"""Renders `guide`: the summary, what is safe, the cause, what remains, and the options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tier1_engine.guidance.ways import Way
 
 
 def guided(guide: Guide) -> str:
-    """The guide as text. Commands stand alone on their lines, so that they can be copied."""
+    """Render the guide as text. Each command has its own line, so that it can be copied."""
     return drawn(
         Text(clean(guide.told), style="bold"),
         *([] if guide.first is None else _section("Before the aws commands", _commands([guide.first]))),
@@ -74,7 +74,7 @@ def _way(way: Way) -> list[Text]:
 
 
 def _commands(commands: Iterable[Command]) -> list[Text]:
-    """Each line with what it is for above it, where that is news."""
+    """Return each command line, with its purpose above it when that changes."""
     found: list[Text] = []
     last = ""
     for command in commands:

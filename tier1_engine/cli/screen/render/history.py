@@ -1,4 +1,4 @@
-"""What `log` prints: a line for each attempt and each event."""
+"""Renders `log`: one line per attempt and per event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tier1_engine.cli.screen.streams import clean
 
 
 def logged(entry: Mapping[str, Any]) -> str:
-    """The line of one entry."""
+    """Render one entry."""
     return drawn(_attempt(entry) if entry["type"] == "attempt" else _event(entry))
 
 

@@ -1,4 +1,4 @@
-"""The table of `list`: a line for each deployment; where it is narrow, reason and driver stand below."""
+"""Renders `list`: one row per deployment; on a narrow screen, reason and lock holder are below it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _ID, _LEFT, _AGE = 12, 6, 5
 _LEAST_NAME = 8
 _LEAST_REASON = 30
 WIDE_COLUMNS = 140
-"""From here on driver and reason are columns of their own."""
+"""The screen width from which the lock holder and the reason have their own columns."""
 
 _DRIVER = 22
 
 
 def listed(deployments: Sequence[Mapping[str, Any]], now: datetime, costs: Mapping[str, float]) -> str:
-    """The table of `list`.
+    """Render the table of `list`.
 
     Args:
-        costs: US dollars an hour of what a failed deployment keeps, by its id.
+        costs: US dollars per hour of a failed deployment's remaining resources, by its id.
     """
     if not deployments:
         return "No deployments found: `tier1 deploy SPEC` creates one."
@@ -44,7 +44,7 @@ def listed(deployments: Sequence[Mapping[str, Any]], now: datetime, costs: Mappi
 
 
 class _Table:
-    """The columns of one table, as wide as what is in them and as the screen allows."""
+    """The columns of one table, sized to their contents and the screen."""
 
     def __init__(
         self, deployments: Sequence[Mapping[str, Any]], state_width: int, columns: int, *, wide: bool
@@ -78,7 +78,7 @@ class _Table:
         )
 
     def below(self, deployment: Mapping[str, Any]) -> Iterator[Text]:
-        """What has no column on a narrow screen: who drives it, and why it failed."""
+        """Yield what has no column on a narrow screen: the lock holder and the failure."""
         indent = " " * (_ID + _GAP)
         if driver := _driver(deployment):
             yield self._cut(Text(f"{indent}locked by {driver}", style="cyan"))
@@ -104,9 +104,9 @@ class _Table:
 
 
 def _state_text(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
-    """`failed (9 remaining, ~$0.04/h)`, `launching_ec2, interrupted`, or the state alone.
+    """Return the state, such as `failed (9 remaining, ~$0.04/h)` or `launching_ec2, interrupted`.
 
-    What a rollback or a teardown could not delete is called undeletable.
+    Resources that a rollback or teardown could not delete are called undeletable.
     """
     state = str(deployment["state"])
     if deployment["interrupted"]:
@@ -119,7 +119,7 @@ def _state_text(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
 
 
 def _since(deployment: Mapping[str, Any]) -> str:
-    """Since when: it failed, it is driven, it ended, or nothing was heard of it any more."""
+    """Return when it failed, was locked, ended, or was last updated."""
     if deployment["holder"]:
         return str(deployment["holder"]["since"])
     if deployment["state"] == "failed" and deployment["goal"] == "active":
@@ -133,6 +133,6 @@ def _driver(deployment: Mapping[str, Any]) -> str:
 
 
 def _reason(failure: Mapping[str, Any]) -> str:
-    """The code and the first line."""
+    """Return the code and the first line of the message."""
     first = (failure["message"] or "").strip().partition("\n")[0]
     return clean(f"{failure['code']}: {first}")

@@ -1,9 +1,9 @@
-"""The live view of a drive: phases and steps with spinners, times, retries and their countdown.
+"""The live view of a run: phases and steps with spinners, times, retries and countdowns.
 
-Knows rich. It draws what the engine last committed, several times a second, on stderr; what is done
-is folded into one line, so that a whole deployment fits a small terminal. One thread alone writes to
-the terminal: rich moves the cursor by what it drew last, and two would overwrite each other. So a
-driver never waits for a terminal, either.
+It draws what the engine last committed on stderr, several times per second. Completed phases are folded
+into one line, so that a deployment fits a small terminal. A single thread writes to the terminal: rich
+moves the cursor relative to its last output, and two threads would overwrite each other. The driver
+therefore never waits for the terminal.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 class LiveView:
-    """A screen that follows the record."""
+    """Shows the current record on a terminal."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        # Nothing that goes wrong with the terminal may end a driver.
+        # A terminal error must not stop the driver.
         self._console = Console(file=cast("IO[str]", Quiet()), highlight=False, markup=False, emoji=False)
         utf8 = (self._console.encoding or "").lower().startswith("utf")
         self._marks = _MARKS if utf8 else _ASCII_MARKS
@@ -61,7 +61,7 @@ class LiveView:
         with self._lock:
             self._record, self._due = record, dict(due)
         for change in changes:
-            # The tree tells the rest; a move would vanish from it.
+            # The tree shows everything else; a state change would not be visible in it.
             if isinstance(change, Move):
                 for line in told(record, [change], {}, 0.0):
                     self._lines.append(Text(clean(line), style=QUIET))
@@ -89,7 +89,7 @@ class LiveView:
         return self
 
     def _paint(self, live: Live) -> None:
-        """Write the lines that came, and the picture below them, until the drive has ended."""
+        """Print new lines and redraw the tree below them until the run ends."""
         while not self._ended.wait(1.0 / FRAMES_PER_SECOND):
             self._write_lines()
             live.refresh()
@@ -131,7 +131,7 @@ class LiveView:
         widths = [max(row[cell].cell_len for row in rows) for cell in (1, 2)]
         for width in (*widths, None):
             table.add_column(no_wrap=True, width=width)
-        # Only what there is to say gives way where the terminal is narrow.
+        # On a narrow terminal only the message column shrinks.
         room = max(self._console.width - 3 - sum(widths) - len(widths) - 2, 10)
         for mark, name, figure, about in rows:
             about.truncate(room, overflow="ellipsis")
@@ -139,7 +139,7 @@ class LiveView:
         return Group(head, table)
 
     def _spin(self, final: bool) -> Text:
-        """What marks work under way: a turning mark, and nothing once the view has ended."""
+        """Return the spinner for work in progress, or nothing once the view has ended."""
         if final:
             return Text()
         turned = self._spinner.render(self._console.get_time())
@@ -147,16 +147,16 @@ class LiveView:
 
 
 Row = tuple[Text, Text, Text, Text]
-"""A mark, a name, a figure, and what there is to say of it."""
+"""A mark, a name, a figure, and a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """One picture of a record.
+    """One frame of the live view.
 
     Attributes:
-        due: when, in steady seconds, what waits is tried again; `now` is on the same clock.
-        final: the last one: nothing turns any more, and what was never begun is named.
+        due: when each waiting subject is retried, in steady seconds; `now` is on the same clock.
+        final: the last frame, without spinners and with the steps that never began.
     """
 
     record: Record
@@ -204,7 +204,7 @@ class _Frame:
         return _indented(mark), Text(f"  {step.name}"), Text(_took(step), style=QUIET), about
 
     def _said(self, subject: str, error: Error) -> Text:
-        """What it ran into, and the countdown to the next try."""
+        """Return the error and the countdown to the next attempt."""
         seconds = self.due.get(subject, self.now) - self.now
         again = f" retrying in {seconds:.0f}s," if seconds > 0.5 else ""
         return Text(clean(f"{error.code}:{again} {error.message}"))

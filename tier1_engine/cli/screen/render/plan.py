@@ -1,4 +1,4 @@
-"""What a dry run prints: steps by phase, what each needs, what is made and what is only looked at."""
+"""Renders a dry run: steps by phase, their dependencies, and which are created or only referenced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tier1_engine.cli.screen.render.base import PHASES, QUIET, drawn
 
 
 def planned(plan: Mapping[str, Any]) -> str:
-    """What a dry run answers: steps by phase, what each needs, what is made and what is only looked at."""
+    """Render the plan as text."""
     head = Text.assemble((plan["name"], "bold"), f"  {plan['blueprint']} in {plan['region']}: plan only; ")
     head.append("neither AWS nor the database was contacted")
     found = [head]

@@ -1,4 +1,4 @@
-"""The tables of the sandbox: how each day of a rehearsal ended, and everything that exists."""
+"""Renders the tables of `sandbox rehearse` and `sandbox census`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GAP = "  "
 
 
 def table(played: Sequence[Mapping[str, Any]]) -> str:
-    """The table of `rehearse`: a line for each day."""
+    """Render the table of `rehearse`: one row per scenario."""
     head = ("SCENARIO", "OUTCOME", "EXIT", "AWS TIME", "CALLS", "REMAINING", "AS EXPECTED")
     rows = [
         (
@@ -32,7 +32,7 @@ def table(played: Sequence[Mapping[str, Any]]) -> str:
 
 
 def census(things: Sequence[Mapping[str, Any]]) -> str:
-    """The table of `census`: what is not AWS's own first."""
+    """Render the table of `census`, with AWS's own defaults last."""
     if not things:
         return "The local AWS is empty: nothing has been created in it yet."
     head = ("KIND", "ID", "STATE", "DEPLOYMENT", "NAME", "REGION", "")
@@ -63,7 +63,7 @@ def _remark(thing: Mapping[str, Any]) -> str:
 
 
 def _laid_out(head: Sequence[str], rows: Sequence[Sequence[Text]], right: Sequence[int] = ()) -> str:
-    """Columns as wide as what is in them; those in `right` end together."""
+    """Render columns sized to their contents; those in `right` are right-aligned."""
     widths = [max(len(title), *(len(row[number].plain) for row in rows)) for number, title in enumerate(head)]
     lines = []
     for row in ([Text(title, style="bold") for title in head], *rows):

@@ -1,4 +1,4 @@
-"""What a sweep prints: its plan, what came of it, and the sweeps on record."""
+"""Renders a sweep's plan, its results, and the recorded sweeps."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tier1_engine.sweep.rules import DEPLOYMENT
 
 STYLES = {"deleted": "green", "done": "green", "skipped": "yellow", "remained": "bold red"}
 REASONS_SHOWN = 5
-"""The columns of a sweep in the history."""
+"""The most reasons that the result of a sweep shows."""
 STANDING = frozenset({State.FAILED, State.ACTIVE})
-"""A deployment in any other state is on its way, or lost its driver on it."""
+"""The states at rest: a deployment in any other state is running or was interrupted."""
 INTERRUPTED_WAY = "  interrupted deployments are only reported without --interrupted resume or rollback"
 FOREIGN_WAY = (
     "  foreign resources are deleted only by a reviewed plan: tier1 sweep --foreign --dry-run --save PLAN"
@@ -26,7 +26,7 @@ FOREIGN_WAY = (
 
 
 def planned(plan: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> str:
-    """What would be done, by deployment, in order; what is only reported; what could not be looked at."""
+    """Render what would be done, by deployment and in order, what is only reported, and what was not read."""
     found = [
         Text(
             f"To be swept ({_deletions(plan['deletions'])}{_cost(plan['items'])})"
@@ -40,14 +40,14 @@ def planned(plan: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ())
 
 
 def done(swept: Mapping[str, Any]) -> str:
-    """What came of each item, what was left out, and what is only reported."""
+    """Render the result of each item, what was excluded, and what is only reported."""
     found = _grouped(swept["items"]) or [Text("There was nothing to sweep.")]
     rest = _rest(swept["reports"], swept["not_looked_at"])
     return drawn(*found, *_left_out(swept["left_out"]), *rest)
 
 
 def remembered(sweeps: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each sweep on record."""
+    """Render one line per recorded sweep."""
     if not sweeps:
         return "No sweeps so far."
     names = ("marked", "deleted", "skipped", "remained", "reported")
@@ -65,7 +65,7 @@ def remembered(sweeps: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _not_as_planned(items: Sequence[Mapping[str, Any]]) -> list[Text]:
-    """A line for each reason that kept something, with how many things of which deployment."""
+    """Return one line per reason why items were not deleted, with their number and deployment."""
     counted = Counter(
         (_owner(item), item["outcome"], item["why"])
         for item in items
@@ -86,13 +86,13 @@ def _deletions(count: int) -> str:
 
 
 def _cost(items: Sequence[Mapping[str, Any]]) -> str:
-    """What they cost a month, as far as list prices tell."""
+    """Return the monthly cost of the items, as far as list prices are known."""
     known = sum(item["estimated_cost"] or 0.0 for item in items)
     return f", at least ${known:.2f} a month" if known else ""
 
 
 def _grouped(items: Sequence[Mapping[str, Any]]) -> list[Text]:
-    """Groups by deployment and reason; what all of a group share is printed once."""
+    """Group items by deployment and reason; print once what a group has in common."""
     found: list[Text] = []
     for _, group in groupby(items, key=lambda item: (item["owner"]["deployment"], item["reason"])):
         of_one = list(group)

@@ -1,4 +1,4 @@
-"""The tree of `show`: what a deployment is, its phases, steps and resources, and what it offers."""
+"""Renders `show`: a deployment with its phases, steps, resources and outputs."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tier1_engine.deployment.states import ENDED
 
 
 def shown(deployment: Mapping[str, Any], now: datetime, notes: Sequence[Line] = ()) -> str:
-    """The tree of `show`: what it is and what failed, then phases, steps and resources, then what it offers.
+    """Render the summary and failures, then phases, steps and resources, then outputs.
 
     Args:
-        notes: what is left and what can be done about it; they stand before the tree.
+        notes: what remains and what can be done about it, printed before the tree.
     """
     return drawn(
         *_head(deployment, now),
@@ -42,7 +42,7 @@ def shown(deployment: Mapping[str, Any], now: datetime, notes: Sequence[Line] = 
 
 
 def _failed(deployment: Mapping[str, Any]) -> list[Text]:
-    """The steps that failed, first: everybody looks for them."""
+    """Return the failed steps, which are shown first because they matter most."""
     failed = [step for step in deployment["steps"] if step["state"] == "failed"]
     return [line for step in failed for line in _step(step, _of(deployment, step))]
 
@@ -114,7 +114,7 @@ def _step(step: Mapping[str, Any], resources: Iterable[Mapping[str, Any]]) -> li
     found = [line]
     for resource in resources:
         found += _resource(resource)
-    # What was skipped is a warning, not what failed.
+    # A skipped step is a warning, not a failure.
     return found + _error(step["error"], "yellow" if step["state"] == "skipped" else "red")
 
 
@@ -170,7 +170,7 @@ def _retained(deployment: Mapping[str, Any]) -> list[Text]:
 
 
 def _outputs(deployment: Mapping[str, Any]) -> list[Text]:
-    """What it offers; of one that is over, nothing: an address of what is gone only misleads."""
+    """Return the outputs, or nothing once the deployment has ended: its addresses no longer exist."""
     outputs = deployment["outputs"]
     if not outputs or deployment["state"] in ENDED:
         return []
