@@ -177,9 +177,7 @@ class _Readers:
         @around(shelf.backend, shelf.create)
         def create(before: Callable[..., Any], backend: Any, *given: Any, **named: Any) -> Any:
             made = before(backend, *given, **named)
-            if shelf.service != "ec2" or hasattr(
-                backend, "default_vpc"
-            ):  # not the objects that a region starts with
+            if shelf.service != "ec2" or hasattr(backend, "default_vpc"):  # not a new region's own objects
                 self._hide(backend, made)
             return made
 
