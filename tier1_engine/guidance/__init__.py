@@ -1,8 +1,8 @@
-"""What to tell a person: the guide of one deployment, from the database alone.
+"""The guide of one deployment: what happened, what remains, and what the operator can do next.
 
-Owns the guide as a value. It asks neither AWS nor the database: `story` is all that it is told. What it
-advises is a fact of the record, a remedy of the catalogues, or a command that works as printed; the
-script is made in `script`.
+Owns the guide as a value, built from a `Story` alone; it calls neither AWS nor the database. Every piece of
+advice is a recorded fact, a remedy of the catalogues, or a command that works as printed. `script` makes the
+deletion script.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tier1_engine.guidance.ways import Way, by_hand, ways
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that stands, and may have to be looked at.
+    """One remaining resource, which the operator may have to check.
 
     Attributes:
-        aws_id: None when the create was never answered.
-        price: what it costs while it stands, an estimate.
-        look: the commands that show it; by its tags where it has no id.
+        aws_id: None when the create call was never answered.
+        price: estimated cost while it exists.
+        look: commands that show it; they search by its tags when it has no id.
     """
 
     name: str
@@ -40,16 +40,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """The whole guide.
+    """The complete guide of one deployment.
 
     Attributes:
-        needed: whether a person has to decide or fix something.
-        told: what happened, one paragraph.
-        cause: the root cause; what went wrong on the way back is beside it.
-        first: what the `aws` lines need before; None where there are none, or they need nothing.
-        cost: of what stands, an estimate; empty when nothing does.
-        ways: the alternatives, the likeliest first.
-        by_hand: one more, line by line: what the script does; None when nothing stands.
+        needed: whether the operator has to decide or fix something.
+        told: one paragraph on what happened.
+        cause: the root cause; failures of the rollback are listed apart from it.
+        first: the command to run before the `aws` lines; None when there are no lines or nothing is needed.
+        cost: estimated cost of the remaining resources; empty when there are none.
+        ways: the alternatives, the most likely first.
+        by_hand: the manual alternative, with the steps of the script line by line; None when nothing remains.
     """
 
     id: str
@@ -71,12 +71,12 @@ class Guide:
     by_hand: Way | None
 
     def as_json(self) -> dict[str, Any]:
-        """The guide as `guide -o json` prints it."""
+        """The guide as `tier1 guide -o json` prints it."""
         return asdict(self)
 
 
 def guide(story: Story) -> Guide:
-    """What to tell a person of this deployment."""
+    """Build the guide of a deployment."""
     deployment = story.deployment
     cause = of_failure(story)
     stuck = (of_resource(story, resource) for resource in story.stuck)

@@ -1,8 +1,8 @@
-"""The root cause of a failure in words: what it means, what to do, and the commands that help. Pure.
+"""The root cause of a failure: what it means, how to fix it, and the commands that help. Pure.
 
-Owns the way from code and operation to a remedy with everything filled in: the missing permission, the
-quota, the last lines of the console. It never reads AWS's words, but for the action that a refusal names
-and for its encoded part, which only AWS can decode.
+Owns the path from error code and operation to a complete remedy: the missing permission, the quota, the last
+console lines. It never parses AWS's messages, with two exceptions: the action that a refusal names, and the
+encoded part, which only AWS can decode.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _ENCODED = re.compile(r"Encoded authorization failure message:\s*(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What one failure means.
+    """What one failure means, and how to fix it.
 
     Attributes:
-        mend: what to do, one sentence each; by this name `guide -o json` has it.
-        resource: of a deletion that failed, whose it is.
-        actions: the IAM actions that are missing, the surest first.
-        commands: that show more or fix it.
-        console: the last lines of the instance's console, where they were kept.
+        mend: what to do, one sentence each; `guide -o json` uses this key.
+        resource: the resource whose deletion failed, if one did.
+        actions: the missing IAM actions, the most certain first.
+        commands: commands that show more, or fix the cause.
+        console: the last lines of the instance's console, if they were archived.
     """
 
     code: str
@@ -53,7 +53,7 @@ class Advice:
 
 
 def of_failure(story: Story) -> Advice | None:
-    """The root cause: what ended the way forward, or what stopped the driver; None when nothing did."""
+    """The root cause: what ended provisioning, or stopped the last run; None when nothing did."""
     if story.failure is not None:
         return _advice(story, story.failure, story.failed_step)
     if (attempt := story.blocked_by) is not None:
@@ -63,7 +63,7 @@ def of_failure(story: Story) -> Advice | None:
 
 
 def of_resource(story: Story, resource: Resource) -> Advice | None:
-    """What the deletion of one resource ran into."""
+    """The failure that the deletion of one resource met."""
     if not resource.error:
         return None
     return _advice(story, resource.error, story.step(resource.step), resource)
@@ -95,20 +95,22 @@ def _advice(
 
 
 def _standing(known: Mapping[str, str], story: Story) -> dict[str, str]:
-    """What a command may name: AWS knows nothing any more of what is gone, and soon nothing of what ended."""
+    """The fields that a command may use: AWS no longer knows deleted resources, and soon forgets
+    ended ones.
+    """
     gone = {resource.aws_id for resource in (*story.gone, *(r for r in story.standing if r.ended))}
     return {name: value for name, value in known.items() if value not in gone}
 
 
 def _looks(remedy: Remedy, known: Mapping[str, str], story: Story) -> list[Command]:
-    """An endpoint that is not AWS does not have every command."""
+    """The commands of a remedy that show more; an endpoint that is not AWS does not support all of them."""
     looks = remedy.look if story.deployment.endpoint else (*remedy.inspect_on_aws, *remedy.look)
     lines = (worded(words, known, story.deployment) for words in looks)
     return [Command(line, "shows more") for line in lines if line is not None]
 
 
 def _quota(remedy: Remedy, known: Mapping[str, str], story: Story) -> list[Command]:
-    """The quota's commands; an endpoint that is not AWS has quotas of its own."""
+    """The quota's commands; an endpoint that is not AWS has its own quotas."""
     quota = remedy.quota(known) if callable(remedy.quota) else remedy.quota
     if quota is None or story.deployment.endpoint:
         return []
@@ -119,8 +121,10 @@ def _quota(remedy: Remedy, known: Mapping[str, str], story: Story) -> list[Comma
 
 
 def missing_actions(story: Story, operation: str | None, message: str = "") -> tuple[str, ...]:
-    """The IAM actions that a refused call needs: the one that AWS names, where it names one, then that of
-    the operation, by what the kinds and checks declare, and what AWS checks with it.
+    """The IAM actions that a refused call needs.
+
+    First the action that AWS names, if any; then the operation's own action as the kinds and checks declare
+    it, and the actions that AWS checks with it.
     """
     said = _NAMED.findall(message)[:1]
     return tuple(dict.fromkeys((*said, *_actions_of(story, operation)))) if operation else tuple(said)
@@ -141,7 +145,7 @@ def _declared(story: Story) -> Iterable[str]:
 
 
 def _service_of(operation: str) -> str:
-    """The service of an operation that no kind declares: what the blueprint or the driver asks by itself."""
+    """The service of an operation that no kind declares: a direct call of the blueprint or the engine."""
     return "sts" if operation in ("GetCallerIdentity", "DecodeAuthorizationMessage") else "ec2"
 
 
@@ -150,7 +154,9 @@ def _statement(actions: tuple[str, ...]) -> str:
 
 
 def _decoding(message: str, story: Story) -> list[Command]:
-    """EC2 encodes which policy refused; who may decode it reads the action, the resource and the policy."""
+    """Commands that decode which policy refused the call: EC2 encodes the action, the resource and the
+    policy.
+    """
     encoded = _ENCODED.search(message)
     if encoded is None:
         return []
@@ -165,8 +171,8 @@ def _decoding(message: str, story: Story) -> list[Command]:
 
 
 def _console(story: Story) -> tuple[str, ...]:
-    """The end of what the instance wrote, up to its failed mark: as a rollback has archived it, else what the
-    check that failed had read of it.
+    """The last console lines, up to the failure mark: from the archive, else from the failed
+    check's error.
     """
     step = story.failed_step
     if step is None or not _explained_by_console(story.part_of(step)):
@@ -185,7 +191,7 @@ def _explained_by_console(part: Kind | Check | None) -> bool:
 
 
 def inspections_of(story: Story, resource: Resource) -> tuple[str, ...]:
-    """The lines that show a resource: by its id, or by its tags where no id was ever recorded."""
+    """The commands that show a resource: by its id, or by its tags when no id was recorded."""
     kind = story.kinds.get(resource.kind)
     if kind is None or resource.ended:
         return ()

@@ -1,7 +1,7 @@
-"""Remedies for codes that no kind or check owns: credentials, an AWS that does not answer, tier1's own.
+"""Remedies for codes that no kind or check owns: credentials, an unreachable AWS, tier1's own codes.
 
-Pure data. Source: "Common errors" of the API references of AWS, and the models of botocore. What only the
-calls of one kind or check are answered with stands there (`Kind.remedies`, `Check.remedies`).
+Pure data. Source: "Common errors" of AWS's API references, and botocore's models. Codes that occur only in
+the calls of one kind or check are in `Kind.remedies` and `Check.remedies`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ CATALOGUE: Remedies = {
         "A resource can have 50 tags; the spec's and tier1's own exceed that.",
         ("Remove tags from `tags` in the spec.",),
     ),
-    # --- AWS did not answer, or not as it was asked
+    # --- AWS did not answer, or answered unexpectedly
     "ConnectionRefused": _UNREACHED,
     "ConnectTimeout": _UNREACHED,
     "NameNotResolved": _UNREACHED,
@@ -91,7 +91,7 @@ CATALOGUE: Remedies = {
         "An earlier call with the same token had other parameters, and what it created was not found.",
         ("Roll back, which looks for it by its tags, and deploy again.",),
     ),
-    # --- tier1's own
+    # --- tier1's own codes
     "NotOurs": Remedy(
         "What exists in its place does not have this deployment's tags, so it is not touched.",
         ("Find out who owns it; if somebody removed its tags, put them back, then resume.",),

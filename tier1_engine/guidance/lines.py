@@ -1,6 +1,6 @@
-"""Command lines as they are typed: `aws` with the region, profile and endpoint of a deployment. Pure.
+"""Command lines to type: `aws` with the region, profile and endpoint of a deployment. Pure.
 
-Owns how a line of a kind, or words of a remedy, becomes one that works as printed.
+Owns the conversion of a kind's command line or a remedy's arguments into a line that works as printed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tier1_engine.deployment.record import Deployment
 
 WAIT_TRIES = 120
 WAIT_SECONDS = 5
-"""A loop that is typed by hand waits ten minutes: the tail of a mount target."""
+"""A loop typed by hand waits ten minutes: the slowest mount targets take that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ LEND = Command(
 
 
 def flags(deployment: Deployment, *, region: str | None = None) -> str:
-    """The options that lead `aws` to the deployment's AWS."""
+    """The options that point `aws` at the deployment's AWS."""
     words = ["--region", region or deployment.region]
     if deployment.profile:
         words += ["--profile", deployment.profile]
@@ -44,22 +44,22 @@ def flags(deployment: Deployment, *, region: str | None = None) -> str:
 
 
 def is_local(deployment: Deployment) -> bool:
-    """Whether its AWS is a local one, which takes any keys."""
+    """Whether its AWS is a local one, which accepts any keys."""
     return bool(_LOCAL.match(deployment.endpoint)) and not deployment.profile
 
 
 def signing_in(deployment: Deployment) -> Command | None:
-    """What `aws` needs before it talks to a local AWS; to AWS itself the operator is signed in."""
+    """The command that sets keys for a local AWS; None for AWS itself, where the operator is signed in."""
     return LEND if is_local(deployment) else None
 
 
 def typed(line: str, deployment: Deployment) -> str:
-    """A kind's `aws` line, led to the deployment's AWS."""
+    """A kind's `aws` line, with the options for the deployment's AWS."""
     return f"aws {flags(deployment)} {line.removeprefix('aws ')}"
 
 
 def worded(words: Sequence[str], known: Mapping[str, str], deployment: Deployment) -> str | None:
-    """The `aws` line of a remedy; None when it names something that is not known."""
+    """The `aws` line of a remedy; None when a field that it uses is unknown."""
     whole = [filled(word, known) for word in words]
     if any(word is None for word in whole):
         return None
@@ -67,19 +67,21 @@ def worded(words: Sequence[str], known: Mapping[str, str], deployment: Deploymen
 
 
 def until_gone(line: str, deployment: Deployment) -> str:
-    """A loop that ends when the line fails, or its tries are over."""
+    """A shell loop that ends when the line fails, or when its attempts are used up."""
     look = typed(line, deployment)
     return f"for _ in $(seq {WAIT_TRIES}); do {look} >/dev/null 2>&1 || break; sleep {WAIT_SECONDS}; done"
 
 
 def until_taken(line: str, look: str, deployment: Deployment) -> str:
-    """A loop that runs the line until it works or there is nothing to look at, or its tries are over."""
+    """A shell loop that repeats the line until it succeeds, nothing is left to delete, or its attempts are
+    used up.
+    """
     gone = f"{typed(look, deployment)} >/dev/null 2>&1 || break"
     return f"for _ in $(seq {WAIT_TRIES}); do {line} && break; {gone}; sleep {WAIT_SECONDS}; done"
 
 
 def quota_lines(quota: Quota, deployment: Deployment) -> list[Command]:
-    """How much the quota allows, and asking for more."""
+    """Commands that show the quota, and request an increase."""
     where = flags(deployment, region=quota.region)
     names = f"--service-code {quota.service} --quota-code {quota.code}"
     look = f"aws {where} service-quotas get-service-quota {names} --query Quota.Value --output text"

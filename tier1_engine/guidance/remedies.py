@@ -1,8 +1,7 @@
-"""Which remedy fits a failure: the kind's or check's own, else the shared one, else one by what the code is
-about. Pure.
+"""Choose the remedy for a failure: from the kind or check, else shared, else by the group of the code. Pure.
 
-Owns the look-up, and the remedies of last resort. The others stand with the kinds and checks whose calls are
-answered so, and those that none of them owns in `catalogue`.
+Owns the lookup and the fallback remedies. The others are defined with the kinds and checks whose calls return
+the codes, or in `catalogue` when none of them owns the code.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ DIGITS = "0123456789"
 
 
 def remedy_of(code: str, operation: str | None, own: Remedies) -> Remedy:
-    """The remedy for a failure; there is one for every code, known or not.
+    """The remedy for a failure; every code has one, known or not.
 
     Args:
-        own: those of the kind or check that failed.
+        own: the remedies of the kind or check that failed.
     """
     for remedies in (own, CATALOGUE):
         for key in _keys(code, operation):
@@ -31,7 +30,7 @@ def remedy_of(code: str, operation: str | None, own: Remedies) -> Remedy:
 
 
 def _keys(code: str, operation: str | None) -> Iterator[str]:
-    """What a remedy may stand under, the closest first: `HTTP503` is an `HTTP`, too."""
+    """The keys to look up, the most specific first: `HTTP503` also matches `HTTP`."""
     if operation is not None:
         yield f"{operation}/{code}"
     yield code

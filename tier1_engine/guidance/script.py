@@ -1,8 +1,8 @@
-"""The script of a guide: bash that finds, checks and deletes everything of ours that stands, with `aws`.
+"""The script of a guide: bash that finds, verifies and deletes the remaining owned resources with `aws`.
 
-Owns how the recipes of the kinds become functions, and their order. What is the same in every script
-stands in `script.sh`, which needs bash 3.2 and the `aws` command line of version 1 or 2. Every value is
-quoted; nothing of a name or tag is ever interpreted.
+Owns the conversion of the kinds' recipes into functions, and their order. The constant part is `script.sh`,
+which needs bash 3.2 and the `aws` command line, version 1 or 2. Every value is quoted; no part of a name or
+tag is ever interpreted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tier1_engine.guidance.ways import settling
 
 
 def script(story: Story) -> str:
-    """The whole script. With nothing left to delete it says so and ends with 0."""
+    """The whole script. When nothing is left to delete, it says so and exits with 0."""
     rows = _rows(story)
     if story.situation is Situation.ENDED or not rows:
         return "".join((_head(story), f"echo {shlex.quote(_nothing(story))} >&2\n"))
@@ -52,9 +52,9 @@ def script(story: Story) -> str:
 
 
 def _rows(story: Story) -> list[tuple[Resource, Recipe | None]]:
-    """One row for each tag: what one key or another made of a resource is found together.
+    """One row for each tag: resources made with different keys for one intent are found together.
 
-    What shares its tag with something that was kept is left alone.
+    A row that shares its tag with a retained resource is left out.
     """
     kept = {row.tagged_as for row in story.kept}
     rows = {row.tagged_as: row for row in reversed(story.standing) if row.tagged_as not in kept}
@@ -115,7 +115,7 @@ def _body() -> str:
 
 
 def _functions(number: int, recipe: Recipe) -> str:
-    """What `script.sh` calls of one resource: find, proved and delete, with what they are made of."""
+    """The functions that `script.sh` calls for one resource: find, proved and delete, with their helpers."""
     lines = [f"find_{number}() {{ {recipe.find}; }}", *_proved(number, recipe)]
     steps = []
     if recipe.keep is not None:
@@ -132,7 +132,9 @@ def _functions(number: int, recipe: Recipe) -> str:
 
 
 def _proved(number: int, recipe: Recipe) -> list[str]:
-    """A function that says whether `$id` is ours; what `find` asked for by its tags is."""
+    """A function that checks whether `$id` is owned; resources that `find` selects by tag need no further
+    check.
+    """
     if not recipe.evidence:
         return [f"proved_{number}() {{ :; }}"]
     wanted = " ".join(shlex.quote(f"{tag}={value}") for tag, value in recipe.proof.items())

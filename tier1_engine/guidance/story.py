@@ -1,7 +1,7 @@
-"""What a guide is told of: one deployment's record with all that the database has beside it. Pure.
+"""The input of a guide: one deployment's record, and everything the database holds with it. Pure.
 
-Owns the situation that a deployment is in, and what stands, in the order in which it can go. It asks
-neither AWS nor the database nor a clock.
+Owns the situation of a deployment, and the remaining resources in the order in which they can be deleted. It
+calls neither AWS nor the database, and reads no clock.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tier1_engine.views.prices import Prices
 
 
 class Situation(StrEnum):
-    """Where a deployment stands, as far as a person can do something about it."""
+    """The situation of a deployment, as far as an operator can act on it."""
 
-    HEALTHY = "healthy"  # active, as wanted
+    HEALTHY = "healthy"  # active, as intended
     ENDED = "ended"  # rolled back or destroyed
-    DRIVEN = "driven"  # somebody works on it
-    INTERRUPTED = "interrupted"  # its driver is gone; nothing stands in the way
-    BLOCKED = "blocked"  # AWS does not let us act
-    UNDECIDED = "undecided"  # failed on the way forward, and kept
+    DRIVEN = "driven"  # a process is running it
+    INTERRUPTED = "interrupted"  # its process is gone; nothing blocks it
+    BLOCKED = "blocked"  # AWS refuses access, or cannot be reached
+    UNDECIDED = "undecided"  # provisioning failed, and was not rolled back
     STALLED = "stalled"  # something could not be deleted
 
 
@@ -40,12 +40,12 @@ NEEDS_A_PERSON = frozenset({Situation.INTERRUPTED, Situation.BLOCKED, Situation.
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All that is known.
+    """Everything a guide is built from.
 
     Attributes:
         database_id: the value of the tag `tier1:database`.
-        consoles: what was archived of an instance's console, by resource id.
-        driven_by: who drives it now, in words.
+        consoles: archived console output of instances, by resource id.
+        driven_by: the process that holds the lease, as text for the operator.
     """
 
     record: Record
@@ -85,12 +85,12 @@ class Story:
 
     @property
     def may_continue(self) -> bool:
-        """Whether `resume --continue` would be taken."""
+        """Whether `resume --continue` would be accepted."""
         return self.situation is Situation.UNDECIDED and standing.why_not_without(self.record) is None
 
     @property
     def blocked_by(self) -> Attempt | None:
-        """The refusal that stopped the last driver: its last ended attempt, if AWS did not let it act."""
+        """The refusal that stopped the last run: its last ended attempt, if AWS refused access."""
         ended = [attempt for attempt in self.record.attempts.values() if attempt.ended_at is not None]
         last = max(ended, key=lambda a: (a.ended_at, a.begun_at), default=None)
         return last if last is not None and last.code in BLOCKED_CODES else None
@@ -100,17 +100,17 @@ class Story:
         return self.step(self.failure.step if self.failure else None)
 
     def step(self, name: str | None) -> Step | None:
-        """A step by its name; None where there is none."""
+        """The step of this name; None when there is none."""
         return self.record.steps.get(name or "")
 
     @property
     def standing(self) -> Sequence[Resource]:
-        """What is ours and may still stand, in the order in which it can be deleted."""
+        """Owned resources that may still exist, in the order in which they can be deleted."""
         return sorted(left(self.record), key=lambda r: (-self.record.steps[r.step].position, r.name))
 
     @property
     def kept(self) -> Sequence[Resource]:
-        """What was kept on the operator's word."""
+        """Resources that the operator chose to retain."""
         return retained(self.record)
 
     @property
@@ -123,22 +123,22 @@ class Story:
 
     @property
     def stuck(self) -> Sequence[Resource]:
-        """What a deletion ran into, worst first: those that would not go before those that wait for them."""
+        """Resources whose deletion failed: undeletable ones first, then those that wait for them."""
         found = [r for r in self.standing if r.error]
         return sorted(found, key=waits)
 
     def target(self, resource: Resource) -> Target:
-        """The resource as its kind sees it."""
+        """The resource as its kind receives it."""
         return target_of(resource, self.deployment, self.database_id)
 
     def part_of(self, step: Step | None) -> Kind | Check | None:
-        """The kind or check of a step; None where it is not installed here."""
+        """The kind or check of a step; None when it is not installed here."""
         if step is None:
             return None
         return (self.checks if step.mode is Mode.CHECK else self.kinds).get(step.kind)
 
     def title_of(self, kind: str) -> str:
-        """How a person calls a kind, or a check."""
+        """The display title of a kind or check."""
         known = self.kinds.get(kind) or self.checks.get(kind)
         return known.title if known else kind
 
@@ -147,9 +147,10 @@ class Story:
         return Prices(self.kinds)
 
     def known(self, step: Step | None, resource: Resource | None = None) -> dict[str, str]:
-        """What sentences and commands about a step, or a resource of its, may name, by field.
+        """The fields that sentences and commands about a step or resource may use.
 
-        The nearest wins: what it is about, then what it needs; of all else, what the stack has but one of.
+        The nearest value wins: the step's own, then those of the steps that it needs. Other steps contribute
+        only fields that are unique in the stack.
         """
         everywhere = [self._fields(one) for one in self.record.steps.values()]
         values: dict[str, set[str]] = {}
@@ -170,7 +171,7 @@ class Story:
         }
 
     def _fields(self, step: Step) -> dict[str, str]:
-        """What is known of a step: of its resource, else what it was planned with."""
+        """The fields of a step: of its resource, else of its planned inputs."""
         kind = self.kinds.get(step.kind)
         if step.mode is Mode.CHECK or kind is None:
             return plain_fields(step.inputs)
@@ -185,7 +186,7 @@ class Story:
         return kind.fields(resource.aws_id, resource.request, resource.candidate)
 
     def _with_needs(self, step: Step | None) -> Iterator[Step]:
-        """A step and what it stands on, the nearest first."""
+        """A step and the steps that it needs, the nearest first."""
         seen, waiting = set[str](), deque([step] if step is not None else [])
         while waiting:
             one = waiting.popleft()
@@ -196,5 +197,5 @@ class Story:
 
 
 def waits(resource: Resource) -> bool:
-    """Whether it could go, if what waits for something else were gone."""
+    """Whether a resource could be deleted if its dependents were gone."""
     return resource.error is not None and resource.error.code == BLOCKED_BY

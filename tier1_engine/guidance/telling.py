@@ -1,6 +1,6 @@
-"""What happened, in one paragraph, and what is safe. Pure.
+"""The summary of a deployment: what happened, what is safe, and what still costs money. Pure.
 
-Owns the sentences about a deployment as a whole; every one is a fact of the record.
+Owns the sentences about the deployment as a whole; each states a recorded fact.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tier1_engine.views.prices import CAVEAT
 
 
 def told(story: Story) -> str:
-    """What happened, in one paragraph."""
+    """One paragraph on what happened."""
     return " ".join(filter(None, (_cause(story), _now(story), _left(story))))
 
 
@@ -70,7 +70,7 @@ def _left(story: Story) -> str:
 
 
 def safe(story: Story) -> list[str]:
-    """What nobody needs to worry about."""
+    """Facts that the operator does not need to worry about."""
     found = []
     if story.gone:
         found.append(f"Resources deleted, each confirmed with AWS: {len(story.gone)}.")
@@ -88,7 +88,7 @@ def safe(story: Story) -> list[str]:
 
 
 def _still_safe(story: Story) -> Iterator[str]:
-    """What the kinds say of the first that stands of each."""
+    """The safety note of each kind, once, for its first remaining resource."""
     first = {r.kind: r.aws_id for r in reversed(story.standing) if r.aws_id}
     for name, kind in story.kinds.items():
         if kind.still_safe and name in first:
@@ -96,6 +96,6 @@ def _still_safe(story: Story) -> Iterator[str]:
 
 
 def cost(story: Story) -> str:
-    """What still costs, in words; empty when nothing stands."""
+    """What still costs money; empty when nothing remains."""
     standing = story.standing
     return f"{story.prices.in_sum(standing)} ({CAVEAT})" if standing else ""

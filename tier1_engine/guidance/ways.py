@@ -1,6 +1,6 @@
-"""The ways on: which commands an operator can choose from, in the order in which they work. Pure.
+"""The options of an operator: the commands that fit the situation, in the order in which they work. Pure.
 
-Owns the commands of `tier1` that fit a situation, and the `aws` lines that remove everything by hand.
+Owns the choice of `tier1` commands for a situation, and the `aws` lines that delete everything by hand.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from tier1_engine.guidance.story import Situation, Story
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way on: its commands are typed one after the other."""
+    """One option: its commands are typed one after the other."""
 
     title: str
     commands: tuple[Command, ...]
 
 
 def ways(story: Story) -> list[Way]:
-    """The alternatives, the likeliest first."""
+    """The options, the most likely first."""
     found = [_way(title, line, why) for title, line, why in _by_tier1(story)]
     if _may_delete(story):
         found.append(_script(story))
@@ -61,7 +61,7 @@ def _by_tier1(story: Story) -> Iterator[tuple[str, str, str]]:
 
 
 def settling(story: Story) -> str:
-    """The command that ends the deployment in the database too."""
+    """The command that closes the deployment in the database, too."""
     verb = "rollback" if story.deployment.activated_at is None else "destroy"
     return f"tier1 {verb} {story.deployment.id}"
 
@@ -81,7 +81,9 @@ def _script(story: Story) -> Way:
 
 
 def by_hand(story: Story) -> Way | None:
-    """One line after the other. None where only the script can: of something neither id nor tags tell."""
+    """The manual option, line by line; None when a resource has neither id nor tags, so only the script finds
+    it.
+    """
     if not _may_delete(story):
         return None
     lines: list[Command] = []
@@ -99,9 +101,10 @@ def by_hand(story: Story) -> Way | None:
 
 
 def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
-    """The lines that remove one resource, and wait where the next one needs it gone.
+    """The lines that delete one resource, and wait if the next one needs it gone.
 
-    Of what was never seen ready the record may be behind, so what must be taken off is asked of AWS.
+    For a resource that was never observed ready the record may be incomplete, so what must be detached is
+    read from AWS.
     """
     kind, aws_id = story.kinds.get(resource.kind), resource.aws_id
     if kind is None:
@@ -116,7 +119,7 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
         lines = [typed(line, story.deployment) for line in commands["delete"]]
     else:
         lines = [_about(line, aws_id, story) for line in _undone(recipe)]
-    # What is on its way out may be gone already: that is no mistake.
+    # A resource that is being deleted may be gone already: that is no error.
     gone = " || true" if resource.ended or resource.state is ResourceState.DELETING else ""
     *before, last = lines
     for line in before:
@@ -131,7 +134,7 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
 
 
 def _found_by_tags(recipe: Recipe, story: Story) -> str:
-    """What has no recorded id is looked for by its tags, or by the name that proves it."""
+    """The search for a resource without a recorded id: by its tags, or by the name that proves ownership."""
     line = f"for id in $({recipe.find}); do {'; '.join(_undone(recipe))}; done"
     return _CALL.sub(f"aws {flags(story.deployment)} ", line)
 
@@ -145,10 +148,10 @@ def _undone(recipe: Recipe) -> Iterator[str]:
 
 
 _CALL = re.compile(r"\baws (?=[a-z][a-z0-9-]* [a-z])")
-"""Where an `aws` command begins, of whatever service."""
+"""The start of an `aws` command, of any service."""
 
 
 def _about(line: str, aws_id: str, story: Story) -> str:
-    """A recipe's line about one id, led to the deployment's AWS."""
+    """A recipe's line about one id, with the options for the deployment's AWS."""
     named = line.replace('"$id"', shlex.quote(aws_id)).replace("$id", aws_id)
     return _CALL.sub(f"aws {flags(story.deployment)} ", named)

@@ -1,4 +1,4 @@
-"""The resource kinds, one small file each, found by looking: adding a kind touches its file only.
+"""The resource kinds, one small file each, found by discovery: adding a kind touches only its own file.
 
 Owns the discovery of classes in a package. It lists no kind by name.
 """

@@ -1,6 +1,6 @@
-"""Remedies for what EC2 answers to the calls of several kinds. Pure data.
+"""Remedies for EC2 error codes that several kinds share. Pure data.
 
-Source: "Error codes for the Amazon EC2 API", and the quotas of the service vpc in Service Quotas.
+Source: "Error codes for the Amazon EC2 API", and the vpc quotas of Service Quotas.
 """
 
 from __future__ import annotations

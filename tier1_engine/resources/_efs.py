@@ -1,6 +1,6 @@
-"""What the file system and the mount target share: life cycles, tags, careful look-ups of EFS, remedies.
+"""Shared by file system and mount target: EFS life cycle states, tags, lookups by id, remedies.
 
-Owns how EFS's answers read. It never changes anything and decides nothing about ownership.
+Owns the interpretation of EFS's answers. It never changes anything and never decides ownership.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOUNT_TARGET_NOT_FOUND = "MountTargetNotFound"
 
 AVAILABLE = "available"
 
-# Source: the shape LifeCycleState of botocore's efs model. What an emulator leaves out is available.
+# Source: the shape LifeCycleState of botocore's efs model. An emulator may leave the state out: `available`.
 _PRESENCE: Mapping[str, Presence] = {
     "creating": Presence.PENDING,
     AVAILABLE: Presence.READY,
@@ -71,19 +71,21 @@ def life_cycle(description: Mapping[str, Any]) -> str:
 
 
 def presence_of(description: Mapping[str, Any]) -> Presence:
-    """How a life cycle state reads. One that a later API may add is not ready."""
+    """The presence for a life cycle state; an unknown state is not ready."""
     return _PRESENCE.get(life_cycle(description), Presence.PENDING)
 
 
 def problem_of(description: Mapping[str, Any], title: str) -> Problem | None:
-    """Why what is described will never be ready; one that somebody deletes has no fault of its own."""
+    """Why the resource will never be ready; None when it is being deleted, which is not a failure
+    of its own.
+    """
     if presence_of(description) is not Presence.BROKEN:
         return None
     return Problem("LifeCycleState.error", f"AWS could not create the {title} and marks it with an error.")
 
 
 def tags_of(cloud: Cloud, description: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a file system; asked for on their own where its description has none."""
+    """The tags of a file system; read with a separate call when its description has none."""
     if description.get("Tags") is not None:
         return tag_dict(description["Tags"])
     try:
@@ -108,7 +110,7 @@ def file_system(cloud: Cloud, file_system_id: str) -> dict[str, Any] | None:
 
 
 def mount_targets(cloud: Cloud, file_system_id: str) -> list[dict[str, Any]]:
-    """The mount targets of a file system; none when AWS does not show the file system."""
+    """The mount targets of a file system; empty when AWS does not show the file system."""
     try:
         found = list(
             cloud.pages("efs", "describe_mount_targets", "MountTargets", FileSystemId=file_system_id)

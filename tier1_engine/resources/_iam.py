@@ -1,8 +1,8 @@
-"""What the role and the instance profile share: the deterministic name, the path, proof by them, remedies.
+"""Shared by role and instance profile: the deterministic name, the path, proof of ownership, remedies.
 
-Owns how IAM objects of ours are named and recognised. IAM has no filters by tag, and some endpoints
-show no tags: the path `/tier1/` and a name that carries the deployment id prove whose an object is,
-and tags that say otherwise overrule them. Pure.
+Owns how the IAM objects of a deployment are named and recognised. IAM has no filters by tag, and some
+endpoints show no tags. The path `/tier1/` and a name that contains the deployment id prove ownership, unless
+the tags contradict them. Pure.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from tier1_engine.contract.kind import (
 from tier1_engine.contract.remedy import Remedies, Remedy
 
 NAME_LIMIT_CHARACTERS = 64
-"""The most characters of a role's name (iam model of botocore, roleNameType); a profile's is 128, and the
-same name serves both."""
+"""The maximum length of a role's name (iam model of botocore, roleNameType); a profile's is 128, and both use
+the same name.
+"""
 
 NO_SUCH_ENTITY = "NoSuchEntity"
 _PREFIX = "tier1-"
@@ -76,7 +77,7 @@ REMEDIES: Remedies = {
 
 
 def name_of(target: Target) -> str:
-    """The name of the role, and of the profile, of a deployment; the deployment id is its end."""
+    """The name of a deployment's role and profile; it ends with the deployment id."""
     room = NAME_LIMIT_CHARACTERS - len(_PREFIX) - len(target.deployment_id) - 1
     readable = target.tags.get(TAG_NAME, "")[:room].rstrip("-")
     return "-".join(filter(None, (_PREFIX.rstrip("-"), readable, target.deployment_id)))
@@ -92,7 +93,7 @@ def find_line(operation: str, member: str, name_member: str, target: Target) -> 
 def proves(target: Target, observation: Observation) -> bool:
     """Whether path, name and tags prove that this deployment made it for this resource.
 
-    Tags that are shown must all be ours. None shown at all is how some endpoints are.
+    All tags shown must match. Some endpoints show none at all, which is accepted.
     """
     if observation.facts.get("path") != IAM_PATH or observation.aws_id != name_of(target):
         return False
@@ -102,13 +103,13 @@ def proves(target: Target, observation: Observation) -> bool:
 
 
 def may_carry(name: str, tags: Mapping[str, str]) -> bool:
-    """Whether an object of this name is worth a look for `tags`: a wanted deployment is in its name."""
+    """Whether an object of this name can carry `tags`: its name contains the deployment that they name."""
     deployment_id = tags.get(TAG_DEPLOYMENT, ANY)
     return deployment_id == ANY or name.endswith(deployment_id)
 
 
 def is_owned(name: str, shown: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether an object under our path is one of `wanted`; by its name where it shows no tags at all."""
+    """Whether an object under our path matches `wanted`; decided by its name when it shows no tags at all."""
     if shown:
         return carries(shown, wanted)
     return set(wanted) == {TAG_DEPLOYMENT} and wanted[TAG_DEPLOYMENT] != ANY and may_carry(name, wanted)

@@ -1,8 +1,7 @@
-"""What stands in a network of ours that is not the deployment's: instances and network interfaces.
+"""Foreign objects in an owned network: instances and network interfaces of other owners.
 
-Owns how each is accounted for: by an id on record, by our tags, by the instance that an interface is
-attached to, or, for EFS, by what DescribeMountTargets says (its interfaces carry no tags). It only
-reads.
+Owns how each object is accounted for: by a recorded id, by our tags, by the instance that an interface is
+attached to, or, for EFS, by DescribeMountTargets (its interfaces carry no tags). It only reads.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ IAM_ACTIONS = (
     "ec2:DescribeNetworkInterfaces",
     "elasticfilesystem:DescribeMountTargets",
 )
-"""What a look inside needs."""
+"""The IAM actions that `others_inside` needs."""
 
 ENDED = frozenset({"terminated", "shutting-down"})
 MOUNT_TARGET_PREFIX = "fsmt-"
 
 
 def others_inside(cloud: Cloud, target: Target, where: Mapping[str, Any], ours: frozenset[str]) -> list[str]:
-    """Instances and interfaces in the place that the EC2 filter `where` names and that are not ours.
+    """Instances and interfaces that match the EC2 filter `where` and are not owned.
 
     Args:
         ours: every AWS id that the deployment has or had.
@@ -40,7 +39,7 @@ def others_inside(cloud: Cloud, target: Target, where: Mapping[str, Any], ours: 
     mine = ours | {i["InstanceId"] for i in instances if carries(tag_dict(i.get("Tags")), proof)}
     ended = {one["InstanceId"] for one in instances if (one.get("State") or {}).get("Name") in ENDED}
     found = [f"instance {id}" for id in sorted({i["InstanceId"] for i in instances} - mine - ended)]
-    # Some endpoints go on showing the interface of an instance that is gone, attached to it.
+    # Some endpoints keep showing the interface of a deleted instance as attached to it.
     mine |= ended
     interfaces = list(cloud.pages("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters))
     strange = [one for one in interfaces if not _accounted_for(one, mine, proof)]
@@ -60,7 +59,7 @@ def _accounted_for(interface: Mapping[str, Any], ours: frozenset[str], proof: Ma
 
 
 def _interfaces_of_mount_targets(cloud: Cloud, ours: frozenset[str]) -> Iterator[str]:
-    """The interfaces of the mount targets that the deployment has, for as long as EFS shows them."""
+    """The interfaces of the deployment's mount targets, as long as EFS shows them."""
     for mount_target_id in sorted(one for one in ours if one.startswith(MOUNT_TARGET_PREFIX)):
         try:
             reply = cloud.read("efs", "describe_mount_targets", MountTargetId=mount_target_id)

@@ -1,6 +1,6 @@
-"""The EFS file system: encrypted, made once per creation token, found by its tags.
+"""The EFS file system: encrypted, created once per creation token, found by its tags.
 
-Owns what EFS is asked about a file system. It never touches one that the user brought.
+Owns the EFS calls about a file system. It never changes one that the user provided.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from tier1_engine.errors import CallError
 from tier1_engine.resources import _efs
 
 USABLE_STATES = frozenset({"available", "updating"})
-"""A file system that the user brought can be mounted in these; `updating` changes its throughput."""
+"""A provided file system can be mounted in these states; `updating` changes its throughput."""
 
 
 GB_MONTH = 0.30
-"""US dollars, in us-east-1: on a stored copy of https://aws.amazon.com/efs/pricing/ in February 2026, and the
-same in guides of 2026."""
+"""US dollars, in us-east-1: from a stored copy of https://aws.amazon.com/efs/pricing/ of February 2026;
+guides of 2026 name the same.
+"""
 _FILE_SYSTEMS_PER_ACCOUNT = Quota("elasticfilesystem", "L-848C634D", "File systems per account", 100)
 REMEDIES: Remedies = {
     **_efs.REMEDIES,
@@ -80,7 +81,7 @@ class FileSystem(Kind):
     still_safe = "The files on {id} remain until the file system is deleted."
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
-        """Whether the brought file system can be mounted in the VPC `inputs["vpc_id"]`."""
+        """Whether the provided file system can be mounted in the VPC `inputs["vpc_id"]`."""
         file_system_id, vpc_id = inputs["reference"], inputs.get("vpc_id")
         description = _efs.file_system(cloud, file_system_id)
         if description is None:
@@ -106,7 +107,9 @@ class FileSystem(Kind):
         return _observation(cloud, description, presence=Presence.READY)
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
-        """Searches the whole list by tag, because EFS has no filters; the token helps where tags are late."""
+        """Search the whole list by tag, because EFS has no filters; the token matches where tags
+        appear late.
+        """
         return [
             _observation(cloud, one)
             for one in cloud.pages("efs", "describe_file_systems", "FileSystems")
@@ -157,7 +160,9 @@ class FileSystem(Kind):
 
 
 def _made_for(target: Target, description: Mapping[str, Any]) -> bool:
-    """Whether a listed file system is worth a look: by its tag, or by the token that one of our keys is."""
+    """Whether a listed file system is a candidate: it has our tag, or one of our keys as its
+    creation token.
+    """
     shown = tag_dict(description.get("Tags")).get(TAG_RESOURCE)
     token = str(description.get("CreationToken") or "")
     return shown == target.resource_id or token.startswith(f"{target.resource_id}-")
@@ -185,13 +190,15 @@ def _observation(
 
 
 def dns_name(file_system_id: str, region: str) -> str:
-    """The name that the mount targets answer to (EFS user guide, "Mounting by DNS name")."""
+    """The DNS name of the mount targets (EFS user guide, "Mounting by DNS name")."""
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"{file_system_id}.efs.{region}.{suffix}"
 
 
 def _vpcs(cloud: Cloud, file_system_id: str) -> list[str]:
-    """The VPCs that a file system is mounted in; by its subnets where the endpoint does not say."""
+    """The VPCs that a file system is mounted in; derived from the subnets when the endpoint does not name the
+    VPC.
+    """
     mounted = _efs.mount_targets(cloud, file_system_id)
     vpcs = [str(one["VpcId"]) for one in mounted if one.get("VpcId")]
     unsaid = [str(one["SubnetId"]) for one in mounted if not one.get("VpcId") and one.get("SubnetId")]

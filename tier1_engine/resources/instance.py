@@ -1,8 +1,7 @@
-"""The EC2 instance: one call with a client token, spot or on demand, its own volumes and interface.
+"""The EC2 instance: one call with a client token, spot or on demand, with its own volumes and interface.
 
-Owns how EC2's answers about an instance read. What is asked for is made in `instance_request`; what it costs
-and what its failures mean stands in `instance_price` and `instance_remedies`; which candidate is asked for is
-decided by the engine.
+Owns the interpretation of EC2's answers about an instance. `instance_request` builds the request,
+`instance_price` and `instance_remedies` hold prices and remedies, and the engine chooses the candidate.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ NOT_FOUND = "InvalidInstanceID.NotFound"
 CONSOLE_LIMIT_CHARACTERS = 65_536
 """EC2 itself keeps the last 64 KiB."""
 PUBLIC_ADDRESS_GRACE_SECONDS = 15.0
-"""How long after its launch a running instance is waited for to have its public address.
+"""How long a running instance may take after its launch to get its public address.
 
-On AWS it has one by then; some emulators never give one.
+On AWS it has one by then; some emulators never assign one.
 """
 
-# Source: InstanceStateName in botocore's ec2 model. A stopped instance never comes back by itself.
+# Source: InstanceStateName in botocore's ec2 model. A stopped instance never restarts by itself.
 PRESENCES: Mapping[str, Presence] = {
     "pending": Presence.PENDING,
     "running": Presence.READY,
@@ -59,11 +58,11 @@ class Instance(Kind):
 
     name = "instance"
     title = "EC2 instance"
-    # Some accounts are told so; others are answered with the terminated instance (boto/boto3#4406).
+    # Some accounts get this code; others get the terminated instance as the answer (boto/boto3#4406).
     token_spent = frozenset({"IdempotentInstanceTerminated"})
     not_visible_yet = frozenset(
         {
-            # What RunInstances says of an instance profile that EC2 does not see yet.
+            # RunInstances returns this for an instance profile that EC2 does not see yet.
             "InvalidParameterValue",
             "InvalidIamInstanceProfileArn.NotFound",
             "InvalidSubnetID.NotFound",
@@ -80,24 +79,24 @@ class Instance(Kind):
             "InsufficientReservedInstanceCapacity",
             "InsufficientVolumeCapacity",
             "UnfulfillableCapacity",
-            # The zone's subnet is full.
+            # The zone's subnet has no free address.
             "InsufficientFreeAddressesInSubnet",
             # The type is not offered in the zone.
             "Unsupported",
-            # Quotas, each of which bears on one market and one group of types.
+            # Quotas; each applies to one market and one group of instance types.
             "InstanceLimitExceeded",
             "VcpuLimitExceeded",
             "MaxSpotInstanceCountExceeded",
-            # Spot: the price, and an account that may not make spot's service-linked role.
+            # Spot: the price, and an account that may not create spot's service-linked role.
             "SpotMaxPriceTooLow",
             "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
-            # Reasons of an instance that AWS took back while it started.
+            # State reasons of an instance that AWS reclaimed while it started.
             "Server.InsufficientInstanceCapacity",
             "Server.SpotInstanceTermination",
             "Server.SpotInstanceShutdown",
         }
     )
-    # moto answers with the second to terminating again what is terminated; for AWS that is success.
+    # moto returns the second when a terminated instance is terminated again; on AWS that succeeds.
     gone = frozenset({NOT_FOUND, "InvalidNetworkInterfaceID.NotFound"})
     in_use = frozenset({"IncorrectInstanceState"})
     iam_actions = (
@@ -164,12 +163,12 @@ class Instance(Kind):
         return instance_price.of_instance(request, candidate)
 
     def fields(self, aws_id: str | None, request: Mapping[str, Any], candidate: int) -> dict[str, str]:
-        """Fields of the candidate: type, zone, subnet, market and AMI."""
+        """The fields of the candidate: type, zone, subnet, market and AMI."""
         own = super().fields(aws_id, request, candidate)
         return {**own, **instance_request.fields(request, candidate)}
 
     def console(self, cloud: Cloud, target: Target) -> str:
-        """The end of what the instance wrote to its console."""
+        """The last part of the instance's console output."""
         return console_output(cloud, target.aws_id or "")[-CONSOLE_LIMIT_CHARACTERS:]
 
     def console_url(self, region: str, aws_id: str) -> str:
@@ -199,14 +198,14 @@ class Instance(Kind):
 
 
 def _list(cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
-    """Everything that fits, terminated ones included, for as long as AWS shows them (about an hour)."""
+    """Every instance that matches, including terminated ones as long as AWS shows them (about an hour)."""
     held = list(cloud.pages("ec2", "describe_instances", "Reservations", Filters=filters))
     shown = [one for reservation in held for one in reservation.get("Instances") or ()]
     return [_observation(cloud, one) for one in shown if one.get("InstanceId")]
 
 
 def _observation(cloud: Cloud, instance: Mapping[str, Any], *, may_wait: bool = False) -> Observation:
-    """`may_wait`: a public address was asked for, and may be on its way."""
+    """The observation of an instance; with `may_wait`, a requested public address may still be missing."""
     state = (instance.get("State") or {}).get("Name") or "pending"
     presence = PRESENCES.get(state, Presence.PENDING)
     private_ip, public_ip = instance.get("PrivateIpAddress"), instance.get("PublicIpAddress")
@@ -232,7 +231,7 @@ def _observation(cloud: Cloud, instance: Mapping[str, Any], *, may_wait: bool = 
 
 
 def _problem(instance: Mapping[str, Any], state: str, presence: Presence) -> Problem | None:
-    """Why it stopped or ended; None while it lives, and when somebody terminated it."""
+    """Why it stopped or ended; None while it is alive, and when a user terminated it."""
     if presence in (Presence.PENDING, Presence.READY):
         return None
     reason = instance.get("StateReason") or {}
@@ -245,10 +244,10 @@ def _problem(instance: Mapping[str, Any], state: str, presence: Presence) -> Pro
 
 
 def _with_spot_status(cloud: Cloud, instance: Mapping[str, Any], problem: Problem | None) -> Problem | None:
-    """The reason with what the spot request says of itself, such as `instance-terminated-no-capacity`.
+    """The reason, with the status of the spot request, such as `instance-terminated-no-capacity`.
 
-    Only words come of it: where the request cannot be read, the reason stands without them.
-    Source: EC2 user guide, "Spot Instance request status codes".
+    The status only adds to the message: when the request cannot be read, the reason is unchanged. Source: EC2
+    user guide, "Spot Instance request status codes".
     """
     request_id = instance.get("SpotInstanceRequestId")
     if problem is None or not request_id:
@@ -266,7 +265,7 @@ def _with_spot_status(cloud: Cloud, instance: Mapping[str, Any], problem: Proble
 
 
 def _just_launched(instance: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
-    """Whether it was launched moments before the reply, by the endpoint's own clock in both."""
+    """Whether it was launched moments before the reply; both times come from the endpoint's clock."""
     launched = instance.get("LaunchTime")
     said = ((reply.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}).get("date")
     if not isinstance(launched, datetime) or not said:

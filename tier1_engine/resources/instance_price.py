@@ -1,10 +1,9 @@
 """What an instance costs while it exists: the machine, its volumes and its public address. Pure.
 
-Owns the table of list prices: us-east-1, Linux, on demand. Where the figures come from, as they were last
-compared in February 2026:
+Owns the table of list prices: us-east-1, Linux, on demand. Sources, last compared in February 2026:
 - instances: the list that karpenter-provider-aws generates from AWS's Price List API
   (`pkg/providers/pricing/zz_generated.pricing_aws.go`, commit 265ee0ba, generated on 9 February 2026). In the
-  families of `LARGE_HOUR` it is in proportion to the size, but for the rounding of AWS's fifth decimal;
+  families of `LARGE_HOUR` the price is proportional to the size, apart from rounding of the fifth decimal;
 - gp3 and the public address: not verified on AWS's own pages, which could not be read when this was written;
   several guides of 2024 to 2026 name the same.
 """
@@ -66,7 +65,7 @@ LARGE_HOUR: Mapping[str, float] = {
     "r8a": 0.15976,
     "r8g": 0.11782,
 }
-"""An hour of the size `large`; within these families the price is in proportion to the size."""
+"""The hourly price of the size `large`; within these families the price is proportional to the size."""
 
 OF_LARGE: Mapping[str, float] = {
     "nano": 1 / 16,
@@ -118,7 +117,7 @@ _MULTIPLE = re.compile(r"(\d+)xlarge")
 
 
 def of_instance(request: Mapping[str, Any], candidate: int) -> Price:
-    """The machine, its volumes, and its public address."""
+    """The price of the instance, its volumes and its public address."""
     wanted = candidate_of(request, candidate)
     instance_type = str(wanted.get("type", ""))
     machine = of_type(instance_type)
@@ -134,7 +133,7 @@ def of_instance(request: Mapping[str, Any], candidate: int) -> Price:
 
 
 def of_type(instance_type: str) -> float | None:
-    """US dollars an hour of an instance type; None where the table does not know it."""
+    """The hourly price of an instance type in US dollars; None when the table does not have it."""
     if instance_type in ACCELERATED_HOUR:
         return ACCELERATED_HOUR[instance_type]
     family, _, size = instance_type.partition(".")

@@ -1,6 +1,6 @@
-"""The IAM instance profile: found by its path and name, its role as configuration.
+"""The IAM instance profile: found by its path and name; its role is its configuration.
 
-Owns what IAM is asked about an instance profile. It never changes one that the user brought.
+Owns the IAM calls about an instance profile. It never changes one that the user provided.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tier1_engine.resources import _iam
 ROLE = "role"
 
 
-# Source: "IAM and AWS STS quotas" of the IAM user guide; they are kept in us-east-1.
+# Source: "IAM and AWS STS quotas" of the IAM user guide; the quotas are managed in us-east-1.
 _PROFILES_PER_ACCOUNT = Quota("iam", "L-6E65F664", "Instance profiles per account", 100, region="us-east-1")
 REMEDIES: Remedies = {
     **_iam.REMEDIES,
@@ -34,7 +34,7 @@ REMEDIES: Remedies = {
 
 
 class InstanceProfile(Kind):
-    """An IAM instance profile, which hands one role to an instance. Its `aws_id` is its name.
+    """An IAM instance profile, which passes one role to an instance. Its `aws_id` is its name.
 
     Source of codes: the iam model of botocore.
     """
@@ -62,7 +62,7 @@ class InstanceProfile(Kind):
     list_price = FREE
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
-        """Whether the brought profile exists and has a role; EC2 refuses one without."""
+        """Whether the provided profile exists and has a role; EC2 refuses one without."""
         name = str(inputs["reference"])
         profile = _profile(cloud, name)
         if profile is None:
@@ -99,9 +99,10 @@ class InstanceProfile(Kind):
         return _observation(cloud, profile, wanted=target.request.get("role_name"))
 
     def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
-        """Put the role in. A profile holds one role only: another one in a profile of ours goes first.
+        """Add the role. A profile holds a single role, so another role in an owned profile is removed first.
 
-        `LimitExceeded` says that a role is in that the last look did not show; the next look tells which.
+        `LimitExceeded` means that the profile holds a role that the last observation did not show; the next
+        one shows it.
         """
         if ROLE not in observation.unset:
             return
@@ -127,7 +128,9 @@ class InstanceProfile(Kind):
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
     ) -> Sequence[Observation]:
-        """Profiles under our path, each asked for its tags on its own: the list shows none."""
+        """Profiles under our path; the tags of each are read separately, because `ListInstanceProfiles` shows
+        none.
+        """
         owned: list[Observation] = []
         listing = cloud.pages("iam", "list_instance_profiles", "InstanceProfiles", PathPrefix=IAM_PATH)
         for listed in list(listing):
@@ -146,7 +149,7 @@ class InstanceProfile(Kind):
         return _iam.proves(target, observation)
 
     def console_url(self, region: str, aws_id: str) -> str:
-        # A profile has no page of its own; the console shows it on the page of its role, named alike.
+        # A profile has no page of its own; the console shows it on the page of the role of the same name.
         return console(region, "iam", f"/roles/details/{aws_id}")
 
     def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -196,7 +199,7 @@ def _roles(profile: Mapping[str, Any]) -> list[str]:
 
 
 def _take_out(cloud: Cloud, profile: str, role: str) -> None:
-    """Take a role out of a profile; not in it is success."""
+    """Remove a role from a profile; a role that is not in it counts as success."""
     try:
         cloud.change("iam", "remove_role_from_instance_profile", InstanceProfileName=profile, RoleName=role)
     except CallError as error:
@@ -205,7 +208,9 @@ def _take_out(cloud: Cloud, profile: str, role: str) -> None:
 
 
 def _observation(cloud: Cloud, profile: Mapping[str, Any], *, wanted: str | None = None) -> Observation:
-    """`wanted` is the role that must be in it; None when any will do."""
+    """The observation of a profile; `wanted` is the role that must be in it, None when any role is
+    accepted.
+    """
     name, path = str(profile["InstanceProfileName"]), str(profile.get("Path") or "/")
     roles = _roles(profile)
     unset = (ROLE,) if wanted is not None and roles != [wanted] else ()

@@ -1,8 +1,8 @@
-"""Remedies for what EC2 answers to a launch, and for what an instance ends by. Pure.
+"""Remedies for EC2's answers to a launch, and for the reasons for which an instance ends. Pure.
 
 Source: "Error codes for the Amazon EC2 API", "Troubleshoot instance launch issues" and "Spot Instance
-interruptions" of the EC2 user guide, and `aws service-quotas list-aws-default-service-quotas` of the
-services vpc, ec2 and ebs.
+interruptions" of the EC2 user guide, and `aws service-quotas list-aws-default-service-quotas` of the services
+vpc, ec2 and ebs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FAMILIES = (
 
 
 def of_vcpus(known: Mapping[str, str]) -> Quota | None:
-    """The quota of virtual CPUs that `{type}` counts against in `{market}`; None where that is unknown."""
+    """The vCPU quota that `{type}` counts against in `{market}`; None when that is unknown."""
     instance_type = known.get("type", "")
     letters = instance_type[: next((n for n, c in enumerate(instance_type) if not c.isalpha()), 0)]
     for families, on_demand, spot in _FAMILIES:
@@ -99,7 +99,7 @@ _PROTECTION = (
     "disableApiTermination",
 )
 
-# --- what several codes mean
+# --- codes with the same meaning
 
 _NO_ROOM = Remedy(
     "AWS has no capacity for {type:the instance type} ({market:in this market}) in {zone}, and all other "
@@ -185,7 +185,7 @@ REMEDIES: Remedies = {
         ("Free up addresses in it, or use another subnet in `network.subnet_ids`.",),
         (_ec2.SHOW_SUBNET, _ec2.IN_SUBNET),
     ),
-    # --- what was asked for
+    # --- the request
     "InvalidAMIID.NotFound": _NO_AMI,
     "InvalidAMIID.Unavailable": _NO_AMI,
     "InvalidAMIID.Malformed": Remedy(
@@ -245,13 +245,13 @@ REMEDIES: Remedies = {
         ("Ask somebody with IAM permissions to run the command below once, or use `market: on-demand`.",),
         (("iam", "create-service-linked-role", "--aws-service-name", "spot.amazonaws.com"),),
     ),
-    # --- its deletion
+    # --- deletion
     "OperationNotPermitted": Remedy(
         "It is protected, for example against termination.",
         ("Turn the protection off if you are allowed to, then resume.",),
         (_PROTECTION,),
     ),
-    # --- what it ended by
+    # --- state reasons
     "Client.InternalError": Remedy(
         "The instance terminated while starting; most often, EC2 may not use the KMS key of its volume.",
         ("Allow this account to use the default EBS key, or set another default key, then retry.",),

@@ -1,7 +1,8 @@
-"""What is asked of EC2 for an instance: AMI, candidates and user data resolved, then the call's parameters.
+"""The launch request of an instance: resolves AMI, candidates and user data, and builds the call's
+parameters.
 
-Owns the way from a step's inputs to the request that the database keeps, and from that request to
-`RunInstances`. It only reads; the call itself is made by the kind.
+Owns the conversion of a step's inputs into the request that the database stores, and of that request into the
+parameters of `RunInstances`. It only reads; the kind makes the call.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ MARKETS: Mapping[str, tuple[str, ...]] = {
     "spot-then-on-demand": (SPOT, ON_DEMAND),
 }
 METADATA_HOPS = 2
-"""Two hops let containers on the instance reach the metadata service; it answers to tokens only."""
+"""Two hops let containers on the instance reach the metadata service, which requires tokens."""
 
-# After the family's letters and its generation, `g` stands for Graviton, before others: m7g, c7gn, is4gen.
+# After the family's letters and its generation, a leading `g` means Graviton: m7g, c7gn, is4gen.
 _GRAVITON = re.compile(r"^(a1|[a-z]+\d+g[a-z]*)\.")
 _AMI_UNKNOWN = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"})
 
@@ -43,7 +44,7 @@ def architecture_of(instance_type: str) -> str:
 
 
 def resolve(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """A step's inputs as the request that will be sent, to be sent again unchanged.
+    """Resolve a step's inputs into the request, which is stored and sent unchanged on every attempt.
 
     Raises:
         CallError: AWS did not name the AMI.
@@ -62,14 +63,14 @@ def resolve(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def candidate_of(request: Mapping[str, Any], number: int) -> Mapping[str, str]:
-    """A candidate of a request on record; nothing of a row that has none."""
+    """A candidate of a stored request; empty when the row has none."""
     candidates = request.get("candidates") or [{}]
     found: Mapping[str, str] = candidates[min(number, len(candidates) - 1)]
     return found
 
 
 def fields(request: Mapping[str, Any], number: int) -> dict[str, str]:
-    """What remedies may name of a launch: of its candidate, and the AMI where all types have the same."""
+    """The fields that remedies may use: those of the candidate, and the AMI when all types share one."""
     candidate = candidate_of(request, number)
     found = {name: str(candidate.get(name) or "") for name in ("type", "zone", "subnet_id", "market")}
     images = {str(one["id"]) for one in (request.get("images") or {}).values() if one.get("id")}
@@ -79,7 +80,7 @@ def fields(request: Mapping[str, Any], number: int) -> dict[str, str]:
 
 
 def _candidates(inputs: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What is tried in order: market by market, type by type, zone by zone."""
+    """The candidates in order: market by market, type by type, zone by zone."""
     return [
         {"type": instance_type, "zone": subnet["zone"], "subnet_id": subnet["id"], "market": market}
         for market in MARKETS[inputs.get("market") or ON_DEMAND]
@@ -89,7 +90,7 @@ def _candidates(inputs: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _images(cloud: Cloud, ami: str | None, types: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The image of each architecture among the types: the one that was named, else Amazon Linux."""
+    """The image for each architecture among the types: the given AMI, else Amazon Linux."""
     images: dict[str, dict[str, Any]] = {}
     known: dict[str, dict[str, Any]] = {}
     for architecture in dict.fromkeys(map(architecture_of, types)):
@@ -113,8 +114,8 @@ def _image_id(cloud: Cloud, ami: str) -> str:
 def _image(cloud: Cloud, image_id: str) -> dict[str, Any]:
     """An image with its devices.
 
-    One that the endpoint does not describe gets the usual root device: whether it exists at all is
-    for `RunInstances` to say.
+    An image that the endpoint does not describe gets the usual root device; `RunInstances` decides whether it
+    exists.
     """
     try:
         found = cloud.read("ec2", "describe_images", ImageIds=[image_id]).get("Images") or []
@@ -142,7 +143,9 @@ def _image(cloud: Cloud, image_id: str) -> dict[str, Any]:
 
 
 def run_parameters(target: Target) -> dict[str, Any]:
-    """The parameters of `RunInstances` for the target's candidate, its key being the client token."""
+    """The parameters of `RunInstances` for the target's candidate; the idempotency key is the
+    client token.
+    """
     request = target.request
     candidate = request["candidates"][target.candidate]
     image = request["images"][architecture_of(candidate["type"])]
@@ -189,9 +192,9 @@ def _interface(request: Mapping[str, Any], candidate: Mapping[str, str]) -> dict
 
 
 def _volumes(image: Mapping[str, Any], root_volume_gib: int) -> list[dict[str, Any]]:
-    """Every volume of the image, encrypted and deleted with the instance; the root of the wanted size.
+    """Every volume of the image, encrypted and deleted with the instance; the root has the requested size.
 
-    AWS refuses a root that is smaller than its snapshot, so an image's larger size wins.
+    AWS refuses a root smaller than its snapshot, so a larger image size wins.
     """
     root = {
         "VolumeSize": max(root_volume_gib, image["root_gib"]),

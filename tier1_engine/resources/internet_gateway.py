@@ -1,6 +1,6 @@
 """An internet gateway, attached to one VPC. Its attachment is its configuration.
 
-CreateInternetGateway takes no token: only its tags find one whose reply was lost.
+CreateInternetGateway takes no token: when its reply is lost, only the tags find the gateway.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOT_FOUND = "InvalidInternetGatewayID.NotFound"
 ATTACHMENT = "attachment"
 ALREADY_ATTACHED = "Resource.AlreadyAssociated"
 NOT_ATTACHED = "Gateway.NotAttached"
-# Source: the EC2 API reference says `available` of a gateway's attachment, its model `attached`.
+# Source: the EC2 API reference calls an attached gateway's state `available`, its model `attached`.
 ATTACHED = frozenset({"available", "attached"})
 DETACHED = frozenset({"detached"})
 
@@ -113,7 +113,7 @@ class InternetGateway(Kind):
                 raise
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
-        """Detach, then delete. Addresses that are still mapped answer the first with DependencyViolation."""
+        """Detach, then delete. While addresses are mapped, the detach fails with DependencyViolation."""
         for vpc_id in observation.facts["vpc_ids"]:
             try:
                 cloud.change(
@@ -132,7 +132,7 @@ class InternetGateway(Kind):
         ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
-        """A VPC of somebody else's that it was moved to."""
+        """A foreign VPC that it was attached to meanwhile."""
         vpc_ids = self.describe(cloud, target).facts.get("vpc_ids", ())
         return [f"VPC {vpc_id}" for vpc_id in vpc_ids if vpc_id not in ours]
 
@@ -171,8 +171,8 @@ class InternetGateway(Kind):
 
 
 def _observation(cloud: Cloud, gateway: Mapping[str, Any], wanted_vpc_id: str | None = None) -> Observation:
-    """What AWS shows of a gateway; pending where nobody asked for the VPC that it should be attached to."""
-    # An endpoint that leaves the state out has attached it.
+    """The observation of a gateway; pending when the expected VPC is not given."""
+    # An endpoint may leave the state out: attached.
     attachments = {
         attachment["VpcId"]: attachment.get("State", "attached")
         for attachment in gateway.get("Attachments") or ()

@@ -1,8 +1,8 @@
-"""The EFS mount target: one per file system and zone, untaggable, ours by what it hangs on.
+"""The EFS mount target: one per file system and zone; it has no tags, so ownership comes from related
+objects.
 
-Owns what EFS is asked about a mount target, and the evidence that one is ours: the tags of its file
-system, or those of a security group on it. A mount target without that evidence is referenced and
-never changed.
+Owns the EFS calls about a mount target, and the evidence of ownership: the tags of its file system, or of a
+security group on it. A mount target without that evidence is only referenced and never changed.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources import _ec2, _efs
 
 INCORRECT_STATE = "IncorrectMountTargetState"
-"""Asked for the groups of a mount target whose network interface is not made yet, or is gone."""
+"""The code when a mount target's network interface is not created yet, or is gone, and its groups are
+requested.
+"""
 
 SECURITY_GROUPS = "security_groups"
 FILE_SYSTEM = "file_system_id"
-"""The fact that says which file system it is on, as AWS showed it; rows of older versions have none."""
+"""The fact that records the file system, as AWS showed it; rows of older versions have none."""
 
 
 REMEDIES: Remedies = {
@@ -88,7 +90,7 @@ class MountTarget(Kind):
     """An EFS mount target. Source of codes: the efs model of botocore.
 
     `Observation.tags` holds the proof: `tier1:database` and `tier1:deployment` of the file system or of a
-    security group on it, and nothing when neither is ours.
+    security group on it, and nothing when neither is owned.
     """
 
     name = "mount_target"
@@ -127,11 +129,11 @@ class MountTarget(Kind):
     may_reference = True
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
-        """The one of the file system in the zone, whoever made it.
+        """The mount target of the file system in the zone, no matter who created it.
 
         Raises:
-            CallError: `IncorrectMountTargetState` while the evidence of one being made cannot be read
-                yet. So does `describe`: taken as not ours, it would be left behind.
+            CallError: `IncorrectMountTargetState` while the evidence of a new one cannot be read yet.
+                `describe` raises it, too: treated as foreign, the mount target would be left behind.
         """
         file_system_id = str(target.request["file_system_id"])
         return [
@@ -150,7 +152,7 @@ class MountTarget(Kind):
             SecurityGroups=list(request["security_group_ids"]),
         )
         part(reply, "MountTargetId", operation="CreateMountTarget")
-        # The groups were set by this very call, and proof of who made it needs no second look.
+        # This call set the groups, so they need no second check as proof of ownership.
         return _observation(cloud, reply, proof=_proof(target.tags), zone=request.get("zone"))
 
     def describe(self, cloud: Cloud, target: Target) -> Observation:
@@ -167,8 +169,9 @@ class MountTarget(Kind):
     def _shown(self, cloud: Cloud, target: Target) -> Mapping[str, Any] | None:
         """Its description; None when AWS does not show it.
 
-        EFS shows one by its id, or all of a file system: two of one stack are seen by one call. Which file
-        system it is on is what AWS said of it (a duplicate's request may name another), and never changes.
+        EFS can list by id or by file system: listing by file system shows both mount targets of a stack in
+        one call. The file system comes from what AWS showed (a duplicate's request may name another), and
+        never changes.
         """
         if on := target.facts.get(FILE_SYSTEM):
             shown = _efs.mount_targets(cloud, str(on))
@@ -199,9 +202,9 @@ class MountTarget(Kind):
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
     ) -> Sequence[Observation]:
-        """Mount targets of file systems with `tags`, and those that a security group with `tags` is on.
+        """Mount targets of file systems with `tags`, and those that have a security group with `tags`.
 
-        EFS lists them by file system only: one that shows as many as are on record is not asked.
+        EFS lists them by file system only: a file system that reports as many as are recorded is skipped.
         """
         on_record = Counter(request.get("file_system_id") for request in known.values())
         groups = _groups_with(cloud, tags)
@@ -229,23 +232,25 @@ class MountTarget(Kind):
         return owned
 
     def owns(self, target: Target, observation: Observation) -> bool:
-        """Decides by the proof alone: a file system has one mount target per zone, and it has no tags."""
+        """Decide by the proof alone: a file system has one mount target per zone, and it has no tags."""
         return all(observation.tags.get(tag) == target.tags[tag] for tag in DEPLOYMENT_PROOF)
 
     def console_url(self, region: str, aws_id: str) -> str:
-        # It has no page of its own; its network interface's description names it.
+        # It has no console page of its own; the description of its network interface names it.
         return console(region, "ec2", f"NIC:search={aws_id}")
 
     def commands(self, aws_id: str, facts: Mapping[str, Any]) -> dict[str, list[str]]:
         return {
             "look": [aws("efs", "describe-mount-targets", "--mount-target-id", aws_id)],
             "delete": [aws("efs", "delete-mount-target", "--mount-target-id", aws_id)],
-            # Its network interface is in the subnet and in the group until then; AWS has no waiter.
+            # Until then its network interface is in the subnet and the group; AWS has no waiter.
             "wait": [aws("efs", "describe-mount-targets", "--mount-target-id", aws_id)],
         }
 
     def recipe(self, target: Target) -> Recipe:
-        """The one of the file system in our subnet; proved by the tags of either, as `owns` does."""
+        """The recipe for the file system's mount target in our subnet; the tags of either prove it, as in
+        `owns`.
+        """
         file_system_id, subnet_id = (str(target.request[name]) for name in ("file_system_id", "subnet_id"))
         query = f"MountTargets[?SubnetId=='{subnet_id}'].MountTargetId"
         there = ("--query", query, "--output", "text")
@@ -271,7 +276,9 @@ class MountTarget(Kind):
 
 
 def _in_zone(description: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
-    """Whether a mount target serves the zone; by its subnet where the endpoint does not name the zone."""
+    """Whether a mount target serves the zone; decided by its subnet when the endpoint does not name
+    the zone.
+    """
     zone = description.get("AvailabilityZoneName")
     if zone and request.get("zone"):
         return bool(zone == request["zone"])
@@ -279,7 +286,7 @@ def _in_zone(description: Mapping[str, Any], request: Mapping[str, Any]) -> bool
 
 
 def _look(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> Observation:
-    """One mount target with its proof, and its groups against what is wanted if it is ours."""
+    """One mount target with its proof and, if it is owned, its groups compared with the requested ones."""
     presence = _efs.presence_of(description)
     proof = _file_system_proof(cloud, target, description)
     on_it = _groups_on(cloud, description, needed=not proof and presence not in DEAD)
@@ -292,7 +299,7 @@ def _look(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> Obser
 
 
 def _file_system_proof(cloud: Cloud, target: Target, description: Mapping[str, Any]) -> dict[str, str]:
-    """The proof that the file system is ours; empty when it is not."""
+    """The tags that prove that the file system is owned; empty when it is not."""
     found = _efs.file_system(cloud, str(description.get("FileSystemId") or target.request["file_system_id"]))
     shown = _efs.tags_of(cloud, found) if found else {}
     return _proof(shown) if carries(shown, {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}) else {}
@@ -331,7 +338,7 @@ def _groups_with(cloud: Cloud, tags: Mapping[str, str]) -> dict[str, dict[str, A
 
 
 def _first(groups: Mapping[str, Mapping[str, Any]], on_it: Sequence[str] | None) -> dict[str, str]:
-    """The tags of the first of `groups` that is on it; empty when none is."""
+    """The tags of the first of `groups` that the mount target has; empty when it has none."""
     return next((tag_dict(groups[one].get("Tags")) for one in on_it or () if one in groups), {})
 
 
@@ -357,7 +364,7 @@ def _observation(
             "ip_address": description.get("IpAddress"),
             "zone": description.get("AvailabilityZoneName") or zone,
             FILE_SYSTEM: description.get("FileSystemId"),
-            # It outlives the mount target for a while, and nothing else says whose it was.
+            # The interface outlives the mount target for a while, and nothing else says whose it was.
             "network_interface_id": description.get("NetworkInterfaceId"),
         },
         problem=_efs.problem_of(description, "mount target"),

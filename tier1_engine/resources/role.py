@@ -1,6 +1,6 @@
-"""The IAM role of the instance: found by its path and name, its managed policies as configuration.
+"""The IAM role of the instance: found by its path and name; its managed policies are its configuration.
 
-Owns what IAM is asked about a role. It never touches a role outside the path `/tier1/`.
+Owns the IAM calls about a role. It never changes a role outside the path `/tier1/`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tier1_engine.resources import _iam
 
 POLICIES = "policies"
 AWS_MANAGED = ":iam::aws:policy/"
-"""In the ARN of every managed policy that AWS itself provides."""
+"""Part of the ARN of every AWS managed policy."""
 
 TRUST_POLICY = {
     "Version": "2012-10-17",
@@ -33,7 +33,7 @@ TRUST_POLICY = {
 }
 
 
-# Source: "IAM and AWS STS quotas" of the IAM user guide; they are kept in us-east-1.
+# Source: "IAM and AWS STS quotas" of the IAM user guide; the quotas are managed in us-east-1.
 _ROLES_PER_ACCOUNT = Quota("iam", "L-FE177D64", "Roles per account", 100, region="us-east-1")
 _POLICIES_PER_ROLE = Quota("iam", "L-0DA4ABF3", "Managed policies per role", 5, region="us-east-1")
 REMEDIES: Remedies = {
@@ -56,7 +56,7 @@ REMEDIES: Remedies = {
 
 
 class Role(Kind):
-    """An IAM role that EC2 instances take on. Its `aws_id` is its name.
+    """An IAM role that EC2 instances assume. Its `aws_id` is its name.
 
     Source of codes: the iam model of botocore.
     """
@@ -124,7 +124,7 @@ class Role(Kind):
         return ABSENT if role is None else _observation(cloud, role, _tags(cloud, role))
 
     def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
-        """Attach the policies that are missing; attaching one twice is success to IAM."""
+        """Attach the policies that are missing; attaching one twice succeeds in IAM."""
         if POLICIES not in observation.unset:
             return
         for policy in _wanted(target):
@@ -137,12 +137,13 @@ class Role(Kind):
                     raise
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
-        """Detach its policies and delete it; only a role that IAM then refuses is asked what else it holds.
+        """Detach its policies and delete it; only when IAM refuses, list what else the role holds.
 
-        In a profile that is not ours it stays: IAM then answers `DeleteConflict`.
+        The role is not removed from a foreign profile: IAM then answers `DeleteConflict`.
         """
         name = observation.aws_id
-        # What is asked for, and not what we once attached: a try that was throttled half-way gets on.
+        # The requested policies, not the ones recorded as attached, so that a throttled attempt makes
+        # progress.
         for policy in _attached(cloud, name):
             with _already_so():
                 cloud.change("iam", "detach_role_policy", RoleName=name, PolicyArn=policy)
@@ -162,7 +163,7 @@ class Role(Kind):
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
     ) -> Sequence[Observation]:
-        """Roles under our path, each asked for its tags on its own: `ListRoles` shows none."""
+        """Roles under our path; the tags of each are read separately, because `ListRoles` shows none."""
         owned: list[Observation] = []
         for listed in list(cloud.pages("iam", "list_roles", "Roles", PathPrefix=IAM_PATH)):
             name = str(listed.get("RoleName") or "")
@@ -194,7 +195,7 @@ class Role(Kind):
         }
 
     def fields(self, aws_id: str | None, request: Mapping[str, Any], candidate: int) -> dict[str, str]:
-        """A role is known by its name."""
+        """The field of a role: its name."""
         own = super().fields(aws_id, request, candidate)
         return {**own, "role_name": aws_id} if aws_id else own
 
@@ -244,7 +245,7 @@ def _role(cloud: Cloud, name: str) -> dict[str, Any] | None:
 
 
 def _tags(cloud: Cloud, role: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a role; asked for on their own where `GetRole` shows none."""
+    """The tags of a role; read with a separate call when `GetRole` shows none."""
     if role.get("Tags"):
         return tag_dict(role["Tags"])
     try:
@@ -261,7 +262,7 @@ def _attached(cloud: Cloud, name: str) -> list[str]:
 
 
 def _unheard_of(cloud: Cloud, policy: str) -> bool:
-    """Whether the endpoint lacks a policy that AWS provides: an emulator may have none of them."""
+    """Whether the endpoint lacks an AWS managed policy: an emulator may have none of them."""
     if AWS_MANAGED not in policy:
         return False
     try:
@@ -274,7 +275,7 @@ def _unheard_of(cloud: Cloud, policy: str) -> bool:
 
 
 def _inline(cloud: Cloud, name: str) -> list[str]:
-    """Names of inline policies. One page holds them all: IAM allows 10,240 characters of them a role."""
+    """Names of inline policies. One page holds them all: IAM allows 10,240 characters of them per role."""
     try:
         reply = cloud.read("iam", "list_role_policies", RoleName=name)
     except CallError as error:
@@ -285,7 +286,7 @@ def _inline(cloud: Cloud, name: str) -> list[str]:
 
 
 def _owned_profiles(cloud: Cloud, target: Target, name: str) -> list[str]:
-    """Names of the profiles of this deployment that the role is in."""
+    """Names of this deployment's profiles that contain the role."""
     try:
         found = list(cloud.pages("iam", "list_instance_profiles_for_role", "InstanceProfiles", RoleName=name))
     except CallError as error:
@@ -297,7 +298,7 @@ def _owned_profiles(cloud: Cloud, target: Target, name: str) -> list[str]:
 
 
 def _free(cloud: Cloud, target: Target, name: str) -> None:
-    """Delete its inline policies, and take it out of our own profile."""
+    """Delete its inline policies, and remove it from owned profiles."""
     for inline in _inline(cloud, name):
         with _already_so():
             cloud.change("iam", "delete_role_policy", RoleName=name, PolicyName=inline)
@@ -310,7 +311,7 @@ def _free(cloud: Cloud, target: Target, name: str) -> None:
 
 @contextmanager
 def _already_so() -> Iterator[None]:
-    """What is to be taken off is off already; the role itself is judged by its own delete."""
+    """Ignore the error of detaching what is already detached; the delete of the role decides."""
     try:
         yield
     except CallError as error:

@@ -1,7 +1,7 @@
 """A route table with a default route to a gateway, associated with subnets.
 
-Route and associations are its configuration. The VPC's main table is never touched: what is associated
-by default (`Main`) is neither counted nor taken away.
+Route and associations are its configuration. The VPC's main table is never changed: default associations
+(`Main`) are neither counted nor removed.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class RouteTable(Kind):
             TagSpecifications=tag_specifications(target.tags, "route-table"),
         )
         part(reply, "RouteTable", "RouteTableId", operation="CreateRouteTable")
-        # The token is shown by this reply only; DescribeRouteTables leaves it out.
+        # Only this reply shows the token; DescribeRouteTables leaves it out.
         return _observation(cloud, reply["RouteTable"], key=reply.get("ClientToken"))
 
     def describe(self, cloud: Cloud, target: Target) -> Observation:
@@ -137,7 +137,7 @@ class RouteTable(Kind):
         ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
-        """Subnets of somebody else's that it routes for."""
+        """Foreign subnets that it routes for."""
         filters = [{"Name": "route-table-id", "Values": [target.aws_id or ""]}]
         tables = cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters)
         associations = [one for table in tables for one in table.get("Associations") or ()]
@@ -193,7 +193,7 @@ class RouteTable(Kind):
 def _observation(
     cloud: Cloud, table: Mapping[str, Any], wanted: Mapping[str, Any] | None = None, key: str | None = None
 ) -> Observation:
-    """What AWS shows of a table; pending where nobody asked for the configuration that is wanted."""
+    """The observation of a table; pending when the expected configuration is not given."""
     associations = [
         association
         for association in table.get("Associations") or ()
@@ -236,7 +236,7 @@ def _unset(
         unset.append(NO_ROUTE)
     elif wanted["gateway_id"] not in gateways:
         unset.append(OTHER_ROUTE)
-    # One that failed is set again: AWS keeps it in the list for a while.
+    # A failed association is set again: AWS keeps listing it for a while.
     there = _subnets(associations, "associated", "associating")
     missing = [subnet_id for subnet_id in wanted["subnet_ids"] if subnet_id not in there]
     return (*unset, *(ASSOCIATION + subnet_id for subnet_id in missing))

@@ -1,9 +1,9 @@
-"""A security group with the ingress rules that are wanted. Its rules are its configuration.
+"""A security group with the requested ingress rules. Its rules are its configuration.
 
-What somebody added by hand is left alone while the group lives. Before a deletion the rules that point
-at other groups are revoked, both its own and those of this deployment's other groups that point at it:
-AWS deletes no group that a rule refers to. A VPC's default group carries no tags of ours, so it is
-never touched. Its name holds the deployment's id: that AWS knows it proves an earlier call of ours.
+Rules that were added by hand stay while the group exists. Before a deletion, rules that refer to other groups
+are revoked: the group's own, and those of this deployment's other groups that refer to it. AWS deletes no
+group that a rule refers to. A VPC's default group has no tier1 tags, so it is never changed. The name of a
+group contains the deployment's id, so `InvalidGroup.Duplicate` proves an earlier call of this deployment.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ NOT_FOUND = "InvalidGroup.NotFound"
 ALREADY_ALLOWED = "InvalidPermission.Duplicate"
 NOT_ALLOWED = "InvalidPermission.NotFound"
 ALL_PROTOCOLS = "-1"
-# AWS answers with the name of a protocol that was asked for by its number (IANA).
+# AWS returns the name of a protocol that was given by its number (IANA).
 PROTOCOL_NAMES = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": ALL_PROTOCOLS}
 MEMBER = {"ingress": "IpPermissions", "egress": "IpPermissionsEgress"}
-"""Where DescribeSecurityGroups shows the rules of each direction."""
+"""The members of DescribeSecurityGroups that hold the rules of each direction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is let in: a protocol, its ports, and one source. Equal when AWS takes them for equal."""
+    """One ingress rule: a protocol, its ports, and one source. Equal when AWS treats them as equal."""
 
     protocol: str
     from_port: int | None
@@ -61,7 +61,7 @@ class Rule:
 
     @property
     def permission(self) -> dict[str, Any]:
-        """The rule as AuthorizeSecurityGroupIngress takes it."""
+        """The rule as a parameter of AuthorizeSecurityGroupIngress."""
         permission: dict[str, Any] = {"IpProtocol": self.protocol}
         if self.from_port is not None:
             permission |= {"FromPort": self.from_port, "ToPort": self.to_port}
@@ -143,7 +143,7 @@ class SecurityGroup(Kind):
         return ABSENT if group is None else _observation(cloud, group, wanted_rules(target.request))
 
     def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
-        """Add what is missing, one rule a call: a duplicate among several would refuse them all."""
+        """Add the missing rules, one per call: a duplicate among several would make AWS refuse them all."""
         for rule in wanted_rules(target.request):
             if rule.name not in observation.unset:
                 continue
@@ -192,7 +192,9 @@ class SecurityGroup(Kind):
         }
 
     def recipe(self, target: Target) -> Recipe:
-        """Rules that point from one group to another go first, those of our other groups to this one too."""
+        """The recipe; rules that refer from one group to another go first, including those of our other
+        groups.
+        """
         return Recipe(
             find=find_line("describe-security-groups", "SecurityGroups", "GroupId", target),
             free=tuple(_freeing(direction, target) for direction in MEMBER),
@@ -204,7 +206,7 @@ class SecurityGroup(Kind):
         return [_observation(cloud, hit) for hit in oldest_first(hits, "GroupId")]
 
     def _owned_groups(self, cloud: Cloud, target: Target, group_id: str) -> list[Mapping[str, Any]]:
-        """The other groups that this deployment made."""
+        """The other groups that this deployment created."""
         ours = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         groups = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=tag_filters(ours))
         return [
@@ -231,7 +233,7 @@ class SecurityGroup(Kind):
 
 
 def _freeing(direction: str, target: Target) -> Freeing:
-    """How a script revokes the rules of one direction in groups of ours: each as `GROUP:RULE`."""
+    """How a script revokes the rules of one direction in owned groups: each as `GROUP:RULE`."""
     ours = " ".join(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in DEPLOYMENT_PROOF)
     groups = (
         f"$(aws ec2 describe-security-groups --filters {ours} "
@@ -253,7 +255,7 @@ def _freeing(direction: str, target: Target) -> Freeing:
 
 
 def wanted_rules(request: Mapping[str, Any]) -> tuple[Rule, ...]:
-    """The ingress rules of a request, in AWS's own spelling."""
+    """The ingress rules of a request, in AWS's canonical form."""
     rules = (
         _rule(
             rule["protocol"],
@@ -276,7 +278,9 @@ def _rule(protocol: str, from_port: int | None, to_port: int | None, source: str
 
 
 def _ingress(group: Mapping[str, Any]) -> Iterator[Rule]:
-    """What a group lets in: AWS gathers the sources of one protocol and its ports in one permission."""
+    """The ingress rules of a group: AWS merges the sources of one protocol and port range into one
+    permission.
+    """
     for permission in group.get("IpPermissions") or ():
         sources = [
             *(pair.get("GroupId") for pair in permission.get("UserIdGroupPairs") or ()),
@@ -289,7 +293,9 @@ def _ingress(group: Mapping[str, Any]) -> Iterator[Rule]:
 
 
 def _to_groups(group: Mapping[str, Any], direction: str, only: str | None = None) -> Iterator[dict[str, Any]]:
-    """The rules of a group that point at another one (or only at one of them), as a revoke takes them."""
+    """The rules of a group that refer to another group (only to `only`, if given), as parameters of
+    a revoke.
+    """
     for permission in group.get(MEMBER[direction]) or ():
         pairs = [
             {"GroupId": pair["GroupId"]}
@@ -303,7 +309,7 @@ def _to_groups(group: Mapping[str, Any], direction: str, only: str | None = None
 
 
 def _observation(cloud: Cloud, group: Mapping[str, Any], wanted: Sequence[Rule] | None = None) -> Observation:
-    """What AWS shows of a group; pending where nobody asked for the rules that are wanted."""
+    """The observation of a group; pending when the expected rules are not given."""
     allowed = set(_ingress(group))
     unset = tuple(rule.name for rule in wanted or () if rule not in allowed)
     presence = Presence.PENDING

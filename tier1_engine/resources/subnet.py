@@ -1,6 +1,6 @@
-"""A subnet of a VPC. What makes it public is the route table's business.
+"""A subnet of a VPC. The route table decides whether it is public.
 
-Inside a VPC of ours its CIDR makes it exactly-once: AWS refuses a second one by `InvalidSubnet.Conflict`.
+In an owned VPC its CIDR makes creation idempotent: AWS refuses a second one with `InvalidSubnet.Conflict`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tier1_engine.errors import CallError
 from tier1_engine.resources import _ec2, _inside
 
 NOT_FOUND = "InvalidSubnetID.NotFound"
-# Source: SubnetState in the EC2 model. An endpoint that leaves it out has a subnet that can be used.
+# Source: SubnetState in the EC2 model. An endpoint may leave the state out: `available`.
 PRESENCES = {
     "pending": Presence.PENDING,
     "unavailable": Presence.BROKEN,

@@ -1,6 +1,6 @@
-"""A VPC with DNS support and DNS host names, which mounting EFS by name needs.
+"""A VPC with DNS support and DNS host names, which mounting EFS by name requires.
 
-The VPC's own default group, main table and default ACL come and go with it; nothing here touches them.
+AWS creates and deletes the default group, main table and default ACL with the VPC; nothing here changes them.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from tier1_engine.errors import CallError
 from tier1_engine.resources import _ec2, _inside
 
 NOT_FOUND = "InvalidVpcID.NotFound"
-# What is wanted of a VPC: the attribute to ask for, the member that answers and sets it.
+# The required settings: the attribute to request, and the member of the response that holds it.
 ATTRIBUTES = {
     "dns-support": ("enableDnsSupport", "EnableDnsSupport"),
     "dns-hostnames": ("enableDnsHostnames", "EnableDnsHostnames"),
 }
-# Source: VpcState in the EC2 model. An endpoint that leaves it out has a VPC that can be used.
+# Source: VpcState in the EC2 model. An endpoint may leave the state out: `available`.
 PRESENCES = {"pending": Presence.PENDING, "deleting": Presence.LEAVING}
 
 
@@ -90,7 +90,7 @@ class Vpc(Kind):
     list_price = FREE
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
-        """READY when it exists; its DNS settings are the user's own business."""
+        """READY when it exists; its DNS settings are the user's responsibility."""
         vpc_id = inputs["reference"]
         vpc = self._look(cloud, vpc_id)
         if vpc is None:
@@ -131,7 +131,7 @@ class Vpc(Kind):
     def configure(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         for name in observation.unset:
             member = ATTRIBUTES[name][1]
-            # ModifyVpcAttribute takes one attribute a call, and is content when it is set already.
+            # ModifyVpcAttribute takes one attribute per call, and succeeds when it is already set.
             cloud.change("ec2", "modify_vpc_attribute", VpcId=observation.aws_id, **{member: {"Value": True}})
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
@@ -145,7 +145,7 @@ class Vpc(Kind):
         ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
-        """Instances, interfaces, and subnets of somebody else's."""
+        """Foreign instances, interfaces and subnets."""
         where = {"Name": "vpc-id", "Values": [target.aws_id or ""]}
         proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         subnets = [
@@ -193,7 +193,7 @@ class Vpc(Kind):
 
 
 def _observation(cloud: Cloud, vpc: Mapping[str, Any], unset: tuple[str, ...] | None = None) -> Observation:
-    """What AWS shows of a VPC; pending while nobody has looked at its attributes (`unset` is None)."""
+    """The observation of a VPC; pending while its attributes have not been read (`unset` is None)."""
     looked = Presence.UNSET if unset else Presence.READY
     presence = PRESENCES.get(vpc.get("State", ""), Presence.PENDING if unset is None else looked)
     return Observation(

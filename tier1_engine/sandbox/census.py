@@ -1,7 +1,7 @@
-"""Everything that exists in the local AWS, as it is: past its faults, its throttling and its visibility.
+"""The census: everything that exists in the local AWS, independent of faults, throttling and visibility.
 
-Owns which kinds are looked at and what belongs to what. It reads moto's objects in the sandbox's process,
-so that a day on which every call fails cannot hide what is left; it changes nothing.
+Owns which kinds are listed, and what belongs to what. It reads moto's objects in the sandbox's process, so
+that a scenario in which every call fails cannot hide what remains; it changes nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, Final, TypedDict
 OWNER: Final = "tier1:deployment"
 RESOURCE: Final = "tier1:resource"
 GLOBAL: Final = "global"
-"""The region of what has none."""
+"""The region of global objects."""
 AWS_ROLES: Final = "/aws-service-role/"
-"""The path of roles that AWS makes by itself."""
+"""The path of roles that AWS creates by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,15 @@ class Thing:
     """One object.
 
     Attributes:
-        kind: in words of the table (`security group`).
-        region: `global` for IAM's.
-        state: as AWS names it; None where the kind has none.
-        deployment, resource: of its owner tags.
-        name: of its `Name` tag, else its own name.
-        part_of: the id of what it comes and goes with (the volume of an instance).
-        default: of the region's default VPC, or AWS's own.
-        tags: all of them. A mount target has none.
-        attributes: what else can be changed of it, by the names that moto has for it.
+        kind: as the table names it (`security group`).
+        region: `global` for IAM.
+        state: as AWS names it; None when the kind has none.
+        deployment, resource: from its owner tags.
+        name: its `Name` tag, else its own name.
+        part_of: the id of the object that it is created and deleted with (the instance of a volume).
+        default: whether it belongs to the region's default VPC, or to AWS.
+        tags: all tags. A mount target has none.
+        attributes: its other mutable attributes, by moto's names.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Thing:
 
 
 def from_json(value: Mapping[str, Any]) -> Thing:
-    """What `to_json` made."""
+    """Reads the result of `to_json`."""
     return Thing(**{entry.name: value[entry.name] for entry in fields(Thing)})
 
 
@@ -73,7 +73,7 @@ def things() -> list[Thing]:
 
 
 def _backends(of_service: Any) -> Iterator[Any]:
-    """The backends that were used: moto makes them at first use."""
+    """The backends in use: moto creates them at first use."""
     for account_id in list(of_service):
         yield from list(of_service[account_id].values())
 
@@ -114,7 +114,7 @@ def _of_ec2(backend: Any) -> Iterator[Thing]:
 
 
 Entry = tuple[str, Any, str | None, str | None]
-"""Kind, object, state, and what it is part of."""
+"""Kind, object, state, and the id of the object that it is part of."""
 
 
 def _network(backend: Any) -> Iterator[Entry]:
@@ -125,7 +125,7 @@ def _network(backend: Any) -> Iterator[Entry]:
     for table in backend.route_tables.values():
         yield "route table", table, None, table.vpc_id if table.main_association_id else None
     for acl in backend.network_acls.values():
-        if acl.vpc_id in backend.vpcs:  # plain moto keeps those of VPCs that are gone
+        if acl.vpc_id in backend.vpcs:  # plain moto keeps the ACLs of deleted VPCs
             yield "network acl", acl, None, acl.vpc_id if _true(acl.default) else None
     for gateway in backend.nat_gateways.values():
         if gateway.state != "deleted":
@@ -137,7 +137,7 @@ def _network(backend: Any) -> Iterator[Entry]:
 
 
 class _Defaults:
-    """What a region begins with: its default VPC, and what is in it."""
+    """What a region starts with: its default VPC, and everything in it."""
 
     def __init__(self, backend: Any) -> None:
         self.vpc_ids = {one.id for one in backend.vpcs.values() if _true(one.is_default)}
@@ -178,7 +178,7 @@ def _tagged(
 
 
 def _owner_of(backend: Any, interface: Any) -> str | None:
-    """The instance or mount target whose interface it is, also while it outlives that."""
+    """The instance or mount target that an interface belongs to, even after the owner is gone."""
     from moto.efs.models import efs_backends
 
     if interface.instance is not None:
@@ -199,7 +199,7 @@ def _nested(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Any]:
 
 
 def _true(value: Any) -> bool:
-    return str(value).lower() == "true"  # moto writes it as a word in places
+    return str(value).lower() == "true"  # moto sometimes stores it as a string
 
 
 # --- EFS, IAM and S3
@@ -219,7 +219,7 @@ def _of_efs(backend: Any) -> Iterator[Thing]:
             **owner,
         )
         for target in file_system.iter_mount_targets():
-            # A mount target has no tags: it is its file system's.
+            # A mount target has no tags: it belongs to its file system.
             yield Thing(
                 "mount target",
                 target.mount_target_id,
@@ -243,7 +243,7 @@ def _of_iam(backend: Any) -> Iterator[Thing]:
 
 
 def _of_s3() -> Iterator[Thing]:
-    """Buckets, which only a kind from outside makes: where nobody called S3, moto's is not even loaded."""
+    """Buckets, which only external kinds create: until S3 is called, moto's S3 is not even loaded."""
     s3 = sys.modules.get("moto.s3.models")
     for backend in _backends(s3.s3_backends) if s3 else ():
         for bucket in backend.buckets.values():
@@ -257,7 +257,7 @@ def _identity(kind: str, thing: Any) -> Thing:
 
 
 def _tag_dict(tags: Any) -> dict[str, str]:
-    """moto has IAM's tags as a list for some kinds, and by key for others."""
+    """Tags as a dict: moto stores IAM's tags as a list for some kinds, and by key for others."""
     listed: Iterable[Mapping[str, str]] = tags.values() if isinstance(tags, Mapping) else tags or ()
     return {tag["Key"]: tag["Value"] for tag in listed}
 
@@ -270,7 +270,7 @@ class _Owner(TypedDict):
 
 
 def _owner(tags: Mapping[str, str], name: str | None = None) -> _Owner:
-    """The owner that the tags name; the name is the object's own where no tag has one."""
+    """The owner that the tags name; without a `Name` tag, the name is the object's own."""
     return {
         "deployment": tags.get(OWNER),
         "resource": tags.get(RESOURCE),
@@ -284,20 +284,20 @@ def _owner(tags: Mapping[str, str], name: str | None = None) -> _Owner:
 
 NOT_ITS_OWN: Final = frozenset(
     {
-        "attachment_count",  # of a policy: other roles raise it
+        "attachment_count",  # of a policy: other roles increase it
         "backend",
         "ec2_backend",
-        "enis",  # of a group: instances of others
-        "tags",  # told apart
+        "enis",  # of a group: interfaces of others
+        "tags",  # compared separately
     }
 )
-"""What moto keeps at an object that is no attribute of it, or that others change."""
+"""Members of moto's objects that are not attributes, or that other objects change."""
 DEPTH: Final = 2
-"""Rules and routes are objects of their own, at which what they refer to stands by its id."""
+"""Rules and routes are nested objects, which name what they refer to by id."""
 
 
 def attributes(thing: Any, depth: int = DEPTH) -> dict[str, Any]:
-    """What can be said of an object of moto's as JSON; what it refers to is named by its id."""
+    """The attributes of a moto object as JSON; references are given by id."""
     return {
         name: _plain(value, depth)
         for name, value in sorted(vars(thing).items())

@@ -1,7 +1,7 @@
-"""The world that all manners of the local AWS share: its clock, its dice, and what is wrong with it.
+"""The state that all behaviours of the local AWS share: its clock, its random numbers, and its failures.
 
-Owns time and chance. A manner asks the world when something happens and never reads a clock or draws
-a number itself, so the same seed and the same calls give the same answers and the same delays.
+Owns time and chance. A behaviour asks the world when something happens, and never reads a clock or draws a
+number itself, so the same seed and the same calls give the same answers and the same delays.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ class Speed(StrEnum):
 
     @property
     def factor(self) -> float:
-        """Seconds of AWS in one second of ours."""
+        """AWS seconds per real second."""
         return MAX_FACTOR if self is Speed.MAX else float(self.value)
 
 
 MAX_FACTOR: Final = 1000.0
-"""At `max` a mount target of AWS's slow tail (twelve minutes) is there in under a second."""
+"""At `max`, a mount target that takes twelve minutes is available in under a second."""
 
 
 class AwsClock:
-    """AWS's own time: seconds since the sandbox began, `speed.factor` times as fast as ours."""
+    """AWS's time: seconds since the sandbox began, `speed.factor` times as fast as real time."""
 
     def __init__(self, speed: Speed, source: Callable[[], float] = time.monotonic) -> None:
         self._factor = speed.factor
@@ -48,16 +48,16 @@ class AwsClock:
         return (self._source() - self._began) * self._factor
 
     def ours(self, aws_seconds: float) -> float:
-        """How many seconds of ours so many of AWS's take."""
+        """Converts AWS seconds into real seconds."""
         return aws_seconds / self._factor
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """How long something takes on AWS, in seconds of AWS.
+    """How long something takes on AWS, in AWS seconds.
 
     Attributes:
-        least, usual, most: the ends and the peak of the triangle that is drawn from.
+        least, usual, most: the bounds and the mode of a triangular distribution.
         source: where the numbers come from.
     """
 
@@ -68,7 +68,9 @@ class Figure:
 
 
 class Dice:
-    """Numbers drawn from a seed: the n-th draw of a name is the same in every run, whatever else is drawn."""
+    """Random numbers from a seed: the n-th draw of a name is the same in every run, independent of other
+    draws.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -76,7 +78,7 @@ class Dice:
         self._lock = threading.Lock()
 
     def unit(self, name: str) -> float:
-        """From 0 up to 1, for the next draw of `name`."""
+        """A number in [0, 1), for the next draw of `name`."""
         with self._lock:
             number = self._drawn[name]
             self._drawn[name] += 1
@@ -96,18 +98,18 @@ class Dice:
 
 @dataclass
 class World:
-    """What the manners of one sandbox share.
+    """The state that the behaviours of one sandbox share.
 
     Attributes:
-        lock: held while one call is answered, so that moto's objects and ours change one call at a time.
+        lock: held while one call is answered, so that moto's objects and tier1's change one call at a time.
         figures: how long things take, by name (`vpc.create`); a scenario replaces some of them.
-        wrong: what is wrong with instances and services, by name; empty where nothing is. `mount` and
-            `user_data` are `fails` (or `fails:CODE`), `service` is `never` or `flaps`, `instance` is
-            `dies:CODE` with the code of its state reason.
-        by_hand: what somebody else does meanwhile.
-        on_call: called, under the lock, before a call is answered: what is due by now happens here.
-        on_reset: called, under the lock, when the account is emptied (`POST /moto-api/reset`): a manner
-            that remembers objects puts its forgetting here.
+        wrong: failures of instances and services, by name; empty without failures. `mount` and `user_data`
+            are `fails` (or `fails:CODE`), `service` is `never` or `flaps`, `instance` is `dies:CODE` with its
+            state reason code.
+        by_hand: manual changes during the deployment.
+        on_call: called, under the lock, before a call is answered, to run due events.
+        on_reset: called, under the lock, when the account is emptied (`POST /moto-api/reset`); a behaviour
+            that remembers objects clears them here.
     """
 
     clock: AwsClock
@@ -123,13 +125,13 @@ class World:
         """AWS seconds that the next `name` takes.
 
         Raises:
-            KeyError: no figure has this name.
+            KeyError: there is no figure of this name.
         """
         return self.dice.seconds(name, self.figures[name])
 
 
 class Deed(StrEnum):
-    """What somebody does by hand. Each bears on the newest such object of a deployment in the region."""
+    """A manual change. Each affects the newest such object of a deployment in the region."""
 
     TERMINATE_INSTANCE = "TerminateInstances"
     DELETE_MOUNT_TARGET = "DeleteMountTarget"
@@ -138,12 +140,12 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Something that somebody else does meanwhile.
+    """A manual change by someone else.
 
     Attributes:
-        after: the operation after which it is done: at once when AWS has acted, before it answers.
-        do: what is done.
-        seen: after how many such calls that succeeded; it is done once.
+        after: the operation after which it happens: when AWS has acted, before it answers.
+        do: the change.
+        seen: the number of successful calls to wait for; it happens once.
     """
 
     after: str

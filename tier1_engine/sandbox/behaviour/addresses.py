@@ -1,9 +1,9 @@
 """Public addresses of instances come from loopback: 127.B.x.y, each assigned to one instance at a time.
 
-The block B is the sandbox's own as long as it runs, so that two on one host serve different addresses.
-Where a host has only 127.0.0.1 (macOS), instances get an address at which nothing is served.
-Source of the behaviour: EC2 user guide, "Instance IP addressing": assigned when the instance starts,
-released when it stops or ends.
+The sandbox reserves the block B while it runs, so that two sandboxes on one host serve different addresses.
+On a host with only 127.0.0.1 (macOS), instances get an address at which nothing is served. Source of the
+behaviour: EC2 user guide, "Instance IP addressing": assigned when the instance starts, released when it stops
+or terminates.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tier1_engine.sandbox.behaviour.patching import around, at_end, put
 FIRST_BLOCK = 64
 BLOCKS = 128
 GUARD_PORT = 61_127
-"""Held on the block's first address, so that another sandbox takes another block."""
+"""The guard port, bound on the block's first address, so that another sandbox uses another block."""
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Addresses:
         self._last = 0
 
     def claim(self) -> None:
-        """Take a block that no other sandbox of this host has."""
+        """Reserve a block that no other sandbox on this host uses."""
         for block in range(FIRST_BLOCK, FIRST_BLOCK + BLOCKS):
             guard = socket.socket()
             try:
@@ -52,37 +52,39 @@ class Addresses:
 
     @property
     def served(self) -> bool:
-        """Whether something can listen on the addresses that are given out."""
+        """Whether a service can listen on the assigned addresses."""
         return self._block is not None
 
     def take(self) -> str:
-        """An address that nobody has. Without a block: of the range for benchmarks, where nothing answers."""
+        """Assign a free address. Without a block, it comes from the benchmarking range, where nothing
+        answers.
+        """
         network = ipaddress.ip_network(f"127.{self._block}.0.0/16" if self.served else "198.18.0.0/16")
         for _ in range(network.num_addresses):
             self._last = self._last % (network.num_addresses - 2) + 1
             address = str(network[self._last])
-            # The first one is the guard's; those that end in 0 or 255 confuse people.
+            # The guard has the first one; addresses that end in 0 or 255 confuse people.
             if self._last > 1 and address not in self._given and self._last % 256 not in (0, 255):
                 self._given.add(address)
                 return address
         raise RuntimeError("65,000 instances are running: the sandbox has no address left")
 
     def release(self, address: str | None) -> None:
-        """Somebody else may have it now."""
+        """Make the address available again."""
         self._given.discard(address or "")
 
     def clear(self) -> None:
-        """Nobody has any."""
+        """Release all addresses."""
         self._given.clear()
 
     def close(self) -> None:
-        """Give the block back."""
+        """Release the block."""
         if self._guard is not None:
             self._guard.close()
 
 
 def install() -> Addresses:
-    """Give interfaces that want a public address one of loopback while their instance runs."""
+    """Assign a loopback address to interfaces that request a public one, while their instance runs."""
     addresses = Addresses()
     addresses.claim()
     at_end(addresses.close)

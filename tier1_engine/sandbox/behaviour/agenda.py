@@ -1,7 +1,7 @@
-"""What happens later, by AWS's clock: a life cycle advances when somebody looks, without a thread.
+"""Future events on AWS's clock: a life cycle advances when a call arrives, without a thread.
 
-Owns the order of what is due. Every call to the local AWS settles first, so that a reader finds
-everything as it would be had it happened in time.
+Owns the order of due events. Every call to the local AWS first runs what is due, so that a reader sees the
+state that it would have if each event had happened on time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tier1_engine.sandbox.world import AwsClock
 
 
 class Agenda:
-    """Actions with the AWS second at which each is due. The caller holds the world's lock."""
+    """Scheduled actions, each with the AWS second at which it is due. The caller holds the world's lock."""
 
     def __init__(self, clock: AwsClock) -> None:
         self._clock = clock
@@ -24,24 +24,26 @@ class Agenda:
 
     @property
     def now(self) -> float:
-        """AWS seconds: of the action that is being done, however late that is; else of the clock."""
+        """AWS seconds: the due time of the action that is running, however late it runs; otherwise the
+        clock's time.
+        """
         return self._clock.now() if self._acting_at is None else self._acting_at
 
     @property
     def next_due(self) -> float | None:
-        """When the next action is due; None when there is none."""
+        """The due time of the next action; None when there is none."""
         return self._entries[0][0] if self._entries else None
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Have `action` done that many AWS seconds from now."""
+        """Schedule `action` in that many AWS seconds."""
         heapq.heappush(self._entries, (self.now + seconds, next(self._numbers), action))
 
     def clear(self) -> None:
-        """Nothing of it happens any more."""
+        """Cancel all actions."""
         self._entries.clear()
 
     def settle(self) -> None:
-        """Do everything that is due, the earliest first; what that adds, too, once it is due."""
+        """Run everything that is due, the earliest first, including due actions that this schedules."""
         now = self._clock.now()
         try:
             while self._entries and self._entries[0][0] <= now:

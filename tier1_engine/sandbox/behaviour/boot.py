@@ -1,8 +1,8 @@
-"""What happens on an instance: its user data runs, mounts the file system and reports on the console.
+"""The boot of an instance: its user data runs, mounts the file system and reports on the console.
 
-Owns the one truth of a boot. The console, Systems Manager and the services all answer from it.
-Source: `tier1_engine/boot/userdata.py` and `userdata.sh` for what the user data does and which marks it
-writes; EFS user guide, "Mounting file systems": a mount works once a mount target of the zone is there.
+Owns the state of a boot: the console, Systems Manager and the services all answer from it. Source:
+`tier1_engine/boot/userdata.py` and `userdata.sh` for what the user data does and which marks it writes; EFS
+user guide, "Mounting file systems": a mount succeeds once the zone has an available mount target.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ FAILED = "tier1: user-data-failed {code}"
 NOT_MOUNTED_CODE, SCRIPT_CODE = "302", "1"
 MOUNT_TRIES = 30
 MOUNT_PAUSE_SECONDS = 10.0
-"""The marks of `userdata.sh`."""
+"""The marks that `userdata.sh` writes."""
 FAILS = "fails"
-"""In `World.wrong`, of `mount` and `user_data`; a code may follow (`fails:7`)."""
+"""Values in `World.wrong` for `mount` and `user_data`; a code may follow (`fails:7`)."""
 
 _MARKS = "tier1: %s"
-"""In user data that writes our marks."""
+"""Identifies user data that writes tier1's marks."""
 _SETTING = re.compile(r"^(FS|MP|SCRIPT)=(.*)$", re.MULTILINE)
 
 
 @dataclass
 class Boot:
-    """What one instance has done so far.
+    """The progress of one instance's boot.
 
     Attributes:
         life: its instance.
-        settings: FS, MP and SCRIPT of our user data; empty for any other.
+        settings: FS, MP and SCRIPT of tier1's user data; empty for any other.
         marks: AWS second and text of each mark, in order.
-        mounted: the file system is mounted.
+        mounted: whether the file system is mounted.
         ended_at: AWS second at which the user data ended; None while it runs.
-        failed: it ended badly.
+        failed: whether the user data failed.
     """
 
     life: Life
@@ -59,7 +59,7 @@ class Boots:
     """The boots of all instances that AWS still shows, by instance id.
 
     Attributes:
-        on_ended: called with a boot whose user data ended, well or badly.
+        on_ended: called with a boot whose user data ended, successfully or not.
     """
 
     def __init__(self, world: World, agenda: Agenda) -> None:
@@ -69,16 +69,16 @@ class Boots:
         self._agenda = agenda
 
     def begin(self, life: Life) -> None:
-        """An instance came to run for the first time."""
+        """Start the boot of an instance that is running for the first time."""
         boot = self.by_id[life.instance.id] = Boot(life, settings_of(life.instance.user_data))
         self._after("boot.begin", boot, partial(self._begin, boot))
 
     def forget(self, instance_id: str) -> None:
-        """AWS no longer shows the instance."""
+        """Remove an instance that AWS no longer shows."""
         self.by_id.pop(instance_id, None)
 
     def _after(self, figure: str, boot: Boot, action: Callable[[], None]) -> None:
-        """Have the next part of a boot done after a while, if its instance runs then."""
+        """Schedule the next part of a boot; it is skipped if the instance is not running then."""
         self._later(self._world.takes(figure), boot, action)
 
     def _later(self, seconds: float, boot: Boot, action: Callable[[], None]) -> None:
@@ -121,7 +121,7 @@ class Boots:
 
 
 def install(world: World, agenda: Agenda, lives: Lives) -> Boots:
-    """Let instances boot."""
+    """Boot instances that start to run."""
     boots = Boots(world, agenda)
     lives.on_running.append(boots.begin)
     lives.on_purged.append(boots.forget)
@@ -129,7 +129,7 @@ def install(world: World, agenda: Agenda, lives: Lives) -> Boots:
 
 
 def settings_of(user_data: Any) -> dict[str, str]:
-    """The settings at the head of our user data; none where it is somebody else's, or no text."""
+    """The settings at the start of tier1's user data; empty for any other user data."""
     if user_data is None:
         return {}
     try:
@@ -143,7 +143,7 @@ def settings_of(user_data: Any) -> dict[str, str]:
 
 
 def _can_mount(boot: Boot) -> bool:
-    """Whether the file system has a mount target in the instance's zone that is there."""
+    """Whether the file system has an available mount target in the instance's zone."""
     backend, instance = boot.life.backend, boot.life.instance
     file_system = efs_backends[backend.account_id][backend.region_name].file_systems_by_id.get(
         boot.settings["FS"]

@@ -1,6 +1,6 @@
-"""Tags of a bucket: AWS accepts them in the call that creates it, and moto ignores them there.
+"""Tags of a bucket: AWS accepts them in CreateBucket, and moto ignores them there.
 
-Source: CreateBucketConfiguration of the S3 API reference. Owns nothing else of S3, which is as moto has it.
+Source: CreateBucketConfiguration of the S3 API reference. Owns nothing else of S3, which is moto's.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from tier1_engine.sandbox.wire.replies import Reply
 
 
 class BucketTags(Manner):
-    """A bucket has the tags that it was made with."""
+    """Gives a bucket the tags of the call that created it."""
 
     def after(self, call: Call, reply: Reply) -> Reply:
         if (call.service, call.operation) == ("s3", "CreateBucket") and reply.ok:
             wanted = (call.parameters.get("CreateBucketConfiguration") or {}).get("Tags") or ()
             name, backend = call.parameters["Bucket"], s3_backend(call)
-            # In us-east-1 making a bucket again succeeds, and changes nothing.
+            # In us-east-1 creating an existing bucket succeeds, and changes nothing.
             if wanted and not backend.get_bucket_tagging(name)["Tags"]:
                 backend.put_bucket_tagging(name, {tag["Key"]: tag.get("Value", "") for tag in wanted})
         return reply

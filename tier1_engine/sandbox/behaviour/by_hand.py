@@ -1,8 +1,8 @@
-"""Somebody else in the account deletes resources of a deployment while it is being created.
+"""Manual changes: someone else in the account deletes a deployment's resources while it is being created.
 
-Owns what is done and when: once, right after the call that a scenario names, before that call's answer
-goes out. It is no fault of a call, and nobody is told.
-Source: crossplane/crossplane#3037 and hashicorp/terraform-provider-aws#21829 for what it does to tools.
+Owns what is changed and when: once, after the call that a scenario names has acted and before its answer is
+sent. The call itself succeeds, and the caller is not informed. Source: crossplane/crossplane#3037 and
+hashicorp/terraform-provider-aws#21829 for the effect on tools.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tier1_engine.sandbox.wire.replies import Reply
 from tier1_engine.sandbox.world import ByHand, Deed, World
 
 OWNER: Final = "tier1:deployment"
-"""The tag of what belongs to a deployment."""
+"""The tag of objects that belong to a deployment."""
 
 
 class Hands(Manner):
-    """Does what `World.by_hand` says."""
+    """Makes the changes of `World.by_hand`."""
 
     def __init__(self, world: World) -> None:
         self._world = world

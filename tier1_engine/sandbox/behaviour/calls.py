@@ -1,7 +1,7 @@
-"""All manners of calls, in the order in which AWS has them.
+"""All call behaviours, in the order in which AWS applies them.
 
-Owns the order: who comes too often is told so first; what is malformed is never looked up; a dry run
-ends before anything is remembered; a token answers before a quota counts.
+Owns the order: throttling comes first; a malformed id is never looked up; a dry run ends before anything is
+recorded; a client token answers before a quota counts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tier1_engine.sandbox.world import World
 
 
 def chain(world: World) -> tuple[Manner, ...]:
-    """The manners of one sandbox."""
+    """The call behaviours of one sandbox."""
     return (
         Throttling(world.clock),
         MalformedIds(),

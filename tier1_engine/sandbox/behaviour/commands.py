@@ -1,8 +1,8 @@
-"""Systems Manager Run Command: an instance is known once its agent has registered, and answers truthfully.
+"""Systems Manager Run Command: an instance is managed once its agent has registered.
 
-`mountpoint -q PATH` is answered from the boot; any other command succeeds and says nothing.
-Source: Systems Manager user guide, "Run Command" (statuses Pending, Success, Failed) and "Verify that the
-agent is running"; SSM API reference, SendCommand (`InvalidInstanceId`).
+`mountpoint -q PATH` is answered from the boot; any other command succeeds without output. Source: Systems
+Manager user guide, "Run Command" (statuses Pending, Success, Failed) and "Verify that the agent is running";
+SSM API reference, SendCommand (`InvalidInstanceId`).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from tier1_engine.sandbox.world import World
 
 PENDING, SUCCESS, FAILED = "Pending", "Success", "Failed"
 REGISTERED_AT = "_registered_at"
-"""Attribute of moto's instance: the AWS second from which Systems Manager knows it."""
+"""Attribute of moto's instance: the AWS second from which Systems Manager manages it."""
 
 
 def install(world: World, agenda: Agenda, lives: Lives, boots: Boots) -> None:
-    """Run commands as agents would."""
+    """Run commands on instances whose agent has registered."""
 
     def register(life: Life) -> None:
         vars(life.instance)[REGISTERED_AT] = agenda.now + world.takes("ssm.register")
@@ -41,7 +41,7 @@ def install(world: World, agenda: Agenda, lives: Lives, boots: Boots) -> None:
                 held["_commands"] = [one for one in held["_commands"] if instance_id not in one.instance_ids]
 
     def known(instance_id: str) -> bool:
-        """Whether the agent of a running instance with a profile has registered."""
+        """Whether the instance is running with a profile and its agent has registered."""
         life = lives.by_id.get(instance_id)
         return (
             life is not None
@@ -65,12 +65,12 @@ def install(world: World, agenda: Agenda, lives: Lives, boots: Boots) -> None:
 
     @around(Command, "_get_instance_ids_from_targets")
     def only_targets(before: Callable[..., list[str]], command: Any) -> list[str]:
-        """moto takes no target at all for every instance there is."""
+        """moto treats an empty target list as every instance."""
         return before(command) if command.targets else []
 
 
 def _list_command_invocations(response: Any) -> ActionResult:
-    """ListCommandInvocations, which moto lacks: how each command went on each instance."""
+    """ListCommandInvocations, which moto lacks: the result of each command on each instance."""
     wanted = asked(response, "InstanceId")
     commands = response.ssm_backend.list_commands(asked(response, "CommandId"), wanted)
     shown = [
@@ -91,7 +91,7 @@ def _list_command_invocations(response: Any) -> ActionResult:
 
 
 def _run(command: Any, boots: Boots) -> None:
-    """Judge a command on each of its instances."""
+    """Decide the result of a command on each of its instances."""
     passed = [_succeeds(command, boots.by_id.get(one)) for one in command.instance_ids]
     for invocation, succeeded in zip(command.invocations, passed, strict=True):
         invocation["Status"] = invocation["StatusDetails"] = SUCCESS if succeeded else FAILED
@@ -106,11 +106,11 @@ def _begin(command: Any) -> None:
     command.completed_count = 0
     for invocation in command.invocations:
         invocation["Status"] = invocation["StatusDetails"] = PENDING
-        invocation["ResponseCode"] = -1  # Run Command's own, until the plugin has ended
+        invocation["ResponseCode"] = -1  # Run Command's value until the plugin has ended
 
 
 def _succeeds(command: Any, boot: Boot | None) -> bool:
-    """Whether the shell commands would succeed on the instance, as far as the sandbox knows them."""
+    """Whether the shell commands would succeed on the instance, as far as the sandbox models them."""
     return all(_line_succeeds(line, boot) for line in command.parameters.get("commands") or ())
 
 

@@ -36,7 +36,7 @@ CLOUD_INIT_LINES = (
 
 
 def install(boots: Boots) -> None:
-    """Show consoles as they would be."""
+    """Serve console output built from the boots."""
 
     @around(General, "get_console_output")
     def get_console_output(before: Callable[..., Any], response: Any) -> Any:
@@ -54,7 +54,7 @@ def install(boots: Boots) -> None:
 
 
 def text_of(boot: Boot) -> str:
-    """All that the console shows so far. A mark is a line of its own, as `userdata.sh` writes it."""
+    """The console output so far. Each mark is on a line of its own, as `userdata.sh` writes it."""
     lines = [*KERNEL_LINES]
     if boot.marks or boot.ended_at is not None:
         lines += CLOUD_INIT_LINES

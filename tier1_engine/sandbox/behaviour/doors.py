@@ -1,7 +1,7 @@
-"""The sockets at which services are served, and the one thread that answers there.
+"""The sockets at which services are served, and the one thread that answers them.
 
-The thread sleeps until something is due, a call may have changed something, or somebody connects. It ends
-with the sandbox. A port that cannot be bound is skipped with a line in the log.
+The thread sleeps until an event is due, a call may have changed something, or a client connects. It ends with
+the sandbox. A port that cannot be bound is skipped and logged.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tier1_engine.sandbox.world import World
 
 CONNECTIONS_LIMIT = 256
 REQUEST_SECONDS = 10.0
-"""Real seconds that a connection may take to ask."""
+"""Real seconds that a client may take to send its request."""
 REQUEST_LIMIT_BYTES = 8192
 IDLE_SECONDS = 5.0
-"""Real seconds of the longest sleep, should nothing be due."""
+"""Maximum sleep in real seconds when no event is due."""
 JOIN_SECONDS = 5.0
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Doors:
-    """The sockets of the services, and the thread that answers at them."""
+    """The listening sockets of the services, and the thread that answers them."""
 
     def __init__(self, world: World, agenda: Agenda, services: Services) -> None:
         self._world = world
@@ -49,11 +49,11 @@ class Doors:
         self._thread = threading.Thread(target=self._serve, name="sandbox-services", daemon=True)
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving: afterwards nothing listens and no thread is left."""
+        """Stop serving: afterwards no socket listens and the thread has ended."""
         self._ends.set()
         self.wake()
         self._thread.join(JOIN_SECONDS)
@@ -62,7 +62,7 @@ class Doors:
         self._selector.close()
 
     def wake(self) -> None:
-        """Have a look at once: something changed."""
+        """Check immediately: something changed."""
         with suppress(BlockingIOError):
             self._waker.send(b"!")
 
@@ -73,7 +73,7 @@ class Doors:
             self._drop_slow()
 
     def _settle(self) -> float:
-        """Open and close what is due, and say how many seconds of ours until the next look."""
+        """Open and close sockets that are due; return the real seconds until the next check."""
         with self._world.lock:
             self._agenda.settle()
             wanted = self._services.wanted()
@@ -118,7 +118,7 @@ class Doors:
             self._accept(ready)
 
     def _accept(self, listening: socket.socket) -> None:
-        with suppress(OSError):  # who connected is gone again
+        with suppress(OSError):  # the client has already disconnected
             connection, _ = listening.accept()
             connection.setblocking(False)
             if len(self._asking) >= CONNECTIONS_LIMIT:
@@ -128,7 +128,7 @@ class Doors:
             self._selector.register(connection, selectors.EVENT_READ)
 
     def _answer(self, connection: socket.socket) -> None:
-        """Read on; with the whole request there, answer it and close."""
+        """Read more of the request; once it is complete, answer it and close."""
         since, asked = self._asking[connection]
         try:
             piece = connection.recv(REQUEST_LIMIT_BYTES)

@@ -1,8 +1,8 @@
-"""DryRun: EC2 reports whether the call would have succeeded, and creates nothing.
+"""DryRun: EC2 reports whether the call would have succeeded, and changes nothing.
 
 Source: "Dry run" in the common parameters of the EC2 API reference: with the permission the answer is
-`DryRunOperation`, without it `UnauthorizedOperation` (a fault of that code comes first here). moto leaves
-it out of many operations.
+`DryRunOperation`, without it `UnauthorizedOperation` (an injected fault with that code comes first here).
+moto ignores the parameter in many operations.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tier1_engine.sandbox.wire.replies import Reply, refusal
 
 
 class DryRun(Manner):
-    """No call that is marked as a dry run acts."""
+    """Answers calls that are marked as dry runs, so that they change nothing."""
 
     def before(self, call: Call) -> Reply | None:
         if call.service == "ec2" and call.parameters.get("DryRun") is True:

@@ -1,6 +1,6 @@
-"""How long things take on AWS: the table that every delay of the sandbox is drawn from.
+"""How long things take on AWS: the table from which every delay of the sandbox is drawn.
 
-Owns the numbers. A scenario replaces some of them by name (`takes: {mount_target.create: 720}`).
+Owns the numbers. A scenario replaces some of them by name (`figures: {mount_target.create: 720}`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BOOT = "EC2 user guide, Run commands at launch: cloud-init runs user data at th
 HOUR: Final = 3600.0
 
 FIGURES: Final[Mapping[str, Figure]] = {
-    # name: least, usual and most seconds of AWS
+    # name: least, usual and most AWS seconds
     "vpc.create": Figure(6, 8, 22, _FIELD),
     "subnet.create": Figure(2, 6, 12, _FIELD),
     "nat_gateway.create": Figure(60, 100, 240, "VPC user guide, Work with NAT gateways: minutes"),

@@ -1,8 +1,9 @@
-"""Life cycle of file systems and mount targets: creating, available, deleting, gone; what each refuses.
+"""Life cycle of file systems and mount targets: creating, available, deleting, gone; and the errors in each
+state.
 
 Source: EFS API reference, `LifeCycleState`, CreateMountTarget and DescribeMountTargetSecurityGroups
-(`IncorrectFileSystemLifeCycleState`, `IncorrectMountTargetState`), DeleteFileSystem (`FileSystemInUse`);
-EFS user guide, "Managing mount targets": each has an interface that the account sees and EFS manages.
+(`IncorrectFileSystemLifeCycleState`, `IncorrectMountTargetState`), DeleteFileSystem (`FileSystemInUse`); EFS
+user guide, "Managing mount targets": each has an interface that the account sees and EFS manages.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class IncorrectFileSystemState(EFSError):
 
 
 class IncorrectMountTargetState(EFSError):
-    """The mount target's interface is not there yet, or no more."""
+    """The mount target's interface does not exist yet, or no longer."""
 
     code = 409
 
@@ -51,7 +52,7 @@ class IncorrectMountTargetState(EFSError):
 
 
 def install(world: World, agenda: Agenda, interfaces: Interfaces) -> None:
-    """Give file systems and mount targets their lives."""
+    """Give file systems and mount targets their life cycles."""
     _file_systems(world, agenda)
     _mount_targets(world, agenda, interfaces)
     _security_groups(agenda)
@@ -60,11 +61,13 @@ def install(world: World, agenda: Agenda, interfaces: Interfaces) -> None:
 PAGE = 100
 """Source: DescribeFileSystems of the EFS API reference: `MaxItems` "is automatically set to 100"."""
 MARKERS_LIMIT = 100
-"""Lists that were begun and can be read on; older ones are forgotten, as they hold what is gone."""
+"""Paginated lists that can still be continued; the oldest are dropped, because they hold deleted objects."""
 
 
 def _forget(begun: dict[str, list[Any]], file_system_id: str) -> None:
-    """Take what is gone out of the lists that somebody may still be reading; their markers stay good."""
+    """Remove deleted file systems from paginated lists that are still being read; their markers
+    stay valid.
+    """
     for rest in begun.values():
         rest[:] = [one for one in rest if getattr(one, "file_system_id", None) != file_system_id]
     while len(begun) > MARKERS_LIMIT:
@@ -97,7 +100,7 @@ def _file_systems(world: World, agenda: Agenda) -> None:
     def end(delete: Callable[..., None], backend: Any, file_system_id: str) -> None:
         delete(backend, file_system_id)
         backend.tagging_service.delete_all_tags_for_resource(file_system_id)
-        # moto keeps what followed each page that was ever cut.
+        # moto keeps the rest of every paginated list.
         _forget(backend.next_markers, file_system_id)
 
 
@@ -126,7 +129,7 @@ def _mount_targets(world: World, agenda: Agenda, interfaces: Interfaces) -> None
 
     def end(backend: Any, mount_target: Any) -> None:
         del backend.mount_targets_by_id[mount_target.mount_target_id]
-        # Its address stays taken as long as its interface lingers.
+        # Its address stays in use as long as its interface exists.
         vars(mount_target)["_file_system"].remove_mount_target(vars(mount_target)["_subnet"])
         interface = backend.ec2_backend.enis.get(mount_target.network_interface_id)
         if interface is not None:
@@ -155,7 +158,7 @@ def _become_available(made: Any) -> None:
 
 
 def _manage(backend: Any, mount_target: Any) -> None:
-    """Show the interface as one that EFS made and manages; and its groups where the call named none."""
+    """Mark the interface as created and managed by EFS, with the default group when the call named none."""
     interface = backend.ec2_backend.enis[mount_target.network_interface_id]
     place = f"{mount_target.file_system_id} ({mount_target.mount_target_id})"
     interface.description = f"EFS mount target for {place}"

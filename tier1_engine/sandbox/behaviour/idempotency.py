@@ -1,13 +1,13 @@
-"""Client tokens: a repeated create with the same token creates nothing and answers as before.
+"""Client tokens: a repeated create with the same token creates nothing and returns the first result.
 
 Source: "Ensuring idempotency in Amazon EC2 API requests": the same token and parameters succeed without
-doing anything further, the state in the answer being today's, also of an instance that is terminated;
-other parameters are `IdempotentParameterMismatch`. RunInstances is idempotent by zone when a zone or a
-subnet is named, everything else by region. And `CreateFileSystem` of the EFS API: a creation token that a
-file system has is `FileSystemAlreadyExists`, with the id. moto knows neither the tokens nor that id.
+further effect, and the answer shows the current state, even of a terminated instance; other parameters are
+`IdempotentParameterMismatch`. RunInstances is idempotent by zone when a zone or a subnet is given, everything
+else by region. For `CreateFileSystem`, the EFS API: a creation token that a file system already has is
+`FileSystemAlreadyExists`, with the id. moto implements neither.
 
 Since 2025 some accounts get `IdempotentInstanceTerminated` for a terminated instance's token instead
-(boto/boto3#4406); a fault can play it.
+(boto/boto3#4406); a fault can simulate it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tier1_engine.sandbox.wire.replies import Reply, refusal
 
 WITH_TOKEN: Final = frozenset({"RunInstances", "CreateRouteTable", "CreateNatGateway"})
 TOKENS_LIMIT: Final = 10_000
-"""The oldest are forgotten first. AWS promises 24 hours after the termination."""
+"""The oldest are dropped first. AWS promises 24 hours after the termination."""
 
 TERMINATED: Final = ("48", "terminated")
 _INSTANCE: Final = re.compile(
@@ -35,7 +35,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What was asked for under a token, and what AWS answered."""
+    """The parameters sent with a token, and AWS's answer."""
 
     fingerprint: str
     reply: Reply
@@ -69,7 +69,7 @@ class ClientTokens(Manner):
 
 
 def _key(call: Call) -> Key | None:
-    """Under what a call's token is remembered; None when it has none that counts."""
+    """The key under which a call's token is stored; None when it has no relevant token."""
     token = call.parameters.get("ClientToken")
     if call.service != "ec2" or call.operation not in WITH_TOKEN or not isinstance(token, str) or not token:
         return None
@@ -89,7 +89,7 @@ def _as_of_now(call: Call, reply: Reply) -> Reply:
 
 
 def _state(call: Call, instance_id: str) -> tuple[str, str]:
-    """An instance's state today; one that is no longer shown was terminated."""
+    """An instance's current state; one that is no longer shown was terminated."""
     for reservation in ec2_backend(call).reservations.values():
         for instance in reservation.instances:
             if instance.id == instance_id:

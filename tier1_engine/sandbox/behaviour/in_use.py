@@ -1,8 +1,9 @@
-"""Resources in use cannot be deleted: groups, subnets, gateways, VPCs; and what is deleted with them.
+"""Resources in use cannot be deleted: groups, subnets, gateways, VPCs; and objects that are deleted with
+them.
 
-Source: EC2 API reference, "Error codes" (`DependencyViolation`, `CannotDelete`); VPC user guide, "Delete
-your VPC"; hashicorp/terraform-provider-aws#9495 and #444 for what holds a subnet. IAM's `DeleteConflict`
-and the route table's are moto's own.
+Source: EC2 API reference, "Error codes" (`DependencyViolation`, `CannotDelete`); VPC user guide, "Delete your
+VPC"; hashicorp/terraform-provider-aws#9495 and #444 for what blocks a subnet. moto itself implements IAM's
+`DeleteConflict` and the route table's check.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def _roles_in_profiles() -> None:
 
 
 def _in_vpc(backend: Any, vpc_id: str) -> Iterator[Any]:
-    """What has to go before the VPC can: all but its main route table, default group and default ACL."""
+    """What must be deleted before the VPC: all but its main route table, default group and default ACL."""
     yield from (one for one in backend.enis.values() if one.vpc_id == vpc_id)
     yield from (one for zone in backend.subnets.values() for one in zone.values() if one.vpc_id == vpc_id)
     yield from (one for one in backend.internet_gateways.values() if one.vpc and one.vpc.id == vpc_id)
@@ -120,7 +121,7 @@ def _interfaces_with(backend: Any, group_id: str) -> list[Any]:
 
 
 def _groups_that_name(backend: Any, group_id: str) -> list[Any]:
-    """The other groups with a rule that points at this one."""
+    """The other groups with a rule that refers to this one."""
     return [
         group
         for groups in backend.groups.values()

@@ -1,8 +1,8 @@
 """Life cycle of an instance: pending, running, shutting-down, terminated, shown for about an hour, gone.
 
-Owns when an instance gets where. What happens on it (`boot`) and at its address (`services`) hangs on
-its life. Source: EC2 user guide, "Instance lifecycle", "Status checks for your instances", "Terminate
-instances", and "Instance terminates immediately" for one that ends by itself.
+Owns the times of the transitions. The boot (`boot`) and the services (`services`) follow the life cycle.
+Source: EC2 user guide, "Instance lifecycle", "Status checks for your instances", "Terminate instances", and
+"Instance terminates immediately" for an instance that terminates by itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from tier1_engine.sandbox.world import World
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 DIES = "dies:"
-"""In `World.wrong["instance"]`, before the code of the reason with which it ends by itself."""
+"""Prefix in `World.wrong["instance"]`, before the state reason code of an instance that terminates
+by itself.
+"""
 BY_USER = "Client.UserInitiatedShutdown"
 REASONS = {
     BY_USER: "User initiated shutdown",
@@ -41,11 +43,11 @@ REASONS = {
 
 @dataclass
 class Life:
-    """Where one instance is.
+    """The life cycle of one instance.
 
     Attributes:
-        step: of its transitions; one that was superseded no longer happens.
-        ran_at: AWS second at which it first came to run.
+        step: the number of its transitions; a superseded transition is skipped.
+        ran_at: AWS second at which it was first running.
         checks_pass_at: AWS second from which its status checks pass.
     """
 
@@ -62,7 +64,7 @@ class Life:
         return bool(self.instance.state == "running")
 
     def become(self, state: str) -> None:
-        """Be in `state` from now on."""
+        """Change the state to `state`."""
         shown = self.instance.instance_state
         shown.name, shown.code = state, CODES[state]
 
@@ -71,8 +73,8 @@ class Lives:
     """All instances that AWS still shows, by id.
 
     Attributes:
-        on_running: called with the life of one that came to run.
-        on_purged: called with the id of one that is no longer shown.
+        on_running: called with the life cycle of an instance that starts to run.
+        on_purged: called with the id of an instance that is no longer shown.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class Lives:
         self._terminate_at_once = terminate_at_once
 
     def begin(self, backend: Any, reservation: Any) -> None:
-        """A launch: pending, and its end by itself if that is what is wrong."""
+        """Begin a launch: pending, then terminated by itself if the scenario says so."""
         fate = self._world.wrong.get("instance", "")
         for instance in reservation.instances:
             life = self.by_id[instance.id] = Life(backend, instance, reservation)
@@ -101,7 +103,7 @@ class Lives:
         """Start a stopped instance.
 
         Raises:
-            EC2ClientError: it is not stopped.
+            EC2ClientError: the instance is not stopped.
         """
         before = copy.copy(life.instance.instance_state)
         if before.name not in ("pending", "running", "stopped"):
@@ -113,10 +115,10 @@ class Lives:
         return before
 
     def stop(self, life: Life, release: Callable[[], None]) -> Any:
-        """Stop an instance; `release` is what moto does then.
+        """Stop an instance; `release` performs moto's part.
 
         Raises:
-            EC2ClientError: it is on its way out.
+            EC2ClientError: the instance is being terminated.
         """
         before = copy.copy(life.instance.instance_state)
         if before.name in ("shutting-down", "terminated"):
@@ -127,7 +129,7 @@ class Lives:
         return before
 
     def terminate(self, life: Life) -> Any:
-        """End an instance; again is success, too."""
+        """Terminate an instance; repeating it succeeds."""
         before = copy.copy(life.instance.instance_state)
         if before.name not in ("shutting-down", "terminated"):
             life.become("shutting-down")
@@ -145,7 +147,7 @@ class Lives:
         return {"Status": word, "Details": [{"Name": "reachability", "Status": detail}]}
 
     def _then(self, life: Life, figure: str, action: Callable[[], None]) -> None:
-        """Have the next transition done after a while, unless another comes before."""
+        """Schedule the next transition; it is skipped if another one supersedes it."""
         life.step += 1
         step = life.step
 
@@ -172,7 +174,7 @@ class Lives:
         self._agenda.after(self._world.takes("instance.shown"), partial(self._purge, life))
 
     def _take_down(self, life: Life) -> None:
-        """What moto does at a termination, but that the interfaces stay for a while."""
+        """Perform moto's part of a termination, except that the interfaces remain for a while."""
         instance = life.instance
         attached = list(instance.nics.values())
         ending = [one for one in attached if one.delete_on_termination]
@@ -198,7 +200,7 @@ class Lives:
 
 
 def install(world: World, agenda: Agenda, interfaces: Interfaces) -> Lives:
-    """Give instances their lives."""
+    """Give instances their life cycles."""
     lives = Lives(world, agenda, interfaces, Instance.terminate)
     _launches(lives)
     _transitions(lives)
@@ -217,7 +219,7 @@ def _launches(lives: Lives) -> None:
         try:
             reservation = before(backend, *given, **named)
         finally:
-            # moto keeps the empty reservation of a launch that it refused.
+            # moto keeps the empty reservation of a refused launch.
             for made in set(backend.reservations) - known:
                 if not backend.reservations[made].instances:
                     del backend.reservations[made]
@@ -247,7 +249,7 @@ def _transitions(lives: Lives) -> None:
 
 
 def _refuse_unknown_groups(backend: Any, interfaces: Any) -> None:
-    """moto makes a group that is asked for and not there."""
+    """Refuse unknown groups, which moto would create."""
     for interface in interfaces:
         for group_id in interface.get("Groups") or ():
             if backend.get_security_group_from_id(group_id) is None:
@@ -255,8 +257,8 @@ def _refuse_unknown_groups(backend: Any, interfaces: Any) -> None:
 
 
 def _finish_interfaces(instance: Any, asked: Sequence[Mapping[str, Any]], tags: Mapping[str, str]) -> None:
-    """Tags of the launch, the groups that the instance shows, and that an interface ends with its instance
-    unless the launch says otherwise.
+    """Complete the interfaces of a launch: its tags, the groups that the instance shows, and deletion with
+    the instance unless the launch says otherwise.
     """
     kept = {int(one.get("DeviceIndex", 0)) for one in asked if not one.get("DeleteOnTermination", True)}
     brought = {one.get("NetworkInterfaceId") for one in asked}
@@ -276,7 +278,7 @@ def _explain(instance: Any, code: str) -> None:
 
 
 def _interfaces(instance: Any) -> list[Any]:
-    """What it shows of its interfaces: none once it is terminated."""
+    """The interfaces that an instance shows: none once it is terminated."""
     return [] if instance.state == "terminated" else list(instance.nics.values())
 
 

@@ -1,7 +1,7 @@
 """Network interfaces outlive their resource, and block their subnet and groups until they are gone.
 
-Source: hashicorp/terraform-provider-aws#10044 and #655 (subnets wait for them); the code of a deletion
-while in use, `InvalidParameterValue`: aws/amazon-vpc-cni-k8s#1399.
+Source: hashicorp/terraform-provider-aws#10044 and #655 (subnets wait for them); the error code of deleting
+one in use, `InvalidParameterValue`: aws/amazon-vpc-cni-k8s#1399.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ IN_USE = "in-use"
 
 
 class Interfaces:
-    """Interfaces whose owner is gone, until AWS takes them away."""
+    """Interfaces whose owner is gone, until AWS deletes them."""
 
     def __init__(self, world: World, agenda: Agenda) -> None:
         self._world = world
         self._agenda = agenda
 
     def linger(self, backend: Any, interface: Any) -> None:
-        """Take the interface away after a while, by which it is in use as before."""
+        """Delete the interface after a while; until then it counts as in use."""
         self._agenda.after(self._world.takes("interface.linger"), partial(remove, backend, interface))
 
 
 def install() -> None:
-    """Refuse to delete an interface that is in use; free its addresses when it goes."""
+    """Refuse to delete an interface in use; free its addresses when it is deleted."""
 
     @around(ElasticNetworkInterfaces, "delete_network_interface")
     def refuse_in_use(before: Callable[..., Any], response: Any) -> Any:
@@ -55,7 +55,7 @@ def install() -> None:
 
 
 def remove(backend: Any, interface: Any) -> None:
-    """Take an interface away, whatever it was used for."""
+    """Delete an interface, even one in use."""
     if backend.enis.pop(interface.id, None) is not None:
         _free(backend, interface)
 

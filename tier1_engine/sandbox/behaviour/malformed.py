@@ -1,8 +1,8 @@
 """Malformed ids: EC2 distinguishes an invalid id from one that does not exist.
 
-Source: "Error codes for the Amazon EC2 API" (`InvalidInstanceID.Malformed` and its like) and, for the
-words, hashicorp/terraform-provider-aws#6104. A subnet's id is not in the table: there EC2 answers
-`InvalidSubnetID.NotFound` even to what is not an id at all.
+Source: "Error codes for the Amazon EC2 API" (`InvalidInstanceID.Malformed` and similar) and, for the message,
+hashicorp/terraform-provider-aws#6104. Subnet ids are not in the table: for those EC2 answers
+`InvalidSubnetID.NotFound` even when the value is no id at all.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _REST: Final = re.compile(r"-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 
 
 class MalformedIds(Manner):
-    """An id of the wrong form is refused before anything is looked up."""
+    """Refuses an id of the wrong form before anything is looked up."""
 
     def before(self, call: Call) -> Reply | None:
         if call.service != "ec2":

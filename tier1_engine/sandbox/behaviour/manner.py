@@ -1,6 +1,6 @@
-"""What a manner of calls is: it may answer before moto does, and see or replace what moto answered.
+"""The interface of a call behaviour: it can answer instead of moto, and inspect or replace moto's answer.
 
-Owns the contract. A manner is called under the world's lock, so it needs none of its own, and never
+Owns this contract. A behaviour is called under the world's lock, so it needs no lock of its own and never
 waits.
 """
 
@@ -11,15 +11,15 @@ from tier1_engine.sandbox.wire.replies import Reply
 
 
 class Manner:
-    """A manner that does nothing; each of the others overrides what it is about."""
+    """A behaviour that does nothing; each subclass overrides the methods that it needs."""
 
     def before(self, call: Call) -> Reply | None:
         """The answer that AWS gives instead of acting; None when it acts."""
         return None
 
     def after(self, call: Call, reply: Reply) -> Reply:
-        """What AWS answers when it has acted and moto answered `reply`."""
+        """AWS's answer after it has acted and moto answered `reply`."""
         return reply
 
     def forget(self) -> None:
-        """The account was emptied: remember nothing of what was in it."""
+        """Clear everything remembered; called when the account is emptied."""

@@ -1,7 +1,7 @@
-"""What is deleted takes no memory: a sandbox serves a day of rehearsals without growing.
+"""Deleted objects release their memory: a sandbox serves a day of rehearsals without growing.
 
-moto keeps every object that it ever made (for its dashboard), every subnet (as a key of a cache), and
-the network ACLs of VPCs that are gone. This is not a behaviour of AWS; it makes the others affordable.
+moto keeps every object that it ever made (for its dashboard), every subnet (as a cache key), and the network
+ACLs of deleted VPCs. This is not a behaviour of AWS; it makes the others affordable.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tier1_engine.sandbox.behaviour.tags import forget
 
 
 def install() -> None:
-    """Let go of what is deleted."""
+    """Release deleted objects."""
     put(BaseModel, "__new__", staticmethod(_untracked))
     put(Subnet, "_base_avail_ip_iterator", _hosts)
 
@@ -52,7 +52,7 @@ def _untracked(cls: type, *_arguments: Any, **_named: Any) -> Any:
 
 
 def _hosts(subnet: Any) -> Iterator[Any]:
-    """The subnet's addresses, each given out once."""
+    """The subnet's addresses, each assigned once."""
     held = vars(subnet)
     if "_hosts" not in held:
         held["_hosts"] = iter(subnet.cidr.hosts())

@@ -1,7 +1,7 @@
 """VPCs, subnets and NAT gateways are `pending` before they are `available`.
 
-Source: EC2 API reference, `Vpc`, `Subnet` and `NatGateway` (State); VPC user guide, "Work with NAT
-gateways": a deleted one is shown for about an hour, and its interface holds the subnet until it is gone.
+Source: EC2 API reference, `Vpc`, `Subnet` and `NatGateway` (State); VPC user guide, "Work with NAT gateways":
+a deleted one is shown for about an hour, and its interface blocks the subnet until it is gone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CREATES = (
 
 
 def install(world: World, agenda: Agenda) -> None:
-    """Let networks take their time."""
+    """Make networks pass through `pending`."""
     for responses, operation, member, figure in CREATES:
         _pending_first(world, agenda, responses, operation, member, figure)
     _nat_gateways()

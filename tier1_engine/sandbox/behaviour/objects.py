@@ -1,7 +1,7 @@
-"""The manners of objects, put into moto's models in this process.
+"""The object behaviours, patched into moto's models in this process.
 
-Owns their order and their end. A call to the local AWS is answered with the world's lock held, after
-all that is due by AWS's clock has been done.
+Owns the order in which they are installed, and their removal. A call to the local AWS is answered with the
+world's lock held, after all due events have run.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from tier1_engine.sandbox.world import World
 
 
 def install(world: World) -> None:
-    """Switch all of them on, once per process; `remove` takes them out.
+    """Install all of them, once per process; `remove` uninstalls them.
 
     Raises:
-        RuntimeError: they are on already.
+        RuntimeError: they are already installed.
     """
     if patching.is_in():
         raise RuntimeError("the behaviours of objects are already patched into this process's moto")
     agenda = Agenda(world.clock)
-    # What is asked past moto's own answers (a quota, the census) finds all that is due done, too.
+    # Readers that bypass moto's answers (a quota, the census) must see all due events, too.
     world.on_call.append(agenda.settle)
     patching.at_end(lambda: world.on_call.remove(agenda.settle))
     tags.install()
@@ -74,7 +74,7 @@ def install(world: World) -> None:
 
 
 def remove() -> None:
-    """Leave moto as it was; nothing listens afterwards and no thread is left."""
+    """Restore moto; afterwards no socket listens and no thread runs."""
     patching.take_out()
 
 
@@ -89,7 +89,7 @@ def _answer_in_turn(world: World, agenda: Agenda, wake: Callable[[], None]) -> N
 
 
 def _restart_at_reset(world: World, forget: Sequence[Callable[[], None]]) -> None:
-    """`POST /moto-api/reset` empties the account; nothing of before may happen in the new one."""
+    """`POST /moto-api/reset` empties the account; scheduled events of the old account are dropped."""
 
     @around(MotoAPIBackend, "reset")
     def reset(before: Callable[..., None], backend: Any) -> None:

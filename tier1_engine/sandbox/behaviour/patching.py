@@ -1,6 +1,6 @@
-"""Putting a manner into moto's classes, and taking all of them out again.
+"""Patching moto's classes, and restoring them.
 
-Owns what was there before. A name that moto no longer has is a defect to be seen at once.
+Owns the original attributes. A name that moto no longer has raises an error at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def put(owner: object, name: str, value: Any) -> None:
     """Replace the attribute `name` of a class or module.
 
     Raises:
-        AttributeError: there is nothing of this name.
+        AttributeError: there is no such attribute.
     """
     getattr(owner, name)
     own = vars(owner)
@@ -28,10 +28,10 @@ def put(owner: object, name: str, value: Any) -> None:
 
 
 def add(owner: type, name: str, function: Callable[..., Any]) -> None:
-    """Give a class of moto a method that it lacks; one that it has got meanwhile is a defect to be seen.
+    """Add a method that a class of moto lacks.
 
     Raises:
-        ValueError: there is one of this name.
+        ValueError: the class has a method of this name, so the patch is no longer needed.
     """
     if hasattr(owner, name):
         raise ValueError(f"moto's {owner.__name__} has a {name} of its own")
@@ -40,10 +40,10 @@ def add(owner: type, name: str, function: Callable[..., Any]) -> None:
 
 
 def around(owner: object, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Put the decorated function around the method `name`; it gets the one before as its first argument.
+    """Wrap the method `name` in the decorated function, which receives the original as its first argument.
 
     Raises:
-        AttributeError: there is nothing of this name.
+        AttributeError: there is no such method.
     """
 
     def put_around(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,21 +60,21 @@ def around(owner: object, name: str) -> Callable[[Callable[..., Any]], Callable[
 
 
 def asked(response: Any, name: str, default: Any = None) -> Any:
-    """A parameter of the call that a response object of moto answers; no public name leads to it."""
+    """A parameter of the call that a response object of moto answers; moto has no public accessor."""
     return response._get_param(name, default)  # noqa: SLF001
 
 
 def is_in() -> bool:
-    """Whether anything was put in that is not taken out."""
+    """Whether any patch is installed."""
     return bool(_undo)
 
 
 def at_end(action: Callable[[], None]) -> None:
-    """Have something done when the manners are taken out."""
+    """Register an action to run when the patches are removed."""
     _undo.append(action)
 
 
 def take_out() -> None:
-    """Leave moto as it was, the last change first."""
+    """Restore moto, the last patch first."""
     while _undo:
         _undo.pop()()

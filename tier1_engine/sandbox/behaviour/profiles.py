@@ -1,7 +1,7 @@
 """A new instance profile is visible in IAM some seconds before EC2 can use it.
 
 Source: IAM user guide, "Changes that I make are not always immediately visible"; hashicorp/terraform#15341
-for the words of the refusal. The wait starts again when a role is added.
+for the message of the refusal. The wait restarts when a role is added.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tier1_engine.sandbox.behaviour.patching import around, asked
 from tier1_engine.sandbox.world import World
 
 USABLE_AT = "_usable_at"
-"""Attribute of moto's profile: the AWS second from which EC2 takes it."""
+"""Attribute of moto's profile: the AWS second from which EC2 accepts it."""
 
 
 def install(world: World, agenda: Agenda) -> None:
-    """Let EC2 learn of profiles later than IAM shows them."""
+    """Delay the visibility of profiles in EC2."""
 
     def begin(profile: Any) -> None:
         vars(profile)[USABLE_AT] = agenda.now + world.takes("profile.usable")

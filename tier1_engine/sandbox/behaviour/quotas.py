@@ -1,10 +1,9 @@
 """Quotas: how many of each resource an account may have, and the error codes beyond that.
 
-Source: "Amazon VPC quotas", "Elastic IP address quotas" of EC2, "Amazon EFS quotas" and "IAM and STS
-quotas", at their defaults for a new account; codes from "Error codes for the Amazon EC2 API", the EFS
-model and the IAM API reference. The default VPC counts, and so does its internet gateway, which moto
-does not make. moto itself limits the rules of a security group (60) and the groups and mount targets
-of a zone.
+Source: "Amazon VPC quotas", "Elastic IP address quotas" of EC2, "Amazon EFS quotas" and "IAM and STS quotas",
+at their defaults for a new account; codes from "Error codes for the Amazon EC2 API", the EFS model and the
+IAM API reference. The default VPC counts, and so does its internet gateway, which moto does not create. moto
+itself limits the rules of a security group (60), and the groups and mount targets of a zone.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from tier1_engine.sandbox.wire.replies import Reply, refusal
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit on what one operation makes.
+    """A limit on the objects that one operation creates.
 
     Attributes:
-        limit: how many there may be.
-        code, words: what AWS answers to one more.
-        count: how many there are, where this call would make another.
+        limit: the maximum number.
+        code, words: the error code and message for one more.
+        count: the number of existing objects that count against the limit of this call.
     """
 
     limit: int
@@ -46,7 +45,7 @@ def _internet_gateways(call: Call) -> int:
 
 
 def _is_true(value: Any) -> bool:
-    return str(value).lower() == "true"  # moto writes it as a word in places
+    return str(value).lower() == "true"  # moto sometimes stores it as a string
 
 
 def _addresses(call: Call) -> int:
@@ -125,10 +124,10 @@ QUOTAS: Final[Mapping[tuple[str, str], Quota]] = {
 
 
 class Quotas(Manner):
-    """One more than an account may have is refused.
+    """Refuses a create that would exceed a quota.
 
     Args:
-        quotas: by service and operation; AWS's own by default.
+        quotas: by service and operation; AWS's defaults if not given.
     """
 
     def __init__(self, quotas: Mapping[tuple[str, str], Quota] = QUOTAS) -> None:

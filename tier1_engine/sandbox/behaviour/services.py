@@ -1,7 +1,7 @@
 """Services of an instance respond on its public address, from some time after boot until it terminates.
 
-Each TCP port that its security groups let in (single ports and small ranges) answers HTTP 200. Owns when
-and where; `doors` has the sockets. Source: `tier1_engine/checks/http.py` and `tcp.py` for what is asked.
+Each TCP port that its security groups allow (single ports and small ranges) answers HTTP 200. Owns when and
+where; `doors` has the sockets. Source: `tier1_engine/checks/http.py` and `tcp.py` for the requests of checks.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from tier1_engine.sandbox.world import World
 
 LOOPBACK = "127."
 RANGE_LIMIT_PORTS = 16
-"""A rule that lets in more than this is a range for clients, not services."""
+"""A rule with more ports than this is a range for clients, not for services."""
 INSTANCE_LIMIT_PORTS = 32
 NEVER, FLAPS = "never", "flaps"
-"""In `World.wrong["service"]`."""
+"""Values in `World.wrong["service"]`."""
 
 Place = tuple[str, int]
 
@@ -30,8 +30,8 @@ class Service:
     """When the services of one instance are up.
 
     Attributes:
-        up_at: AWS second from which they are.
-        flap_seconds: where they flap, how long each spell of being up, then down, lasts.
+        up_at: AWS second from which they are up.
+        flap_seconds: the length of each period of being up, then down, when they flap.
     """
 
     up_at: float
@@ -42,7 +42,7 @@ class Service:
         return now >= self.up_at and (not flaps or int((now - self.up_at) / self.flap_seconds) % 2 == 0)
 
     def turns_at(self, now: float, *, flaps: bool) -> float | None:
-        """The AWS second at which that changes next; None when it does not."""
+        """The AWS second of the next change; None when there is none."""
         if now < self.up_at:
             return self.up_at
         if not flaps:
@@ -51,7 +51,7 @@ class Service:
 
 
 class Services:
-    """The services of all instances whose boot ended well, by instance id."""
+    """The services of all instances whose boot succeeded, by instance id."""
 
     def __init__(self, world: World, agenda: Agenda, lives: Lives) -> None:
         self.by_id: dict[str, Service] = {}
@@ -60,7 +60,7 @@ class Services:
         self._lives = lives
 
     def begin(self, boot: Boot) -> None:
-        """A boot ended: what it started comes up after a while."""
+        """Schedule the start of the services when a boot ends."""
         if boot.failed:
             return
         up_at = (boot.life.ran_at or 0.0) + self._world.takes("service.up")
@@ -69,11 +69,11 @@ class Services:
         )
 
     def forget(self, instance_id: str) -> None:
-        """AWS no longer shows the instance."""
+        """Remove an instance that AWS no longer shows."""
         self.by_id.pop(instance_id, None)
 
     def wanted(self) -> set[Place]:
-        """Where something listens now."""
+        """The addresses and ports that should be listening now."""
         if self._world.wrong.get("service") == NEVER:
             return set()
         up = [
@@ -100,7 +100,7 @@ class Services:
 
 
 def install(world: World, agenda: Agenda, lives: Lives, boots: Boots) -> Services:
-    """Have services come up on instances whose boot ended well."""
+    """Start services on instances whose boot succeeded."""
     services = Services(world, agenda, lives)
     boots.on_ended.append(services.begin)
     lives.on_purged.append(services.forget)
@@ -108,7 +108,7 @@ def install(world: World, agenda: Agenda, lives: Lives, boots: Boots) -> Service
 
 
 def ports_of(instance: Any) -> list[int]:
-    """The TCP ports that the instance's security groups let in, the lowest first, within bounds."""
+    """The TCP ports that the instance's security groups allow, the lowest first, up to a limit."""
     groups = {group.id: group for one in instance.nics.values() for group in one.group_set}
     ports: set[int] = set()
     for group in groups.values():

@@ -1,6 +1,6 @@
-"""Errors have AWS's shapes where moto's differ: EFS puts the code into `ErrorCode`, not `__type`.
+"""Error shapes: EFS puts the code into `ErrorCode`, where moto uses `__type`.
 
-Source: the error shapes of EFS's model (`FileSystemNotFound` and its like), which require `ErrorCode`.
+Source: the error shapes of EFS's model (`FileSystemNotFound` and similar), which require `ErrorCode`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tier1_engine.sandbox.wire.replies import Reply, refusal
 
 
 class ErrorShapes(Manner):
-    """What moto refuses reads as AWS writes it."""
+    """Rewrites moto's errors into AWS's shape."""
 
     def after(self, call: Call, reply: Reply) -> Reply:
         if call.service != "efs" or reply.ok or reply.code is None:

@@ -1,7 +1,7 @@
 """Tag limits: fifty per resource, keys of 128 and values of 256 characters, no key that begins with `aws:`.
 
-Source: "Tag restrictions" of the EC2 user guide, "Tagging EFS resources", "Rules for tagging in IAM", and
-the shapes `Tag` of their models. moto counts EC2's and checks some of IAM's, and no others.
+Source: "Tag restrictions" of the EC2 user guide, "Tagging EFS resources", "Rules for tagging in IAM", and the
+shapes `Tag` of their models. moto counts EC2's and checks some of IAM's, but no others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TOO_LONG: Final = {"ec2": "InvalidParameterValue", "iam": "ValidationError", "e
 
 
 class TagLimits(Manner):
-    """Tags that AWS would not take are refused with the code of the service."""
+    """Refuses tags that AWS would refuse, with the code of the service."""
 
     def before(self, call: Call) -> Reply | None:
         if call.service not in _INVALID or not call.changes or call.operation.startswith(("Delete", "Untag")):
@@ -38,7 +38,7 @@ class TagLimits(Manner):
 
 
 def _tag_lists(call: Call) -> Iterator[list[Mapping[str, Any]]]:
-    """Each list of tags that one resource gets by this call."""
+    """The lists of tags in this call, one list per resource."""
     yield _entries(call.parameters.get("Tags"))
     for specification in _entries(call.parameters.get("TagSpecifications")):
         yield _entries(specification.get("Tags"))
@@ -49,7 +49,7 @@ def _entries(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _problem(service: str, tags: list[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """Code and words for the first thing that is wrong with the tags of one resource."""
+    """Code and message for the first invalid tag of one resource; None when all are valid."""
     keys = [str(tag.get("Key", "")) for tag in tags]
     if len(tags) > TAGS_LIMIT:
         return _TOO_MANY[service], "The maximum number of Tags for a resource has been reached."

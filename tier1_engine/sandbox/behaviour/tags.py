@@ -1,8 +1,8 @@
 """EC2 tags: visible at once, matched value by value, and deleted with their resource.
 
-moto walks all tags that there ever were to find those of one object, and keeps them for good. Its
-multi-value filters want all values of an object in the filter, or all of the filter on the object.
-Source: EC2 user guide, "Filter your resources": values of one filter are joined by OR, filters by AND.
+moto scans all tags ever created to find those of one object, and never deletes them. Its filters with several
+values require that all of them match. Source: EC2 user guide, "Filter your resources": values of one filter
+are joined by OR, filters by AND.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def install() -> None:
 
 
 def forget(backend: Any, thing_id: str) -> None:
-    """Drop the tags of what is gone."""
+    """Delete the tags of a deleted object."""
     backend.tags.pop(thing_id, None)
 
 

@@ -1,10 +1,10 @@
 """Throttling: every operation has a token bucket, and some a second one for the resources they request.
 
 Source: "Request throttling for the Amazon EC2 API": per account, region and operation; non-mutating 100
-tokens refilled at 20 a second (50 and 10 for the big lists when neither filtered nor paginated), mutating
-50 at 5, a few of their own; resource tokens of RunInstances 1000 at 2 a second, of TerminateInstances
-1000 at 20. EFS, IAM and SSM are throttled too, but AWS publishes no figures for EFS and IAM; theirs here
-are conservative guesses, marked as such.
+tokens refilled at 20 a second (50 and 10 for the big lists when neither filtered nor paginated), mutating 50
+at 5, with a few exceptions; resource tokens of RunInstances 1000 at 2 a second, of TerminateInstances 1000 at
+20. EFS, IAM and SSM are throttled too, but AWS publishes no figures for EFS and IAM; the figures here are
+conservative estimates, marked as unpublished.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tier1_engine.sandbox.world import AwsClock
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A bucket's size, and the tokens that it gets back in a second of AWS."""
+    """A bucket's size, and its refill in tokens per AWS second."""
 
     capacity: float
     per_second: float
@@ -71,14 +71,14 @@ CODES: Final = {
 
 @dataclass(slots=True)
 class Bucket:
-    """Tokens of one operation, full at first."""
+    """The token bucket of one operation; it starts full."""
 
     rate: Rate
     tokens: float
     at: float
 
     def take(self, number: float, now: float) -> bool:
-        """Take so many tokens; none when there are not as many."""
+        """Take `number` tokens; take none when there are fewer."""
         self.tokens = min(self.rate.capacity, self.tokens + (now - self.at) * self.rate.per_second)
         self.at = now
         if self.tokens < number:
@@ -88,7 +88,7 @@ class Bucket:
 
 
 class Throttling(Manner):
-    """Calls that come too fast on AWS's clock are refused."""
+    """Refuses calls that come too fast on AWS's clock."""
 
     def __init__(self, clock: AwsClock) -> None:
         self._clock = clock
@@ -110,7 +110,7 @@ class Throttling(Manner):
 
 
 def rate_of(call: Call) -> Rate:
-    """The rate at which an operation may be called."""
+    """The rate limit of an operation."""
     if call.service != "ec2":
         return ELSEWHERE[call.service]
     if call.changes:
@@ -120,7 +120,7 @@ def rate_of(call: Call) -> Rate:
 
 
 def resources_of(call: Call) -> int:
-    """How many resources a call asks for; 0 where AWS does not count them."""
+    """The number of resources that a call requests; 0 where AWS does not count them."""
     if call.service != "ec2" or call.operation not in RESOURCES:
         return 0
     if call.operation == "RunInstances":

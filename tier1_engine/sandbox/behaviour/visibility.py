@@ -1,9 +1,9 @@
 """Eventual consistency: new resources may not be visible yet, and deleted ones may still be.
 
-A describe call sees each collection as it was a drawn moment ago: without the youngest objects, with
-those that went last. Which answer follows (NotFound by id, left out of a list) is moto's as ever.
-Source: EC2 API reference, "Ensuring idempotency and eventual consistency"; IAM user guide, "Changes that
-I make are not always immediately visible"; hashicorp/terraform-provider-aws#21829 for what it does to tools.
+A describe call sees each collection as it was a random time ago: without the newest objects, and with
+recently deleted ones. moto derives the answer from that (NotFound by id, missing from a list). Source: EC2
+API reference, "Ensuring idempotency and eventual consistency"; IAM user guide, "Changes that I make are not
+always immediately visible"; hashicorp/terraform-provider-aws#21829 for the effect on tools.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from tier1_engine.sandbox.world import World
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where moto keeps one kind of object, and the calls that change and show it.
+    """A collection of objects in moto, and the calls that change and show it.
 
     Attributes:
         collection: the backend's attribute: objects by key, or by zone or VPC and then by key.
-        service: `ec2` or `iam`, whose figures hold.
+        service: `ec2` or `iam`; selects the figures.
     """
 
     collection: str
@@ -110,7 +110,7 @@ SHELVES = (
         "ec2",
         InstanceBackend,
         "run_instances",
-        None,  # a terminated instance is shown for an hour as it is
+        None,  # a terminated instance stays visible for an hour anyway
         InstanceResponse,
         ("describe_instances", "describe_instance_status"),
         ((General, "get_console_output"),),
@@ -138,11 +138,11 @@ SHELVES = (
 
 @dataclass
 class Lag:
-    """How far behind the readers of one collection of one backend are.
+    """The difference between one collection of a backend and what readers see.
 
     Attributes:
-        young: keys of what is not shown yet.
-        gone: what is shown still: its place (None where the collection is flat), key and object.
+        young: keys of objects that are not visible yet.
+        gone: deleted objects that are still visible: place (None for a flat collection), key and object.
     """
 
     young: set[str] = field(default_factory=set)
@@ -150,7 +150,7 @@ class Lag:
 
 
 def install(world: World, agenda: Agenda) -> Callable[[], None]:
-    """Let readers be behind; what is returned makes them forget what they saw."""
+    """Make reads stale; the returned function clears the state."""
     readers = [_Readers(shelf, world, agenda) for shelf in SHELVES]
     for one in readers:
         one.install()
@@ -177,7 +177,7 @@ class _Readers:
         @around(shelf.backend, shelf.create)
         def create(before: Callable[..., Any], backend: Any, *given: Any, **named: Any) -> Any:
             made = before(backend, *given, **named)
-            if shelf.service != "ec2" or hasattr(backend, "default_vpc"):  # not what a region begins with
+            if shelf.service != "ec2" or hasattr(backend, "default_vpc"):  # not a new region's own objects
                 self._hide(backend, made)
             return made
 
@@ -248,7 +248,7 @@ class _Readers:
 
     @contextmanager
     def _as_seen(self, backend: Any, lag: Lag) -> Iterator[None]:
-        """Put the collection that a reader sees in the place of the true one, for one call."""
+        """Replace the collection with the one that a reader sees, for one call."""
         true = getattr(backend, self._shelf.collection)
         seen = copy.copy(true)  # of the same type: moto relies on its default factories
         for place, things in list(seen.items()):

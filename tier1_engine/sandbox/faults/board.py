@@ -1,9 +1,8 @@
-"""The faults that are set in one sandbox, and which of them strikes a call.
+"""The faults injected into one sandbox, and the choice of the fault that applies to a call.
 
-Owns the counting (`after`, `times`), the drawing (`share`) and the matching of parameters. What a fault
-does to a call is `layer`'s. A call is struck by the first fault that fits and is due, in the order in
-which they were set. The draw of a share goes by what the call asks for, so that calls side by side get
-the same answers in every run.
+Owns the counting (`after`, `times`), the random choice (`share`) and the matching of parameters; `layer`
+carries the fault out. The first matching fault that is due applies, in the order in which faults were added.
+The random choice depends on what the call asks for, so concurrent calls get the same answers in every run.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ ZONE = "AvailabilityZone"
 
 @dataclass(slots=True)
 class Pinned:
-    """A fault on the board.
+    """A fault that is set, with its counters.
 
     Attributes:
-        number: how it is named, from 1.
-        seen: how many fitting calls came.
-        struck: how many of them it struck.
+        number: its number, from 1.
+        seen: the number of matching calls.
+        struck: the number of matching calls that it affected.
     """
 
     number: int
@@ -54,7 +53,7 @@ class Pinned:
 
 
 class Board:
-    """The faults of one sandbox. Used under the world's lock."""
+    """The faults of one sandbox. The caller holds the world's lock."""
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
@@ -62,10 +61,10 @@ class Board:
         self._number = 0
 
     def add(self, fault: Fault) -> Pinned:
-        """Set a fault.
+        """Add a fault.
 
         Raises:
-            Refused: it cannot be, or no service has its operation.
+            Refused: the fault is invalid, or no service has its operation.
         """
         check(fault)
         check_operation(fault.operation)
@@ -75,7 +74,7 @@ class Board:
         return pinned
 
     def clear(self) -> int:
-        """Take all faults away; how many there were."""
+        """Remove all faults; return how many there were."""
         count = len(self._pinned)
         self._pinned.clear()
         return count
@@ -84,7 +83,7 @@ class Board:
         return list(self._pinned)
 
     def strike(self, call: Call) -> Fault | None:
-        """The fault that strikes this call, which is counted."""
+        """The fault that applies to this call; its counters are updated."""
         for pinned in self._pinned:
             if pinned.spent or not fits(pinned.fault, call):
                 continue
@@ -101,10 +100,10 @@ class Board:
 
 
 def check_operation(operation: str) -> None:
-    """Make sure that there is such an operation.
+    """Check that an operation exists.
 
     Raises:
-        Refused: there is none; the sentence names the nearest.
+        Refused: it does not exist; the message names the nearest.
     """
     if operation == operations.ANY_OPERATION or operation in operations.names():
         return
@@ -114,7 +113,7 @@ def check_operation(operation: str) -> None:
 
 
 def fits(fault: Fault, call: Call) -> bool:
-    """Whether a call is one that a fault is about."""
+    """Whether a fault matches a call."""
     if fault.operation not in (operations.ANY_OPERATION, call.operation):
         return False
     return all(
@@ -131,7 +130,7 @@ def _values(call: Call, name: str) -> Iterator[str]:
 
 
 def _at(value: Any, path: list[str]) -> Iterator[str]:
-    """The texts at a dotted path; a list is looked through, or one of its items named by its number."""
+    """The texts at a dotted path; a list is searched, or one of its items selected by its number."""
     if isinstance(value, list):
         if path and path[0].isdecimal():
             yield from _at(value[int(path[0])] if int(path[0]) < len(value) else None, path[1:])
@@ -148,7 +147,7 @@ def _at(value: Any, path: list[str]) -> Iterator[str]:
 
 
 def warnings(pinned: Pinned, board: Board) -> list[str]:
-    """Why a fault will never be noticed, a sentence each; none when nothing speaks against it."""
+    """Reasons why a fault can have no effect, one sentence each; empty when there are none."""
     fault = pinned.fault
     found = []
     if fault.does_nothing:

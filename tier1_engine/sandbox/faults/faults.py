@@ -1,7 +1,7 @@
-"""Faults: which calls of the local AWS go wrong, and how.
+"""Faults: which calls of the local AWS fail, and how.
 
-Owns the value that a scenario, `sandbox fault add` and the control path have in common, its form in
-JSON, and which combinations cannot be. Which call it strikes is `board`'s.
+Owns the value that scenarios, `sandbox fault add` and the control path share, its JSON form, and its
+validation. `board` decides which call a fault applies to.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ class Cut(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to some calls of one operation.
+    """A failure of some calls of one operation.
 
     Attributes:
-        operation: as AWS names it (`RunInstances`); `*` for every one.
-        code: AWS's error code with which the call is refused; None when it is not refused.
-        message: beside the code; AWS's own words where None.
-        status: HTTP status of the refusal; the code's own where None. A status alone is refused with the
-            service's own code for its own failure.
-        after_execution: the call acts before it is refused; with a 500 where no code is given.
-        times: how many calls it strikes; None for all of them.
-        after: how many fitting calls pass before it strikes.
-        share: the share of fitting calls that it strikes, from 0 to 1, drawn from the seed.
-        cut: where the connection is cut, if it is.
-        delay_seconds: AWS seconds by which the reply comes late.
-        execute_late_seconds: AWS seconds after which a call executes whose connection was cut before.
-        match: parameters that a fitting call has (`{"InstanceType": "t3.medium"}`), by dotted name; one
-            item of a list is enough, and `*` stands for any text. `AvailabilityZone` also fits a call
-            that names a subnet there.
+        operation: as AWS names it (`RunInstances`); `*` for all operations.
+        code: AWS's error code of the refusal; None when the call is not refused.
+        message: the error message; None for AWS's usual message.
+        status: HTTP status of the refusal; None for the usual status of the code. A status without a code is
+            refused with the service's code for an internal failure.
+        after_execution: whether the call acts before it is refused; with status 500 when no code is given.
+        times: how many calls it affects; None for all.
+        after: how many matching calls pass before the first affected one.
+        share: the share of matching calls that it affects, from 0 to 1, drawn from the seed.
+        cut: where the connection is cut; None when it is not.
+        delay_seconds: delay of the reply in AWS seconds.
+        execute_late_seconds: AWS seconds until a call whose request was cut executes.
+        match: parameters of a matching call (`{"InstanceType": "t3.medium"}`), by dotted name; one item of a
+            list is enough, and `*` matches any text. `AvailabilityZone` also matches a call that names a
+            subnet in the zone.
     """
 
     operation: str
@@ -63,7 +63,7 @@ class Fault:
 
     @property
     def loses(self) -> bool:
-        """Whether its calls are not answered at all."""
+        """Whether its calls get no answer."""
         return self.cut is not None or self.execute_late_seconds is not None
 
     @property
@@ -76,10 +76,10 @@ _STATUS_BELOW: Final = 600
 
 
 def check(fault: Fault) -> None:
-    """Make sure that a fault can be.
+    """Validate a fault.
 
     Raises:
-        Refused: it cannot; the sentence says which part contradicts which.
+        Refused: it is invalid; the message says which parts contradict each other.
     """
     for wrong, sentence in (
         (not 0 <= fault.share <= 1, f"The share {fault.share:g} is not valid: give one from 0 to 1."),
@@ -123,7 +123,7 @@ def from_json(value: Any) -> Fault:
     """A fault from a JSON object.
 
     Raises:
-        Refused: it is none.
+        Refused: the object is not a valid fault.
     """
     names = {entry.name for entry in fields(Fault)}
     if (

@@ -1,6 +1,6 @@
-"""A scenario: a named failure of AWS, with how a deployment ends in it.
+"""A scenario: a named failure of AWS, and the expected end of a deployment in it.
 
-Owns the values; the named ones are YAML files in `scenarios/`, which `scenarios` reads.
+Owns the values; the named ones are YAML files in `scenarios/`, which the module `scenarios` reads.
 """
 
 from __future__ import annotations
@@ -18,29 +18,28 @@ OR: Final = " or "
 
 
 class Trait(StrEnum):
-    """What a spec is like, where that makes a day end otherwise."""
+    """A property of a spec that changes how a scenario ends."""
 
-    UNCHECKED = "unchecked"  # nobody looks at the mount, nor at a service
-    NO_SERVICES = "no-services"  # no service is waited for
-    SSM_CHECK = "ssm-check"  # the mount is asked of Systems Manager, not of the console
+    UNCHECKED = "unchecked"  # neither the mount nor a service is checked
+    NO_SERVICES = "no-services"  # no service is checked
+    SSM_CHECK = "ssm-check"  # the mount is checked through Systems Manager, not on the console
     NO_MOUNT_CHECK = "no-mount-check"
-    NO_CONSOLE_CHECK = "no-console-check"  # how the user data ended is not read
-    NO_SCRIPT_CHECK = "no-script-check"  # and no service tells of it either
-    ONE_ZONE = "one-zone"  # all of it is in the region's first zone
+    NO_CONSOLE_CHECK = "no-console-check"  # the end of the user data is not checked
+    NO_SCRIPT_CHECK = "no-script-check"  # and no service reveals it either
+    ONE_ZONE = "one-zone"  # everything is in the region's first zone
     ONLY_SPOT = "only-spot"
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How a deployment ends on this day.
+    """The expected end of a deployment in this scenario.
 
     Attributes:
-        state: the deployment's state at the end (`rolled_back`).
+        state: the deployment's final state (`rolled_back`).
         exit_code: of `tier1 deploy`.
-        left: how many owned objects are left in AWS when the deploy has ended; None for whatever the
-            spec makes.
-        code: of the failure that the deployment keeps, if it failed; several of which one is kept are
-            joined by `OR`.
+        left: how many owned objects remain in AWS when the deploy has ended; None when that depends on the
+            spec.
+        code: the error code of the recorded failure, if there is one; alternatives are joined by `OR`.
     """
 
     state: str
@@ -50,7 +49,7 @@ class Expected:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes of which the failure has one; none where it has none."""
+        """The possible error codes of the failure; empty when none is expected."""
         return tuple(self.code.split(OR)) if self.code else ()
 
 
@@ -60,16 +59,16 @@ class Scenario:
 
     Attributes:
         name: `lost-reply`.
-        title: one line of what goes wrong.
-        story: a paragraph: what AWS does, where it was seen, what an operator would see.
-        expected: how the deploy ends; None where the file does not say, and it cannot be rehearsed.
-        otherwise: how it ends for a spec that has a trait; the first that fits counts.
-        faults: the calls that go wrong.
+        title: what fails, in one line.
+        story: a paragraph: what AWS does, where it was observed, what an operator would see.
+        expected: how the deploy ends; None when the file does not say, so that it cannot be rehearsed.
+        otherwise: how it ends for a spec with a trait; the first match counts.
+        faults: the calls that fail.
         takes: AWS seconds that replace figures of the world (`{"mount_target.create": 720}`).
-        wrong: what is wrong with instances and services (`{"mount": "fails"}`).
-        by_hand: what somebody else does meanwhile.
-        then: the commands that end it after the deploy (`resume {id} --retry`), without `tier1`.
-        path: the file of one that has no name.
+        wrong: failures of instances and services (`{"mount": "fails"}`).
+        by_hand: manual changes during the deployment.
+        then: the commands that finish it after the deploy (`resume {id} --retry`), without `tier1`.
+        path: the file of an unnamed scenario.
     """
 
     name: str
@@ -85,5 +84,5 @@ class Scenario:
     path: Path | None = None
 
     def expected_of(self, traits: frozenset[Trait]) -> Expected | None:
-        """How a spec with these traits ends on this day."""
+        """The expected end for a spec with these traits."""
         return next((end for trait, end in self.otherwise.items() if trait in traits), self.expected)

@@ -1,7 +1,7 @@
-"""The named scenarios, and those in a user's own file: read, checked, and turned into values.
+"""The named scenarios, and those in a user's file: read, validated, and converted into values.
 
-Owns the keys of a scenario file. Every key and value is checked when the file is read, so that a typing
-error is told with its line instead of being a day on which nothing happens.
+Owns the keys of a scenario file. Every key and value is validated when the file is read, so that a typing
+error is reported with its line instead of making a scenario without faults.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ WRONGS: Final = {
     "service": ("never", "flaps"),
     "instance": ("dies",),
 }
-"""What can be wrong, and how. After `fails:` and `dies:` a code may follow."""
+"""What can fail, and how. A code may follow `fails:` and `dies:`."""
 COMMANDS: Final = ("resume", "rollback", "destroy", "sandbox fault clear")
-"""What `then` may hold, with `{id}` for the deployment's id."""
+"""The commands allowed in `then`, with `{id}` for the deployment's id."""
 
 
 def names() -> tuple[str, ...]:
-    """The named scenarios, in the order of the alphabet."""
+    """The named scenarios in alphabetical order."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
@@ -48,10 +48,10 @@ def load(name_or_file: str) -> Scenario:
     """The scenario of this name, or in this file.
 
     Args:
-        name_or_file: a path has a slash in it, or ends in `.yaml` or `.yml`.
+        name_or_file: a path contains a slash, or ends in `.yaml` or `.yml`.
 
     Raises:
-        Refused: there is none, or its file has something that cannot be, with file and line.
+        Refused: there is none, or its file is invalid; the message has file and line.
     """
     if os.sep in name_or_file or name_or_file.endswith(SUFFIXES):
         return read(Path(name_or_file))
@@ -66,7 +66,7 @@ def read(path: Path) -> Scenario:
     """The scenario in a file.
 
     Raises:
-        Refused: a line for everything that cannot be.
+        Refused: the file is invalid; the message has one line per error.
     """
     document = read_document(path, "scenario", "the key title", "title: No capacity in the first zone")
     try:
@@ -93,7 +93,7 @@ def _report(document: Document, error: ValidationError | None) -> str:
 
 
 def _seconds(value: Any) -> float:
-    """A duration, of AWS's time; 0 where there is none."""
+    """A duration in AWS's time; 0 when there is none."""
     return 0.0 if value == 0 else duration(value)
 
 
@@ -109,7 +109,7 @@ def _operation(name: str) -> str:
 
 
 class _Fault(Part):
-    """As `Fault`; durations have a unit, and `times` may be `always`."""
+    """The file form of `Fault`; durations have a unit, and `times` may be `always`."""
 
     operation: str
     code: str | None = None

@@ -1,12 +1,12 @@
 """The control path of a running sandbox: its faults and its census, over HTTP on the same port.
 
-    GET    /_tier1/faults    all faults, with how often each came and struck
-    POST   /_tier1/faults    sets one; answers it with the warnings that there are
-    DELETE /_tier1/faults    takes all away
+    GET    /_tier1/faults    all faults, with their counters
+    POST   /_tier1/faults    adds one; returns it with any warnings
+    DELETE /_tier1/faults    removes all
     GET    /_tier1/census    everything that exists
 
-Owns these requests. Each has the token of the state file, which only its user can read, as a bearer; the
-socket is bound to loopback. It never answers a call of AWS.
+Owns these requests. Each carries the token of the state file, which only its user can read, as a bearer
+token; the socket is bound to loopback. It never answers AWS calls.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Said = tuple[HTTPStatus, dict[str, Any]]
 
 
 def controlled(aws: LocalAws, token: str) -> WSGIApplication:
-    """`aws`, with the control path before it."""
+    """`aws`, with the control path in front of it."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(CONTROL_PATH):
@@ -57,7 +57,7 @@ def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Said:
     if aws.board is None or aws.world is None:
         sentence = "This sandbox runs in plain mode, without faults: stop it, then start it with --strict."
         return HTTPStatus.CONFLICT, {"error": sentence}
-    # A body that nobody reads would reset the connection under the answer.
+    # An unread body would reset the connection before the answer arrives.
     body = _body(environ)
     with aws.world.lock:
         try:
@@ -71,7 +71,7 @@ def _census(aws: LocalAws) -> Said:
 
     with aws.world.lock if aws.world is not None else nullcontext():
         if aws.world is not None:
-            for happen in aws.world.on_call:  # what is due by now has happened
+            for happen in aws.world.on_call:  # run all due events first
                 happen()
         return HTTPStatus.OK, {"things": [thing.to_json() for thing in things()]}
 

@@ -1,8 +1,7 @@
-"""Calls that execute later than they came, by themselves.
+"""Calls that execute some time after they arrived.
 
-Owns what is still to be executed. Every call that comes first lets those execute that are due, so that
-their order does not hang on how a timer is scheduled; a timer only makes sure that they execute when
-nobody calls.
+Owns the pending executions. Every new call first runs those that are due, so that their order does not depend
+on timer scheduling; a timer only ensures that they run when no call arrives.
 """
 
 from __future__ import annotations
@@ -15,18 +14,18 @@ from dataclasses import dataclass, field
 from tier1_engine.sandbox.world import World
 
 Schedule = Callable[[float, Callable[[], None]], None]
-"""Runs something after so many seconds of ours."""
+"""Runs a function after a number of real seconds."""
 
 
 def by_timer(seconds: float, run: Callable[[], None]) -> None:
-    """Run it in a thread of its own, which does not keep the process."""
+    """Run it in a separate thread, which does not keep the process alive."""
     timer = threading.Timer(seconds, run)
     timer.daemon = True
     timer.start()
 
 
 def never(seconds: float, run: Callable[[], None]) -> None:
-    """Leave it to the calls that come: for a clock that only moves by hand."""
+    """Schedule nothing; the next call runs what is due. For a clock that only moves by hand."""
 
 
 @dataclass(order=True, slots=True)
@@ -37,7 +36,7 @@ class _Waiting:
 
 
 class Late:
-    """What waits for its time in one sandbox."""
+    """The pending executions of one sandbox."""
 
     def __init__(self, world: World, schedule: Schedule = by_timer) -> None:
         self._world = world
@@ -46,7 +45,7 @@ class Late:
         self._number = 0
 
     def put_off(self, aws_seconds: float, execute: Callable[[], None]) -> None:
-        """Execute something in so many AWS seconds."""
+        """Schedule an execution in that many AWS seconds."""
         with self._world.lock:
             self._number += 1
             due = self._world.clock.now() + aws_seconds
@@ -54,13 +53,13 @@ class Late:
         self._schedule(self._world.clock.ours(aws_seconds), self.run_due)
 
     def run_due(self) -> None:
-        """Execute what is due, in the order of its time."""
+        """Run what is due, in order of due time."""
         with self._world.lock:
             now = self._world.clock.now()
             while self._waiting and self._waiting[0].due <= now:
                 heapq.heappop(self._waiting).execute()
 
     def forget(self) -> None:
-        """Execute nothing of what waits."""
+        """Drop all pending executions."""
         with self._world.lock:
             self._waiting.clear()

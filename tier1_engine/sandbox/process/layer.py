@@ -1,8 +1,8 @@
-"""The layer around moto: every call passes through here, and through the manners and faults.
+"""The layer around moto: every call passes through it, and through the behaviours and faults.
 
-Owns the way of one call: parse it, let a fault or a manner answer, else let moto execute it, and send
-the reply when it is due. One call executes at a time, under the world's lock; whatever waits does so
-outside it. What is no call of a service that is spoken here goes to moto as it came.
+Owns the path of one call: parse it, let a fault or a behaviour answer, otherwise let moto execute it, and
+send the reply when it is due. One call executes at a time, under the world's lock; waiting happens outside
+it. A request that is not a call of a supported service goes to moto unchanged.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ SOCKET_KEY: Final = "werkzeug.socket"
 
 
 class ConnectionCut(ConnectionAbortedError):
-    """The client gets no answer. A server that is a werkzeug's drops the connection for it."""
+    """The client gets no answer. A werkzeug server drops the connection for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a call ended.
+    """The result of a call.
 
     Attributes:
-        reply: what AWS says; None when the connection is cut.
-        delay_seconds: AWS seconds that it still takes until the client gets it.
+        reply: AWS's answer; None when the connection is cut.
+        delay_seconds: AWS seconds until the client gets it.
     """
 
     reply: Reply | None
@@ -59,13 +59,13 @@ class Layer:
     """A WSGI application around moto's.
 
     Args:
-        aws: moto's.
-        world: whose clock, dice and lock count.
-        manners: of calls, in the order in which they are asked.
+        aws: moto's application.
+        world: provides clock, random numbers and lock.
+        manners: the call behaviours, in the order in which they apply.
         board: the faults.
-        late: what executes later.
-        recorder: where every call is written down, if anywhere.
-        wait: sleeps so many seconds of ours.
+        late: the pending executions.
+        recorder: records every call; None for no recording.
+        wait: sleeps for real seconds.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Layer:
         return _send(answer.reply, environ, start_response)
 
     def _settle(self) -> None:
-        """Let happen what is due by now."""
+        """Run all due events."""
         self._late.run_due()
         for happen in self._world.on_call:
             happen()
@@ -115,7 +115,7 @@ class Layer:
             return list(self._aws(environ, start_response))
 
     def forget(self) -> None:
-        """Remember nothing of an account that was emptied. Its faults stay set."""
+        """Clear what is remembered of an emptied account. Its faults remain set."""
         self._late.forget()
         self._ids.begin()
         for manner in self._manners:
@@ -142,7 +142,7 @@ class Layer:
         reply = self._execute(call, environ)
         if fault.cut is Cut.AFTER:
             return Answer(None, delay)
-        # What AWS refused anyway did not act; it keeps its own answer.
+        # A call that AWS refused did not act; it keeps its own answer.
         return Answer(self._refusal(fault, call) if fault.after_execution and reply.ok else reply, delay)
 
     def _refusal(self, fault: Fault, call: Call) -> Reply:
@@ -188,10 +188,10 @@ class Layer:
 
 
 class Ids:
-    """The random ids of moto, made a function of the seed and of what is asked for.
+    """moto's random ids, made a function of the seed and the request.
 
-    The n-th time that the same is asked for gives the same ids in every run, whatever else was asked for
-    in between: polls that come more often in one run than in another shift nothing.
+    The n-th identical request gets the same ids in every run, no matter which other requests come in between:
+    a different number of polls changes nothing.
     """
 
     def __init__(self, seed: int) -> None:
@@ -199,17 +199,16 @@ class Ids:
         self.begin()
 
     def begin(self) -> None:
-        """Begin anew: an empty account has been asked for nothing."""
+        """Reset: an empty account has seen no requests."""
         self._asked: Counter[str] = Counter()
         self._regions: set[tuple[str, str]] = set()
         self._calls = 0
         self._draw("begin")
 
     def enter(self, call: Call) -> None:
-        """Have the call's region and account there before anybody looks into them.
+        """Create the call's region and account before any call looks into them.
 
-        They come with a default VPC and with roles, whose ids must not be drawn by whoever happens to call
-        there first.
+        They start with a default VPC and roles, whose ids must not depend on which call comes first.
         """
         place = (call.account_id, call.region)
         if place not in self._regions:
@@ -219,18 +218,18 @@ class Ids:
             iam_backend(call)
 
     def seed(self, call: Call) -> None:
-        """Set moto's dice for the execution of a call."""
+        """Seed moto's random numbers for the execution of a call."""
         if not call.changes:
             self._draw(f"{call.service}/{call.operation}")
             return
-        # A client draws a token where its user gives none; it says nothing of what is asked for.
+        # A client generates a token when its user gives none; it is not part of what the call asks for.
         plain = {name: value for name, value in call.parameters.items() if name != "ClientToken"}
         asked = replace(call, parameters=plain).fingerprint()
         self._asked[asked] += 1
         self._draw(f"{asked}/{self._asked[asked]}")
 
     def request_id(self) -> str:
-        """One for each reply, as a UUID in the order in which they are given."""
+        """The request id of the next reply, a UUID determined by their order."""
         self._calls += 1
         digest = hashlib.blake2b(f"{self._seed}/request/{self._calls}".encode(), digest_size=16).digest()
         return str(UUID(bytes=digest, version=4))
@@ -242,7 +241,7 @@ class Ids:
 
 
 def _ask(aws: WSGIApplication, call: Call, environ: WSGIEnvironment) -> Reply:
-    """What moto answers. An operation that it does not have is answered as such, not with its trace."""
+    """moto's answer. An operation that moto lacks gets an error reply instead of a traceback."""
     heard: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(
@@ -269,8 +268,8 @@ def _send(reply: Reply, environ: WSGIEnvironment, start_response: StartResponse)
 
 
 def _hang_up(environ: WSGIEnvironment) -> None:
-    """Close the client's connection for real, where there is one."""
+    """Close the client's connection at the socket, if there is one."""
     connection = environ.get(SOCKET_KEY)
     if isinstance(connection, socket.socket):
-        with suppress(OSError):  # the client was faster
+        with suppress(OSError):  # the client has already disconnected
             connection.shutdown(socket.SHUT_RDWR)

@@ -1,7 +1,7 @@
-"""Puts a local AWS together in this process: moto, patched, and the layer with all behaviours around it.
+"""Assembles a local AWS in this process: moto, patched, and the layer with all behaviours around it.
 
-Owns the parts and their order. It serves nothing: `serve` puts the application behind a socket, and a
-test calls it, with a clock of its own.
+Owns the parts and their order. It serves nothing: `serve` puts the application behind a socket, and a test
+calls it with its own clock.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class LocalAws:
     """One local AWS.
 
     Attributes:
-        application: what answers its calls.
-        world: its clock and dice; None of a plain one.
-        board: its faults; None of a plain one.
+        application: answers its calls.
+        world: its clock and random numbers; None without behaviours.
+        board: its faults; None without behaviours.
     """
 
     application: WSGIApplication
@@ -47,21 +47,21 @@ class LocalAws:
 
 
 def draw_seed() -> int:
-    """A seed for who names none."""
+    """A random seed, for when none is given."""
     return secrets.randbelow(SEED_LIMIT)
 
 
 def new_world(seed: int, speed: Speed = Speed.MAX, source: Callable[[], float] = time.monotonic) -> World:
-    """A world in which nothing goes wrong.
+    """A world without failures.
 
     Args:
-        source: seconds of ours.
+        source: returns real seconds.
     """
     return World(AwsClock(speed, source), Dice(seed), FIGURES)
 
 
 def plain(seed: int) -> LocalAws:
-    """moto as it is, with the images of all regions; its ids are drawn from the seed."""
+    """Unmodified moto, with the images of all regions; its ids are drawn from the seed."""
     return LocalAws(_moto(seed))
 
 
@@ -73,14 +73,13 @@ def strict(
     schedule: Schedule | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> LocalAws:
-    """moto with AWS's manners.
+    """moto with AWS's behaviour.
 
     Args:
-        record: the file in which every call is written down.
-        objects: put the manners of objects into moto, too. They stay in this process until they are
-            taken out again.
-        schedule: makes what executes late execute; by a timer where None.
-        wait: sleeps so many seconds of ours.
+        record: the file in which every call is recorded.
+        objects: install the object behaviours in moto, too. They stay in this process until they are removed.
+        schedule: runs late executions; None for a timer.
+        wait: sleeps for real seconds.
     """
     application = _moto(world.dice.seed)
     from tier1_engine.sandbox.behaviour.calls import chain
@@ -101,10 +100,10 @@ def strict(
 
 
 def play(aws: LocalAws, scenario: Scenario) -> None:
-    """Begin a scenario: its faults are set, its figures and what is wrong count from now on.
+    """Start a scenario: add its faults, and apply its figures and failures from now on.
 
     Raises:
-        Refused: it takes a figure that is none, or a fault of it cannot be.
+        Refused: it names an unknown figure, or a fault is invalid.
     """
     assert aws.world is not None
     assert aws.board is not None
@@ -125,8 +124,10 @@ def play(aws: LocalAws, scenario: Scenario) -> None:
 
 @cache
 def _moto(seed: int) -> WSGIApplication:
-    """moto, whose ids are drawn from the seed. A process has one: its variables are those of modules."""
-    # What a role of ours gets attached is a policy of AWS's own, which moto knows only when asked to.
+    """moto, with ids drawn from the seed. There is one per process, because its state is in module
+    variables.
+    """
+    # The role has an AWS managed policy, which moto knows only when configured to load them.
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     try:
         from moto.moto_api._internal import mock_random
@@ -138,9 +139,9 @@ def _moto(seed: int) -> WSGIApplication:
     from tier1_engine.sandbox.process import region
 
     region.patch_moto()
-    mock_random.seed(seed)  # before a region is made, which comes with a default VPC
+    mock_random.seed(seed)  # before a region is created, which starts with a default VPC
     aws: Any = DomainDispatcherApplication(create_backend_app)
-    # What is loaded here stays until the end: looking through it for garbage takes a third of the start.
+    # What is loaded here stays until the end: garbage collection of it takes a third of the start time.
     gc.disable()
     for service in OWN_SERVICES:
         aws.app_instances[service] = create_backend_app(service)

@@ -1,7 +1,7 @@
-"""Writes every call of the local AWS and how it ended to a file, a line of JSON each.
+"""Records every call of the local AWS and its result in a file, one line of JSON each.
 
-Owns the lines, by which two runs are compared. A line has no credentials (a call has none) and no times
-but AWS's own; it has the parameters, so the file is its user's alone.
+Owns the lines, by which two runs are compared. A line has no credentials (a call has none), and no times but
+AWS's own. It has the parameters, so the file is private (mode 0600).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 from tier1_engine.sandbox.wire.call import Call
 
 LOST = "connection cut"
-"""Instead of a code, where the client got no answer."""
+"""Recorded in place of a code when the client got no answer."""
 
 
 class Recorder:
-    """A file that grows by a line a call. Used under the world's lock."""
+    """Appends one line per call to a file. The caller holds the world's lock."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -40,6 +40,6 @@ class Recorder:
             "status": status,
             "code": code,
         }
-        # Opened for each line: nothing has to be closed when the process is ended by a signal.
+        # Opened for each line, so that nothing has to be closed when a signal ends the process.
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, sort_keys=True, default=str) + "\n")

@@ -1,8 +1,6 @@
-"""What a region of AWS has from the start: the images of newer regions, which moto lacks. And what moto does
-in each call and for each account, done faster.
+"""Additions to moto: the images of newer regions, and faster code for each call and account.
 
-Owns every place where moto is fixed without being given AWS's behaviour; the process of the sandbox calls
-`patch_moto` once.
+Owns every patch of moto that is not a behaviour of AWS; the process of the sandbox calls `patch_moto` once.
 """
 
 from __future__ import annotations
@@ -15,11 +13,11 @@ from typing import Any, TypeVar
 Made = TypeVar("Made")
 COLLECTIONS = frozenset({dict, list, set})
 IMAGES_OF_REGION = "us-east-1"
-"""The region whose Amazon Linux images stand in where moto has none."""
+"""The region whose Amazon Linux images are used where moto has none."""
 
 
 def patch_moto() -> None:
-    """Patch moto in this process, for good."""
+    """Patch moto permanently in this process."""
     _lend_images()
     _look_up_keys_quickly()
     _look_up_services_and_methods_quickly()
@@ -27,9 +25,9 @@ def patch_moto() -> None:
 
 
 def _lend_images() -> None:
-    """The default image resolves in every region: through its public parameter, to an image that is there.
+    """Make the default image available in every region: its public parameter, and the image that it names.
 
-    moto ships both lists by region and takes a missing file for an empty one.
+    moto ships both lists by region and treats a missing file as an empty list.
     """
     from moto.ec2.models import amis
     from moto.ssm import models as parameters
@@ -54,9 +52,9 @@ def _resource(path: str) -> Any:
 
 
 def _look_up_keys_quickly() -> None:
-    """Finds the owner of an access key without making an IAM of every partition of AWS.
+    """Find the account of an access key without creating IAM for every AWS partition.
 
-    moto makes all five to look into them, each with every policy of AWS's own: seconds, at the first call.
+    moto creates all five, each with every AWS managed policy: seconds, at the first call.
     """
     from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.iam import models
@@ -71,10 +69,10 @@ def _look_up_keys_quickly() -> None:
 
 
 def _look_up_services_and_methods_quickly() -> None:
-    """Which services and methods moto has, without listing all of them.
+    """Look up moto's services and methods without listing all of them.
 
-    For each call moto walks through the folders of its package twice, and through every method of the
-    service: two fifths of the time of the call.
+    For each call moto lists the folders of its package twice, and every method of the service: two fifths of
+    the call's time.
     """
     from moto import backends
     from moto.core import responses
@@ -85,7 +83,7 @@ def _look_up_services_and_methods_quickly() -> None:
 
 
 class _Methods:
-    """The names of the methods of a class, as it is now: manners come to classes and leave them."""
+    """The current method names of a class: patches add and remove methods."""
 
     def __init__(self, owner: type) -> None:
         self._owner = owner
@@ -96,9 +94,9 @@ class _Methods:
 
 @cache
 def make_accounts_quickly() -> None:
-    """Copy what every account has of AWS's own, instead of making it anew each time one is emptied.
+    """Copy AWS's own objects of every account, instead of creating them each time an account is emptied.
 
-    moto parses some 1,500 policies and makes as many images, each with a snapshot: most of a second.
+    moto parses some 1,500 policies and creates as many images, each with a snapshot: most of a second.
     """
     _copy_policies()
     _copy_images()
@@ -108,7 +106,7 @@ def _copy_policies() -> None:
     from moto.iam import models
     from moto.settings import load_iam_aws_managed_policies
 
-    before = models.IAMBackend._init_aws_policies  # noqa: SLF001 - moto has no other door
+    before = models.IAMBackend._init_aws_policies  # noqa: SLF001 - moto has no public access
     made: dict[tuple[str, str], list[tuple[_Pattern, list[_Pattern]]]] = {}
 
     @wraps(before)
@@ -134,7 +132,7 @@ def _copy_images() -> None:
     from moto.settings import ec2_load_default_amis
 
     module: Any = amis
-    before = amis.AmiBackend._load_amis  # noqa: SLF001 - moto has no other door
+    before = amis.AmiBackend._load_amis  # noqa: SLF001 - moto has no public access
     made: dict[tuple[str, str, int, int], tuple[Any, list[tuple[_Pattern, _Pattern, _Pattern]]]] = {}
 
     @wraps(before)
@@ -142,7 +140,7 @@ def _copy_images() -> None:
         if not ec2_load_default_amis():
             before(backend)
             return
-        # Whoever replaces a list of images gets those. What is kept with them keeps its id.
+        # A replaced list of images is used. The cached images keep their ids.
         lists = (module.AMIS, module.load_resource)
         key = (backend.account_id, backend.region_name, id(lists[0]), id(lists[1]))
         if key not in made:
@@ -165,7 +163,7 @@ def _copy_images() -> None:
 
 
 def _off_the_record(make: Callable[[], Made]) -> Made:
-    """Make something without drawing from moto's dice: the first account gets the ids that later ones get."""
+    """Create something without drawing moto's random numbers, so that later accounts get the same ids."""
     from moto.moto_api._internal import mock_random
 
     drawn = mock_random.getstate()
@@ -176,9 +174,9 @@ def _off_the_record(make: Callable[[], Made]) -> Made:
 
 
 class _Pattern:
-    """An object of moto's of which there are copies that share nothing that changes.
+    """A template of a moto object; its copies share no mutable state.
 
-    By hand, because there are thousands, and moto keeps a list of all that come by the usual way.
+    Copied by hand, because there are thousands, and moto's constructor registers every instance.
     """
 
     __slots__ = ("_kind", "_names", "_values")
@@ -196,10 +194,10 @@ class _Pattern:
 
 
 def _put(owner: object, name: str, function: Callable[..., Any]) -> None:
-    """Replace what is there; a name that moto no longer has is a defect to be seen at once.
+    """Replace an attribute.
 
     Raises:
-        AttributeError: there is nothing of this name.
+        AttributeError: moto no longer has an attribute of this name.
     """
     getattr(owner, name)
     setattr(owner, name, function)

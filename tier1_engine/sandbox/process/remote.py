@@ -1,6 +1,7 @@
-"""Asks a running sandbox over its control path: sets, lists and clears its faults, and takes its census.
+"""The client of a sandbox's control path: adds, lists and clears its faults, and reads its census.
 
-Owns the requests of this side and the token that opens the path. It judges no fault: the sandbox does.
+Owns the client side of the requests, and the token that authorises them. It validates no fault: the sandbox
+does.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _ERROR_FROM: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A fault that was set.
+    """A fault that was added.
 
     Attributes:
         fault: as `faults` lists it.
-        warnings: why it will never be noticed, if that is so.
+        warnings: reasons why it can have no effect.
     """
 
     fault: dict[str, Any]
@@ -37,30 +38,30 @@ class Set:
 
 
 def add_fault(directory: Path, fault: Fault) -> Set:
-    """Set a fault in the sandbox of a state directory.
+    """Add a fault to the sandbox of a state directory.
 
     Raises:
-        Refused: none runs, it is plain, or the fault cannot be.
+        Refused: none is running, it is plain, or the fault is invalid.
     """
     said = _ask(directory, "POST", to_json(fault))
     return Set(said["fault"], said["warnings"])
 
 
 def faults(directory: Path) -> list[dict[str, Any]]:
-    """The faults of the sandbox of a state directory, in the order in which they were set.
+    """The faults of the sandbox of a state directory, in the order in which they were added.
 
     Raises:
-        Refused: none runs, or it is plain.
+        Refused: none is running, or it is plain.
     """
     found: list[dict[str, Any]] = _ask(directory, "GET")["faults"]
     return found
 
 
 def clear_faults(directory: Path) -> int:
-    """Take all faults away; answer how many there were.
+    """Remove all faults; return how many there were.
 
     Raises:
-        Refused: none runs, or it is plain.
+        Refused: none is running, or it is plain.
     """
     return int(_ask(directory, "DELETE")["cleared"])
 
@@ -69,7 +70,7 @@ def census(directory: Path) -> list[Thing]:
     """Everything that exists in the sandbox of a state directory, in a fixed order.
 
     Raises:
-        Refused: none runs.
+        Refused: none is running.
     """
     return [from_json(thing) for thing in _ask(directory, "GET", path=CENSUS_PATH)["things"]]
 

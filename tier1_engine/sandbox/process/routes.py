@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 CONTROL_PATH = "/_tier1/"
-"""What is ours on the port. No bucket can have this name, so it hides nothing of AWS."""
+"""The prefix of the control path. No bucket can have this name, so it hides no AWS path."""
 
 
 IDENTITY_PATH = f"{CONTROL_PATH}sandbox"
-"""Where the server says who it is."""
+"""Returns the server's identity."""
 
 
 FAULTS_PATH = f"{CONTROL_PATH}faults"
-"""Where its faults are set."""
+"""Manages its faults."""
 
 
 CENSUS_PATH = f"{CONTROL_PATH}census"
-"""Where it says what exists in it."""
+"""Returns its census."""

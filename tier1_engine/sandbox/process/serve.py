@@ -1,9 +1,9 @@
-"""The process of the local AWS: moto behind one loopback socket, and who it is at a path of our own.
+"""The process of the local AWS: moto behind one loopback socket, with its identity at a path of tier1.
 
     python -m tier1_engine.sandbox.process.serve --directory DIR [--port N] [--detach FD] [OPTIONS]
 
-Owns the socket, the readiness and the end of that process. It never ends another, and what AWS does
-is put together by `local`.
+Owns the socket, the readiness and the end of that process. It never ends another process; `local` assembles
+the AWS.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ BACKLOG = 128
 
 
 class Ended(BaseException):
-    """A signal asked this process to end. Like KeyboardInterrupt, nothing on the way may catch it."""
+    """A signal asked this process to end. Like KeyboardInterrupt, it must not be caught on the way."""
 
 
 def run(directory: Path, port: int, ready: Callable[[Record], None], options: Options | None = None) -> None:
-    """Serve until a signal comes or `stop` is called on the directory.
+    """Serve until a signal arrives or `stop` is called on the directory.
 
     Args:
         directory: the state directory, which exists.
@@ -51,7 +51,7 @@ def run(directory: Path, port: int, ready: Callable[[Record], None], options: Op
         ready: called once, when it answers.
 
     Raises:
-        Refused: the port cannot be had, moto is missing, or there is no such scenario.
+        Refused: the port is unavailable, moto is missing, or there is no such scenario.
     """
     listening = _bind(port)
     with listening, _ending_on_signals(), suppress(Ended, KeyboardInterrupt):
@@ -84,7 +84,7 @@ def _serve(
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
 
-    # A line a request would fill the disk of a rehearsal that runs for days.
+    # A log line per request would fill the disk during a rehearsal of days.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = make_server(
         HOST, 0, application, threaded=True, request_handler=MotoRequestHandler, fd=listening.fileno()
@@ -99,7 +99,7 @@ def _serve(
 
 
 def identified(aws: WSGIApplication, record: Record) -> WSGIApplication:
-    """`aws`, with the record at `IDENTITY_PATH`."""
+    """`aws`, with the identity record at `IDENTITY_PATH`."""
     body = json.dumps(record.public()).encode()
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -112,8 +112,8 @@ def identified(aws: WSGIApplication, record: Record) -> WSGIApplication:
 
 
 def _local_aws(options: Options, seed: int, scenario: Scenario | None) -> LocalAws:
-    """The local AWS, loaded before it says that it answers: the first call of a client with a short
-    time-out must not wait seconds for imports.
+    """The local AWS, loaded before the process reports ready: a client with a short time-out must not wait
+    seconds for imports.
     """
     if not options.strict:
         return plain(seed)
@@ -125,11 +125,11 @@ def _local_aws(options: Options, seed: int, scenario: Scenario | None) -> LocalA
 
 def _bind(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # A port of a sandbox that has just ended can be taken again; one that is in use cannot.
+    # A port of a sandbox that has just ended can be reused; one that is in use cannot.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
-        listening.listen(BACKLOG)  # only this proves that the port is ours; who comes early waits
+        listening.listen(BACKLOG)  # only this proves that the port is free; early clients wait
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
@@ -154,7 +154,7 @@ def _ending_on_signals() -> Iterator[None]:
 
 
 def main() -> None:
-    """What `server.start` runs."""
+    """The entry point of the process that `server.start` spawns."""
     parser = argparse.ArgumentParser(prog="python -m tier1_engine.sandbox.process.serve")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
@@ -182,7 +182,7 @@ def main() -> None:
     except Refused as error:
         say({"refused": str(error)})
     logging.shutdown()
-    os._exit(0)  # taking moto apart object by object would keep `stop` waiting for a second
+    os._exit(0)  # freeing moto object by object would delay `stop` by a second
 
 
 if __name__ == "__main__":

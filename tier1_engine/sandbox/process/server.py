@@ -1,8 +1,8 @@
-"""Start, stop and ask after the local AWS. It runs as a process of its own (`serve`) on loopback.
+"""Start, stop and query the local AWS. It runs as a separate process (`serve`) on loopback.
 
-Owns the life of that process. It never knows moto: what the process does is `serve`'s. A process is
-ended only when it is proved to be the sandbox of this state directory: it answers with the nonce of
-the state file, or, when it does not answer at all, it is the very process that wrote that file.
+Owns the life cycle of that process. It knows nothing of moto: the process is `serve`'s. A process is ended
+only when it is proved to be the sandbox of this state directory: it answers with the nonce of the state file,
+or, when it does not answer at all, it is the process that wrote that file.
 """
 
 from __future__ import annotations
@@ -51,21 +51,22 @@ def start(
     announce: Callable[[Status], None] | None = None,
     options: Options | None = None,
 ) -> Status:
-    """Start the sandbox of this state directory; return when it answers, or says that it runs.
+    """Start the sandbox of this state directory; return when it answers, or the status of one that already
+    runs.
 
     Args:
-        directory: where its state file and its log stand; one sandbox each.
-        port: on 127.0.0.1; any free one by default. One that runs already keeps its own.
+        directory: holds its state file and its log; one sandbox per directory.
+        port: on 127.0.0.1; any free one by default. A running sandbox keeps its own.
         foreground: stay until it is ended, by a signal or by `stop`.
-        announce: called once it answers, before a stay in the foreground.
-        options: how it behaves. One that runs already keeps its own.
+        announce: called once it answers, before staying in the foreground.
+        options: its configuration. A running sandbox keeps its own.
 
     Returns:
-        What runs; after a stay in the foreground, that nothing does.
+        The status; after a stay in the foreground, that nothing is running.
 
     Raises:
-        Refused: the port is in use or cannot be, the directory cannot be written, moto is missing, or there
-            is no such scenario.
+        Refused: the port is in use or invalid, the directory cannot be written, moto is missing, or there is
+            no such scenario.
         Tier1Error: the process ended before it answered, or did not answer in time.
     """
     if port is not None and not 0 <= port <= PORT_LIMIT:
@@ -84,7 +85,7 @@ def start(
     if not foreground:
         say(found)
         return found
-    # Outside the lock: `stop` needs it while this stays. A second start meets the one that listens.
+    # Outside the lock, which `stop` needs meanwhile. A second start finds the one that listens.
     from tier1_engine.sandbox.process import serve
 
     serve.run(directory, port or 0, lambda record: say(record.status(running=True)), options)
@@ -92,10 +93,10 @@ def start(
 
 
 def stop(directory: Path) -> Status:
-    """End the sandbox of this state directory, and nothing else; well also when none runs.
+    """Stop the sandbox of this state directory, and nothing else; succeeds when none is running.
 
     Raises:
-        Tier1Error: it would not end.
+        Tier1Error: it did not end.
     """
     if not directory.is_dir():
         return Status(running=False)
@@ -108,7 +109,7 @@ def stop(directory: Path) -> Status:
 
 
 def status(directory: Path) -> Status:
-    """Whether the sandbox of this state directory listens and answers."""
+    """Whether the sandbox of this state directory is running and answers."""
     return _look(directory) if directory.is_dir() else Status(running=False)
 
 
@@ -132,9 +133,9 @@ def _look(directory: Path) -> Status:
 
 
 def _record(directory: Path) -> Record | None:
-    """The sandbox of this directory that is there now. What a dead one left is taken away.
+    """The record of the running sandbox of this directory; the state file of a dead one is removed.
 
-    It answers for itself: what it says of its process counts, not what the file says.
+    Its own answer takes precedence over the file.
     """
     record = read(directory)
     if record is None:
@@ -143,13 +144,13 @@ def _record(directory: Path) -> Record | None:
     if answer is not None and answer.nonce == record.nonce:
         return answer
     if answer is None and process_started(record.pid) == record.started:
-        return record  # the process that wrote the file, stopped or out of breath
+        return record  # the process that wrote the file, suspended or overloaded
     remove(directory, record.nonce)
     return None
 
 
 def _answer(endpoint: str) -> Record | None:
-    """What the server at `endpoint` says that it is; None when it is no sandbox or does not answer."""
+    """The identity that the server at `endpoint` reports; None when it is no sandbox or does not answer."""
     try:
         place = urlsplit(endpoint)
         connection = http.client.HTTPConnection("127.0.0.1", place.port or 0, timeout=ANSWER_SECONDS)
@@ -165,7 +166,7 @@ def _answer(endpoint: str) -> Record | None:
 
 
 def _spawn(directory: Path, port: int, options: Options) -> Status:
-    """Start the process, detached, and wait until it says through a pipe that it listens."""
+    """Start the process, detached, and wait until it reports through a pipe that it listens."""
     heard, said = os.pipe()
     command = [*SERVE, "--directory", str(directory.resolve()), "--port", str(port)]
     command += ["--detach", str(said)]
@@ -173,7 +174,7 @@ def _spawn(directory: Path, port: int, options: Options) -> Status:
     descriptor = os.open(directory / LOG_FILE, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(heard, "rb") as pipe, os.fdopen(descriptor, "wb") as log:
         try:
-            # This child only makes the one that stays, so that nobody has to wait for that one.
+            # This child only spawns the lasting one, so that nobody has to wait for that one.
             subprocess.run(
                 command,
                 pass_fds=(said,),
@@ -196,7 +197,7 @@ def _spawn(directory: Path, port: int, options: Options) -> Status:
 
 
 def _arguments(options: Options) -> list[str]:
-    """The options as the new process takes them; it has another working directory."""
+    """The options as arguments of the new process, which has another working directory."""
     given = ["--speed", options.speed.value]
     if options.seed is not None:
         given += ["--seed", str(options.seed)]
@@ -210,7 +211,9 @@ def _arguments(options: Options) -> list[str]:
 
 
 def _hear(descriptor: int) -> dict[str, str]:
-    """What the new process says before it closes its end of the pipe; it does so when it dies, too."""
+    """The new process's message, complete when it closes its end of the pipe, which also happens when it
+    dies.
+    """
     end = time.monotonic() + START_SECONDS
     heard = b""
     while (left := end - time.monotonic()) > 0 and len(heard) < ANSWER_BYTES:
@@ -228,7 +231,7 @@ def _hear(descriptor: int) -> dict[str, str]:
 
 
 def _end(record: Record) -> None:
-    """Ask the process to end, and after a while make it."""
+    """Ask the process to end, and kill it after a time-out."""
     for number, seconds in ((signal.SIGTERM, TERMINATE_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
         if process_started(record.pid) != record.started:
             return

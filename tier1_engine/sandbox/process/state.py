@@ -1,7 +1,7 @@
-"""What the sandbox leaves in its state directory, and how its process is told from any other.
+"""The files of a sandbox in its state directory, and the identity of its process.
 
-Owns the state file (`sandbox.json`), the lock and the identity of a process. It never starts, asks
-or ends one.
+Owns the state file (`sandbox.json`), the lock and the process identity. It never starts, queries or ends a
+process.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ PS_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a sandbox is started.
+    """The configuration of a sandbox.
 
     Attributes:
         speed: how fast AWS's time passes in it.
-        seed: of its ids, delays and chances; drawn where None.
-        strict: with AWS's manners; else it is moto as it is.
-        scenario: the name or the absolute path of what it plays from its start.
-        record: the file in which every call is written down.
+        seed: of its ids, delays and random choices; random when None.
+        strict: with AWS's behaviour; otherwise unmodified moto.
+        scenario: the name or the absolute path of the scenario that it plays from its start.
+        record: the file in which every call is recorded.
     """
 
     speed: Speed = Speed.MAX
@@ -50,17 +50,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What `tier1 sandbox status` says.
+    """The result of `tier1 sandbox status`.
 
     Attributes:
         running: it listens and answers.
-        endpoint: its URL. With a process id while `running` is false, the process is there but does
-            not answer.
+        endpoint: its URL. With a process id while `running` is false, the process exists but does not answer.
         pid: its process id.
         speed: how fast AWS's time passes in it.
-        seed: of its ids, delays and chances.
-        scenario: the faults that it plays, when it plays any.
-        strict: with AWS's manners; else it is moto as it is.
+        seed: of its ids, delays and random choices.
+        scenario: the scenario that it plays, if any.
+        strict: with AWS's behaviour; otherwise unmodified moto.
     """
 
     running: bool
@@ -74,12 +73,12 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a sandbox writes down once it listens, and answers when it is asked who it is.
+    """What a sandbox records once it listens, and returns as its identity.
 
     Attributes:
-        nonce: random, one per start: what answers with another one is another server.
-        started: when the process began, as `process_started` tells it.
-        token: what its control path is opened with. It stands in the file only.
+        nonce: random, one per start: an answer with another nonce comes from another server.
+        started: when the process began, from `process_started`.
+        token: authorises requests to its control path. It is in the file only.
     """
 
     endpoint: str
@@ -98,16 +97,16 @@ class Record:
         )
 
     def public(self) -> dict[str, Any]:
-        """What it answers to everybody who asks who it is."""
+        """The identity that it returns to any client."""
         return {name: value for name, value in asdict(self).items() if name != "token"}
 
 
 def record_of(value: Any) -> Record | None:
-    """A record from JSON, or None when `value` is none of ours."""
+    """A record from JSON; None when `value` is not one."""
     names = {field.name for field in fields(Record)}
     if not isinstance(value, dict) or not {"endpoint", "pid", "started", "nonce"} <= set(value) <= names:
         return None
-    # A process id of 0 or below would name a whole group of processes.
+    # A process id of 0 or below would mean a whole process group.
     if not isinstance(value["pid"], int) or value["pid"] <= 1:
         return None
     if not all(isinstance(value.get(name, ""), str) for name in ("endpoint", "started", "nonce", "token")):
@@ -116,7 +115,7 @@ def record_of(value: Any) -> Record | None:
 
 
 def read(directory: Path) -> Record | None:
-    """The record of the sandbox that last started here; None when there is none that can be read."""
+    """The record of the last sandbox started here; None when there is no readable one."""
     try:
         return record_of(json.loads((directory / STATE_FILE).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
@@ -124,7 +123,7 @@ def read(directory: Path) -> Record | None:
 
 
 def write(directory: Path, record: Record) -> None:
-    """Put the record in place, whole or not at all, readable by this user only."""
+    """Write the record atomically, private (mode 0600)."""
     draft = directory / f"{STATE_FILE}.{record.nonce}"
     descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -133,7 +132,7 @@ def write(directory: Path, record: Record) -> None:
 
 
 def remove(directory: Path, nonce: str | None = None) -> None:
-    """Take the state file away; with a nonce, only when it is that sandbox's."""
+    """Remove the state file; with a nonce, only when it belongs to that sandbox."""
     if nonce is not None:
         record = read(directory)
         if record is None or record.nonce != nonce:
@@ -142,10 +141,10 @@ def remove(directory: Path, nonce: str | None = None) -> None:
 
 
 def prepare(directory: Path) -> None:
-    """Make the state directory, readable by this user only.
+    """Create the state directory, private (mode 0700).
 
     Raises:
-        Refused: it cannot be made or written.
+        Refused: it cannot be created or written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -164,10 +163,10 @@ def _unwritable(directory: Path, error: OSError) -> Refused:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """One start or stop at a time in this directory.
+    """Allow one start or stop at a time in this directory.
 
     Raises:
-        Refused: another one has been at it for a minute.
+        Refused: another one has held the lock for a minute.
     """
     descriptor = os.open(directory / LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o600)
     try:
@@ -193,9 +192,9 @@ def _lock(descriptor: int) -> bool:
 
 
 def process_started(pid: int) -> str | None:
-    """When the process of this id began, in words that no other process of this id shares.
+    """The start time of the process, as text that no other process with this id shares.
 
-    None when there is no such process, or only what is left of one that nobody has waited for.
+    None when there is no such process, or only a zombie.
     """
     if Path("/proc/self/stat").exists():
         return _started_in_proc(pid)
@@ -208,8 +207,8 @@ def _started_in_proc(pid: int) -> str | None:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return None
-    # proc_pid_stat(5): the command's name, in brackets, may hold anything; state is the first field
-    # behind it and the start, in clock ticks since boot, the twentieth.
+    # proc_pid_stat(5): the command's name, in brackets, may contain anything; the state is the first field
+    # after it and the start, in clock ticks since boot, the twentieth.
     state, *rest = stat.rpartition(")")[2].split()
     return None if state in "ZX" else f"{boot} {rest[18]}"
 

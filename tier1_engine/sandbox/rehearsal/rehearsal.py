@@ -1,7 +1,7 @@
-"""Plays scenarios: each with the real command, in a sandbox, a database and a folder of its own.
+"""Runs scenarios: each with the real command, in a sandbox, a database and a folder of its own.
 
-Owns the order of a day and the verdict on it. Whatever it started is ended when it returns, however it
-returns. What a deployment does is the command's; what is wrong with AWS is the sandbox's.
+Owns the steps of a scenario run and its verdict. Every process that it started has ended when it returns, by
+any path. The deployment is the command's work; the failures of AWS are the sandbox's.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
 from tier1_engine.sandbox.rehearsal.stage import COMMAND_SECONDS, LOOK_SECONDS, Said, Stage
 
 AT_ONCE: Final = 2
-"""Scenarios side by side: a sandbox and a command keep about one core busy."""
+"""Concurrent scenarios: a sandbox and a command keep about one core busy."""
 CENSUS_SECONDS: Final = 3.0
-"""Real seconds for 50 minutes of AWS's, by which everything that was told to go is gone."""
+"""Real seconds for 50 minutes of AWS time, by which everything that was deleted is gone."""
 _REMAINS: Final = frozenset({"creating", "present", "deleting", "stray"})
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """How a deployment went on one day.
+    """The result of one scenario.
 
     Attributes:
         outcome: the deployment's state when `deploy` had ended; `none` when there was no deployment.
         exit_code: of `deploy`; None when it did not end in time.
         seconds: on AWS's clock, from the first call of `deploy` to its last.
-        calls: of AWS, by `deploy`.
-        left: owned objects that AWS had when `deploy` had ended, without what comes and goes with them.
-        unexpected: what went otherwise than the scenario says, a sentence each.
-        remains: what AWS still had at the very end, once the commands that end it had run.
-        logs: the folder with all that was said; None when it was taken away.
+        calls: AWS calls made by `deploy`.
+        left: owned objects in AWS when `deploy` had ended, without objects that AWS deletes with them.
+        unexpected: deviations from the scenario's expectation, one sentence each.
+        remains: what AWS still had at the very end, after the finishing commands.
+        logs: the folder with all output; None when it was removed.
     """
 
     scenario: str
@@ -57,7 +57,7 @@ class Played:
 
     @property
     def ok(self) -> bool:
-        """Whether it ended as its file says, and clean."""
+        """Whether it ended as the scenario expects, and nothing remains."""
         return not self.unexpected and not self.remains
 
     def to_json(self) -> dict[str, Any]:
@@ -80,25 +80,24 @@ def rehearse(
     ended: Callable[[Played], None] = lambda _: None,
     stop: threading.Event | None = None,
 ) -> list[Played]:
-    """Play the scenarios, two side by side; answer in their order.
+    """Run the scenarios, two at a time; return the results in their order.
 
     Args:
-        began, ended: told in the caller's thread, as it happens.
-        stop: set by somebody who wants it to end; everything that was started is then ended, and nothing
-            is kept.
+        began, ended: callbacks, run in the caller's thread.
+        stop: set it to abort; everything that was started is then ended, and no folder remains.
 
     Raises:
-        Refused: a scenario does not say how it ends, two have one name, or the sandbox cannot be started.
-        Interrupted: it was asked to stop.
+        Refused: a scenario has no expected end, two have one name, or the sandbox cannot be started.
+        Interrupted: `stop` was set.
     """
     _refuse_unclear(scenarios)
     stop = stop or threading.Event()
-    # Whoever looks at a folder that was kept must be its user: it has the database and every call.
+    # A remaining folder is private to its user: it has the database and every call.
     home = Path(tempfile.mkdtemp(prefix="tier1-rehearsal-"))
     try:
         return _play_all(_Rehearsal(rehearsed, home, stop), scenarios, began, ended, stop)
     finally:
-        # Of what went otherwise than told the folders stay.
+        # The folders of unexpected results remain.
         if stop.is_set():
             shutil.rmtree(home)
         elif not any(home.iterdir()):
@@ -141,7 +140,7 @@ def _play_all(
 
 @dataclass(frozen=True, slots=True)
 class _Rehearsal:
-    """What the scenarios of one rehearsal share."""
+    """The settings that the scenarios of one rehearsal share."""
 
     rehearsed: Rehearsed
     home: Path
@@ -166,7 +165,7 @@ class _Rehearsal:
 
 @dataclass
 class Day:
-    """One day, from the start of its sandbox to its last census."""
+    """One scenario run, from the start of its sandbox to its last census."""
 
     stage: Stage
     scenario: Scenario
@@ -223,10 +222,10 @@ class Day:
             self.unexpected.append(f"{what} {found} instead of {expected}")
 
     def _end(self, shown: Mapping[str, Any]) -> None:
-        """Run the commands that end it, and then what takes down whatever it became."""
+        """Run the finishing commands, then delete whatever the deployment became."""
         if self.unexpected:
             return
-        # What the file says follows the end that it expects of every spec.
+        # The file's commands follow the end that it expects for a spec without traits.
         then = self.scenario.then if self._expected is self.scenario.expected else ()
         for line in then:
             self._must_succeed(shlex.split(line.format(id=shown["id"])))
@@ -241,10 +240,10 @@ class Day:
             self.unexpected.append(f"`tier1 {shlex.join(words)}` exited with {code}")
 
     def _remains(self, at_first: set[Thing]) -> tuple[Thing, ...]:
-        """What was not there at first, once everything had time to go."""
+        """Objects that did not exist at the start, once AWS had time to delete."""
         end = time.monotonic() + CENSUS_SECONDS
         while True:
-            # A region gets its default VPC when it is first used.
+            # A region gets its default VPC at its first use.
             remains = tuple(one for one in self.stage.census() if not one.default and one not in at_first)
             if not remains or time.monotonic() > end:
                 return remains
@@ -252,11 +251,11 @@ class Day:
 
 
 def _where(scenario: Scenario) -> str:
-    """How the sandbox's process finds the scenario."""
+    """The scenario as the sandbox's process finds it."""
     return scenario.name if scenario.path is None else str(scenario.path.absolute())
 
 
 def _recorded(shown: Mapping[str, Any]) -> int:
-    """How many owned objects the database has that are not gone."""
+    """The number of owned objects in the database that are not gone."""
     resources = shown.get("resources") or ()
     return len([one for one in resources if one["owned"] and one["state"] in _REMAINS and one["aws_id"]])

@@ -1,7 +1,7 @@
-"""The spec as it is rehearsed: its times on the sandbox's clock, its services at the sandbox's addresses.
+"""The spec for a rehearsal: its time-outs on the sandbox's clock, its services at the sandbox's addresses.
 
-Owns what is changed of a spec for a rehearsal, and which traits of it make a scenario end otherwise. All
-the rest stays as the user wrote it: network, zones, types, markets, script and checks.
+Owns the changes to a spec for a rehearsal, and the traits of it that change how a scenario ends. Everything
+else stays as the user wrote it: network, zones, types, markets, script and checks.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ if TYPE_CHECKING:
 
 DEFAULT_SPEC: Final = Path(__file__).with_name("ai-stack.yaml")
 STEP_SECONDS: Final = 20
-"""Real seconds: the least that a step of a rehearsal may take. A thousandth of its time-out would be less
-than what this machine needs for the calls."""
+"""Real seconds: the minimum time-out of a step in a rehearsal. A thousandth of the usual time-out would be
+less than this machine needs for the calls.
+"""
 WAIT_SECONDS: Final = 6
-"""The least for what scenarios run into: a check that never passes, a deletion that is never accepted."""
+"""The minimum for what scenarios make fail: a check that never passes, a deletion that is never accepted."""
 LEAST_ATTEMPTS: Final = 5
-"""The time-out of one call: tier1's own default, with which the scenarios reckon."""
+"""The minimum of `max_attempts`: tier1's default, which the scenarios assume."""
 LOCAL_CIDR: Final = "127.0.0.1/32"
 FIRST_FREE_PORT: Final = 1024
-"""Below it only root may listen."""
+"""Only root may listen on lower ports."""
 PORT_SHIFT: Final = 20_000
-"""Where the sandbox serves what listens on a port below."""
+"""The sandbox serves lower ports at this offset."""
 
 
 class Rehearsed:
-    """A user's spec, checked, and what becomes of it in a rehearsal.
+    """A user's spec, validated, and its form in a rehearsal.
 
     Args:
         path: the spec's file; the packaged one by default.
 
     Raises:
-        SpecError: the spec cannot be.
-        Refused: it brings something of the account's own, which the sandbox does not have.
+        SpecError: the spec is invalid.
+        Refused: it references existing resources, which the sandbox does not have.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -54,7 +55,7 @@ class Rehearsed:
         self.traits = frozenset(_traits(self.spec))
 
     def write(self, target: Path) -> None:
-        """Write the spec of a rehearsal, readable by this user only."""
+        """Write the spec of a rehearsal, private (mode 0600)."""
         import yaml
 
         target.touch(mode=0o600)
@@ -76,7 +77,7 @@ class Rehearsed:
         network = _part(document, "network")
         document["network"] = {**network, "ingress": [*(network.get("ingress") or ()), *rules]}
         document["timeouts"] = _timeouts(self.spec.timeouts)
-        # What a scenario is expected to end in is what follows when nobody decides otherwise.
+        # The expected end of a scenario assumes that no operator intervenes.
         tries = max(LEAST_ATTEMPTS, self.spec.policy.max_attempts)
         policy = {"rollback": True, "on_recoverable": "stop", "max_attempts": tries}
         document["policy"] = {**_part(document, "policy"), **policy}
@@ -115,7 +116,7 @@ def _shortened(seconds: float, least: int) -> str:
 
 
 def _served(spec: Spec) -> tuple[list[dict[str, str]], set[int]]:
-    """The services at the instance's public address, in plain HTTP, and their ports."""
+    """The services at the instance's public address, over plain HTTP, and their ports."""
     services, ports = [], set()
     for service in spec.health.services:
         if service.url is not None:
@@ -135,7 +136,7 @@ def _free(port: int) -> int:
 
 
 def _let_in(spec: Spec) -> set[int]:
-    """The single ports that the spec lets in by itself."""
+    """The single ports that the spec itself opens."""
     ranges = (rule.port_range for rule in spec.network.ingress if rule.protocol == "tcp")
     return {first for first, last in ranges if first == last}
 

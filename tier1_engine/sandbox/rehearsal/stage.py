@@ -1,6 +1,6 @@
-"""One folder of a rehearsal: a sandbox, a database, and the real commands that are run there.
+"""One folder of a rehearsal: a sandbox, a database, and the real commands that run there.
 
-Owns these processes and their end. What is run, and how it should end, is `rehearsal`'s.
+Owns these processes and their end. `rehearsal` decides what to run, and how it should end.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ COMMAND_SECONDS: Final = 120.0
 END_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.02
 SETTINGS: Final = {
-    # A thousandth of the defaults would keep the machine busy with asking and nothing else. With these the
-    # grace is eight minutes of AWS's time, far above its figures for visibility (`behaviour/figures.py`).
+    # A thousandth of the defaults would keep the machine busy with polling alone. With these values the grace
+    # period is eight minutes of AWS time, far above the visibility delays in `behaviour/figures.py`.
     "TIER1_POLL_SECONDS": "0.05",
     "TIER1_VISIBILITY_GRACE_SECONDS": "0.5",
     "TIER1_LEASE_SECONDS": "60",
@@ -41,7 +41,7 @@ _OURS: Final = ("AWS_", "TIER1_", "MOTO_")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """How one command ended; the code is None when it did not end in time."""
+    """The result of one command; the code is None when it did not end in time."""
 
     code: int | None
     out: str
@@ -57,7 +57,7 @@ class Said:
 
 
 class Stage:
-    """A folder with a sandbox, a database and the commands that were run there."""
+    """A folder with a sandbox, a database and the output of the commands that ran there."""
 
     def __init__(self, folder: Path, stop: threading.Event) -> None:
         self.folder = folder
@@ -69,15 +69,15 @@ class Stage:
         self._number = 0
 
     def start(self, scenario: str) -> None:
-        """Start the sandbox on this day."""
+        """Start the sandbox with this scenario."""
         self._directory.mkdir(parents=True, mode=0o700)
         server.start(self._directory, options=Options(seed=SEED, scenario=scenario, record=self.record))
 
     def tier1(self, *words: str) -> Said:
-        """Run a command to its end; what it says stands in numbered files.
+        """Run a command to its end; its output goes into numbered files.
 
         Raises:
-            Interrupted: somebody asked to stop; the command is ended.
+            Interrupted: `stop` was set; the command is ended.
         """
         self._number += 1
         base = self.folder / f"{self._number}-{words[0]}"
@@ -92,7 +92,7 @@ class Stage:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=told,
-                start_new_session=True,  # a Ctrl-C is ours to pass on
+                start_new_session=True,  # this process handles Ctrl-C itself
             )
         code = self._wait(process)
         return Said(code, out.read_text(encoding="utf-8"))
@@ -111,11 +111,11 @@ class Stage:
             _end(process)
 
     def census(self) -> list[Thing]:
-        """What exists now."""
+        """Everything that exists now."""
         return remote.census(self._directory)
 
     def traffic(self) -> list[dict[str, Any]]:
-        """Every call so far."""
+        """All calls so far."""
         return [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
 
     def close(self) -> None:
@@ -124,7 +124,7 @@ class Stage:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """The caller's, without what leads to a real AWS, another database or another pace."""
+    """The caller's environment, without settings for a real AWS, another database or other intervals."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return {
         **inherited,
@@ -138,7 +138,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command that still runs: ask it first, since it is in the middle of something."""
+    """End a running command: ask it first, so that it can finish its current operation."""
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)

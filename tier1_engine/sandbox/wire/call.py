@@ -1,7 +1,7 @@
-"""One request to the local AWS, parsed into a value: who is asked for what, with which parameters.
+"""One request to the local AWS, parsed into a value: service, operation and parameters.
 
-Owns the reading of a request, whose body stays readable for moto. The access key is used to find the
-account that it belongs to, as moto does, and goes nowhere else; the secret never travels.
+Owns the parsing of a request, whose body stays readable for moto. The access key is used only to find its
+account, as moto does; the secret is never sent.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Call:
     Attributes:
         service: one of `operations.SERVICES`.
         operation: as AWS names it: `RunInstances`.
-        region: where it was signed for.
-        account_id: whose the signing key is.
-        parameters: by the names of botocore's model.
+        region: the region that it was signed for.
+        account_id: the account of the signing key.
+        parameters: by their names in botocore's model.
     """
 
     service: str
@@ -44,11 +44,11 @@ class Call:
 
     @property
     def changes(self) -> bool:
-        """Whether it may change something, judged by how AWS names operations."""
+        """Whether it may change something, judged by the prefix of the operation's name."""
         return not _READING.match(self.operation)
 
     def fingerprint(self) -> str:
-        """Equal for two calls that ask for the same, and for no others."""
+        """Equal for two calls with the same request, and for no others."""
         text = json.dumps(
             [self.service, self.operation, self.region, self.account_id, self.parameters],
             sort_keys=True,
@@ -58,7 +58,7 @@ class Call:
 
 
 def read(environ: WSGIEnvironment) -> Call | None:
-    """The call that a request makes; None when it is signed for no service that is spoken here."""
+    """The call in a request; None when it is signed for a service that the local AWS does not support."""
     scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     if scope is None:
         return None
@@ -71,7 +71,7 @@ def read(environ: WSGIEnvironment) -> Call | None:
 
 
 def _body(environ: WSGIEnvironment) -> bytes:
-    """The whole body, which is put back to be read again."""
+    """The whole body, which is made readable again."""
     length = environ.get("CONTENT_LENGTH")
     body = environ["wsgi.input"].read(int(length)) if length else b""
     environ["wsgi.input"] = io.BytesIO(body)

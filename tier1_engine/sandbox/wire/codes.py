@@ -1,7 +1,6 @@
-"""What AWS says with an error code: the HTTP status, and its own words.
+"""The HTTP status and message of each AWS error code.
 
-Owns the two tables. A code that a service's model declares has the status of the model; a fault may
-give its own.
+Owns the two tables. A code that a service's model declares has the model's status; a fault may set its own.
 """
 
 from __future__ import annotations
@@ -35,7 +34,9 @@ _STATUS: Final = {
     "UnauthorizedOperation": 403,
 }
 """Source: "Common errors" of the EC2, EFS, IAM, SSM and STS API references, and "Error codes for the Amazon
-EC2 API". Where those pages differ from the wire, the wire counts: DryRunOperation comes with 412."""
+EC2 API". Where those pages differ from AWS's actual answers, the answers count: DryRunOperation comes with
+412.
+"""
 
 _WORDS: Final = {
     "AccessDenied": "User is not authorized to perform: {service}:{operation}",
@@ -75,7 +76,7 @@ _WORDS: Final = {
     ),
     "VpcLimitExceeded": "The maximum number of VPCs has been reached.",
 }
-"""Messages as AWS words them; the place holders are the call's."""
+"""AWS's messages; the placeholders are values of the call."""
 
 _SERVER_CODES: Final = {
     "ec2": "InternalError",
@@ -92,29 +93,30 @@ _OWN_CODES: Final = {
         "ssm": "ExpiredTokenException",
     },
 }
-"""Where services say the same with codes of their own. Source: "Common errors" of each API reference, and
-"Error codes for the Amazon EC2 API"."""
+"""Service-specific codes with the same meaning. Source: "Common errors" of each API reference, and "Error
+codes for the Amazon EC2 API".
+"""
 
 
 def code_of(service: str, code: str) -> str:
-    """The code with which a service says what `code` says."""
+    """The code that a service uses for the meaning of `code`."""
     return _OWN_CODES.get(code, {}).get(service, code)
 
 
 def status_of(service: str, code: str) -> int:
-    """The HTTP status with which a service sends a code."""
+    """The HTTP status that a service sends with a code."""
     model = service_model(service)
     for shape in model.error_shapes:
         declared: Any = shape.metadata.get("error") or {}
         if code in (declared.get("code"), shape.name) and "httpStatusCode" in declared:
             return int(declared["httpStatusCode"])
     if code.startswith("Insufficient") and code.endswith("Capacity"):
-        return SERVER_ERROR  # EC2 lists them among the server's errors
+        return SERVER_ERROR  # EC2 lists them among the server errors
     return _STATUS.get(code, BAD_REQUEST)
 
 
 def message_of(call: Call, code: str) -> str:
-    """AWS's words for a code; for one that the table lacks, the code again."""
+    """AWS's message for a code; the code itself when the table has none."""
     namespace = "elasticfilesystem" if call.service == "efs" else call.service
     known = {"service": call.service, "namespace": namespace, "operation": call.operation}
     asked_for = str(call.parameters.get("InstanceType", "instance"))
@@ -122,5 +124,5 @@ def message_of(call: Call, code: str) -> str:
 
 
 def server_code(service: str) -> str:
-    """The code with which a service says that it failed itself."""
+    """The code that a service uses for an internal failure."""
     return _SERVER_CODES.get(service, "InternalFailure")

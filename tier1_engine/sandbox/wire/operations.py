@@ -1,7 +1,7 @@
-"""The operations of AWS that the local AWS speaks, as botocore's service models name them.
+"""The operations that the local AWS supports, as botocore's service models name them.
 
-Owns the look-up of an operation by its name, its route or its wire form's protocol, and the nearest
-name of one that does not exist. It guesses nothing: what no model has is None.
+Owns the lookup of an operation by its name, its route or its protocol, and the nearest name of an unknown
+one. It guesses nothing: an operation without a model is None.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ OWN_SERVICES: Final[tuple[Literal["sts", "ssm", "ec2", "efs", "iam"], ...]] = (
     "efs",
     "iam",
 )
-"""What tier1's own kinds call; loaded when the local AWS starts."""
+"""The services that tier1's kinds call; loaded when the local AWS starts."""
 
 SERVICES: Final[tuple[Literal["sts", "ssm", "ec2", "efs", "iam", "s3"], ...]] = (*OWN_SERVICES, "s3")
-"""What can be given faults and is recorded. The rest of moto answers, too, but as moto does."""
+"""The services that support faults and recording. moto answers the others unmodified."""
 
 ANY_OPERATION: Final = "*"
 
 _BY_SIGNING_NAME: Final = {"elasticfilesystem": "efs"}
-"""Where the name in the credential scope is not the service's."""
+"""Names in the credential scope that differ from the service's."""
 
 
 @cache
 def service_model(service: str) -> ServiceModel:
-    """The model of one of `SERVICES`; moto's own copy of it, so that it is in memory once."""
+    """The model of one of `SERVICES`; moto's own copy, so that it is in memory once."""
     from moto.core.utils import get_service_model
 
     return get_service_model(service)
 
 
 def service_of(signing_name: str) -> str | None:
-    """The service whose requests are signed for this name; None when the local AWS does not speak it."""
+    """The service that signs with this name; None when the local AWS does not support it."""
     name = _BY_SIGNING_NAME.get(signing_name.lower(), signing_name.lower())
     return name if name in SERVICES else None
 
 
 @cache
 def operation_model(service: str, operation: str) -> OperationModel | None:
-    """The model of an operation; None when its service has none of this name."""
+    """The model of an operation; None when its service has no operation of this name."""
     model = service_model(service)
     return model.operation_model(operation) if operation in model.operation_names else None
 
@@ -62,8 +62,8 @@ class Route:
 
     Attributes:
         path: with the parameters in it.
-        query: what its query string must have; a value of None stands for any.
-        headed: it needs a header, too, so that another of the same path goes first.
+        query: what its query string must contain; None matches any value.
+        headed: it requires a header, too, so another operation with the same path takes precedence.
     """
 
     operation: str
@@ -73,7 +73,7 @@ class Route:
     headed: bool
 
     def fits(self, method: str, query: Mapping[str, str], *, whole: bool) -> bool:
-        """Whether a request is one of its own; one that lacks a parameter is not `whole`."""
+        """Whether a request matches; with `whole`, it must also have the parameters of the query."""
         return self.method == method and all(
             query.get(name) == value if value is not None else not whole or name in query
             for name, value in self.query.items()
@@ -81,7 +81,7 @@ class Route:
 
     @property
     def rank(self) -> tuple[int, int, bool]:
-        """What asks for more goes first, and a literal word wins over a parameter in its place."""
+        """The sort key: more requirements come first, and a literal segment precedes a parameter."""
         return -len(self.query), self.path.pattern.count("(?P<"), self.headed
 
 
@@ -93,8 +93,8 @@ def _routes(service: str) -> tuple[Route, ...]:
 
 
 def _route(name: str, model: OperationModel) -> Route:
-    # A client of botocore takes the bucket out of the paths of S3, in a model that others may share, and
-    # keeps the path for the signature.
+    # A botocore client removes the bucket from S3 paths, in a model that others may share, and keeps the full
+    # path for the signature.
     path, _, query = model.http["requestUri"].partition("?")
     path = model.http.get("authPath", path)
     wanted = dict(parse_qsl(query, keep_blank_values=True))
@@ -113,13 +113,13 @@ def _route(name: str, model: OperationModel) -> Route:
 def _path_pattern(uri: str) -> re.Pattern[str]:
     parts = re.split(r"\{(\w+\+?)\}", uri.rstrip("/"))
     literal = [re.escape(part) for part in parts[::2]]
-    # A `+` stands for a parameter that may have slashes in it.
+    # A `+` marks a parameter that may contain slashes.
     named = [f"(?P<{name.rstrip('+')}>{'.+' if name.endswith('+') else '[^/]+'})" for name in parts[1::2]]
     return re.compile("".join(a + b for a, b in zip(literal, [*named, ""], strict=True)) + "/?")
 
 
 def routed(service: str, method: str, path: str, query: str = "") -> tuple[str, dict[str, str]] | None:
-    """The REST operation at a method, path and query, with the parameters that stand in the path."""
+    """The REST operation for a method, path and query, with the parameters from the path."""
     asked = dict(parse_qsl(query, keep_blank_values=True))
     for whole in (True, False):
         for route in _routes(service):
@@ -130,24 +130,24 @@ def routed(service: str, method: str, path: str, query: str = "") -> tuple[str, 
 
 @cache
 def names() -> frozenset[str]:
-    """Every operation of every service that the local AWS speaks."""
+    """Every operation of every supported service."""
     return frozenset(name for service in SERVICES for name in service_model(service).operation_names)
 
 
 def nearest(operation: str) -> str | None:
-    """The operation that is spelt most like a name that none has."""
+    """The known operation with the most similar name; None when none is similar."""
     return closest(operation, names())
 
 
 def closest(word: str, known: Collection[str]) -> str | None:
-    """The one of `known` that is spelt most like `word`, whatever the case; None when none is."""
+    """The member of `known` with the most similar spelling, ignoring case; None when none is similar."""
     by_lower = {name.lower(): name for name in sorted(known)}
     found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
     return by_lower[found[0]] if found else None
 
 
 def models(operation: str) -> Iterator[OperationModel]:
-    """The operation of this name in each service that has one (`CreateTags` is EC2's and EFS's)."""
+    """The models of the operation in each service that has it (`CreateTags` is in EC2 and EFS)."""
     for service in SERVICES:
         if (model := operation_model(service, operation)) is not None:
             yield model

@@ -1,6 +1,6 @@
-"""Where in moto a call's things are: its backends, and the zone of a subnet.
+"""Lookups into moto: the backends of a call, and the zone of a subnet.
 
-Owns the few look-ups into moto's objects that several manners share. It changes nothing.
+Owns the few lookups that several behaviours share. It changes nothing.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from tier1_engine.sandbox.wire.call import Call
 
 
 def ec2_backend(call: Call) -> Any:
-    """What moto has of EC2 in the call's account and region."""
+    """moto's EC2 backend for the call's account and region."""
     from moto.ec2.models import ec2_backends
 
     return ec2_backends[call.account_id][call.region]
 
 
 def efs_backend(call: Call) -> Any:
-    """What moto has of EFS in the call's account and region."""
+    """moto's EFS backend for the call's account and region."""
     from moto.efs.models import efs_backends
 
     return efs_backends[call.account_id][call.region]
 
 
 def iam_backend(call: Call) -> Any:
-    """What moto has of IAM in the call's account."""
+    """moto's IAM backend for the call's account."""
     from moto.iam.models import iam_backends
     from moto.utilities.utils import get_partition
 
@@ -33,7 +33,7 @@ def iam_backend(call: Call) -> Any:
 
 
 def s3_backend(call: Call) -> Any:
-    """What moto has of S3 in the call's account."""
+    """moto's S3 backend for the call's account."""
     from moto.s3.models import s3_backends
     from moto.utilities.utils import get_partition
 
@@ -41,7 +41,7 @@ def s3_backend(call: Call) -> Any:
 
 
 def zone_of(call: Call) -> str | None:
-    """The availability zone that a call asks for, by its name or by a subnet in it; None for none."""
+    """The availability zone that a call names, directly or by a subnet; None for none."""
     placement = call.parameters.get("Placement")
     named = placement.get("AvailabilityZone") if isinstance(placement, dict) else None
     named = named or call.parameters.get("AvailabilityZone")

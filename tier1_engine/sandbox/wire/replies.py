@@ -1,6 +1,6 @@
-"""Replies of the local AWS: AWS's error documents in each protocol, and the code that a reply carries.
+"""Replies of the local AWS: AWS's error documents in each protocol, and the code in a reply.
 
-Owns the shapes of the documents. What a code's status and words are stands in `codes`.
+Owns the format of the documents. `codes` has the status and message of each code.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Reply:
 
     @property
     def code(self) -> str | None:
-        """AWS's error code; None where the reply is none of an error, or not AWS's."""
+        """AWS's error code; None when the reply is not an error, or not AWS's."""
         return None if self.ok else _code_in(self.body)
 
     def header(self, name: str) -> str | None:
@@ -76,7 +76,7 @@ def refusal(
 
 
 def with_request_id(reply: Reply, request_id: str) -> Reply:
-    """The reply with a request id, in the header and in the document."""
+    """Add a request id to the reply, in the header and in the document."""
     kept = tuple(
         (name, value)
         for name, value in reply.headers

@@ -1,8 +1,8 @@
-"""Reads the parameters of a request from what stood on the wire, by the operation's model.
+"""Reads the parameters of a request from its wire format, by the operation's model.
 
-Owns the forms in which the services here are spoken: the query protocols (EC2's, and that of IAM and
-STS), JSON with a target (SSM), and REST with JSON (EFS) or XML (S3). A value that does not fit its type
-stays the text that it was: judging it is the service's.
+Owns the protocols of the supported services: the query protocols (EC2's, and that of IAM and STS), JSON with
+a target (SSM), and REST with JSON (EFS) or XML (S3). A value that does not fit its type stays text: the
+service validates it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 Tree = dict[str, Any]
 LIST_ITEMS_LIMIT = 10_000
-"""Items of one list that are read; a client that numbers more of them sends nonsense."""
+"""The maximum number of items read from one list; a client that numbers more sends nonsense."""
 
 
 def form_of(body: bytes, query: str) -> dict[str, str]:
-    """The pairs of a query request, whether they came in its body or in its URL."""
+    """The pairs of a query request, from its body or its URL."""
     text = body.decode("utf-8", "replace")
     return dict(parse_qsl(text, keep_blank_values=True)) or dict(parse_qsl(query, keep_blank_values=True))
 
@@ -40,7 +40,7 @@ def from_form(model: OperationModel, form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def from_json(body: bytes) -> dict[str, Any]:
-    """Parameters of a JSON body; none where it is no JSON object."""
+    """The parameters of a JSON body; empty when it is no JSON object."""
     try:
         value = json.loads(body or b"{}")
     except ValueError:
@@ -49,7 +49,7 @@ def from_json(body: bytes) -> dict[str, Any]:
 
 
 def from_rest(model: OperationModel, path: Mapping[str, str], query: str, body: bytes) -> dict[str, Any]:
-    """Parameters of a REST operation, from its path, its query string and its body."""
+    """The parameters of a REST operation, from its path, its query string and its body."""
     shape = model.input_shape
     if shape is None:
         return {}
@@ -68,7 +68,7 @@ def from_rest(model: OperationModel, path: Mapping[str, str], query: str, body: 
 
 
 def _payload(shape: StructureShape, body: bytes) -> dict[str, Any]:
-    """The XML document of a body, by the name of the member that it is; no stream of an object's bytes."""
+    """The XML document of a body, by the name of its member; the bytes of an object are not read."""
     name = shape.serialization.get("payload")
     member = shape.members.get(name) if name else None
     if member is None or member.type_name != "structure" or not body:
@@ -139,7 +139,7 @@ def _take_list(shape: Any, node: Tree | str, ec2: bool) -> list[Any]:
 
 
 def _numbered(node: Any) -> list[Any]:
-    """The items of a list in the order of their numbers."""
+    """The items of a list, sorted by their numbers."""
     if not isinstance(node, dict):
         return []
     numbers = sorted(int(key) for key in node if key.isdecimal() and len(key) < 6)
@@ -151,7 +151,9 @@ def _wire_names(shape: StructureShape, ec2: bool) -> Mapping[str, tuple[str, Sha
 
 
 class _ByIdentity:
-    """A shape as a key: the models live as long as the process, and shapes have no hash of their own."""
+    """A shape as a cache key, compared by identity: models live as long as the process, and shapes are
+    unhashable.
+    """
 
     def __init__(self, shape: StructureShape) -> None:
         self.shape = shape
