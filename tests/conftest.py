@@ -1,4 +1,4 @@
-"""What every test gets: no way to a real AWS, a home of its own, and its databases."""
+"""Fixtures of every test: no access to a real AWS, a private home folder, and databases of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ hypothesis_settings.load_profile("tier1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the longest to `make long`; a sample of each kind runs always."""
+    """Leave the longest tests to `make long`; a sample of each kind always runs."""
     if os.environ.get(LONG, "") == "1":
         return
     for item in items:
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of the user's environment changes a test, and no test touches what is the user's."""
+    """Isolate the test from the user's environment, and the user's files from the test."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "TIER1_")) and name != POSTGRES_URL:
             monkeypatch.delenv(name)

@@ -1,4 +1,6 @@
-"""The command of an operator and a local AWS, and failures made on the way between the two."""
+"""Fixtures for the command tests: an operator, a local AWS, and a proxy between them that can inject
+faults.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from tests.support.stages import Stages
 
 @pytest.fixture(scope="session")
 def line_port() -> Iterator[int]:
-    """The port of every test's line, so that what was made over one can be put in place over the next."""
+    """The port of every test's proxy: a stack deployed through one proxy can be reused behind the next."""
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", 0))
@@ -23,7 +25,7 @@ def line_port() -> Iterator[int]:
 
 @pytest.fixture
 def line(aws: str, line_port: int, stages: Stages | None) -> Iterator[Proxy]:
-    """The line to the local AWS; a test may spoil calls on it."""
+    """The proxy in front of the local AWS; a test may make calls fail on it."""
     with proxy(aws, line_port) as it:
         if stages is not None:
             stages.line = it
@@ -32,5 +34,5 @@ def line(aws: str, line_port: int, stages: Stages | None) -> Iterator[Proxy]:
 
 @pytest.fixture
 def operator(tier1: Command, line: Proxy) -> Command:
-    """The command, on that line."""
+    """The `tier1` command, pointed at that proxy."""
     return tier1.with_(AWS_ENDPOINT_URL=line.url)

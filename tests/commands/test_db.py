@@ -1,4 +1,4 @@
-"""`tier1 db`: the schema that is found, made and refused, and the export that tells no secret."""
+"""`tier1 db` reports, creates and refuses schemas, and exports the database without secrets."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tier1_engine.store.tables import SCHEMA_REVISION
 SCRIPT = "export PASSWORD='a$b'"
 
 
-def test_current_says_what_is_found_and_known_and_makes_nothing(newcomer: Command) -> None:
-    """A database that is not there stays so until it is used."""
+def test_current_reports_both_revisions_and_creates_nothing(newcomer: Command) -> None:
+    """`db current` does not create a missing database."""
     assert newcomer.here("db", "current", "-o", "json").json == {"found": None, "known": SCHEMA_REVISION}
     assert not newcomer.database.exists()
     assert newcomer.here("db", "upgrade").code == 0
@@ -29,13 +29,13 @@ def test_current_says_what_is_found_and_known_and_makes_nothing(newcomer: Comman
 
 
 def test_a_database_is_private(newcomer: Command) -> None:
-    """The file is this user's alone."""
+    """The file has mode 0600."""
     assert newcomer.here("list").code == 0
     assert newcomer.database.stat().st_mode & 0o777 == 0o600
 
 
 def test_upgrade_refuses_a_later_schema(tier1_here: Command) -> None:
-    """2; `current` still tells it."""
+    """It exits with 2; `current` still reports the revision."""
     with sqlite3.connect(tier1_here.database) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
@@ -44,8 +44,8 @@ def test_upgrade_refuses_a_later_schema(tier1_here: Command) -> None:
 
 
 @pytest.mark.postgres
-def test_an_empty_postgres_is_made_by_upgrade_only(tier1_here: Command, empty_postgres_url: str) -> None:
-    """Other commands refuse it with the command to type."""
+def test_only_upgrade_initialises_an_empty_postgres(tier1_here: Command, empty_postgres_url: str) -> None:
+    """Other commands refuse it and name the command to type."""
     postgres = tier1_here.with_(TIER1_DATABASE_URL=empty_postgres_url)
     postgres("list").refused(2, "tier1 db upgrade")
     assert postgres("db", "current", "-o", "json").json["found"] is None
@@ -54,7 +54,7 @@ def test_an_empty_postgres_is_made_by_upgrade_only(tier1_here: Command, empty_po
 
 
 def test_the_export_has_everything_but_secrets(tier1_here: Command) -> None:
-    """User data is named by its SHA-256 in spec, plan and request; passwords in URLs are hidden."""
+    """User data appears as its SHA-256 in spec, plan and request; passwords in URLs are masked."""
     spec = {"instance": {"user_data": {"path": "boot.sh", "sha256": "x", "text": SCRIPT}}}
     id = tier1_here.write("aaaa00000001", spec=spec, tags={"see": "https://me:hidden@example.com/"})
     with sqlite3.connect(tier1_here.database) as connection:
@@ -93,7 +93,7 @@ def test_the_export_has_everything_but_secrets(tier1_here: Command) -> None:
 
 
 def test_an_empty_export_is_valid_json(tier1_here: Command) -> None:
-    """And two deployments make an array."""
+    """Two deployments are exported as an array."""
     assert tier1_here("db", "export").json["deployments"] == []
     for number in (1, 2):
         tier1_here.write(f"aaaa0000000{number}", f"name-{number}", state=State.PENDING)

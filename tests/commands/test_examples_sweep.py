@@ -1,4 +1,4 @@
-"""The scheduled jobs in `examples/sweep` can be read by what runs them, and their commands work."""
+"""The scheduled jobs in `examples/sweep` are valid for their schedulers, and their commands work."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def commands() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("name", ["systemd", "cron", "github", "kubernetes"])
 def test_its_command_lines_run(tier1: Command, aws: str, name: str) -> None:
-    """Against an account with one failed deployment that is too young to be swept: exit 0, and all stays."""
+    """The account has one failed deployment, too young to be swept: they exit with 0 and delete nothing."""
     tier1.write("aaaa00000001")
     found = commands()[name]
     assert found
@@ -65,8 +65,8 @@ def test_its_command_lines_run(tier1: Command, aws: str, name: str) -> None:
     assert tier1.show("aaaa00000001")["state"] == "pending"
 
 
-def test_all_run_at_the_same_time_of_night_and_never_twice_at_once() -> None:
-    """What each scheduler calls it."""
+def test_all_run_at_the_same_time_of_night_and_never_concurrently() -> None:
+    """Each example uses its scheduler's own setting for this."""
     workflow, job = document("github-actions.yml"), document("kubernetes-cronjob.yaml")
     # YAML 1.1 reads the key `on` as true.
     assert workflow[True]["schedule"] == [{"cron": NIGHTLY}]
@@ -80,8 +80,8 @@ def test_all_run_at_the_same_time_of_night_and_never_twice_at_once() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
-def test_systemd_takes_the_units() -> None:
-    """`systemd-analyze verify` has no objection."""
+def test_systemd_accepts_the_units() -> None:
+    """`systemd-analyze verify` reports nothing."""
     units = [str(FOLDER / name) for name in ("tier1-sweep.service", "tier1-sweep.timer")]
     checked = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *units],

@@ -1,4 +1,4 @@
-"""The guide as a product: its script and its lines, run by bash with the real `aws`, leave nothing."""
+"""The guide works end to end: bash runs its script and its lines with the real `aws`, and nothing remains."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ pytestmark = pytest.mark.promise(9)
 ONE_ZONE = "network: {zones: 1}\n"
 REFUSED_TYPE = "t9.huge"
 HELD_BY_A_SCRIPT = 4
-"""Refused by its reader, refused in another account, run to its end, and run once nothing is left."""
+"""The script's exit codes: declined by its reader, refused in another account, completed, and
+nothing to do.
+"""
 
 
 @pytest.fixture
@@ -36,26 +38,26 @@ def only(operation: str, act: Act) -> Rule:
     return rule
 
 
-# --- what went wrong
+# --- the failures
 
 Scenario = Callable[[Command, Proxy], None]
 
 
 def failed_launch(tier1: Command, line: Proxy) -> None:
-    """EC2 refuses the instance, and everything is kept."""
+    """EC2 refuses the instance, and rollback is off."""
     done = tier1("deploy", tier1.spec(type=REFUSED_TYPE, more=ONE_ZONE), "--no-rollback")
     assert done.code == 4, done.err
 
 
 def failed_mount_target(tier1: Command, line: Proxy) -> None:
-    """EFS refuses the mount target, and everything is kept."""
+    """EFS refuses the mount target, and rollback is off."""
     line.rule = only("CreateMountTarget", refused(400, "UnsupportedAvailabilityZone"))
     done = tier1("deploy", tier1.spec(more=ONE_ZONE), "--no-rollback")
     assert done.code == 4, done.err
 
 
 def crashed_launch(tier1: Command, line: Proxy) -> None:
-    """The process is killed after EC2 made the instance and before it said so."""
+    """The process is killed after EC2 created the instance and before the reply arrived."""
     line.rule = only("RunInstances", killed_after(lambda: running.process.kill()))  # noqa: PLW0108 - it is not there yet
     running = tier1.begin("deploy", tier1.spec(more=ONE_ZONE))
     assert running.end().code == -signal.SIGKILL
@@ -64,19 +66,19 @@ def crashed_launch(tier1: Command, line: Proxy) -> None:
 
 
 def half_a_rollback(tier1: Command, line: Proxy) -> None:
-    """The launch fails, and on the way back the subnet may not be deleted."""
+    """The launch fails, and during the rollback AWS refuses to delete the subnet."""
     line.rule = only("DeleteSubnet", refused(403, "UnauthorizedOperation"))
     done = tier1("deploy", tier1.spec(type=REFUSED_TYPE, more=ONE_ZONE))
     assert done.code == 5, done.err
 
 
 def active(tier1: Command, line: Proxy) -> None:
-    """Nothing went wrong."""
+    """The deployment succeeded."""
     assert tier1("deploy", tier1.spec(more=ONE_ZONE)).code == 0
 
 
 def is_clean(path: str) -> bool:
-    """Whether shellcheck finds nothing to say."""
+    """Whether shellcheck reports nothing."""
     found = subprocess.run(
         [Path(sys.executable).with_name("shellcheck"), path], capture_output=True, text=True, check=False
     )
@@ -96,14 +98,14 @@ def is_clean(path: str) -> bool:
     ],
     ids=lambda scenario: scenario.__name__,
 )
-def test_the_script_leaves_nothing(
+def test_the_script_deletes_everything(
     scenario: Scenario,
     shell: Shell,
     line: Proxy,
     aws: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Whatever went wrong. It asks first, acts in one account only, and changes nothing once it is done."""
+    """After each failure, it asks first, acts in one account only, and changes nothing when run again."""
     scenario(shell.tier1, line)
     line.rule = passes
     there = standing(aws)
@@ -117,13 +119,13 @@ def test_the_script_leaves_nothing(
     assert done.code == 0, done.err
     assert standing(aws) == {}
     assert shell.tier1.show("demo")["state"] == ("destroyed" if scenario is active else "rolled_back")
-    assert shell(shell.script()).code == 0  # of what has ended: it says so, and asks nothing
+    assert shell(shell.script()).code == 0  # a deployment that has ended: it says so and asks nothing
     record_property("points", HELD_BY_A_SCRIPT)
 
 
 @pytest.mark.long
 def test_the_script_can_be_run_twice(shell: Shell, line: Proxy, aws: str) -> None:
-    """After half a rollback it does the rest; once more changes nothing, and ends as before."""
+    """It completes a partial rollback; a second run changes nothing and exits the same way."""
     half_a_rollback(shell.tier1, line)
     line.rule = passes
     script = shell.script()
@@ -138,10 +140,8 @@ def test_the_script_can_be_run_twice(shell: Shell, line: Proxy, aws: str) -> Non
 
 @pytest.mark.long
 @pytest.mark.parametrize("scenario", [half_a_rollback, crashed_launch], ids=lambda one: one.__name__)
-def test_every_line_that_is_printed_works_as_printed(
-    scenario: Scenario, shell: Shell, line: Proxy, aws: str
-) -> None:
-    """Looks, what the cause is looked at with, and the lines by hand: none fails, and nothing is left."""
+def test_every_printed_line_works_as_printed(scenario: Scenario, shell: Shell, line: Proxy, aws: str) -> None:
+    """Checks, diagnostic commands and manual deletions all succeed, and nothing remains."""
     scenario(shell.tier1, line)
     line.rule = passes
     guide = shell.tier1.here("guide", "demo", "-o", "json").json
@@ -158,8 +158,8 @@ def test_every_line_that_is_printed_works_as_printed(
 
 
 @pytest.mark.long
-def test_the_script_asks_first_and_takes_no_for_an_answer(tier1: Command, aws: str, tmp_path: Path) -> None:
-    """Exit 2, with the plain `aws` of a user, and without tier1 on the path as well."""
+def test_the_script_asks_first_and_accepts_no(tier1: Command, aws: str, tmp_path: Path) -> None:
+    """It exits with 2, using the user's `aws`, also when tier1 is not on the path."""
     shell = Shell(tier1, put_programs(tmp_path / "programs", None, None))
     assert tier1("deploy", tier1.spec(type=REFUSED_TYPE, more=ONE_ZONE), "--no-rollback").code == 4
     there = standing(aws)
@@ -173,15 +173,15 @@ def test_the_script_asks_first_and_takes_no_for_an_answer(tier1: Command, aws: s
     assert "210987654321" in elsewhere.err
 
 
-def test_the_script_is_refused_while_somebody_drives(
+def test_the_script_is_refused_while_a_process_is_running_the_deployment(
     shell: Shell, line: Proxy, closed_port: int, aws: str
 ) -> None:
-    """Exit 6, and nothing is touched."""
+    """It exits with 6 and changes nothing."""
     door = f'health: {{services: [{{name: door, tcp: "127.0.0.1:{closed_port}"}}]}}\n'
     running = shell.tier1.begin("deploy", shell.tier1.spec(more=ONE_ZONE + door))
     running.hear("service-door: started")
     there = standing(aws)
-    # A guide that was written before somebody took it up.
+    # A guide that was printed before another process acquired the lease.
     guide = shell.tier1.here("guide", "demo", "-o", "json").json
     assert (guide["situation"], guide["by_hand"]) == ("driven", None)
     done = shell(shell.script(), "--yes")
@@ -193,7 +193,7 @@ def test_the_script_is_refused_while_somebody_drives(
 
 @pytest.mark.long
 def test_without_tier1_the_last_command_is_printed(shell: Shell, line: Proxy, aws: str) -> None:
-    """After a mount target that failed; what was deleted is settled by the command later."""
+    """The mount target had failed; the printed command later records what the script deleted."""
     failed_mount_target(shell.tier1, line)
     line.rule = passes
     script = shell.script()
@@ -207,8 +207,8 @@ def test_without_tier1_the_last_command_is_printed(shell: Shell, line: Proxy, aw
 
 
 @pytest.mark.long
-def test_what_is_not_ours_any_more_is_left_alone(shell: Shell, line: Proxy, aws: str) -> None:
-    """A subnet whose tags somebody took off stays, with the VPC that it is in."""
+def test_what_is_no_longer_owned_is_left_alone(shell: Shell, line: Proxy, aws: str) -> None:
+    """A subnet whose tags were removed stays, and so does its VPC."""
     line.rule = only("CreateRouteTable", refused(400, "RouteTableLimitExceeded"))
     soon = "timeouts: {delete: 3s}\n"
     assert shell.tier1("deploy", shell.tier1.spec(more=ONE_ZONE + soon), "--no-rollback").code == 4
@@ -218,18 +218,18 @@ def test_what_is_not_ours_any_more_is_left_alone(shell: Shell, line: Proxy, aws:
     taken = shell.line(f"aws {place} ec2 delete-tags --resources {subnet} --tags Key=tier1:deployment")
     assert taken.code == 0, taken.err
     done = shell(shell.script(), "--yes")
-    assert done.code == 5, done.err  # tier1 says the same of it
+    assert done.code == 5, done.err  # tier1 reports the same
     assert "subnet-1: nothing has its tags" in done.err
     assert "Remaining: vpc" in done.err
     kept = shell.line(f"aws {place} ec2 describe-subnets --subnet-ids {subnet}")
     assert kept.code == 0
 
 
-# --- what it says
+# --- the text of the guide
 
 
-def test_a_healthy_one_and_an_ended_one_are_reported_in_a_sentence(tier1_here: Command) -> None:
-    """Exit 0; nothing is asked of anybody."""
+def test_an_active_and_an_ended_deployment_are_each_reported_in_a_sentence(tier1_here: Command) -> None:
+    """The guide exits with 0 and asks the operator for nothing."""
     tier1_here.active()
     tier1_here.write("aaaa00000002", "old", state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK)
     for name, words in (("demo", "is active, as intended"), ("old", "no resources remain")):
@@ -241,7 +241,7 @@ def test_a_healthy_one_and_an_ended_one_are_reported_in_a_sentence(tier1_here: C
 
 
 def test_a_guide_needs_no_aws(tier1_here: Command) -> None:
-    """It is made of the database alone: with AWS out of reach it says the same."""
+    """It is built from the database alone: it prints the same text when AWS cannot be reached."""
     tier1_here.active()
     there = tier1_here("guide", "demo", "-o", "json").json
     assert tier1_here("guide", "demo", "-o", "json", AWS_ENDPOINT_URL="http://127.0.0.1:1").json == there

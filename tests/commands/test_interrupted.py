@@ -1,4 +1,4 @@
-"""Signals, kills and several processes at one deployment: always resumable, and never made twice."""
+"""Signals, kills and concurrent processes leave a deployment resumable, with nothing created twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from tests.support.loopback import endpoint
 
 
 def test_sigterm_ends_a_deploy_and_resume_needs_no_spec(tier1: Command, aws: str, closed_port: int) -> None:
-    """130 and interrupted; then 0, with one of everything."""
+    """The deploy exits with 130 as interrupted; the resume exits with 0 and has created each
+    resource once.
+    """
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port)))
     running.hear("service-door: started")
     assert tier1.show("demo")["holder"]["pid"] == running.process.pid
@@ -36,8 +38,8 @@ def test_sigterm_ends_a_deploy_and_resume_needs_no_spec(tier1: Command, aws: str
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_other_signals_end_it_alike(tier1: Command, number: signal.Signals) -> None:
-    """Early too: whatever is on its way is on record."""
+def test_other_signals_have_the_same_effect(tier1: Command, number: signal.Signals) -> None:
+    """This also holds early in a deployment: every call in flight is recorded."""
     running = tier1.begin("deploy", tier1.spec())
     running.hear("vpc: started")
     running.signal(number)
@@ -45,8 +47,8 @@ def test_other_signals_end_it_alike(tier1: Command, number: signal.Signals) -> N
     assert tier1("rollback", "demo").code == 0
 
 
-def test_a_signal_before_anything_is_on_record_ends_it_too(tier1: Command) -> None:
-    """130, and there is nothing to resume."""
+def test_a_signal_before_anything_is_recorded_exits_cleanly(tier1: Command) -> None:
+    """It exits with 130, and there is nothing to resume."""
     asked = threading.Event()
 
     def stall(connection: socket.socket) -> None:
@@ -61,8 +63,8 @@ def test_a_signal_before_anything_is_on_record_ends_it_too(tier1: Command) -> No
     assert tier1.here("list", "-o", "json").json == []
 
 
-def test_the_second_signal_leaves_at_once(tier1: Command) -> None:
-    """130 while a call hangs; the lease of the process that left is taken over at once."""
+def test_a_second_signal_exits_at_once(tier1: Command) -> None:
+    """It exits with 130 during a hanging call; the next process acquires its lease at once."""
     asked = threading.Event()
 
     def stall(connection: socket.socket) -> None:
@@ -81,8 +83,8 @@ def test_the_second_signal_leaves_at_once(tier1: Command) -> None:
     assert tier1("rollback", "demo").code == 0
 
 
-def test_a_killed_deploy_is_resumed_without_a_second_of_anything(tier1: Command, aws: str) -> None:
-    """SIGKILL leaves a lease behind, which ends with its process."""
+def test_a_killed_deploy_is_resumed_without_duplicates(tier1: Command, aws: str) -> None:
+    """SIGKILL leaves a lease behind, which is void once its process has ended."""
     running = tier1.begin("deploy", tier1.spec())
     running.hear("instance: started")
     running.signal(signal.SIGKILL)
@@ -93,8 +95,10 @@ def test_a_killed_deploy_is_resumed_without_a_second_of_anything(tier1: Command,
     assert standing(aws) == WHOLE
 
 
-def test_who_drives_is_named_and_a_rollback_is_followed(tier1: Command, aws: str, closed_port: int) -> None:
-    """`resume` is refused with 6; a rollback turns the driver around: it ends 3, the follower 0."""
+def test_a_running_command_is_named_and_obeys_a_rollback(tier1: Command, aws: str, closed_port: int) -> None:
+    """`resume` is refused with 6; a rollback redirects the running deploy, which exits with 3, the follower
+    with 0.
+    """
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port)))
     running.hear("service-door: started")
     tier1("resume", "demo").refused(6, str(running.process.pid), socket.gethostname())
@@ -105,8 +109,8 @@ def test_who_drives_is_named_and_a_rollback_is_followed(tier1: Command, aws: str
     assert standing(aws) == {}
 
 
-def test_a_follower_is_detached_by_a_signal_and_the_request_stands(tier1: Command, aws: str) -> None:
-    """The one that drives sees it through, as soon as its call in flight has ended."""
+def test_a_signal_detaches_a_follower_and_the_request_remains(tier1: Command, aws: str) -> None:
+    """The running process carries the request out once its call in flight has ended."""
     asked, answer = threading.Event(), threading.Event()
 
     def stall(connection: socket.socket) -> None:
@@ -132,7 +136,7 @@ def test_a_follower_is_detached_by_a_signal_and_the_request_stands(tier1: Comman
 def test_a_service_that_does_not_answer_waits_for_a_decision(
     tier1: Command, aws: str, closed_port: int
 ) -> None:
-    """4, and each way on is printed: retry fails again, continue ends 0 with a warning."""
+    """It exits with 4 and prints each option: retry fails again, continue exits with 0 and a warning."""
     kept = tier1.staged("deploy", tier1.spec(more=waits_for(closed_port, "1s")))
     assert kept.code == 4
     for way in ("--retry", "--continue"):
@@ -156,17 +160,17 @@ def test_a_service_that_does_not_answer_waits_for_a_decision(
         pytest.param("retry", 4, "failed", marks=pytest.mark.long),
     ],
 )
-def test_the_policy_decides_where_nobody_can_be_asked(
+def test_the_policy_decides_without_a_terminal(
     tier1: Command, closed_port: int, policy: str, code: int, state: str
 ) -> None:
-    """`retry` ends after a bounded number of tries."""
+    """`retry` ends after a bounded number of attempts."""
     more = waits_for(closed_port, "1s") + "policy: {max_attempts: 2}\n"
     done = tier1("deploy", tier1.spec(more=more), "--on-recoverable", policy, "-o", "json")
     assert (done.code, done.json["state"]) == (code, state)
 
 
-def test_resume_with_rollback_asks_for_the_rollback(tier1: Command, closed_port: int) -> None:
-    """0: that goal is what this command asked for."""
+def test_resume_with_rollback_rolls_back(tier1: Command, closed_port: int) -> None:
+    """It exits with 0, because rollback is the goal of this command."""
     assert tier1.staged("deploy", tier1.spec(more=waits_for(closed_port, "1s"))).code == 4
     done = tier1("resume", "demo", "--rollback", "-o", "json")
     assert (done.code, done.json["state"]) == (0, "rolled_back")

@@ -1,4 +1,4 @@
-"""A deployment's life by the commands alone: what they print, leave behind and end with."""
+"""The life cycle of a deployment through the commands: what they print, leave behind and exit with."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ REFUSED_TYPE = "t9.huge"
 
 
 def test_a_deployment_is_made_shown_and_destroyed(newcomer: Command, aws: str) -> None:
-    """From nothing to active and back to nothing; every object has exactly the contract's keys."""
+    """It becomes active and is destroyed; every JSON object has exactly the contract's keys."""
     tier1 = newcomer
     deployed = tier1("deploy", tier1.spec(), "-o", "json")
     assert deployed.code == 0, deployed.err
@@ -80,14 +80,14 @@ def test_a_deployment_is_made_shown_and_destroyed(newcomer: Command, aws: str) -
     assert "ssm_session" in tier1("show", "demo").out
     destroyed = tier1("destroy", "demo", "-o", "json")
     assert (destroyed.code, destroyed.json["state"]) == (0, "destroyed")
-    assert "ssm_session" not in tier1("show", "demo").out  # an address of what is gone only misleads
+    assert "ssm_session" not in tier1("show", "demo").out  # the instance is terminated
     assert standing(aws) == {}
     assert {resource["state"] for resource in destroyed.json["resources"]} == {"deleted"}
     assert tier1("list", "-o", "json").json[0]["remaining"] == 0
 
 
 def test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason(tier1: Command, aws: str) -> None:
-    """Exit 3, nothing left, and the cause stays in show, list and log."""
+    """It exits with 3, nothing remains, and show, list and log report the cause."""
     failed = tier1("deploy", tier1.spec(type=REFUSED_TYPE), "-o", "json")
     assert (failed.code, failed.json["state"]) == (3, "rolled_back")
     failure = failed.json["failure"]
@@ -107,11 +107,11 @@ def test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason(tier1: Command
     moves = [(event["from"], event["to"]) for event in log["events"] if event["trigger"]]
     assert moves[0] == ("pending", "provisioning_network")
     assert moves[-1] == ("rolling_back", "rolled_back")
-    assert tier1("rollback", "demo").code == 0  # it is so already
+    assert tier1("rollback", "demo").code == 0  # already active
 
 
-def test_without_rollback_what_is_left_is_named_with_the_commands_that_work(tier1: Command, aws: str) -> None:
-    """Exit 4; each id is printed, and the printed rollback, run as it stands, leaves nothing."""
+def test_without_rollback_what_remains_is_listed_with_working_commands(tier1: Command, aws: str) -> None:
+    """It exits with 4 and prints each id; the printed rollback, run as it is, leaves nothing."""
     kept = tier1("deploy", tier1.spec(type=REFUSED_TYPE), "--no-rollback")
     assert kept.code == 4
     shown = tier1.show("demo")
@@ -120,30 +120,30 @@ def test_without_rollback_what_is_left_is_named_with_the_commands_that_work(tier
     assert len(present) >= 10
     for resource in present:
         assert f"{resource['name']} {resource['aws_id']}" in kept.out
-    assert tier1("resume", "demo").code == 4  # options, and no act
-    assert tier1("resume", "demo", "--continue").code == 2  # an instance cannot be done without
+    assert tier1("resume", "demo").code == 4  # prints the options and changes nothing
+    assert tier1("resume", "demo", "--continue").code == 2  # a deployment cannot do without its instance
     printed = re.findall(r"tier1 (rollback \w+)", kept.out)
     assert tier1(*printed[0].split()).code == 0
     assert standing(aws) == {}
 
 
-def test_destroy_of_what_was_never_active_says_that_it_is_rolled_back(tier1: Command) -> None:
-    """The goal is `rolled_back`, and it is reached."""
+def test_destroying_a_deployment_that_was_never_active_rolls_it_back(tier1: Command) -> None:
+    """The goal `rolled_back` is recorded and reached."""
     tier1.write("aaaa00000001")
     done = tier1("destroy", "demo", "-o", "json")
     assert (done.code, done.json["state"]) == (0, "rolled_back")
     assert "was never active: rolling it back instead" in done.err
 
 
-def test_a_rollback_of_an_active_one_is_refused_with_the_command_to_use(tier1: Command) -> None:
-    """Exit 2, and nothing is asked for."""
+def test_rolling_back_an_active_deployment_is_refused_with_the_right_command(tier1: Command) -> None:
+    """It exits with 2 and records no request."""
     id = tier1.active()
     tier1("rollback", "demo").refused(2, f"tier1 destroy {id}")
     assert tier1.show(id)["goal"] == "active"
 
 
-def test_what_is_retained_stays_with_all_that_it_needs(tier1: Command, aws: str) -> None:
-    """A subnet keeps its VPC; an unknown name is refused before anything is asked for."""
+def test_what_is_retained_stays_with_everything_it_needs(tier1: Command, aws: str) -> None:
+    """Retaining a subnet retains its VPC; an unknown name is refused before anything is recorded."""
     tier1.deployed()
     tier1("destroy", "demo", "--retain", "cellar").refused(2, "cellar", "subnet-1")
     done = tier1("destroy", "demo", "--retain", "subnet-1", "--yes")
@@ -155,7 +155,7 @@ def test_what_is_retained_stays_with_all_that_it_needs(tier1: Command, aws: str)
 
 
 def test_a_dry_run_prints_the_plan_and_touches_nothing(newcomer: Command, aws: str) -> None:
-    """No row, no database, no call; user data is only named."""
+    """It creates no row and no database and calls nothing; user data appears only by name."""
     tier1 = newcomer
     (tier1.folder / "boot.sh").write_text("echo pass$word\n", encoding="utf-8")
     path = tier1.folder / "plan.yaml"
@@ -177,7 +177,7 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(newcomer: Command, aws: s
 
 
 def test_a_name_that_is_in_use_is_refused_until_it_is_free(tier1: Command, aws: str) -> None:
-    """Exit 2 with the command that frees it; afterwards the name can be used again."""
+    """It exits with 2 and the command that frees the name; afterwards the name can be used again."""
     id = tier1.active()
     tier1("deploy", tier1.spec()).refused(2, "demo", id, "tier1 destroy demo")
     assert standing(aws) == {}
@@ -186,7 +186,7 @@ def test_a_name_that_is_in_use_is_refused_until_it_is_free(tier1: Command, aws: 
 
 
 def test_two_deploys_of_one_name_at_once_are_one_deployment(tier1: Command, aws: str) -> None:
-    """One wins, the other is refused with 2, and nothing is made twice."""
+    """One succeeds, the other is refused with 2, and nothing is created twice."""
     assert tier1.here("list").code == 0
     spec = tier1.spec()
     ended = [running.end() for running in [tier1.begin("deploy", spec) for _ in range(2)]]

@@ -1,4 +1,4 @@
-"""The whole life of a deployment once more, on moto as it is (`sandbox start --plain`).
+"""The life cycle of a deployment on plain moto (`sandbox start --plain`).
 
 Another emulator answers as that one does: all is there at once, and nothing is in use. `make plain` runs
 all commands of the main job there.
@@ -19,11 +19,11 @@ __all__ = ["test_a_deployment_is_made_shown_and_destroyed"]
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedAws]:
-    """What a test's local AWS is forked from, without AWS's manners."""
+    """The process that a test's local AWS is forked from, without the behaviour of AWS."""
     with forked_aws(tmp_path_factory.mktemp("plain-aws"), strict=False) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def stages() -> None:
-    """Everything is made anew."""
+    """Nothing is reused: every deployment is created by the command."""

@@ -1,4 +1,4 @@
-"""What a command may take of the machine it runs on: its peak resident memory, as the kernel counts it."""
+"""Memory limits of the commands: peak resident memory as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.command import TIER1, Command
 DEPLOY_MIB = 150
 LIST_MIB = 80
 MEASURING = "COVERAGE"
-"""Variables of this prefix would have the command measure its own coverage, which takes memory too."""
+"""Variables with this prefix make the command measure its own coverage, which costs memory."""
 
 PEAK = """
 import resource, subprocess, sys
@@ -20,7 +20,9 @@ done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=Tru
 assert done.returncode == 0, done.stderr
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
-"""A small process in between: what a process had before it became another counts as that one's, too."""
+"""A small process in between, because peak memory survives `exec`: the parent's would count as the
+command's.
+"""
 
 
 def peak_mib(tier1: Command, *arguments: str) -> float:
@@ -34,12 +36,12 @@ def peak_mib(tier1: Command, *arguments: str) -> float:
 
 
 @pytest.mark.leaves("an active deployment, of a command that is measured past the harness", "unknown")
-def test_a_deploy_that_makes_its_database_first_stays_within_its_memory(newcomer: Command) -> None:
-    """The first one loads the most: AWS's models, and the migrations."""
+def test_a_deploy_that_creates_its_database_stays_within_its_limit(newcomer: Command) -> None:
+    """The first deploy loads the most: AWS's models and the migrations."""
     assert peak_mib(newcomer, "deploy", newcomer.spec()) < DEPLOY_MIB
 
 
-def test_a_list_stays_within_its_memory(tier1: Command) -> None:
+def test_list_stays_within_its_limit(tier1: Command) -> None:
     """It loads neither AWS nor the migrations."""
     tier1.active()
     assert peak_mib(tier1, "list") < LIST_MIB

@@ -1,4 +1,4 @@
-"""One driver at a time, with real processes: on Postgres, frozen, in another pid namespace, hung up."""
+"""One process at a time, with real processes: on Postgres, frozen, in another pid namespace, hung up."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ SHORT_LEASE = {"TIER1_LEASE_SECONDS": "3", "TIER1_CALL_TIMEOUT_SECONDS": "1"}
 
 @pytest.fixture
 def shared(newcomer: Command, postgres_url: str) -> Command:
-    """The command of an operator whose database is a Postgres that others use too."""
+    """The command of an operator whose database is a shared Postgres."""
     return newcomer.with_(TIER1_DATABASE_URL=postgres_url)
 
 
 @pytest.fixture
 def upgraded(newcomer: Command, empty_postgres_url: str) -> Command:
-    """The same, whose first command made the tables there."""
+    """The same, after the first command created the tables there."""
     upgraded = newcomer.with_(TIER1_DATABASE_URL=empty_postgres_url)
     assert upgraded.here("db", "upgrade").code == 0
     return upgraded
 
 
 @pytest.mark.postgres
-def test_on_postgres_who_drives_is_named_and_a_killed_one_is_replaced_at_once(
+def test_on_postgres_the_running_process_is_named_and_a_killed_one_is_replaced_at_once(
     upgraded: Command, aws: str, closed_port: int
 ) -> None:
-    """6 with the process; after its SIGKILL the next resume does not wait for the lease."""
+    """`resume` is refused with 6 and the process; after its SIGKILL the next one does not wait for
+    the lease.
+    """
     running = upgraded.begin("deploy", upgraded.spec(more=waits_for(closed_port)))
     running.hear("service-door: started")
     upgraded("resume", "demo").refused(6, str(running.process.pid))
@@ -49,7 +51,7 @@ def test_on_postgres_who_drives_is_named_and_a_killed_one_is_replaced_at_once(
 
 
 def resumed_once_free(command: Command) -> None:
-    """Resume as soon as the lease of somebody who says nothing any more has ended."""
+    """Resume as soon as the lease of a silent process has expired."""
     end = time.monotonic() + LIMIT_SECONDS
     while (done := command("resume", "demo")).code == 6:
         assert time.monotonic() < end, done.err
@@ -57,11 +59,12 @@ def resumed_once_free(command: Command) -> None:
 
 
 @pytest.mark.postgres
-def test_on_postgres_a_driver_that_slept_past_its_lease_changes_nothing(
+def test_on_postgres_a_process_that_slept_past_its_lease_changes_nothing(
     shared: Command, aws: str, closed_port: int
 ) -> None:
-    """Frozen, replaced, and woken: it says so and ends with 6; what stands is the new one's. Frozen within a
-    transaction, which Postgres then ends, it ends with 9: its lease was over before it could look again.
+    """A frozen process that was replaced says so when it wakes, and exits with 6; the new process's state
+    stays. Frozen within a transaction, which Postgres then ends, it exits with 9: its lease expired before it
+    could check it.
     """
     quick = shared.with_(**SHORT_LEASE)
     frozen = quick.begin("deploy", quick.spec(more=waits_for(closed_port)))
@@ -91,7 +94,7 @@ def can_unshare() -> bool:
 
 @pytest.fixture
 def in_a_namespace(tier1: Command, closed_port: int) -> Running:
-    """A deploy that waits, in a pid namespace of its own: its process id says nothing outside."""
+    """A waiting deploy in its own pid namespace: its process id means nothing outside."""
     if not can_unshare():
         pytest.skip("no pid namespace can be made here")
     spec = tier1.spec(more=waits_for(closed_port))
@@ -101,7 +104,7 @@ def in_a_namespace(tier1: Command, closed_port: int) -> Running:
 def test_a_holder_in_another_pid_namespace_is_not_taken_for_dead(
     tier1: Command, in_a_namespace: Running, closed_port: int, aws: str
 ) -> None:
-    """Its process id is nobody's here, or somebody else's: only its lease tells."""
+    """Its process id is unused here or belongs to another process, so only its lease counts."""
     in_a_namespace.hear("service-door: started")
     holder = tier1.show("demo")["holder"]
     tier1("resume", "demo").refused(6, str(holder["pid"]))
@@ -114,10 +117,10 @@ def test_a_holder_in_another_pid_namespace_is_not_taken_for_dead(
     "command",
     ["rollback", *(pytest.param(one, marks=pytest.mark.long) for one in ("deploy", "resume", "destroy"))],
 )
-def test_a_terminal_that_is_closed_ends_what_runs_in_it(
+def test_closing_a_terminal_ends_the_command_in_it(
     tier1: Command, aws: str, closed_port: int, command: str
 ) -> None:
-    """130, whatever was in flight is on record, and it can be resumed."""
+    """It exits with 130, every call in flight is recorded, and it can be resumed."""
     spec = tier1.spec(more=waits_for(closed_port))
     seen, arguments = "service-door", ("deploy", spec)
     if command != "deploy":
@@ -137,10 +140,8 @@ def test_a_terminal_that_is_closed_ends_what_runs_in_it(
     assert standing(aws) == {}
 
 
-def test_a_question_that_is_left_open_keeps_nobody_waiting(
-    tier1: Command, aws: str, closed_port: int
-) -> None:
-    """Another operator rolls back over night; the answer in the morning changes nothing, and says why."""
+def test_an_open_question_holds_no_lock(tier1: Command, aws: str, closed_port: int) -> None:
+    """Another operator rolls back overnight; the answer in the morning changes nothing and says why."""
     with Terminal(tier1, "deploy", tier1.spec(more=waits_for(closed_port, "1s"))) as terminal:
         terminal.see("What do you want to do with demo?")
         assert tier1("rollback", "demo", "--yes").code == 0

@@ -1,4 +1,4 @@
-"""Commands that only read, on rows that were written past AWS: what they find and how they print it."""
+"""Commands that only read, on rows written directly to the database: what they find and print."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ FAILURE = Failure(
 
 @pytest.fixture
 def three(tier1_here: Command) -> Command:
-    """One that failed, one that is active, and one whose driver is gone; each an hour younger."""
+    """A failed deployment, an active one and one whose process is gone, each an hour younger than
+    the last.
+    """
     failed = {"state": State.FAILED, "failure": FAILURE}
     active = {"state": State.ACTIVE, "activated_at": AT}
     tier1_here.write("aaaa00000001", "first", created_at=AT, **failed)
@@ -46,7 +48,7 @@ def three(tier1_here: Command) -> Command:
 
 
 def test_the_list_is_newest_first_and_fits_80_columns(three: Command) -> None:
-    """State, reason and what was interrupted are there at a glance, without colours."""
+    """It shows state, reason and interruption without colours."""
     table = three("list").out.splitlines()
     assert [line.split()[0] for line in table if line[0] != " "] == [
         "ID",
@@ -60,8 +62,8 @@ def test_the_list_is_newest_first_and_fits_80_columns(three: Command) -> None:
     assert "\x1b" not in "".join(table)
 
 
-def test_the_list_can_be_narrowed(three: Command) -> None:
-    """By state, by more than one, and by number."""
+def test_the_list_can_be_filtered(three: Command) -> None:
+    """Filters are state, several states, and number."""
     names = [
         one["name"] for one in three("list", "--state", "failed", "--state", "active", "-o", "json").json
     ]
@@ -72,13 +74,13 @@ def test_the_list_can_be_narrowed(three: Command) -> None:
 
 
 def test_an_empty_list_is_an_empty_array(tier1_here: Command) -> None:
-    """And a sentence that says how to begin."""
+    """The text output says how to begin."""
     assert tier1_here("list", "-o", "json").json == []
     assert "tier1 deploy" in tier1_here("list").out
 
 
-def test_reads_take_the_newest_and_changes_need_to_know_which(three: Command) -> None:
-    """A prefix that matches several is refused with 2, an unknown reference with 8, by reads and changes."""
+def test_reads_use_the_newest_match_and_changes_need_a_unique_one(three: Command) -> None:
+    """A change refuses an ambiguous prefix with 2; reads and changes refuse an unknown reference with 8."""
     assert three.show("bbbb")["name"] == "third"
     assert three.show("aaaa")["name"] == "forty-characters-long-is-what-a-name-has"
     for command in ("resume", "destroy"):
@@ -87,41 +89,41 @@ def test_reads_take_the_newest_and_changes_need_to_know_which(three: Command) ->
         three(command, "nobody").refused(8, "nobody", "tier1 list")
 
 
-def test_a_name_means_the_living_one_first(tier1_here: Command) -> None:
-    """Also when one that has ended is younger."""
+def test_a_name_means_the_living_deployment_first(tier1_here: Command) -> None:
+    """This holds even if a deployment that has ended is younger."""
     gone = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK, "created_at": AT + timedelta(hours=1)}
     tier1_here.write("aaaa00000001", "demo")
     tier1_here.write("aaaa00000002", "demo", **gone)
     assert tier1_here.show("demo")["id"] == "aaaa00000001"
 
 
-def test_show_says_the_whole_reason(three: Command) -> None:
-    """Class, code, message, operation and request id; and how to go on with what was interrupted."""
+def test_show_prints_the_whole_error(three: Command) -> None:
+    """It prints class, code, message, operation and request id, and how to resume."""
     shown = three("show", "first").out
     for words in ("critical", "VpcLimitExceeded", "CreateVpc", "request req-1", "123456789012"):
         assert words in shown
     assert "tier1 resume bbbb00000003" in three("show", "third").out
-    assert three("show", "third", "--watch").code == 0  # nobody drives it: nothing to wait for
+    assert three("show", "third", "--watch").code == 0  # no process runs it: nothing to wait for
 
 
 @pytest.mark.parametrize("reader", ["head -1", "true"])
-def test_a_reader_that_leaves_early_ends_the_printing_quietly(three: Command, reader: str) -> None:
-    """`tier1 list | head -1`, and a pipe that nobody reads at all."""
+def test_a_reader_that_closes_the_pipe_ends_the_output_quietly(three: Command, reader: str) -> None:
+    """It covers `tier1 list | head -1`, and a pipe that nobody reads."""
     piped = into(f"| {reader}", three, "list")
     assert (piped.returncode, piped.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(("closed", "words"), [(">&-", "list -o json"), ("<&- >&- 2>&-", "list")])
-def test_streams_that_the_caller_closed_are_no_defect(three: Command, closed: str, words: str) -> None:
-    """Nothing is said, and no file of ours gets the number of a stream."""
-    ran = into(closed, three, *words.split(), program=TIER1)  # one that nothing has opened anything for
+def test_streams_closed_by_the_caller_are_no_error(three: Command, closed: str, words: str) -> None:
+    """Nothing is printed, and no file that tier1 opens gets a stream's descriptor."""
+    ran = into(closed, three, *words.split(), program=TIER1)  # a command that has opened nothing for itself
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
     assert len(three("list", "-o", "json").json) == 3
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-def test_a_full_disk_behind_stdout_is_a_sentence(three: Command) -> None:
-    """1, and no trace; of a command that acted, how that ended decides the code."""
+def test_a_full_disk_behind_stdout_is_reported_in_a_sentence(three: Command) -> None:
+    """It exits with 1 and no traceback; a command that changed something exits as that ended."""
     ran = into(">/dev/full", three, "list")
     assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
     assert ran.stderr.startswith("tier1: stdout could not be written (No space left on device)")
@@ -132,7 +134,7 @@ def test_a_full_disk_behind_stdout_is_a_sentence(three: Command) -> None:
 def into(
     redirected: str, tier1: Command, *words: str, program: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """How a command ends whose streams the shell has redirected.
+    """Run a command whose streams the shell has redirected, and return how it ended.
 
     Args:
         program: what to run instead of the one that is kept warm.
@@ -173,8 +175,8 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert f"tier1 {command}" in shown.output.partition("Example:")[2]
 
 
-def test_the_help_names_what_works_and_nothing_else(tier1_here: Command) -> None:
-    """What comes with a later issue does not appear until it works."""
+def test_the_help_names_only_what_works(tier1_here: Command) -> None:
+    """A command of a later issue does not appear until it works."""
     whole = tier1_here("--help").out
     assert all(command.split()[0] in whole for command in [*COMMANDS, *NESTED])
     for later in ("doctor", "worker"):
@@ -184,5 +186,5 @@ def test_the_help_names_what_works_and_nothing_else(tier1_here: Command) -> None
 
 
 def test_the_version_is_reported(tier1_here: Command) -> None:
-    """One line, and the end."""
+    """`--version` prints one line."""
     assert re.fullmatch(r"tier1 \d+\.\d+\S*\n", tier1_here("--version").out)

@@ -1,4 +1,4 @@
-"""What a test begins with is what the command would have made, and only where it would have."""
+"""A stage reused by a test equals what the command would have created, and is used only if it does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ pytestmark = pytest.mark.skipif(on_plain_moto(), reason="a plain local AWS has n
 
 
 @pytest.mark.parametrize("time", [pytest.param("made", marks=pytest.mark.long), "put in place"])
-def test_a_stage_has_the_stack_and_its_record(tier1: Command, stages: Stages, aws: str, time: str) -> None:
-    """Both can be taken down by the next command, and the account is empty for the next test."""
+def test_a_stage_has_the_stack_and_its_rows(tier1: Command, stages: Stages, aws: str, time: str) -> None:
+    """The next command can take both down, and the account is empty for the next test."""
     assert standing(aws) == {}
     id = tier1.deployed("stage")
     known = len(stages.known)
@@ -26,8 +26,8 @@ def test_a_stage_has_the_stack_and_its_record(tier1: Command, stages: Stages, aw
 
 
 @pytest.mark.long
-def test_another_account_or_record_has_the_command_run(tier1: Command, stages: Stages, aws: str) -> None:
-    """Something of the user's, or a row, makes another stage."""
+def test_another_account_or_database_runs_the_command(tier1: Command, stages: Stages, aws: str) -> None:
+    """A user's resource or an existing row makes a different stage."""
     tier1.deployed("first")
     before = len(stages.known)
     client("ec2", aws).create_vpc(CidrBlock="10.99.0.0/16")

@@ -32,7 +32,7 @@ def database_id(tier1: Command) -> str:
 
 
 def vpc(aws: str, **tags: str) -> str:
-    """A VPC made past tier1."""
+    """A VPC created outside tier1."""
     ec2 = client("ec2", aws)
     made: str = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
     if tags:
@@ -46,7 +46,9 @@ def vpcs(aws: str) -> set[str]:
 
 
 def test_a_failed_one_is_read_refused_and_swept(tier1: Command, aws: str) -> None:
-    """The dry run names everything and changes nothing; nothing goes unasked; then all of it goes."""
+    """The dry run names everything and changes nothing; a sweep without consent deletes nothing; then all of
+    it is deleted.
+    """
     id = failed(tier1)
     before, shown = standing(aws), tier1.show(id)
     dry = tier1("sweep", *OLD, "--dry-run", "--yes", "-o", "json")
@@ -56,7 +58,7 @@ def test_a_failed_one_is_read_refused_and_swept(tier1: Command, aws: str) -> Non
     assert {item["owner"]["deployment"] for item in plan["items"]} == {id}
     assert all(item["reason"] and item["order"] for item in plan["items"])
     costs = {item["kind"]: item["estimated_cost"] for item in plan["items"]}
-    assert (costs["vpc"], costs["file_system"]) == (0.0, None)  # EFS is billed by what is in it
+    assert (costs["vpc"], costs["file_system"]) == (0.0, None)  # EFS bills the bytes stored
     table = tier1("sweep", *OLD, "--dry-run")
     assert table.code == 0
     assert all(word in table.out for word in (id, *ids_of(shown)))
@@ -78,7 +80,7 @@ def test_a_failed_one_is_read_refused_and_swept(tier1: Command, aws: str) -> Non
 
 
 def test_a_reviewed_plan_deletes_exactly_what_it_lists(tier1: Command, aws: str, tmp_path: Path) -> None:
-    """A changed file is refused, what was kept since is skipped, what came since stays."""
+    """A changed file is refused, what was protected since is skipped, and what was created since stays."""
     one, other = failed(tier1, "one"), failed(tier1, "other")
     plan = tmp_path / "plan.json"
     saved = tier1("sweep", *OLD, "--dry-run", "--save", str(plan))
@@ -108,15 +110,15 @@ def test_a_reviewed_plan_deletes_exactly_what_it_lists(tier1: Command, aws: str,
 
 
 def test_more_than_the_limit_is_refused(tier1: Command, aws: str) -> None:
-    """Even with --yes."""
+    """`--yes` does not override the limit."""
     failed(tier1)
     before = standing(aws)
     tier1("sweep", *OLD, "--yes", "--max-deletions", "3").refused(2, "--max-deletions", "3")
     assert standing(aws) == before
 
 
-def test_an_expired_stack_is_destroyed_unless_it_is_extended_or_kept(tier1: Command, aws: str) -> None:
-    """Whatever --older-than says."""
+def test_an_expired_stack_is_destroyed_unless_extended_or_protected(tier1: Command, aws: str) -> None:
+    """This holds whatever `--older-than` says."""
     deployed = tier1("deploy", tier1.spec(more="ttl: 1s\n"))
     assert deployed.code == 0, deployed
     id = deployed.id
@@ -151,8 +153,10 @@ def expire(tier1: Command, id: str) -> None:
 
 
 @pytest.mark.leaves("what is only reported, and what AWS made in the VPC that went", "unknown", "changed")
-def test_orphans_go_and_what_is_not_ours_is_only_reported(tier1: Command, aws: str) -> None:
-    """By tags and by the rows: of an ended deployment, of another database, of nobody, and the user's."""
+def test_orphans_are_deleted_and_what_is_not_owned_is_only_reported(tier1: Command, aws: str) -> None:
+    """Tags and rows tell orphans of an ended deployment from resources of another database, of nobody and of
+    the user.
+    """
     id = tier1.deployed()
     ours = database_id(tier1)
     assert tier1("destroy", id, "--yes").code == 0
@@ -171,10 +175,10 @@ def test_orphans_go_and_what_is_not_ours_is_only_reported(tier1: Command, aws: s
 
 
 @pytest.mark.leaves("what AWS itself made in the VPC that went", "changed")
-def test_foreign_things_go_by_a_saved_and_reviewed_plan_only(
+def test_foreign_resources_are_deleted_only_by_a_reviewed_plan(
     tier1: Command, aws: str, tmp_path: Path
 ) -> None:
-    """Never at once, whatever is confirmed."""
+    """A direct sweep never deletes them, whatever is confirmed."""
     id = tier1.deployed()
     assert tier1("destroy", id, "--yes").code == 0
     foreign = vpc(aws, database="another", deployment="theirs", resource="r1")
@@ -190,8 +194,10 @@ def test_foreign_things_go_by_a_saved_and_reviewed_plan_only(
 
 @pytest.mark.long
 @pytest.mark.leaves("the instance that its user takes out", "changed")
-def test_the_users_instance_in_our_subnet_stops_the_chain(tier1: Command, aws: str) -> None:
-    """Exit 5, it is named, and nothing of that stack goes; the next sweep, without it, completes."""
+def test_the_users_instance_in_an_owned_subnet_stops_the_deletion(tier1: Command, aws: str) -> None:
+    """It exits with 5, names the instance and deletes nothing of that stack; without it the next sweep
+    completes.
+    """
     id = failed(tier1)
     subnet = next(r["aws_id"] for r in tier1.show(id)["resources"] if r["kind"] == "subnet")
     ec2 = client("ec2", aws)
@@ -211,7 +217,7 @@ def test_the_users_instance_in_our_subnet_stops_the_chain(tier1: Command, aws: s
 
 
 def test_a_gateway_that_was_moved_to_the_users_network_stays(tier1: Command, aws: str) -> None:
-    """To take it away would cut him off."""
+    """Detaching it would cut off the user's network."""
     id = failed(tier1)
     shown = {r["kind"]: r["aws_id"] for r in tier1.show(id)["resources"]}
     users = vpc(aws)
@@ -226,8 +232,8 @@ def test_a_gateway_that_was_moved_to_the_users_network_stays(tier1: Command, aws
 
 
 @pytest.mark.long
-def test_one_kind_first_and_what_is_excluded_last(tier1: Command, aws: str) -> None:
-    """--only and --exclude hold, and the next sweep finishes what they left."""
+def test_only_and_exclude_leave_the_rest_for_the_next_sweep(tier1: Command, aws: str) -> None:
+    """The next sweep completes what `--only` and `--exclude` left."""
     id = failed(tier1)
     resources = {r["name"]: r for r in tier1.show(id)["resources"]}
     assert tier1("sweep", *OLD, "--yes", "--only", "file_systm").code == 2
@@ -245,8 +251,8 @@ def test_one_kind_first_and_what_is_excluded_last(tier1: Command, aws: str) -> N
 
 
 @pytest.mark.long
-def test_an_endpoint_that_is_gone_is_said_and_nothing_is_taken_for_gone(tier1: Command, aws: str) -> None:
-    """Exit 7 when AWS lets nothing be done; the next sweep completes."""
+def test_an_unreachable_endpoint_is_reported_and_nothing_is_taken_for_gone(tier1: Command, aws: str) -> None:
+    """It exits with 7 if AWS cannot be called at all; the next sweep completes."""
     tier1.write("aaaa00000001", "far", endpoint="http://127.0.0.1:1")
     near = failed(tier1, "near")
     mixed = tier1("sweep", *OLD, "--orphans", "--interrupted", "rollback", "--yes")
@@ -269,16 +275,16 @@ def test_an_endpoint_that_is_gone_is_said_and_nothing_is_taken_for_gone(tier1: C
         (("extend", "demo", "1h"), ("no expiry",)),
     ],
 )
-def test_what_cannot_be_is_refused(
+def test_invalid_arguments_are_refused(
     tier1_here: Command, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    """Exit 2 with one sentence."""
+    """It exits with 2 and one sentence."""
     tier1_here.active()
     tier1_here(*arguments).refused(2, *words)
 
 
-def test_keep_of_what_is_gone_or_not_there_is_refused(tier1: Command) -> None:
-    """8 for what nobody knows; 2 for what is being taken down."""
+def test_keep_refuses_what_is_unknown_or_gone(tier1: Command) -> None:
+    """It exits with 8 for an unknown deployment and with 2 for one that is being taken down."""
     tier1("keep", "nobody").refused(8, "nobody")
     tier1.write("aaaa00000001")
     assert tier1("rollback", "demo").code == 0
@@ -289,10 +295,10 @@ def test_keep_of_what_is_gone_or_not_there_is_refused(tier1: Command) -> None:
 SERVICE_PREFIX = {"efs": "elasticfilesystem"}
 
 
-def test_a_killed_sweep_is_finished_by_the_next_with_no_more_rights_than_the_policy_gives(
+def test_a_killed_sweep_is_completed_by_the_next_with_the_policy_s_rights_alone(
     operator: Command, line: Proxy, aws: str
 ) -> None:
-    """SIGKILL right after a deletion was executed; then default age limits are enough to finish."""
+    """It is killed right after a deletion; the default age limits are enough to complete it."""
     id = failed(operator)
     before = len(line.calls)
     running = operator.begin("sweep", *OLD, "--orphans", "--yes")
@@ -318,8 +324,8 @@ def test_a_killed_sweep_is_finished_by_the_next_with_no_more_rights_than_the_pol
 
 
 @pytest.mark.long
-def test_two_sweeps_at_once_share_the_work(tier1: Command, aws: str) -> None:
-    """Each deployment is swept once; what the other has is skipped and said."""
+def test_two_concurrent_sweeps_share_the_work(tier1: Command, aws: str) -> None:
+    """Each deployment is swept once; what the other sweep holds is skipped and reported."""
     counts = 0
     for name in ("one", "two"):
         counts += len([r for r in tier1.show(failed(tier1, name))["resources"] if r["aws_id"]])
@@ -331,8 +337,8 @@ def test_two_sweeps_at_once_share_the_work(tier1: Command, aws: str) -> None:
 
 
 @pytest.mark.long
-def test_at_a_terminal_the_plan_is_shown_and_asked_about(tier1: Command, aws: str) -> None:
-    """No: code 2 and nothing is gone. Yes: all of it, although it is more than the limit."""
+def test_at_a_terminal_the_plan_is_shown_and_confirmed(tier1: Command, aws: str) -> None:
+    """No exits with 2 and deletes nothing; yes deletes all of it, even above the limit."""
     id = failed(tier1)
     with Terminal(tier1, "sweep", *OLD, "--max-deletions", "1") as terminal:
         terminal.see("more than --max-deletions 1. Continue?")
@@ -347,8 +353,8 @@ def test_at_a_terminal_the_plan_is_shown_and_asked_about(tier1: Command, aws: st
     assert standing(aws) == {}
 
 
-def test_a_region_is_read_before_anything_was_deployed(tier1: Command, aws: str) -> None:
-    """Where the environment points; without credentials it is blocked."""
+def test_a_region_is_read_before_the_first_deployment(tier1: Command, aws: str) -> None:
+    """The environment names the region; without credentials the sweep is blocked."""
     foreign = vpc(aws, database="another", deployment="theirs", resource="r1")
     arguments = ("sweep", "--orphans", "--dry-run", "--region", "us-east-1", "-o", "json")
     done = tier1(*arguments)

@@ -1,4 +1,4 @@
-"""A sweep at load that AWS's token buckets really throttle: all that is marked goes, nothing else does."""
+"""A sweep under AWS's real throttling deletes everything that is marked and nothing else."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tier1_engine.sandbox.process.remote import census as things
 
 DEPLOYMENTS, KEPT = 3, "load-0"
 Pair = tuple[str, str]
-"""A kind and an id: a role and its instance profile have one name."""
+"""A kind and an id, because a role and its instance profile share a name."""
 
 
 def standing(stage: Stage) -> dict[Pair, Thing]:
-    """Everything that exists, past the buckets."""
+    """Everything that exists, read without passing the token buckets."""
     return {(one.kind.replace(" ", "_"), one.id): one for one in things(stage.state) if not one.default}
 
 
@@ -34,10 +34,10 @@ def made_by_hand(endpoint: str, **tags: str) -> str:
 
 @pytest.mark.long
 @pytest.mark.slow
-def test_a_sweep_that_is_throttled_all_the_way_deletes_what_it_marked_and_nothing_else(
+def test_a_throttled_sweep_deletes_what_it_marked_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Looks and deletions are refused by the buckets again and again; the summary says that all went."""
+    """The buckets refuse reads and deletions again and again; the summary says that all were deleted."""
     stage = Stage(tmp_path)
     with monkeypatch.context() as environment, stage.sandbox() as endpoint:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -56,10 +56,10 @@ def test_a_sweep_that_is_throttled_all_the_way_deletes_what_it_marked_and_nothin
     assert sum(n for name, n in refused.items() if name.startswith(("Describe", "Get", "List"))), refused
     marked = {(item["kind"], item["aws_id"]) for item in found["items"]}
     gone = before.keys() - after.keys()
-    # An interface, a volume, a VPC's own group: each goes with what it is part of.
+    # An interface, a volume and a VPC's default group each go with their owner.
     assert {pair for pair in gone if before[pair].part_of is None} == marked
     assert {before[pair].part_of for pair in gone - marked} <= {id for _, id in marked}
     assert {item["owner"]["name"] for item in found["items"]} == {"load", "load-1"}
     assert {("vpc", users), ("vpc", theirs)} <= after.keys()
     assert (found["deleted"], found["skipped"], found["remained"]) == (len(marked), 0, 0)
-    assert found["reported"] == 3  # what is kept, its stray, and what is of another database
+    assert found["reported"] == 3  # what is protected, its duplicate, and what belongs to another database

@@ -1,4 +1,6 @@
-"""`tier1 sweep` on AWS's bad days: reported, nothing wrongly deleted, and the next run completes."""
+"""`tier1 sweep` when AWS fails: failures are reported, nothing is wrongly deleted, and the next run
+completes.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,15 @@ SWEEP = ("sweep", *OLD, "--orphans", "--yes")
 
 
 def completes(command: Command, aws: str, id: str) -> None:
-    """The next run finds AWS well again, and leaves nothing."""
+    """Assert that the next run, on a healthy AWS, leaves nothing."""
     done = command("sweep", *OLD, "--orphans", "--yes")
     assert (done.code, summary(done)["remained"]) == (0, 0), done
     assert standing(aws) == {}
     assert command.show(id)["state"] == "rolled_back"
 
 
-def test_throttling_is_waited_out_and_nothing_remains_of_it(operator: Command, line: Proxy, aws: str) -> None:
-    """Every operation is refused twice before it is taken, looks and deletions alike."""
+def test_throttling_is_waited_out(operator: Command, line: Proxy, aws: str) -> None:
+    """Every operation is refused twice before it succeeds, reads and deletions alike."""
     id = failed(operator)
     seen: Counter[str] = Counter()
 
@@ -48,10 +50,10 @@ def test_throttling_is_waited_out_and_nothing_remains_of_it(operator: Command, l
 @pytest.mark.parametrize(
     "operation", ["DeleteSecurityGroup", pytest.param("DescribeSubnets", marks=pytest.mark.long)]
 )
-def test_a_permission_that_is_missing_for_one_kind_is_named(
+def test_a_missing_permission_for_one_kind_is_named(
     operator: Command, line: Proxy, aws: str, operation: str
 ) -> None:
-    """What cannot be deleted remains; what cannot be looked at stops what would go with it."""
+    """What cannot be deleted remains; what cannot be read blocks the deletion of what contains it."""
     id = failed(operator)
     line.rule = lambda call: refused(403, "UnauthorizedOperation") if call.operation == operation else None
     done = operator(*SWEEP)
@@ -63,10 +65,12 @@ def test_a_permission_that_is_missing_for_one_kind_is_named(
     completes(operator, aws, id)
 
 
-def test_credentials_that_expire_in_the_middle_leave_the_rest(
+def test_credentials_that_expire_during_a_sweep_leave_the_rest(
     operator: Command, line: Proxy, aws: str
 ) -> None:
-    """After the third deletion every call is refused: said, and gone on with after the sign-in."""
+    """After the third deletion every call is refused: the sweep says so, and the next one continues after
+    sign-in.
+    """
     id = failed(operator)
     changes: Counter[str] = Counter()
 
@@ -85,8 +89,8 @@ def test_credentials_that_expire_in_the_middle_leave_the_rest(
 
 
 @pytest.mark.long
-def test_a_clock_that_is_behind_is_said_and_makes_nothing_old(operator: Command, aws: str) -> None:
-    """The last event is to come: ages cannot be trusted, so nothing goes by its age."""
+def test_a_slow_wall_clock_is_reported_and_makes_nothing_old(operator: Command, aws: str) -> None:
+    """The last event is in the future, so ages cannot be trusted and nothing is deleted by age."""
     id = failed(operator)
     before = standing(aws)
 
@@ -106,7 +110,7 @@ def test_a_clock_that_is_behind_is_said_and_makes_nothing_old(operator: Command,
 
 @pytest.mark.long
 def test_a_skew_that_aws_refuses_deletes_nothing(operator: Command, line: Proxy, aws: str) -> None:
-    """Our signatures are of another time: AWS says so to every call, and nothing is taken for gone."""
+    """AWS refuses every signature as being of another time, and nothing is taken for gone."""
     id = failed(operator)
     before = standing(aws)
     line.rule = lambda call: refused(403, "RequestExpired")

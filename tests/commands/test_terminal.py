@@ -1,4 +1,4 @@
-"""With somebody at a terminal: the live view, colours, questions, and the terminal given back."""
+"""The commands at a terminal: live view, colours, questions, and a restored terminal."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7])(?:;\d+)*m")
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
-def test_a_deploy_is_watched_and_its_outputs_close_it(tier1: Command) -> None:
-    """Phases, steps, the moves, then the summary; the cursor is given back."""
+def test_a_deploy_shows_progress_and_ends_with_its_outputs(tier1: Command) -> None:
+    """It shows phases, steps and transitions, then the summary, and restores the cursor."""
     with Terminal(tier1, "deploy", tier1.spec()) as terminal:
         assert terminal.end() == 0
     for words in ("Network", "File system", "Instance", "Health", "health_check", "demo", "is active"):
@@ -26,14 +26,14 @@ def test_a_deploy_is_watched_and_its_outputs_close_it(tier1: Command) -> None:
     assert terminal.screen.rfind(SHOW_CURSOR) > terminal.screen.rfind(HIDE_CURSOR)
 
 
-def test_a_failed_service_is_a_question_and_the_answer_a_command(
+def test_a_failed_service_prompts_and_the_answer_is_carried_out(
     tier1: Command, aws: str, closed_port: int
 ) -> None:
-    """Another word asks again; `b` rolls back, and the deploy ends with 3."""
+    """An unknown word asks again; `b` rolls back, and the deploy exits with 3."""
     spec = tier1.spec(more=waits_for(closed_port, "1s"))
     with Terminal(tier1, "deploy", spec) as terminal:
         terminal.see("What do you want to do with demo?")
-        shown = tier1.show("demo")  # the failure is on record, and the lease is free
+        shown = tier1.show("demo")  # the failure is recorded, and the lease is free
         assert (shown["state"], shown["holder"]) == ("failed", None)
         for way in (
             "retry the failed step",
@@ -50,8 +50,8 @@ def test_a_failed_service_is_a_question_and_the_answer_a_command(
 
 
 @pytest.mark.long
-def test_ctrl_c_at_the_question_leaves_it_as_it_is(tier1: Command, aws: str, closed_port: int) -> None:
-    """130; everything stands and can be decided later."""
+def test_ctrl_c_at_the_question_changes_nothing(tier1: Command, aws: str, closed_port: int) -> None:
+    """It exits with 130; everything remains and can be decided later."""
     spec = tier1.spec(more=waits_for(closed_port, "1s"))
     with Terminal(tier1, "deploy", spec) as terminal:
         terminal.see("What do you want to do with demo?")
@@ -60,8 +60,8 @@ def test_ctrl_c_at_the_question_leaves_it_as_it_is(tier1: Command, aws: str, clo
     assert standing(aws) == WHOLE
 
 
-def test_what_is_given_as_a_policy_is_not_asked(tier1: Command, closed_port: int) -> None:
-    """`stop` stops, with the options printed."""
+def test_a_policy_is_not_asked_for(tier1: Command, closed_port: int) -> None:
+    """`stop` stops and prints the options."""
     spec = tier1.spec(more=waits_for(closed_port, "1s"))
     with Terminal(tier1, "deploy", spec, "--on-recoverable", "stop") as terminal:
         assert terminal.end() == 4
@@ -69,8 +69,8 @@ def test_what_is_given_as_a_policy_is_not_asked(tier1: Command, closed_port: int
     assert "--continue" in terminal.screen
 
 
-def test_a_destruction_is_shown_and_confirmed(tier1: Command, aws: str) -> None:
-    """No changes nothing and ends with 2; --yes does not ask."""
+def test_a_destroy_is_shown_and_confirmed(tier1: Command, aws: str) -> None:
+    """No changes nothing and exits with 2; `--yes` skips the question."""
     tier1.deployed()
     with Terminal(tier1, "destroy", "demo", "--retain", "efs-security-group") as terminal:
         terminal.see("Continue?")
@@ -85,8 +85,8 @@ def test_a_destruction_is_shown_and_confirmed(tier1: Command, aws: str) -> None:
     assert standing(aws) == {}
 
 
-def test_no_color_and_dumb_terminals_get_none(tier1: Command) -> None:
-    """Colours mean something and can be switched off."""
+def test_no_color_and_dumb_terminals_get_no_colours(tier1: Command) -> None:
+    """Both switch colours off."""
     tier1.active()
     with Terminal(tier1, "list") as coloured:
         assert coloured.end() == 0

@@ -1,7 +1,7 @@
-"""Two local AWSs in this process, reached through the real `aws.py`, and every discovered kind in turn.
+"""Fixtures of the conformance suite: two local AWSs in this process, and every discovered kind in turn.
 
-Every test here runs on moto as it is, and on moto with AWS's manners: what is made takes its time to be
-seen and to be ready, what is deleted lingers, and what is in use is not deleted.
+Every test runs through the real `aws.py`, on plain moto and on moto with the behaviour of AWS: created
+resources become visible and ready with a delay, deleted ones linger, and resources in use cannot be deleted.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from tier1_engine.contract.kind import Kind
 
 @pytest.fixture(scope="module", params=sorted(MANNERS))
 def manners(request: pytest.FixtureRequest) -> str:
-    """Moto as it is, and with AWS's manners."""
+    """Plain moto, then moto with the behaviour of AWS."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
 def cloud(manners: str) -> Iterator[Cloud]:
-    """One account for the tests of a module; each test has a deployment and a database of its own."""
+    """One account for the tests of a module; each test has its own deployment and database."""
     with empty_account(manners) as account:
         yield account
 
 
 @pytest.fixture
 def world(cloud: Cloud) -> World:
-    """A deployment and a database of the test's own, in an account that holds others' things as well."""
+    """The test's own deployment and database, in an account that also holds other people's resources."""
     return World(cloud, KINDS, deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
 
 
 @pytest.fixture(scope="module", params=sorted(KINDS))
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Every kind that `resources/` defines, and a new one, one after the other."""
+    """Every kind in `resources/`, and the new one of the example package, one at a time."""
     return KINDS[str(request.param)]

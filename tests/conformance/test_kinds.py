@@ -1,6 +1,6 @@
-"""What every resource kind does, whichever it is: the contract of `kinds.Kind` on a local AWS.
+"""The contract of `kinds.Kind`, checked for every resource kind on a local AWS.
 
-It runs over whatever `resources/` defines: a new kind is tested by being added.
+The suite runs over everything that `resources/` defines: a new kind is tested by being added.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REFERENCED = sorted(name for name, kind in KINDS.items() if type(kind).reference
 
 @dataclass(frozen=True)
 class Standing:
-    """One of a kind that nobody changes, and the deployment that made it."""
+    """A resource that no test changes, and the deployment that created it."""
 
     world: World
     target: Target
@@ -44,26 +44,26 @@ class Standing:
 
 @pytest.fixture(scope="module")
 def cloud(kind: Kind, manners: str) -> Iterator[Cloud]:
-    """An account for each kind: moto slows down with what an account holds."""
+    """An account for each kind, because moto slows down with the size of an account."""
     with empty_account(manners) as account:
         yield account
 
 
 @pytest.fixture(scope="module")
 def surroundings(cloud: Cloud) -> World:
-    """What all tests of a kind refer to: making it anew for each takes longer than the tests."""
+    """What all tests of a kind refer to: creating it for each would take longer than the tests."""
     return World(cloud, KINDS, deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
 
 
 @pytest.fixture
 def world(surroundings: World) -> World:
-    """A deployment and a database of the test's own, among others' things."""
+    """The test's own deployment and database, among other people's resources."""
     return surroundings.beside(deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
 
 
 @pytest.fixture(scope="module")
 def standing(kind: Kind, surroundings: World) -> Standing:
-    """One that is ready, for all tests that only look at it."""
+    """A resource that is ready, for all tests that only read it."""
     world = surroundings.beside(deployment_id=uuid4().hex[:12], database_id=uuid4().hex[:12])
     return Standing(world, *world.bring_up(kind.name))
 
@@ -72,8 +72,8 @@ def ids(observations: Sequence[Observation]) -> set[str]:
     return {observation.aws_id for observation in observations if not observation.dead}
 
 
-def test_what_a_create_made_is_found_by_its_key_when_the_reply_was_lost(kind: Kind, world: World) -> None:
-    """A look after a lost reply shows exactly one, which proves itself ours, and shows it again."""
+def test_a_resource_whose_reply_was_lost_is_found_by_its_key(kind: Kind, world: World) -> None:
+    """`find` returns exactly one, which proves to be owned, and returns it again the next time."""
     target = world.target(kind.name)
     assert [s for s in kind.find(world.cloud, target) if kind.owns(target, s)] == []
     made = kind.create(world.cloud, target)
@@ -84,30 +84,30 @@ def test_what_a_create_made_is_found_by_its_key_when_the_reply_was_lost(kind: Ki
     assert not first[0].dead
 
 
-def test_the_reply_of_a_create_names_it(kind: Kind, world: World) -> None:
-    """The reply is judged like a look: it has the id by which later calls name it, and it is not dead."""
+def test_the_reply_of_a_create_names_the_resource(kind: Kind, world: World) -> None:
+    """The reply is judged like a read: it has the id that later calls use, and the resource is not dead."""
     made = kind.create(world.cloud, world.target(kind.name))
     assert made.aws_id
     assert made.presence in {Presence.PENDING, Presence.UNSET, Presence.READY}
 
 
 def test_a_create_is_exactly_one_change(kind: Kind, world: World) -> None:
-    """What a create does besides would be lost with its reply; it is configuration."""
+    """Anything else a create did would be lost with its reply, so it belongs to the configuration."""
     target, counting = world.target(kind.name), Counting(world.cloud)
     kind.create(counting, target)
     assert len(counting.changes) == 1
 
 
 def test_it_is_ready_once_it_is_configured(kind: Kind, world: World) -> None:
-    """Looks and `configure` lead to ready within a bounded number of looks, and then nothing is unset."""
+    """Reads and `configure` lead to ready within a bounded number of reads, and then nothing is unset."""
     _, observation = world.bring_up(kind.name)
     assert observation.presence is Presence.READY
     assert observation.unset == ()
     assert observation.problem is None
 
 
-def test_configuring_what_is_configured_already_is_no_failure(kind: Kind, world: World) -> None:
-    """The reply of a configuration can be lost as well: setting it again is success."""
+def test_configuring_twice_succeeds(kind: Kind, world: World) -> None:
+    """The reply of a configuration can be lost as well, so setting it again is success."""
     target = world.target(kind.name)
     target = replace(target, aws_id=kind.create(world.cloud, target).aws_id)
     before = kind.describe(world.cloud, target)
@@ -117,7 +117,7 @@ def test_configuring_what_is_configured_already_is_no_failure(kind: Kind, world:
 
 
 def test_reads_change_nothing(kind: Kind, standing: Standing) -> None:
-    """`request`, `find`, `describe` and `list_owned` are made of reads."""
+    """`request`, `find`, `describe` and `list_owned` only call read operations."""
     world, target = standing.world, standing.target
     counting = Counting(world.cloud)
     kind.request(counting, world.inputs(kind.name))
@@ -127,8 +127,8 @@ def test_reads_change_nothing(kind: Kind, standing: Standing) -> None:
     assert counting.changes == []
 
 
-def test_a_read_shows_exactly_our_tags(kind: Kind, standing: Standing) -> None:
-    """The five tags and the user's are on it, and no other."""
+def test_a_read_shows_exactly_the_expected_tags(kind: Kind, standing: Standing) -> None:
+    """The five tags of tier1 and the user's are on it, and no others."""
     if kind.name in UNTAGGED:
         return
     target, observation = standing.target, standing.observation
@@ -136,7 +136,7 @@ def test_a_read_shows_exactly_our_tags(kind: Kind, standing: Standing) -> None:
 
 
 def test_it_is_gone_after_its_deletion(kind: Kind, world: World) -> None:
-    """A deletion is read back: absent, or shown as ended; and no key finds a living one."""
+    """A read after the deletion shows it as absent or ended, and no key finds a living one."""
     target, _ = world.bring_up(kind.name)
     deleted(kind, world.cloud, target)
     assert all(observation.dead for observation in kind.find(world.cloud, target))
@@ -146,16 +146,16 @@ def test_it_is_gone_after_its_deletion(kind: Kind, world: World) -> None:
 
 
 def test_deleting_it_again_is_answered_by_a_code_that_means_gone(kind: Kind, world: World) -> None:
-    """A second deletion succeeds or meets a code that the kind declares as `gone`."""
+    """A second deletion succeeds, or meets a code that the kind declares as `gone`."""
     target, observation = world.bring_up(kind.name)
     if deleted(kind, world.cloud, target).presence is Presence.GONE:
-        return  # AWS still shows it, as ended: nobody deletes that again
+        return  # AWS still shows it as ended: nothing deletes it again
     answer = failure_of(kind, world.cloud, target, observation)
     assert answer is None or answer in kind.gone
 
 
-def test_what_never_was_is_absent(kind: Kind, standing: Standing) -> None:
-    """A look at an id that AWS does not know is an answer, not an error."""
+def test_an_unknown_id_is_absent(kind: Kind, standing: Standing) -> None:
+    """Reading an id that AWS does not know gives an answer, not an error."""
     world, target = standing.world, standing.target
     assert target.aws_id
     unknown = ABSENT_IDS.get(kind.name) or re.sub(r"[0-9a-f]{8,}$", "0123456789abcdef0", target.aws_id)
@@ -163,8 +163,8 @@ def test_what_never_was_is_absent(kind: Kind, standing: Standing) -> None:
     assert kind.describe(world.cloud, replace(target, aws_id=unknown)).presence is Presence.ABSENT
 
 
-def test_what_is_not_ours_is_not_owned(kind: Kind, standing: Standing) -> None:
-    """Under another deployment, or another database, the same object does not prove itself ours."""
+def test_another_deployments_resource_is_not_owned(kind: Kind, standing: Standing) -> None:
+    """Under another deployment or database, the same object does not prove to be owned."""
     world, target = standing.world, standing.target
     for tag in (TAG_DATABASE, TAG_DEPLOYMENT):
         tags = {**target.tags, tag: "ffffffffffff"}
@@ -174,20 +174,20 @@ def test_what_is_not_ours_is_not_owned(kind: Kind, standing: Standing) -> None:
 
 @pytest.mark.parametrize("tag", [TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE])
 def test_a_tag_that_differs_or_is_missing_is_no_proof(kind: Kind, standing: Standing, tag: str) -> None:
-    """Each of the three tags that prove ownership must be there and be ours."""
+    """Each of the three tags that prove ownership must be present and match."""
     if kind.name in UNTAGGED:
         return
     target, observation = standing.target, standing.observation
     assert kind.owns(target, observation)
     assert not kind.owns(target, replace(observation, tags={**observation.tags, tag: "ffffffffffff"}))
-    if kind.name not in ABSENT_IDS:  # names and paths prove these where an endpoint shows no tags
+    if kind.name not in ABSENT_IDS:  # names and paths prove ownership where an endpoint shows no tags
         assert not kind.owns(
             target, replace(observation, tags={k: v for k, v in observation.tags.items() if k != tag})
         )
 
 
 def test_a_census_finds_it_by_deployment_and_by_database(kind: Kind, standing: Standing) -> None:
-    """`list_owned` shows it under its deployment and database, under any value, and under no other's."""
+    """`list_owned` returns it for its deployment, its database or any, and for no other."""
     world, target = standing.world, standing.target
     ours: tuple[Mapping[str, str], ...] = (
         {TAG_DEPLOYMENT: world.deployment_id},
@@ -208,7 +208,7 @@ def test_a_census_finds_it_by_deployment_and_by_database(kind: Kind, standing: S
 
 
 def test_a_census_shows_enough_to_delete_what_it_found(kind: Kind, world: World) -> None:
-    """What only a census knows can be looked at and deleted by its id."""
+    """What only a census knows can be read and deleted by its id."""
     target, _ = world.bring_up(kind.name)
     (found,) = (
         s
@@ -218,8 +218,8 @@ def test_a_census_shows_enough_to_delete_what_it_found(kind: Kind, world: World)
     deleted(kind, world.cloud, replace(target, aws_id=found.aws_id, facts=found.facts))
 
 
-def test_one_that_the_user_brought_is_referenced(kind: Kind, standing: Standing) -> None:
-    """It will do when it is there, with the facts that later steps need; looking changes nothing."""
+def test_one_that_the_user_provided_is_referenced(kind: Kind, standing: Standing) -> None:
+    """An existing one is accepted with the facts that later steps need; reading it changes nothing."""
     if kind.name not in REFERENCED:
         return
     world, target, made = standing.world, standing.target, standing.observation
@@ -231,7 +231,7 @@ def test_one_that_the_user_brought_is_referenced(kind: Kind, standing: Standing)
 
 
 def test_a_reference_to_what_is_not_there_is_broken_and_says_so(kind: Kind, standing: Standing) -> None:
-    """The answer names what the user asked for."""
+    """The answer names what the user specified."""
     if kind.name not in REFERENCED:
         return
     world, target = standing.world, standing.target
@@ -242,8 +242,8 @@ def test_a_reference_to_what_is_not_there_is_broken_and_says_so(kind: Kind, stan
     assert unknown in observation.problem.message
 
 
-def test_a_kind_that_cannot_be_brought_refuses(kind: Kind, world: World) -> None:
-    """A kind without a referenced mode says that it is always made."""
+def test_a_kind_that_cannot_be_referenced_refuses(kind: Kind, world: World) -> None:
+    """A kind without a referenced mode says that it is always created."""
     if kind.name in REFERENCED:
         assert kind.name in REFERENCE_INPUTS
         return
@@ -252,7 +252,9 @@ def test_a_kind_that_cannot_be_brought_refuses(kind: Kind, world: World) -> None
 
 
 def test_a_read_that_fails_is_an_error_and_never_an_empty_answer(kind: Kind, standing: Standing) -> None:
-    """Who may not look must not conclude that nothing is there: it would be made twice, or be left."""
+    """Without permission to read, nothing may be taken for absent: it would be created twice, or
+    left behind.
+    """
     world, target = standing.world, standing.target
     denied = Denied(world.cloud)
     looks: tuple[Callable[[], object], ...] = (
@@ -266,8 +268,8 @@ def test_a_read_that_fails_is_an_error_and_never_an_empty_answer(kind: Kind, sta
         assert caught.value.code == "UnauthorizedOperation"
 
 
-def test_a_create_whose_reply_names_no_id_is_no_success(kind: Kind, world: World) -> None:
-    """An endpoint that leaves members out: AWS may have acted, and the engine looks again."""
+def test_a_create_whose_reply_has_no_id_is_no_success(kind: Kind, world: World) -> None:
+    """An endpoint may omit members: AWS may have acted, so the engine reads again."""
     target = world.target(kind.name)
     try:
         made = kind.create(Stripped(world.cloud), target)
@@ -278,7 +280,7 @@ def test_a_create_whose_reply_names_no_id_is_no_success(kind: Kind, world: World
 
 
 def test_its_console_link_names_it(kind: Kind, standing: Standing) -> None:
-    """The link leads to the console of its region (IAM has one for all) and holds its id."""
+    """The link leads to the console of its region (IAM has one for all regions) and contains its id."""
     world, target = standing.world, standing.target
     aws_id = target.aws_id or ""
     url = kind.console_url(world.cloud.region, aws_id)
@@ -287,7 +289,7 @@ def test_its_console_link_names_it(kind: Kind, standing: Standing) -> None:
 
 
 def test_its_printed_commands_name_it(kind: Kind, standing: Standing) -> None:
-    """There is a line to see it and a line to delete it, and both say which one."""
+    """There is a line to show it and a line to delete it, and both name it."""
     target, observation = standing.target, standing.observation
     aws_id = target.aws_id or ""
     commands = kind.commands(aws_id, observation.facts)
@@ -297,7 +299,7 @@ def test_its_printed_commands_name_it(kind: Kind, standing: Standing) -> None:
 
 
 def test_its_printed_commands_delete_it(kind: Kind, world: World) -> None:
-    """Run literally and in the order printed, they are real commands, and leave nothing of it."""
+    """Run as printed, in order, they are real commands and leave nothing of it."""
     target, observation = world.bring_up(kind.name)
     commands = kind.commands(target.aws_id or "", observation.facts)
     for line in (*commands["look"], *commands["delete"]):
@@ -306,7 +308,7 @@ def test_its_printed_commands_delete_it(kind: Kind, world: World) -> None:
 
 
 def test_its_codes_do_not_contradict_each_other(kind: Kind) -> None:
-    """No code of a create, and none of a deletion, means two things."""
+    """No code of a create or of a deletion has two meanings."""
     creates = (kind.already_exists, kind.token_spent, kind.next_candidate)
     deletes = (kind.gone, kind.in_use)
     for group in (creates, deletes):
@@ -316,7 +318,7 @@ def test_its_codes_do_not_contradict_each_other(kind: Kind) -> None:
 
 
 def test_its_iam_actions_are_real(kind: Kind) -> None:
-    """Every action is an operation of botocore's service of that name, or one that IAM knows besides."""
+    """Every action is an operation of botocore's service of that name, or a further one that IAM knows."""
     permissions_only = {"iam:PassRole", "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"}
     services = {"elasticfilesystem": "efs"}
     assert kind.iam_actions
@@ -327,7 +329,7 @@ def test_its_iam_actions_are_real(kind: Kind) -> None:
 
 
 def test_every_change_it_makes_is_among_its_iam_actions(kind: Kind, world: World) -> None:
-    """Making, configuring and deleting it uses no permission that the preflight would not ask for."""
+    """Creating, configuring and deleting it uses no permission that the preflight would not check."""
     target = world.target(kind.name)
     counting = Counting(world.cloud)
     watched = replace(world, cloud=counting)
@@ -339,7 +341,7 @@ def test_every_change_it_makes_is_among_its_iam_actions(kind: Kind, world: World
 
 
 class Denied(Counting):
-    """A cloud that lets nobody look."""
+    """A cloud that denies every read."""
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         raise CallError("UnauthorizedOperation", "No.", operation=operations(service)[operation])
@@ -349,7 +351,7 @@ class Denied(Counting):
 
 
 class Stripped(Counting):
-    """A cloud that acts, and answers with nothing."""
+    """A cloud that acts and returns empty replies."""
 
     def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         reply = super().change(service, operation, **parameters)

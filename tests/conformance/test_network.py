@@ -1,4 +1,4 @@
-"""What is particular to the network kinds: their configuration, and the order inside a deletion."""
+"""What is specific to the network kinds: their configuration, and the order within a deletion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVERYWHERE = "0.0.0.0/0"
 
 
 class Answers(Counting):
-    """A cloud that answers one operation as the test says; the others go through."""
+    """A cloud that answers one operation as the test says and passes the others through."""
 
     def __init__(self, world: World, operation: str, answer: dict[str, Any] | CallError) -> None:
         super().__init__(world.cloud)
@@ -49,8 +49,8 @@ def described(world: World, operation: str, key: str, **parameters: Any) -> dict
 # --- VPC
 
 
-def test_only_what_differs_of_a_vpc_is_set(world: World) -> None:
-    """A new VPC supports DNS and gives no host names: the second is named, and only it is set."""
+def test_only_the_differing_attributes_of_a_vpc_are_set(world: World) -> None:
+    """A new VPC supports DNS and assigns no host names: only the second is unset, and only it is set."""
     kind = world.kinds["vpc"]
     target = world.target("vpc")
     target = replace(target, aws_id=kind.create(world.cloud, target).aws_id)
@@ -62,8 +62,8 @@ def test_only_what_differs_of_a_vpc_is_set(world: World) -> None:
     assert kind.describe(world.cloud, target).presence is Presence.READY
 
 
-def test_a_vpc_that_the_user_brought_is_ready_whatever_its_dns_settings(world: World) -> None:
-    """What is the user's is only checked for being there."""
+def test_a_users_vpc_is_ready_whatever_its_dns_settings(world: World) -> None:
+    """A referenced VPC is only checked for existence."""
     vpc_id = world.cloud.change("ec2", "create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     observation = world.kinds["vpc"].reference(world.cloud, {"reference": vpc_id})
     assert (observation.presence, dict(observation.facts)) == (Presence.READY, {"cidr": "10.9.0.0/16"})
@@ -79,7 +79,7 @@ def test_a_vpc_that_the_user_brought_is_ready_whatever_its_dns_settings(world: W
     ],
 )
 def test_the_state_of_a_vpc_is_read(world: World, state: dict[str, str], presence: Presence) -> None:
-    """An endpoint that leaves the state out has a VPC that can be used."""
+    """A VPC whose endpoint omits the state can be used."""
     target, observation = world.bring_up("vpc")
     answer = {"Vpcs": [{"VpcId": observation.aws_id, **state}]}
     assert world.kinds["vpc"].describe(Answers(world, "describe_vpcs", answer), target).presence is presence
@@ -88,7 +88,7 @@ def test_the_state_of_a_vpc_is_read(world: World, state: dict[str, str], presenc
 # --- subnet
 
 
-def test_a_subnet_of_another_vpc_will_not_do(world: World) -> None:
+def test_a_subnet_of_another_vpc_is_refused(world: World) -> None:
     """The sentence names the subnet, where it is, and where it should be."""
     _, observation = world.bring_up("subnet")
     other = world.cloud.change("ec2", "create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
@@ -101,8 +101,8 @@ def test_a_subnet_of_another_vpc_will_not_do(world: World) -> None:
     )
 
 
-def test_a_second_subnet_of_the_same_cidr_meets_a_code_that_leads_back_to_looking(world: World) -> None:
-    """Inside a VPC of ours AWS itself makes a subnet exactly-once."""
+def test_a_second_subnet_of_the_same_cidr_meets_a_code_that_leads_back_to_find(world: World) -> None:
+    """AWS itself makes the create of a subnet exactly-once inside an owned VPC."""
     kind, target = world.kinds["subnet"], world.target("subnet")
     kind.create(world.cloud, target)
     with pytest.raises(CallError) as caught:
@@ -112,8 +112,8 @@ def test_a_second_subnet_of_the_same_cidr_meets_a_code_that_leads_back_to_lookin
 
 
 @pytest.mark.parametrize("state", ["failed", "failed-insufficient-capacity", "unavailable"])
-def test_a_subnet_that_will_never_be_ready_is_broken(world: World, state: str) -> None:
-    """It says why."""
+def test_a_failed_subnet_is_broken(world: World, state: str) -> None:
+    """Its problem says why."""
     target, observation = world.bring_up("subnet")
     answer = {"Subnets": [{"SubnetId": observation.aws_id, "State": state}]}
     seen = world.kinds["subnet"].describe(Answers(world, "describe_subnets", answer), target)
@@ -134,7 +134,7 @@ def test_a_gateway_is_detached_before_it_is_deleted(world: World) -> None:
 
 
 def test_addresses_that_are_still_mapped_are_waited_out(world: World) -> None:
-    """What the detach answers then is a code that the kind declares as in use; nothing is deleted."""
+    """The code of the detach is one that the kind declares as in use; nothing is deleted."""
     kind = world.kinds["internet_gateway"]
     target, observation = world.bring_up("internet_gateway")
     busy = Answers(world, "detach_internet_gateway", refusal("DependencyViolation"))
@@ -164,8 +164,8 @@ def test_the_state_of_an_attachment_is_read(world: World, state: str | None, pre
     assert world.kinds["internet_gateway"].describe(cloud, target).presence is presence
 
 
-def test_a_gateway_in_another_vpc_is_not_configured(world: World) -> None:
-    """Attached is not enough: it must be attached to the VPC of the plan."""
+def test_a_gateway_attached_to_another_vpc_is_not_configured(world: World) -> None:
+    """It must be attached to the VPC of the plan."""
     target, _ = world.bring_up("internet_gateway")
     elsewhere = replace(target, request={"vpc_id": "vpc-0123456789abcdef0"})
     observation = world.kinds["internet_gateway"].describe(world.cloud, elsewhere)
@@ -180,15 +180,15 @@ def table(world: World, observation: Observation) -> dict[str, Any]:
 
 
 def test_a_new_table_lacks_its_route_and_its_associations(world: World) -> None:
-    """Each is named, so that only what is missing is set."""
+    """Each is named as unset, so that only what is missing is set."""
     kind, target = world.kinds["route_table"], world.target("route_table")
     target = replace(target, aws_id=kind.create(world.cloud, target).aws_id)
     (subnet_id,) = target.request["subnet_ids"]
     assert kind.describe(world.cloud, target).unset == ("default-route", f"association:{subnet_id}")
 
 
-def test_a_create_of_a_table_carries_the_key_as_its_token(world: World) -> None:
-    """AWS answers a second create of the same key with the first table; its reply shows the token."""
+def test_a_create_of_a_route_table_sends_the_key_as_its_token(world: World) -> None:
+    """AWS answers a second create with the same key with the first table; its reply shows the token."""
     sent: dict[str, Any] = {}
 
     class Echo(Counting):
@@ -204,7 +204,7 @@ def test_a_create_of_a_table_carries_the_key_as_its_token(world: World) -> None:
 
 
 def test_a_default_route_to_another_gateway_is_replaced(world: World) -> None:
-    """A route that somebody moved is set back."""
+    """A route that was changed is set back."""
     target, observation = world.bring_up("route_table")
     other = world.cloud.change("ec2", "create_internet_gateway")["InternetGateway"]["InternetGatewayId"]
     route = {"RouteTableId": observation.aws_id, "DestinationCidrBlock": EVERYWHERE, "GatewayId": other}
@@ -229,7 +229,7 @@ def test_a_default_route_to_another_gateway_is_replaced(world: World) -> None:
     ],
 )
 def test_the_state_of_an_association_is_read(world: World, state: dict[str, Any], presence: Presence) -> None:
-    """One under way is waited for, one that failed is set again."""
+    """A pending association is waited for, and a failed one is set again."""
     target, observation = world.bring_up("route_table")
     shown = table(world, observation)
     shown["Associations"] = [{"SubnetId": target.request["subnet_ids"][0], **state}]
@@ -238,7 +238,7 @@ def test_the_state_of_an_association_is_read(world: World, state: dict[str, Any]
 
 
 def test_associations_go_before_their_table_and_the_main_one_stays(world: World) -> None:
-    """What the VPC associates by default is neither counted nor taken away."""
+    """The VPC's default association is neither counted nor removed."""
     target, observation = world.bring_up("route_table")
     shown = table(world, observation)
     shown["Associations"].append({"Main": True, "RouteTableAssociationId": "rtbassoc-main"})
@@ -249,8 +249,8 @@ def test_associations_go_before_their_table_and_the_main_one_stays(world: World)
     assert cloud.changes == ["disassociate_route_table", "delete_route_table"]
 
 
-def test_a_table_whose_association_is_gone_is_deleted_all_the_same(world: World) -> None:
-    """Somebody took the association away between the look and the deletion."""
+def test_a_table_whose_association_is_gone_is_still_deleted(world: World) -> None:
+    """The association was removed between the read and the deletion."""
     target, observation = world.bring_up("route_table")
     for association_id in observation.facts["association_ids"]:
         world.cloud.change("ec2", "disassociate_route_table", AssociationId=association_id)
@@ -271,8 +271,10 @@ def tcp(port: int, **source: str) -> dict[str, Any]:
     return {"protocol": "tcp", "from_port": port, "to_port": port, **source}
 
 
-def test_a_second_group_of_its_name_meets_a_code_that_leads_back_to_looking(world: World) -> None:
-    """The name holds the deployment's id: that it exists proves an earlier call of ours."""
+def test_a_second_group_of_its_name_meets_a_code_that_leads_back_to_find(world: World) -> None:
+    """The name contains the deployment's id, so an existing group proves an earlier call of this
+    deployment.
+    """
     kind, target = world.kinds["security_group"], world.target("security_group")
     kind.create(world.cloud, target)
     with pytest.raises(CallError) as caught:
@@ -281,8 +283,8 @@ def test_a_second_group_of_its_name_meets_a_code_that_leads_back_to_looking(worl
     assert len(kind.find(world.cloud, target)) == 1
 
 
-def test_only_the_rules_that_are_missing_are_added(world: World) -> None:
-    """One call a rule: a duplicate among several would refuse them all."""
+def test_only_missing_rules_are_added(world: World) -> None:
+    """Each rule has a call of its own, because one duplicate among several would refuse them all."""
     target, _ = group(world, "one", tcp(22, cidr="10.0.0.0/16"))
     wanted = [tcp(22, cidr="10.0.0.0/16"), tcp(80, cidr="10.0.0.0/16"), tcp(443, cidr="2001:db8::/32")]
     more = replace(target, request={**target.request, "ingress": wanted})
@@ -294,8 +296,8 @@ def test_only_the_rules_that_are_missing_are_added(world: World) -> None:
     assert world.kinds["security_group"].describe(world.cloud, more).presence is Presence.READY
 
 
-def test_a_rule_that_somebody_added_stays(world: World) -> None:
-    """What is allowed besides is the operator's own doing."""
+def test_an_added_rule_stays(world: World) -> None:
+    """An operator may allow more than the plan does."""
     target, observation = group(world, "one", tcp(22, cidr="10.0.0.0/16"))
     rule = {"IpProtocol": "tcp", "FromPort": 25, "ToPort": 25, "CidrIp": "192.0.2.0/24"}
     world.cloud.change("ec2", "authorize_security_group_ingress", GroupId=observation.aws_id, **rule)
@@ -324,14 +326,16 @@ def test_a_rule_that_somebody_added_stays(world: World) -> None:
         ),
     ],
 )
-def test_a_rule_is_compared_in_the_spelling_of_aws(asked: dict[str, Any], shown: str) -> None:
-    """Protocol numbers, host bits and the ports of `all` come back otherwise than they were asked for."""
+def test_rules_are_compared_in_the_spelling_of_aws(asked: dict[str, Any], shown: str) -> None:
+    """AWS returns protocol numbers, host bits and the ports of `all` in another form than requested."""
     (rule,) = wanted_rules({"ingress": [asked, dict(asked)]})
     assert rule.name == shown
 
 
-def test_groups_that_point_at_each_other_can_be_deleted(world: World) -> None:
-    """AWS deletes no group that a rule refers to: its own rules go first, and those of ours at it."""
+def test_groups_that_refer_to_each_other_can_be_deleted(world: World) -> None:
+    """AWS deletes no group that a rule refers to: its own rules and those of owned groups are
+    revoked first.
+    """
     one, _ = group(world, "one")
     two, _ = group(world, "two", tcp(2049, source_group=one.aws_id or ""))
     one = replace(one, request={**one.request, "ingress": [tcp(22, source_group=two.aws_id or "")]})
@@ -341,8 +345,8 @@ def test_groups_that_point_at_each_other_can_be_deleted(world: World) -> None:
     assert remaining["IpPermissions"] == []
 
 
-def test_a_foreign_group_that_points_at_ours_is_not_changed(world: World, manners: str) -> None:
-    """The deletion waits for its owner (AWS says DependencyViolation), and takes nothing of theirs."""
+def test_a_foreign_group_that_refers_to_an_owned_one_is_not_changed(world: World, manners: str) -> None:
+    """The deletion waits for its owner (AWS answers DependencyViolation) and revokes none of its rules."""
     kind = world.kinds["security_group"]
     target, observation = group(world, "one")
     foreign = world.cloud.change(
@@ -367,8 +371,8 @@ def test_a_foreign_group_that_points_at_ours_is_not_changed(world: World, manner
     assert theirs["IpPermissions"][0]["UserIdGroupPairs"][0]["GroupId"] == observation.aws_id
 
 
-def test_what_a_group_s_rules_point_at_is_in_its_printed_commands(world: World) -> None:
-    """The revoke stands before the deletion, with the very rules."""
+def test_the_printed_commands_revoke_references_to_a_group(world: World) -> None:
+    """The revoke comes before the deletion and names those very rules."""
     source, _ = group(world, "one")
     target, observation = group(world, "two", tcp(2049, source_group=source.aws_id or ""))
     revoke, delete = world.kinds["security_group"].commands(observation.aws_id, observation.facts)["delete"]
@@ -389,8 +393,10 @@ def test_what_a_group_s_rules_point_at_is_in_its_printed_commands(world: World) 
         ("security_group", "authorize_security_group_ingress", ("InvalidPermission.Duplicate",)),
     ],
 )
-def test_already_so_is_success(world: World, kind: str, operation: str, codes: tuple[str, ...]) -> None:
-    """The reply of a configuration was lost: that AWS has it already is what was wanted."""
+def test_an_attribute_that_is_already_set_is_success(
+    world: World, kind: str, operation: str, codes: tuple[str, ...]
+) -> None:
+    """The reply of a configuration was lost: AWS already has the target configuration."""
     target = world.target(kind)
     target = replace(target, aws_id=world.kinds[kind].create(world.cloud, target).aws_id)
     observation = world.kinds[kind].describe(world.cloud, target)

@@ -1,7 +1,7 @@
-"""A kind is one file: what tier1 does with one that it has never heard of, from that file alone.
+"""A kind is one file: tier1 handles a kind that it has never seen by that file alone.
 
-A package with nothing but the kind, and a blueprint that asks for two of it, is put beside tier1 and
-registered by entry points. That the kind keeps the contract is held by the suite, which runs over it too.
+The tests install a package with only the kind and a blueprint that uses two of it, registered by entry
+points. The conformance suite checks that the kind keeps the contract.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.elastic_ip import ElasticIp
 from tests.support.shell import Shell, put_programs
 
 ADDRESSES_PER_ACCOUNT = 5
-"""Of the local AWS, as of a new account."""
+"""The quota of the local AWS, which is that of a new AWS account."""
 BLUEPRINT = """
 from tier1_engine.contract.blueprint import Blueprint
 from tier1_engine.deployment.plan import StepPlan
@@ -49,7 +49,7 @@ SPEC = "blueprint: two-addresses\nname: demo\nregion: us-east-1\n"
 
 @dataclass
 class Operator:
-    """`tier1` with the package beside it, and the account as it is past it."""
+    """`tier1` with the package installed, and direct access to the account."""
 
     tier1: Command
     ec2: Any
@@ -60,18 +60,18 @@ class Operator:
         return str(path)
 
     def addresses(self) -> list[dict[str, Any]]:
-        """Those of tier1."""
+        """The addresses that tier1 allocated."""
         return [one for one in self.ec2.describe_addresses()["Addresses"] if one.get("Tags")]
 
     def leave_room_for(self, count: int) -> list[str]:
-        """Allocate the others of the quota for somebody else; answers their ids."""
+        """Allocate all but `count` addresses of the quota for another owner, and return their ids."""
         others = range(ADDRESSES_PER_ACCOUNT - count)
         return [self.ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in others]
 
 
 @pytest.fixture(scope="module")
 def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    """`tier1` with the package beside it."""
+    """`tier1` with the package installed."""
     root = tmp_path_factory.mktemp("packages")
     package, information = root / "two_addresses", root / "two_addresses-1.0.dist-info"
     package.mkdir(parents=True)
@@ -90,15 +90,15 @@ def operator(tier1: Command, aws: str, beside: Warm) -> Operator:
     return Operator(replace(tier1.with_(PYTHONPATH=beside.path), warm=beside), client("ec2", aws))
 
 
-def test_no_other_file_knows_of_it() -> None:
-    """Else the rest would prove nothing."""
+def test_no_other_file_refers_to_it() -> None:
+    """Otherwise the other tests would prove nothing."""
     package = Path(tier1_engine.__file__).parent
     texts = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
     assert not [path for path, text in texts.items() if ElasticIp.name in text or "ElasticIp" in text]
 
 
 def test_it_is_deployed_shown_and_destroyed(operator: Operator) -> None:
-    """With its console link and outputs like any other."""
+    """It has its console link and outputs like any other kind."""
     assert operator.tier1("deploy", operator.spec()).code == 0
     shown = operator.tier1.show("demo")
     assert {one["kind"] for one in shown["resources"]} == {"elastic_ip"}
@@ -109,7 +109,7 @@ def test_it_is_deployed_shown_and_destroyed(operator: Operator) -> None:
 
 
 def test_its_failure_is_rolled_back(operator: Operator) -> None:
-    """The second one meets the quota; the first goes again."""
+    """The second one meets the quota, and the first is deleted."""
     operator.leave_room_for(1)
     assert operator.tier1("deploy", operator.spec()).code == 3
     shown = operator.tier1.show("demo")
@@ -120,7 +120,7 @@ def test_its_failure_is_rolled_back(operator: Operator) -> None:
 def test_it_is_guided_priced_and_deleted_by_the_script(
     operator: Operator, warm_aws: Path, tmp_path: Path
 ) -> None:
-    """In the words, with the commands and at the price of the kind's file."""
+    """The words, commands and price come from the kind's file."""
     operator.leave_room_for(1)
     kept = operator.tier1("deploy", operator.spec(), "--no-rollback")
     assert kept.code == 4
@@ -143,8 +143,8 @@ def test_it_is_guided_priced_and_deleted_by_the_script(
     assert operator.tier1.show("demo")["state"] == "rolled_back"
 
 
-def test_one_that_nobody_knows_is_swept(operator: Operator) -> None:
-    """AWS made it late: it carries the tags of a deployment that has ended."""
+def test_an_orphan_of_the_new_kind_is_swept(operator: Operator) -> None:
+    """AWS created it late: it has the tags of a deployment that has ended."""
     assert operator.tier1("deploy", operator.spec()).code == 0
     tags = operator.addresses()[0]["Tags"]
     assert operator.tier1("destroy", "demo", "--yes").code == 0

@@ -1,9 +1,9 @@
-"""A database that an earlier version left in the middle of things opens, is upgraded, and goes on.
+"""A database that an earlier version left in mid-run opens, is upgraded, and continues.
 
-The databases were made by the code of their own revision (`scripts.make_fixture_database`), which was
-killed there; the objects of their account stand beside them. Revision 0001 was edited in place:
-`0001-first` is as commit 643d251 made it, with other primary keys and another order of columns. SQLite
-opens it in that form; Postgres gets its rows in the later one.
+The code of each revision made its databases (`scripts.make_fixture_database`) and was killed at that point;
+the objects of the account are stored next to them. Revision 0001 was edited in place: `0001-first` is as
+commit 643d251 made it, with other primary keys and another order of columns. SQLite opens it in that form;
+Postgres gets its rows in the later one.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ AFTER_RESUME = {
 
 
 def rig_of(old: Path, store: Store) -> Rig:
-    """Today's code on it an hour later, in the account as it was left."""
+    """Today's code on that database, an hour later, in the account as it was left."""
     account = json.loads((FIXTURES / old).with_suffix(".json").read_text())
     rig = Rig(store, holder=gone_holder)
     rig.clock.seconds = account["seconds"] + HOUR
@@ -92,7 +92,9 @@ def the_one(rig: Rig) -> tuple[str, set[str]]:
 
 
 def check(rig: Rig, id: str, state: State, cut: set[str]) -> None:
-    """It is there; AWS has what the rows say and no more; nothing was made twice; what was cut says so."""
+    """Assert that AWS has what the rows say and no more, nothing twice, and that open attempts are marked as
+    cut.
+    """
     record = rig.store.load(id)
     assert record.deployment.state is state, record.deployment.failure
     present = {r.aws_id for r in record.resources.values() if r.state is ResourceState.PRESENT}
@@ -107,7 +109,7 @@ def check(rig: Rig, id: str, state: State, cut: set[str]) -> None:
 
 @pytest.mark.parametrize("old", OLD, ids=str)
 def test_it_continues_to_its_goal(rig: Rig, old: Path) -> None:
-    """`resume`, and `resume --retry` where it had failed."""
+    """`resume` continues it, or `resume --retry` if it had failed."""
     id, cut = the_one(rig)
     if old.name != "active":
         engine.resume(rig.equipment, id, Resume.RETRY if old.name == "failed" else Resume.GO_ON)
@@ -117,7 +119,7 @@ def test_it_continues_to_its_goal(rig: Rig, old: Path) -> None:
 
 @pytest.mark.parametrize("old", OLD, ids=str)
 def test_it_can_be_taken_down(rig: Rig) -> None:
-    """By `destroy`, whatever it is in the middle of."""
+    """`destroy` takes it down from any state."""
     id, cut = the_one(rig)
     asked = engine.request(rig.equipment, id, Goal.DESTROYED)
     rig.drive(id)
@@ -125,8 +127,8 @@ def test_it_can_be_taken_down(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("old", OLD, ids=str)
-def test_the_file_as_it_was_stands_beside_it_after_the_upgrade(old: Path, tmp_path: Path) -> None:
-    """A copy with the revision in its name; none where there was nothing to upgrade."""
+def test_the_original_file_is_copied_before_the_upgrade(old: Path, tmp_path: Path) -> None:
+    """The copy's name has the revision; there is none if nothing was upgraded."""
     path = sqlite_of(old, tmp_path)
     Store.open(f"sqlite:///{path}").close()
     copies = list(tmp_path.glob("tier1.db.0*"))
@@ -141,7 +143,7 @@ def test_the_file_as_it_was_stands_beside_it_after_the_upgrade(old: Path, tmp_pa
 
 
 def test_every_revision_has_its_databases() -> None:
-    """A revision lands together with what its code leaves behind."""
+    """Each revision is committed together with databases that its code left behind."""
     scripts = ScriptDirectory.from_config(schema.alembic_config())
     wanted = {Path(script.revision, moment) for script in scripts.walk_revisions() for moment in MOMENTS}
     missing = sorted(str(path) for path in wanted - set(OLD))

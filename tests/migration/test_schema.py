@@ -22,7 +22,7 @@ def normalised(sql: str) -> str:
 
 
 def of_sqlite(connection: Connection) -> dict[str, str]:
-    """Every table with its constraints, and every index with its condition, as SQLite keeps them."""
+    """Return every table with its constraints and every index with its condition, as SQLite stores them."""
     rows = connection.execute(
         text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
     )
@@ -30,7 +30,7 @@ def of_sqlite(connection: Connection) -> dict[str, str]:
 
 
 def _clauses(sql: str) -> str:
-    """The parts of a CREATE, in an order that does not depend on who wrote them."""
+    """The parts of a CREATE statement, in an order that does not depend on its author."""
     head, _, rest = normalised(sql).partition("(")
     body, _, options = rest.rpartition(")")
     parts = re.split(r", (?=CONSTRAINT |PRIMARY KEY|FOREIGN KEY|[a-z_]+ [A-Z])", body)
@@ -38,7 +38,7 @@ def _clauses(sql: str) -> str:
 
 
 def of_postgres(connection: Connection) -> dict[str, str]:
-    """The same from the catalogue."""
+    """The same, from the catalogue."""
     constraints = connection.execute(
         text(
             "SELECT conrelid::regclass || '.' || conname AS name, pg_get_constraintdef(oid) AS sql "
@@ -66,7 +66,7 @@ def migrated(any_database_url: str) -> Any:
 
 
 def test_migrations_and_models_agree_on_every_table_and_column(migrated: Engine) -> None:
-    """Names, types, nullability, foreign keys and indexes, as alembic compares them."""
+    """Alembic compares names, types, nullability, foreign keys and indexes."""
     with migrated.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
@@ -78,7 +78,7 @@ def test_migrations_and_models_agree_on_every_table_and_column(migrated: Engine)
 def test_migrations_and_models_agree_on_constraints_and_partial_indexes(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
-    """Alembic compares neither: a database made from the models alone has the very same ones."""
+    """Alembic compares neither: a database made from the models alone has the same ones."""
     direct = database.connect(request.getfixturevalue(f"empty_{kind}_url"))
     with direct.begin() as connection:
         Base.metadata.create_all(connection)
@@ -97,27 +97,27 @@ def _migrated_url(kind: str, request: pytest.FixtureRequest) -> str:
     return f"sqlite:///{request.getfixturevalue('sqlite_template')}"
 
 
-def test_the_newest_migration_is_the_one_that_the_program_knows() -> None:
-    """One head, without branches."""
+def test_the_program_knows_the_newest_migration() -> None:
+    """There is one head, without branches."""
     scripts = ScriptDirectory.from_config(schema.alembic_config())
     assert scripts.get_heads() == [SCHEMA_REVISION]
 
 
-def test_every_table_of_the_models_is_there(migrated: Engine) -> None:
-    """And none besides, but alembic's own."""
+def test_every_table_of_the_models_exists(migrated: Engine) -> None:
+    """There are no others, except alembic's own."""
     assert set(inspect(migrated).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
 
 
 def test_migrations_run_only_through_the_program() -> None:
-    """Alembic's own command line would open the database without our guarantees."""
+    """Alembic's own command line would open the database without tier1's connection settings."""
     from alembic import command
 
     with pytest.raises(RuntimeError, match="tier1 db upgrade"):
         command.upgrade(schema.alembic_config(), "head")
 
 
-def test_a_database_of_the_first_release_keeps_all_that_it_has(tmp_path: Path) -> None:
-    """It is upgraded in place at the next start, after a copy was put beside it."""
+def test_a_database_of_the_first_release_keeps_its_data(tmp_path: Path) -> None:
+    """It is upgraded in place at the next start, after a copy was made next to it."""
     from alembic import command
 
     url = f"sqlite:///{tmp_path / 'old.db'}"

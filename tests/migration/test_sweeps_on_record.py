@@ -1,4 +1,6 @@
-"""A sweep killed under an older schema is recognised under today's: its plan can be applied again."""
+"""A sweep that was killed under an older schema is recognised under today's, and its plan can be applied
+again.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_the_upgrade_reads_the_sweep_from_what_0002_wrote(old_url: str) -> None:
-    """Only from the whole of it: what merely begins alike names no sweep."""
+    """A text that only begins like it names no sweep."""
     engine = database.connect(old_url)
     with engine.begin() as connection:
         id = connection.execute(text("SELECT id FROM deployments")).scalar_one()
@@ -51,8 +53,8 @@ def test_the_upgrade_reads_the_sweep_from_what_0002_wrote(old_url: str) -> None:
     store.close()
 
 
-def test_the_words_of_an_event_name_no_sweep(tmp_path: Path) -> None:
-    """What counts is the column: an operator's reason may say anything."""
+def test_the_text_of_an_event_names_no_sweep(tmp_path: Path) -> None:
+    """Only the column counts: an operator's reason may be any text."""
     path = sqlite_of(BEFORE, tmp_path)
     store = Store.open(f"sqlite:///{path}")
     (summary,) = store.summaries()

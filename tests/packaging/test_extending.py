@@ -1,4 +1,4 @@
-"""docs/extending.md does what it says, and a package that is gone is named.
+"""docs/extending.md is tested: its commands print what it shows, and a missing package is named.
 
     python -m tests.packaging.test_extending
 
@@ -35,7 +35,7 @@ PAGE = ROOT / "docs" / "extending.md"
 COMMAND_SECONDS = 180
 LOOK_SECONDS = 0.1
 INSTALL = "pip install --quiet --disable-pip-version-check 'tier1-engine[sandbox]' ./examples/extending"
-"""The first command of the page. It is run once for all tests here."""
+"""The first command of the page; it runs once for all tests here."""
 VARIES = (
     (re.compile(r"\breports-[0-9a-f]{20}\b"), "BUCKET"),
     (re.compile(r"\b(process|pid) \d+, speed max, seed \d+"), "PROCESS"),
@@ -50,7 +50,7 @@ PIECE = re.compile(
 
 @dataclass
 class Environment:
-    """An environment of Python with the example in it, and nothing of the checkout's.
+    """A Python environment that contains the example and nothing of the checkout.
 
     `tier1-engine` and what it needs are those of the environment that runs the tests; the example is
     installed for real, by the command of the page.
@@ -109,7 +109,7 @@ class Environment:
 
     @property
     def packages(self) -> Path:
-        """Where pip installs."""
+        """The folder into which pip installs."""
         (found,) = self.folder.glob("venv/lib/python3*/site-packages")
         return found
 
@@ -120,7 +120,7 @@ class Environment:
 
 @dataclass
 class Reader:
-    """Somebody who follows the page in a folder: with a copy of the example, a database and a local AWS."""
+    """A reader of the page, in a folder with a copy of the example, a database and a local AWS."""
 
     environment: Environment
     folder: Path
@@ -146,7 +146,7 @@ class Reader:
         )
 
     def printed(self, command: str) -> str:
-        """The output of one command, as the page shows it: without progress, with refusals and exit code."""
+        """The output of one command as the page shows it: without progress, with refusals and exit code."""
         if self.kill_at is not None:
             return self._killed(command)
         done = self.run(command)
@@ -156,7 +156,7 @@ class Reader:
         return f"{output}\n{end}" if output else end
 
     def _killed(self, command: str) -> str:
-        """Kill it while the sandbox holds the answer to the operation that the page names."""
+        """Kill the command while the sandbox delays the operation that the page names."""
         held, self.kill_at = self.kill_at, None
         running = subprocess.Popen(
             ["bash", "-c", f"exec {command.replace('tier1', self.environment.cold, 1)}"],
@@ -182,7 +182,7 @@ class Reader:
 
 
 def follow(page: str, reader: Reader) -> Iterator[tuple[str, str, str]]:
-    """Do what the page says; each command, what stands below it, and what it printed now."""
+    """Follow the page; yield each command, the output that the page shows, and what it printed now."""
     for piece in PIECE.finditer(page):
         if piece["killed_at"]:
             reader.kill_at = piece["killed_at"]
@@ -208,8 +208,10 @@ def reader(environment: Environment, tmp_path: Path) -> Iterator[Reader]:
     made.close()
 
 
-def test_who_follows_the_page_sees_what_it_shows(reader: Reader) -> None:
-    """Installed, deployed, killed, resumed, broken, rolled back and swept; exit codes included."""
+def test_a_reader_of_the_page_sees_the_output_shown(reader: Reader) -> None:
+    """The package is installed, deployed, killed, resumed, broken, rolled back and swept; exit codes are
+    compared too.
+    """
     followed = []
     for command, written, printed in follow(PAGE.read_text(encoding="utf-8"), reader):
         assert _without_names(printed) == _without_names(written), command
@@ -224,8 +226,8 @@ def _without_names(output: str) -> list[str]:
     return normalised(output)
 
 
-def test_the_page_shows_the_example_as_it_is() -> None:
-    """Its spec and its entry points are those of the package."""
+def test_the_page_shows_the_example_unchanged() -> None:
+    """The page quotes the package's spec and entry points."""
     page = PAGE.read_text(encoding="utf-8")
     project = (ROOT / "examples" / "extending" / "pyproject.toml").read_text(encoding="utf-8")
     shown = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
@@ -236,13 +238,15 @@ def test_the_page_shows_the_example_as_it_is() -> None:
 
 
 def test_the_example_s_own_test_passes(reader: Reader) -> None:
-    """In an environment where tier1 is a package like others."""
+    """It runs in an environment where tier1 is an installed package."""
     done = reader.run("python -m pytest -q -p no:cacheprovider -p no:xdist examples/extending/tests")
     assert done.returncode == 0, done.stdout
 
 
-def test_a_package_that_is_gone_is_named_and_what_needs_no_code_works(reader: Reader) -> None:
-    """Reading works, provisioning is refused, deleting says what is missing and finishes once it is back."""
+def test_a_missing_package_is_named_and_what_needs_no_code_works(reader: Reader) -> None:
+    """Reads work, provisioning is refused, and a deletion says what is missing and completes once it
+    is back.
+    """
     shutil.copy(ROOT / "examples" / "extending" / "reports.yaml", reader.folder)
     reader.run("tier1 sandbox start && tier1 sandbox fault add --operation CreateBucket --delay 10000")
     reader.kill_at = "CreateBucket"
@@ -270,7 +274,7 @@ def test_a_package_that_is_gone_is_named_and_what_needs_no_code_works(reader: Re
 
 @contextmanager
 def _gone(pattern: str, reader: Reader) -> Iterator[None]:
-    """Without the package, as after `pip uninstall`."""
+    """The environment without the package, as after `pip uninstall`."""
     packages, away = reader.environment.packages, reader.folder / "away"
     away.mkdir()
     for path in packages.glob(pattern):
@@ -283,7 +287,7 @@ def _gone(pattern: str, reader: Reader) -> Iterator[None]:
 
 
 def main() -> None:
-    """Write the page anew."""
+    """Write the page's outputs again."""
     page = PAGE.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
         environment = Environment(Path(name) / "environment")

@@ -1,4 +1,4 @@
-"""What a user gets from the wheel, in an environment of its own and away from the checkout."""
+"""The wheel works as a user gets it, in an environment of its own and outside the checkout."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMAND_SECONDS = 180
 
 @dataclass(frozen=True)
 class Installed:
-    """The command as a user has it, and a folder that is not the checkout."""
+    """The installed command, and a folder outside the checkout."""
 
     programs: Path
     folder: Path
@@ -55,10 +55,10 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of the checkout, so that the build leaves nothing in it."""
+    """A wheel built from a copy of the checkout, so that the build leaves nothing in the checkout."""
     source = tmp_path_factory.mktemp("source") / "tier1"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "__pycache__", "dist", "build"))
-    shutil.copy(ROOT / ".gitignore", source)  # what it names must not be shipped
+    shutil.copy(ROOT / ".gitignore", source)  # files named here must not be shipped
     target = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), str(source)],
@@ -80,7 +80,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(
     request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installed]:
-    """In an environment of its own: what it asks for is seen where the tests have it, or is installed too."""
+    """The wheel in its own environment; its dependencies are the tests' own, or are installed too."""
     place = tmp_path_factory.mktemp("environment") / "venv"
     venv.create(place, with_pip=False)
     python = place / "bin" / "python"
@@ -90,7 +90,7 @@ def installed(
     else:
         options += ["--no-deps", str(wheel)]
         (packages,) = place.glob("lib/python3*/site-packages")
-        # A bare path: what makes the checkout importable there is not followed.
+        # A bare path: a .pth file that makes the checkout importable is not read there.
         (packages / "tested.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
     subprocess.run(
         [sys.executable, "-m", "pip", "--python", str(python), "install", *options],
@@ -103,8 +103,8 @@ def installed(
     found.run("tier1", "sandbox", "stop")
 
 
-def test_the_wheel_has_all_that_runs_and_nothing_else(wheel: Path) -> None:
-    """Migrations and the user data script are in it; tests, examples and this folder's tools are not."""
+def test_the_wheel_contains_what_runs_and_nothing_else(wheel: Path) -> None:
+    """It contains migrations and the user data script; it contains no tests, examples or scripts."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {
@@ -123,7 +123,7 @@ def test_the_wheel_has_all_that_runs_and_nothing_else(wheel: Path) -> None:
 
 
 def test_the_migrations_are_found_in_the_wheel(installed: Installed) -> None:
-    """A fresh database gets its schema without a checkout."""
+    """A new database gets its schema without a checkout."""
     program = (
         "from tier1_engine.store import database, schema, tables\n"
         "engine = database.connect('sqlite:///probe.db')\n"
@@ -137,14 +137,14 @@ def test_the_migrations_are_found_in_the_wheel(installed: Installed) -> None:
 
 @pytest.mark.long
 def test_a_scenario_is_rehearsed_from_the_wheel(installed: Installed) -> None:
-    """The spec that comes along and the scenarios are in it."""
+    """The wheel contains the scenarios and their spec."""
     done = installed.run("tier1", "sandbox", "rehearse", "--scenario", "capacity", "-o", "json")
     assert done.returncode == 0, done.stderr
     assert [one["outcome"] for one in json.loads(done.stdout)] == ["active"]
 
 
 def test_the_command_is_the_version_that_was_built(installed: Installed) -> None:
-    """`tier1` is on the path; nothing of it is the checkout's."""
+    """`tier1` is on the path, and no module comes from the checkout."""
     where = installed.run("python", "-c", "import tier1_engine; print(tier1_engine.__file__)")
     assert Path(where.stdout).is_relative_to(installed.programs.parent), where
     done = installed.run("tier1", "--version")
@@ -152,8 +152,8 @@ def test_the_command_is_the_version_that_was_built(installed: Installed) -> None
     assert tier1_engine.__version__ in done.stdout
 
 
-def test_the_example_is_deployed_from_a_folder_that_is_not_the_checkout(installed: Installed) -> None:
-    """All of it works from what was installed: spec, database, engine, kinds and local AWS, to the end."""
+def test_the_example_is_deployed_outside_the_checkout(installed: Installed) -> None:
+    """Spec, database, engine, kinds and local AWS all come from what was installed."""
     shutil.copytree(ROOT / "examples", installed.folder / "examples")
     deployed = installed.run("tier1", "deploy", "examples/ai-stack.yaml", "--sandbox", "-o", "json")
     assert deployed.returncode == 0, deployed.stderr

@@ -1,1 +1,1 @@
-"""Real processes: killed, cut off, frozen, interrupted, refused."""
+"""Tests with real processes that are killed, cut off, frozen, interrupted or refused."""

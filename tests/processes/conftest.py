@@ -1,4 +1,4 @@
-"""A stage for each test: an account, a proxy before it, and the real command."""
+"""Fixtures of the process tests: an account, a proxy in front of it, and the real command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.processes.stage import Stage
 
 @pytest.fixture(scope="session")
 def account(local_aws: ForkedAws) -> Account:
-    """That of the worker's local AWS; every stage finds it as new."""
+    """The account of the worker's local AWS, emptied for every stage."""
     return Account(local_aws)
 
 
@@ -26,7 +26,7 @@ def account(local_aws: ForkedAws) -> Account:
 def new_stage(
     account: Account, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, warm_tier1: Warm
 ) -> Iterator[Callable[[], Stage]]:
-    """Makes stages, one after the other, each on an account as new."""
+    """Create stages, one at a time, each on an empty account."""
     with ExitStack() as ends:
         ends.callback(account.leave)
 
@@ -42,14 +42,14 @@ def new_stage(
 
 @pytest.fixture
 def stage(undisturbed: Undisturbed, new_stage: Callable[[], Stage]) -> Stage:
-    """A stage on which nothing has happened."""
-    assert undisturbed.calls  # it was made before, on a stage of its own
+    """A new stage."""
+    assert undisturbed.calls  # created earlier, on a stage of its own
     return new_stage()
 
 
 @pytest.fixture(scope="session")
 def what_undisturbed_deployments_made() -> list[Undisturbed]:
-    """Of this worker: the first test that asks makes one."""
+    """What an undisturbed deployment creates, cached by the first test of this worker that asks."""
     return []
 
 
@@ -57,7 +57,7 @@ def what_undisturbed_deployments_made() -> list[Undisturbed]:
 def undisturbed(
     what_undisturbed_deployments_made: list[Undisturbed], new_stage: Callable[[], Stage]
 ) -> Undisturbed:
-    """What a deployment makes that nothing disturbs."""
+    """What an undisturbed deployment creates."""
     if not what_undisturbed_deployments_made:
         stage = new_stage()
         done = stage.deploy()

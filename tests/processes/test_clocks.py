@@ -1,4 +1,4 @@
-"""One driver at a time where processes of one boot of one host do not read the same clock."""
+"""One driver at a time, also when processes of one boot of one host read different clocks."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ def can_shift() -> bool:
     return subprocess.run([UNSHARE, *A_DAY_AHEAD, "true"], capture_output=True, check=False).returncode == 0
 
 
-def test_a_live_driver_is_not_replaced_by_one_whose_steady_clock_is_a_day_ahead(
+def test_a_live_driver_is_not_replaced_by_a_process_whose_steady_clock_is_a_day_ahead(
     tier1: Command, aws: str, closed_port: int, record_property: Callable[[str, object], None]
 ) -> None:
-    """In a time namespace (time_namespaces(7)) boot, host and process ids are ours and the clock is not."""
+    """In a time namespace (time_namespaces(7)) boot, host and process ids are the same and the clock
+    is not.
+    """
     if not can_shift():
         pytest.skip("no time namespace can be made here")
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port)))

@@ -1,9 +1,8 @@
-"""The real command as processes on a local AWS: killed, stopped, refused, cut off (DESIGN section 2).
+"""The real command as processes on a local AWS: killed, stopped, refused and cut off (DESIGN section 2).
 
-`make crash` runs it (some six minutes on one core); CI has a sample of it in tests/commands and here,
-where processes are killed and stopped too. Every point of a deployment, before and after every call that
-changes something, is run by `make crash-points` (some ten minutes); `tests.processes.test_every_call` has
-those of a rollback and a destruction.
+`make crash` runs all of it (about six minutes on one core); CI runs a sample here and in tests/commands,
+kills and stops included. `make crash-points` kills a deployment before and after every changing call (about
+ten minutes); `tests.processes.test_every_call` does that for a rollback and a destroy.
 """
 
 from __future__ import annotations
@@ -97,7 +96,9 @@ def test_a_killed_process_is_recovered_from_the_database(
     way: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """SIGKILL around a call: resumed it is whole, rolled back nothing is left, and nothing is made twice."""
+    """After SIGKILL around a call, a resume completes it, a rollback leaves nothing, and nothing is created
+    twice.
+    """
     done = kill_and_recover(stage, moment, at(point), way)
     check_recovered(stage, way, done, undisturbed)
     record_property("points", 1)
@@ -106,10 +107,10 @@ def test_a_killed_process_is_recovered_from_the_database(
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("way", ["resume", "destroy", "sweep"])
 @pytest.mark.parametrize(("moment", "point"), DELETED)
-def test_a_destruction_whose_process_was_killed_is_ended_from_the_database(
+def test_a_destroy_whose_process_was_killed_is_completed_from_the_database(
     stage: Stage, moment: str, point: str, way: str, record_property: Callable[[str, object], None]
 ) -> None:
-    """SIGKILL around a deletion: whoever goes on, a sweep too, leaves nothing."""
+    """After SIGKILL around a deletion, a resume, a destroy or a sweep leaves nothing."""
     assert stage.deploy().code == 0
     stage.proxy.rule = times(1, at(point), KILLED[moment](stage.kill_latest))
     assert stage.destroy().code == -signal.SIGKILL
@@ -121,10 +122,10 @@ def test_a_destruction_whose_process_was_killed_is_ended_from_the_database(
 
 
 @pytest.mark.promise(7)
-def test_a_rollback_whose_process_was_killed_is_ended_by_a_sweep(
+def test_a_rollback_whose_process_was_killed_is_completed_by_a_sweep(
     stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:
-    """The launch is refused, and the rollback that follows by itself dies after its first deletion."""
+    """The launch is refused, and the automatic rollback is killed after its first deletion."""
     refusing = refused(403, "UnauthorizedOperation")
     killing = times(1, lambda call: call.operation.startswith(DELETING), KILLED["after"](stage.kill_latest))
     stage.proxy.rule = lambda call: refusing if call.operation == "RunInstances" else killing(call)
@@ -137,7 +138,7 @@ def test_a_rollback_whose_process_was_killed_is_ended_by_a_sweep(
 
 
 def swept(stage: Stage) -> Result:
-    """What nobody drives any more is ended by a sweep that need not wait until it is old."""
+    """Complete an interrupted deletion by a sweep, which needs no minimum age for it."""
     return stage.run("sweep", "--older-than", "0s", "--interrupted", "rollback", "--orphans", "--yes")
 
 
@@ -161,7 +162,7 @@ def test_a_kill_at_every_changing_call_is_recovered(
     way: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """The same at every changing call of a deployment."""
+    """The recovery also works after a kill at every changing call of a deployment."""
     for number in range(1, undisturbed.calls + 1):
         stage = new_stage()
         try:
@@ -178,7 +179,9 @@ def test_a_kill_at_every_changing_call_is_recovered(
 
 @pytest.mark.parametrize("act", [cut_after, failed_after])
 def test_every_first_reply_may_be_lost(stage: Stage, undisturbed: Undisturbed, act: Act) -> None:
-    """Each create, and then each delete, is executed and seems to fail: made once, and all taken down."""
+    """Each create and each delete is executed and appears to fail: nothing is created twice, and all is
+    deleted.
+    """
     stage.proxy.rule = each_first(lambda call: call.making, act)
     check_whole(stage, stage.deploy(), undisturbed)
     stage.proxy.rule = each_first(lambda call: call.operation.startswith(DELETING), act)
@@ -187,8 +190,8 @@ def test_every_first_reply_may_be_lost(stage: Stage, undisturbed: Undisturbed, a
     check_gone(stage)
 
 
-def test_a_launch_that_is_not_allowed_is_rolled_back(stage: Stage) -> None:
-    """Exit 3, nothing is left, and `list` has AWS's code and the operation."""
+def test_a_denied_launch_is_rolled_back(stage: Stage) -> None:
+    """It exits with 3, nothing remains, and `list` shows AWS's code and the operation."""
     stage.proxy.rule = lambda call: (
         refused(403, "UnauthorizedOperation") if call.operation == "RunInstances" else None
     )
@@ -201,8 +204,8 @@ def test_a_launch_that_is_not_allowed_is_rolled_back(stage: Stage) -> None:
     assert (failure["code"], failure["operation"]) == ("UnauthorizedOperation", "RunInstances")
 
 
-def test_without_capacity_the_next_candidate_is_taken(stage: Stage, undisturbed: Undisturbed) -> None:
-    """AWS says InsufficientInstanceCapacity with 500: the second launch asks for something else."""
+def test_without_capacity_the_next_candidate_is_requested(stage: Stage, undisturbed: Undisturbed) -> None:
+    """AWS answers InsufficientInstanceCapacity with 500: the second launch requests another candidate."""
     stage.proxy.rule = times(1, at("RunInstances"), refused(500, "InsufficientInstanceCapacity"))
     check_whole(stage, stage.deploy(), undisturbed)
     launches = [call.parameters for call in stage.proxy.changing if call.operation == "RunInstances"]
@@ -212,7 +215,7 @@ def test_without_capacity_the_next_candidate_is_taken(stage: Stage, undisturbed:
 
 
 def test_throttling_is_waited_out(stage: Stage, undisturbed: Undisturbed) -> None:
-    """Three times RequestLimitExceeded with 503, then the VPC is made, and each try is in the log."""
+    """After three RequestLimitExceeded with 503 the VPC is created, and the log has each attempt."""
     stage.proxy.rule = times(3, at("CreateVpc"), refused(503, "RequestLimitExceeded"))
     check_whole(stage, stage.deploy(), undisturbed)
     assert sum(call.operation == "CreateVpc" for call in stage.proxy.changing) == 4
@@ -220,8 +223,8 @@ def test_throttling_is_waited_out(stage: Stage, undisturbed: Undisturbed) -> Non
     assert [a["outcome"] for a in log["attempts"] if a["code"] == "RequestLimitExceeded"] == ["refused"] * 3
 
 
-def test_an_expired_token_keeps_everything(stage: Stage, undisturbed: Undisturbed) -> None:
-    """Exit 7 and nothing is deleted; once somebody signed in again, resume ends 0."""
+def test_an_expired_token_deletes_nothing(stage: Stage, undisturbed: Undisturbed) -> None:
+    """It exits with 7; after sign-in, resume exits with 0."""
     expired = threading.Event()
 
     def rule(call: Call) -> Act | None:
@@ -243,12 +246,12 @@ def test_an_expired_token_keeps_everything(stage: Stage, undisturbed: Undisturbe
 
 
 def test_a_process_that_slept_past_its_lease_changes_nothing(stage: Stage, undisturbed: Undisturbed) -> None:
-    """Frozen and replaced by a resume: woken, it ends with 6 and makes no changing call."""
+    """A frozen process that a resume replaced exits with 6 when it wakes, and makes no changing call."""
     stage.settings |= SHORT_LEASE
     hold = Hold.at(stage, "CreateRouteTable")
     sleeper = stage.begin_deploy()
     hold.wait()
-    for _ in range(MAX_FREEZES):  # frozen inside a commit it would keep the file to itself
+    for _ in range(MAX_FREEZES):  # frozen inside a commit it would hold the lock on the file
         sleeper.freeze()
         if stage.writable():
             break
@@ -266,8 +269,8 @@ def test_a_process_that_slept_past_its_lease_changes_nothing(stage: Stage, undis
     check_whole(stage, tries[-1], undisturbed)
 
 
-def test_the_first_signal_ends_what_is_under_way(stage: Stage, undisturbed: Undisturbed) -> None:
-    """Each ends a deploy or a resume with 130, and a second later no changing call begins any more."""
+def test_the_first_signal_ends_the_command(stage: Stage, undisturbed: Undisturbed) -> None:
+    """Deploy and resume exit with 130, and a second later no changing call is started any more."""
     stop_at(stage, "CreateRouteTable", signal.SIGTERM, stage.deploy)
     stop_at(stage, "CreateMountTarget", signal.SIGHUP, stage.resume)
     stop_at(stage, "RunInstances", signal.SIGINT, stage.resume)
@@ -288,19 +291,19 @@ def stop_at(stage: Stage, operation: str, number: signal.Signals, command: Calla
 
 
 def test_the_second_signal_does_not_wait_for_a_call(stage: Stage, undisturbed: Undisturbed) -> None:
-    """130 at once, while a create hangs that AWS executes afterwards; resume adopts what it made."""
+    """It exits with 130 at once, during a create that AWS executes afterwards; resume adopts the resource."""
     hold = Hold.at(stage, "CreateRouteTable")
     stopped = stage.begin_deploy()
     hold.wait()
     stopped.send(signal.SIGTERM)
-    stopped.send(signal.SIGINT)  # of another kind: two alike that come together are one
+    stopped.send(signal.SIGINT)  # a different signal: two pending signals of one kind are delivered as one
     assert stopped.end(AT_ONCE_SECONDS).code == 130
     hold.gone.set()
     check_whole(stage, stage.resume(), undisturbed)
 
 
-def test_a_rollback_turns_a_running_deployment_around(stage: Stage) -> None:
-    """The one that deploys ends with 3, the one that asked with 0, and nothing is left."""
+def test_a_rollback_redirects_a_running_deployment(stage: Stage) -> None:
+    """The deploy exits with 3, the rollback command with 0, and nothing remains."""
     hold = Hold.at(stage, "CreateRouteTable")
     deploying = stage.begin_deploy()
     hold.wait()
@@ -311,11 +314,11 @@ def test_a_rollback_turns_a_running_deployment_around(stage: Stage) -> None:
     check_gone(stage)
 
 
-# --- the database is held
+# --- the database is locked
 
 
-def test_what_cannot_be_written_is_said(stage: Stage, undisturbed: Undisturbed) -> None:
-    """The file is locked past the lease: exit 9, and each AWS id is on record or on stderr."""
+def test_a_write_that_fails_is_reported(stage: Stage, undisturbed: Undisturbed) -> None:
+    """The file is locked past the lease: it exits with 9, and each AWS id is recorded or on stderr."""
     stage.settings |= SHORT_LEASE
     locks: list[sqlite3.Connection] = []
 

@@ -1,9 +1,10 @@
-"""Every changing call of the real command, through botocore: its reply lost in each way, its process killed.
+"""Every changing call of the real command, through botocore: its reply is lost in each way, or its process
+killed.
 
-A deployment, the rollback of one whose launch is refused, and a destruction. `make crash` walks them: once
-with every call spoiled and a driver that lives on; and in a chain of processes, each of which dies at the
-first call that no process has died at yet. Killed at one call alone, each in a run of its own, is
-`make crash-points`. A sample runs always.
+The commands are a deployment, the rollback after a refused launch, and a destroy. `make crash` runs each once
+with every call disturbed and a driver that survives, and once as a chain of processes, each of which is
+killed at the first call at which none was killed yet. `make crash-points` kills at one call in each run. A
+sample always runs.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from tests.support.processes.stage import Stage
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 IMPATIENT = {"TIER1_CALL_TIMEOUT_SECONDS": "2"}
-"""A late reply is one that comes after this."""
+"""A reply that comes after this many seconds is late."""
 
 LOST: dict[str, Act] = {
     "reset": cut_before,
@@ -57,7 +58,9 @@ LOST: dict[str, Act] = {
     "500": failed_after,
     "late": answered_late,
 }
-"""How a reply is lost: reset before AWS has the call; cut off, a 500 and past the read time-out after it."""
+"""The ways to lose a reply: reset before AWS has the call; cut off, a 500, or past the read time-out after
+it.
+"""
 
 
 # --- what is done, and how it has to end
@@ -67,7 +70,7 @@ LOST: dict[str, Act] = {
 
 
 class Once:
-    """Of the calls that are meant, the first of each operation on each thing meets an act."""
+    """Apply an act to the first call of each operation on each resource, among the selected calls."""
 
     def __init__(self, meant: Callable[[Call], bool], act: Callable[[Call], Act]) -> None:
         self.meant, self.act = meant, act
@@ -81,7 +84,8 @@ class Once:
 
 
 class Deadly:
-    """The same, and the process that made the call dies of it. `another` process then meets the next.
+    """Like `Once`, and kill the process that made the call; `another` process then meets the next act. No
+    other call of a dying process reaches AWS, so that no call is skipped.
 
     What else it has under way until it dies does not reach AWS, so that no call is passed over.
 
@@ -96,7 +100,7 @@ class Deadly:
         self.another()
 
     def another(self) -> None:
-        """The next process begins."""
+        """Begin the next process."""
         self.dying = self.doomed = False
 
     def __call__(self, call: Call) -> Act | None:
@@ -115,7 +119,7 @@ class Deadly:
             return lambda _: at_once
 
         def outlived(exchange: Exchange) -> None:
-            with suppress(ConnectionError):  # who has given up does not take the reply any more
+            with suppress(ConnectionError):  # the driver has abandoned the call and ignores its reply
                 OUTLIVED[moment](exchange)
             self.doomed = True
 
@@ -127,12 +131,12 @@ KILLED: dict[str, Callable[[Callable[[], object]], Act]] = {
     "after": killed_after,
     "overtaken": executed_after_kill,
 }
-"""A process dies before AWS has its call, after it was executed, or while AWS has still to execute it."""
+"""A process is killed before AWS has its call, after AWS executed it, or while AWS is still to execute it."""
 OUTLIVED: dict[str, Act] = {"after a 500": failed_after, "after a late reply": answered_late}
-"""It has heard that nobody knows, and dies at its next call."""
+"""The driver records the outcome as unknown and is killed at its next call."""
 
 
-# --- walked by `make crash`
+# --- run by `make crash`
 
 
 @pytest.mark.promise(2)
@@ -142,7 +146,7 @@ OUTLIVED: dict[str, Act] = {"after a 500": failed_after, "after a late reply": a
 def test_every_first_reply_may_be_lost_in_any_way(
     stage: Stage, undisturbed: Undisturbed, way: str, life: str, record_property: Record
 ) -> None:
-    """Each call that makes, sets or deletes, in one run: the goal is reached, and nothing is made twice."""
+    """In one run each changing call loses its reply: the goal is reached, and nothing is created twice."""
     stage.settings |= IMPATIENT
     LIVES[life].prepare(stage)
     lost = Once(LIVES[life].means, lambda _: LOST[way])
@@ -157,7 +161,7 @@ def test_every_first_reply_may_be_lost_in_any_way(
 def test_every_call_may_be_the_last_of_its_process(
     stage: Stage, undisturbed: Undisturbed, moment: str, life: str, record_property: Record
 ) -> None:
-    """One process after the other dies, each at a call at which none has died; the last one lives."""
+    """Each process is killed at a call at which none was killed yet; the last one survives."""
     stage.settings |= IMPATIENT
     (stage.folder / "spec.yaml").write_text(PATIENT)
     LIVES[life].prepare(stage)
@@ -171,7 +175,7 @@ def test_every_call_may_be_the_last_of_its_process(
 def killed_until_it_lives(
     stage: Stage, life: Life, deadly: Deadly, lost: Rule = lambda call: None
 ) -> tuple[int, Result]:
-    """Run the command, and a resume after each death of it. Answers how many died, and how the last ended.
+    """Run the command and a resume after each kill; return how many were killed, and how the last one ended.
 
     Args:
         lost: what becomes of the calls at which nobody dies.
@@ -188,8 +192,8 @@ def killed_until_it_lives(
 
 @pytest.mark.promise(5)
 @walked
-def test_an_automatic_rollback_may_be_cut(stage: Stage, record_property: Record) -> None:
-    """SIGKILL after AWS has executed a deletion, of the rollback and of the resume; the next one ends it."""
+def test_an_automatic_rollback_may_be_killed(stage: Stage, record_property: Record) -> None:
+    """The rollback and then its resume are killed after a deletion; the next resume completes it."""
     deadly = Deadly(stage, lambda call: call.operation in ("DeleteFileSystem", "DeleteVpc"), "after")
     deaths, done = killed_until_it_lives(stage, LIVES["rollback"], deadly)
     assert deaths == 2
@@ -204,7 +208,7 @@ def test_an_automatic_rollback_may_be_cut(stage: Stage, record_property: Record)
 def test_a_kill_at_each_call_alone_is_recovered(
     new_stage: Callable[[], Stage], moment: str, life: str, record_property: Record
 ) -> None:
-    """Each in a run of its own. A deployment's are in `tests.processes.test_disturbed`."""
+    """Each call has a run of its own. `tests.processes.test_disturbed` has those of a deployment."""
     number, done = 0, Result(-signal.SIGKILL, "", "")
     while done.code == -signal.SIGKILL:
         number += 1
@@ -217,7 +221,7 @@ def test_a_kill_at_each_call_alone_is_recovered(
 
 
 def killed_at(stage: Stage, life: Life, number: int, moment: str) -> Result:
-    """Run the command and kill it at the call of that number, of those that are meant."""
+    """Run the command and kill it at the call of that number, among the selected calls."""
     life.prepare(stage)
     met: list[Call] = []
 
@@ -230,11 +234,11 @@ def killed_at(stage: Stage, life: Life, number: int, moment: str) -> Result:
     return life.command(stage)
 
 
-# --- the sample that runs always
+# --- the sample that always runs
 
 
 ZONES = 2
-"""Each has a subnet."""
+"""Operations that are called for each subnet."""
 FORWARD = {
     "CreateVpc": "cut",
     "CreateInternetGateway": "500",
@@ -251,7 +255,7 @@ BACK = {
 
 @pytest.mark.promise(2)
 def test_a_reply_of_each_kind_may_be_lost_in_some_way(stage: Stage, record_property: Record) -> None:
-    """A deployment and its destruction, each of which loses four; the destruction is killed as well."""
+    """A deployment and its destroy each lose four replies; the destroy is killed as well."""
     stage.settings |= IMPATIENT
     ways = FORWARD | BACK
     lost = Once(lambda call: call.operation in ways, lambda call: LOST[ways[call.operation]])

@@ -1,8 +1,8 @@
-"""Every commit of the real command: its process killed just before it, and just after it.
+"""Every commit of the real command: its process is killed just before it, and just after it.
 
-A deployment, the rollback of one whose launch is refused, and a destruction. Killed at one commit alone,
-each in a run of its own, is `make crash-points`; chains of processes, each of which dies a few commits
-after the last, are `make crash`, and two of them run always.
+The commands are a deployment, the rollback after a refused launch, and a destroy. `make crash-points` kills
+at one commit in each run; `make crash` runs chains of processes, each of which is killed a few commits after
+the last, and two of these chains always run.
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 GOALS = {"deploy": "active", "rollback": "rolled_back", "destroy": "destroyed"}
 COMMITS_OF_A_LIFE = {"deploy": 11, "rollback": 13, "destroy": 9}
-"""After so many each process of the chain dies. They share no factor, so that deaths fall everywhere."""
+"""The numbers of commits after which each process of a chain is killed. They share no factor, so that the
+kills fall everywhere.
+"""
 
 
 def dying(stage: Stage, moment: str, number: int, command: Callable[[Stage], Result]) -> Result:
-    """Run a command that dies at its commit of that number."""
+    """Run a command that is killed at its commit of that number."""
     stage.script = (mortal.__file__, moment, str(number))
     try:
         return command(stage)
@@ -46,7 +48,7 @@ def dying(stage: Stage, moment: str, number: int, command: Callable[[Stage], Res
 
 
 def gone_on(stage: Stage, life: Life, goal: str) -> Result:
-    """What an operator types who finds it dead: a resume, or the same again where it is not on record."""
+    """Run what an operator types next: a resume, or the same command again if no row exists."""
     if stage.stored("SELECT id FROM deployments") == []:
         check_gone(stage)
         return life.command(stage)
@@ -63,7 +65,7 @@ def gone_on(stage: Stage, life: Life, goal: str) -> Result:
 def test_a_kill_at_each_commit_alone_is_recovered(
     new_stage: Callable[[], Stage], undisturbed: Undisturbed, moment: str, name: str, record_property: Record
 ) -> None:
-    """Each in a run of its own, until one has fewer commits."""
+    """Each commit has a run of its own, until a run has fewer commits."""
     life = LIVES[name]
     for number in count(1):
         stage = new_stage()
@@ -91,10 +93,10 @@ def test_a_kill_at_each_commit_alone_is_recovered(
         ),
     ],
 )
-def test_each_process_may_die_some_commits_after_the_last(
+def test_each_process_of_a_chain_may_be_killed(
     stage: Stage, undisturbed: Undisturbed, moment: str, name: str, record_property: Record
 ) -> None:
-    """One after the other, until one has fewer commits left to make."""
+    """One process after another is killed, until one has fewer commits left."""
     life, number = LIVES[name], COMMITS_OF_A_LIFE[name]
     (stage.folder / "spec.yaml").write_text(PATIENT)
     life.prepare(stage)

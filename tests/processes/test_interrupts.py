@@ -1,9 +1,9 @@
 """Real signals and a closed terminal, at each phase of each command that drives, once and twice.
 
-The call under way is held by the proxy while the process is interrupted. Once: it is let go and its reply
-comes. Twice: the process has left by then, and AWS executes the call all the same. `make crash` walks the
-whole product, one test a point; a sample runs always. Every instant of the engine, in process, is walked by
-`tests.simulation.crash.test_interrupts`.
+The proxy holds the call in flight while the process is interrupted. After one signal the call is released and
+its reply arrives. After two the process has exited, and AWS still executes the call. `make crash` runs all
+combinations, one test a point; a sample always runs. `tests.simulation.crash.test_interrupts` covers every
+instant of the engine, in process.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ SAMPLE = {("rollback", "efs", "SIGHUP", "once")}
 
 @dataclass
 class Held:
-    """The first call of an operation, held until it is let go; `executed` once AWS has done it."""
+    """The first call of an operation, held until it is released; `executed` is set once AWS has
+    executed it.
+    """
 
     operation: str
     came: threading.Event
@@ -82,7 +84,7 @@ class Held:
 
 @dataclass
 class Interrupted:
-    """How it ended, and when it was first asked to."""
+    """How the command ended, and when it was first interrupted."""
 
     code: int
     asked: float
@@ -105,7 +107,9 @@ def test_an_interrupted_command_is_resumable_whatever_was_in_flight(
     times: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """130; the call is on record, ended or open; nobody drives; a resume reaches the goal, made once."""
+    """It exits with 130, records the call and frees the lease; a resume reaches the goal and creates nothing
+    twice.
+    """
     prepare(stage, command)
     held = Held.at(stage, phase, PHASES[command][phase])
     ended = interrupt(stage, arguments(stage, command), held, way, twice=times == "twice")
@@ -119,7 +123,7 @@ def test_an_interrupted_command_is_resumable_whatever_was_in_flight(
 
 
 def prepare(stage: Stage, command: str) -> None:
-    """Bring the deployment to where the command has its whole work before it."""
+    """Bring the deployment to where the command has all of its work to do."""
     if command == "destroy":
         assert stage.deploy().code == 0
     elif command != "deploy":
@@ -163,24 +167,24 @@ def close_terminal(stage: Stage, arguments: tuple[str, ...], held: Held, *, twic
 
 
 def another(way: str) -> signal.Signals:
-    """Of another kind: two alike that come together are one."""
+    """The other signal, because two pending signals of one kind are delivered as one."""
     return signal.SIGINT if way == "SIGTERM" else signal.SIGTERM
 
 
 def left_before(held: Held, process: Process) -> int:
-    """The exit code of a process that does not wait for its call; AWS executes that afterwards."""
+    """The exit code of a process that does not wait for its call, which AWS executes afterwards."""
     code = process.end(AT_ONCE_SECONDS).code
     held.let_go.set()
     return code
 
 
 def check_on_record(stage: Stage, phase: str, *, twice: bool) -> None:
-    """Nobody drives; every attempt has its end, but those that were cut by leaving at once."""
+    """Assert that nobody holds the lease, and that only attempts cut by an immediate exit are open."""
     assert stage.listed()["holder"] is None
     cut = stage.stored("SELECT action FROM attempts WHERE ended_at IS NULL")
     if not twice:
         assert cut == []
-    elif phase != "health":  # a look is no attempt
+    elif phase != "health":  # a read is no attempt
         assert cut, "the call that AWS executed after the process had left is on record"
 
 

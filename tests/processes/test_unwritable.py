@@ -1,6 +1,7 @@
-"""The real command on a database that cannot be written: its disk is full, another program holds the file.
+"""The real command on a database that cannot be written: its disk is full, or another program locks the file.
 
-Every change of every life, in one process and on a virtual clock, is `tests.simulation.storage.test_no_room`.
+`tests.simulation.storage.test_no_room` covers every change of every command, in one process and on a virtual
+clock.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from tests.support.simulation.databases import make_pages_small
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.promise(1)]
 
 QUICK_LEASE = {"TIER1_LEASE_SECONDS": "3", "TIER1_CALL_TIMEOUT_SECONDS": "1"}
-"""For so long it tries to write what it holds."""
+"""How long the command keeps trying to commit what it has received."""
 BUSY_SECONDS = 0.1
 FULL = "has no space to grow (database or disk is full)"
 DEPLOYED_HALF_PAGES = 40
 DESTROYED_HALF_PAGES = 5
-"""The least pages; a destruction writes some thirteen of them."""
+"""The smallest number of pages; a destroy writes about thirteen."""
 Record = Callable[[str, object], None]
 
 
@@ -36,7 +37,7 @@ INTENDED = {
     "create": set(PREFIXES) | {"CreateRole", "CreateInstanceProfile"},
     "delete": {"TerminateInstances", "DeleteFileSystem", "DeleteMountTarget", "DeleteSubnet", "DeleteVpc"},
 }
-"""Calls of which each has an attempt of its own."""
+"""Calls that each have an attempt of their own."""
 
 
 def limits(pages: int | str = limited.UNLIMITED, seconds: float | str = limited.UNLIMITED) -> tuple[str, ...]:
@@ -44,7 +45,9 @@ def limits(pages: int | str = limited.UNLIMITED, seconds: float | str = limited.
 
 
 def check_stopped(stage: Stage, done: Result, *words: str) -> None:
-    """9 and what to do; each call that AWS executed has its intent, and each AWS id is on record or said."""
+    """Assert exit code 9 and the advice; each executed call has its intent, and each AWS id is recorded or
+    printed.
+    """
     assert done.code == 9, done.err
     for word in words:
         assert word in done.err
@@ -64,7 +67,7 @@ def check_active(stage: Stage) -> None:
 
 
 def test_a_full_disk_stops_a_deployment_and_a_destruction(stage: Stage, record_property: Record) -> None:
-    """In the middle of each; once there is room, a resume ends it."""
+    """It stops each of them midway; once there is room, a resume completes it."""
     stage.settings |= QUICK_LEASE
     make_pages_small(stage.database)
     stage.script = limits(pages=DEPLOYED_HALF_PAGES)
@@ -82,8 +85,8 @@ def test_a_full_disk_stops_a_deployment_and_a_destruction(stage: Stage, record_p
 
 
 @pytest.mark.skipif(not os.environ.get("TIER1_TEST_PROCESSES"), reason="`make crash` runs it")
-def test_a_file_that_another_program_holds_stops_a_deployment(stage: Stage, record_property: Record) -> None:
-    """For longer than the busy time-out and the lease; the program is named. Then a resume ends it."""
+def test_a_file_locked_by_another_program_stops_a_deployment(stage: Stage, record_property: Record) -> None:
+    """The lock outlasts busy time-out and lease; the program is named, and a resume completes it."""
     stage.settings |= QUICK_LEASE
     stage.script = limits(seconds=BUSY_SECONDS)
     locks: list[sqlite3.Connection] = []

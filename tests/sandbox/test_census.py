@@ -1,4 +1,4 @@
-"""`tier1 sandbox census`: what a sandbox holds, whatever goes wrong in it."""
+"""`tier1 sandbox census` lists what a sandbox contains, whatever faults are set in it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ KEYS = [
 
 @pytest.fixture
 def nobody(tier1: Command, warm_sandbox: dict[str, str]) -> Iterator[Command]:
-    """Somebody whose sandbox is stopped afterwards."""
+    """An operator without credentials, whose sandbox is stopped afterwards."""
     yield tier1.with_(**warm_sandbox)
     tier1("sandbox", "stop")
 
 
 @pytest.mark.parametrize("how", ["--strict", pytest.param("--plain", marks=pytest.mark.long)])
-def test_it_has_what_a_deployment_made_and_afterwards_nothing_of_it(nobody: Command, how: str) -> None:
-    """With the manners and without; nothing of AWS needs to answer for it."""
+def test_it_lists_a_deployments_resources_until_they_are_deleted(nobody: Command, how: str) -> None:
+    """It works with and without the behaviour of AWS, and needs no AWS call to be answered."""
     assert nobody("sandbox", "start", how).code == 0
     assert all(one["default"] for one in nobody("sandbox", "census", "-o", "json").json)
     deployed = nobody("deploy", nobody.spec(), "--sandbox")
@@ -72,8 +72,8 @@ def test_it_has_what_a_deployment_made_and_afterwards_nothing_of_it(nobody: Comm
     assert [one for one in left if not one["default"]] == []
 
 
-def test_a_command_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rehearsal waits for none for ever, and none is left behind."""
+def test_a_command_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No rehearsal waits for ever for a command or leaves one behind."""
     monkeypatch.setattr(stages, "COMMAND_SECONDS", 4.0)
     folder = tmp_path / "a-day"
     folder.mkdir()

@@ -36,7 +36,7 @@ def state_home(tmp_path_factory: pytest.TempPathFactory, warm_sandbox: dict[str,
 
 @pytest.fixture
 def shared(tier1: Command, state_home: Path) -> Iterator[Command]:
-    """An operator whose sandbox is that one; it is found empty and without faults, and left so."""
+    """An operator with that sandbox, which is empty and without faults before and after each test."""
     command = tier1.with_(XDG_STATE_HOME=str(state_home))
     empty(endpoint_of(command))
     yield command
@@ -65,7 +65,7 @@ def somebody(tier1: Command, warm_sandbox: dict[str, str]) -> Iterator[Command]:
 
 
 def started(command: Command, *options: str) -> dict[str, Any]:
-    """A sandbox with these options, as `status` tells of it."""
+    """Start a sandbox with these options and return its status."""
     done = command("sandbox", "start", *options)
     assert done.code == 0, done
     status: dict[str, Any] = command("sandbox", "status", "-o", "json").json
@@ -91,8 +91,10 @@ def directory(command: Command) -> Path:
     return Path(command.environment["XDG_STATE_HOME"], "tier1")
 
 
-def test_it_runs_as_it_was_started(somebody: Command) -> None:
-    """Speed and seed stand in the status; a second start with others says what runs, and how to change it."""
+def test_it_runs_with_the_options_of_its_start(somebody: Command) -> None:
+    """The status shows speed and seed; a second start with others names those in use and how to
+    change them.
+    """
     status = started(somebody, "--speed", "100", "--seed", "7")
     assert (status["speed"], status["seed"], status["scenario"]) == ("100", 7, None)
     second = somebody("sandbox", "start", "--seed", "8")
@@ -104,8 +106,8 @@ def test_it_runs_as_it_was_started(somebody: Command) -> None:
     assert "stop it first" not in same.err
 
 
-def test_without_options_it_is_strict_and_shows_the_seed_it_drew(somebody: Command) -> None:
-    """At speed max; so is one that `deploy --sandbox` starts."""
+def test_without_options_it_is_strict_and_shows_its_drawn_seed(somebody: Command) -> None:
+    """Its speed is max, as for one that `deploy --sandbox` starts."""
     done = somebody("sandbox", "start")
     status = somebody("sandbox", "status", "-o", "json").json
     assert status["speed"] == "max"
@@ -114,16 +116,16 @@ def test_without_options_it_is_strict_and_shows_the_seed_it_drew(somebody: Comma
         client("ec2", status["endpoint"]).create_vpc(**CIDR, DryRun=True)
 
 
-def test_plain_it_is_moto_and_takes_no_faults(somebody: Command) -> None:
-    """It says how to have them."""
+def test_plain_it_is_moto_and_accepts_no_faults(somebody: Command) -> None:
+    """It says how to start one that does."""
     status = started(somebody, "--plain")
     assert client("ec2", status["endpoint"]).create_vpc(**CIDR, DryRun=True)["Vpc"]
     somebody("sandbox", "fault", "add", "--operation", "CreateVpc", "--cut", "after").refused(2, "--strict")
     assert "plain" in somebody("sandbox", "status").out
 
 
-def test_a_fault_is_set_listed_and_taken_away(shared: Command) -> None:
-    """With how often it came and struck."""
+def test_a_fault_is_set_listed_and_removed(shared: Command) -> None:
+    """The list says how often it matched and applied."""
     endpoint = endpoint_of(shared)
     fault = ("sandbox", "fault")
     assert "No faults are set." in shared(*fault, "list").out
@@ -144,8 +146,8 @@ def test_a_fault_is_set_listed_and_taken_away(shared: Command) -> None:
 
 
 @pytest.mark.leaves("what the test's own client made: its reply was cut", "unknown")
-def test_connections_are_cut_for_real(shared: Command) -> None:
-    """Lost request, lost reply, and a call that executes by itself after the client has given up."""
+def test_connections_are_really_cut(shared: Command) -> None:
+    """It covers a lost request, a lost reply, and a call that executes after the client has given up."""
     ec2 = client("ec2", endpoint_of(shared))
     for options, made in ((("--cut", "before"), 0), (("--cut", "after"), 1), (("--late", "500"), 2)):
         shared("sandbox", "fault", "add", "--operation", "CreateVpc", *options)
@@ -158,8 +160,8 @@ def test_connections_are_cut_for_real(shared: Command) -> None:
 
 
 @pytest.mark.leaves("what the test's own client made: its reply came late", "unknown")
-def test_a_late_reply_outlasts_a_clients_patience(somebody: Command) -> None:
-    """AWS has acted; others are answered meanwhile."""
+def test_a_late_reply_exceeds_a_clients_time_out(somebody: Command) -> None:
+    """AWS has acted; other calls are answered meanwhile."""
     endpoint = started(somebody, "--speed", "10")["endpoint"]
     somebody("sandbox", "fault", "add", "--operation", "CreateVpc", "--delay", "30")
     with pytest.raises(ReadTimeoutError):
@@ -175,36 +177,36 @@ def test_a_late_reply_outlasts_a_clients_patience(somebody: Command) -> None:
         (("--operation", "CreateVpc", "--code", "X", "--match", "CidrBlock"), ("'CidrBlock'",)),
     ],
 )
-def test_what_cannot_be_is_refused(
+def test_an_invalid_fault_is_refused(
     shared: Command, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    """2, one sentence, and nothing is set."""
+    """It exits with 2 and one sentence, and sets nothing."""
     shared("sandbox", "fault", "add", *arguments).refused(2, *words)
     assert shared("sandbox", "fault", "list", "-o", "json").json == []
 
 
-def test_what_will_never_be_noticed_is_set_with_a_warning(shared: Command) -> None:
-    """0, and stderr says why."""
+def test_a_fault_that_can_have_no_effect_is_set_with_a_warning(shared: Command) -> None:
+    """It exits with 0, and stderr says why."""
     done = shared("sandbox", "fault", "add", "--operation", "RunInstances", "--match", "InstanceTyp=a")
     assert done.code == 0
     assert "warning: It has no effect" in done.err
     assert "did you mean InstanceType?" in done.err
 
 
-def test_where_none_runs_a_fault_is_refused(somebody: Command) -> None:
-    """2, and how to start one."""
+def test_without_a_sandbox_a_fault_is_refused(somebody: Command) -> None:
+    """It exits with 2 and says how to start one."""
     for arguments in (("list",), ("clear",), ("add", "--operation", "CreateVpc", "--cut", "after")):
         somebody("sandbox", "fault", *arguments).refused(2, "tier1 sandbox start")
 
 
 def test_an_unknown_scenario_is_refused(somebody: Command) -> None:
-    """2, and nothing runs."""
+    """It exits with 2, and no sandbox runs."""
     somebody("sandbox", "start", "--scenario", "no-such-day").refused(2, "no-such-day")
     assert somebody("sandbox", "status", "-o", "json").json["running"] is False
 
 
-def test_only_the_token_opens_the_control_path(shared: Command) -> None:
-    """It stands in the state file alone, which nobody else can read."""
+def test_the_control_path_requires_the_token(shared: Command) -> None:
+    """Only the private state file contains it."""
     endpoint = endpoint_of(shared)
     record = read(directory(shared))
     assert record is not None
@@ -228,8 +230,8 @@ def test_only_the_token_opens_the_control_path(shared: Command) -> None:
         assert record.token not in reply.read().decode()
 
 
-def test_real_looking_credentials_are_stored_nowhere(shared: Command) -> None:
-    """They are accepted; neither state, log nor record has them, also after a defect of moto's."""
+def test_realistic_credentials_are_stored_nowhere(shared: Command) -> None:
+    """They are accepted; state, log and record do not contain them, also after a bug in moto."""
     endpoint, record = endpoint_of(shared), directory(shared).parent / "record"
     before = len(record.read_text().splitlines())
     assert client("sts", endpoint).get_caller_identity()["Account"] == "123456789012"
@@ -248,7 +250,7 @@ def test_real_looking_credentials_are_stored_nowhere(shared: Command) -> None:
 
 @pytest.mark.leaves("what the test's own client made", "unknown")
 def test_the_same_seed_gives_the_same_ids_in_every_process(somebody: Command) -> None:
-    """Also where calls that only look come in between."""
+    """Read calls in between make no difference."""
 
     def answers(seed: str, looks: int) -> list[str]:
         endpoint = started(somebody, "--seed", seed)["endpoint"]
@@ -271,8 +273,8 @@ def test_the_same_seed_gives_the_same_ids_in_every_process(somebody: Command) ->
     assert answers("6", looks=0) != first
 
 
-def test_a_sandbox_that_is_gone_is_named_with_the_command_that_starts_it(somebody: Command) -> None:
-    """7 for every command that drives; nothing is lost, and the command works."""
+def test_a_missing_sandbox_is_named_with_the_command_that_starts_it(somebody: Command) -> None:
+    """Every driving command exits with 7; nothing is lost, and the printed command works."""
     endpoint = started(somebody)["endpoint"]
     start = f"tier1 sandbox start --port {endpoint.rpartition(':')[2]}"
     somebody("sandbox", "stop")

@@ -1,6 +1,6 @@
-"""The guide on every bad day: its script and its lines, with the real `aws`, leave nothing of it.
+"""The guide in every scenario: its script and its lines, run with the real `aws`, leave nothing.
 
-A sandbox, a database and a deployment for each. Nobody is signed in to anything, as in a rehearsal.
+Each scenario has its own sandbox, database and deployment. Nobody is signed in, as in a rehearsal.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.slow
 
 SAMPLE: tuple[str, ...] = ()
 BY_HAND_SAMPLE: tuple[str, ...] = ()
-"""The scenarios that are always played: none, because tests/commands/test_guide.py runs a script of a guide.
+"""The scenarios that always run: none, because tests/commands/test_guide.py runs a script of a guide.
 
-`make long` plays all of them in both ways.
+`make long` runs all of them in both ways.
 """
 AT_FIRST = {"expired-credentials": 7, "undeletable-vpc": 5}
-"""How the script ends as long as the day lasts; on all others it ends with 0."""
+"""The script's exit code while the scenario lasts; in all others it is 0."""
 DELETE_SECONDS = 20
-"""More than a rehearsal gives: each `aws` is a process, and the machine may be busy."""
+"""More than a rehearsal allows, because each `aws` is a process and the machine may be busy."""
 FAILED_MARKS = {"mount-fails": "tier1: user-data-failed 302", "user-data-fails": "tier1: user-data-failed 7"}
 READS = ("Describe", "Get", "List")
 
@@ -47,7 +47,7 @@ def days(sample: Sequence[str]) -> list[Any]:
 
 @dataclass
 class Night:
-    """A deployment on a bad day, and the shell of whoever has to clean up after it."""
+    """A deployment in a scenario, and the shell of the operator who has to clean up after it."""
 
     stage: Stage
     shell: Shell
@@ -66,12 +66,12 @@ class Night:
         return str(self.tier1.show(self.id)["state"])
 
     def owned(self) -> set[str]:
-        """The ids of what the deployment has in AWS, without what comes and goes with it."""
+        """The ids of the deployment's resources in AWS, without those that are deleted with their owner."""
         census = self.stage.census()
         return {one.id for one in census if one.deployment == self.id and one.part_of is None}
 
     def left(self) -> set[Thing]:
-        """What was not there at first, once everything that is on its way out had time to go."""
+        """What was created and remains after everything had the time to be deleted."""
         end = time.monotonic() + rehearsal.CENSUS_SECONDS
         while True:
             found = {one for one in self.stage.census() if not one.default and one not in self.at_first}
@@ -80,7 +80,7 @@ class Night:
             time.sleep(0.02)
 
     def changes(self) -> int:
-        """How many calls that change something AWS has accepted."""
+        """The number of changing calls that AWS has accepted."""
         return len(
             [
                 call
@@ -93,7 +93,7 @@ class Night:
         assert self.tier1("sandbox", "fault", "clear").code == 0
 
     def type(self, guide: dict[str, Any], lines: Sequence[str]) -> None:
-        """Type lines one after the other, after what the guide says comes first; none may fail."""
+        """Type each line after the guide's first commands; none may fail."""
         first = [] if guide["first"] is None else [guide["first"]["line"]]
         done = self.shell("-exc", "\n".join([*first, *lines]))
         assert done.code == 0, done.err
@@ -107,7 +107,7 @@ Fall = Callable[[str], Night]
 
 @pytest.fixture
 def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm, forked_sandboxes: None) -> Iterator[Fall]:
-    """Plays a day until its deployment has ended, and kept everything."""
+    """Run a scenario until its deployment has ended without a rollback."""
     stage = Stage(tmp_path / "day", threading.Event())
     stage.folder.mkdir()
 
@@ -131,8 +131,8 @@ def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm, forked_sandboxes: Non
 
 
 @pytest.mark.parametrize("name", days(SAMPLE))
-def test_the_script_leaves_nothing_and_a_rollback_sees_that_all_is_gone(name: str, fall: Fall) -> None:
-    """It can be run twice; where tier1 is not installed it ends without it, and tier1 later agrees."""
+def test_the_script_deletes_everything_and_a_rollback_confirms_it(name: str, fall: Fall) -> None:
+    """It can be run twice; without tier1 it completes on its own, and tier1 later agrees."""
     night = fall(name)
     told = night.guide()
     assert night.owned() <= {item["aws_id"] for item in told["standing"]}
@@ -154,12 +154,12 @@ def test_the_script_leaves_nothing_and_a_rollback_sees_that_all_is_gone(name: st
     assert (settled.code, night.state()) == (0, end), settled.err
     assert night.changes() == changes
     night.type(night.guide(), lines_of(night.guide()))
-    assert night.shell(night.shell.script(night.id)).code == 0  # it says that nothing is to be deleted
+    assert night.shell(night.shell.script(night.id)).code == 0  # it says that there is nothing to delete
 
 
 @pytest.mark.parametrize("name", days(BY_HAND_SAMPLE))
-def test_every_line_that_is_printed_works_in_the_order_in_which_it_is_printed(name: str, fall: Fall) -> None:
-    """The looks at the cause and at what stands, and at last the lines that delete it by hand."""
+def test_every_printed_line_works_in_the_printed_order(name: str, fall: Fall) -> None:
+    """These are the diagnostic commands, the checks of resources, and the deletions by hand."""
     night = fall(name)
     night.the_day_is_over()
     told = night.guide()
@@ -176,6 +176,6 @@ def test_every_line_that_is_printed_works_in_the_order_in_which_it_is_printed(na
 
 
 def lines_of(guide: dict[str, Any]) -> list[str]:
-    """What shows the cause, and what stands."""
+    """The commands that show the cause and the resources."""
     cause = [command["line"] for command in (guide["cause"] or {}).get("commands", ())]
     return [*cause, *(line for item in guide["standing"] for line in item["look"])]

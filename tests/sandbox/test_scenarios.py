@@ -1,4 +1,6 @@
-"""Each named day ends as its file says: the real command, a sandbox and a database for each."""
+"""Each named scenario ends as its file says, with the real command and a sandbox and a database of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ ELSEWHERE = "name: mine\nregion: eu-west-1\n"
 
 @pytest.fixture
 def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where a rehearsal makes its folders."""
+    """The folder in which a rehearsal makes its folders."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -40,14 +42,14 @@ def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def operator(tmp_path: Path, temporary: Path, warm_tier1: Warm) -> Command:
-    """Somebody with a spec and nothing else: no credentials, no database, no sandbox."""
+    """An operator with a spec and no credentials, database or sandbox."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TIER1_"))}
     root = Path(rehearsal.__file__).parents[2]
     return Command(tmp_path, {**own, "PYTHONPATH": str(root), "TMPDIR": str(temporary)}, warm_tier1)
 
 
 def processes_of(folder: Path) -> list[str]:
-    """The command lines of living processes that name something in a folder."""
+    """The command lines of running processes that name something in a folder."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and process_started(int(entry.name)) is not None:
@@ -61,7 +63,9 @@ def processes_of(folder: Path) -> list[str]:
 
 
 SAMPLE = ("lost-reply",)
-"""The days that are played always: refused, and lost. The sample of the guides is in the way."""
+"""The scenarios that always run: a refusal and a lost reply. The guide tests sample resources that block a
+deletion.
+"""
 
 
 @pytest.mark.usefixtures("forked_sandboxes")
@@ -69,8 +73,8 @@ SAMPLE = ("lost-reply",)
     "name",
     [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.long) for name in scenarios.names()],
 )
-def test_a_deployment_ends_on_it_as_its_file_says(name: str, temporary: Path) -> None:
-    """State, exit code, code of the failure, what is left; and nothing at all once it was ended."""
+def test_a_deployment_ends_in_it_as_its_file_says(name: str, temporary: Path) -> None:
+    """State, exit code, failure code and remaining resources match; once it was ended, nothing remains."""
     [played] = rehearsal.rehearse(Rehearsed(), [scenarios.load(name)])
     assert (played.unexpected, played.remains, played.ok) == ((), (), True)
     assert played.calls > 10
@@ -79,7 +83,7 @@ def test_a_deployment_ends_on_it_as_its_file_says(name: str, temporary: Path) ->
 
 
 def test_a_user_rehearses_a_spec_of_their_own(operator: Command, tmp_path: Path) -> None:
-    """In a region of its own, with a script beside it; the day strikes nothing of it: it becomes active."""
+    """It has its own region and script; the scenario affects none of its resources, so it becomes active."""
     (tmp_path / "boot.sh").write_text("#!/bin/sh\ntrue\n")
     spec = tmp_path / "mine.yaml"
     spec.write_text(ELSEWHERE + "instance: {user_data: ./boot.sh}\n")
@@ -92,10 +96,10 @@ def test_a_user_rehearses_a_spec_of_their_own(operator: Command, tmp_path: Path)
 
 
 @pytest.mark.long
-def test_an_end_that_was_not_expected_ends_with_4_and_is_kept(
+def test_an_unexpected_end_exits_with_4_and_is_saved(
     operator: Command, tmp_path: Path, temporary: Path
 ) -> None:
-    """What was said, the spec, the database and every call can be read afterwards."""
+    """Output, spec, database and every call can be read afterwards."""
     (tmp_path / "wrong.yaml").write_text(WRONGLY_EXPECTED)
     done = operator("sandbox", "rehearse", "--scenario", "wrong.yaml")
     assert done.code == 4, done.err
@@ -116,7 +120,9 @@ def test_an_end_that_was_not_expected_ends_with_4_and_is_kept(
     "mark", [pytest.param("1-deploy.err", marks=pytest.mark.long), "state/tier1/sandbox.json"]
 )
 def test_ctrl_c_ends_everything_that_was_started(operator: Command, temporary: Path, mark: str) -> None:
-    """130, no process, no folder: in the middle of a deploy, and as soon as its sandbox is there."""
+    """It exits with 130 and leaves no process or folder, in mid-deploy and right after the sandbox
+    started.
+    """
     running = operator.begin("sandbox", "rehearse", "--scenario", "brownout", "--scenario", "capacity")
     _until(lambda: len(list(temporary.glob(f"tier1-rehearsal-*/*/{mark}"))) == 2, running)
     running.signal(signal.SIGINT)
@@ -129,7 +135,7 @@ def test_ctrl_c_ends_everything_that_was_started(operator: Command, temporary: P
 
 
 def _until(holds: Callable[[], bool], running: Running) -> None:
-    """Wait until something holds while the command runs."""
+    """Wait until the condition holds while the command runs."""
     end = time.monotonic() + 60
     while not holds():
         assert running.process.poll() is None
@@ -137,10 +143,10 @@ def _until(holds: Callable[[], bool], running: Running) -> None:
         time.sleep(0.01)
 
 
-def test_what_cannot_be_rehearsed_is_refused_before_anything_starts(
+def test_an_impossible_rehearsal_is_refused_before_anything_starts(
     operator: Command, tmp_path: Path, temporary: Path
 ) -> None:
-    """2: a scenario that is not there or says no end, and a spec that is not there."""
+    """It exits with 2 for a missing scenario, one without an expected end, and a missing spec."""
     (tmp_path / "open.yaml").write_text("title: t\n")
     operator("sandbox", "rehearse", "--scenario", "lost-repply").refused(2, "did you mean lost-reply?")
     operator("sandbox", "rehearse", "--scenario", "open.yaml").refused(2, "how it ends")

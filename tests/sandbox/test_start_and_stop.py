@@ -1,4 +1,4 @@
-"""`tier1 sandbox` and `deploy --sandbox`: a rehearsal by somebody who has no AWS at all."""
+"""`tier1 sandbox` and `deploy --sandbox`: a rehearsal by a user who has no AWS account."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def nobody(tier1: Command) -> Iterator[Command]:
 
 
 def test_a_deploy_starts_the_sandbox_and_every_later_command_finds_it(nobody: Command) -> None:
-    """No credentials, no endpoint, another profile in the environment: the row says where it lives."""
+    """Without credentials and with another profile in the environment, the row says which endpoint to use."""
     deployed = nobody("deploy", nobody.spec(), "--sandbox", "-o", "json")
     assert (deployed.code, deployed.json["state"]) == (0, "active")
     status = nobody("sandbox", "status", "-o", "json").json
@@ -39,8 +39,8 @@ def test_a_deploy_starts_the_sandbox_and_every_later_command_finds_it(nobody: Co
     assert "stopped" in nobody("sandbox", "stop").out
 
 
-def test_it_is_started_once_and_stopped_well_also_when_none_runs(nobody: Command) -> None:
-    """A second start says that it runs; a stopped one makes a resume end with 7."""
+def test_it_is_started_once_and_can_be_stopped_when_none_runs(nobody: Command) -> None:
+    """A second start says that it runs; after a stop, resume exits with 7."""
     assert "No local AWS" in nobody("sandbox", "status").out
     first = nobody("sandbox", "start")
     second = nobody("sandbox", "start")
@@ -55,13 +55,13 @@ def test_it_is_started_once_and_stopped_well_also_when_none_runs(nobody: Command
 
 
 def test_a_port_in_use_is_refused(nobody: Command, aws: str) -> None:
-    """2, and what to do."""
+    """It exits with 2 and says what to do."""
     port = aws.rpartition(":")[2]
     nobody("sandbox", "start", "--port", port).refused(2, port, "in use")
 
 
-def test_in_the_foreground_it_stays_until_it_is_ended(nobody: Command) -> None:
-    """Ctrl-C is how it is ended: 0."""
+def test_in_the_foreground_it_runs_until_it_is_interrupted(nobody: Command) -> None:
+    """Ctrl-C ends it with 0."""
     running = nobody.begin("sandbox", "start", "--foreground")
     running.hear("AWS_ENDPOINT_URL=")
     status = nobody("sandbox", "status", "-o", "json").json
@@ -74,5 +74,5 @@ def test_in_the_foreground_it_stays_until_it_is_ended(nobody: Command) -> None:
 
 
 def test_its_folder_is_the_state_directory() -> None:
-    """Two with different state directories stand side by side."""
+    """Two with different state directories run at the same time."""
     assert state_directory({"XDG_STATE_HOME": "/one"}) != state_directory({"XDG_STATE_HOME": "/two"})

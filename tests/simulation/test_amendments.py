@@ -1,4 +1,4 @@
-"""A failed deployment that is tried again with a mended spec: what may change, and what stands."""
+"""A failed deployment is retried with a corrected spec: what may change, and what stays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHUT = Observation(Presence.BROKEN, problem=Problem("Shut", "it is shut"))
 
 
 def with_step(name: str, whole: Plan | None = None, **changes: Any) -> Plan:
-    """A plan in which one step is another."""
+    """A plan in which one step is replaced."""
     whole = whole or plan()
     steps = (replace(step, **changes) if step.name == name else step for step in whole.steps)
     return replace(whole, steps=tuple(steps))
@@ -35,7 +35,7 @@ def without(name: str) -> Plan:
 
 
 def with_check(name: str) -> Plan:
-    """One more health check of the machine."""
+    """A plan with one more health check of the machine."""
     inputs = {"id": ref("machine")}
     check = StepPlan(name, Phase.HEALTH, "sim_check", Mode.CHECK, ("machine",), inputs)
     return replace(plan(), steps=(*plan().steps, check))
@@ -45,24 +45,24 @@ def inputs_of(name: str) -> dict[str, Any]:
     return dict(next(step for step in plan().steps if step.name == name).inputs)
 
 
-def mended(rig: Rig, id: str, wanted: Plan, **values: Any) -> Ended:
-    spec = {"name": "demo", "mended": True}
+def corrected(rig: Rig, id: str, wanted: Plan, **values: Any) -> Ended:
+    spec = {"name": "demo", "corrected": True}
     return engine.resume(rig.equipment, id, Resume.RETRY, Amendment(spec, wanted, values))
 
 
 @pytest.fixture
 def failed_machine(rig: Rig) -> str:
-    """A deployment whose machine AWS refused, twice and more, with all else made and kept."""
+    """A deployment whose machine AWS refused in all attempts; everything else was created and remains."""
     rig.world.before.append(fail("create", "machine", times=1))
     ended = rig.deploy(rollback_enabled=False)
     assert ended.record.deployment.state is State.FAILED
     return ended.record.deployment.id
 
 
-def test_what_was_never_made_may_change_and_is_asked_for_anew(rig: Rig, failed_machine: str) -> None:
-    """The new request goes out, under a new name for the old try, whose attempts are kept."""
+def test_a_step_that_was_never_created_may_change(rig: Rig, failed_machine: str) -> None:
+    """The new request is sent; the old attempts stay on record under another name."""
     other = {**inputs_of("machine"), "candidates": 1, "size": "small"}
-    ended = mended(rig, failed_machine, with_step("machine", inputs=other))
+    ended = corrected(rig, failed_machine, with_step("machine", inputs=other))
     record = ended.record
     assert record.deployment.state is State.ACTIVE
     machine = record.resource_of("machine")
@@ -76,12 +76,12 @@ def test_what_was_never_made_may_change_and_is_asked_for_anew(rig: Rig, failed_m
     assert len(rig.world.living()) == 5
 
 
-def test_spec_plan_retry_and_their_line_are_one_transaction(rig: Rig, failed_machine: str) -> None:
-    """The event names what changed; the stored spec is the mended one."""
+def test_spec_plan_retry_and_event_are_one_transaction(rig: Rig, failed_machine: str) -> None:
+    """The event names what changed; the stored spec is the corrected one."""
     other = {**inputs_of("machine"), "size": "small"}
-    mended(rig, failed_machine, with_step("machine", inputs=other), on_recoverable="retry")
+    corrected(rig, failed_machine, with_step("machine", inputs=other), on_recoverable="retry")
     stored = rig.store.load(failed_machine).deployment
-    assert stored.spec == {"name": "demo", "mended": True}
+    assert stored.spec == {"name": "demo", "corrected": True}
     assert stored.on_recoverable == "retry"
     events = rig.store.events(failed_machine)
     (line,) = [e for e in events if e.message.startswith("the spec was corrected")]
@@ -90,11 +90,13 @@ def test_spec_plan_retry_and_their_line_are_one_transaction(rig: Rig, failed_mac
     assert retry.at == line.at
 
 
-def test_what_stands_is_never_made_anew(rig: Rig, failed_machine: str) -> None:
-    """A line for each step, with all that would have to be and its ids; nothing is changed or called."""
+def test_existing_resources_are_never_recreated(rig: Rig, failed_machine: str) -> None:
+    """The refusal has a line for each step that would be recreated, with its ids; nothing is changed or
+    called.
+    """
     before, calls = rig.store.load(failed_machine), len(rig.world.calls)
     with pytest.raises(Refused) as refusal:
-        mended(rig, failed_machine, with_step("net", inputs={"cidr": "10.1.0.0/16"}))
+        corrected(rig, failed_machine, with_step("net", inputs={"cidr": "10.1.0.0/16"}))
     lines = str(refusal.value).splitlines()
     ids = [f"{name} ({rig.world.of(name)[0].id})" for name in ("net", "door-1", "door-2")]
     assert lines[0] == f"net can no longer change (cidr): {', '.join(ids)} would have to be recreated."
@@ -104,8 +106,8 @@ def test_what_stands_is_never_made_anew(rig: Rig, failed_machine: str) -> None:
     assert len(rig.world.calls) == calls
 
 
-def test_what_may_have_been_made_counts_as_standing(rig: Rig) -> None:
-    """A create whose end is unknown and that was not looked after for long enough."""
+def test_a_resource_that_may_exist_counts_as_existing(rig: Rig) -> None:
+    """The outcome of a create is unknown, and the grace is not over."""
 
     def lost() -> CallError:
         return CallError("CallTimeout", "no answer", operation="create", acted=Acted.UNKNOWN)
@@ -123,28 +125,28 @@ def test_what_may_have_been_made_counts_as_standing(rig: Rig) -> None:
     id = rig.deploy(rollback_enabled=False).record.deployment.id
     assert any(a.may_have_acted for a in rig.store.load(id).attempts.values())
     with pytest.raises(Refused, match="an earlier attempt may have created it"):
-        mended(rig, id, with_step("machine", inputs={**inputs_of("machine"), "size": "small"}))
+        corrected(rig, id, with_step("machine", inputs={**inputs_of("machine"), "size": "small"}))
 
 
-def test_another_tag_would_change_everything_that_stands(rig: Rig, failed_machine: str) -> None:
-    """Tags are on everything."""
+def test_another_tag_would_change_every_resource(rig: Rig, failed_machine: str) -> None:
+    """Every resource carries the tags."""
     with pytest.raises(Refused, match=r"disk can no longer change \(its tags\)"):
-        mended(rig, failed_machine, plan(tags={"team": "other"}))
+        corrected(rig, failed_machine, plan(tags={"team": "other"}))
 
 
 def test_deadlines_and_classes_may_change_at_any_time(rig: Rig, failed_machine: str) -> None:
-    """Nothing is made by them."""
-    ended = mended(rig, failed_machine, with_step("disk", deadline_seconds=7.0))
+    """Neither belongs to a resource."""
+    ended = corrected(rig, failed_machine, with_step("disk", deadline_seconds=7.0))
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.steps["disk"].deadline_seconds == 7.0
     assert ended.record.steps["disk"].state is StepState.DONE
 
 
-def test_a_check_can_be_taken_out_and_the_rest_is_then_whole(rig: Rig) -> None:
-    """The step stays on record, skipped, and the deployment becomes active."""
+def test_a_check_can_be_removed_and_the_deployment_becomes_active(rig: Rig) -> None:
+    """The step stays on record as skipped."""
     rig.check.answers = [SHUT]
     id = rig.deploy().record.deployment.id
-    ended = mended(rig, id, without("alive"))
+    ended = corrected(rig, id, without("alive"))
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.deployment.failure is None
     alive = ended.record.steps["alive"]
@@ -154,62 +156,62 @@ def test_a_check_can_be_taken_out_and_the_rest_is_then_whole(rig: Rig) -> None:
     assert not rig.world.living()
 
 
-def test_a_check_that_passed_is_run_again_when_it_changes_and_one_more_is_run_too(rig: Rig) -> None:
+def test_a_passed_check_runs_again_when_it_changes_and_new_ones_run_too(rig: Rig) -> None:
     """New steps take their place in the order of the plan."""
     rig.check.answers = [SHUT]
     id = rig.deploy().record.deployment.id
     rig.check.answers = [Observation(Presence.READY)]
-    ended = mended(rig, id, with_check("second"))
+    ended = corrected(rig, id, with_check("second"))
     assert ended.record.deployment.state is State.ACTIVE
     assert {n: s.state for n, s in ended.record.steps.items()}["second"] is StepState.DONE
     assert [s.position for s in rig.store.load(id).steps.values()] == list(range(7))
 
 
-def test_what_was_taken_out_can_be_put_back(rig: Rig) -> None:
-    """It is run as if it had never been away."""
+def test_a_removed_step_can_be_added_again(rig: Rig) -> None:
+    """It runs as if it had never been removed."""
     rig.world.before.append(fail("create", "machine", times=2))
     id = rig.deploy(rollback_enabled=False).record.deployment.id
-    mended(rig, id, without("alive"))
+    corrected(rig, id, without("alive"))
     assert rig.store.load(id).steps["alive"].state is StepState.SKIPPED
-    ended = mended(rig, id, plan())
+    ended = corrected(rig, id, plan())
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.steps["alive"].state is StepState.DONE
 
 
 def test_the_same_spec_is_a_plain_retry(rig: Rig, failed_machine: str) -> None:
-    """And says so."""
-    ended = mended(rig, failed_machine, plan())
+    """The message says so."""
+    ended = corrected(rig, failed_machine, plan())
     assert ended.record.deployment.state is State.ACTIVE
     assert any(e.message.endswith("no step changed") for e in rig.store.events(failed_machine))
 
 
-def test_only_what_failed_on_its_way_forward_takes_a_corrected_spec(rig: Rig) -> None:
-    """An active one is refused, and one that is going back."""
+def test_only_a_failure_during_provisioning_accepts_a_corrected_spec(rig: Rig) -> None:
+    """An active deployment and one that is rolling back are refused."""
     id = rig.deploy().record.deployment.id
     with pytest.raises(Refused, match="there is nothing to retry"):
-        mended(rig, id, plan())
+        corrected(rig, id, plan())
     rig.world.before.append(fail("delete", "disk"))
     rig.ask(id, Goal.DESTROYED)
     with pytest.raises(Refused, match="is being deleted"):
-        mended(rig, id, plan())
+        corrected(rig, id, plan())
 
 
-def test_it_can_be_rolled_back_whole_afterwards(rig: Rig, failed_machine: str) -> None:
-    """A second failure, after a mended spec, leaves nothing."""
+def test_it_can_be_rolled_back_afterwards(rig: Rig, failed_machine: str) -> None:
+    """A second failure after a corrected spec leaves nothing."""
     rig.world.before.append(fail("create", "machine"))
     other = {**inputs_of("machine"), "size": "small"}
-    ended = mended(rig, failed_machine, with_step("machine", inputs=other), rollback_enabled=True)
+    ended = corrected(rig, failed_machine, with_step("machine", inputs=other), rollback_enabled=True)
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert not rig.world.living()
 
 
 def test_a_late_execution_of_the_old_request_is_found_and_deleted(rig: Rig, failed_machine: str) -> None:
-    """What the old key makes late carries our tags: the census of the destruction finds it."""
+    """What the old key creates late carries the deployment's tags: the census of the destroy finds it."""
     record = rig.store.load(failed_machine)
     old = record.resource_of("machine")
     assert old is not None
     other = {**inputs_of("machine"), "size": "small"}
-    mended(rig, failed_machine, with_step("machine", inputs=other))
+    corrected(rig, failed_machine, with_step("machine", inputs=other))
     tags = dict(rig.world.of("machine")[0].tags) | {"tier1:resource": old.id}
     rig.world.make(
         {"kind": "machine", "step": "machine", "tags": tags, "key": old.key, "needs": (), "token": True}
@@ -219,13 +221,13 @@ def test_a_late_execution_of_the_old_request_is_found_and_deleted(rig: Rig, fail
 
 
 def brought(rig: Rig, id: str) -> str:
-    """A network of the user's that is there already."""
+    """An existing network of the user's."""
     rig.world.things[id] = Thing(id, "net", {}, "", rig.clock.seconds, (), settings={"dns"})
     return id
 
 
 def on_brought(net: str) -> Plan:
-    """One door on a network of the user's."""
+    """A plan with one door on a network of the user's."""
     steps = (
         StepPlan("net", Phase.NETWORK, "net", Mode.REFERENCE, inputs={"reference": net}),
         StepPlan("door", Phase.NETWORK, "door", needs=("net",), inputs={"needs": [ref("net")]}),
@@ -233,12 +235,12 @@ def on_brought(net: str) -> Plan:
     return replace(plan(), steps=steps, outputs={"net": ref("net")})
 
 
-def test_what_was_brought_may_change_while_nothing_stands_on_it(rig: Rig) -> None:
-    """The other one is looked at, and used; neither is touched."""
+def test_a_referenced_resource_may_change_while_nothing_depends_on_it(rig: Rig) -> None:
+    """The other one is read and used; neither is changed."""
     first, second = brought(rig, "net-a"), brought(rig, "net-b")
     rig.world.before.append(fail("create", "door", times=1))
     id = rig.deploy(the_plan=on_brought(first), rollback_enabled=False).record.deployment.id
-    ended = mended(rig, id, on_brought(second))
+    ended = corrected(rig, id, on_brought(second))
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.deployment.outputs == {"net": second}
     assert rig.world.of("door")[0].needs == (second,)
@@ -246,31 +248,31 @@ def test_what_was_brought_may_change_while_nothing_stands_on_it(rig: Rig) -> Non
     assert sorted(thing.id for thing in rig.world.living()) == [first, second]
 
 
-def test_what_was_brought_may_not_change_under_what_stands_on_it(rig: Rig) -> None:
+def test_a_referenced_resource_may_not_change_under_its_dependents(rig: Rig) -> None:
     """The door would have to be recreated."""
     first, second = brought(rig, "net-a"), brought(rig, "net-b")
     rig.world.before.append(fail("set", times=None))
     id = rig.deploy(the_plan=on_brought(first), rollback_enabled=False).record.deployment.id
     with pytest.raises(Refused, match=r"net can no longer change \(reference\): door \(door-"):
-        mended(rig, id, on_brought(second))
+        corrected(rig, id, on_brought(second))
 
 
-def test_somebody_who_drives_it_is_named(rig: Rig, failed_machine: str) -> None:
-    """It is a resume like any other."""
+def test_the_lock_holder_is_named(rig: Rig, failed_machine: str) -> None:
+    """It is refused like any other resume."""
     lease.take(rig.store, failed_machine, holder.this_process(), 60.0, rig.clock)
     with pytest.raises(DrivenByAnother):
-        mended(rig, failed_machine, plan())
+        corrected(rig, failed_machine, plan())
 
 
 def test_a_failure_of_a_part_of_the_stack_is_never_accepted_and_says_why(
     rig: Rig, failed_machine: str
 ) -> None:
-    """What needs it is named; a critical check that nothing needs says what it is."""
+    """The steps that need it are named; a critical check that nothing needs is named as such."""
     with pytest.raises(Refused, match=r"without machine \(Unauthor.*\): alive needs it and could not start"):
         engine.resume(rig.equipment, failed_machine, Resume.CONTINUE)
     critical = with_step("alive", on_failure=FailureClass.CRITICAL)
     rig.check.answers = [SHUT]
-    ended = mended(rig, failed_machine, critical)
+    ended = corrected(rig, failed_machine, critical)
     assert ended.record.deployment.state is State.FAILED
     with pytest.raises(Refused, match=r"without alive \(Shut\): its failure is critical"):
         engine.resume(rig.equipment, failed_machine, Resume.CONTINUE)

@@ -1,4 +1,4 @@
-"""Whole deployments on the simulated cloud: forward, back, and over again."""
+"""Whole deployments on the simulated cloud: provisioning, rollback and destroy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.promise(2)
 
 
 def test_a_deployment_becomes_active(rig: Rig) -> None:
-    """Every step is done, every resource present, and each was made once."""
+    """Every step is done, every resource is present, and each was created once."""
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
     assert {s.state for s in ended.record.steps.values()} == {StepState.DONE}
@@ -31,15 +31,15 @@ def test_a_deployment_becomes_active(rig: Rig) -> None:
     )
 
 
-def test_slow_and_late_to_be_seen_is_waited_for(rig: Rig) -> None:
-    """Readiness after minutes and visibility after seconds change nothing but the time it takes."""
+def test_slow_readiness_and_late_visibility_are_waited_for(rig: Rig) -> None:
+    """Readiness after minutes and visibility after seconds only add time."""
     rig.world.ready_after, rig.world.visible_after = 90.0, 7.0
     assert rig.deploy().record.deployment.state is State.ACTIVE
     assert set(rig.world.executed_creates.values()) == {1}
 
 
 def test_destroy_deletes_everything(rig: Rig) -> None:
-    """What was active is taken down in reverse order, though AWS takes its time."""
+    """An active deployment is taken down in reverse order, although AWS is slow."""
     rig.world.gone_after = 40.0
     id = rig.deploy().record.deployment.id
     engine.request(rig.equipment, id, Goal.DESTROYED)
@@ -50,7 +50,7 @@ def test_destroy_deletes_everything(rig: Rig) -> None:
 
 
 def test_a_critical_failure_rolls_back(rig: Rig) -> None:
-    """The machine is refused; what was made before is deleted and the reason is kept."""
+    """The machine is refused; the other resources are deleted and the reason is recorded."""
     rig.world.before.append(fail("create", "machine"))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
@@ -61,7 +61,7 @@ def test_a_critical_failure_rolls_back(rig: Rig) -> None:
 
 
 def test_a_lost_reply_is_adopted(rig: Rig) -> None:
-    """Every create is executed and its reply lost once; nothing is made twice."""
+    """Every create is executed and loses its reply once; nothing is created twice."""
     rig.world.after.append(once_each("create", unknown))
     rig.world.visible_after = 5.0
     ended = rig.deploy()

@@ -1,4 +1,4 @@
-"""Every failure of the design's section 4 on the way forward, and the class that it gets."""
+"""Every failure of the design's section 4 during provisioning, and the class that it gets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def with_step(the_plan: Plan, name: str, **values: object) -> Plan:
 
 @pytest.mark.parametrize("step", CREATED)
 def test_a_refused_create_of_any_step_rolls_back(rig: Rig, step: str) -> None:
-    """Network, file system and launch are critical: all is deleted, and the reason keeps all its parts."""
+    """Network, file system and launch are critical: all is deleted, and the error is recorded whole."""
 
     def denied() -> CallError:
         return CallError("UnauthorizedOperation", "no", operation="Make", request_id="r-1", http_status=403)
@@ -59,7 +59,7 @@ def test_a_refused_create_of_any_step_rolls_back(rig: Rig, step: str) -> None:
     assert exit_code(ended, Goal.ACTIVE) == 3
 
 
-def test_what_breaks_while_it_gets_ready_is_critical(rig: Rig) -> None:
+def test_a_resource_that_fails_before_it_is_ready_is_critical(rig: Rig) -> None:
     """A file system that ends in error fails its step with AWS's reason."""
     rig.world.ready_after = 30.0
     rig.world.after.append(break_new("disk", "InternalFailure"))
@@ -70,15 +70,15 @@ def test_what_breaks_while_it_gets_ready_is_critical(rig: Rig) -> None:
 
 
 def test_a_critical_check_rolls_back(rig: Rig) -> None:
-    """The mount on the instance is a check whose failure is critical."""
+    """The mount check on the instance is critical."""
     rig.check.answers = [BAD]
     ended = rig.deploy(the_plan=with_step(plan(), "alive", on_failure=FailureClass.CRITICAL))
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert (failure_of(ended).step, failure_of(ended).code) == ("alive", "HttpStatus")
 
 
-def test_a_defect_in_a_kind_is_a_failure_of_its_step(rig: Rig) -> None:
-    """What its code raises by mistake does not take the driver with it; after a send it may have acted."""
+def test_a_bug_in_a_kind_fails_its_step(rig: Rig) -> None:
+    """An exception of the kind does not end the driver; after a send it means that AWS may have acted."""
 
     def typo() -> CallError:
         raise ZeroDivisionError("a kind's mistake")
@@ -94,8 +94,8 @@ def test_a_defect_in_a_kind_is_a_failure_of_its_step(rig: Rig) -> None:
     assert not rig.world.living()
 
 
-def test_a_kind_that_this_host_lacks_is_named(rig: Rig) -> None:
-    """A step whose kind is not installed fails, and the sentence says what to install."""
+def test_a_kind_that_is_not_installed_is_named(rig: Rig) -> None:
+    """Its step fails, and the sentence says what to install."""
     rig.missing = ("machine",)
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
@@ -103,8 +103,8 @@ def test_a_kind_that_this_host_lacks_is_named(rig: Rig) -> None:
     assert "The kind machine is not installed" in failure_of(ended).message
 
 
-def test_without_rollback_everything_is_kept_until_somebody_asks(rig: Rig) -> None:
-    """`--no-rollback` ends as failed with all that was made; a later rollback cleans up."""
+def test_without_rollback_everything_remains_until_a_rollback_is_requested(rig: Rig) -> None:
+    """`--no-rollback` ends as failed with all resources; a later rollback deletes them."""
     rig.world.before.append(fail("create", "machine"))
     ended = rig.deploy(rollback_enabled=False)
     assert (ended.record.deployment.state, ended.record.deployment.goal) == (State.FAILED, Goal.ACTIVE)
@@ -116,8 +116,8 @@ def test_without_rollback_everything_is_kept_until_somebody_asks(rig: Rig) -> No
     assert not rig.world.living()
 
 
-def test_after_a_first_failure_no_step_starts_and_what_runs_is_driven_to_its_end(rig: Rig) -> None:
-    """Without rollback, the disk that is being made is waited for; the doors are never begun."""
+def test_after_a_first_failure_no_step_starts_and_running_ones_complete(rig: Rig) -> None:
+    """Without rollback, the disk under way is waited for, and the doors never start."""
     rig.world.ready_after = 30.0
     rig.world.before.append(fail("set", "net"))
     ended = rig.deploy(rollback_enabled=False)
@@ -128,7 +128,7 @@ def test_after_a_first_failure_no_step_starts_and_what_runs_is_driven_to_its_end
 
 
 def test_the_worst_class_counts(rig: Rig) -> None:
-    """A critical and a recoverable failure together are critical, whichever came first."""
+    """A critical and a recoverable failure together are critical, in either order."""
     both = plan()
     second = replace(both.steps[-1], name="mounted", on_failure=FailureClass.CRITICAL)
     rig.check.answers = [BAD]
@@ -150,15 +150,15 @@ def stopped_at_check(rig: Rig) -> str:
 
 
 def test_a_bare_resume_of_a_recoverable_failure_changes_nothing(rig: Rig) -> None:
-    """A decision is awaited: the deployment stays as it is."""
+    """The deployment waits for a decision and stays as it is."""
     id = stopped_at_check(rig)
     ended = engine.resume(rig.equipment, id)
     assert ended.record.deployment.state is State.FAILED
     assert exit_code(ended, Goal.ACTIVE) == 4
 
 
-def test_a_retry_tries_the_failed_step_again(rig: Rig) -> None:
-    """The check passes at the second try; nothing is made anew and the failure is forgotten."""
+def test_a_retry_repeats_the_failed_step(rig: Rig) -> None:
+    """The check passes at the second attempt; nothing is recreated, and the failure is cleared."""
     id = stopped_at_check(rig)
     rig.check.answers = []
     ended = engine.resume(rig.equipment, id, Resume.RETRY)
@@ -168,8 +168,8 @@ def test_a_retry_tries_the_failed_step_again(rig: Rig) -> None:
     assert set(rig.world.executed_creates.values()) == {1}
 
 
-def test_a_step_that_is_accepted_is_skipped_with_a_warning(rig: Rig) -> None:
-    """Nothing pretends that it succeeded."""
+def test_an_accepted_step_is_skipped_with_a_warning(rig: Rig) -> None:
+    """It is not recorded as successful."""
     id = stopped_at_check(rig)
     ended = engine.resume(rig.equipment, id, Resume.CONTINUE)
     assert ended.record.deployment.state is State.ACTIVE
@@ -179,7 +179,7 @@ def test_a_step_that_is_accepted_is_skipped_with_a_warning(rig: Rig) -> None:
 
 
 def test_a_recoverable_failure_can_be_rolled_back(rig: Rig) -> None:
-    """The third option ends clean, and the reason stays."""
+    """The rollback ends clean, and the reason stays on record."""
     id = stopped_at_check(rig)
     ended = engine.resume(rig.equipment, id, Resume.ROLL_BACK)
     assert ended.record.deployment.state is State.ROLLED_BACK
@@ -188,7 +188,7 @@ def test_a_recoverable_failure_can_be_rolled_back(rig: Rig) -> None:
 
 
 def test_a_critical_failure_cannot_be_accepted(rig: Rig) -> None:
-    """A stack without its machine is none: the sentence names the commands to use instead."""
+    """A stack needs its machine: the sentence names the commands to use instead."""
     rig.world.before.append(fail("create", "machine"))
     id = rig.deploy(rollback_enabled=False).record.deployment.id
     with pytest.raises(
@@ -199,7 +199,7 @@ def test_a_critical_failure_cannot_be_accepted(rig: Rig) -> None:
 
 
 def test_a_retry_after_the_cause_is_fixed_gets_a_new_key(rig: Rig) -> None:
-    """The refused machine is made by a key of its own, with new tries."""
+    """The refused machine is created under another key, with its attempts reset."""
     refuse = fail("create", "machine")
     rig.world.before.append(refuse)
     id = rig.deploy(rollback_enabled=False).record.deployment.id
@@ -212,8 +212,8 @@ def test_a_retry_after_the_cause_is_fixed_gets_a_new_key(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("how", [Resume.RETRY, Resume.CONTINUE, Resume.ROLL_BACK])
-def test_what_is_active_has_nothing_to_retry(rig: Rig, how: Resume) -> None:
-    """Flags for what failed are refused of what did not; a bare resume is a success."""
+def test_an_active_deployment_has_nothing_to_retry(rig: Rig, how: Resume) -> None:
+    """Options for failures are refused; a bare resume succeeds."""
     id = rig.deploy().record.deployment.id
     with pytest.raises(Refused):
         engine.resume(rig.equipment, id, how)
@@ -222,7 +222,7 @@ def test_what_is_active_has_nothing_to_retry(rig: Rig, how: Resume) -> None:
 
 @pytest.mark.parametrize("how", [Resume.RETRY, Resume.CONTINUE])
 def test_a_deployment_that_has_not_failed_cannot_be_retried_or_accepted(rig: Rig, how: Resume) -> None:
-    """It is pending: the flag is for what has failed, and nothing is begun."""
+    """A pending deployment is refused, and nothing starts."""
     id = rig.create()
     with pytest.raises(Refused, match="is pending, not failed"):
         engine.resume(rig.equipment, id, how)
@@ -230,15 +230,15 @@ def test_a_deployment_that_has_not_failed_cannot_be_retried_or_accepted(rig: Rig
 
 
 def test_a_check_that_never_passes_fails_at_its_deadline_with_its_last_problem(rig: Rig) -> None:
-    """The time-out names what was last seen."""
+    """The time-out names the last problem that was observed."""
     rig.check.answers = [NOT_YET]
     ended = rig.deploy()
     assert failure_of(ended).code == "Refused"
     assert failure_of(ended).message == "not ready within 600 s. Last seen: nobody listens"
 
 
-def test_a_check_that_this_endpoint_cannot_answer_is_a_warning(rig: Rig) -> None:
-    """Unknown is no failure: the step is skipped, and the deployment active."""
+def test_a_check_that_this_endpoint_does_not_support_is_a_warning(rig: Rig) -> None:
+    """Unknown is no failure: the step is skipped, and the deployment becomes active."""
     rig.check.answers = [Observation(Presence.UNKNOWN, problem=Problem("InvalidAction", "not offered here"))]
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
@@ -249,8 +249,8 @@ def test_a_check_that_this_endpoint_cannot_answer_is_a_warning(rig: Rig) -> None
 
 
 @pytest.mark.parametrize("step", CREATED)
-def test_expired_credentials_keep_everything_and_a_resume_continues(rig: Rig, step: str) -> None:
-    """No rollback is possible: it stops as failed; signed in again, a bare resume reaches active."""
+def test_expired_credentials_delete_nothing_and_a_resume_continues(rig: Rig, step: str) -> None:
+    """No rollback is possible: it stops as failed; after sign-in a bare resume reaches active."""
     expired = fail("create", step, error=lambda: refused("ExpiredToken"))
     rig.world.before.append(expired)
     ended = rig.deploy()
@@ -264,8 +264,8 @@ def test_expired_credentials_keep_everything_and_a_resume_continues(rig: Rig, st
     assert set(rig.world.executed_creates.values()) == {1}
 
 
-def test_a_resume_of_what_is_still_blocked_is_blocked_again(rig: Rig) -> None:
-    """It ends 7, as before, and nothing was changed."""
+def test_a_resume_is_blocked_again_while_the_cause_lasts(rig: Rig) -> None:
+    """It exits with 7 as before, and changes nothing."""
     rig.world.before.append(fail("look", error=lambda: refused("ExpiredToken")))
     id = rig.create()
     assert exit_code(rig.drive(id), Goal.ACTIVE) == 7
@@ -274,8 +274,8 @@ def test_a_resume_of_what_is_still_blocked_is_blocked_again(rig: Rig) -> None:
     assert not rig.world.executed("create")
 
 
-def test_credentials_of_another_account_are_refused_before_anything_is_made(rig: Rig) -> None:
-    """By every driver but the one that asked AWS just before; the sentence names both accounts."""
+def test_credentials_of_another_account_are_refused_before_anything_is_created(rig: Rig) -> None:
+    """Every driver checks, except one whose command has just asked AWS; the sentence names both accounts."""
     rig.world.account_id = "999999999999"
     ended = rig.drive(rig.create())
     assert failure_of(ended).code == "WrongAccount"
@@ -285,8 +285,8 @@ def test_credentials_of_another_account_are_refused_before_anything_is_made(rig:
     assert not rig.world.executed("create")
 
 
-def test_an_endpoint_that_cannot_be_reached_blocks_after_bounded_tries(rig: Rig) -> None:
-    """Nobody knows which account it is: nothing is begun, and the sentence says what to do."""
+def test_an_unreachable_endpoint_blocks_after_bounded_attempts(rig: Rig) -> None:
+    """The account is unknown: nothing starts, and the sentence says what to do."""
     down = CallError("ConnectionRefused", "connection refused", operation="GetCallerIdentity")
     rig.world.before.append(fail("look", error=lambda: down))
     ended = rig.drive(rig.create())
@@ -299,8 +299,8 @@ def test_an_endpoint_that_cannot_be_reached_blocks_after_bounded_tries(rig: Rig)
 
 
 @pytest.mark.parametrize("code", ["RequestLimitExceeded", "TooManyRequests", "RequestTimeoutException"])
-def test_throttling_is_tried_again_and_every_try_is_on_record(rig: Rig, code: str) -> None:
-    """Two throttles, then success: three attempts, of which two were refused with AWS's code."""
+def test_throttling_is_retried_and_every_attempt_is_recorded(rig: Rig, code: str) -> None:
+    """Two throttles and a success are three attempts, two of them refused with AWS's code."""
     rig.world.before.append(fail("create", "net", error=lambda: refused(code), times=2))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
@@ -311,8 +311,10 @@ def test_throttling_is_tried_again_and_every_try_is_on_record(rig: Rig, code: st
     assert ended.record.steps["net"].error is None
 
 
-def test_reads_that_are_throttled_are_no_attempts(rig: Rig) -> None:
-    """Four of the look before the create, and four of the create itself: the fifth one may go out."""
+def test_throttled_reads_are_no_attempts(rig: Rig) -> None:
+    """After four throttles of the read before the create and four of the create, a fifth create may
+    be sent.
+    """
     for operation in ("find", "create"):
         throttled = fail(operation, "machine", error=lambda: refused("RequestLimitExceeded"), times=4)
         rig.world.before.append(throttled)
@@ -320,8 +322,8 @@ def test_reads_that_are_throttled_are_no_attempts(rig: Rig) -> None:
     assert rig.world.executed("create").count("machine") == 5
 
 
-def test_when_tries_run_out_the_steps_own_class_counts(rig: Rig) -> None:
-    """Five tries of a throttled create, and the launch has failed; the message says how often."""
+def test_when_attempts_run_out_the_steps_own_class_applies(rig: Rig) -> None:
+    """After five throttled attempts the launch has failed; the message gives their number."""
     rig.world.before.append(fail("create", "machine", error=lambda: refused("Throttling")))
     ended = rig.deploy()
     assert rig.world.executed("create").count("machine") == 5
@@ -330,10 +332,10 @@ def test_when_tries_run_out_the_steps_own_class_counts(rig: Rig) -> None:
     assert ended.record.deployment.state is State.ROLLED_BACK
 
 
-def test_a_lost_reply_that_was_not_executed_is_looked_after_for_the_grace_before_the_next_try(
+def test_a_lost_reply_that_was_not_executed_is_searched_for_during_the_grace_before_the_next_attempt(
     rig: Rig,
 ) -> None:
-    """Between the unknown create and the next one lies the whole visibility grace."""
+    """The whole visibility grace lies between the unknown create and the next one."""
     sent: list[float] = []
     rig.world.before.append(act("create", "net", lambda: sent.append(rig.clock.seconds)))
     rig.world.before.append(fail("create", "net", error=unknown, times=1))
@@ -344,7 +346,7 @@ def test_a_lost_reply_that_was_not_executed_is_looked_after_for_the_grace_before
 
 
 def test_a_server_error_counts_as_unknown(rig: Rig) -> None:
-    """A 500 may hide a create that was executed: it is found, not made again."""
+    """A 500 may hide an executed create: the resource is found and not created again."""
 
     def broken() -> CallError:
         return CallError("InternalError", "oops", operation="Make", acted=Acted.UNKNOWN, http_status=500)
@@ -357,15 +359,15 @@ def test_a_server_error_counts_as_unknown(rig: Rig) -> None:
     assert actions[:2] == [Action.CREATE, Action.ADOPT]
 
 
-def test_reads_of_what_exists_continue_until_the_deadline(rig: Rig) -> None:
-    """Describing that is throttled more often than a call is tried does not throw away what is there."""
+def test_reads_of_an_existing_resource_continue_until_the_deadline(rig: Rig) -> None:
+    """More throttled reads than a call has attempts do not discard the resource."""
     rig.world.ready_after = 5.0
     rig.world.before.append(fail("describe", "disk", error=lambda: refused("Throttling"), times=12))
     assert rig.deploy().record.deployment.state is State.ACTIVE
 
 
-def test_what_is_not_visible_yet_is_tried_again_while_it_is_young(rig: Rig) -> None:
-    """More tries than a call has, because what it refers to is ours and young."""
+def test_an_invisible_reference_is_retried_while_it_is_young(rig: Rig) -> None:
+    """It gets more attempts than a call has, because the resource referred to is owned and young."""
     started = rig.clock.seconds
     hidden = fail("create", "machine", error=lambda: refused("InvalidReference.NotFound"))
     rig.world.before.append(hidden)
@@ -376,8 +378,8 @@ def test_what_is_not_visible_yet_is_tried_again_while_it_is_young(rig: Rig) -> N
     assert ended.record.steps["machine"].attempts > 5
 
 
-def test_what_stays_invisible_is_a_failure_once_it_is_old(rig: Rig) -> None:
-    """After the consistency deadline the same code means what it says."""
+def test_an_invisible_reference_is_a_failure_once_it_is_old(rig: Rig) -> None:
+    """After the consistency deadline the code means what it says."""
     started = rig.clock.seconds
     rig.world.before.append(fail("create", "machine", error=lambda: refused("InvalidReference.NotFound")))
     ended = rig.deploy()
@@ -388,8 +390,8 @@ def test_what_stays_invisible_is_a_failure_once_it_is_old(rig: Rig) -> None:
 # --- no capacity
 
 
-def test_the_next_candidate_is_asked_for_when_there_is_no_capacity(rig: Rig) -> None:
-    """The second (type, zone, market) is made, by a key of its own."""
+def test_without_capacity_the_next_candidate_is_requested(rig: Rig) -> None:
+    """The second (type, zone, market) is created under another key."""
     rig.world.before.append(fail("create", "machine", error=lambda: refused("NoCapacity"), times=1))
     ended = rig.deploy()
     machine = ended.record.resource_of("machine")
@@ -399,7 +401,7 @@ def test_the_next_candidate_is_asked_for_when_there_is_no_capacity(rig: Rig) -> 
 
 
 def test_when_no_candidate_is_left_the_launch_has_failed(rig: Rig) -> None:
-    """Each was asked for once."""
+    """Each candidate was requested once."""
     rig.world.before.append(fail("create", "machine", error=lambda: refused("NoCapacity")))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
@@ -407,8 +409,8 @@ def test_when_no_candidate_is_left_the_launch_has_failed(rig: Rig) -> None:
     assert rig.world.executed("create").count("machine") == 2
 
 
-def test_a_retry_starts_the_candidates_anew(rig: Rig) -> None:
-    """After a night the first type may have capacity again."""
+def test_a_retry_starts_again_with_the_first_candidate(rig: Rig) -> None:
+    """Overnight the first type may have capacity again."""
     none = fail("create", "machine", error=lambda: refused("NoCapacity"))
     rig.world.before.append(none)
     id = rig.deploy(rollback_enabled=False).record.deployment.id
@@ -419,8 +421,8 @@ def test_a_retry_starts_the_candidates_anew(rig: Rig) -> None:
     assert (machine.candidate, machine.generation) == (0, 2)
 
 
-def test_a_machine_that_died_for_want_of_capacity_is_deleted_and_the_next_candidate_made(rig: Rig) -> None:
-    """The corpse is a stray; it is gone before the deployment is active."""
+def test_a_machine_that_died_for_lack_of_capacity_is_deleted_and_the_next_candidate_created(rig: Rig) -> None:
+    """The dead machine is a duplicate; it is deleted before the deployment is active."""
     rig.world.ready_after = 20.0
     rig.world.after.append(break_new("machine", "NoCapacity", times=1))
     ended = rig.deploy()
@@ -433,8 +435,8 @@ def test_a_machine_that_died_for_want_of_capacity_is_deleted_and_the_next_candid
     }
 
 
-def test_a_candidate_with_an_unknown_try_waits_out_the_grace_before_the_next(rig: Rig) -> None:
-    """It turns up within the grace and is adopted: there is one machine."""
+def test_a_candidate_with_an_unknown_attempt_waits_out_the_grace_before_the_next(rig: Rig) -> None:
+    """It appears within the grace and is adopted: there is one machine."""
     rig.world.visible_after = 10.0
     rig.world.after.append(fail("create", "machine", error=unknown, times=1))
     rig.world.before.append(act("create", "machine", lambda: None))
@@ -445,8 +447,10 @@ def test_a_candidate_with_an_unknown_try_waits_out_the_grace_before_the_next(rig
     assert len(rig.world.of("machine")) == 1
 
 
-def test_a_failed_deployment_is_driven_on_only_in_its_own_account(rig: Rig) -> None:
-    """It was cut while the disk was made and the net had failed; the next credentials are others."""
+def test_a_failed_deployment_continues_only_in_its_own_account(rig: Rig) -> None:
+    """It was cut while the disk was created and the net had failed; the next credentials are another
+    account's.
+    """
     rig.world.ready_after = 100.0
     rig.world.before.append(fail("set", "net"))
     id = rig.create(rollback_enabled=False)

@@ -1,4 +1,4 @@
-"""Goals asked for while somebody drives, followers, names, and the exit codes of it all."""
+"""Goals requested while a driver runs, followers, names, and the exit codes of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.promise(6)
 
 
 def asks(rig: Rig, id: str, goal: Goal) -> Callable[[], None]:
-    """What an operator types in another terminal."""
+    """Request another goal, as an operator in another terminal does."""
 
     def ask() -> None:
         engine.request(rig.equipment, id, goal)
@@ -33,8 +33,10 @@ def asks(rig: Rig, id: str, goal: Goal) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("step", ["net", "door-2", "disk", "machine"])
-def test_a_rollback_asked_for_while_a_create_is_under_way_wins(rig: Rig, step: str) -> None:
-    """The answer of that create is not lost: what it made is deleted, and the deploying command ends 3."""
+def test_a_rollback_requested_during_a_create_wins(rig: Rig, step: str) -> None:
+    """The reply of that create is not lost: its resource is deleted, and the deploying command exits
+    with 3.
+    """
     id = rig.create()
     rig.world.after.append(act("create", step, asks(rig, id, Goal.ROLLED_BACK)))
     ended = rig.drive(id)
@@ -44,8 +46,8 @@ def test_a_rollback_asked_for_while_a_create_is_under_way_wins(rig: Rig, step: s
     assert exit_code(ended, Goal.ACTIVE) == 3
 
 
-def test_a_rollback_asked_for_at_the_last_read_wins_over_active(rig: Rig) -> None:
-    """The check passes and the goal changes before that is committed: it never was active."""
+def test_a_rollback_requested_at_the_last_read_wins_over_active(rig: Rig) -> None:
+    """The check passes and the goal changes before the commit, so it never was active."""
     id = rig.create()
     looks = [0]
 
@@ -63,8 +65,8 @@ def test_a_rollback_asked_for_at_the_last_read_wins_over_active(rig: Rig) -> Non
     assert State.ACTIVE not in [e.to_state for e in rig.store.events(id)]
 
 
-def test_a_driver_that_only_waits_sees_another_goal_within_seconds(rig: Rig) -> None:
-    """It waits minutes for a file system; a rollback begins at once all the same."""
+def test_a_waiting_driver_sees_another_goal_within_seconds(rig: Rig) -> None:
+    """It would wait minutes for a file system, but the rollback begins at once."""
     rig.world.ready_after = 500.0
     id = rig.create()
     rig.clock.after(100.0, asks(rig, id, Goal.ROLLED_BACK))
@@ -74,21 +76,21 @@ def test_a_driver_that_only_waits_sees_another_goal_within_seconds(rig: Rig) -> 
     assert (begun - asked).total_seconds() <= 2.0
 
 
-def test_what_was_never_begun_is_rolled_back_without_a_create(rig: Rig) -> None:
-    """A pending deployment ends rolled back."""
+def test_a_deployment_that_never_started_is_rolled_back_without_a_create(rig: Rig) -> None:
+    """A pending deployment ends as rolled back."""
     ended = rig.ask(rig.create(), Goal.ROLLED_BACK)
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert not rig.world.executed("create")
 
 
-def test_a_destruction_of_what_was_never_active_is_a_rollback(rig: Rig) -> None:
-    """The goal that is written says so."""
+def test_destroying_a_deployment_that_was_never_active_is_a_rollback(rig: Rig) -> None:
+    """The recorded goal says so."""
     id = rig.create()
     assert engine.request(rig.equipment, id, Goal.DESTROYED).goal is Goal.ROLLED_BACK
 
 
-def test_a_rollback_of_what_is_active_names_the_command_to_use(rig: Rig) -> None:
-    """Nothing is written."""
+def test_rolling_back_an_active_deployment_is_refused_with_the_right_command(rig: Rig) -> None:
+    """Nothing is recorded."""
     id = rig.deploy().record.deployment.id
     with pytest.raises(Refused, match=f"use `tier1 destroy {id}`"):
         engine.request(rig.equipment, id, Goal.ROLLED_BACK)
@@ -96,8 +98,8 @@ def test_a_rollback_of_what_is_active_names_the_command_to_use(rig: Rig) -> None
 
 
 @pytest.mark.parametrize("retain", [(), ("disk",)])
-def test_what_has_ended_gets_no_other_end(rig: Rig, retain: tuple[str, ...]) -> None:
-    """The same end is a success; anything else is refused."""
+def test_an_ended_deployment_gets_no_other_end(rig: Rig, retain: tuple[str, ...]) -> None:
+    """The same goal is a success, and any other is refused."""
     id = rig.deploy().record.deployment.id
     rig.ask(id, Goal.DESTROYED)
     if retain:
@@ -107,10 +109,10 @@ def test_what_has_ended_gets_no_other_end(rig: Rig, retain: tuple[str, ...]) -> 
         assert engine.request(rig.equipment, id, Goal.DESTROYED).state is State.DESTROYED
 
 
-def test_a_destruction_of_what_becomes_active_meanwhile_stays_a_destruction(
+def test_destroying_a_deployment_that_becomes_active_meanwhile_remains_a_destroy(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was not active at the look, and is at the lock: `destroyed` is written, not `rolled_back`."""
+    """It is not active when read, but is when locked: `destroyed` is recorded, not `rolled_back`."""
     id = rig.create()
     load = Store.load
 
@@ -136,8 +138,8 @@ def held_by_another(rig: Rig, id: str) -> lease.Lease:
     return lease.take(rig.store, id, holder.this_process(), 60.0, rig.clock)
 
 
-def test_a_request_that_nobody_drives_is_driven_by_whoever_asked(rig: Rig) -> None:
-    """There is nobody to follow."""
+def test_a_request_for_a_deployment_without_a_driver_is_carried_out_by_its_command(rig: Rig) -> None:
+    """There is no driver to follow."""
     id = rig.deploy().record.deployment.id
     engine.request(rig.equipment, id, Goal.DESTROYED)
     ended, told = follow(rig, id, Goal.DESTROYED, waits=lambda _: pytest.fail("waited"))
@@ -145,7 +147,7 @@ def test_a_request_that_nobody_drives_is_driven_by_whoever_asked(rig: Rig) -> No
 
 
 def test_a_follower_names_the_driver_once_and_takes_over_when_it_stops(rig: Rig) -> None:
-    """It waits out the lease of the stopped driver, and ends 0."""
+    """It waits for the stopped driver's lease to expire, and exits with 0."""
     id = rig.deploy().record.deployment.id
     held_by_another(rig, id)
     engine.request(rig.equipment, id, Goal.DESTROYED)
@@ -161,8 +163,8 @@ def test_a_follower_names_the_driver_once_and_takes_over_when_it_stops(rig: Rig)
     assert "run the command again" not in told[0]  # there is nothing to do but to watch
 
 
-def test_a_follower_that_is_interrupted_only_detaches(rig: Rig) -> None:
-    """The request stands; the driver goes on."""
+def test_an_interrupted_follower_only_detaches(rig: Rig) -> None:
+    """The request remains, and the driver continues."""
     id = rig.deploy().record.deployment.id
     held_by_another(rig, id)
     engine.request(rig.equipment, id, Goal.DESTROYED)
@@ -173,7 +175,7 @@ def test_a_follower_that_is_interrupted_only_detaches(rig: Rig) -> None:
 
 @pytest.mark.parametrize("stalls", [False, True])
 def test_a_follower_ends_with_the_driver(rig: Rig, stalls: bool) -> None:
-    """It reports what the driver reached, a stalled deletion included, and does not begin it again."""
+    """It reports what the driver reached, a stalled deletion included, and does not restart it."""
     id = rig.deploy().record.deployment.id
     held = held_by_another(rig, id)
     engine.request(rig.equipment, id, Goal.DESTROYED)
@@ -190,8 +192,8 @@ def test_a_follower_ends_with_the_driver(rig: Rig, stalls: bool) -> None:
     assert ended.why is Why.SETTLED
 
 
-def test_a_follower_that_drove_and_was_replaced_says_so(rig: Rig) -> None:
-    """Losing the lease ends the command; it is no reason to follow."""
+def test_a_replaced_driver_says_so_instead_of_following(rig: Rig) -> None:
+    """Losing the lease ends the command."""
     id = rig.deploy().record.deployment.id
     engine.request(rig.equipment, id, Goal.DESTROYED)
 
@@ -204,8 +206,8 @@ def test_a_follower_that_drove_and_was_replaced_says_so(rig: Rig) -> None:
         follow(rig, id, Goal.DESTROYED, waits=lambda _: pytest.fail("waited"))
 
 
-def test_a_resume_of_what_somebody_drives_is_refused(rig: Rig) -> None:
-    """Host and process are named; nothing is changed."""
+def test_a_resume_of_a_running_deployment_is_refused(rig: Rig) -> None:
+    """Host and process are named, and nothing is changed."""
     id = rig.create()
     held_by_another(rig, id)
     with pytest.raises(DrivenByAnother, match=r"is locked by \S+ \(pid [0-9]+\)"):
@@ -217,7 +219,7 @@ def test_a_resume_of_what_somebody_drives_is_refused(rig: Rig) -> None:
 
 
 def test_a_name_is_free_again_once_its_deployment_has_ended(rig: Rig) -> None:
-    """While one lives, a second is refused with its id, its state and both ways on."""
+    """Until then a second deploy is refused with the id, the state and both options."""
     first = rig.deploy().record.deployment.id
     with pytest.raises(NameInUse, match=rf"in use by {first}, which is active.*tier1 destroy demo"):
         rig.create()
@@ -225,8 +227,8 @@ def test_a_name_is_free_again_once_its_deployment_has_ended(rig: Rig) -> None:
     assert rig.create() != first
 
 
-def test_a_name_means_the_living_deployment_else_the_newest(rig: Rig) -> None:
-    """Ids and unique prefixes of ids do as well."""
+def test_a_name_means_the_living_deployment_or_else_the_newest(rig: Rig) -> None:
+    """Ids and unique prefixes of ids work as well."""
     first = rig.create()
     rig.ask(first, Goal.ROLLED_BACK)
     rig.clock.seconds += 1.0
@@ -239,8 +241,8 @@ def test_a_name_means_the_living_deployment_else_the_newest(rig: Rig) -> None:
     assert names.find(rig.store, prefix, to_change=True).id == first
 
 
-def test_what_fits_nothing_or_several_is_refused(rig: Rig) -> None:
-    """A command that only reads gets the first that fits."""
+def test_an_unknown_or_ambiguous_reference_is_refused(rig: Rig) -> None:
+    """A command that only reads uses the newest match."""
     with pytest.raises(NoSuchDeployment, match="no deployment demo: see `tier1 list`"):
         names.find(rig.store, "demo", to_change=False)
     first = rig.create()
@@ -269,10 +271,10 @@ def test_what_fits_nothing_or_several_is_refused(rig: Rig) -> None:
         (Why.SETTLED, State.ACTIVE, Goal.ACTIVE, Goal.DESTROYED, None, 4),
     ],
 )
-def test_every_end_has_its_exit_code(
+def test_every_outcome_has_its_exit_code(
     rig: Rig, why: Why, state: State, goal: Goal, asked: Goal, failure_class: str | None, code: int
 ) -> None:
-    """The contract's table."""
+    """The contract's table lists them."""
     record = rig.store.load(rig.create())
     failure = rows.failure(failure_class=FailureClass(failure_class)) if failure_class else None
     deployment = replace(record.deployment, state=state, goal=goal, failure=failure)
@@ -280,14 +282,14 @@ def test_every_end_has_its_exit_code(
 
 
 def test_a_time_to_live_is_an_expiry(rig: Rig) -> None:
-    """Seconds from the moment it was asked for."""
+    """It is given in seconds from the moment of the request."""
     deployment = rig.store.load(rig.create(ttl_seconds=60.0)).deployment
     assert deployment.expires_at is not None
     assert (deployment.expires_at - deployment.created_at).total_seconds() == 60.0
 
 
-def test_resources_end_as_the_rows_say(rig: Rig) -> None:
-    """A summary counts what is ours and not yet gone."""
+def test_a_summary_counts_what_remains(rig: Rig) -> None:
+    """It counts owned resources that are not yet deleted."""
     id = rig.deploy().record.deployment.id
     assert rig.store.summaries(deployment_id=id)[0].remaining == 5
     rig.ask(id, Goal.DESTROYED, retain=("disk",))

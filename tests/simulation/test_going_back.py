@@ -1,4 +1,4 @@
-"""Rollback and destruction: what is waited for, what is left, what is said of it, and how it goes on."""
+"""Rollback and destroy: what they wait for, what remains, what they report, and how they continue."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def active(rig: Rig) -> str:
 
 
 def test_deletion_goes_in_reverse_order_of_need(rig: Rig) -> None:
-    """The machine first, then doors and disk, the net last."""
+    """The machine goes first, then doors and disk, and the net last."""
     ended = rig.ask(active(rig), Goal.DESTROYED)
     assert ended.record.deployment.state is State.DESTROYED
     kinds = [id.partition("-")[0] for id in rig.world.executed("delete")]
     assert (kinds[0], sorted(kinds[1:4]), kinds[4]) == ("machine", ["disk", "door", "door"], "net")
 
 
-def test_a_deletion_is_recorded_only_when_a_read_says_that_it_is_gone(rig: Rig) -> None:
-    """At no commit does a row read `deleted` while AWS still has the object."""
+def test_a_deletion_is_recorded_only_after_a_read_shows_it(rig: Rig) -> None:
+    """At no commit is a row `deleted` while AWS still has the object."""
     rig.world.gone_after = 45.0
     id = active(rig)
     rig.observer = NothingTooEarly(rig)
@@ -58,8 +58,8 @@ def test_a_deletion_is_recorded_only_when_a_read_says_that_it_is_gone(rig: Rig) 
 
 
 @pytest.mark.parametrize("operation", ["describe", "delete"])
-def test_a_call_that_fails_proves_no_deletion(rig: Rig, operation: str) -> None:
-    """It is throttled, before the deletion and after it: that says nothing about the object."""
+def test_a_failed_call_proves_no_deletion(rig: Rig, operation: str) -> None:
+    """Throttling before or after the delete says nothing about the object."""
     rig.world.gone_after = 45.0
     id = active(rig)
     rig.observer = NothingTooEarly(rig)
@@ -68,7 +68,7 @@ def test_a_call_that_fails_proves_no_deletion(rig: Rig, operation: str) -> None:
 
 
 class NothingTooEarly:
-    """Watches that no row reads `deleted` while its object exists."""
+    """A store that checks that no row is `deleted` while its object exists."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
@@ -79,8 +79,8 @@ class NothingTooEarly:
         assert not living & gone
 
 
-def test_what_is_already_gone_is_no_error(rig: Rig) -> None:
-    """Somebody deleted the machine by hand in the meantime: NotFound is proof, since it is old."""
+def test_a_resource_that_is_already_gone_is_no_error(rig: Rig) -> None:
+    """The machine was deleted by hand: it is old, so NotFound is proof."""
     id = active(rig)
     rig.clock.seconds += 1000.0
     rig.world.remove_by_hand(rig.world.of("machine")[0])
@@ -89,7 +89,7 @@ def test_what_is_already_gone_is_no_error(rig: Rig) -> None:
     assert not [name for name in rig.world.executed("delete") if name.startswith("machine")]
 
 
-def test_what_vanishes_between_the_read_and_the_delete_is_gone(rig: Rig) -> None:
+def test_a_resource_that_vanishes_before_its_delete_is_gone(rig: Rig) -> None:
     """The delete itself answers NotFound, which the kind declares."""
     id = active(rig)
     rig.clock.seconds += 1000.0
@@ -104,8 +104,8 @@ def test_what_vanishes_between_the_read_and_the_delete_is_gone(rig: Rig) -> None
     assert {r.error is None for r in ended.record.resources.values()} == {True}
 
 
-def test_not_found_of_what_was_just_made_is_no_proof(rig: Rig) -> None:
-    """A rollback right after the creates waits until AWS shows them, and deletes each."""
+def test_not_found_right_after_a_create_is_no_proof(rig: Rig) -> None:
+    """A rollback right after the creates waits until AWS shows the resources, and deletes each."""
     rig.world.visible_after = 15.0
     rig.world.before.append(fail("create", "disk"))
     ended = rig.deploy()
@@ -114,8 +114,8 @@ def test_not_found_of_what_was_just_made_is_no_proof(rig: Rig) -> None:
     assert all(thing.deleting_since for thing in rig.world.things.values())
 
 
-def test_a_deletion_that_aws_accepts_and_forgets_is_asked_for_again(rig: Rig) -> None:
-    """It still stands after the grace as if nothing had been asked."""
+def test_a_deletion_that_aws_accepts_and_forgets_is_requested_again(rig: Rig) -> None:
+    """The resource still exists after the grace as if no delete had been sent."""
     id = active(rig)
     machine = rig.world.of("machine")[0]
     rig.world.deaf_to[machine.id] = 1
@@ -124,8 +124,8 @@ def test_a_deletion_that_aws_accepts_and_forgets_is_asked_for_again(rig: Rig) ->
     assert rig.world.executed("delete").count(machine.id) == 2
 
 
-def test_a_dependency_is_waited_out(rig: Rig) -> None:
-    """An interface lingers for two minutes after the machine is gone: the door is tried again until then."""
+def test_a_resource_in_use_is_waited_for(rig: Rig) -> None:
+    """An interface lingers for two minutes after the machine is gone: the door is retried until then."""
     id = active(rig)
     door = rig.world.of("door-1")[0]
     interface = rig.world.lingering_interface(door)
@@ -137,11 +137,11 @@ def test_a_dependency_is_waited_out(rig: Rig) -> None:
     assert tries[-1].outcome is Outcome.DONE
 
 
-# --- what would not delete
+# --- what could not be deleted
 
 
 def stalled(rig: Rig) -> tuple[Ended, Thing]:
-    """Rolled back after a refused machine, but an interface never leaves the first door."""
+    """A rollback after a refused machine, in which an interface never leaves the first door."""
     rig.world.before.append(fail("create", "machine"))
     id = rig.create()
     interface: list[Thing] = []
@@ -154,8 +154,8 @@ def stalled(rig: Rig) -> tuple[Ended, Thing]:
     return rig.drive(id), interface[0]
 
 
-def test_a_stalled_deletion_names_what_waits_for_it_and_keeps_the_first_cause(rig: Rig) -> None:
-    """Everything else is gone; the failure is still that of the machine; the command ends 5."""
+def test_a_stalled_deletion_names_what_depends_on_it_and_keeps_the_first_cause(rig: Rig) -> None:
+    """Everything else is gone; the failure is still the machine's; the command exits with 5."""
     started = rig.clock.seconds
     ended, _ = stalled(rig)
     assert (ended.record.deployment.state, ended.record.deployment.goal) == (State.FAILED, Goal.ROLLED_BACK)
@@ -169,7 +169,7 @@ def test_a_stalled_deletion_names_what_waits_for_it_and_keeps_the_first_cause(ri
 
 
 def test_a_stalled_deletion_continues_at_a_resume(rig: Rig) -> None:
-    """It has its whole deadline again; once the interface is gone, it ends clean."""
+    """It gets its whole deadline again; once the interface is gone, it ends clean."""
     ended, interface = stalled(rig)
     id = ended.record.deployment.id
     again = engine.resume(rig.equipment, id)
@@ -189,8 +189,8 @@ def test_a_stalled_deletion_cannot_be_turned_into_a_deployment(rig: Rig, how: Re
         engine.resume(rig.equipment, id, how)
 
 
-def test_a_machine_that_never_goes_is_left_with_all_it_stands_on(rig: Rig) -> None:
-    """The deadline of what it needs does not begin before it is gone."""
+def test_an_undeletable_machine_remains_with_all_it_depends_on(rig: Rig) -> None:
+    """The deadline of its dependencies does not begin before it is gone."""
     rig.world.gone_after = math.inf
     ended = rig.ask(active(rig), Goal.DESTROYED)
     assert ended.record.deployment.state is State.FAILED
@@ -200,7 +200,7 @@ def test_a_machine_that_never_goes_is_left_with_all_it_stands_on(rig: Rig) -> No
 
 
 def test_a_refused_deletion_does_not_stop_the_others(rig: Rig) -> None:
-    """Permission to delete the disk is missing: everything else goes."""
+    """Permission to delete the disk is missing, and everything else is deleted."""
     id = active(rig)
     rig.world.before.append(fail("delete", "disk"))
     ended = rig.ask(id, Goal.DESTROYED)
@@ -210,8 +210,8 @@ def test_a_refused_deletion_does_not_stop_the_others(rig: Rig) -> None:
     assert exit_code(ended, Goal.DESTROYED) == 5
 
 
-def test_a_kind_that_is_missing_on_this_host_is_left_by_name(rig: Rig) -> None:
-    """The rest goes on; a host that has it ends the destruction."""
+def test_a_kind_that_is_not_installed_is_named_and_remains(rig: Rig) -> None:
+    """The other resources are deleted; a host with the kind completes the destroy."""
     id = active(rig)
     rig.missing = ("disk",)
     ended = rig.ask(id, Goal.DESTROYED)
@@ -221,15 +221,15 @@ def test_a_kind_that_is_missing_on_this_host_is_left_by_name(rig: Rig) -> None:
     assert engine.resume(rig.equipment, id).record.deployment.state is State.DESTROYED
 
 
-def test_throttled_deletions_are_tried_until_the_deadline(rig: Rig) -> None:
-    """More often than a create would be: giving up leaves something behind."""
+def test_throttled_deletions_are_retried_until_the_deadline(rig: Rig) -> None:
+    """They get more attempts than a create, because giving up leaves something behind."""
     id = active(rig)
     rig.world.before.append(fail("delete", "disk", error=lambda: refused("Throttling"), times=20))
     assert rig.ask(id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
 
 
-def test_a_delete_whose_reply_was_lost_is_looked_after(rig: Rig) -> None:
-    """The next look finds it leaving; it is not an error."""
+def test_a_delete_whose_reply_was_lost_is_read_back(rig: Rig) -> None:
+    """The next read shows it as leaving, which is no error."""
     id = active(rig)
     rig.world.gone_after = 30.0
     rig.world.after.append(fail("delete", error=unknown, times=3))
@@ -240,8 +240,8 @@ def test_a_delete_whose_reply_was_lost_is_looked_after(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("goal", [Goal.ROLLED_BACK, Goal.DESTROYED])
-def test_expired_credentials_during_the_rollback_keep_the_state(rig: Rig, goal: Goal) -> None:
-    """No trigger fires: it stays as it is, ends 7, and goes on once somebody signed in."""
+def test_expired_credentials_during_the_rollback_change_no_state(rig: Rig, goal: Goal) -> None:
+    """No trigger fires: the command exits with 7, and a resume continues after sign-in."""
     was_active = goal is Goal.DESTROYED
     refuse = fail("create", "machine")
     if not was_active:
@@ -262,8 +262,8 @@ def test_expired_credentials_during_the_rollback_keep_the_state(rig: Rig, goal: 
 # --- retain
 
 
-def test_what_is_retained_stays_with_all_that_it_needs(rig: Rig) -> None:
-    """Keeping a door keeps its net; the census leaves them alone; the rest is deleted."""
+def test_what_is_retained_stays_with_everything_it_needs(rig: Rig) -> None:
+    """Retaining a door retains its net; the census ignores both; everything else is deleted."""
     ended = rig.ask(active(rig), Goal.DESTROYED, retain=("door-1",))
     assert ended.record.deployment.state is State.DESTROYED
     assert ended.record.deployment.retain == ("door-1", "net")
@@ -271,16 +271,16 @@ def test_what_is_retained_stays_with_all_that_it_needs(rig: Rig) -> None:
     assert {t.id for t in rig.world.living()} == {row(ended, "door-1").aws_id, row(ended, "net").aws_id}
 
 
-def test_only_what_the_deployment_has_can_be_retained(rig: Rig) -> None:
-    """The sentence lists what there is, and nothing is written."""
+def test_only_resources_of_the_deployment_can_be_retained(rig: Rig) -> None:
+    """The sentence lists them, and nothing is recorded."""
     id = active(rig)
     with pytest.raises(Refused, match="has no resource cellar to retain; it has: disk, door-1"):
         engine.request(rig.equipment, id, Goal.DESTROYED, retain=("cellar",))
     assert rig.store.load(id).deployment.goal is Goal.ACTIVE
 
 
-def test_a_retain_asked_for_while_the_destruction_runs_is_heeded(rig: Rig) -> None:
-    """The same goal with more to keep reaches the driver; what is not yet deleted stays."""
+def test_a_retain_requested_during_the_destroy_is_obeyed(rig: Rig) -> None:
+    """The same goal with more to retain reaches the driver; what is not yet deleted stays."""
     id = active(rig)
     rig.world.gone_after = 60.0
 
@@ -297,8 +297,8 @@ def test_a_retain_asked_for_while_the_destruction_runs_is_heeded(rig: Rig) -> No
 # --- the console
 
 
-def test_the_console_is_kept_before_a_rollback_terminates_the_machine(rig: Rig) -> None:
-    """Rollback must not delete what is needed to understand it."""
+def test_the_console_is_archived_before_a_rollback_terminates_the_machine(rig: Rig) -> None:
+    """A rollback must not delete what explains the failure."""
     rig.world.ready_after = 30.0
     rig.world.after.append(break_new("machine", "Dead"))
     ended = rig.deploy()
@@ -312,8 +312,8 @@ def test_the_console_is_kept_before_a_rollback_terminates_the_machine(rig: Rig) 
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "Throttling", "InvalidAction"])
-def test_a_console_that_cannot_be_read_is_tried_a_bounded_number_of_times(rig: Rig, code: str) -> None:
-    """Then the termination goes on, and each try is on record."""
+def test_reading_the_console_is_attempted_a_bounded_number_of_times(rig: Rig, code: str) -> None:
+    """Then the machine is terminated, and each attempt is recorded."""
     rig.world.after.append(break_new("machine", "Dead"))
     rig.world.ready_after = 30.0
     rig.world.before.append(fail("console", error=lambda: refused(code)))
@@ -324,8 +324,8 @@ def test_a_console_that_cannot_be_read_is_tried_a_bounded_number_of_times(rig: R
     assert [a.code for a in tries] == [code] * 3
 
 
-def test_the_console_of_a_machine_that_is_gone_is_asked_for_once(rig: Rig) -> None:
-    """Somebody deleted it by hand: there is nothing to read, and the rollback does not wait for it."""
+def test_the_console_of_a_missing_machine_is_requested_once(rig: Rig) -> None:
+    """The machine was deleted by hand: there is nothing to read, and the rollback does not wait."""
     rig.check.answers = [Observation(Presence.BROKEN, problem=Problem("HttpStatus", "answered 500"))]
     id = rig.deploy().record.deployment.id
     rig.clock.move_to(rig.clock.seconds + rig.settings.visibility_grace_seconds)
@@ -337,8 +337,8 @@ def test_the_console_of_a_machine_that_is_gone_is_asked_for_once(rig: Rig) -> No
     assert row(ended, "machine").state is ResourceState.DELETED
 
 
-def test_the_console_of_a_young_machine_that_is_not_shown_is_asked_for_again(rig: Rig) -> None:
-    """Within the grace since its create, NotFound is no proof: what it wrote may yet be read."""
+def test_the_console_of_a_young_machine_is_requested_again_after_not_found(rig: Rig) -> None:
+    """Within the grace since its create NotFound is no proof: its output may yet be readable."""
     rig.world.after.append(break_new("machine", "Dead"))
     rig.world.before.append(fail("console", error=lambda: refused("Thing.NotFound"), times=1))
     ended = rig.deploy()
@@ -348,8 +348,8 @@ def test_the_console_of_a_young_machine_that_is_not_shown_is_asked_for_again(rig
     assert rig.store.console(machine.deployment_id, machine.id) == f"console of {machine.aws_id}"
 
 
-def test_a_destruction_keeps_no_console(rig: Rig) -> None:
-    """Nothing failed: there is nothing to understand."""
+def test_a_destroy_archives_no_console(rig: Rig) -> None:
+    """Nothing failed, so there is nothing to explain."""
     rig.ask(active(rig), Goal.DESTROYED)
     assert not rig.world.executed("console")
 
@@ -358,7 +358,7 @@ def test_a_destruction_keeps_no_console(rig: Rig) -> None:
 
 
 def censuses(rig: Rig) -> list[float]:
-    """When a census looked for nets, from now on."""
+    """The times at which a census listed nets, from now on."""
     times: list[float] = []
 
     def note(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
@@ -370,7 +370,7 @@ def censuses(rig: Rig) -> list[float]:
 
 
 def test_one_census_proves_a_clean_end_when_every_create_was_answered(rig: Rig) -> None:
-    """Nothing can turn up later."""
+    """Nothing can appear later."""
     id = active(rig)
     times = censuses(rig)
     rig.ask(id, Goal.DESTROYED)
@@ -378,7 +378,7 @@ def test_one_census_proves_a_clean_end_when_every_create_was_answered(rig: Rig) 
 
 
 def test_after_an_unknown_create_two_censuses_a_grace_apart_prove_it(rig: Rig) -> None:
-    """What AWS executes late must have had its time to be seen."""
+    """A create that AWS executes late needs time to become visible."""
     rig.world.after.append(fail("create", "net", error=unknown, times=1))
     rig.world.before.append(fail("create", "machine"))
     times = censuses(rig)
@@ -387,8 +387,8 @@ def test_after_an_unknown_create_two_censuses_a_grace_apart_prove_it(rig: Rig) -
     assert times[1] - times[0] >= rig.settings.visibility_grace_seconds
 
 
-def test_what_aws_executes_between_the_two_censuses_is_deleted(rig: Rig) -> None:
-    """A create that is executed when all that is known is gone is caught by the second look."""
+def test_a_create_executed_between_the_two_censuses_is_deleted(rig: Rig) -> None:
+    """It is executed when every known resource is gone, and the second census finds it."""
     rig.world.before.append(fail("create", "machine"))
     rig.world.after.append(fail("create", "net", error=unknown, times=1))
     times = censuses(rig)
@@ -409,8 +409,8 @@ def test_what_aws_executes_between_the_two_censuses_is_deleted(rig: Rig) -> None
     assert not rig.world.living()
 
 
-def test_what_aws_made_late_in_the_way_of_what_goes_is_found_and_deleted(rig: Rig) -> None:
-    """A door that no row has keeps the net: once that lasts for the grace, a census looks what it is."""
+def test_a_late_create_that_blocks_a_deletion_is_found_and_deleted(rig: Rig) -> None:
+    """A door without a row blocks its net: once that lasts for the grace, a census searches for it."""
     id = active(rig)
     standing_in(rig, "net")
     times, began = censuses(rig), rig.clock.seconds
@@ -418,12 +418,12 @@ def test_what_aws_made_late_in_the_way_of_what_goes_is_found_and_deleted(rig: Ri
     assert ended.record.deployment.state is State.DESTROYED
     assert not rig.world.living()
     assert row(ended, "door-1~1").state is ResourceState.DELETED
-    assert len(times) == 2  # what is in the way, and the proof of the end
+    assert len(times) == 2  # for what blocks the deletion, and for the proof of the end
     assert rig.clock.seconds - began < ended.record.deployment.delete_seconds / 2
 
 
-def test_what_turns_up_when_all_was_given_up_is_deleted_and_the_rest_has_its_time_again(rig: Rig) -> None:
-    """AWS makes it after the first look: before a rollback ends with what remains, it looks once more."""
+def test_a_resource_that_appears_at_the_end_is_deleted_and_the_rest_gets_its_deadline_again(rig: Rig) -> None:
+    """AWS creates it after the first census: before a rollback gives up, it searches once more."""
     id = active(rig)
     deadline = rig.store.load(id).deployment.delete_seconds
     in_use = fail("delete", "net", error=lambda: refused("DependencyViolation"))
@@ -438,11 +438,11 @@ def test_what_turns_up_when_all_was_given_up_is_deleted_and_the_rest_has_its_tim
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.DESTROYED
     assert not rig.world.living()
-    assert len(times) == 3  # of what is in the way, twice, and the proof of the end
+    assert len(times) == 3  # for what blocks the deletion, twice, and for the proof of the end
 
 
-def test_a_search_that_aws_refuses_keeps_no_rollback_from_its_end(rig: Rig) -> None:
-    """What may stand in the way cannot be listed: that is told, and the end names what remains."""
+def test_a_denied_search_does_not_keep_a_rollback_from_its_end(rig: Rig) -> None:
+    """What blocks the deletion cannot be listed: a warning says so, and the result names what remains."""
     id = active(rig)
     rig.world.before.append(fail("delete", "net", error=lambda: refused("DependencyViolation")))
     times = censuses(rig)
@@ -458,14 +458,14 @@ def test_a_search_that_aws_refuses_keeps_no_rollback_from_its_end(rig: Rig) -> N
 
 
 def standing_in(rig: Rig, step: str) -> None:
-    """A door of this deployment that no row has, made within what was made for `step`."""
+    """A door of this deployment without a row, inside what was created for `step`."""
     parent, door = rig.world.of(step)[0], rig.world.of("door-1")[0]
     tags = {**door.tags, "Name": "demo-late"}
     rig.world.things["late"] = Thing("late", "door", tags, door.key, rig.clock.seconds, (parent.id,))
 
 
-def test_a_census_that_this_endpoint_cannot_make_is_a_warning(rig: Rig) -> None:
-    """An emulator that does not know a list call does not keep a deployment from its end."""
+def test_a_census_that_this_endpoint_does_not_support_is_a_warning(rig: Rig) -> None:
+    """An emulator without a list call does not keep a deployment from its end."""
     id = active(rig)
     rig.world.before.append(fail("find", "door", error=lambda: refused("InvalidAction")))
     ended = rig.ask(id, Goal.DESTROYED)
@@ -476,8 +476,10 @@ def test_a_census_that_this_endpoint_cannot_make_is_a_warning(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(("code", "tries"), [("UnauthorizedOperation", 1), ("Throttling", 5)])
-def test_a_census_that_fails_leaves_the_end_unproven(rig: Rig, code: str, tries: int) -> None:
-    """All that is known is gone, but it is not called clean; with the right to list, a resume ends it."""
+def test_a_failed_census_leaves_the_end_unproven(rig: Rig, code: str, tries: int) -> None:
+    """Every known resource is gone, but the end is not called clean; with permission to list, a resume
+    completes it.
+    """
     id = active(rig)
     denied = fail("find", "net", error=lambda: refused(code))
     times = censuses(rig)
@@ -490,8 +492,8 @@ def test_a_census_that_fails_leaves_the_end_unproven(rig: Rig, code: str, tries:
     assert engine.resume(rig.equipment, id).record.deployment.state is State.DESTROYED
 
 
-def test_a_census_that_fails_on_the_way_forward_is_a_warning(rig: Rig) -> None:
-    """A healthy stack is active, and what could not be proven is said."""
+def test_a_failed_census_during_provisioning_is_a_warning(rig: Rig) -> None:
+    """A healthy stack is active, and the warning says what was not proven."""
     rig.world.after.append(fail("create", "net", error=unknown, times=1))
 
     def deny(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
@@ -505,14 +507,14 @@ def test_a_census_that_fails_on_the_way_forward_is_a_warning(rig: Rig) -> None:
 
 
 def test_expired_credentials_during_the_census_block(rig: Rig) -> None:
-    """Nothing is called clean that was not looked at."""
+    """Nothing is called clean without a census."""
     id = active(rig)
     rig.world.before.append(fail("find", "net", error=lambda: refused("ExpiredToken")))
     ended = rig.ask(id, Goal.DESTROYED)
     assert (ended.why, ended.record.deployment.state) == (Why.BLOCKED, State.DESTROYING)
 
 
-def test_what_is_listed_as_ours_and_unknown_to_the_rows_is_deleted(rig: Rig) -> None:
+def test_a_listed_resource_without_a_row_is_deleted(rig: Rig) -> None:
     """It carries this deployment's tag under a resource that no row has."""
     id = active(rig)
     net = rig.world.of("net")[0]
@@ -523,8 +525,8 @@ def test_what_is_listed_as_ours_and_unknown_to_the_rows_is_deleted(rig: Rig) -> 
     assert not rig.world.living()
 
 
-def test_what_reads_deleted_and_is_listed_again_is_deleted_again(rig: Rig) -> None:
-    """AWS changes its mind: the row goes back to `deleting`."""
+def test_a_deleted_resource_that_is_listed_again_is_deleted_again(rig: Rig) -> None:
+    """AWS shows it again, and its row returns to `deleting`."""
     id = active(rig)
     net = rig.world.of("net")[0]
     back: list[bool] = []
@@ -541,8 +543,8 @@ def test_what_reads_deleted_and_is_listed_again_is_deleted_again(rig: Rig) -> No
     assert not rig.world.living()
 
 
-def test_a_list_that_is_behind_is_waited_for_and_said_once(rig: Rig) -> None:
-    """What a look showed gone is neither deleted again nor called clean while AWS still lists it."""
+def test_an_outdated_list_is_waited_for_and_reported_once(rig: Rig) -> None:
+    """A resource that a read showed as gone is neither deleted again nor called clean while AWS lists it."""
     id = active(rig)
     rig.world.listed_gone = 15.0
     gone_after = rig.clock.seconds
@@ -557,7 +559,7 @@ def test_a_list_that_is_behind_is_waited_for_and_said_once(rig: Rig) -> None:
 
 
 def test_errors_of_the_rollback_do_not_replace_its_cause(rig: Rig) -> None:
-    """The failure stays what ended the way forward; what a deletion ran into stands at the resource."""
+    """The failure stays that of the provisioning; the error of a deletion is stored with its resource."""
     rig.world.before.append(fail("create", "machine", error=lambda: refused("VpcLimitExceeded")))
     rig.world.before.append(fail("delete", "disk"))
     ended = rig.deploy()

@@ -1,4 +1,4 @@
-"""Keys, generations, visibility and ownership: what AWS shows late, twice, dead, or as somebody else's."""
+"""Keys, generations, visibility and ownership: what AWS shows late, twice, dead, or under another owner."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def remove(rig: Rig, step: str) -> None:
     rig.world.remove_by_hand(rig.world.of(step)[-1])
 
 
-def test_what_is_gone_by_hand_before_it_is_ready_is_made_anew(rig: Rig) -> None:
-    """AWS still shows it as ended: the next key makes another, and the step is done with that."""
+def test_a_resource_deleted_by_hand_before_it_is_ready_is_recreated(rig: Rig) -> None:
+    """AWS still shows it as ended: the next key creates another, and the step completes."""
     rig.world.ready_after, rig.world.shown_gone = 60.0, 1e9
     rig.clock.after(30.0, lambda: remove(rig, "disk"))
     ended = rig.deploy()
@@ -43,15 +43,15 @@ def test_what_is_gone_by_hand_before_it_is_ready_is_made_anew(rig: Rig) -> None:
 
 
 def test_not_found_right_after_a_create_proves_nothing(rig: Rig) -> None:
-    """What is shown only after two minutes is not made again."""
+    """A resource that becomes visible after two minutes is not created again."""
     rig.world.visible_after = 120.0
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
     assert set(rig.world.executed_creates.values()) == {1}
 
 
-def test_not_found_of_what_is_old_means_that_somebody_deleted_it(rig: Rig) -> None:
-    """After the consistency deadline it counts as gone, and is made anew."""
+def test_not_found_of_an_old_resource_means_that_it_was_deleted(rig: Rig) -> None:
+    """After the consistency deadline it counts as gone and is recreated."""
     rig.world.ready_after = 300.0
     rig.clock.after(250.0, lambda: remove(rig, "disk"))
     ended = rig.deploy()
@@ -59,8 +59,8 @@ def test_not_found_of_what_is_old_means_that_somebody_deleted_it(rig: Rig) -> No
     assert resource(ended, "disk").generation == 2
 
 
-def test_a_token_that_was_spent_is_never_sent_again(rig: Rig) -> None:
-    """The lost machine was terminated by hand: its token would answer with the corpse for ever."""
+def test_a_spent_token_is_never_sent_again(rig: Rig) -> None:
+    """The machine was terminated by hand: its token would return the dead machine for ever."""
     rig.world.shown_gone = 1e9
     rig.world.after.append(act("create", "machine", lambda: remove(rig, "machine")))
     rig.world.after.append(fail("create", "machine", error=unknown, times=1))
@@ -71,8 +71,8 @@ def test_a_token_that_was_spent_is_never_sent_again(rig: Rig) -> None:
     assert resource(ended, "machine").generation == 2
 
 
-def test_a_spent_token_that_answers_with_the_corpse_raises_the_generation(rig: Rig) -> None:
-    """Nothing shows the terminated machine any more, but RunInstances answers with it."""
+def test_a_spent_token_that_returns_a_dead_machine_raises_the_generation(rig: Rig) -> None:
+    """No read shows the terminated machine any more, but RunInstances returns it."""
     rig.world.after.append(act("create", "machine", lambda: remove(rig, "machine")))
     rig.world.after.append(fail("create", "machine", error=unknown, times=1))
     ended = rig.deploy()
@@ -81,7 +81,7 @@ def test_a_spent_token_that_answers_with_the_corpse_raises_the_generation(rig: R
 
 
 def test_a_spent_token_that_is_refused_raises_the_generation(rig: Rig) -> None:
-    """As EC2 answers some accounts: the code is on record, and the next key makes the machine."""
+    """EC2 answers some accounts like this: the code is recorded, and the next key creates the machine."""
     rig.world.after.append(act("create", "machine", lambda: remove(rig, "machine")))
     rig.world.after.append(fail("create", "machine", error=unknown, times=1))
 
@@ -99,8 +99,8 @@ def test_a_spent_token_that_is_refused_raises_the_generation(rig: Rig) -> None:
     ]
 
 
-def test_what_is_gone_again_and_again_is_made_a_bounded_number_of_times(rig: Rig) -> None:
-    """Somebody deletes every disk: after three the step has failed, and says why."""
+def test_a_resource_that_keeps_vanishing_is_recreated_a_bounded_number_of_times(rig: Rig) -> None:
+    """Every disk is deleted by hand: after three the step fails and says why."""
     rig.world.shown_gone = 1e9
     rig.world.ready_after = 10.0
 
@@ -118,7 +118,7 @@ def test_what_is_gone_again_and_again_is_made_a_bounded_number_of_times(rig: Rig
 
 
 def test_a_resource_that_exists_already_is_searched_for_and_adopted(rig: Rig) -> None:
-    """The lost create is shown only after the grace; the second one meets AWS's own conflict."""
+    """The lost create becomes visible only after the grace; the second one meets AWS's own conflict."""
     rig.world.natural = frozenset({"net"})
     rig.world.visible_after = 50.0
     rig.world.after.append(fail("create", "net", error=unknown, times=1))
@@ -128,16 +128,16 @@ def test_a_resource_that_exists_already_is_searched_for_and_adopted(rig: Rig) ->
     assert set(rig.world.executed_creates.values()) == {1}
 
 
-def test_a_conflict_that_is_never_shown_to_be_ours_is_critical(rig: Rig) -> None:
-    """After the visibility deadline it is somebody else's: nothing of it is touched."""
+def test_a_conflict_that_is_never_shown_to_be_owned_is_critical(rig: Rig) -> None:
+    """After the visibility deadline it counts as foreign, and nothing of it is changed."""
     rig.world.before.append(fail("create", "door-1", error=lambda: refused("AlreadyExists")))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert failure_of(ended).code == "AlreadyExists"
 
 
-def test_a_token_mismatch_leads_back_to_the_read_with_the_same_key(rig: Rig) -> None:
-    """An earlier call counted: it is found, and no other key is tried."""
+def test_a_token_mismatch_leads_back_to_a_read_with_the_same_key(rig: Rig) -> None:
+    """An earlier call succeeded: its resource is found, and no other key is used."""
     rig.world.visible_after = 45.0
     rig.world.after.append(fail("create", "machine", error=unknown, times=1))
     left = [0]
@@ -155,8 +155,8 @@ def test_a_token_mismatch_leads_back_to_the_read_with_the_same_key(rig: Rig) -> 
     assert len(rig.world.of("machine")) == 1
 
 
-def test_two_of_one_key_the_oldest_is_adopted_and_the_other_deleted(rig: Rig) -> None:
-    """Both are seen by one look: the stray has a row of its own and ends deleted."""
+def test_of_two_resources_with_one_key_the_oldest_is_adopted_and_the_other_deleted(rig: Rig) -> None:
+    """One read shows both: the duplicate gets its own row and ends as deleted."""
 
     def twice() -> None:
         first = rig.world.of("net")[0]
@@ -173,8 +173,8 @@ def test_two_of_one_key_the_oldest_is_adopted_and_the_other_deleted(rig: Rig) ->
 
 
 @pytest.mark.leaves("a stray that would not delete yet", "twice")
-def test_a_duplicate_is_never_adopted_in_the_place_of_what_is_gone(rig: Rig) -> None:
-    """It would not delete and carries the same tag; the net that was removed is made anew all the same."""
+def test_a_duplicate_is_never_adopted_in_place_of_a_missing_resource(rig: Rig) -> None:
+    """It is undeletable and has the same tag, but the missing net is recreated all the same."""
     rig.world.ready_after, rig.world.shown_gone = 30.0, 1e9
 
     def twice() -> None:
@@ -193,7 +193,7 @@ def test_a_duplicate_is_never_adopted_in_the_place_of_what_is_gone(rig: Rig) -> 
 
 
 def test_a_duplicate_that_could_not_be_deleted_is_a_warning_of_the_active_deployment(rig: Rig) -> None:
-    """The stack works; what it costs beside is said, and the destruction tries again."""
+    """The stack works; the warning gives the extra cost, and the destroy tries again."""
     rig.world.ready_after = 90.0
     rig.world.before.append(executed_late(rig.world, "net", 60.0, unknown))
     denied = fail("delete")
@@ -211,8 +211,8 @@ def test_a_duplicate_that_could_not_be_deleted_is_a_warning_of_the_active_deploy
 
 
 @pytest.mark.leaves("a stray that would not delete", "twice")
-def test_a_duplicate_is_given_the_deletions_whole_time_and_no_more(rig: Rig) -> None:
-    """It is used by something that does not go: after the deadline it is left, with a warning."""
+def test_the_deletion_of_a_duplicate_has_the_usual_deadline(rig: Rig) -> None:
+    """It stays in use: after the deadline it remains, with a warning."""
     rig.world.ready_after = 90.0
     rig.world.before.append(executed_late(rig.world, "net", 60.0, unknown))
     rig.clock.after(65.0, lambda: linger_on(rig, rig.world.of("net")[-1]))
@@ -226,8 +226,8 @@ def linger_on(rig: Rig, thing: Thing) -> None:
     rig.world.lingering_interface(thing)
 
 
-def test_a_create_that_aws_executes_after_the_grace_is_found_by_the_census(rig: Rig) -> None:
-    """The second one counts; the late first is deleted before the deployment is called active."""
+def test_a_create_executed_after_the_grace_is_found_by_the_census(rig: Rig) -> None:
+    """The second one counts; the late first one is deleted before the deployment becomes active."""
     rig.world.ready_after = 90.0
     rig.world.before.append(executed_late(rig.world, "net", 60.0, unknown))
     ended = rig.deploy()
@@ -238,7 +238,7 @@ def test_a_create_that_aws_executes_after_the_grace_is_found_by_the_census(rig: 
     assert resource(ended, "net~1").state is ResourceState.DELETED
 
 
-# --- brought by the user
+# --- provided by the user
 
 
 def brought(reference: str) -> Plan:
@@ -257,8 +257,8 @@ def users_disk(rig: Rig) -> Thing:
     return disk
 
 
-def test_what_was_brought_is_used_and_never_touched(rig: Rig) -> None:
-    """Its row is not owned; neither deployment nor destruction changes or deletes it."""
+def test_a_referenced_resource_is_used_and_never_changed(rig: Rig) -> None:
+    """Its row is not owned; neither deployment nor destroy changes or deletes it."""
     disk = users_disk(rig)
     ended = rig.deploy(the_plan=brought(disk.id))
     assert ended.record.deployment.state is State.ACTIVE
@@ -270,8 +270,10 @@ def test_what_was_brought_is_used_and_never_touched(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("reference", ["disk-nobody-has", "disk-of-user"])
-def test_what_was_brought_and_will_not_do_is_a_failure_of_its_step(rig: Rig, reference: str) -> None:
-    """It is absent, or broken: rolled back with the reason, and still not touched."""
+def test_an_unusable_referenced_resource_fails_its_step(rig: Rig, reference: str) -> None:
+    """It is absent or broken: the deployment is rolled back with the reason, and the resource is not
+    changed.
+    """
     disk = users_disk(rig)
     disk.broken = "WrongNetwork"
     ended = rig.deploy(the_plan=brought(reference))
@@ -287,8 +289,8 @@ def with_outlet() -> Plan:
     return replace(whole, steps=(*whole.steps, outlet))
 
 
-def test_somebody_elses_in_the_place_of_ours_is_referenced(rig: Rig) -> None:
-    """As a mount target of another in the zone: it is used, and never deleted."""
+def test_a_foreign_resource_found_in_place_of_an_owned_one_is_referenced(rig: Rig) -> None:
+    """An example is another's mount target in the zone: it is used and never deleted."""
     other = Thing("outlet-of-other", "outlet", {}, "", 0.0, ())
     rig.world.things[other.id] = other
     ended = rig.deploy(the_plan=with_outlet())
@@ -298,16 +300,16 @@ def test_somebody_elses_in_the_place_of_ours_is_referenced(rig: Rig) -> None:
     assert rig.world.living() == [other]
 
 
-def test_one_of_that_kind_that_is_made_is_ours(rig: Rig) -> None:
-    """Nobody else's was there."""
+def test_a_created_resource_of_that_kind_is_owned(rig: Rig) -> None:
+    """There was no foreign one."""
     ended = rig.deploy(the_plan=with_outlet())
     assert resource(ended, "outlet").owned
     rig.ask(ended.record.deployment.id, Goal.DESTROYED)
     assert not rig.world.living()
 
 
-def test_a_read_of_somebody_elses_settles_a_rollback_without_deleting_it(rig: Rig) -> None:
-    """The create was lost and never executed; what is found in its place is not ours to delete."""
+def test_finding_a_foreign_resource_settles_a_rollback_without_deleting_it(rig: Rig) -> None:
+    """The create was lost and never executed; what is found in its place is not owned."""
     other = Thing("outlet-of-other", "outlet", {}, "", 0.0, ())
 
     def appears() -> None:
@@ -326,15 +328,15 @@ def asked(rig: Rig, id: str) -> None:
     engine.request(rig.equipment, id, Goal.ROLLED_BACK)
 
 
-# --- not ours
+# --- not owned
 
 
 def strip(rig: Rig, step: str) -> None:
     rig.world.of(step)[-1].tags.clear()
 
 
-def test_what_lost_its_tags_is_neither_configured_nor_deleted(rig: Rig) -> None:
-    """Owned means ours: the step fails, the rest is rolled back, and the thing is named as left."""
+def test_a_resource_that_lost_its_tags_is_neither_configured_nor_deleted(rig: Rig) -> None:
+    """It is no longer owned: the step fails, the rest is rolled back, and it is named as remaining."""
     rig.world.ready_after = 20.0
     door: list[Thing] = []
 
@@ -353,8 +355,8 @@ def test_what_lost_its_tags_is_neither_configured_nor_deleted(rig: Rig) -> None:
     assert error_of(resource(ended, "door-1")).stuck
 
 
-def test_tags_that_show_late_are_waited_for(rig: Rig) -> None:
-    """An object may be shown before its tags are."""
+def test_late_tags_are_waited_for(rig: Rig) -> None:
+    """An object may become visible before its tags do."""
     tags: dict[str, str] = {}
 
     def hide() -> None:
@@ -367,8 +369,8 @@ def test_tags_that_show_late_are_waited_for(rig: Rig) -> None:
     assert rig.deploy().record.deployment.state is State.ACTIVE
 
 
-def test_a_destruction_leaves_what_lost_its_tags(rig: Rig) -> None:
-    """It is reported, what it stands on waits for it, and the rest is gone."""
+def test_a_destroy_leaves_a_resource_that_lost_its_tags(rig: Rig) -> None:
+    """It is reported, its dependencies wait for it, and the rest is gone."""
     id = rig.deploy().record.deployment.id
     disk = rig.world.of("disk")[0]
     disk.tags.clear()

@@ -1,4 +1,4 @@
-"""What a sweep deletes, spares, tells of and finishes, on the simulated account."""
+"""What a sweep deletes, spares, reports and completes, on the simulated account."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def estate(sqlite_template: Path) -> Estate:
 # --- failed, interrupted, expired
 
 
-def test_an_old_failure_that_still_owns_something_is_rolled_back(estate: Estate) -> None:
-    """All of it goes by the engine, the result is on record, and the summary has the figures."""
+def test_an_old_failure_that_still_owns_resources_is_rolled_back(estate: Estate) -> None:
+    """The engine deletes all of it, the result is recorded, and the summary has the figures."""
     failed = estate.plant()
     swept = estate.sweep()
     assert estate.state(failed) is State.ROLLED_BACK
@@ -52,10 +52,10 @@ def test_an_old_failure_that_still_owns_something_is_rolled_back(estate: Estate)
 
 
 @pytest.mark.parametrize(("age_hours", "older_than", "gone"), [(23, 24, False), (25, 24, True), (0, 0, True)])
-def test_only_what_is_older_than_the_limit_goes(
+def test_only_what_is_older_than_the_limit_is_deleted(
     estate: Estate, age_hours: float, older_than: float, gone: bool
 ) -> None:
-    """The age is since the last event."""
+    """The age counts from the last event."""
     estate.plant(age_hours=age_hours)
     estate.sweep(older_than_seconds=older_than * 3600)
     assert (not estate.living) is gone
@@ -67,8 +67,8 @@ def test_a_failure_that_owns_nothing_is_left_alone(estate: Estate) -> None:
     assert estate.sweep().counts["marked"] == 0
 
 
-def test_what_once_was_active_is_destroyed(estate: Estate) -> None:
-    """An expired stack goes by destroy, whatever its age; one that has not expired stays."""
+def test_a_deployment_that_was_active_is_destroyed(estate: Estate) -> None:
+    """An expired stack is destroyed whatever its age; one that has not expired stays."""
     over = estate.plant(State.ACTIVE, age_hours=0, expires_at=estate.clock.now() - HOUR)
     later = estate.plant(State.ACTIVE, age_hours=99, expires_at=estate.clock.now() + HOUR)
     estate.sweep()
@@ -85,10 +85,10 @@ def test_what_once_was_active_is_destroyed(estate: Estate) -> None:
         (Interrupted.RESUME, State.ACTIVE),
     ],
 )
-def test_what_lost_its_driver_on_the_way_forward(
+def test_an_interrupted_provisioning_is_only_reported_by_default(
     estate: Estate, how: Interrupted | None, ends: State
 ) -> None:
-    """It is reported, unless the operator says what becomes of it."""
+    """The operator's option decides what a sweep does with it."""
     lost = estate.plant(State.PROVISIONING_NETWORK)
     swept = estate.sweep(interrupted=how)
     assert estate.state(lost) is ends
@@ -97,8 +97,8 @@ def test_what_lost_its_driver_on_the_way_forward(
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["at once", "by a reviewed plan"])
-def test_what_is_resumed_is_cleared_of_its_duplicates_first(estate: Estate, applied: bool) -> None:
-    """Both are in the plan, and both are done: it was left where it was, and counted as remained."""
+def test_a_resumed_deployment_loses_its_duplicates_first(estate: Estate, applied: bool) -> None:
+    """Both actions are in the plan, and both are carried out."""
     lost = estate.plant(State.PROVISIONING_NETWORK)
     late = estate.stray(lost)
     plan = estate.mark(orphans=True, interrupted=Interrupted.RESUME)
@@ -111,8 +111,8 @@ def test_what_is_resumed_is_cleared_of_its_duplicates_first(estate: Estate, appl
     assert late.id not in estate.living
 
 
-def test_what_was_resumed_and_rolled_itself_back_does_not_remain(estate: Estate) -> None:
-    """It failed for good: nothing of it is left, so the sweep ends with 0 and counts no remainder."""
+def test_a_resumed_deployment_that_rolls_itself_back_does_not_remain(estate: Estate) -> None:
+    """It fails for good and leaves nothing, so the sweep exits with 0 and counts no remainder."""
     whole = estate.plant(State.PENDING, owned=())
     estate.rig.world.before.append(fail("create", "machine"))
     swept = estate.sweep(interrupted=Interrupted.RESUME)
@@ -124,16 +124,14 @@ def test_what_was_resumed_and_rolled_itself_back_does_not_remain(estate: Estate)
 @pytest.mark.parametrize(
     ("how", "ends"), [(None, State.ROLLED_BACK), (Interrupted.REPORT, State.ROLLING_BACK)]
 )
-def test_a_rollback_that_lost_its_driver_is_finished(
-    estate: Estate, how: Interrupted | None, ends: State
-) -> None:
-    """Its goal says what is wanted, so that is done without a word of the operator."""
+def test_an_interrupted_rollback_is_completed(estate: Estate, how: Interrupted | None, ends: State) -> None:
+    """Its goal is recorded, so it needs no option of the operator."""
     lost = estate.plant(State.ROLLING_BACK, Goal.ROLLED_BACK)
     estate.sweep(interrupted=how)
     assert estate.state(lost) is ends
 
 
-def test_one_that_never_made_anything_is_rolled_back_without_a_deletion(estate: Estate) -> None:
+def test_a_deployment_without_resources_is_rolled_back_without_a_deletion(estate: Estate) -> None:
     """The deployment itself is the item, and counts as done."""
     lost = estate.plant(State.PENDING, owned=())
     swept = estate.sweep(interrupted=Interrupted.ROLLBACK)
@@ -152,8 +150,10 @@ def test_one_that_never_made_anything_is_rolled_back_without_a_deletion(estate: 
 )
 @pytest.mark.parametrize("state", [State.FAILED, State.ACTIVE])
 @pytest.mark.leaves("the stray of what is kept", "unknown")
-def test_what_is_kept_is_only_reported(estate: Estate, values: dict[str, Any], state: State) -> None:
-    """Also when it has expired; its strays stay too."""
+def test_a_protected_deployment_is_only_reported(
+    estate: Estate, values: dict[str, Any], state: State
+) -> None:
+    """This holds when it has expired, and its duplicates stay too."""
     if values.get("keep_until") == "later":
         values = {"keep_until": estate.clock.now() + HOUR}
     kept = estate.plant(state, expires_at=estate.clock.now() - HOUR, **values)
@@ -165,16 +165,16 @@ def test_what_is_kept_is_only_reported(estate: Estate, values: dict[str, Any], s
     assert swept.counts == {"marked": 0, "deleted": 0, "skipped": 0, "remained": 0, "reported": 2}
 
 
-def test_a_protection_that_is_over_protects_no_more(estate: Estate) -> None:
-    """Its time has come like any other's."""
+def test_an_ended_protection_no_longer_protects(estate: Estate) -> None:
+    """The deployment is swept like any other."""
     estate.plant(keep_until=estate.clock.now() - HOUR)
     estate.sweep()
     assert not estate.living
 
 
 @pytest.mark.leaves("a stray that its driver will find", "unknown")
-def test_what_somebody_drives_is_left_to_him(estate: Estate) -> None:
-    """Not even its strays are touched."""
+def test_a_running_deployment_is_left_alone(estate: Estate) -> None:
+    """Not even its duplicates are touched."""
     driven = estate.plant(State.PROVISIONING_NETWORK)
     estate.stray(driven)
     estate.drive_elsewhere(driven)
@@ -183,8 +183,8 @@ def test_what_somebody_drives_is_left_to_him(estate: Estate) -> None:
     assert estate.living == before
 
 
-def test_what_is_taken_between_mark_and_deletion_is_skipped_and_said(estate: Estate) -> None:
-    """The lease decides; who has it is named."""
+def test_a_deployment_locked_between_mark_and_deletion_is_skipped_and_reported(estate: Estate) -> None:
+    """The lease decides, and its holder is named."""
     failed = estate.plant()
     plan = estate.mark()
     estate.drive_elsewhere(failed)
@@ -195,8 +195,8 @@ def test_what_is_taken_between_mark_and_deletion_is_skipped_and_said(estate: Est
     assert swept.exit_code == 0
 
 
-def test_what_is_kept_between_mark_and_deletion_is_skipped(estate: Estate) -> None:
-    """The row is looked at again under its lock."""
+def test_a_deployment_protected_between_mark_and_deletion_is_skipped(estate: Estate) -> None:
+    """The row is read again under its lock."""
     failed = estate.plant()
     plan = estate.mark()
     sweeps.protect(
@@ -206,8 +206,8 @@ def test_what_is_kept_between_mark_and_deletion_is_skipped(estate: Estate) -> No
     assert len(estate.living) == 3
 
 
-def test_the_users_own_in_our_network_stops_the_whole_chain(estate: Estate) -> None:
-    """It is named, nothing of that deployment goes, and the others go on."""
+def test_a_users_resource_in_an_owned_network_stops_the_whole_deletion(estate: Estate) -> None:
+    """It is named, nothing of that deployment is deleted, and the others continue."""
     stopped, other = estate.plant(), estate.plant()
     net = next(thing for thing in estate.things_of(stopped) if thing.kind == "net")
     guest = estate.thing("machine", inside=(net.id,))
@@ -224,8 +224,8 @@ def test_the_users_own_in_our_network_stops_the_whole_chain(estate: Estate) -> N
     assert not estate.living
 
 
-def test_what_moves_in_while_the_chain_goes_stops_what_holds_it(estate: Estate) -> None:
-    """The look inside is made again just before each deletion."""
+def test_a_users_resource_that_appears_during_the_deletion_stops_it(estate: Estate) -> None:
+    """The contents are checked again just before each deletion."""
     failed = estate.plant()
     net = next(thing for thing in estate.things_of(failed) if thing.kind == "net")
     moved: list[str] = []
@@ -243,11 +243,11 @@ def test_what_moves_in_while_the_chain_goes_stops_what_holds_it(estate: Estate) 
     assert moved[0] in left.why
 
 
-# --- orphans and strays
+# --- orphans and duplicates
 
 
-def test_orphans_of_what_ended_are_deleted_and_recorded(estate: Estate) -> None:
-    """Each gets a row, an attempt and its end under the deployment that it is of; that stays ended."""
+def test_orphans_of_an_ended_deployment_are_deleted_and_recorded(estate: Estate) -> None:
+    """Each gets a row and an attempt under its deployment, which stays ended."""
     ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
     orphan = estate.stray(ended)
     assert estate.sweep().counts["marked"] == 0
@@ -262,7 +262,7 @@ def test_orphans_of_what_ended_are_deleted_and_recorded(estate: Estate) -> None:
     assert [a.action.value for a in estate.rig.store.attempts(ended.id)] == ["delete"]
 
 
-def test_what_was_recorded_as_gone_and_stands_is_an_orphan(estate: Estate) -> None:
+def test_a_resource_recorded_as_gone_that_exists_is_an_orphan(estate: Estate) -> None:
     """Its row is opened again, and ends again."""
     ended = estate.plant(State.DESTROYED, Goal.DESTROYED, owned=("disk",), once_active=True)
     (row,) = estate.rig.store.load(ended.id).resources.values()
@@ -273,16 +273,16 @@ def test_what_was_recorded_as_gone_and_stands_is_an_orphan(estate: Estate) -> No
     assert not estate.living
 
 
-def test_what_was_retained_is_nobodys_orphan(estate: Estate) -> None:
-    """It was retained on request."""
+def test_a_retained_resource_is_no_orphan(estate: Estate) -> None:
+    """An operator asked for it to be retained."""
     ended = estate.plant(State.DESTROYED, Goal.DESTROYED, owned=(), once_active=True)
     kept = estate.own(ended, "disk", ResourceState.RETAINED)
     assert estate.sweep(orphans=True).counts["marked"] == 0
     assert estate.living == {kept.id}
 
 
-def test_a_duplicate_of_an_active_deployment_goes_and_the_deployment_stays(estate: Estate) -> None:
-    """What AWS executed late is deleted, and nothing beside it."""
+def test_a_duplicate_of_an_active_deployment_is_deleted_and_the_deployment_stays(estate: Estate) -> None:
+    """What AWS executed late is deleted, and nothing else."""
     active = estate.plant(State.ACTIVE, owned=("net", "door-1", "door-2", "disk", "machine"))
     mine = estate.living
     estate.stray(active, "machine")
@@ -293,8 +293,10 @@ def test_a_duplicate_of_an_active_deployment_goes_and_the_deployment_stays(estat
 
 
 @pytest.mark.parametrize("executed", [True, False])
-def test_what_a_cut_create_made_is_one_item_whether_aws_acted_or_not(estate: Estate, executed: bool) -> None:
-    """It is marked without an id: found, it has one and is counted once; not found, it was never made."""
+def test_the_result_of_a_cut_create_is_one_item_whether_aws_acted_or_not(
+    estate: Estate, executed: bool
+) -> None:
+    """It is marked without an id: if found, it gets one and counts once; if not, it was never created."""
     rig = estate.rig
     cut = [act("create", "disk", rig.stop.ask), fail("create", "disk", error=unknown, times=1)]
     (rig.world.after if executed else rig.world.before).extend(cut)
@@ -313,10 +315,8 @@ def test_what_a_cut_create_made_is_one_item_whether_aws_acted_or_not(estate: Est
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["at once", "by a reviewed plan"])
-def test_a_duplicate_that_stands_in_the_way_of_what_holds_it_goes_first(
-    estate: Estate, applied: bool
-) -> None:
-    """A subnet that AWS made late keeps the network from going, and so the census that would find it."""
+def test_a_duplicate_that_blocks_a_deletion_is_deleted_first(estate: Estate, applied: bool) -> None:
+    """A late subnet keeps the network, and so the census that would find the subnet."""
     failed = estate.plant(owned=("net", "disk"))
     net = next(thing for thing in estate.things_of(failed) if thing.kind == "net")
     estate.stray(failed, "door-1").needs = (net.id,)
@@ -326,8 +326,8 @@ def test_a_duplicate_that_stands_in_the_way_of_what_holds_it_goes_first(
     assert estate.state(failed) is State.ROLLED_BACK
 
 
-def test_what_was_taken_for_gone_and_stands_in_the_way_goes_first(estate: Estate) -> None:
-    """AWS had said NotFound of it once: its row is opened again, before what holds it is waited for."""
+def test_a_resource_taken_for_gone_that_blocks_a_deletion_is_deleted_first(estate: Estate) -> None:
+    """AWS once answered NotFound for it: its row is opened before the deletion of what contains it."""
     failed = estate.plant(State.ROLLING_BACK, Goal.ROLLED_BACK, owned=("net", "door-1"))
     with estate.rig.store.engine.begin() as connection:
         gone = "UPDATE resources SET state = 'deleted', deleted_at = '2026-01-01' WHERE kind = 'door'"
@@ -339,10 +339,10 @@ def test_what_was_taken_for_gone_and_stands_in_the_way_goes_first(estate: Estate
 
 @pytest.mark.parametrize("how", [None, Interrupted.RESUME])
 @pytest.mark.parametrize("state", [State.ACTIVE, State.FAILED, State.PROVISIONING_EFS])
-def test_a_duplicate_that_could_not_be_deleted_is_tried_again_by_the_next_sweep(
+def test_an_undeletable_duplicate_is_retried_by_the_next_sweep(
     estate: Estate, state: State, how: Interrupted | None
 ) -> None:
-    """It has a row now, so no census counts it as a stray any more: it stayed for good beside what stands."""
+    """It has a row by then, so no census counts it as a duplicate any more."""
     whole = estate.plant(state, age_hours=1, owned=("disk",))
     mine = {thing.id for thing in estate.things_of(whole)}
     late = estate.stray(whole)
@@ -357,8 +357,8 @@ def test_a_duplicate_that_could_not_be_deleted_is_tried_again_by_the_next_sweep(
     assert estate.state(whole) is state
 
 
-def test_what_an_unanswered_create_may_have_made_is_left_to_its_deployment(estate: Estate) -> None:
-    """A resume adopts it; to take it for a stray would delete what is wanted."""
+def test_a_resource_of_an_unanswered_create_is_left_to_its_deployment(estate: Estate) -> None:
+    """A resume adopts it; deleting it as a duplicate would delete a resource in use."""
     rig = estate.rig
     cut = [act("create", "disk", rig.stop.ask), fail("create", "disk", error=unknown, times=1)]
     rig.world.after.extend(cut)
@@ -387,20 +387,20 @@ LIKE_OURS = pytest.mark.leaves("what carries half of our tags", "unknown")
     ],
     ids=["another database", "unknown deployment", "no database", "no resource"],
 )
-def test_tags_that_only_look_like_ours_are_reported(estate: Estate, change: Any) -> None:
-    """Even under an id of ours."""
+def test_tags_that_only_resemble_ours_are_reported(estate: Estate, change: Any) -> None:
+    """This holds even under the id of an own deployment."""
     ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
     strange = estate.stray(ended)
     strange.tags = change(strange.tags)
     swept = estate.sweep(orphans=True)
     assert (swept.counts["marked"], swept.counts["reported"], swept.exit_code) == (0, 1, 0)
     assert strange.id in estate.living
-    assert not estate.mark(orphans=True).marking.items  # no plan names it, either
+    assert not estate.mark(orphans=True).marking.items  # no plan names it either
 
 
 @pytest.mark.leaves("what carries copies of our tags", "unknown")
 def test_copied_tags_prove_nothing(estate: Estate) -> None:
-    """The key that AWS shows is not one of ours: not by a sweep, and not by a rollback's census."""
+    """Neither a sweep nor the census of a rollback deletes it, because its key is not one of the rows'."""
     failed = estate.plant()
     copy = estate.stray(failed, "machine")
     copy.key = "somebody-else"
@@ -412,8 +412,8 @@ def test_copied_tags_prove_nothing(estate: Estate) -> None:
 
 
 @pytest.mark.leaves("what carries our tags where we never were", "unknown")
-def test_tags_in_another_region_than_the_deployments_are_reported(estate: Estate) -> None:
-    """Nothing of ours is ever made there."""
+def test_tags_in_a_region_other_than_the_deployments_are_reported(estate: Estate) -> None:
+    """A deployment creates nothing in another region."""
     ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
     moved = estate.stray(ended, region="eu-west-1")
     assert estate.sweep(orphans=True).counts["reported"] == 0
@@ -423,7 +423,7 @@ def test_tags_in_another_region_than_the_deployments_are_reported(estate: Estate
 
 
 def test_every_region_that_a_deployment_used_is_read(estate: Estate) -> None:
-    """Each orphan goes where it is."""
+    """Each orphan is deleted in its region."""
     for region in ("us-east-1", "eu-west-1", "ap-south-1"):
         estate.stray(estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=(), region=region))
     assert estate.sweep(orphans=True).counts["deleted"] == 3
@@ -451,8 +451,8 @@ def reviewed(estate: Estate, text: str, max_age_seconds: float = 3600.0) -> Any:
     )
 
 
-def test_what_is_foreign_goes_by_a_reviewed_plan_only(estate: Estate) -> None:
-    """The same plan, applied, deletes it; each deletion is on record."""
+def test_foreign_resources_are_deleted_only_by_a_reviewed_plan(estate: Estate) -> None:
+    """The same plan, applied, deletes them; each deletion is recorded."""
     text, ids = foreign_plan(estate)
     estate.sweep(foreign=True, orphans=True)
     assert estate.living == set(ids)
@@ -465,8 +465,8 @@ def test_what_is_foreign_goes_by_a_reviewed_plan_only(estate: Estate) -> None:
 
 
 @pytest.mark.leaves("somebody tags a thing after the review", "changed")
-def test_foreign_things_whose_tags_changed_since_the_review_are_skipped(estate: Estate) -> None:
-    """And what went meanwhile."""
+def test_foreign_resources_that_changed_since_the_review_are_skipped(estate: Estate) -> None:
+    """Their tags changed, or they are gone."""
     text, (net, disk) = foreign_plan(estate)
     estate.world().things[net].tags["owner"] = "somebody"
     estate.world().remove_by_hand(estate.world().things[disk])
@@ -478,8 +478,8 @@ def test_foreign_things_whose_tags_changed_since_the_review_are_skipped(estate: 
 # --- plans
 
 
-def test_a_reviewed_plan_is_done_to_the_letter(estate: Estate) -> None:
-    """A stray that came after the review stays, and keeps its deployment from ending."""
+def test_a_reviewed_plan_is_applied_exactly(estate: Estate) -> None:
+    """A duplicate created after the review stays, and keeps its deployment from ending."""
     failed = estate.plant()
     text = written(estate.mark())
     late = estate.stray(failed)
@@ -496,8 +496,8 @@ OTHER_ID = pytest.mark.leaves("a row whose id the test has changed", "unknown")
 
 
 @pytest.mark.parametrize("what", ["resumed", "goal", "event", pytest.param("id", marks=OTHER_ID)])
-def test_an_item_that_differs_is_skipped_and_said(estate: Estate, what: str) -> None:
-    """Its state, goal, last event and AWS id are those of the review, or it is left alone."""
+def test_an_item_that_differs_is_skipped_and_reported(estate: Estate, what: str) -> None:
+    """It is left alone unless state, goal, last event and AWS id equal those of the review."""
     failed, other = estate.plant(), estate.plant()
     text = written(estate.mark())
     statement = {
@@ -517,8 +517,10 @@ def test_an_item_that_differs_is_skipped_and_said(estate: Estate, what: str) -> 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["at once", "by a reviewed plan"])
 @pytest.mark.parametrize("kind", ["disk", "net"])
-def test_an_item_that_is_gone_already_is_skipped_and_said(estate: Estate, applied: bool, kind: str) -> None:
-    """Nobody is told that a sweep deleted what somebody else did; the rest goes as planned."""
+def test_an_item_that_is_already_gone_is_skipped_and_reported(
+    estate: Estate, applied: bool, kind: str
+) -> None:
+    """No report claims a deletion by somebody else; the rest is deleted as planned."""
     failed = estate.plant(owned=("net", "disk"))
     orphan = estate.stray(estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=()), kind)
     plan = estate.mark(orphans=True)
@@ -533,8 +535,8 @@ def test_an_item_that_is_gone_already_is_skipped_and_said(estate: Estate, applie
     assert (estate.state(failed), estate.living) == (State.ROLLED_BACK, set())
 
 
-def test_tags_are_read_anew_just_before_each_deletion(estate: Estate) -> None:
-    """What was ours when it was marked and is not now stays, and is named; also while the chain goes."""
+def test_tags_are_read_again_just_before_each_deletion(estate: Estate) -> None:
+    """What is no longer owned stays and is named, also in the middle of a deletion."""
     failed = estate.plant(owned=("net", "door-1", "disk"))
     plan = estate.mark()
     disk, net = (next(t for t in estate.things_of(failed) if t.kind == kind) for kind in ("disk", "net"))
@@ -554,7 +556,7 @@ def test_tags_are_read_anew_just_before_each_deletion(estate: Estate) -> None:
 
 
 def test_a_plan_that_was_changed_is_refused(estate: Estate) -> None:
-    """By one character, by a cut, by another version; and one of another database, or too old."""
+    """One character, a cut, another version, another database and age all invalidate it."""
     estate.plant()
     text = written(estate.mark())
     net = next(thing for thing in estate.world().living() if thing.kind == "net")
@@ -573,8 +575,8 @@ def test_a_plan_that_was_changed_is_refused(estate: Estate) -> None:
 
 
 @pytest.mark.leaves("the orphan that the plan names: nothing is swept", "unknown")
-def test_a_plan_is_read_as_it_was_written(estate: Estate) -> None:
-    """Item by item."""
+def test_a_plan_survives_writing_and_reading(estate: Estate) -> None:
+    """It is equal item by item."""
     estate.plant()
     estate.stray(estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=()))
     plan = estate.mark(orphans=True, foreign=True)
@@ -585,8 +587,8 @@ def test_a_plan_is_read_as_it_was_written(estate: Estate) -> None:
     assert of_plan(plan)["deletions"] == 4
 
 
-def test_only_one_kind_goes_and_the_rest_waits_for_the_next_sweep(estate: Estate) -> None:
-    """What costs most can go first: the deployment stays on its way back."""
+def test_only_leaves_the_other_kinds_for_the_next_sweep(estate: Estate) -> None:
+    """What costs most can be deleted first: the deployment remains rolling back."""
     failed = estate.plant(owned=("net", "door-1", "door-2", "disk", "machine"))
     swept = carry_out(estate.ground, narrowed(estate.mark(), ["machine"], []))
     assert (swept.counts["deleted"], swept.counts["skipped"], swept.exit_code) == (1, 4, 0)
@@ -596,8 +598,8 @@ def test_only_one_kind_goes_and_the_rest_waits_for_the_next_sweep(estate: Estate
     assert not estate.living
 
 
-def test_what_is_excluded_stays_with_all_that_it_needs(estate: Estate) -> None:
-    """An AWS id keeps one thing; a deployment's id or name keeps all of it."""
+def test_an_excluded_resource_stays_with_everything_it_needs(estate: Estate) -> None:
+    """An AWS id excludes one resource; a deployment's id or name excludes all of it."""
     one, other = estate.plant(), estate.plant()
     door = next(t for t in estate.things_of(one) if t.kind == "door")
     swept = carry_out(estate.ground, narrowed(estate.mark(), [], [door.id, other.name]))
@@ -612,7 +614,7 @@ def test_what_is_excluded_stays_with_all_that_it_needs(estate: Estate) -> None:
 
 
 def test_throttling_is_waited_out(estate: Estate) -> None:
-    """In the looks and in the deletions."""
+    """It affects reads and deletions."""
     estate.plant()
     estate.stray(estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=()))
     throttled = lambda: refused("RequestLimitExceeded")  # noqa: E731
@@ -622,7 +624,7 @@ def test_throttling_is_waited_out(estate: Estate) -> None:
 
 
 def of_kind(kind: str, error: Any) -> Any:
-    """Every look at one kind fails."""
+    """Make every read of one kind fail."""
 
     def fault(world: World, operation: str, parameters: Any) -> None:
         if operation == "find" and parameters["kind"] == kind:
@@ -631,8 +633,8 @@ def of_kind(kind: str, error: Any) -> Any:
     return fault
 
 
-def test_a_kind_that_may_not_be_listed_is_a_gap_and_the_rest_goes(estate: Estate) -> None:
-    """Nothing of it is taken for gone; once it may be listed, the next sweep completes."""
+def test_a_kind_that_cannot_be_listed_is_a_gap_and_the_rest_is_deleted(estate: Estate) -> None:
+    """Nothing of it is taken for gone; once it can be listed, the next sweep completes."""
     ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())
     disk, net = estate.stray(ended, "disk"), estate.stray(ended, "net")
     estate.world().before.append(of_kind("disk", lambda: refused("UnauthorizedOperation")))
@@ -646,8 +648,8 @@ def test_a_kind_that_may_not_be_listed_is_a_gap_and_the_rest_goes(estate: Estate
     assert not estate.living
 
 
-def test_a_census_that_cannot_be_made_remains_and_is_made_by_the_next(estate: Estate) -> None:
-    """Every row is gone and AWS would not list the rest: that is not as planned, and not forgotten."""
+def test_a_failed_census_remains_for_the_next_sweep(estate: Estate) -> None:
+    """Every row is gone and AWS denies the list: that is reported as unplanned and is not forgotten."""
     failed = estate.plant(owned=("disk",))
     late = estate.stray(failed)
     estate.world().before.append(of_kind("disk", lambda: refused("UnauthorizedOperation")))
@@ -663,8 +665,8 @@ def test_a_census_that_cannot_be_made_remains_and_is_made_by_the_next(estate: Es
 
 
 @pytest.mark.leaves("the stray that the sweep did not come to", "unknown")
-def test_a_marked_duplicate_that_was_not_come_to_remained(estate: Estate) -> None:
-    """It was to go with its deployment, whose census failed: it is not said to be gone."""
+def test_a_marked_duplicate_that_was_not_reached_remains(estate: Estate) -> None:
+    """It was to be deleted with its deployment, whose census failed: it is not reported as gone."""
     failed = estate.plant(owned=("disk",))
     estate.stray(failed)
     plan = estate.mark(orphans=True)
@@ -673,8 +675,8 @@ def test_a_marked_duplicate_that_was_not_come_to_remained(estate: Estate) -> Non
     assert (swept.counts["deleted"], swept.counts["remained"], swept.exit_code) == (1, 1, 5)
 
 
-def test_a_region_that_cannot_be_reached_is_a_gap_and_the_others_go(estate: Estate) -> None:
-    """The failed deployment there stays untouched on record and in AWS."""
+def test_an_unreachable_region_is_a_gap_and_the_others_are_swept(estate: Estate) -> None:
+    """The failed deployment there stays unchanged on record and in AWS."""
     far = estate.plant(region="eu-west-1")
     near = estate.plant()
     gone = fail("look", error=lambda: CallError("NameNotResolved", "no such host", operation="Sts"))
@@ -689,7 +691,7 @@ def test_a_region_that_cannot_be_reached_is_a_gap_and_the_others_go(estate: Esta
 
 
 def test_the_wrong_account_is_never_swept(estate: Estate) -> None:
-    """The same ids could mean other things there."""
+    """The same ids may name other resources there."""
     failed = estate.plant()
     estate.world().account_id = "999999999999"
     swept = estate.sweep(orphans=True)
@@ -698,8 +700,8 @@ def test_the_wrong_account_is_never_swept(estate: Estate) -> None:
     assert len(estate.living) == 3
 
 
-def test_credentials_that_expire_in_the_middle_leave_the_rest_to_the_next_sweep(estate: Estate) -> None:
-    """What was begun is finished by it whatever its age, and what was not begun is untouched."""
+def test_credentials_that_expire_midway_leave_the_rest_to_the_next_sweep(estate: Estate) -> None:
+    """The next sweep completes what was begun, whatever its age; the rest is untouched."""
     first, second = estate.plant(age_hours=40), estate.plant(age_hours=30)
     seen = [0]
 
@@ -719,7 +721,7 @@ def test_credentials_that_expire_in_the_middle_leave_the_rest_to_the_next_sweep(
     assert not estate.living
 
 
-def test_what_could_not_be_deleted_is_named_and_tried_again_by_the_next(estate: Estate) -> None:
+def test_an_undeletable_resource_is_named_and_retried_by_the_next_sweep(estate: Estate) -> None:
     """A failure in one deployment does not stop the others."""
     stuck, fine = estate.plant(age_hours=40), estate.plant()
     net = next(thing for thing in estate.things_of(stuck) if thing.kind == "net")
@@ -740,8 +742,8 @@ def test_what_could_not_be_deleted_is_named_and_tried_again_by_the_next(estate: 
     assert not estate.living
 
 
-def test_a_wall_clock_that_is_behind_makes_nothing_old(estate: Estate) -> None:
-    """It is said, and nothing is deleted."""
+def test_a_slow_wall_clock_makes_nothing_old(estate: Estate) -> None:
+    """It is reported, and nothing is deleted."""
     estate.plant(age_hours=0.0)
     estate.clock.offset = -timedelta(hours=3)
     swept = estate.sweep(older_than_seconds=0.0)
@@ -750,8 +752,8 @@ def test_a_wall_clock_that_is_behind_makes_nothing_old(estate: Estate) -> None:
     assert len(estate.living) == 3
 
 
-def test_a_signal_leaves_the_rest_for_the_next(estate: Estate) -> None:
-    """130, and what was begun is gone on with."""
+def test_a_signal_leaves_the_rest_for_the_next_sweep(estate: Estate) -> None:
+    """It exits with 130, and the next sweep continues what was begun."""
     estate.plant(age_hours=40), estate.plant()
     estate.world().after.append(act("delete", None, estate.rig.stop.ask))
     assert estate.sweep().exit_code == 130
@@ -762,7 +764,7 @@ def test_a_signal_leaves_the_rest_for_the_next(estate: Estate) -> None:
 
 
 def test_two_sweeps_of_one_plan_do_not_disturb_each_other(estate: Estate) -> None:
-    """The second finds what the first did, and says so."""
+    """The second finds what the first deleted, and says so."""
     estate.plant()
     plan = estate.mark()
     assert carry_out(estate.ground, plan).counts["deleted"] == 3
@@ -770,6 +772,6 @@ def test_two_sweeps_of_one_plan_do_not_disturb_each_other(estate: Estate) -> Non
     assert (second.counts["skipped"], second.counts["deleted"], second.exit_code) == (3, 0, 0)
 
 
-def test_the_acts_are_those_of_the_contract() -> None:
+def test_the_actions_are_those_of_the_contract() -> None:
     """A plan's JSON names them."""
     assert {act.value for act in Act} == {"rollback", "destroy", "finish", "resume", "clear", "foreign"}

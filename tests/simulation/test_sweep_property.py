@@ -1,7 +1,7 @@
-"""Random accounts: what a sweep deletes is what the written rules say, and never anything else.
+"""Random accounts: a sweep deletes exactly what the written rules say.
 
-The oracle reads neither rows nor tags: it knows what each thing is because it had it made, and applies
-the rules of `docs/sweeps.md` in its own words.
+The oracle reads neither rows nor tags: it knows each resource because it had it created, and implements the
+rules of `docs/sweeps.md` on its own.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ LIMIT_HOURS = 24.0
 
 
 class Story(Enum):
-    """What has become of a deployment so far."""
+    """The history of a deployment."""
 
     FAILED = auto()
     STALLED = auto()  # its rollback failed
-    FORWARD = auto()  # cut on the way to active
-    BACK = auto()  # cut on the way back
+    FORWARD = auto()  # cut while provisioning
+    BACK = auto()  # cut while rolling back
     ACTIVE = auto()
-    DESTROYING = auto()  # cut while it was taken down
+    DESTROYING = auto()  # cut while destroying
     ENDED = auto()
 
 
@@ -60,22 +60,22 @@ GOING_BACK = {Story.STALLED, Story.BACK, Story.DESTROYING}
 
 
 class Extra(Enum):
-    """A thing beside the rows of a deployment."""
+    """A resource besides the rows of a deployment."""
 
-    STRAY = auto()  # ours, made late
-    RETAINED = auto()  # ours, retained on request
+    STRAY = auto()  # owned, created late
+    RETAINED = auto()  # owned, retained on request
     BROUGHT = auto()  # the user's, referenced by a row
-    GUEST = auto()  # the user's, inside of ours
+    GUEST = auto()  # the user's, inside an owned resource
     UNTAGGED = auto()  # the user's, elsewhere
-    COPY = auto()  # the user's, with all of our tags
-    HALF_TAGGED = auto()  # the user's, with some of our tags
-    OTHER_DATABASE = auto()  # under an id of ours
-    UNKNOWN = auto()  # of a deployment that nobody knows
-    ELSEWHERE = auto()  # with our tags, in another region
+    COPY = auto()  # the user's, with all tags of tier1
+    HALF_TAGGED = auto()  # the user's, with some tags of tier1
+    OTHER_DATABASE = auto()  # under the id of an own deployment
+    UNKNOWN = auto()  # of an unknown deployment
+    ELSEWHERE = auto()  # with tags of tier1, in another region
 
 
 class Protection(Enum):
-    """What an operator said of it."""
+    """How an operator protected it."""
 
     NONE = auto()
     KEPT = auto()
@@ -90,7 +90,7 @@ OWNED = ("net", "door-1", "door-2", "disk", "machine")
 
 @dataclass(frozen=True)
 class Case:
-    """One deployment as it is drawn."""
+    """One random deployment."""
 
     story: Story
     hours: float
@@ -105,7 +105,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Wish:
-    """One sweep as it is drawn."""
+    """One random sweep."""
 
     orphans: bool
     interrupted: Interrupted | None
@@ -128,7 +128,7 @@ WISHES = st.builds(Wish, orphans=st.booleans(), interrupted=st.sampled_from([Non
 
 @dataclass
 class Told:
-    """What the oracle was told when a deployment was made."""
+    """What the oracle recorded when a deployment was created."""
 
     case: Case
     owned: list[str] = field(default_factory=list)
@@ -140,7 +140,7 @@ class Told:
 
 
 def made(estate: Estate, case: Case) -> Told:
-    """Plant one deployment with all that belongs to it and all that does not."""
+    """Create one deployment with all that belongs to it and all that does not."""
     state, goal, once_active = ROWS[case.story]
     now = estate.clock.now()
     values: dict[str, Any] = {"spec": {"policy": {"keep": case.protection is Protection.BY_SPEC}}}
@@ -157,7 +157,7 @@ def made(estate: Estate, case: Case) -> Told:
     whole = estate.plant(state, goal, age_hours=case.hours, owned=owned, once_active=once_active, **values)
     told = Told(case, owned=[thing.id for thing in estate.things_of(whole)])
     if case.moved and told.owned:
-        # Somebody moved it into a network of his own; that changes nothing of whose it is.
+        # The user moved it into another network, which does not change its owner.
         users = estate.thing("net")
         thing = estate.world().things[told.owned[-1]]
         thing.needs = (*thing.needs, users.id)
@@ -198,7 +198,7 @@ FALSE: dict[Extra, Callable[[Tags, str], tuple[Tags, str, str]]] = {
     Extra.UNKNOWN: lambda ours, key: ({**ours, TAG_DEPLOYMENT: "nobody"}, key, "us-east-1"),
     Extra.ELSEWHERE: lambda ours, key: (ours, key, "eu-west-1"),
 }
-"""What only looks like ours: its tags, the key it was made with, and where it is."""
+"""Resources that only resemble owned ones: tags, key and region."""
 
 
 def retained(estate: Estate, whole: Deployment, story: Story) -> None:
@@ -215,7 +215,7 @@ def brought(estate: Estate, whole: Deployment) -> Thing:
     return users
 
 
-# --- the written rules, in the oracle's own words
+# --- the written rules, as the oracle implements them
 
 
 def taken_down(case: Case, wish: Wish, owned: list[str]) -> bool:
@@ -238,17 +238,17 @@ def taken_down(case: Case, wish: Wish, owned: list[str]) -> bool:
 
 
 def to_go(told: Told, wish: Wish) -> set[str]:
-    """The ids that the rules say must go, and no other may."""
+    """The ids that the rules require to be deleted; no other may be."""
     case = told.case
     if taken_down(case, wish, told.owned):
-        # The user's own inside of it stops all of it.
+        # The user's own resource inside it stops all of it.
         return set() if told.guests else {*told.owned, *told.strays}
     free = case.protection not in PROTECTING and not case.driven
     return set(told.strays) if wish.orphans and free else set()
 
 
 def resumed(case: Case, wish: Wish) -> bool:
-    """Whether a sweep drives it forward: it may then make things."""
+    """Whether a sweep resumes it, which may create resources."""
     return (
         case.story is Story.FORWARD and wish.interrupted is Interrupted.RESUME and case.hours >= LIMIT_HOURS
     )
@@ -261,7 +261,7 @@ def plain_estate(name: str, source: Path) -> Estate:
 
 
 def holds(estate: Estate, cases: list[Case], wish: Wish) -> None:
-    """A sweep of an account with these deployments deletes what the oracle says, and a second one nothing."""
+    """Assert that a sweep deletes what the oracle says, and that a second one deletes nothing."""
     told = [made(estate, case) for case in cases]
     before = {thing.id: dict(thing.tags) for world in estate.worlds.values() for thing in world.living()}
     swept = estate.sweep(
@@ -278,7 +278,7 @@ def holds(estate: Estate, cases: list[Case], wish: Wish) -> None:
         assert estate.living <= set(before), "a sweep made something"
     stopped = [one for one in told if one.guests and taken_down(one.case, wish, one.owned)]
     assert (swept.exit_code == 5) is bool(stopped)
-    # What was resumed is not to be resumed again. Where a guest stops a chain, the same wish stops it again.
+    # A resumed deployment is not resumed twice. Where a guest stops a deletion, it does so again.
     finishing = Interrupted.ROLLBACK if wish.interrupted is Interrupted.RESUME else wish.interrupted
     again = estate.sweep(regions=("eu-west-1",), orphans=wish.orphans, interrupted=finishing)
     assert again.counts["deleted"] == 0
@@ -287,26 +287,26 @@ def holds(estate: Estate, cases: list[Case], wish: Wish) -> None:
 @pytest.mark.leaves("strays that the rules spare", "unknown")
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=st.lists(CASES, min_size=1, max_size=5), wish=WISHES)
-def test_what_goes_is_what_the_rules_say_and_never_anything_else(
+def test_a_sweep_deletes_exactly_what_the_rules_say(
     sqlite_template: Path, cases: list[Case], wish: Wish
 ) -> None:
-    """And a second sweep finds nothing more to do, but for what still stands in the way."""
+    """A second sweep has nothing to do, except for what still blocks a deletion."""
     holds(plain_estate("property", sqlite_template), cases, wish)
 
 
 @pytest.mark.leaves("strays that the rules spare", "unknown")
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=st.lists(CASES, min_size=4, max_size=8), wish=WISHES)
-def test_the_same_goes_when_deployments_are_swept_side_by_side_and_share_their_reads(
+def test_concurrent_deletions_with_shared_reads_delete_the_same(
     sqlite_template: Path, cases: list[Case], wish: Wish
 ) -> None:
-    """Nobody takes another's answer, or an absence in it, for his own."""
+    """No deployment takes another's answer, or its absence, for its own."""
     holds(together_estate("property-together", sqlite_template), cases, wish)
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Calls that fail: from one on, so many of them, of one operation or of all."""
+    """A run of failing calls: from which one, how many, and of one operation or of all."""
 
     operation: str
     error: Callable[[], CallError]
@@ -315,7 +315,7 @@ class Trouble:
     executed: bool
 
     def into(self, world: World) -> None:
-        """Let it happen; what is `executed` fails on its way back."""
+        """Inject the failures; an `executed` one fails after AWS has acted."""
         met = itertools.count()
 
         def fault(_: World, called: str, parameters: object) -> None:
@@ -349,16 +349,16 @@ TROUBLES = st.builds(
 @pytest.mark.leaves("strays that the rules spare", "unknown")
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=st.lists(CASES, min_size=1, max_size=5), wish=WISHES, trouble=TROUBLES)
-def test_whatever_calls_fail_nothing_else_goes_and_the_next_sweep_completes(
+def test_failing_calls_cause_no_wrong_deletion_and_the_next_sweep_completes(
     sqlite_template: Path,
     how: Callable[[str, Path], Estate],
     cases: list[Case],
     wish: Wish,
     trouble: Trouble,
 ) -> None:
-    """What AWS refuses, throttles or never answers is no absence, and no proof of whose a thing is."""
+    """A refused, throttled or unanswered call proves neither absence nor ownership."""
     if wish.interrupted is Interrupted.RESUME:
-        wish = replace(wish, interrupted=None)  # what goes forward may fail for good, and roll itself back
+        wish = replace(wish, interrupted=None)  # a resumed deployment may fail for good and roll itself back
     estate = how("property-trouble", sqlite_template)
     told = [made(estate, case) for case in cases]
     before = estate.living
@@ -382,7 +382,7 @@ def test_whatever_calls_fail_nothing_else_goes_and_the_next_sweep_completes(
 
 @pytest.mark.leaves("what looks like ours, and is reported", "unknown")
 def test_reads_of_many_deployments_are_really_shared(sqlite_template: Path) -> None:
-    """Of twelve that go and four that stay: most looks that name something are for several at once."""
+    """Twelve are deleted and four stay: most reads by id serve several of them at once."""
     estate = together_estate("together", sqlite_template)
     plain = Case(Story.FAILED, 30.0, OWNED, (Extra.STRAY,), Protection.NONE, None, False, False, False)
     cases = [plain] * 10 + [

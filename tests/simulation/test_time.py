@@ -1,4 +1,4 @@
-"""Deadlines, signals, slow calls, renewals and a database that goes away, on the virtual clock."""
+"""Deadlines, signals, slow calls, lease renewals and an unavailable database, on the virtual clock."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ pytestmark = pytest.mark.promise(6)
 
 
 def sleep(rig: Rig, seconds: float) -> None:
-    """The whole process is suspended for so long."""
+    """Suspend the whole process for that long."""
     rig.clock.seconds += seconds
 
 
 def stop_after(rig: Rig, seconds: float) -> None:
-    """A signal comes; the next process gets a stop of its own."""
+    """Send a signal; the next process gets a stop of its own."""
     rig.stop = Stop()
     rig.clock.after(seconds, rig.stop.ask)
 
@@ -43,7 +43,7 @@ def stop_after(rig: Rig, seconds: float) -> None:
 
 
 def test_a_step_that_never_gets_ready_fails_at_its_deadline(rig: Rig) -> None:
-    """Not much earlier and not much later."""
+    """It fails neither much earlier nor much later."""
     rig.world.ready_after = 1e9
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
@@ -55,7 +55,7 @@ def test_a_step_that_never_gets_ready_fails_at_its_deadline(rig: Rig) -> None:
 
 
 def test_only_driven_time_counts(rig: Rig) -> None:
-    """A process that slept for a day between two runs has not used up anything."""
+    """A pause of a day between two runs uses up nothing."""
     rig.world.ready_after = 90_000.0
     id = rig.create()
     stop_after(rig, 300.0)
@@ -71,7 +71,7 @@ def test_only_driven_time_counts(rig: Rig) -> None:
 
 
 def test_a_deadline_is_judged_only_after_a_read(rig: Rig) -> None:
-    """It ran out in the last second of the last run, but by now it is ready: the step is done."""
+    """It expired in the last second of the last run, but the resource is ready by now: the step is done."""
     rig.world.before.append(act("create", "machine", lambda: setattr(rig.world, "ready_after", 700.0)))
     id = rig.create()
     stop_after(rig, 599.0)
@@ -82,8 +82,8 @@ def test_a_deadline_is_judged_only_after_a_read(rig: Rig) -> None:
     assert rig.drive(id).record.deployment.state is State.ACTIVE
 
 
-def test_the_wall_clock_may_be_set_while_it_drives(rig: Rig) -> None:
-    """An hour back or forth changes no deadline and no lease."""
+def test_changing_the_wall_clock_has_no_effect(rig: Rig) -> None:
+    """An hour forward or back changes no deadline and no lease."""
     rig.world.ready_after = 300.0
     rig.clock.after(50.0, lambda: setattr(rig.clock, "offset", timedelta(hours=5)))
     rig.clock.after(150.0, lambda: setattr(rig.clock, "offset", timedelta(hours=-5)))
@@ -95,7 +95,7 @@ def test_the_wall_clock_may_be_set_while_it_drives(rig: Rig) -> None:
 
 @pytest.mark.parametrize("seconds", [0.5, 3.0, 10.0, 40.0, 95.0, 130.0])
 def test_a_stopped_deployment_can_be_resumed(rig: Rig, seconds: float) -> None:
-    """What is under way is ended and recorded, nothing new is begun; the resume makes nothing twice."""
+    """Calls in flight are completed and recorded, nothing new starts; the resume creates nothing twice."""
     rig.pool = lambda: SlowPool(rig.clock, 1.0, 1.0)
     rig.world.ready_after = 45.0
     id = rig.create()
@@ -118,7 +118,7 @@ def test_a_stopped_deployment_can_be_resumed(rig: Rig, seconds: float) -> None:
 
 
 def test_a_stopped_rollback_is_resumed_as_a_rollback(rig: Rig) -> None:
-    """The goal says so."""
+    """Its goal is recorded."""
     rig.world.gone_after = 50.0
     rig.world.before.append(fail("create", "machine"))
     id = rig.create()
@@ -136,11 +136,11 @@ def test_a_stop_before_anything_was_sent_makes_nothing(rig: Rig) -> None:
     assert not rig.world.calls
 
 
-# --- calls that take their time
+# --- slow calls
 
 
-def test_slow_calls_run_side_by_side(rig: Rig) -> None:
-    """A whole life with calls of two seconds each, every step made once."""
+def test_slow_calls_run_concurrently(rig: Rig) -> None:
+    """A whole life has calls of two seconds each, and every step is created once."""
     rig.pool = lambda: SlowPool(rig.clock, 1.0, 1.0)
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
@@ -148,8 +148,8 @@ def test_slow_calls_run_side_by_side(rig: Rig) -> None:
     assert rig.ask(ended.record.deployment.id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
 
 
-def test_a_call_that_hangs_is_left_behind_as_unknown_and_what_it_made_is_adopted(rig: Rig) -> None:
-    """Its late answer is not taken in a second time."""
+def test_a_hanging_call_is_abandoned_as_unknown_and_its_resource_adopted(rig: Rig) -> None:
+    """Its late answer is ignored."""
     slow = SlowPool(rig.clock, 0.0, 0.5)
     rig.pool = lambda: slow
 
@@ -165,15 +165,15 @@ def test_a_call_that_hangs_is_left_behind_as_unknown_and_what_it_made_is_adopted
     assert "CallTimeout" in codes
 
 
-def test_a_call_that_was_left_behind_sends_nothing_any_more(rig: Rig) -> None:
-    """It woke up after its task had been given up: its permit has ended, and one net is made."""
+def test_an_abandoned_call_sends_nothing(rig: Rig) -> None:
+    """It woke after its task was abandoned: its permit has expired, and one net is created."""
     slow = SlowPool(rig.clock, 0.0, 0.1)
     rig.pool = lambda: slow
     submit = slow.submit
     held: list[bool] = []
 
     def hold_one(call: Any) -> None:
-        # Everything that is submitted in the first second (the first creates among it) sends late.
+        # Everything that is submitted in the first second (the first creates among it) is sent late.
         slow.send_seconds = 40.0 if len(held) == 1 else 0.0
         held.append(True)
         submit(call)
@@ -184,11 +184,11 @@ def test_a_call_that_was_left_behind_sends_nothing_any_more(rig: Rig) -> None:
     assert set(rig.world.executed_creates.values()) == {1}
 
 
-# --- the lease while it drives
+# --- the lease of a running driver
 
 
 def test_a_driver_renews_its_lease_as_long_as_it_waits(rig: Rig) -> None:
-    """Lease lengths of waiting, and nobody could have taken it over; the last turn gives it back."""
+    """It waits for several lease lengths, and nobody could take over; the last turn releases the lease."""
     rig.world.ready_after = 150.0
 
     class Looking:
@@ -201,8 +201,8 @@ def test_a_driver_renews_its_lease_as_long_as_it_waits(rig: Rig) -> None:
     assert rig.deploy().record.deployment.state is State.ACTIVE
 
 
-def test_a_driver_that_was_replaced_writes_nothing_and_leaves_the_new_lease_alone(rig: Rig) -> None:
-    """It slept for longer than its lease; its answer is not committed."""
+def test_a_replaced_driver_writes_nothing_and_leaves_the_new_lease_alone(rig: Rig) -> None:
+    """It slept past its lease, and its answer is not committed."""
     id = rig.create()
     new: list[lease.Lease] = []
 
@@ -221,7 +221,7 @@ def test_a_driver_that_was_replaced_writes_nothing_and_leaves_the_new_lease_alon
     assert holder["nonce"] == new[0].holder.nonce
 
 
-def test_a_driver_that_was_replaced_while_it_only_waited_notices(rig: Rig) -> None:
+def test_a_replaced_driver_that_was_only_waiting_notices(rig: Rig) -> None:
     """Reading the goal checks the fence too."""
     rig.world.ready_after = 500.0
     id = rig.create()
@@ -239,10 +239,10 @@ def test_a_driver_that_was_replaced_while_it_only_waited_notices(rig: Rig) -> No
     ("lease_seconds", "sleeps", "reason"),
     [(15.0, 12.0, "shorter than the budget of one call"), (600.0, 31.0, "was abandoned")],
 )
-def test_a_create_does_not_go_out_when_its_permit_has_ended(
+def test_a_create_is_not_sent_when_its_permit_has_expired(
     rig: Rig, lease_seconds: float, sleeps: float, reason: str
 ) -> None:
-    """The driver slept between its look and the send: the permit is refused, and the create tried again."""
+    """The driver slept between its check and the send: the create is refused, and attempted again."""
     rig.settings = replace(rig.settings, lease_seconds=lease_seconds)
     rig.world.before.append(act("find", "net", lambda: sleep(rig, sleeps)))
     ended = rig.deploy()
@@ -253,8 +253,8 @@ def test_a_create_does_not_go_out_when_its_permit_has_ended(
     assert set(rig.world.executed_creates.values()) == {1}
 
 
-def test_no_create_goes_out_after_a_signal(rig: Rig) -> None:
-    """It came between the look and the send: nothing is sent, and that is on record."""
+def test_no_create_is_sent_after_a_signal(rig: Rig) -> None:
+    """It came between the check and the send: nothing is sent, which is recorded."""
     rig.world.before.append(act("find", "net", rig.stop.ask))
     ended = rig.deploy()
     assert ended.why is Why.STOPPED
@@ -263,11 +263,11 @@ def test_no_create_goes_out_after_a_signal(rig: Rig) -> None:
     assert "a signal asked this process to stop" in str(first.message)
 
 
-# --- a database that goes away
+# --- an unavailable database
 
 
 class Failing:
-    """Makes one method of the store fail for some time, before or after it was applied."""
+    """Make one method of the store fail for some time, before or after it was applied."""
 
     def __init__(
         self, rig: Rig, monkeypatch: pytest.MonkeyPatch, method: str, *, applied: bool = False
@@ -292,10 +292,10 @@ class Failing:
 
 
 @pytest.mark.parametrize("applied", [False, True])
-def test_a_commit_is_tried_again_while_the_lease_lasts(
+def test_a_commit_is_retried_while_the_lease_lasts(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, applied: bool
 ) -> None:
-    """A short absence is not noticed, and a commit whose reply was lost is not applied twice."""
+    """A short outage has no effect, and a commit whose reply was lost is not applied twice."""
     database = Failing(rig, monkeypatch, "commit", applied=applied)
     rig.world.after.append(act("create", "net", lambda: database.down_for(5.0)))
     ended = rig.deploy()
@@ -306,10 +306,10 @@ def test_a_commit_is_tried_again_while_the_lease_lasts(
     assert (stored.deployment, stored.steps) == (ended.record.deployment, ended.record.steps)
 
 
-def test_a_driver_that_cannot_commit_says_what_it_holds_and_sends_nothing(
+def test_a_driver_that_cannot_commit_reports_what_it_holds_and_sends_nothing(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends before its lease does; the id that is not on record is in the sentence; a resume adopts it."""
+    """It ends before its lease does; the message has the id that is not recorded; a resume adopts it."""
     database = Failing(rig, monkeypatch, "commit")
     id = rig.create()
     rig.world.after.append(act("create", "net", lambda: database.down_for(100.0)))
@@ -323,10 +323,10 @@ def test_a_driver_that_cannot_commit_says_what_it_holds_and_sends_nothing(
     assert set(rig.world.executed_creates.values()) == {1}
 
 
-def test_a_lease_that_cannot_be_renewed_ends_the_drive_before_it_runs_out(
+def test_a_lease_that_cannot_be_renewed_ends_the_driver_before_it_expires(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Short absences are waited out."""
+    """Short outages are waited out."""
     rig.world.ready_after = 500.0
     away = [False]
     renew = lease.renew
@@ -358,8 +358,8 @@ def test_a_lease_that_cannot_be_renewed_ends_the_drive_before_it_runs_out(
 
 
 def test_driven_time_is_not_lost_when_the_last_turn_is_planned_anew(rig: Rig) -> None:
-    """A signal and a request come at once: the turn that would end the drive meets the new goal, and is
-    planned a second time. What was driven until then goes on record all the same.
+    """A signal and a request come at once: the turn that would end the driver meets the new goal and is
+    planned a second time. The time driven until then is recorded all the same.
     """
     rig.world.ready_after = 90_000.0
     id = rig.create()
@@ -376,10 +376,10 @@ def test_driven_time_is_not_lost_when_the_last_turn_is_planned_anew(rig: Rig) ->
 
 
 @pytest.mark.parametrize("fails_at", range(1, 11))
-def test_a_commit_that_fails_leaves_record_and_pace_as_they_were(
+def test_a_failed_commit_leaves_record_and_pace_unchanged(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, fails_at: int
 ) -> None:
-    """At whichever turn: both are those of the last turn that was committed, and so is the database."""
+    """Record, pace and database are those of the last committed turn, whichever turn fails."""
     id = rig.create()
     held = lease.take(rig.store, id, holder_module.this_process(), 60.0, rig.clock)
     committed: list[tuple[Record, Pace]] = []

@@ -42,8 +42,8 @@ MEASURED = (
     "tests/commands/test_refusals.py::TestTheSpec",
     "tests/commands/test_sweep.py::test_a_failed_one_is_read_refused_and_swept",
     "tests/commands/test_sweep.py::test_a_reviewed_plan",
-    "tests/commands/test_sweep.py::test_foreign_things",
-    "tests/commands/test_sweep.py::test_what_cannot_be",
+    "tests/commands/test_sweep.py::test_foreign_resources",
+    "tests/commands/test_sweep.py::test_invalid_arguments",
     "tests/commands/test_terminal.py",
 )
 """Those of them that walk what nothing else does."""

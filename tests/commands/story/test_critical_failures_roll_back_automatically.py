@@ -22,7 +22,9 @@ from tests.support.terminal import Terminal
     ],
 )
 def test_without_a_terminal(operator: Command, line: Proxy, aws: str, operation: str, step: str) -> None:
-    """Exit 3, nothing stands, nobody was asked, and the first deletion goes out within a second."""
+    """It exits with 3, nothing remains, no question is asked, and the first delete is sent within a
+    second.
+    """
     line.rule = refuses(operation, code="SomeLimitExceeded")
     done = operator("deploy", operator.spec(), "-o", "json")
     assert (done.code, done.json["state"]) == (3, "rolled_back"), done.err
@@ -41,7 +43,7 @@ def test_without_a_terminal(operator: Command, line: Proxy, aws: str, operation:
 
 
 def test_on_a_terminal(tier1: Command, aws: str) -> None:
-    """The same, without a question: a critical failure needs no decision while rollback is on."""
+    """A critical failure needs no decision while rollback is on, so no question is asked."""
     with Terminal(tier1, "deploy", tier1.spec(type=REFUSED_TYPE)) as terminal:
         assert terminal.end() == 3
     assert "What do you want to do" not in terminal.screen

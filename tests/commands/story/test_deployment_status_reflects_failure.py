@@ -1,4 +1,4 @@
-"""Criterion: the deployment's status reflects the failure: at a glance, and in the exit code."""
+"""Criterion: the deployment's status reflects the failure, in `list`, in `show` and in the exit code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.terminal import Terminal
 NARROW, WIDE = {"COLUMNS": "80"}, {"COLUMNS": "170"}
 
 
-def test_the_list_says_it_at_a_glance(tier1: Command, closed_port: int) -> None:
-    """Kept with its cost, interrupted, driven and by whom, rolled back; narrow and wide."""
+def test_list_shows_the_state_of_every_deployment(tier1: Command, closed_port: int) -> None:
+    """It shows cost, interruption, lock holder and rollback, on narrow and on wide screens."""
     kept = tier1("deploy", tier1.spec("kept", more=waits_for(closed_port)), "--on-recoverable", "stop")
     assert kept.code == 4
     assert tier1("deploy", tier1.spec("gone", type=REFUSED_TYPE)).code == 3
@@ -54,7 +54,9 @@ def test_the_list_says_it_at_a_glance(tier1: Command, closed_port: int) -> None:
 
 
 def test_show_puts_the_failed_step_first(tier1: Command) -> None:
-    """Before the phases, with its error, what is left and what can be done; `jq` finds the same."""
+    """It comes before the phases, with its error, what remains and the options; the JSON has the
+    same facts.
+    """
     failed(tier1)
     shown = tier1.here("show", "demo").out
     assert shown.index("  instance ") < shown.index("12 resources remaining in AWS") < shown.index("--retry")
@@ -70,8 +72,8 @@ def test_show_puts_the_failed_step_first(tier1: Command) -> None:
     assert found.stdout == "demo InvalidInstanceType.NotFound 12\n"
 
 
-def test_every_end_has_its_exit_code(tier1: Command) -> None:
-    """Of a failure, by every command that may follow it; 3, 5 and 130 have tests of their own."""
+def test_every_outcome_has_its_exit_code(tier1: Command) -> None:
+    """This covers the commands that can follow a failure; 3, 5 and 130 have tests of their own."""
     failed(tier1)
     codes = {
         ("show", "demo"): 0,

@@ -1,4 +1,4 @@
-"""Criterion: failed creations are logged: every try, with all that is needed to ask AWS about it."""
+"""Criterion: every attempt of a failed creation is logged with all that AWS support asks for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.support.story import failed, refuses, waits_for
 from tests.support.terminal import Terminal
 
 
-def test_every_try_of_a_create_and_a_delete(operator: Command, line: Proxy) -> None:
-    """When, how long, operation, key, outcome, code, message and request id; in order, whole or in part."""
+def test_every_attempt_of_a_create_and_a_delete_is_logged(operator: Command, line: Proxy) -> None:
+    """Time, duration, operation, key, outcome, code, message and request id are logged, in order."""
     line.rule = refuses("CreateFileSystem", code="ThrottlingException", times=2)
     failed(operator)
     attempts = operator.here("log", "demo", "-o", "json").json["attempts"]
@@ -58,8 +58,8 @@ def test_every_try_of_a_create_and_a_delete(operator: Command, line: Proxy) -> N
     assert "CreateFileSystem: ThrottlingException" in terminal.screen
 
 
-def test_a_log_file_has_the_same_and_the_deletions_are_logged_alike(operator: Command, line: Proxy) -> None:
-    """JSON lines, for this user alone; a later command adds to it."""
+def test_a_log_file_has_the_same_entries_deletions_included(operator: Command, line: Proxy) -> None:
+    """The file holds JSON lines, is private, and later commands append to it."""
     log_file = operator.folder / "run.jsonl"
     failed(operator, "demo", "--log-file", str(log_file))
     attempts = operator.here("log", "demo", "-o", "json").json["attempts"]
@@ -78,8 +78,8 @@ def test_a_log_file_has_the_same_and_the_deletions_are_logged_alike(operator: Co
     assert len(log_file.read_text(encoding="utf-8").splitlines()) > len(written)
 
 
-def test_a_log_is_followed_while_somebody_drives(tier1: Command, closed_port: int) -> None:
-    """Each entry once, an attempt with its end; it ends with the driver."""
+def test_log_follow_prints_entries_while_a_command_runs(tier1: Command, closed_port: int) -> None:
+    """It prints each entry once, an attempt when it ends, and exits when the running command does."""
     running = tier1.begin("deploy", tier1.spec(more=waits_for(closed_port, "50s")))
     running.hear("service-door: started")
     following = tier1.begin("log", "demo", "--follow", "-o", "jsonl")
@@ -95,8 +95,8 @@ def test_a_log_is_followed_while_somebody_drives(tier1: Command, closed_port: in
     assert len(lines) == len(tier1.here("log", "demo", "-o", "jsonl").out.splitlines())
 
 
-def test_what_was_cut_is_shown_as_cut(operator: Command, line: Proxy) -> None:
-    """A driver that was killed in a create leaves a try without an end; the next driver says so."""
+def test_an_interrupted_attempt_is_shown_as_interrupted(operator: Command, line: Proxy) -> None:
+    """A process killed during a create leaves an open attempt; the next process marks it as interrupted."""
     running = operator.begin("deploy", operator.spec())
     running.hear("vpc: started")
     running.signal(signal.SIGKILL)

@@ -1,4 +1,5 @@
-"""Criterion: manual intervention is guided: what happened, what is safe, what costs, and what to type.
+"""Criterion: manual intervention is guided: the guide says what happened, what is safe, what costs, and what
+to type.
 
 That every printed line and the script work, on every bad day, is shown by
 `tests/sandbox/test_guide_of_scenarios.py` and `test_cli_guide.py`.
@@ -17,7 +18,9 @@ LEFT_OPEN = re.compile(r"\{\w*\}|\bNone\b|<[a-z-]+>")
 
 
 def test_without_a_terminal(operator: Command, line: Proxy) -> None:
-    """One command, from the database alone: each id with its link and its looks, in the order of deletion."""
+    """One command prints each id with its link and its check, in the order of deletion, without
+    asking AWS.
+    """
     failed(operator)
     calls = len(line.calls)
     made = {r["name"]: r["aws_id"] for r in operator.show("demo")["resources"] if r["aws_id"]}
@@ -44,19 +47,19 @@ def test_without_a_terminal(operator: Command, line: Proxy) -> None:
     place = f"--region us-east-1 --endpoint-url {line.url}"
     assert all(place in text or text.startswith("tier1 rollback ") for text in by_hand)
     vpc = next(n for n, text in enumerate(by_hand) if made["vpc"] in text and "delete-vpc" in text)
-    assert vpc == len(by_hand) - 2  # all else is in it; then tier1 ends the deployment
+    assert vpc == len(by_hand) - 2  # this script contains everything else; then tier1 ends the deployment
 
 
-def test_a_refusal_names_the_action_that_is_missing(operator: Command, line: Proxy) -> None:
-    """And what AWS checks beside it, as the statement that a policy needs."""
+def test_a_refusal_names_the_missing_action(operator: Command, line: Proxy) -> None:
+    """The guide also gives the policy statement with the actions that AWS checks along with it."""
     line.rule = refuses("CreateFileSystem", code="AccessDeniedException")
     assert operator("deploy", operator.spec(), "--no-rollback").code == 4
     told = operator.here("guide", "demo").out
     assert '"Action": ["elasticfilesystem:CreateFileSystem", "elasticfilesystem:TagResource"' in told
 
 
-def test_what_went_wrong_during_the_rollback_stands_beside_the_cause(operator: Command, line: Proxy) -> None:
-    """The cause is still the launch; what would not delete has its own advice."""
+def test_errors_of_the_rollback_are_shown_next_to_the_original_cause(operator: Command, line: Proxy) -> None:
+    """The cause is still the launch; the undeletable resource has advice of its own."""
     line.rule = refuses("RunInstances", "DeleteRole", code="UnauthorizedOperation")
     assert operator("deploy", operator.spec()).code == 5
     told = operator.here("guide", "demo").out
@@ -66,7 +69,7 @@ def test_what_went_wrong_during_the_rollback_stands_beside_the_cause(operator: C
 
 
 def test_on_a_terminal(tier1: Command) -> None:
-    """The same, with what can be typed alone on its lines; the script is one command away."""
+    """The guide prints the same text, with each command alone on its line; `--script` prints the script."""
     failed(tier1)
     with Terminal(tier1, "guide", "demo") as terminal:
         assert terminal.end() == 0

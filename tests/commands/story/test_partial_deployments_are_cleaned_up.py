@@ -1,4 +1,4 @@
-"""Criterion: partial deployments are cleaned up: no orphan stays, whatever happens on the way back."""
+"""Criterion: partial deployments are cleaned up: a rollback leaves no orphan, whatever interrupts it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.support.story import REFUSED_TYPE, failed, refuses, waits_for
 from tests.support.terminal import Terminal
 
 
-def test_past_what_will_not_delete_and_the_cause_stays_first(
+def test_a_rollback_continues_past_an_undeletable_resource_and_keeps_the_first_cause(
     operator: Command, line: Proxy, aws: str
 ) -> None:
-    """5, with what remains and why; the failure is still the launch; `resume` begins again and ends 0."""
+    """It exits with 5 and says what remains and why; `resume` tries again and exits with 0."""
     line.rule = refuses("DeleteFileSystem", code="FileSystemLocked")
     done = operator("deploy", operator.spec(type=REFUSED_TYPE))
     assert done.code == 5, done
@@ -28,15 +28,15 @@ def test_past_what_will_not_delete_and_the_cause_stays_first(
     assert f"file-system {left['aws_id']}: FileSystemLocked" in done.out
     assert f"tier1 resume {shown['id']}" in done.out
     operator("resume", "demo", "--continue").refused(2, "is being deleted", f"tier1 resume {shown['id']}")
-    assert operator("resume", "demo").code == 5  # it begins again, and meets the same
+    assert operator("resume", "demo").code == 5  # it tries again and meets the same refusal
     line.rule = passes
     assert operator("resume", "demo").code == 0
     assert standing(aws) == {}
     assert operator.show("demo")["failure"]["code"] == "InvalidInstanceType.NotFound"
 
 
-def test_a_rollback_that_is_interrupted_continues(operator: Command, line: Proxy, aws: str) -> None:
-    """130 in the middle of it; `resume` knows that the way leads back, and ends 0."""
+def test_an_interrupted_rollback_continues(operator: Command, line: Proxy, aws: str) -> None:
+    """It exits with 130; `resume` knows that the goal is a rollback, and exits with 0."""
     held, free = threading.Event(), threading.Event()
 
     def rule(call: Call) -> object:
@@ -58,8 +58,8 @@ def test_a_rollback_that_is_interrupted_continues(operator: Command, line: Proxy
     assert standing(aws) == {}
 
 
-def test_what_is_retained_is_listed_and_untouched(tier1: Command, aws: str) -> None:
-    """On a terminal it is shown and confirmed first; then in the summary and in `show`, with its tags."""
+def test_retained_resources_are_listed_and_untouched(tier1: Command, aws: str) -> None:
+    """A terminal shows and confirms them first; the summary and `show` list them with their tags."""
     failed(tier1)
     with Terminal(tier1, "rollback", "demo", "--retain", "file-system") as terminal:
         terminal.see("Continue?")
@@ -76,8 +76,10 @@ def test_what_is_retained_is_listed_and_untouched(tier1: Command, aws: str) -> N
     assert "tier1:deployment" in {tag["Key"] for tag in tags}
 
 
-def test_the_console_is_archived_before_the_instance_goes(tier1: Command, aws: str, closed_port: int) -> None:
-    """`log --console` prints it afterwards, from the database; before, it says that there is none."""
+def test_the_console_is_archived_before_the_instance_is_terminated(
+    tier1: Command, aws: str, closed_port: int
+) -> None:
+    """`log --console` prints it from the database afterwards; before, it says that there is none."""
     spec = tier1.spec(more=waits_for(closed_port))
     assert tier1("deploy", spec, "--on-recoverable", "stop").code == 4
     assert standing(aws) == WHOLE

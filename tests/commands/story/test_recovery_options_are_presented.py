@@ -1,4 +1,6 @@
-"""Criterion: recovery options are presented: retry, continue with a warning, roll back, leave it."""
+"""Criterion: recovery options are presented: retry, continue with a warning, roll back, or leave it
+as it is.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ CTRL_C, END_OF_INPUT = "\x03", "\x04"
 
 
 def test_the_keys_of_the_prompt_after_a_service_failed(tier1: Command, aws: str, closed_port: int) -> None:
-    """`?` shows all of the error, another key asks again, `r` tries again, `c` goes on with a warning."""
+    """`?` shows the whole error, an unknown key asks again, `r` retries, `c` continues with a warning."""
     with Terminal(tier1, "deploy", tier1.spec(more=waits_for(closed_port))) as terminal:
         terminal.see(QUESTION)
         shown = tier1.show("demo")
@@ -45,7 +47,9 @@ def test_the_keys_of_the_prompt_after_a_service_failed(tier1: Command, aws: str,
 
 
 def test_a_critical_failure_without_rollback_is_a_question_too(tier1: Command, aws: str) -> None:
-    """To continue is shown as impossible, with the reason; the end of input leaves it: 4."""
+    """Continuing is shown as impossible, with the reason; end of input leaves it as it is and exits
+    with 4.
+    """
     with Terminal(tier1, "deploy", tier1.spec(type=REFUSED_TYPE), "--no-rollback") as terminal:
         terminal.see(QUESTION)
         assert "continue with a warning: not possible because of instance" in terminal.screen
@@ -54,7 +58,7 @@ def test_a_critical_failure_without_rollback_is_a_question_too(tier1: Command, a
         terminal.enter(END_OF_INPUT)
         assert terminal.end() == 4
     assert "12 resources remaining in AWS" in terminal.screen
-    # A bare resume asks again; Ctrl-C leaves it with 130; `b` deletes everything.
+    # A bare resume asks again; Ctrl-C exits with 130; `b` deletes everything.
     with Terminal(tier1, "resume", "demo") as terminal:
         terminal.see(QUESTION)
         terminal.enter(CTRL_C)
@@ -67,8 +71,8 @@ def test_a_critical_failure_without_rollback_is_a_question_too(tier1: Command, a
     assert standing(aws) == {}
 
 
-def test_an_answer_to_what_is_no_longer_so_is_not_carried_out(tier1: Command, aws: str) -> None:
-    """Somebody else rolled it back while the prompt stood open: it says so, and ends with 3."""
+def test_an_outdated_answer_is_not_carried_out(tier1: Command, aws: str) -> None:
+    """Another operator rolls back while the prompt is open: the command says so and exits with 3."""
     with Terminal(tier1, "deploy", tier1.spec(type=REFUSED_TYPE), "--no-rollback") as terminal:
         terminal.see(QUESTION)
         assert tier1("rollback", "demo").code == 0
@@ -79,7 +83,9 @@ def test_an_answer_to_what_is_no_longer_so_is_not_carried_out(tier1: Command, aw
 
 
 def test_the_same_choices_without_a_terminal(tier1: Command, closed_port: int, aws: str) -> None:
-    """`ask` stops with the commands; `--retry` counts anew and keeps what was; `--continue`; `--rollback`."""
+    """`ask` stops and prints the commands; `--retry` resets the attempts; `--continue` and
+    `--rollback` work.
+    """
     spec = tier1.spec(more=waits_for(closed_port))
     stopped = tier1("deploy", spec, "--on-recoverable", "ask")
     assert stopped.code == 4
@@ -87,7 +93,7 @@ def test_the_same_choices_without_a_terminal(tier1: Command, closed_port: int, a
     id = stopped.id
     for way in (f"resume {id} --retry", f"resume {id} --continue", f"rollback {id}"):
         assert f"tier1 {way}" in stopped.out
-    assert tier1("resume", id).code == 4  # options, and no act
+    assert tier1("resume", id).code == 4  # prints the options and changes nothing
     again = tier1("resume", id, "--retry", "-o", "json")
     assert (again.code, again.json["steps"][-1]["attempts"]) == (4, 2)
     with listening(closed_port):
@@ -100,7 +106,7 @@ def test_the_same_choices_without_a_terminal(tier1: Command, closed_port: int, a
 
 
 def test_a_critical_failure_cannot_be_continued_and_says_why(tier1: Command) -> None:
-    """2, with the step, its code, and what could not be begun without it."""
+    """It exits with 2 and names the step, its code, and the steps that need it."""
     failed(tier1)
     refused = tier1("resume", "demo", "--continue")
     refused.refused(2, "instance (InvalidInstanceType.NotFound)", "need it", "--retry", "tier1 rollback")
@@ -108,8 +114,8 @@ def test_a_critical_failure_cannot_be_continued_and_says_why(tier1: Command) -> 
     assert (rolled_back.code, rolled_back.json["state"]) == (0, "rolled_back")
 
 
-def test_a_corrected_spec_changes_what_made_nothing_yet(tier1: Command, aws: str) -> None:
-    """The launch is tried with the new type on what stands; what stands cannot change, and is named."""
+def test_a_corrected_spec_changes_only_what_was_not_created(tier1: Command, aws: str) -> None:
+    """The launch is retried with the new type; a change to an existing resource is refused by name."""
     failed(tier1)
     before = {r["name"]: r["aws_id"] for r in tier1.show("demo")["resources"]}
     other_network = tier1.spec("other", more="network: {cidr: 10.9.0.0/16}\n")

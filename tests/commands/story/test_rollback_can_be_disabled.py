@@ -1,4 +1,4 @@
-"""Criterion: `--no-rollback` keeps everything, with a warning of what is left and what it costs."""
+"""Criterion: `--no-rollback` deletes nothing and warns of what remains and what it costs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.terminal import Terminal
 PRICED = r"\[(\$\d+\.\d{4}/h, \$\d+\.\d\d/month \(.+\)|no charge|\$\d+\.\d\d per GB-month stored)\]$"
 
 
-def test_everything_is_kept_and_its_cost_is_reported(tier1: Command, aws: str, closed_port: int) -> None:
-    """Each with its id and its price; the printed command removes it all."""
+def test_everything_remains_and_its_cost_is_reported(tier1: Command, aws: str, closed_port: int) -> None:
+    """Each resource is listed with id and price; the printed command deletes them all."""
     kept = tier1("deploy", tier1.spec(more=waits_for(closed_port)), "--no-rollback")
     assert kept.code == 4
     assert standing(aws) == WHOLE
@@ -24,7 +24,7 @@ def test_everything_is_kept_and_its_cost_is_reported(tier1: Command, aws: str, c
         (text,) = [t for t in lines if t.startswith(f"  {resource['name']} {resource['aws_id']} ")]
         assert re.search(PRICED, text), text
     assert "  [$" not in kept.out
-    assert "$0.0416" not in kept.out  # the machine, its volume and its address are one figure
+    assert "$0.0416" not in kept.out  # instance, volume and address are one figure
     assert re.search(
         r"instance i-\w+ \[\$0\.0499/h, \$36\.42/month \(t3\.medium, 30 GiB gp3, public IPv4\)", kept.out
     )
@@ -39,7 +39,7 @@ def test_everything_is_kept_and_its_cost_is_reported(tier1: Command, aws: str, c
 
 
 def test_by_the_spec_and_on_a_terminal(tier1: Command, aws: str) -> None:
-    """`policy.rollback: false` is the same; there it is a question, and `m` leaves it."""
+    """`policy.rollback: false` has the same effect; a terminal asks, and `m` leaves it as it is."""
     spec = tier1.spec(type=REFUSED_TYPE, more="policy: {rollback: false}\n")
     with Terminal(tier1, "deploy", spec) as terminal:
         terminal.see("What do you want to do with demo?")
@@ -51,8 +51,8 @@ def test_by_the_spec_and_on_a_terminal(tier1: Command, aws: str) -> None:
     assert standing(aws)["file_systems"] == 1
 
 
-def test_a_critical_failure_of_every_phase_is_kept(operator: Command, line: Proxy, aws: str) -> None:
-    """Also the very first: nothing was made, so nothing is left, and it says no price."""
+def test_nothing_is_rolled_back_in_any_phase(operator: Command, line: Proxy, aws: str) -> None:
+    """If the very first step fails, nothing remains and no price is shown."""
     line.rule = lambda call: refused(400, "VpcLimitExceeded") if call.operation == "CreateVpc" else None
     kept = operator("deploy", operator.spec(), "--no-rollback")
     assert kept.code == 4

@@ -1,4 +1,4 @@
-"""Criterion: secrets are masked everywhere: planted in every input, searched in every output."""
+"""Criterion: secrets are masked everywhere: the tests plant them in every input and search every output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYS = {
 }
 SCRIPT = f"#!/bin/bash\nexport PASSWORD={MARK}-script\n"
 NEEDED = {("deployments", "spec"), ("steps", "inputs"), ("resources", "request")}
-"""What a deployment acts by, and so must keep as it is; the export masks it."""
+"""Columns that a deployment needs unmasked in order to run; the export masks them."""
 
 
 READS = (
@@ -44,7 +44,7 @@ READS = (
 
 
 def spec_with_secrets(command: Command, url: str) -> Path:
-    """A script and a service's URL, each with one."""
+    """A spec whose script and service URL each contain a secret."""
     (command.folder / "boot.sh").write_text(SCRIPT, encoding="utf-8")
     service = f'health: {{timeout: 1s, services: [{{name: door, url: "{url}"}}]}}\n'
     path = Path(command.spec("demo", more=service))
@@ -54,7 +54,7 @@ def spec_with_secrets(command: Command, url: str) -> Path:
 
 
 def quotes_the_request(call: Call) -> Act | None:
-    """AWS quotes what it was sent when a signature does not match, the session token among it."""
+    """Answer as AWS does when a signature does not match: it quotes the request with its session token."""
     if call.operation != "CreateFileSystem":
         return None
     quoted = f"The canonical string should have been x-amz-security-token:{KEYS['AWS_SESSION_TOKEN']}"
@@ -82,8 +82,8 @@ def tells(text: str) -> bool:
     return MARK in text or base64.b64encode(SCRIPT.encode()).decode() in text
 
 
-def test_none_is_reported_and_none_is_kept_where_it_is_not_needed(operator: Command, line: Proxy) -> None:
-    """Not on a screen, in a log, in an error, in an export, nor in any other column of the database."""
+def test_no_secret_is_reported_or_stored_where_it_is_not_needed(operator: Command, line: Proxy) -> None:
+    """No screen, log, error, export or other column of the database contains one."""
     tier1 = operator.with_(**KEYS)
     log_file = tier1.folder / "run.jsonl"
     heard: list[Result] = []

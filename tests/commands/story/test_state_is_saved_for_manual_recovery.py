@@ -1,4 +1,4 @@
-"""Criterion: state is saved for manual recovery: the database alone tells the whole story."""
+"""Criterion: state is saved for manual recovery: the database alone contains the whole record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 def test_without_aws_and_without_credentials(operator: Command, line: Proxy) -> None:
-    """`show`, `log`, `show --spec` and `db export` ask AWS nothing, and have all of it."""
+    """`show`, `log`, `show --spec` and `db export` call no AWS API and print everything."""
     failed(operator)
     calls = len(line.calls)
     alone = operator.without(*KEYS).with_(**NOWHERE)
@@ -40,7 +40,7 @@ def test_without_aws_and_without_credentials(operator: Command, line: Proxy) -> 
     spec = alone.here("show", "demo", "--spec")
     assert spec.code == 0
     assert f"- {REFUSED_TYPE}" in spec.out
-    assert "rollback: false" in spec.out  # by the flag: it is the spec as it was run
+    assert "rollback: false" in spec.out  # because of the flag: the spec is shown as it was run
     again = operator.folder / "again.yaml"
     again.write_text(spec.out.replace(REFUSED_TYPE, "t3.medium"), encoding="utf-8")
     plan = operator("deploy", str(again), "--dry-run", "-o", "json").json

@@ -1,1 +1,1 @@
-"""What the local AWS does as AWS does."""
+"""Tests that the local AWS behaves like AWS."""

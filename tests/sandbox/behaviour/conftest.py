@@ -1,4 +1,4 @@
-"""One stage for the tests of a module; each makes what it needs, and time only goes on."""
+"""One sandbox for the tests of a module; each creates what it needs, and the clock only moves forward."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(_stage: Stage) -> Iterator[Stage]:
-    """A stage on which nothing is hidden from readers, and nothing is wrong."""
+    """A sandbox without visibility delays and without faults."""
     assert isinstance(_stage.world.wrong, dict)
     yield _stage
     _stage.world.wrong.clear()

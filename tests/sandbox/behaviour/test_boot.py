@@ -1,4 +1,4 @@
-"""What an instance writes to its console and tells Systems Manager is one truth, its boot's."""
+"""An instance's console output and its answers to Systems Manager agree, because both come from its boot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def place(_stage: Stage) -> str:
 
 @pytest.fixture(scope="module")
 def file_system_id(_stage: Stage, place: str) -> str:
-    """One that can be mounted in the zone of `place`."""
+    """A file system that can be mounted in the zone of `place`."""
     made = _stage.file_system()
     target = _stage.mount_target(made, place)
     _stage.until(lambda: _stage.mount_target_state(target) == "available", step=5)
@@ -41,13 +41,13 @@ def wrong(stage: Stage, **what: str) -> None:
 
 
 def ended(stage: Stage, instance_id: str) -> list[str]:
-    """The marks when the user data has ended."""
+    """The marks on the console when the user data has ended."""
     stage.until(lambda: "finished" in console(stage, instance_id), within=1200, step=5)
     return marks(stage, instance_id)
 
 
-def test_the_marks_come_one_after_the_other(stage: Stage, place: str, file_system_id: str) -> None:
-    """Nothing before it runs; begin, mounted and ready as whole lines, each in its time."""
+def test_the_marks_appear_in_order(stage: Stage, place: str, file_system_id: str) -> None:
+    """Begin, mounted and ready are whole lines, each at its own time."""
     made = stage.launch(place, UserData=user_data(file_system_id))
     assert console(stage, made) == ""
     stage.reach(made, "running")
@@ -64,7 +64,7 @@ def test_the_marks_come_one_after_the_other(stage: Stage, place: str, file_syste
 
 
 def test_a_mount_waits_for_a_mount_target_of_the_zone(stage: Stage, place: str) -> None:
-    """One in another zone does not help."""
+    """A mount target in another zone does not help."""
     own = stage.file_system()
     elsewhere = stage.subnet(stage.vpc(), zone="us-east-1b")
     there = stage.mount_target(own, elsewhere)
@@ -74,7 +74,7 @@ def test_a_mount_waits_for_a_mount_target_of_the_zone(stage: Stage, place: str) 
     stage.clock.turn(FIGURES["boot.begin"].most + FIGURES["boot.mount"].most + 30)
     assert marks(stage, made) == ["tier1: begin"]
     with refused("MountTargetConflict"):
-        stage.mount_target(own, place)  # AWS allows one VPC a file system
+        stage.mount_target(own, place)  # AWS allows a file system in one VPC only
     stage.efs.delete_mount_target(MountTargetId=there)
     stage.until(lambda: stage.mount_target_state(there) == "MountTargetNotFound")
     here = stage.mount_target(own, place)
@@ -82,8 +82,8 @@ def test_a_mount_waits_for_a_mount_target_of_the_zone(stage: Stage, place: str) 
     stage.until(lambda: "tier1: mounted" in marks(stage, made), within=MOUNT_PAUSE_SECONDS + 1)
 
 
-def test_a_mount_that_never_works_is_given_up(stage: Stage, place: str) -> None:
-    """With the code of `userdata.sh`, after its tries."""
+def test_a_mount_that_never_succeeds_is_given_up(stage: Stage, place: str) -> None:
+    """It ends with the code of `userdata.sh`, after its attempts."""
     made = stage.launch(place, UserData=user_data("fs-01234567"))
     stage.reach(made, "running")
     took = stage.until(lambda: len(marks(stage, made)) == 2, within=1200, step=5)
@@ -99,10 +99,10 @@ def test_a_mount_that_never_works_is_given_up(stage: Stage, place: str) -> None:
         ("user_data", "fails:137", "tier1: user-data-failed 137"),
     ],
 )
-def test_what_is_wrong_shows_in_the_last_mark(
+def test_the_last_mark_shows_what_failed(
     stage: Stage, place: str, file_system_id: str, what: str, how: str, last: str
 ) -> None:
-    """A mount that fails leaves no mark of a mount; a script that fails comes after one."""
+    """A failed mount leaves no mark of a mount; a failed script leaves a mark after one."""
     wrong(stage, **{what: how})
     made = stage.launch(place, UserData=user_data(file_system_id))
     stage.reach(made, "running")
@@ -112,15 +112,15 @@ def test_what_is_wrong_shows_in_the_last_mark(
 
 
 @pytest.mark.parametrize("text", [None, "#!/bin/bash\necho tier1: ready\n", b"\xff\xfe\x00binary"])
-def test_another_ones_user_data_writes_no_marks(stage: Stage, place: str, text: Any) -> None:
-    """None at all, a script that is not ours, and what is no text."""
+def test_other_user_data_writes_no_marks(stage: Stage, place: str, text: Any) -> None:
+    """This covers no user data, a script of another origin, and what is not text."""
     made = stage.launch(place, **({} if text is None else {"UserData": text}))
     stage.reach(made, "running")
     assert ended(stage, made) == []
 
 
-def test_an_instance_that_ends_writes_no_more(stage: Stage, place: str, file_system_id: str) -> None:
-    """What it wrote can be read for as long as it is shown."""
+def test_a_terminated_instance_writes_no_more(stage: Stage, place: str, file_system_id: str) -> None:
+    """Its output can be read for as long as the instance is shown."""
     made = stage.launch(place, UserData=user_data(file_system_id))
     stage.reach(made, "running")
     stage.until(lambda: marks(stage, made) == ["tier1: begin"])
@@ -134,7 +134,7 @@ def test_an_instance_that_ends_writes_no_more(stage: Stage, place: str, file_sys
 
 
 def test_the_latest_output_is_for_instances_on_nitro(stage: Stage, place: str) -> None:
-    """An older type refuses it and shows what it has without."""
+    """An older type refuses it, and shows its output without it."""
     made = stage.launch(place, InstanceType="t2.micro")
     stage.reach(made, "running")
     with refused("UnsupportedOperation"):
@@ -166,7 +166,7 @@ def usable_profile(stage: Stage) -> dict[str, str]:
 def test_a_command_says_whether_the_file_system_is_mounted(
     stage: Stage, place: str, file_system_id: str
 ) -> None:
-    """Unknown until its agent registers; then pending, and failed before the mount, success after it."""
+    """The command is unknown until the agent registers, fails before the mount, and succeeds after it."""
     made = stage.launch(place, UserData=user_data(file_system_id), IamInstanceProfile=usable_profile(stage))
     with refused("InvalidInstanceId"):
         send(stage, made)
@@ -203,7 +203,7 @@ def test_a_command_fails_where_the_mount_failed(stage: Stage, place: str, file_s
     assert result(stage, sent, made) == ("Failed", 1)
 
 
-def test_an_instance_without_a_profile_stays_unknown(stage: Stage, place: str) -> None:
+def test_a_command_for_an_instance_without_a_profile_stays_unknown(stage: Stage, place: str) -> None:
     """Its agent has no credentials to register with."""
     made = stage.launch(place)
     stage.reach(made, "running")
@@ -215,7 +215,7 @@ def test_an_instance_without_a_profile_stays_unknown(stage: Stage, place: str) -
 def test_a_command_belongs_to_its_instance_and_goes_with_it(
     stage: Stage, place: str, file_system_id: str
 ) -> None:
-    """It is not listed for another one; after the instance is forgotten it is not listed at all."""
+    """Another instance does not list it; once the instance is forgotten, nothing does."""
     profile = usable_profile(stage)
     first, second = (
         stage.launch(place, UserData=user_data(file_system_id), IamInstanceProfile=profile) for _ in range(2)

@@ -8,8 +8,8 @@ from tests.support.young_account import Stage, refused
 from tier1_engine.sandbox.behaviour.figures import FIGURES
 
 
-def test_a_file_system_lives_and_is_gone(stage: Stage) -> None:
-    """Creating, available, deleting, FileSystemNotFound; deleting it again meanwhile is success."""
+def test_the_life_cycle_of_a_file_system(stage: Stage) -> None:
+    """It is creating, available, deleting, then FileSystemNotFound; a second delete meanwhile succeeds."""
     made = stage.efs.create_file_system(CreationToken="life", Tags=[{"Key": "k", "Value": "v"}])
     assert made["LifeCycleState"] == "creating"
     file_system_id = made["FileSystemId"]
@@ -23,8 +23,8 @@ def test_a_file_system_lives_and_is_gone(stage: Stage) -> None:
         stage.efs.delete_file_system(FileSystemId=file_system_id)
 
 
-def test_its_token_is_taken_as_long_as_it_is_shown(stage: Stage) -> None:
-    """Also while it is deleted; afterwards the token makes another one."""
+def test_its_token_is_in_use_for_as_long_as_it_is_shown(stage: Stage) -> None:
+    """That includes its deletion; afterwards the token makes another one."""
     first = stage.efs.create_file_system(CreationToken="token")["FileSystemId"]
     stage.efs.delete_file_system(FileSystemId=first)
     with refused("FileSystemAlreadyExists"):
@@ -34,7 +34,7 @@ def test_its_token_is_taken_as_long_as_it_is_shown(stage: Stage) -> None:
 
 
 def test_a_mount_target_waits_for_its_file_system(stage: Stage) -> None:
-    """A file system that is being made or deleted takes none."""
+    """A file system that is being created or deleted accepts none."""
     place = stage.subnet(stage.vpc())
     young = stage.efs.create_file_system(CreationToken=uuid4().hex)["FileSystemId"]
     with refused("IncorrectFileSystemLifeCycleState"):
@@ -47,8 +47,8 @@ def test_a_mount_target_waits_for_its_file_system(stage: Stage) -> None:
         stage.mount_target("fs-01234567", place)
 
 
-def test_a_mount_target_lives_and_is_gone(stage: Stage) -> None:
-    """A minute or two; it keeps its zone and its file system to the end."""
+def test_the_life_cycle_of_a_mount_target(stage: Stage) -> None:
+    """It takes a minute or two, and keeps its zone and file system to the end."""
     place = stage.subnet(stage.vpc())
     file_system_id = stage.file_system()
     made = stage.mount_target(file_system_id, place)
@@ -69,7 +69,7 @@ def test_a_mount_target_lives_and_is_gone(stage: Stage) -> None:
 
 
 def test_its_groups_can_be_read_and_set_once_its_interface_is_made(stage: Stage) -> None:
-    """Before that, and while it is deleted: IncorrectMountTargetState."""
+    """Before that, and while it is deleted, the answer is IncorrectMountTargetState."""
     vpc_id = stage.vpc()
     place, first, second = stage.subnet(vpc_id), stage.group(vpc_id), stage.group(vpc_id)
     made = stage.mount_target(stage.file_system(), place, first)
@@ -93,8 +93,8 @@ def test_its_groups_can_be_read_and_set_once_its_interface_is_made(stage: Stage)
         stage.efs.describe_mount_target_security_groups(MountTargetId="fsmt-01234567")
 
 
-def test_its_interface_is_seen_in_the_account_and_managed_by_efs(stage: Stage) -> None:
-    """With AWS's description, the groups of the mount target, and nobody else may delete it."""
+def test_its_interface_is_visible_and_managed_by_efs(stage: Stage) -> None:
+    """It has AWS's description and the groups of the mount target, and only EFS may delete it."""
     vpc_id = stage.vpc()
     place, group_id = stage.subnet(vpc_id), stage.group(vpc_id)
     file_system_id = stage.file_system()
@@ -112,7 +112,7 @@ def test_its_interface_is_seen_in_the_account_and_managed_by_efs(stage: Stage) -
 
 
 def test_a_mount_target_without_groups_has_the_default_one(stage: Stage) -> None:
-    """As DescribeMountTargetSecurityGroups says."""
+    """DescribeMountTargetSecurityGroups returns it."""
     vpc_id = stage.vpc()
     made = stage.mount_target(stage.file_system(), stage.subnet(vpc_id))
     stage.clock.turn(FIGURES["mount_target.interface"].most)
@@ -121,8 +121,8 @@ def test_a_mount_target_without_groups_has_the_default_one(stage: Stage) -> None
     assert [(one["GroupName"], one["VpcId"]) for one in shown] == [("default", vpc_id)]
 
 
-def test_a_file_system_that_ends_takes_its_tags_along(stage: Stage) -> None:
-    """Nothing is listed for what is gone."""
+def test_a_deleted_file_system_has_no_tags(stage: Stage) -> None:
+    """Listing them fails as for any unknown file system."""
     made = stage.efs.create_file_system(CreationToken="tags", Tags=[{"Key": "k", "Value": "v"}])
     stage.efs.delete_file_system(FileSystemId=made["FileSystemId"])
     stage.until(lambda: stage.file_system_state(made["FileSystemId"]) == "FileSystemNotFound")

@@ -1,4 +1,4 @@
-"""What something uses is not deleted, and interfaces hold their places for a while after their owners."""
+"""A resource in use cannot be deleted, and network interfaces outlive their owners for a while."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tier1_engine.sandbox.behaviour.figures import FIGURES
 
 
 def gone_after(stage: Stage, **filters: str) -> float:
-    """How long until no interface is left."""
+    """The time until no interface is left."""
     return stage.until(lambda: not stage.interfaces(**filters))
 
 
@@ -19,7 +19,7 @@ def lingers(seconds: float) -> bool:
 
 
 def test_a_terminated_instance_holds_subnet_and_group_for_a_while(stage: Stage) -> None:
-    """Until its interface is gone both answer DependencyViolation."""
+    """Both answer DependencyViolation until its interface is gone."""
     vpc_id = stage.vpc()
     place, group_id = stage.subnet(vpc_id), stage.group(vpc_id)
     made = stage.launch(place, group_id)
@@ -55,8 +55,8 @@ def test_a_deleted_mount_target_holds_subnet_and_group_for_a_while(stage: Stage)
     assert stage.instance(stage.launch(place, group_id))["PrivateIpAddress"] == address
 
 
-def test_an_interface_of_ones_own_stays_when_its_instance_goes(stage: Stage) -> None:
-    """It was not made by the launch: it is available again, and can be deleted."""
+def test_an_attached_interface_survives_its_instance(stage: Stage) -> None:
+    """The launch did not create it: it becomes available again and can be deleted."""
     vpc_id = stage.vpc()
     place = stage.subnet(vpc_id)
     own = stage.ec2.create_network_interface(SubnetId=place)["NetworkInterface"]["NetworkInterfaceId"]
@@ -79,7 +79,7 @@ def test_an_interface_of_ones_own_stays_when_its_instance_goes(stage: Stage) -> 
 
 
 def test_a_launch_may_keep_its_interface(stage: Stage) -> None:
-    """DeleteOnTermination of false counts; where nothing is said the interface goes."""
+    """DeleteOnTermination of false keeps it; by default it is deleted."""
     vpc_id = stage.vpc()
     kept = stage.subnet(vpc_id)
     made = stage.launch(
@@ -92,8 +92,8 @@ def test_a_launch_may_keep_its_interface(stage: Stage) -> None:
     assert [one["Status"] for one in stage.interfaces(subnet_id=kept)] == ["available"]
 
 
-def test_a_group_that_another_one_names_stays(stage: Stage) -> None:
-    """In ingress or egress; its own rules about itself do not count."""
+def test_a_group_that_another_one_refers_to_cannot_be_deleted(stage: Stage) -> None:
+    """Ingress and egress rules count; its own rules about itself do not."""
     vpc_id = stage.vpc()
     named, other = stage.group(vpc_id), stage.group(vpc_id)
     rule = [{"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049, "UserIdGroupPairs": [{"GroupId": named}]}]
@@ -110,7 +110,7 @@ def test_a_group_that_another_one_names_stays(stage: Stage) -> None:
 
 
 def test_the_default_group_cannot_be_deleted(stage: Stage) -> None:
-    """But by its VPC's deletion."""
+    """Only the deletion of its VPC deletes it."""
     vpc_id = stage.vpc()
     default = stage.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])
     with refused("CannotDelete"):
@@ -119,7 +119,7 @@ def test_the_default_group_cannot_be_deleted(stage: Stage) -> None:
 
 
 def test_a_gateway_is_held_by_mapped_addresses_and_its_attachment(stage: Stage) -> None:
-    """While an instance has a public address it cannot be detached; while attached, not deleted."""
+    """While an instance has a public address it cannot be detached; while attached, it cannot be deleted."""
     vpc_id = stage.vpc()
     gateway_id = stage.gateway(vpc_id)
     made = stage.launch(stage.subnet(vpc_id))
@@ -137,8 +137,8 @@ def test_a_gateway_is_held_by_mapped_addresses_and_its_attachment(stage: Stage) 
 
 
 @pytest.mark.parametrize("held_by", ["subnet", "gateway", "group", "route table"])
-def test_a_vpc_is_held_by_what_is_in_it(stage: Stage, held_by: str) -> None:
-    """Subnets, gateways, groups and route tables that somebody made; not by what it came with."""
+def test_a_vpc_is_in_use_by_what_was_created_in_it(stage: Stage, held_by: str) -> None:
+    """Subnets, gateways, groups and route tables block it; its default group, table and ACL do not."""
     vpc_id = stage.vpc()
     if held_by == "subnet":
         stage.subnet(vpc_id)
@@ -152,7 +152,7 @@ def test_a_vpc_is_held_by_what_is_in_it(stage: Stage, held_by: str) -> None:
         stage.ec2.delete_vpc(VpcId=vpc_id)
 
 
-def test_unknown_things_are_not_found(stage: Stage) -> None:
+def test_unknown_resources_are_not_found(stage: Stage) -> None:
     """The checks for use do not hide AWS's own codes."""
     with refused("InvalidVpcID.NotFound"):
         stage.ec2.delete_vpc(VpcId="vpc-0123456789abcdef0")
@@ -164,8 +164,8 @@ def test_unknown_things_are_not_found(stage: Stage) -> None:
         stage.ec2.delete_network_interface(NetworkInterfaceId="eni-0123456789abcdef0")
 
 
-def test_roles_and_profiles_are_held_by_each_other_and_by_policies(stage: Stage) -> None:
-    """DeleteConflict until the role is taken out and its policies are off."""
+def test_roles_and_profiles_are_in_use_by_each_other_and_by_policies(stage: Stage) -> None:
+    """DeleteConflict is the answer until role and profile are separated and the policies are detached."""
     iam, name = stage.iam, "held"
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
     iam.create_instance_profile(InstanceProfileName=name)

@@ -1,4 +1,4 @@
-"""An instance lives as EC2's user guide says, and is forgotten in the end."""
+"""The life cycle of an instance follows EC2's user guide, and in the end it is forgotten."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def states_until_its_end(stage: Stage, instance_id: str) -> set[str]:
 
 
 def test_it_is_pending_then_runs_and_then_its_checks_pass(stage: Stage, place: tuple[str, str]) -> None:
-    """Its public address comes with its running, its checks are initializing for minutes."""
+    """Its public address appears when it runs; its checks are initializing for minutes."""
     made = stage.launch(*place)
     assert stage.state(made) == "pending"
     assert "PublicIpAddress" not in stage.instance(made)
@@ -47,7 +47,7 @@ def test_it_is_pending_then_runs_and_then_its_checks_pass(stage: Stage, place: t
 
 
 def test_it_is_shown_for_an_hour_after_its_end(stage: Stage, place: tuple[str, str]) -> None:
-    """Shutting-down, terminated with the reason, and at last unknown; its tags and volumes, too."""
+    """It is shutting-down, then terminated with the reason, and then unknown, with its tags and volumes."""
     made = stage.launch(
         *place, TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "k", "Value": "v"}]}]
     )
@@ -69,8 +69,10 @@ def test_it_is_shown_for_an_hour_after_its_end(stage: Stage, place: tuple[str, s
     assert left == []
 
 
-def test_ending_it_again_is_success(stage: Stage, place: tuple[str, str]) -> None:
-    """While it shuts down and after; moto answers for the interface that is gone."""
+def test_terminating_it_again_is_success(stage: Stage, place: tuple[str, str]) -> None:
+    """That holds while it shuts down and afterwards; moto's answer about the missing interface is
+    replaced.
+    """
     made = stage.launch(*place)
     for state in ("shutting-down", "terminated"):
         stage.ec2.terminate_instances(InstanceIds=[made])
@@ -80,8 +82,8 @@ def test_ending_it_again_is_success(stage: Stage, place: tuple[str, str]) -> Non
     assert again["PreviousState"]["Name"] == "terminated"
 
 
-def test_one_of_a_reservation_goes_without_the_others(stage: Stage, place: tuple[str, str]) -> None:
-    """The hour of one instance says nothing about those that were launched with it."""
+def test_one_of_a_reservation_is_forgotten_without_the_others(stage: Stage, place: tuple[str, str]) -> None:
+    """The hour of one instance does not count for others of the same launch."""
     made = stage.ec2.run_instances(
         ImageId="ami-12c6146b", MinCount=2, MaxCount=2, InstanceType="t3.medium", SubnetId=place[0]
     )
@@ -95,7 +97,7 @@ def test_one_of_a_reservation_goes_without_the_others(stage: Stage, place: tuple
         stage.instance(ends)
 
 
-def test_it_may_end_by_itself(stage: Stage, place: tuple[str, str]) -> None:
+def test_it_may_terminate_by_itself(stage: Stage, place: tuple[str, str]) -> None:
     """It never runs, and the reason says why."""
     assert isinstance(stage.world.wrong, dict)
     stage.world.wrong["instance"] = "dies:Client.VolumeLimitExceeded"
@@ -109,7 +111,7 @@ def test_it_may_end_by_itself(stage: Stage, place: tuple[str, str]) -> None:
 
 
 def test_it_stops_and_starts(stage: Stage, place: tuple[str, str]) -> None:
-    """By way of stopping and pending; without its public address while it is stopped."""
+    """It is stopping and pending in between, and has no public address while it is stopped."""
     made = stage.launch(*place)
     stage.reach(made, "running")
     stage.ec2.reboot_instances(InstanceIds=[made])
@@ -130,22 +132,22 @@ def test_it_stops_and_starts(stage: Stage, place: tuple[str, str]) -> None:
         stage.ec2.stop_instances(InstanceIds=[made])
 
 
-def test_an_end_supersedes_a_start(stage: Stage, place: tuple[str, str]) -> None:
-    """One that is terminated while it is pending never comes to run."""
+def test_a_termination_overrides_a_start(stage: Stage, place: tuple[str, str]) -> None:
+    """An instance that is terminated while pending never runs."""
     made = stage.launch(*place)
     stage.ec2.terminate_instances(InstanceIds=[made])
     assert states_until_its_end(stage, made) == {"shutting-down", "terminated"}
 
 
-def test_a_spot_instance_says_that_it_is_one(stage: Stage, place: tuple[str, str]) -> None:
-    """By its life cycle; one on demand has none."""
+def test_a_spot_instance_has_its_life_cycle(stage: Stage, place: tuple[str, str]) -> None:
+    """One on demand has none."""
     spot = stage.launch(*place, InstanceMarketOptions={"MarketType": "spot"})
     assert stage.instance(spot)["InstanceLifecycle"] == "spot"
     assert "InstanceLifecycle" not in stage.instance(stage.launch(*place))
 
 
-def test_its_interface_carries_the_tags_that_were_asked_for(stage: Stage, place: tuple[str, str]) -> None:
-    """A tag specification for interfaces counts in the launch itself."""
+def test_its_interface_has_the_requested_tags(stage: Stage, place: tuple[str, str]) -> None:
+    """A tag specification for interfaces applies to the launch itself."""
     tags = [{"Key": "tier1:resource", "Value": "r"}]
     made = stage.launch(*place, TagSpecifications=[{"ResourceType": "network-interface", "Tags": tags}])
     (interface,) = stage.ec2.describe_network_interfaces(
@@ -157,7 +159,7 @@ def test_its_interface_carries_the_tags_that_were_asked_for(stage: Stage, place:
 def test_a_launch_into_an_unknown_group_or_subnet_leaves_nothing(
     stage: Stage, place: tuple[str, str]
 ) -> None:
-    """Refused with the code of the kind; no group is made up, no reservation is left."""
+    """It is refused with the code of the resource's type; no group and no reservation are created."""
     before = len(stage.ec2.describe_instances()["Reservations"])
     with refused("InvalidGroup.NotFound"):
         stage.launch(place[0], "sg-0123456789abcdef0")

@@ -1,4 +1,4 @@
-"""VPCs, subnets and NAT gateways take their time, and what goes with a subnet goes."""
+"""VPCs, subnets and NAT gateways take time to change state, and a deleted subnet takes its parts with it."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ def within(name: str, seconds: float) -> bool:
 
 
 def test_a_vpc_is_pending_before_it_is_available(stage: Stage) -> None:
-    """For as long as its figure says; the reply of the create says so, too."""
+    """The reply of the create says so, too; the time is the documented figure."""
     reply = stage.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]
     assert reply["State"] == vpc(stage, reply["VpcId"]) == "pending"
     assert within("vpc.create", stage.until(lambda: vpc(stage, reply["VpcId"]) == "available"))
 
 
 def test_a_subnet_is_pending_before_it_is_available(stage: Stage) -> None:
-    """For as long as its figure says."""
+    """The time is the documented figure."""
     made = stage.subnet(stage.vpc())
     assert subnet(stage, made) == "pending"
     assert within("subnet.create", stage.until(lambda: subnet(stage, made) == "available"))
 
 
-def test_what_a_region_begins_with_is_there(stage: Stage) -> None:
-    """The default VPC and its subnets wait for nobody."""
+def test_the_defaults_of_a_region_are_available_at_once(stage: Stage) -> None:
+    """The default VPC and its subnets have no delay."""
     default = stage.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     assert [one["State"] for one in default] == ["available"]
     held = stage.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [default[0]["VpcId"]]}])
     assert {one["State"] for one in held["Subnets"]} == {"available"}
 
 
-def test_a_nat_gateway_lives_and_holds_its_subnet(stage: Stage) -> None:
-    """Pending, available, deleting, deleted; its interface goes last, and it is shown for an hour."""
+def test_the_life_cycle_of_a_nat_gateway_which_blocks_its_subnet(stage: Stage) -> None:
+    """It is pending, available, deleting, deleted; its interface goes last, and it is shown for an hour."""
     place = stage.subnet(stage.vpc())
     made = stage.ec2.create_nat_gateway(SubnetId=place, ConnectivityType="private")["NatGateway"][
         "NatGatewayId"
@@ -58,7 +58,7 @@ def test_a_nat_gateway_lives_and_holds_its_subnet(stage: Stage) -> None:
     stage.until(lambda: nat_gateways(stage, made)[0]["State"] == "available")
     assert stage.interfaces(subnet_id=place)[0]["RequesterManaged"]
     stage.ec2.delete_nat_gateway(NatGatewayId=made)
-    stage.ec2.delete_nat_gateway(NatGatewayId=made)  # again is success
+    stage.ec2.delete_nat_gateway(NatGatewayId=made)  # a repeated deletion is success
     assert nat_gateways(stage, made)[0]["State"] == "deleting"
     with refused("DependencyViolation"):
         stage.ec2.delete_subnet(SubnetId=place)
@@ -70,8 +70,8 @@ def test_a_nat_gateway_lives_and_holds_its_subnet(stage: Stage) -> None:
         stage.ec2.delete_nat_gateway(NatGatewayId=made)
 
 
-def test_a_nat_gateway_gives_its_address_back(stage: Stage) -> None:
-    """Once it is deleted the address is not associated with it any more."""
+def test_a_deleted_nat_gateway_releases_its_address(stage: Stage) -> None:
+    """The address is no longer associated with it."""
     place = stage.subnet(stage.vpc())
     address = stage.ec2.allocate_address(Domain="vpc")["AllocationId"]
     made = stage.ec2.create_nat_gateway(SubnetId=place, AllocationId=address)["NatGateway"]["NatGatewayId"]
@@ -81,8 +81,8 @@ def test_a_nat_gateway_gives_its_address_back(stage: Stage) -> None:
     assert not shown.get("AssociationId")
 
 
-def test_associations_and_acls_go_with_their_subnet_and_vpc(stage: Stage) -> None:
-    """A route table is left without those of the subnet, the account without the VPC's ACL."""
+def test_associations_and_acls_are_deleted_with_their_subnet_and_vpc(stage: Stage) -> None:
+    """A route table loses those of the subnet, and the account the VPC's ACL."""
     place = stage.vpc()
     gone = stage.subnet(place)
     stays = stage.subnet(place, number=2)

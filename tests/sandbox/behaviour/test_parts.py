@@ -1,4 +1,4 @@
-"""The parts that manners are made of: the agenda, the way into moto and out again, the figures."""
+"""The building blocks of the behaviour: the agenda, the patches of moto, and the figures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tier1_engine.sandbox.behaviour.agenda import Agenda
 from tier1_engine.sandbox.behaviour.figures import FIGURES
 
 
-def test_what_is_due_happens_in_order_and_at_its_own_time() -> None:
-    """However late somebody looks: what follows from an action counts from when that was due."""
+def test_due_actions_happen_in_order_and_at_their_own_time() -> None:
+    """What follows from an action counts from when that action was due, however late a call comes."""
     clock = HandClock()
     agenda = Agenda(clock)
     seen: list[tuple[str, float]] = []
@@ -36,8 +36,8 @@ def test_what_is_due_happens_in_order_and_at_its_own_time() -> None:
     assert agenda.next_due is None
 
 
-def test_the_agenda_continues_after_an_action_that_fails() -> None:
-    """The time of the failed one is not taken for now."""
+def test_the_agenda_continues_after_a_failed_action() -> None:
+    """The time of the failed action is not taken for the present."""
     clock = HandClock()
     agenda = Agenda(clock)
 
@@ -55,21 +55,21 @@ def test_the_agenda_continues_after_an_action_that_fails() -> None:
     agenda.settle()
 
 
-def test_a_name_that_moto_no_longer_has_is_seen_at_once() -> None:
-    """Rather than a manner that never works."""
+def test_a_method_that_moto_removed_is_detected_at_once() -> None:
+    """Otherwise the behaviour would silently never apply."""
     with pytest.raises(AttributeError):
         patching.put(Instance, "no_such_method", None)
     with pytest.raises(AttributeError):
         patching.around(Instance, "no_such_method")(lambda before: None)
 
 
-def test_a_method_that_moto_has_got_meanwhile_is_seen_at_once() -> None:
-    """Ours would hide it."""
+def test_a_method_that_moto_has_added_is_detected_at_once() -> None:
+    """The behaviour's method would hide it."""
     with pytest.raises(ValueError, match="has a terminate of its own"):
         patching.add(Instance, "terminate", lambda instance: None)
 
 
-def test_what_is_inherited_is_inherited_again() -> None:
+def test_an_inherited_method_is_restored_as_inherited() -> None:
     """A method put over an inherited one leaves no copy behind."""
 
     class Parent:
@@ -87,7 +87,7 @@ def test_what_is_inherited_is_inherited_again() -> None:
 
 
 def test_every_figure_is_a_triangle_with_a_source() -> None:
-    """Least, usual and most in order, none of them negative; and where they come from."""
+    """Least, usual and most are in order and not negative, and the source is named."""
     for name, figure in FIGURES.items():
         assert 0 <= figure.least <= figure.usual <= figure.most, name
         assert figure.source, name

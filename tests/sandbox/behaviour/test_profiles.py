@@ -10,7 +10,7 @@ from tier1_engine.sandbox.behaviour.figures import FIGURES
 
 
 def attempt(stage: Stage, place: str, profile: dict[str, str]) -> str:
-    """The message of a launch's refusal; empty when it is none."""
+    """Return the message with which a launch is refused; empty if it is not."""
     try:
         stage.launch(place, IamInstanceProfile=profile)
     except ClientError as error:
@@ -26,7 +26,7 @@ def place(_stage: Stage) -> str:
 
 
 def test_a_young_profile_is_invalid_to_ec2(stage: Stage, place: str) -> None:
-    """In AWS's words, for as long as its figure says, counted from when its role came in."""
+    """EC2 refuses it in AWS's words for as long as its figure says, from when its role was added."""
     name = stage.profile()
     assert stage.iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]
     said = (
@@ -37,21 +37,21 @@ def test_a_young_profile_is_invalid_to_ec2(stage: Stage, place: str) -> None:
     assert FIGURES["profile.usable"].least <= took <= FIGURES["profile.usable"].most + 1
 
 
-def test_one_that_is_named_by_its_arn_is_treated_alike(stage: Stage, place: str) -> None:
-    """Young, and later taken."""
+def test_a_profile_named_by_its_arn_is_treated_the_same(stage: Stage, place: str) -> None:
+    """EC2 refuses it while it is young, and accepts it later."""
     arn = stage.iam.get_instance_profile(InstanceProfileName=stage.profile())["InstanceProfile"]["Arn"]
     assert "iamInstanceProfile.arn" in attempt(stage, place, {"Arn": arn})
     stage.clock.turn(FIGURES["profile.usable"].most)
     assert attempt(stage, place, {"Arn": arn}) == ""
 
 
-def test_one_that_does_not_exist_is_invalid_for_good(stage: Stage, place: str) -> None:
-    """With the code of EC2, not of IAM."""
+def test_a_missing_profile_is_always_invalid(stage: Stage, place: str) -> None:
+    """The code is EC2's, not IAM's."""
     assert "Invalid IAM Instance Profile name" in attempt(stage, place, {"Name": "nobody"})
 
 
-def test_one_without_a_role_is_refused(stage: Stage, place: str) -> None:
-    """However old it is."""
+def test_a_profile_without_a_role_is_refused(stage: Stage, place: str) -> None:
+    """Its age does not matter."""
     stage.iam.create_instance_profile(InstanceProfileName="empty")
     stage.clock.turn(FIGURES["profile.usable"].most)
     assert "has no associated IAM Roles" in attempt(stage, place, {"Name": "empty"})

@@ -1,4 +1,4 @@
-"""What runs on an instance is served at its public address: from when it is up until it ends."""
+"""An instance's services listen at its public address from when they are up until the instance ends."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tier1_engine.sandbox.behaviour.figures import FIGURES
 from tier1_engine.sandbox.behaviour.services import RANGE_LIMIT_PORTS
 
 REAL_SECONDS = 10.0
-"""How long a thread may take to do what it was woken for."""
+"""How long a thread may take to react after it was woken."""
 PORT = 18_080
 UP = FIGURES["service.up"].most + FIGURES["boot.begin"].most
 
 
 def soon(holds: Callable[[], bool]) -> bool:
-    """Whether it comes to hold, within a bound."""
+    """Whether the condition becomes true within a bound."""
     deadline = time.monotonic() + REAL_SECONDS
     while not holds():
         if time.monotonic() > deadline:
@@ -39,12 +39,12 @@ def open_at(address: str, port: int = PORT) -> bool:
 
 
 def look(stage: Stage) -> None:
-    """Any call: whatever is due by the clock happens, and the doors are opened and shut."""
+    """Make any call: what is due happens, and listeners are opened and closed."""
     stage.ec2.describe_regions(RegionNames=["us-east-1"])
 
 
 def running(stage: Stage, *ports: int | tuple[int, int], **more: str) -> tuple[str, str]:
-    """An instance with those ports let in, and its address."""
+    """An instance that lets those ports in, and its address."""
     vpc_id = stage.vpc()
     made = stage.launch(stage.subnet(vpc_id), stage.group(vpc_id, *ports), **more)
     stage.reach(made, "running")
@@ -62,8 +62,8 @@ def up(stage: Stage) -> Iterator[str]:
     stage.ec2.terminate_instances(InstanceIds=[made])
 
 
-def test_nothing_listens_before_it_is_up_nor_after_its_end(stage: Stage) -> None:
-    """From a drawn time after it runs until it shuts down, on its address of loopback."""
+def test_nothing_listens_before_it_is_up_or_after_its_end(stage: Stage) -> None:
+    """It listens on its loopback address from a drawn time after it runs until it shuts down."""
     made, address = running(stage, PORT)
     assert address.startswith("127.")
     assert not open_at(address)
@@ -76,8 +76,8 @@ def test_nothing_listens_before_it_is_up_nor_after_its_end(stage: Stage) -> None
     assert soon(lambda: not open_at(address))
 
 
-def test_it_answers_what_the_check_asks(up: str) -> None:
-    """HTTP 200 to any path, to the health check of tier1 and to a second client at once."""
+def test_it_answers_the_health_check(up: str) -> None:
+    """It answers HTTP 200 to any path, to the health check of tier1 and to a second client at once."""
     observation = Http().look(None, {"url": f"http://{up}:{PORT}/healthz"})  # type: ignore[arg-type]
     assert observation.presence is Presence.READY
     with closing(http.client.HTTPConnection(up, PORT, timeout=5)) as client:
@@ -86,15 +86,15 @@ def test_it_answers_what_the_check_asks(up: str) -> None:
         assert (reply.status, reply.read()) == (200, b"ok\n")
 
 
-def test_clients_that_misbehave_harm_nobody(up: str) -> None:
-    """One that says nothing, one that goes away in the middle, one that talks without end."""
+def test_misbehaving_clients_do_no_harm(up: str) -> None:
+    """One sends nothing, one disconnects midway, one sends without end."""
     with socket.create_connection((up, PORT)) as silent, socket.create_connection((up, PORT)) as rude:
         rude.sendall(b"GET / HT")
         rude.close()
         with socket.create_connection((up, PORT)) as endless:
             endless.sendall(b"x" * 20_000)
             endless.settimeout(5)
-            with suppress(ConnectionError):  # an orderly end or not: it ends
+            with suppress(ConnectionError):  # orderly or not, the connection ends
                 while endless.recv(100):
                     pass
         assert silent.fileno() >= 0
@@ -103,8 +103,8 @@ def test_clients_that_misbehave_harm_nobody(up: str) -> None:
             assert polite.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
-def test_it_waits_for_the_boot_and_stays_down_where_that_failed(stage: Stage) -> None:
-    """A service is started by the user data: none of it, no service."""
+def test_it_waits_for_the_boot_and_stays_down_if_that_failed(stage: Stage) -> None:
+    """The user data starts the service: without its success there is none."""
     _, address = running(stage, PORT, UserData=user_data("fs-01234567"))
     stage.clock.turn(UP)
     look(stage)
@@ -114,7 +114,7 @@ def test_it_waits_for_the_boot_and_stays_down_where_that_failed(stage: Stage) ->
 
 
 def soon_open(address: str) -> bool:
-    """Whether it opens although it should not: a look at what the thread did when it was woken."""
+    """Whether it opens although it should not, after the thread had time to react."""
     deadline = time.monotonic() + 0.3
     while time.monotonic() < deadline:
         if open_at(address):
@@ -124,7 +124,7 @@ def soon_open(address: str) -> bool:
 
 
 def test_it_may_never_come_up_or_flap(stage: Stage) -> None:
-    """As the world says; by the clock, and for as long as the world says so."""
+    """The scenario decides which, by the clock and for how long."""
     assert isinstance(stage.world.wrong, dict)
     stage.world.wrong["service"] = "never"
     made, address = running(stage, PORT)
@@ -145,7 +145,7 @@ def test_it_may_never_come_up_or_flap(stage: Stage) -> None:
 
 
 def test_small_ranges_are_served_and_wide_ones_are_not(stage: Stage) -> None:
-    """What lets clients in is no list of services; a group that is changed later counts at once."""
+    """A wide range is for clients, not a list of services; a later change of the group counts at once."""
     made, address = running(stage, (PORT, PORT + 2), (20_000, 20_000 + RANGE_LIMIT_PORTS))
     stage.clock.turn(UP)
     look(stage)
@@ -165,8 +165,10 @@ def test_small_ranges_are_served_and_wide_ones_are_not(stage: Stage) -> None:
     stage.ec2.terminate_instances(InstanceIds=[made])
 
 
-def test_a_port_that_is_taken_is_skipped_with_a_line(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    """The others are served."""
+def test_a_port_in_use_is_skipped_with_a_line_in_the_log(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The other ports are served."""
     made, address = running(stage, PORT, PORT + 1)
     with socket.socket() as taken:
         taken.bind((address, PORT))
@@ -178,7 +180,7 @@ def test_a_port_that_is_taken_is_skipped_with_a_line(stage: Stage, caplog: pytes
 
 
 def test_each_sandbox_has_a_block_of_its_own() -> None:
-    """Two on one host never give out one address."""
+    """Two on one host never assign the same address."""
     first, second = Addresses(), Addresses()
     first.claim()
     second.claim()
@@ -191,8 +193,8 @@ def test_each_sandbox_has_a_block_of_its_own() -> None:
         second.close()
 
 
-def test_an_address_is_given_again_only_when_it_is_free() -> None:
-    """Without a block, as on macOS, they come from a range in which nothing answers."""
+def test_an_address_is_reused_only_when_it_is_free() -> None:
+    """Without a block, as on macOS, addresses come from a range in which nothing answers."""
     addresses = Addresses()
     assert not addresses.served
     first = addresses.take()
@@ -207,7 +209,7 @@ def test_an_address_is_given_again_only_when_it_is_free() -> None:
 def test_a_host_without_the_loopback_block_is_reported_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The sandbox works; only services are not served."""
+    """The sandbox works; only its services are not served."""
 
     class Refusing(socket.socket):
         def bind(self, address: object) -> None:

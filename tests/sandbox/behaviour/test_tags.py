@@ -34,13 +34,13 @@ def tagged(_stage: Stage) -> tuple[str, str]:
 def test_values_of_a_filter_are_joined_by_or(
     stage: Stage, tagged: tuple[str, str], filters: dict[str, list[str]], found: set[int]
 ) -> None:
-    """And filters by and, as EC2 has it; moto misses objects with several tags."""
+    """Filters are joined by and, as on EC2; moto misses objects with several tags."""
     asked = [{"Name": name, "Values": values} for name, values in filters.items()]
     shown = {one["VpcId"] for one in stage.ec2.describe_vpcs(Filters=asked)["Vpcs"]}
     assert shown & set(tagged) == {tagged[one] for one in found}
 
 
-def test_other_filters_with_several_values_are_joined_by_or_too(stage: Stage) -> None:
+def test_values_of_other_filters_are_joined_by_or_too(stage: Stage) -> None:
     """A route table is found by any of its subnets."""
     vpc_id = stage.vpc()
     first, second, third = (stage.subnet(vpc_id, number) for number in (1, 2, 3))

@@ -1,4 +1,4 @@
-"""Readers are behind: what is new is not shown for a moment, what is gone is shown for one."""
+"""Reads are eventually consistent: a new object is hidden for a moment, and a deleted one lingers for one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Look = Callable[[Stage, str], Any]
 
 
 def _ec2(operation: str, ids: str, member: str) -> tuple[Look, Look]:
-    """How one is looked at by its id, and whether it is in the list."""
+    """Return how an object is read by its id, and whether it is in the list."""
 
     def by_id(stage: Stage, thing: str) -> Any:
         return getattr(stage.ec2, operation)(**{ids: [thing]})[member]
@@ -108,8 +108,8 @@ KINDS: dict[str, tuple[Callable[[Stage], str], tuple[Look, Look], Look, str]] = 
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_what_is_new_is_not_shown_and_what_is_gone_is(behind: Stage, kind: str) -> None:
-    """For the drawn moment, by id and in the list; a call that changes something sees the truth."""
+def test_new_objects_are_hidden_and_deleted_ones_linger(behind: Stage, kind: str) -> None:
+    """Reads by id and lists lag for the drawn moment; a changing call sees the current state."""
     make, (by_id, listed), delete, not_found = KINDS[kind]
     made = make(behind)
     with refused(not_found):
@@ -130,7 +130,9 @@ def test_what_is_new_is_not_shown_and_what_is_gone_is(behind: Stage, kind: str) 
 
 
 def test_a_young_instance_is_unknown_to_every_call_that_reads(behind: Stage) -> None:
-    """DescribeInstances, DescribeInstanceStatus and GetConsoleOutput; it can be terminated, though."""
+    """DescribeInstances, DescribeInstanceStatus and GetConsoleOutput do not find it, but it can be
+    terminated.
+    """
     place = behind.subnet(behind.vpc())
     behind.clock.turn(LAG)
     made = behind.launch(place)
@@ -146,8 +148,8 @@ def test_a_young_instance_is_unknown_to_every_call_that_reads(behind: Stage) -> 
     assert behind.state(made) == "shutting-down"
 
 
-def test_what_lingers_is_found_by_its_tags(behind: Stage) -> None:
-    """Until it vanishes; then its tags are gone, too."""
+def test_a_lingering_object_is_found_by_its_tags(behind: Stage) -> None:
+    """Once it vanishes, its tags are gone, too."""
     tags = [{"ResourceType": "vpc", "Tags": [{"Key": "tier1:resource", "Value": "r-1"}]}]
     made = behind.ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags)["Vpc"]["VpcId"]
 
@@ -166,8 +168,8 @@ def test_what_lingers_is_found_by_its_tags(behind: Stage) -> None:
     assert left == []
 
 
-def test_a_reset_account_shows_nothing_of_before(behind: Stage) -> None:
-    """Neither what lingered nor what was under way."""
+def test_a_reset_account_shows_nothing_from_before(behind: Stage) -> None:
+    """It shows neither lingering objects nor pending changes."""
     from moto.moto_api._internal.models import moto_api_backend
 
     behind.ec2.delete_vpc(VpcId=behind.vpc())

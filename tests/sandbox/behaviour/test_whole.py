@@ -1,6 +1,6 @@
-"""The manners as a whole: what they leave behind, what they cost, and that a seed decides them.
+"""The behaviour as a whole: it leaves nothing behind, adds no cost to later calls, and follows its seed.
 
-Each test has a stage of its own: the manners can be in moto once only.
+Each test has a sandbox of its own, because moto can be patched only once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def open_at(address: str) -> bool:
 
 
 def deployment(stage: Stage) -> None:
-    """All that a deployment makes, and its end."""
+    """Create all that a deployment creates, and delete it."""
     vpc_id = stage.vpc()
     gateway_id = stage.gateway(vpc_id)
     places = [stage.subnet(vpc_id, number, f"us-east-1{zone}") for number, zone in ((1, "a"), (2, "b"))]
@@ -72,8 +72,8 @@ def empty() -> Iterator[Stage]:
         yield stage
 
 
-def test_nothing_is_left_of_a_deployment_that_is_gone(empty: Stage) -> None:
-    """No object of moto's, no tag, no address: the tenth costs what the first did."""
+def test_a_deleted_deployment_leaves_nothing_behind(empty: Stage) -> None:
+    """No object of moto, no tag and no address remains: the tenth costs what the first did."""
     deployment(empty)
     before = alive()
     for _ in range(3):
@@ -86,11 +86,11 @@ def test_nothing_is_left_of_a_deployment_that_is_gone(empty: Stage) -> None:
     assert len(backend.network_acls) == 1
 
 
-def test_a_read_does_not_pay_for_what_is_deleted(empty: Stage) -> None:
-    """A describe call does exactly as much after five deployments as after one."""
+def test_a_read_costs_nothing_for_deleted_resources(empty: Stage) -> None:
+    """A describe call does exactly as much work after five deployments as after one."""
 
     def effort() -> int:
-        """Python functions that two looks call."""
+        """Count the Python functions that two reads call."""
         called = 0
 
         def count(frame: object, event: str, argument: object) -> None:
@@ -110,10 +110,10 @@ def test_a_read_does_not_pay_for_what_is_deleted(empty: Stage) -> None:
     after_one = effort()
     for _ in range(4):
         deployment(empty)
-    assert abs(effort() - after_one) < after_one / 50  # what caches of botocore and moto do
+    assert abs(effort() - after_one) < after_one / 50  # caches of botocore and moto
 
 
-def test_moto_is_left_as_it_was() -> None:
+def test_moto_is_restored() -> None:
     """Every class has its own methods again, inherited ones included."""
     names = [
         (BaseResponse, "call_action"),
@@ -129,7 +129,7 @@ def test_moto_is_left_as_it_was() -> None:
 
 
 def test_no_thread_and_no_socket_outlives_the_behaviour() -> None:
-    """Taken out, they leave nothing behind."""
+    """Removing it leaves nothing behind."""
     with staged(NOTHING_HIDDEN) as stage:
         vpc_id = stage.vpc()
         made = stage.launch(stage.subnet(vpc_id), stage.group(vpc_id, PORT))
@@ -146,14 +146,14 @@ def test_no_thread_and_no_socket_outlives_the_behaviour() -> None:
     assert DOORS not in [one.name for one in threading.enumerate()]
 
 
-def test_they_are_put_in_once(empty: Stage) -> None:
+def test_it_can_be_installed_only_once(empty: Stage) -> None:
     """A second time would do everything twice."""
     with pytest.raises(RuntimeError, match="already"):
         objects.install(empty.world)
 
 
 def course(seed: int) -> list[tuple[float, str, str, str]]:
-    """How one life goes, second by second."""
+    """The states of one life cycle, second by second."""
     with staged(NOTHING_HIDDEN, seed=seed) as stage:
         vpc_id = stage.vpc()
         place = stage.subnet(vpc_id)
@@ -170,7 +170,7 @@ def course(seed: int) -> list[tuple[float, str, str, str]]:
         return seen
 
 
-def test_the_same_seed_and_calls_give_the_same_course() -> None:
-    """State by state and line by line; another seed gives another one."""
+def test_the_same_seed_and_calls_give_the_same_history() -> None:
+    """States and log lines are equal; another seed gives others."""
     assert course(7) == course(7)
     assert course(7) != course(8)

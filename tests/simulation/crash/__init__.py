@@ -1,1 +1,1 @@
-"""Killed, interrupted and replaced at every instant, in process and on a virtual clock."""
+"""Kills, interruptions and takeovers at every instant, in process and on a virtual clock."""

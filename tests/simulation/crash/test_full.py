@@ -1,4 +1,4 @@
-"""The runner of every pair of kills: it shares the work out, goes on, and says what failed."""
+"""The runner of every pair of kills: it distributes the work, resumes, and reports what failed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.support.simulation.full import Walk, Walked
 
 pytestmark = pytest.mark.crash
 SHORT = [Walk("destroy", "resume", 0.0, 20), Walk("deploy", "resume", 0.0, 34)]
-"""Walks whose recovery is short."""
+"""Lives whose recovery is short."""
 
 
 @pytest.mark.long
-def test_two_workers_walk_and_a_second_start_continues(
+def test_two_workers_run_and_a_second_start_continues(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each has databases of its own. A line that was cut by a kill is walked again, and only that one."""
+    """Each has its own databases. Only a pair whose line was cut by a kill runs again."""
     full.empty_database(tmp_path)
     progress = tmp_path / "progress.jsonl"
     found = full.go_on(SHORT, progress, tmp_path, workers=2)
@@ -31,8 +31,8 @@ def test_two_workers_walk_and_a_second_start_continues(
     assert "1 of 2 walks were done before" in capsys.readouterr().err
 
 
-def test_a_pair_that_failed_is_in_the_table_with_the_command_that_plays_it_again() -> None:
-    """One row for each life and way out, and one for all."""
+def test_a_failed_pair_is_reported_with_the_command_that_repeats_it() -> None:
+    """The table has one row for each life and way out, and one for all."""
     clean = Walked(Walk("deploy", "sweep", 3.0, 1), 30, (), 1.0)
     failed = Walked(Walk("deploy", "sweep back", 3.0, 7), 20, ((4, "AssertionError: two"),), 2.0)
     rows = [line.split() for line in full.table([clean, failed])]

@@ -1,4 +1,4 @@
-"""A signal at every instant of a deployment, a rollback, a destruction and a resume.
+"""A signal at every instant of a deployment, a rollback, a destroy and a resume.
 
 The first signal ends what is under way and records it (what a second one does is a kill: `test_matrix`).
 That real signals, and a closed terminal, become this stop is `test_processes` and `test_cli_interrupted`.
@@ -18,13 +18,13 @@ from tier1_engine.engine.equipment import Stop
 
 pytestmark = pytest.mark.crash
 CUT_BEFORE_A_RESUME = 25
-"""The instant at which the driver is killed that the interrupted resume takes the place of."""
+"""The instant at which the driver is killed that the interrupted resume replaces."""
 LATE = 3.0
 
 
 def beginning(life: Life, source: Path, *, resumed: bool) -> tuple[Callable[[Operator], Stage], Command]:
-    """How to set a stage, and the command that is interrupted there: the life's own, or the resume of one
-    that was killed.
+    """Return how to prepare the account, and the command that is interrupted: the life's own, or a resume
+    after a kill.
     """
     if not resumed:
         return lambda operator: Stage.set(life, source, LATE, operator), life.command
@@ -36,10 +36,10 @@ def beginning(life: Life, source: Path, *, resumed: bool) -> tuple[Callable[[Ope
 @pytest.mark.promise(2)
 @pytest.mark.parametrize("resumed", [False, True], ids=["itself", "its resume"])
 @pytest.mark.parametrize("life", LIVES)
-def test_a_signal_at_any_instant_leaves_something_to_resume(
+def test_a_signal_at_any_instant_leaves_a_resumable_deployment(
     life: str, resumed: bool, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """No attempt stays open, the lease is given back, nothing is begun after it; a resume ends it."""
+    """No attempt stays open, the lease is released, nothing starts afterwards, and a resume completes it."""
     begun, command = beginning(LIVES[life], sqlite_template, resumed=resumed)
     undisturbed = Operator()
     assert begun(undisturbed).play(command)
@@ -58,7 +58,9 @@ def test_a_signal_at_any_instant_leaves_something_to_resume(
 
 
 def check_stopped(stage: Stage, operator: Operator, at: int) -> None:
-    """Everything is on record, nobody drives, and no create or deletion went out after the signal."""
+    """Assert that everything is recorded, the lease is free, and no create or delete was sent after the
+    signal.
+    """
     (seen,) = stage.rig.store.summaries()
     assert seen.holder is None
     assert not [a for a in stage.rig.store.attempts(stage.id) if a.ended_at is None]

@@ -1,8 +1,8 @@
-"""Every create and every deletion whose reply does not come, in every way in which it can fail to come.
+"""Every create and every delete loses its reply, in every way in which a reply can be lost.
 
-With a driver that lives on, and with one that is killed at that very moment. What AWS executes later
-than the grace, and has no key of its own for, is made twice: the documented promise is then that a
-sweep finds it, and the last test shows its window.
+The driver survives, or is killed at that very moment. A create without a natural key that AWS executes after
+the grace is made twice: the documented promise is then that a sweep finds it, and the last tests show that
+window.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STEPS = tuple(step.name for step in plan().steps if step.mode is Mode.CREATE)
 WITH_TOKEN = ("disk", "machine")
 LATE = SETTINGS.visibility_grace_seconds * 4
 SOON_SECONDS = 1.0
-"""And seen 3 s after that: within the grace."""
+"""The delays, in seconds, of an execution within the grace; the object is visible 3 s later."""
 SET = ("net", "door-1", "door-2")
 OPERATIONS = [
     *(("create", step) for step in STEPS),
@@ -38,11 +38,11 @@ OPERATIONS = [
 ]
 Where = tuple[str, str]
 Lose = Callable[[CallError], BaseException]
-"""What is raised in the place of a reply: the error that the driver gets, or the end of its process."""
+"""The exception raised in place of a reply: the driver's error, or the end of its process."""
 
 
 def once(where: Where, do: Callable[[World, Mapping[str, Any]], None]) -> Fault:
-    """Do something at the first call of an operation for a step."""
+    """Apply an act to the first call of an operation for a step."""
     met: list[bool] = []
 
     def fault(world: World, called: str, parameters: Mapping[str, Any]) -> None:
@@ -54,7 +54,7 @@ def once(where: Where, do: Callable[[World, Mapping[str, Any]], None]) -> Fault:
 
 
 def cut(world: World, where: Where, lose: Lose) -> None:
-    """Executed, and the connection is cut before the reply."""
+    """AWS executes the call, and the connection is cut before the reply."""
 
     def do(*_: object) -> None:
         raise lose(unknown())
@@ -63,7 +63,7 @@ def cut(world: World, where: Where, lose: Lose) -> None:
 
 
 def delayed(world: World, where: Where, lose: Lose) -> None:
-    """Executed, and the reply comes after the read time-out."""
+    """AWS executes the call, and the reply comes after the read time-out."""
 
     def do(world: World, _: object) -> None:
         world.clock.move_to(world.clock.seconds + SETTINGS.call_timeout_seconds)
@@ -73,7 +73,7 @@ def delayed(world: World, where: Where, lose: Lose) -> None:
 
 
 def server_error(world: World, where: Where, lose: Lose) -> None:
-    """Executed, and answered with a 500."""
+    """AWS executes the call and answers with a 500."""
 
     def do(*_: object) -> None:
         raise lose(CallError("InternalError", "oh", operation="Sim", acted=Acted.UNKNOWN, http_status=500))
@@ -82,7 +82,7 @@ def server_error(world: World, where: Where, lose: Lose) -> None:
 
 
 def reset(world: World, where: Where, lose: Lose) -> None:
-    """The connection is reset before anything was sent, which nobody can know."""
+    """The connection is reset before anything was sent, which the driver cannot know."""
 
     def do(*_: object) -> None:
         raise lose(unknown())
@@ -91,12 +91,12 @@ def reset(world: World, where: Where, lose: Lose) -> None:
 
 
 def soon(world: World, where: Where, lose: Lose) -> None:
-    """No reply, as of a call in flight when the process died; AWS executes it within the grace."""
+    """There is no reply, as for a call in flight at a kill; AWS executes it within the grace."""
     _execute_after(SOON_SECONDS, world, where, lose)
 
 
 def late(world: World, where: Where, lose: Lose) -> None:
-    """No reply; AWS executes it when the grace is long over."""
+    """There is no reply; AWS executes the call long after the grace."""
     _execute_after(LATE, world, where, lose)
 
 
@@ -110,7 +110,7 @@ def _execute_after(seconds: float, world: World, where: Where, lose: Lose) -> No
 
 
 def execute_late(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
-    """AWS refuses by itself what is about something that is gone by then."""
+    """Execute the call as AWS does: it refuses one that refers to something deleted."""
     if operation == "create":
         with suppress(CallError):
             world.make(parameters)
@@ -124,7 +124,7 @@ WAYS = {way.__name__: way for way in (cut, delayed, server_error, reset, soon, l
 
 
 def lost(source: Path, way: str, where: Where, *, killed: bool) -> Stage:
-    """A life that loses the reply, and goes on to its end; after a kill by a resume."""
+    """Run a life that loses the reply to its end, after a kill by a resume."""
     life = LIVES["destroy" if where[0] == "delete" else "deploy"]
     stage = Stage.set(life, source, visible_after=3.0)
 
@@ -144,11 +144,11 @@ def lost(source: Path, way: str, where: Where, *, killed: bool) -> Stage:
 @pytest.mark.promise(2)
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 @pytest.mark.parametrize("way", WAYS)
-def test_whatever_becomes_of_a_reply_nothing_is_made_twice_or_left(
+def test_a_lost_reply_creates_nothing_twice_and_leaves_nothing(
     way: str, killed: bool, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Every create and setting of a deployment, every deletion of a destruction. A create that is executed
-    late without a key is the next test's.
+    """This covers every create and configuration of a deployment and every delete of a destroy. The next test
+    covers a create without a key that is executed late.
     """
     wheres = [where for where in OPERATIONS if (way, where[0]) != ("late", "create") or has_key(where)]
     for where in wheres:
@@ -167,11 +167,11 @@ def has_key(where: Where) -> bool:
 @pytest.mark.promise(7)
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 @pytest.mark.parametrize("step", [step for step in STEPS if step not in WITH_TOKEN])
-def test_what_is_executed_after_the_grace_without_a_key_is_found_by_a_sweep(
+def test_a_create_without_a_key_executed_after_the_grace_is_found_by_a_sweep(
     step: str, killed: bool, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """The window: from its late execution to the next sweep there are two, and no command but a sweep
-    sees the second. The sweep takes exactly that one.
+    """The window: until the next sweep there are two, and no other command sees the second. The sweep deletes
+    exactly that one.
     """
     stage = lost(sqlite_template, "late", ("create", step), killed=killed)
     world = stage.rig.world
@@ -193,11 +193,11 @@ def test_what_is_executed_after_the_grace_without_a_key_is_found_by_a_sweep(
 
 @pytest.mark.promise(7)
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
-def test_what_is_executed_after_it_was_rolled_back_is_found_by_a_sweep(
+def test_a_create_executed_after_the_rollback_is_found_by_a_sweep(
     killed: bool, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """The window: from its late execution to the next sweep it stands though all was rolled back, with a
-    key or without. What needs something that is gone by then AWS refuses.
+    """The window: until the next sweep the resource exists although all was rolled back, with a key or
+    without. AWS refuses a create that refers to something deleted.
     """
     stood = {step: rolled_back_before(step, sqlite_template, killed=killed) for step in STEPS}
     assert {step for step, later in stood.items() if later} == {"net", "disk"}
@@ -205,7 +205,7 @@ def test_what_is_executed_after_it_was_rolled_back_is_found_by_a_sweep(
 
 
 def rolled_back_before(step: str, source: Path, *, killed: bool) -> list[str]:
-    """Roll back while a create is under way that AWS executes afterwards; answer what then stood."""
+    """Roll back while a create is under way that AWS executes afterwards; return what then existed."""
     stage = Stage.set(LIVES["deploy"], source, visible_after=3.0)
 
     def lose(error: CallError) -> BaseException:
@@ -228,11 +228,11 @@ def rolled_back_before(step: str, source: Path, *, killed: bool) -> list[str]:
 
 
 @pytest.mark.promise(2)
-def test_what_is_executed_at_any_instant_of_the_rollback_is_gone_with_it(
+def test_a_create_executed_during_the_rollback_is_deleted_with_it(
     sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """A door is made late in a net that is on its way out: the net does not go while it stands, and no row
-    has it once the grace is over. Neither is left, whenever it comes.
+    """A door is created late in a net that is being deleted. The net is not deleted while the door exists,
+    and no row has the door once the grace is over. Whenever it appears, neither remains.
     """
     points = next(k for k in itertools.count() if not rolled_back_around(k, sqlite_template))
     assert points > 30
@@ -240,7 +240,9 @@ def test_what_is_executed_at_any_instant_of_the_rollback_is_gone_with_it(
 
 
 def rolled_back_around(instant: int, source: Path) -> bool:
-    """Roll back while a create is under way that AWS executes at the call of that number; whether it did."""
+    """Roll back while a create is under way that AWS executes at the call of that number; return whether it
+    did.
+    """
     stage = Stage.set(LIVES["deploy"], source, visible_after=3.0)
     world, left = stage.rig.world, [instant]
     world.gone_after = SETTINGS.visibility_grace_seconds * 2

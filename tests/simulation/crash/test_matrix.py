@@ -1,7 +1,6 @@
-"""Whole lives, killed at every instant and recovered by every way out (DESIGN promises 1, 2, 4 and 5).
+"""Whole lives, killed at every instant and recovered in every way (DESIGN promises 1, 2, 4 and 5).
 
-The process is simulated (see `tests.support.simulation.process`); processes that are really killed are in the
-acceptance tests.
+The process is simulated (`tests.support.simulation.process`); the tests in `tests/processes` kill real ones.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SAMPLED_SECOND = 40
 
 
 def held(life: str, way: str) -> int:
-    """The promise of DESIGN section 2 that a way out of a life holds."""
+    """The promises of DESIGN section 2 that a way out of a life proves."""
     if way.startswith("sweep"):
         return 7
     return 2 if (life, way) == ("deploy", "resume") else 5
@@ -37,7 +36,7 @@ MATRIX = [
     for life in ALL_LIVES
     for way in WAYS_OUT
     for seen in (AT_ONCE, LATE)
-    if life in LIVES or (seen == LATE and way != "destroy")  # never active: that is a rollback
+    if life in LIVES or (seen == LATE and way != "destroy")  # never active, so this is a rollback
 ]
 
 
@@ -49,9 +48,9 @@ def test_a_kill_at_any_instant_can_be_recovered(
     sqlite_template: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """The goal is reached, nothing is left or made twice, and the cut attempt is shown as such.
+    """The goal is reached, nothing remains or is created twice, and the cut attempt is shown as such.
 
-    Kills that left the same, to the last row and second, are recovered once, and counted each.
+    Kills that leave the same state, to the last row and second, are recovered once and each is counted.
     """
     first = Stage.set(ALL_LIVES[life], sqlite_template, seen_after)
     moments = first.moments(first.life.command)
@@ -65,10 +64,10 @@ def test_a_kill_at_any_instant_can_be_recovered(
 
 
 @pytest.mark.promise(5)
-def test_a_kill_within_the_recovery_can_be_recovered(
+def test_a_kill_during_the_recovery_can_be_recovered(
     sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """The same holds for a recovery that is killed itself: a sample of what `make crash-full` walks."""
+    """The same holds for a recovery that is killed itself: this is a sample of `make crash-full`."""
     rng = random.Random(SEED)  # noqa: S311 - a sample
     walks = rng.sample(full.walks(sqlite_template), SAMPLED_WALKS)
     for walk in walks:

@@ -1,13 +1,13 @@
-"""Other operators at awkward moments: what they ask for while a driver is at any of its instants.
+"""Concurrent operators: what they request while a driver is at any of its instants.
 
-Each instant of a deployment, a rollback and a destruction: before and after every call that changes
-something, and after every commit. (Before a commit the driver holds the row: a request waits for it, and
-comes right after.) The request comes from another process on the same database; the driver sees it at
-its next turn, or the command that asked drives once the driver has ended.
+The instants are those of a deployment, a rollback and a destroy: before and after every changing call, and
+after every commit. (Before a commit the driver holds the row, so a request waits and comes right after.) The
+request comes from another process on the same database; the driver sees it at its next turn, or the
+requesting command drives once the driver has ended.
 
-Between one of its transactions and the next a driver does not touch the database. Who asks there and touches
-nothing else gets the same at whichever instant it is, as long as no time passes: it is played at the first of
-them, and counted at each.
+Between two of its transactions a driver does not touch the database. A request that touches nothing else has
+the same effect at each of these instants, as long as no time passes: it runs at the first of them and is
+counted at each.
 """
 
 from __future__ import annotations
@@ -51,12 +51,14 @@ def destroy_but_keep(rig: Rig, id: str) -> None:
 
 
 def roll_back_but_keep_a_door(rig: Rig, id: str) -> None:
-    """With the net that it stands in."""
+    """Retain a door, and so the net that contains it."""
     engine.request(rig.equipment, id, Goal.ROLLED_BACK, retain=("door-1",))
 
 
 def resume(rig: Rig, id: str) -> None:
-    """Is told who drives, and changes nothing; once nobody does, there is nothing left to do."""
+    """The resume is refused with the holder's name and changes nothing; once the lease is free, nothing is
+    left to do.
+    """
     (seen,) = rig.store.summaries(deployment_id=id)
     if seen.holder is None:
         engine.resume(rig.equipment, id)
@@ -66,7 +68,7 @@ def resume(rig: Rig, id: str) -> None:
 
 
 def two_at_once_one_keeps(rig: Rig, id: str) -> None:
-    """One rolls it back but keeps the disk, another destroys it: both get what they asked for."""
+    """One rolls it back and retains the disk, another destroys it: both requests are carried out."""
     roll_back_but_keep(rig, id)
     destroy(rig, id)
 
@@ -93,7 +95,7 @@ ASKS: dict[str, Ask] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a request.
+    """The result of a request.
 
     Attributes:
         taken: one that cannot hold any more is refused with a sentence.
@@ -117,10 +119,10 @@ def answered(ask: Ask, stage: Stage) -> Answer:
 @pytest.mark.promise(6)
 @pytest.mark.parametrize("ask", ASKS)
 @pytest.mark.parametrize("life", LIVES)
-def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
+def test_a_request_at_any_instant_is_carried_out(
     life: str, ask: str, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """It ends where the last request says, with nothing left but what was to be kept."""
+    """The deployment ends as the last request says, and only what was to be retained remains."""
     first = Stage.set(LIVES[life], sqlite_template, 0.0)
     moments = first.moments(first.life.command)
     points = [n for n, moment in enumerate(moments, start=1) if moment.instant != BEFORE_COMMIT]
@@ -138,7 +140,7 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
             (answer,) = answers
             if answer.quiet:
                 played.add(moment.between_transactions)
-            assert stage.play(WAYS_OUT["resume"])  # what the command that asked does once nobody drives
+            assert stage.play(WAYS_OUT["resume"])  # what the requesting command does once the lease is free
             check(stage, (OWN_END[life],) if ask == "resume" or not answer.taken else OUT)
             check_kept(stage, KEPT.get(ask, set()) if answer.taken else set())
     record_property("points", len(points))
@@ -147,19 +149,19 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("ask", ["destroy", "roll_back_but_keep", "two_at_once_one_keeps"])
 @pytest.mark.parametrize("life", LIVES)
-def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
+def test_a_request_made_while_the_driver_was_killed_is_carried_out_by_a_resume(
     life: str,
     ask: str,
     sqlite_template: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Nobody was left to see the request: it stands in the database, and whoever comes next heeds it."""
+    """The request is stored in the database, so the next driver sees it."""
     first = Stage.set(LIVES[life], sqlite_template, LATE)
     moments = first.moments(first.life.command)
     points = [moment for moment in moments if moment.instant != BEFORE_COMMIT]
     for at, moment in told_apart(moments):
         with told(f"{ask} and a kill at instant {at} of {len(moments)}: {moment.instant}"):
-            stage = first.killed_at(moment)  # it was asked in that instant: nobody lived to see it
+            stage = first.killed_at(moment)  # requested at that instant: no driver survived to see it
             taken = answered(ASKS[ask], stage).taken
             assert stage.play(WAYS_OUT["resume"])
             check(stage, OUT if taken else LIVES[life].ends["resume"])
@@ -168,7 +170,7 @@ def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
 
 
 def check_kept(stage: Stage, kept: set[str]) -> None:
-    """What was asked for and taken, as far as it was ever made, and nothing else."""
+    """Assert that exactly what was requested, accepted and ever created is retained."""
     made = {n for n in kept if [t for t in stage.rig.world.of(n) if t not in stage.others]}
     rows = stage.rig.store.load(stage.id).resources.values()
     assert {row.name for row in rows if row.state is ResourceState.RETAINED} == made

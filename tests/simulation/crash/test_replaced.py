@@ -1,7 +1,7 @@
-"""A driver that sleeps past its lease at any of its instants, is replaced, and wakes (DESIGN promise 6).
+"""A driver that sleeps past its lease at any of its instants is replaced, and wakes (DESIGN promise 6).
 
-The other one drives to the end in between, in the same thread, so that each instant is met exactly. Two
-real processes are tried elsewhere, at a few points.
+The new driver runs to the end in between, in the same thread, so that each instant is hit exactly.
+`tests/processes` covers a few points with two real processes.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ pytestmark = pytest.mark.crash
 LATE = 3.0
 END = {"deploy": State.ACTIVE, "rollback": State.ROLLED_BACK, "destroy": State.DESTROYED}
 SENT_LATE = ("before create of net", "before create of door-1", "before create of door-2")
-"""It had looked at its lease, and slept before the bytes of a create without a token went out: AWS, which
-can be told of no lease, may make a second one. It is not lost: a sweep finds it, and runs here.
+"""The driver had checked its lease and slept before it sent a create without a token. AWS knows of no lease
+and may create a second one. It is not lost: a sweep, which runs here, finds it.
 """
 
 
 @pytest.mark.promise(6)
 @pytest.mark.parametrize("life", LIVES)
-def test_a_driver_that_wakes_after_it_was_replaced_changes_nothing(
+def test_a_replaced_driver_changes_nothing_when_it_wakes(
     life: str, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """What was reached meanwhile stays as it is, and nothing is made twice."""
+    """The result of the new driver stays, and nothing is created twice."""
     whole = instants(LIVES[life], sqlite_template, LATE)
-    # Before a commit it holds the row, and nobody can take over: that waits, and comes right after.
+    # Before a commit it holds the row, so nobody can take over: a takeover waits and comes right after.
     points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
     for at in points:
         with told(f"replaced at instant {at} of {len(whole)}: {whole[at - 1]}"):
@@ -55,7 +55,7 @@ def sleep_and_wake(life: str, source: Path, at: int, instant: str) -> None:
             reached.append(engine.resume(other.equipment, stage.id).record.deployment.state)
 
     sleeper.ask = replace_it
-    with suppress(LeaseLost):  # not raised where it had nothing left to do
+    with suppress(LeaseLost):  # not raised if it had nothing left to do
         stage.play(LIVES[life].command)
     assert reached == [END[life]]
     if instant in SENT_LATE:

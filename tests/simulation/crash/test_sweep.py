@@ -1,4 +1,4 @@
-"""A sweep that is killed at every instant: run again, it leaves nothing, and touches nothing else."""
+"""A sweep that is killed at every instant leaves nothing when run again, and touches nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LATE, AT_ONCE = 3.0, 0.0
 
 
 class Stage:
-    """An estate with one deployment to roll back, one to destroy, an orphan, and what must stay."""
+    """An estate with one deployment to roll back, one to destroy, an orphan, and resources that must stay."""
 
     def __init__(self, source: Path, gone_after: float) -> None:
         self.database = kept("crash-sweep", source)
@@ -47,14 +47,14 @@ class Stage:
         watch(estate.rig, self.killer)
 
     def moments(self, command: Callable[[], object]) -> list[Moment]:
-        """Run a command once to its end; what a kill at each of its instants would have left."""
+        """Run a command once to its end and return what a kill at each of its instants would have left."""
         return moments(self.estate.rig, self.killer, self.database, lambda: self._lives(command))
 
     def _lives(self, command: Callable[[], object]) -> None:
         assert run(self.killer, command)
 
     def killed_at(self, moment: Moment) -> Stage:
-        """The same estate as the process left it that was killed at that moment."""
+        """The estate as the process left it that was killed at that moment."""
         stage = copy(self)
         rig = self.estate.rig.beside(moment.world.copied(), self.database.put_back(moment.rows))
         stage.estate, stage.killer = Estate(rig), Killer()
@@ -66,7 +66,7 @@ class Stage:
         self.estate.sweep(orphans=True)
 
     def check(self) -> None:
-        """Clean, by AWS and by the rows; and what had to stay stands."""
+        """Assert that AWS and the rows are clean, and that what had to stay exists."""
         estate = self.estate
         assert estate.living == self.stays
         assert estate.state(self.failed) is State.ROLLED_BACK
@@ -86,10 +86,10 @@ def check_rows(estate: Estate, whole: Deployment) -> None:
 
 @pytest.mark.promise(7)
 @pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
-def test_a_sweep_that_is_killed_anywhere_is_finished_by_the_next(
+def test_a_sweep_killed_anywhere_is_completed_by_the_next(
     sqlite_template: Path, gone_after: float, record_property: Callable[[str, object], None]
 ) -> None:
-    """At each call and each commit; the second one needs no patience, whatever the age."""
+    """It is killed at each call and each commit; the second sweep needs no minimum age."""
     whole = Stage(sqlite_template, gone_after)
     moments = whole.moments(whole.sweep)
     whole.check()
@@ -103,10 +103,10 @@ def test_a_sweep_that_is_killed_anywhere_is_finished_by_the_next(
 
 
 @pytest.mark.promise(7)
-def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_next(
+def test_a_killed_application_of_a_foreign_plan_is_completed_by_the_next(
     sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Either the plan still holds and can be applied again, or a sweep finds what was begun."""
+    """Either the plan is still valid and can be applied again, or a sweep finds what was begun."""
     for number in range(1, 60):
         estate, killer = (
             Estate(Rig(fast_store("crash-sweep", sqlite_template), settings=SETTINGS, holder=gone_holder)),
@@ -136,10 +136,10 @@ def test_a_reviewed_plan_of_foreign_things_that_is_killed_is_finished_by_the_nex
 @pytest.mark.leaves("what came after the review", "unknown")
 @pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
 @pytest.mark.promise(7)
-def test_a_reviewed_plan_that_is_killed_is_applied_again_and_adds_nothing(
+def test_a_reviewed_plan_that_is_killed_can_be_applied_again_and_adds_nothing(
     sqlite_template: Path, gone_after: float
 ) -> None:
-    """At each instant: it goes on with what it had begun, and leaves what came after the review."""
+    """At each instant it continues what it had begun, and leaves what was created after the review."""
     whole = Stage(sqlite_template, gone_after)
     text = written(whole.estate.mark(orphans=True))
     late = whole.estate.stray(whole.ended)

@@ -1,1 +1,1 @@
-"""The database fails in the middle: full, gone, locked, replaced, taken over."""
+"""The database fails midway: full, gone, locked, replaced, taken over."""

@@ -1,7 +1,7 @@
-"""Every commit of every command fails: refused by the database, or applied with its answer lost.
+"""Every commit of every command fails: the database refuses it, or applies it and the answer is lost.
 
-Once, which the driver overcomes by itself; and for good, until its lease has ended. It then sends
-nothing whose intent could not be committed, says what it holds, and a resume loses nothing.
+It fails once, and the driver recovers by itself; or permanently, until the lease has expired. The driver then
+sends nothing without a committed intent and reports what it holds, and a resume loses nothing.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.promise(1)
 BEFORE, AFTER = "before commit", "after commit"
 LATE = 3.0
 POSTGRES_STRIDE = 5
-"""Of the commits on Postgres every so many-th: a life there takes a third of a second."""
+"""Only every n-th commit runs on Postgres, where a life takes a third of a second."""
 
 
 @dataclass
 class Storage(Killer):
-    """Fails a commit; kills nobody.
+    """Make a commit fail without killing anything.
 
     Attributes:
         fails: at which side of the commit.
@@ -61,7 +61,7 @@ class Storage(Killer):
 
     @property
     def sent_since(self) -> list[str]:
-        """The changing calls that went out after the failure."""
+        """The changing calls that were sent after the failure."""
         later = self.instants[self.failed_at :]
         return [what for what in later if what.startswith("before ") and what != BEFORE]
 
@@ -76,7 +76,7 @@ def commits_of(life: str, source: Path | Store, fails: str) -> int:
 
 
 def suffered(life: str, source: Path | Store, storage: Storage) -> Stage:
-    """A life with that failure in it, and the resume after the database is back."""
+    """Run a life with that failure, and the resume once the database is back."""
     stage = Stage.set(LIVES[life], source, LATE, storage)
     try:
         assert stage.play(stage.life.command)
@@ -95,14 +95,14 @@ def suffered(life: str, source: Path | Store, storage: Storage) -> Stage:
 @pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
 @pytest.mark.parametrize("fails", [BEFORE, AFTER])
 @pytest.mark.parametrize("life", LIVES)
-def test_a_commit_that_fails_loses_nothing(
+def test_a_failed_commit_loses_nothing(
     life: str,
     fails: str,
     for_good: bool,
     sqlite_template: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """On SQLite, each commit of each life."""
+    """This covers each commit of each life on SQLite."""
     whole = commits_of(life, sqlite_template, fails)
     for at in range(1, whole + 1):
         with told(f"commit {at} of {whole}"):
@@ -121,14 +121,14 @@ def store(postgres_url: str) -> Iterator[Store]:
 @pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
 @pytest.mark.parametrize("fails", [BEFORE, AFTER])
 @pytest.mark.parametrize("life", LIVES)
-def test_a_connection_that_drops_around_a_commit_loses_nothing(
+def test_a_connection_lost_around_a_commit_loses_nothing(
     life: str,
     fails: str,
     for_good: bool,
     store: Store,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """On Postgres, a sample: between execute and commit, and after one that was applied."""
+    """This covers a sample on Postgres: between execute and commit, and after an applied commit."""
     whole = commits_of(life, store, fails)
     points = range(1, whole + 1, POSTGRES_STRIDE)
     for at in points:

@@ -1,7 +1,7 @@
-"""A disk that is full, or a file that another program holds, at every change of AWS of every life.
+"""A full disk, or a file locked by another program, at every change of AWS of every life.
 
-SQLite itself refuses: `PRAGMA max_page_count` is a disk without one page left, and the lock is another
-program's transaction, waited for as long as the busy time-out says. What is simulated is AWS and the time.
+SQLite itself refuses: `PRAGMA max_page_count` stands for a disk without a free page, and the lock is another
+program's transaction, waited for until the busy time-out. AWS and the time are simulated.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from tier1_engine.store.transactions import Transaction
 pytestmark = pytest.mark.promise(1)
 
 BUSY_MILLISECONDS = 1
-"""How long SQLite really waits for a lock, instead of `database.BUSY_SECONDS`."""
+"""How long SQLite really waits for a lock, in place of `database.BUSY_SECONDS`."""
 SHORT_SECONDS = 3.0
-"""Of the virtual clock: longer than the busy time-out, and well within the lease."""
+"""The trouble's length on the virtual clock: longer than the busy time-out, and well within the lease."""
 LEASE_SECONDS = 15.0
 RETRY_SECONDS = 2.0
-"""Of the virtual clock, as if each try had waited for the lock for its whole time-out."""
+"""The virtual time that passes for each attempt, as if it had waited for the lock for its whole time-out."""
 SEEN_LATE = 3.0
 STRIDE = 2
-"""Of the changes at which it passes by itself, every so many-th."""
+"""Only every n-th change is tested with a trouble that ends by itself."""
 PAGES_LIMIT = 1_000_000
 
 
 FITS = {"full": 1, "locked": 0}
-"""What is left to write after the last change of a life may fit into the pages that are there."""
+"""The writes after the last change of a life may fit into the existing pages."""
 
 
 class Trouble:
-    """What SQLite meets from the n-th change that AWS executed, until it ends.
+    """A failure of SQLite from the n-th change that AWS executed until it ends.
 
     Attributes:
         sent: how many calls AWS had got when a turn could first not be committed; None before that.
@@ -71,14 +71,14 @@ class Trouble:
                 world.clock.after(self.seconds, self.end)
 
     def begin(self) -> None:
-        """SQLite refuses from now on."""
+        """SQLite refuses to write from now on."""
 
     def end(self) -> None:
-        """It writes again."""
+        """SQLite writes again."""
         self.here = False
 
     def obey(self, connection: Any) -> None:
-        """A connection that is about to be used."""
+        """Set up a connection that is about to be used."""
 
     def refused(self) -> None:
         """SQLite did not write."""
@@ -87,12 +87,12 @@ class Trouble:
 
     @property
     def sent_since(self) -> list[str]:
-        """The changing calls that went out after SQLite first refused."""
+        """The changing calls that were sent after SQLite first refused."""
         return [call for call, _ in self.stage.rig.world.calls[self.sent or 0 :] if call in CHANGING]
 
 
 class FullDisk(Trouble):
-    """Not a page more than the file has: what fits into those is still written."""
+    """The file cannot grow by a page; what fits into the existing ones is still written."""
 
     sentence = (
         "has no space to grow (database or disk is full): free space on its disk, then run the command again"
@@ -104,7 +104,7 @@ class FullDisk(Trouble):
 
 
 class LockedFile(Trouble):
-    """Another program has a transaction of its own open."""
+    """Another program holds an open write transaction."""
 
     sentence = "is locked by another process for more than 5 s: stop the process that holds it"
 
@@ -126,7 +126,7 @@ TROUBLES: dict[str, type[FullDisk | LockedFile]] = {"full": FullDisk, "locked": 
 
 @contextmanager
 def felt(trouble: Trouble) -> Iterator[None]:
-    """Every transaction that writes feels it, and the first turn that is not committed is noted."""
+    """Apply the trouble to every writing transaction, and record the first turn that is not committed."""
     connected, commit = Transaction._connected, Store.commit  # noqa: SLF001 - where SQLite is met
 
     def feeling(transaction: Transaction) -> Any:
@@ -149,14 +149,14 @@ def felt(trouble: Trouble) -> Iterator[None]:
 
 
 def set_on_a_new_file(life: str, source: Path) -> Stage:
-    """No page of it is free, and no connection to it was met by an earlier trouble."""
+    """Attach the trouble to a new file without free pages, with no connection of an earlier trouble."""
     return Stage.set(LIVES[life], fast_store("no-room", source), SEEN_LATE)
 
 
 def met(
     life: str, kind: type[FullDisk | LockedFile], source: Path, at: int, seconds: float | None
 ) -> Trouble:
-    """A life with that trouble in it, and the resume once it has ended. Answers what it was."""
+    """Run a life with that trouble and the resume after it; return the trouble."""
     stage = set_on_a_new_file(life, source)
     stage.rig.settings = replace(SETTINGS, lease_seconds=LEASE_SECONDS)
     trouble = kind(stage, at, seconds)
@@ -164,7 +164,7 @@ def met(
         try:
             assert stage.play(stage.life.command)
         except DatabaseUnavailable as error:
-            check_told(stage, trouble, error)
+            check_reported(stage, trouble, error)
             trouble.ended_the_driver = True
         assert trouble.changes >= at
         if trouble.here:
@@ -175,8 +175,10 @@ def met(
     return trouble
 
 
-def check_told(stage: Stage, trouble: FullDisk | LockedFile, error: DatabaseUnavailable) -> None:
-    """Code 9 and what to do; nothing was sent without its intent; each AWS id is on record or said."""
+def check_reported(stage: Stage, trouble: FullDisk | LockedFile, error: DatabaseUnavailable) -> None:
+    """Assert exit code 9 and the advice; nothing was sent without its intent, and each AWS id is recorded or
+    printed.
+    """
     assert error.exit_code == 9
     assert trouble.sentence in str(error)
     assert trouble.sent_since == []
@@ -189,7 +191,7 @@ def check_told(stage: Stage, trouble: FullDisk | LockedFile, error: DatabaseUnav
 
 @pytest.fixture(scope="module")
 def small_pages(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of small pages, which nobody has open."""
+    """An empty database of small pages without open connections."""
     path = tmp_path_factory.mktemp("small-pages") / "tier1.db"
     shutil.copyfile(sqlite_template, path)
     make_pages_small(path)
@@ -197,7 +199,7 @@ def small_pages(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def changes_of(life: str, source: Path) -> int:
-    """How many changes AWS executes in a life that nothing troubles."""
+    """The number of changes that AWS executes in an undisturbed life."""
     stage = set_on_a_new_file(life, source)
     assert stage.play(stage.life.command)
     stage.close()
@@ -206,10 +208,10 @@ def changes_of(life: str, source: Path) -> int:
 
 @pytest.mark.parametrize("kind", TROUBLES)
 @pytest.mark.parametrize("life", LIVES)
-def test_a_database_that_cannot_be_written_stops_the_driver_before_its_next_call(
+def test_an_unwritable_database_stops_the_driver_before_its_next_call(
     life: str, kind: str, small_pages: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """For longer than the lease, from each change on; a resume loses nothing once it can be written."""
+    """It lasts longer than the lease, from each change on; a resume loses nothing once it can be written."""
     whole = changes_of(life, small_pages)
     stopped = 0
     for at in range(1, whole + 1):
@@ -221,10 +223,10 @@ def test_a_database_that_cannot_be_written_stops_the_driver_before_its_next_call
 
 @pytest.mark.parametrize("kind", TROUBLES)
 @pytest.mark.parametrize("life", LIVES)
-def test_a_database_that_can_be_written_again_before_the_lease_ends_is_waited_for(
+def test_a_database_that_recovers_before_the_lease_expires_is_waited_for(
     life: str, kind: str, small_pages: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """A sample of the changes; the command reaches its goal by itself."""
+    """This covers a sample of the changes; the command reaches its goal by itself."""
     whole = changes_of(life, small_pages)
     points = range(1, whole + 1, STRIDE)
     for at in points:

@@ -1,6 +1,6 @@
-"""Databases that really fail under a driver: full, gone, replaced, read-only, restarted, in a deadlock.
+"""Databases that really fail under a driver: full, gone, replaced, read-only, restarted, deadlocked.
 
-What is simulated is AWS and the time; files, servers and connections are real.
+AWS and the time are simulated; files, servers and connections are real.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Undo = Callable[[], object]
 
 
 def failed_in_the_middle(store: Store, fail: Callable[[], Undo], sentence: str) -> None:
-    """A deployment whose database fails while a door is made, and the resume once it is mended."""
+    """A deployment whose database fails while a door is created, and the resume once it is repaired."""
     stage = Stage.set(LIVES["deploy"], store, 0.0)
     undo: list[Undo] = []
     sent: list[int] = []
@@ -80,8 +80,8 @@ def opened(path: Path) -> Iterator[Store]:
 # --- SQLite
 
 
-def test_a_file_that_is_deleted_in_the_middle(file: Path) -> None:
-    """It is put back, as the sentence says."""
+def test_a_database_file_that_is_deleted(file: Path) -> None:
+    """It is put back, as the message says."""
 
     def delete() -> Undo:
         aside = file.with_name("aside")
@@ -92,8 +92,8 @@ def test_a_file_that_is_deleted_in_the_middle(file: Path) -> None:
         failed_in_the_middle(store, delete, "was deleted or replaced while it was in use: put it back")
 
 
-def test_a_file_that_is_replaced_in_the_middle(file: Path) -> None:
-    """Another file of its name is not written to."""
+def test_a_database_file_that_is_replaced(file: Path) -> None:
+    """The driver writes nothing to another file of the same name."""
 
     def replace() -> Undo:
         aside = file.with_name("aside")
@@ -105,9 +105,9 @@ def test_a_file_that_is_replaced_in_the_middle(file: Path) -> None:
         failed_in_the_middle(store, replace, "was deleted or replaced while it was in use: put it back")
 
 
-def test_a_log_that_is_deleted_in_the_middle_costs_nothing(file: Path) -> None:
-    """What was committed is written to the file itself before anything more is sent: a kill right after
-    finds all of it on record. The driver goes on with a new log.
+def test_deleting_the_write_ahead_log_loses_nothing(file: Path) -> None:
+    """Committed data is written to the file itself before anything more is sent: a kill right after finds all
+    of it. The driver continues with a new log.
     """
     log = log_of(file)
     with opened(file) as store:
@@ -129,8 +129,8 @@ def test_a_log_that_is_deleted_in_the_middle_costs_nothing(file: Path) -> None:
     assert seen == [6]
 
 
-def test_a_folder_that_is_moved_away_in_the_middle(file: Path) -> None:
-    """With the log and all."""
+def test_a_folder_that_is_moved_away(file: Path) -> None:
+    """The log moves with it."""
 
     def move() -> Undo:
         away = file.parent.with_name("away")
@@ -141,8 +141,8 @@ def test_a_folder_that_is_moved_away_in_the_middle(file: Path) -> None:
         failed_in_the_middle(store, move, "was deleted or replaced while it was in use: put it back")
 
 
-def test_a_file_that_becomes_read_only_in_the_middle(file: Path) -> None:
-    """SQLite itself refuses to write, on the connection that is open and on every new one."""
+def test_a_database_file_that_becomes_read_only(file: Path) -> None:
+    """SQLite itself refuses to write, on the open connection and on every new one."""
     flag = [False]
 
     def freeze() -> Undo:
@@ -161,7 +161,7 @@ def test_a_file_that_becomes_read_only_in_the_middle(file: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a megabyte."""
+    """A file system of one megabyte."""
     place = tmp_path / "small"
     place.mkdir()
     done = subprocess.run(
@@ -179,7 +179,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_is_full(small_disk: Path, sqlite_template: Path) -> None:
-    """Room is made, as the sentence says."""
+    """Space is freed, as the message says."""
     path = small_disk / "tier1.db"
     shutil.copyfile(sqlite_template, path)
     path.chmod(0o600)
@@ -201,7 +201,7 @@ def test_a_disk_that_is_full(small_disk: Path, sqlite_template: Path) -> None:
 
 @dataclass
 class Server:
-    """A Postgres of the test's own, which it may stop and start."""
+    """A Postgres of the test's own, which it can stop and start."""
 
     folder: Path
     process: subprocess.Popen[bytes]
@@ -212,12 +212,12 @@ class Server:
         return cls(folder, *keeper.started(folder))
 
     def crash(self) -> None:
-        """As at a power cut: no session is told."""
+        """Stop it as a power cut does, without ending the sessions."""
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(keeper.STOP_SECONDS)
 
     def start(self) -> None:
-        """Its programs refuse to start as long as a session of before has not yet ended."""
+        """Start it; Postgres refuses as long as a session of the previous run has not ended."""
         place, user = keeper.runnable(self.folder)
         port = int(self.url.rpartition(":")[2].partition("/")[0])
         end = time.monotonic() + keeper.START_SECONDS
@@ -242,7 +242,7 @@ def server() -> Iterator[Server]:
     if keeper.programs() is None:
         pytest.skip("no Postgres of one's own: install the pgserver wheel")
     folder = Path(tempfile.mkdtemp(prefix="tier1-pg-"))
-    folder.chmod(0o711)  # the server may run as another user, who must be able to walk through
+    folder.chmod(0o711)  # the server may run as another user, who needs access to the folder
     own = Server.begin(folder)
     try:
         yield own
@@ -265,7 +265,7 @@ def stored_on(url: str) -> Iterator[Store]:
 
 
 @pytest.mark.postgres
-def test_a_server_that_crashes_and_comes_back_is_not_noticed(server: Server) -> None:
+def test_a_server_that_crashes_and_restarts_goes_unnoticed(server: Server) -> None:
     """The turn that met it is committed on a new connection; nothing is done twice."""
     with stored_on(server.url) as store:
         stage = Stage.set(LIVES["deploy"], store, 0.0)
@@ -275,8 +275,8 @@ def test_a_server_that_crashes_and_comes_back_is_not_noticed(server: Server) -> 
 
 
 @pytest.mark.postgres
-def test_a_server_that_stays_away_ends_the_driver_and_a_resume_continues(server: Server) -> None:
-    """Longer than the lease."""
+def test_a_server_that_stays_down_ends_the_driver_and_a_resume_continues(server: Server) -> None:
+    """It stays down for longer than the lease."""
 
     def stop() -> Undo:
         server.crash()
@@ -287,8 +287,8 @@ def test_a_server_that_stays_away_ends_the_driver_and_a_resume_continues(server:
 
 
 @pytest.mark.postgres
-def test_connections_that_somebody_ends_are_made_anew(postgres_url: str) -> None:
-    """An operator of the server ends all sessions: the next turn has another."""
+def test_terminated_connections_are_replaced(postgres_url: str) -> None:
+    """An operator of the server ends all sessions: the next turn opens another."""
 
     def end_all() -> None:
         with psycopg.connect(postgres_url, autocommit=True) as other:
@@ -306,7 +306,7 @@ def test_connections_that_somebody_ends_are_made_anew(postgres_url: str) -> None
 
 @dataclass
 class Rival:
-    """Another program's session that gets in the way of one turn, in a thread of its own."""
+    """A session of another program that disturbs one turn, in a thread of its own."""
 
     url: str
     first: str
@@ -330,8 +330,8 @@ class Rival:
 
 
 @pytest.mark.postgres
-def test_a_deadlock_that_ends_our_transaction_is_overcome(postgres_url: str) -> None:
-    """It is rolled back whole, and committed in the next try."""
+def test_a_deadlock_that_aborts_the_transaction_is_retried(postgres_url: str) -> None:
+    """It is rolled back completely and committed at the next attempt."""
     with stored_on(postgres_url) as store:
         stage = Stage.set(LIVES["deploy"], store, 0.0)
         rival = Rival(
@@ -347,7 +347,7 @@ def test_a_deadlock_that_ends_our_transaction_is_overcome(postgres_url: str) -> 
 
 
 def until_a_deadlock_is_counted(url: str) -> None:
-    """By the server, of this database: a session counts what it met when it ends."""
+    """Wait until the server has counted a deadlock: a session reports what it met when it ends."""
     query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     end = time.monotonic() + SEEN_SECONDS
     with psycopg.connect(url, autocommit=True) as asking:
@@ -357,8 +357,8 @@ def until_a_deadlock_is_counted(url: str) -> None:
 
 
 @pytest.mark.postgres
-def test_a_serialization_failure_is_overcome(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database whose transactions are serializable by default refuses a turn that another overtook."""
+def test_a_serialization_failure_is_retried(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a database that is serializable by default, a turn conflicts with a concurrent one."""
     name = postgres_url.rpartition("/")[2]
     with psycopg.connect(postgres_url, autocommit=True) as owner:
         owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_isolation TO serializable'.encode())

@@ -1,8 +1,8 @@
-"""A stale driver's commit meets the transaction in which another takes the deployment over.
+"""A stale driver's commit meets the transaction in which another driver takes the deployment over.
 
-Two real connections. Under READ COMMITTED a condition inside an UPDATE is looked at again once the lock
-is there, and one on the row's id still holds: only a row that was locked before the fence is compared
-keeps the stale one out.
+Two real connections are used. Under READ COMMITTED an UPDATE evaluates its condition again once it has the
+lock, and one on the row's id still holds: only locking the row before comparing the fence keeps the stale
+driver out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOOK_SECONDS = 0.5
 
 @contextmanager
 def instead_of(of: Store, name: str, act: Callable[[Callable[[], object]], None]) -> Iterator[None]:
-    """Act at the commit or the begin of a store's transactions, which is handed over."""
+    """Act in place of the commit or the begin of a store's transactions; the act receives the original."""
     dialect: Any = of.engine.dialect
     usual = getattr(dialect, name)
     setattr(dialect, name, lambda connection: act(lambda: usual(connection)))
@@ -45,9 +45,10 @@ def instead_of(of: Store, name: str, act: Callable[[Callable[[], object]], None]
 
 
 def until_it_waits(url: str, begun: threading.Event, compared: threading.Event) -> None:
-    """The stale commit stands before a lock, and has not looked at the fence.
+    """Wait until the stale commit waits for a lock and has not read the fence.
 
-    Postgres says who waits. SQLite does not: there it gets the time in which it would have looked.
+    Postgres reports the waiting session. SQLite does not: there the test waits for as long as a read would
+    take.
     """
     assert begun.wait(SEEN_SECONDS)
     if url.startswith("postgresql"):
@@ -63,7 +64,7 @@ def test_a_commit_that_waited_for_a_takeover_writes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """It begins after the other has written its term, and before that is committed."""
+    """It begins after the other driver has written its term, and before that is committed."""
     stale, other = Store.open(any_database_url), Store.open(any_database_url)
     record, old = driven(stale)
     begun, compared = threading.Event(), threading.Event()

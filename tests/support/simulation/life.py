@@ -43,7 +43,7 @@ EXCLUDED = {
     ),
     "a late create without a key, where nothing may be made twice": (
         "AWS executes it after the grace, which nothing can prevent: promise 7 is what holds then, and "
-        "`test_what_is_executed_after_the_grace_without_a_key_is_found_by_a_sweep` shows the window"
+        "`test_a_create_without_a_key_executed_after_the_grace_is_found_by_a_sweep` shows the window"
     ),
     "a SIGKILL of a real process at a commit to Postgres": (
         "real processes die at commits to SQLite; a server takes a commit whole or not at all, whoever asked "

@@ -1,4 +1,4 @@
-"""How `aws` makes its calls: whose credentials, under which permit, within which bounds."""
+"""How `aws` makes its calls: with which credentials, under which permit, and within which bounds."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ REFUSED = Acted.REFUSED
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of this machine's settings has a say."""
+    """Credentials from the environment alone, without this machine's settings."""
     nobody(monkeypatch, tmp_path)
 
 
 # --- credentials and settings
 
 
-def test_no_credentials_is_said_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty credential chain."""
+def test_missing_credentials_are_reported_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The credential chain is empty."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with endpoint(http(200, VPC_XML)) as served:
         error = failure(served.url)
     assert (error.code, error.acted, served.requests) == ("NoCredentials", REFUSED, [])
 
 
-def test_half_of_the_credentials_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key id without its secret."""
+def test_half_of_the_credentials_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a key id without its secret."""
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with endpoint(http(200, VPC_XML)) as served:
         error = failure(served.url)
     assert (error.code, error.acted, served.requests) == ("NoCredentials", REFUSED, [])
 
 
-def test_a_profile_that_is_not_there_is_no_credentials() -> None:
+def test_a_missing_profile_counts_as_no_credentials() -> None:
     """The error names the profile."""
     session = AwsSession("us-east-1", profile="nobody")
     with pytest.raises(CallError, match="nobody") as caught:
@@ -51,10 +51,10 @@ def test_a_profile_that_is_not_there_is_no_credentials() -> None:
     assert (caught.value.code, caught.value.operation) == ("NoCredentials", "GetCallerIdentity")
 
 
-def test_an_sso_token_that_is_missing_is_no_credentials(
+def test_a_missing_sso_token_counts_as_no_credentials(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Who has to sign in again gets the code that stops everything, whatever botocore calls it."""
+    """A required sign-in has the code that blocks everything, whatever botocore calls it."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -67,10 +67,10 @@ def test_an_sso_token_that_is_missing_is_no_credentials(
     assert (caught.value.code, caught.value.acted) == ("NoCredentials", REFUSED)
 
 
-def test_a_role_that_may_not_be_assumed_is_no_credentials(
+def test_a_role_that_cannot_be_assumed_counts_as_no_credentials(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A refusal that the credential chain met is not taken for the answer to our call."""
+    """A refusal within the credential chain is not taken for the answer to the call."""
     (tmp_path / "credentials").write_text("[base]\naws_access_key_id = a\naws_secret_access_key = b\n")
     (tmp_path / "config").write_text(
         "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = base\n"
@@ -94,20 +94,20 @@ def test_a_role_that_may_not_be_assumed_is_no_credentials(
     assert (len(sts.requests), ec2.requests) == (1, [])
 
 
-def test_an_endpoint_that_is_no_url_is_a_setting_that_cannot_be() -> None:
+def test_an_endpoint_that_is_no_url_is_an_invalid_setting() -> None:
     """It is refused before anything is sent."""
     with pytest.raises(ConfigurationError, match="not a url"):
         AwsSession("us-east-1", endpoint_url="not a url").identity()
 
 
-def test_a_region_that_is_no_name_is_a_setting_that_cannot_be() -> None:
-    """Characters that no region has."""
+def test_a_region_that_is_no_name_is_an_invalid_setting() -> None:
+    """It has characters that no region has."""
     with pytest.raises(ConfigurationError, match="region"):
         AwsSession("us east/1").identity()
 
 
-def test_parameters_that_the_model_does_not_take_are_a_defect_of_ours() -> None:
-    """Neither refused nor unknown: nothing was sent, and no retry will help."""
+def test_parameters_that_the_model_rejects_are_a_bug() -> None:
+    """They are neither refused nor unknown: nothing was sent, and a retry will not help."""
     cloud = AwsSession("us-east-1", endpoint_url="http://127.0.0.1:1").cloud(AlwaysPermitted())
     for service, operation, parameters in (
         ("ec2", "describe_vpcs", {"Colour": "red"}),
@@ -123,7 +123,7 @@ def test_parameters_that_the_model_does_not_take_are_a_defect_of_ours() -> None:
 
 
 class Withdrawn:
-    """A permit that is gone."""
+    """A permit that was withdrawn."""
 
     asked = 0
 
@@ -133,7 +133,7 @@ class Withdrawn:
 
 
 def test_a_change_without_a_permit_is_not_sent() -> None:
-    """The refusal reaches the caller with the operation's name; not a byte left."""
+    """The refusal reaches the caller with the operation's name, and no byte is sent."""
     permit = Withdrawn()
     with endpoint(http(200, VPC_XML)) as served:
         cloud = AwsSession("us-east-1", endpoint_url=served.url).cloud(permit)
@@ -144,8 +144,8 @@ def test_a_change_without_a_permit_is_not_sent() -> None:
     assert (error.message, permit.asked, served.requests) == ("The lease has run out.", 1, [])
 
 
-def test_looking_needs_no_permit() -> None:
-    """Who has lost the lease may still look."""
+def test_reading_needs_no_permit() -> None:
+    """A driver that has lost its lease may still read."""
     permit = Withdrawn()
     reply = http(
         200,
@@ -158,8 +158,8 @@ def test_looking_needs_no_permit() -> None:
     assert permit.asked == 0
 
 
-def test_the_permit_is_asked_after_signing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Finding credentials can take long: a permit that was asked before it would prove nothing."""
+def test_the_permit_is_checked_after_signing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finding credentials can take long, so an earlier check would prove nothing."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     permit = Withdrawn()
     cloud = AwsSession("us-east-1", endpoint_url="http://127.0.0.1:1").cloud(permit)
@@ -169,7 +169,7 @@ def test_the_permit_is_asked_after_signing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_clouds_of_one_session_keep_their_permits_apart() -> None:
-    """Two deployments share the clients; in the same moment one may change something and one may not."""
+    """Two deployments share the clients; one may change something while the other may not."""
     with endpoint(http(200, VPC_XML)) as served:
         session = AwsSession("us-east-1", endpoint_url=served.url)
         outcomes: dict[str, list[str]] = {"permitted": [], "withdrawn": []}
@@ -196,8 +196,8 @@ def test_clouds_of_one_session_keep_their_permits_apart() -> None:
 # --- identity, pages, start-up
 
 
-def test_the_identity_is_asked_once() -> None:
-    """The account and the ARN, kept for the session."""
+def test_the_identity_is_requested_once() -> None:
+    """The account and the ARN are cached for the session."""
     reply = http(
         200,
         b"<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>"
@@ -211,7 +211,7 @@ def test_the_identity_is_asked_once() -> None:
 
 
 def test_an_identity_without_an_account_is_unreadable() -> None:
-    """An endpoint that leaves members out does not make us act for nobody."""
+    """An endpoint that omits members is refused."""
     reply = b"<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"
     with endpoint(http(200, reply)) as served, pytest.raises(CallError) as caught:
         AwsSession("us-east-1", endpoint_url=served.url).identity()
@@ -219,7 +219,7 @@ def test_an_identity_without_an_account_is_unreadable() -> None:
 
 
 def test_a_list_that_never_ends_is_an_error() -> None:
-    """Every page names a next one: we stop at the limit."""
+    """Every page names a next one: the call stops at the limit."""
     count = iter(range(10 * PAGES_LIMIT))
 
     def page(connection: socket.socket) -> None:
@@ -235,7 +235,7 @@ def test_a_list_that_never_ends_is_an_error() -> None:
 
 
 def test_pages_are_joined() -> None:
-    """What stands on the second page is not missed."""
+    """Items of the second page are included."""
     pages = iter(
         [
             b"<vpcSet><item><vpcId>vpc-1</vpcId></item></vpcSet><nextToken>more</nextToken>",
@@ -251,8 +251,8 @@ def test_pages_are_joined() -> None:
         assert [vpc["VpcId"] for vpc in cloud.pages("ec2", "describe_vpcs", "Vpcs")] == ["vpc-1", "vpc-2"]
 
 
-def test_a_failure_on_a_later_page_is_ours_too() -> None:
-    """A list that breaks off half-way is an error, never a shorter list."""
+def test_a_failure_on_a_later_page_fails_the_list() -> None:
+    """A list that breaks off midway is an error, never a shorter list."""
     replies = iter(
         [
             http(200, b"<DescribeVpcsResponse><nextToken>more</nextToken></DescribeVpcsResponse>"),
@@ -267,7 +267,7 @@ def test_a_failure_on_a_later_page_is_ours_too() -> None:
 
 
 def test_aws_variables_cannot_switch_retries_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A blind retry of a create makes a second resource, whatever the environment asks for."""
+    """A blind retry of a create makes a second resource, so the environment cannot enable it."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "5")
     monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
     with endpoint(ec2_error(500, "InternalError")) as served:
@@ -276,7 +276,7 @@ def test_aws_variables_cannot_switch_retries_on(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_module_loads_without_botocore() -> None:
-    """A command that calls nothing starts without it."""
+    """A command without calls starts without it."""
     code = (
         "import sys, tier1_engine.aws.session; "
         "print([m for m in sys.modules if m.startswith(('boto', 'urllib3'))])"
@@ -287,7 +287,7 @@ def test_the_module_loads_without_botocore() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-def test_the_endpoint_of_a_service_can_be_asked_for() -> None:
-    """What a deployment remembers is the endpoint that is really used."""
+def test_the_endpoint_of_a_service_can_be_read() -> None:
+    """A deployment stores the endpoint that is really used."""
     assert AwsSession("eu-west-1").endpoint("ec2") == "https://ec2.eu-west-1.amazonaws.com"
     assert AwsSession("eu-west-1", endpoint_url="http://127.0.0.1:1").endpoint("efs") == "http://127.0.0.1:1"

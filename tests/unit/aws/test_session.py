@@ -1,4 +1,4 @@
-"""What the errors of `aws` say: against an endpoint on loopback that cuts, stalls and answers nonsense."""
+"""The errors of `aws`, against an endpoint on loopback that disconnects, stalls and answers nonsense."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFUSED, UNKNOWN = Acted.REFUSED, Acted.UNKNOWN
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of this machine's settings has a say."""
+    """Credentials from the environment alone, without this machine's settings."""
     nobody(monkeypatch, tmp_path)
 
 
@@ -100,7 +100,7 @@ ANSWERS: dict[str, tuple[str, bytes, str, Acted, int | None]] = {
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_answer_says_whether_aws_acted(answer: str) -> None:
-    """Each has its code, its status, and `refused` only where AWS provably did not act."""
+    """Each has its code and status, and is `refused` only if AWS provably did not act."""
     operation, reply, code, acted, status = ANSWERS[answer]
     with endpoint(reply) as served:
         error = failure(served.url, operation)
@@ -109,15 +109,15 @@ def test_an_answer_says_whether_aws_acted(answer: str) -> None:
     assert len(served.requests) == 1, "a call is made once"
 
 
-def test_aws_s_words_and_request_id_are_kept() -> None:
-    """What support asks for is in the error."""
+def test_aws_s_message_and_request_id_are_kept() -> None:
+    """The error contains what AWS support asks for."""
     with endpoint(ec2_error(400, "VpcLimitExceeded")) as served:
         error = failure(served.url)
     assert (error.message, error.request_id) == ("No.", "req-7")
 
 
-def test_a_reply_that_can_be_read_is_returned() -> None:
-    """The checks let a plain answer through, and tell AWS who calls."""
+def test_a_valid_reply_is_returned() -> None:
+    """The checks accept a plain answer, and the user agent names tier1."""
     with endpoint(http(200, VPC_XML)) as served:
         cloud = AwsSession("us-east-1", endpoint_url=served.url).cloud(AlwaysPermitted())
         assert cloud.change("ec2", "create_vpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] == "vpc-1"
@@ -129,24 +129,24 @@ RDS_XML = b"""<DeleteDBInstanceResponse xmlns="http://rds.amazonaws.com/doc/2014
 </DeleteDBInstanceResponse>"""
 
 
-def test_a_reply_says_which_operation_it_answers_as_aws_names_it() -> None:
-    """No spelling of boto3's name tells: `delete_db_instance` is DeleteDBInstance."""
+def test_a_reply_has_the_operation_as_aws_names_it() -> None:
+    """boto3's spelling cannot be converted: `delete_db_instance` is DeleteDBInstance."""
     with endpoint(http(200, RDS_XML)) as served:
         cloud = AwsSession("us-east-1", endpoint_url=served.url).cloud(AlwaysPermitted())
         reply = cloud.change("rds", "delete_db_instance", DBInstanceIdentifier="one")
     assert (reply.operation, reply.request_id) == ("DeleteDBInstance", "req-9")
 
 
-def test_an_empty_answer_is_fine_where_nothing_is_answered() -> None:
-    """DeleteFileSystem answers 204 and no body."""
+def test_an_empty_reply_is_valid_for_an_operation_without_output() -> None:
+    """DeleteFileSystem answers 204 without a body."""
     with endpoint(http(204, b"")) as served:
         cloud = AwsSession("us-east-1", endpoint_url=served.url).cloud(AlwaysPermitted())
         cloud.change("efs", "delete_file_system", FileSystemId="fs-1")
     assert len(served.requests) == 1
 
 
-def test_a_bucket_stands_in_the_path_where_the_endpoint_is_named() -> None:
-    """A local endpoint has no name for each bucket; and S3's create answers in headers alone."""
+def test_a_bucket_is_in_the_path_for_a_custom_endpoint() -> None:
+    """A local endpoint has no host name for each bucket, and S3's create answers in headers alone."""
     answer = http(200, b"").replace(b"\r\n\r\n", b"\r\nLocation: /reports\r\n\r\n", 1)
     with endpoint(answer) as served:
         url = served.url.replace("127.0.0.1", "localhost")
@@ -156,31 +156,31 @@ def test_a_bucket_stands_in_the_path_where_the_endpoint_is_named() -> None:
 
 
 def reset(connection: socket.socket) -> None:
-    """Closes with RST."""
+    """Close with RST."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def cut_in_the_head(connection: socket.socket) -> None:
-    """Closes within the header lines."""
+    """Close within the header lines."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
 
 
 def cut_in_a_chunk(connection: socket.socket) -> None:
-    """Closes within a chunk."""
+    """Close within a chunk."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     connection.sendall(head + b"400\r\n<CreateVpcResponse>")
 
 
 @pytest.mark.parametrize("cut", [reset, cut_in_the_head, cut_in_a_chunk, lambda connection: None])
-def test_a_connection_that_ends_after_the_request_leaves_it_open_whether_aws_acted(cut: Respond) -> None:
-    """Reset or closed, before or within the answer: unknown."""
+def test_a_connection_that_ends_after_the_request_leaves_the_outcome_unknown(cut: Respond) -> None:
+    """It is reset or closed, before or within the answer."""
     with endpoint(cut) as served:
         error = failure(served.url)
     assert (error.acted, error.code in {"ConnectionReset", "UnreadableReply"}) == (UNKNOWN, True)
 
 
-def test_an_answer_that_never_comes_is_a_time_out_and_unknown() -> None:
-    """The call ends with its budget, not when the endpoint pleases."""
+def test_a_missing_answer_is_a_time_out_and_unknown() -> None:
+    """The call ends with its budget, whatever the endpoint does."""
     over = threading.Event()
 
     def silent(connection: socket.socket) -> None:
@@ -192,8 +192,8 @@ def test_an_answer_that_never_comes_is_a_time_out_and_unknown() -> None:
     assert (error.code, error.acted) == ("CallTimeout", UNKNOWN)
 
 
-def test_an_answer_that_drips_is_a_time_out_too() -> None:
-    """The budget is for the whole call: a byte now and then does not stretch it."""
+def test_a_dripping_answer_is_a_time_out_too() -> None:
+    """The budget covers the whole call: a byte now and then does not extend it."""
     over = threading.Event()
 
     def drip(connection: socket.socket) -> None:
@@ -209,8 +209,8 @@ def test_an_answer_that_drips_is_a_time_out_too() -> None:
     assert (error.code, error.acted) == ("CallTimeout", UNKNOWN)
 
 
-def test_a_change_that_outlives_its_caller_before_it_was_sent_is_never_sent() -> None:
-    """A permit (or a credential chain) that hangs: the caller hears `refused`, and it stays true."""
+def test_a_change_abandoned_before_it_was_sent_is_never_sent() -> None:
+    """A permit or credential chain hangs: the caller gets `refused`, which stays true."""
     asked, over = threading.Event(), threading.Event()
 
     class Slow:
@@ -240,7 +240,7 @@ def test_an_endpoint_that_does_not_listen_was_sent_nothing() -> None:
 
 
 def test_a_name_that_does_not_resolve_was_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A region that does not exist, or no network: certain, and named."""
+    """The region does not exist, or there is no network: nothing was sent, and the name is reported."""
 
     def no_such_name(*_arguments: object, **_keywords: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -251,7 +251,7 @@ def test_a_name_that_does_not_resolve_was_sent_nothing(monkeypatch: pytest.Monke
 
 
 def test_a_connection_that_is_never_accepted_was_sent_nothing() -> None:
-    """A full backlog makes connecting time out: certain."""
+    """A full backlog makes connecting time out."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
         waiting = [socket.socket() for _ in range(4)]

@@ -1,4 +1,6 @@
-"""Looks that share a call: each as its own would be, none older than its question, no error as an absence."""
+"""Reads that share a call: each gets its own answer, none older than its request, and no error reads as an
+absence.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from tier1_engine.contract.cloud import AlwaysPermitted, Cloud, Reply
 from tier1_engine.errors import CallError
 
 QUIET_SECONDS = 0.3
-"""Long enough for threads that are let go together to meet on a busy machine."""
+"""Long enough for threads that start together to meet on a busy machine."""
 
 
 def vpc(id: str, **tags: str) -> dict[str, Any]:
@@ -25,7 +27,7 @@ def vpc(id: str, **tags: str) -> dict[str, Any]:
 
 @dataclass
 class Counted:
-    """A cloud of a few things that filters as EC2 does, and counts what it is asked.
+    """A cloud of a few resources that filters as EC2 does and counts its calls.
 
     Attributes:
         shared_fails, alone_fails: what a call for several, or for one, runs into.
@@ -86,7 +88,7 @@ def together(cloud: Counted) -> Callable[[], Cloud]:
 
 
 def at_once(asks: Sequence[Callable[[], Any]]) -> list[Any]:
-    """What each answers or raises, all asked at the same moment."""
+    """Run all at the same moment, and return what each returns or raises."""
     gate = threading.Barrier(len(asks))
 
     def ask(one: Callable[[], Any]) -> Any:
@@ -109,8 +111,8 @@ def by_ids(cloud: Callable[[], Cloud], operation: str, parameter: str, ids: Sequ
     return at_once([ask(id) for id in ids])
 
 
-def test_many_that_ask_for_one_thing_each_share_a_call() -> None:
-    """Each gets its own; what is not there is absent for its asker only, and nobody sees another's."""
+def test_many_reads_of_one_kind_share_a_call() -> None:
+    """Each gets its own; an absent resource is absent for its reader only, and nobody sees another's."""
     counted = Counted({"describe_vpcs": [vpc("vpc-1"), vpc("vpc-2"), vpc("vpc-3"), vpc("vpc-users")]})
     shown = by_ids(together(counted), "describe_vpcs", "VpcIds", ["vpc-1", "vpc-2", "vpc-gone", "vpc-3"])
     assert [[one["VpcId"] for one in each] for each in shown] == [["vpc-1"], ["vpc-2"], [], ["vpc-3"]]
@@ -118,8 +120,8 @@ def test_many_that_ask_for_one_thing_each_share_a_call() -> None:
     assert sorted(call["Filters"][0]["Values"]) == ["vpc-1", "vpc-2", "vpc-3", "vpc-gone"]
 
 
-def test_one_that_asks_alone_makes_its_own_call() -> None:
-    """As if nothing was shared, NotFound included."""
+def test_a_single_read_makes_its_own_call() -> None:
+    """It behaves as without sharing, NotFound included."""
     counted = Counted({"describe_vpcs": [vpc("vpc-1")]})
     cloud = together(counted)()
     assert list(cloud.pages("ec2", "describe_vpcs", "Vpcs", VpcIds=["vpc-1"])) == [vpc("vpc-1")]
@@ -129,8 +131,8 @@ def test_one_that_asks_alone_makes_its_own_call() -> None:
     assert [call["VpcIds"] for call in counted.calls] == [["vpc-1"], ["vpc-2"]]
 
 
-def test_a_call_serves_nobody_who_asked_after_it_was_begun() -> None:
-    """What is asked while a call is under way waits for the next: no answer is older than its question."""
+def test_a_call_serves_no_read_that_began_after_it() -> None:
+    """Such a read waits for the next call, so no answer is older than its request."""
     counted = Counted({"describe_vpcs": [vpc("vpc-1"), vpc("vpc-2")]})
     cloud, second = together(counted), threading.Event()
     shown: list[Any] = []
@@ -156,8 +158,8 @@ def test_a_call_serves_nobody_who_asked_after_it_was_begun() -> None:
     assert len(counted.calls) == 2
 
 
-def test_a_census_of_many_deployments_shares_a_call_by_its_tags() -> None:
-    """The values of all; each is given what has both of its own, as the product shows more."""
+def test_a_census_of_many_deployments_shares_a_call_by_tags() -> None:
+    """The call has the values of all; each gets what carries both of its own."""
     things = [vpc("vpc-1", db="a", d="1"), vpc("vpc-2", db="a", d="2"), vpc("vpc-3", db="b", d="1")]
     counted = Counted({"describe_vpcs": things})
     cloud = together(counted)
@@ -173,8 +175,10 @@ def test_a_census_of_many_deployments_shares_a_call_by_its_tags() -> None:
     assert len(counted.calls) == 1
 
 
-def test_instances_are_taken_out_of_shared_reservations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One reservation may hold the instances of several; what does not say where it is may be anybody's."""
+def test_instances_are_extracted_from_shared_reservations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One reservation may hold instances of several deployments, and an instance without a VPC may be
+    anybody's.
+    """
     held = {"ReservationId": "r-1", "Instances": [{"InstanceId": "i-1"}, {"InstanceId": "i-2"}]}
     counted = Counted({"describe_instances": [held]})
     cloud = together(counted)
@@ -202,8 +206,8 @@ def test_instances_are_taken_out_of_shared_reservations(monkeypatch: pytest.Monk
     assert at_once(places) == [["eni-1", "eni-2"], ["eni-2"]]
 
 
-def test_file_systems_that_are_asked_for_together_come_from_the_list() -> None:
-    """EFS describes one or all: one call, and a file system that is gone is absent for its asker only."""
+def test_file_systems_read_together_come_from_the_list() -> None:
+    """EFS describes one or all: one call lists them, and a missing one is absent for its reader only."""
     counted = Counted({"describe_file_systems": [{"FileSystemId": "fs-1"}, {"FileSystemId": "fs-2"}]})
     cloud = together(counted)
     asks = [
@@ -215,7 +219,7 @@ def test_file_systems_that_are_asked_for_together_come_from_the_list() -> None:
 
 
 def test_mount_targets_of_one_file_system_are_read_by_one_call() -> None:
-    """And those of another by another: EFS lists them by file system."""
+    """EFS lists them by file system, so another file system needs another call."""
     things = [{"FileSystemId": "fs-1", "MountTargetId": "a"}, {"FileSystemId": "fs-1", "MountTargetId": "b"}]
     counted = Counted({"describe_mount_targets": things})
     cloud = together(counted)
@@ -227,8 +231,8 @@ def test_mount_targets_of_one_file_system_are_read_by_one_call() -> None:
     assert sorted(call["FileSystemId"] for call in counted.calls) == ["fs-1", "fs-2"]
 
 
-def test_a_throttled_call_is_throttled_for_all_who_shared_it() -> None:
-    """Each raises an error of its own, and none asks alone: that would only make it worse."""
+def test_a_throttled_call_is_throttled_for_all_that_shared_it() -> None:
+    """Each raises an error of its own, and none calls alone, which would only add to the throttling."""
     counted = Counted({"describe_vpcs": []})
     counted.shared_fails = CallError("RequestLimitExceeded", "slow down", operation="DescribeVpcs")
     shown = by_ids(together(counted), "describe_vpcs", "VpcIds", ["vpc-1", "vpc-2"])
@@ -237,8 +241,8 @@ def test_a_throttled_call_is_throttled_for_all_who_shared_it() -> None:
     assert len(counted.calls) == 1
 
 
-def test_after_any_other_failure_each_asks_alone() -> None:
-    """So that nobody takes another's error, least of all a NotFound, for his own answer."""
+def test_after_any_other_failure_each_read_calls_alone() -> None:
+    """So no reader gets another's error, least of all a NotFound."""
     counted = Counted({"describe_vpcs": [vpc("vpc-1")]})
     counted.shared_fails = CallError("InvalidVpcID.NotFound", "vpc-2", operation="DescribeVpcs")
     missing = CallError("InvalidVpcID.NotFound", "vpc-2", operation="DescribeVpcs")
@@ -249,8 +253,8 @@ def test_after_any_other_failure_each_asks_alone() -> None:
     assert len(counted.calls) == 3
 
 
-def test_a_call_is_not_larger_than_ec2_takes() -> None:
-    """More askers than one call may name share several."""
+def test_a_call_is_not_larger_than_ec2_accepts() -> None:
+    """More readers than one call may name share several."""
     ids = [f"vpc-{number}" for number in range(ASKERS_LIMIT + 20)]
     counted = Counted({"describe_vpcs": [vpc(id) for id in ids]})
     shown = by_ids(together(counted), "describe_vpcs", "VpcIds", ids)
@@ -263,8 +267,8 @@ def test_a_call_is_not_larger_than_ec2_takes() -> None:
 @pytest.mark.parametrize(
     "filters", [[{"Name": "vpc-id", "Values": ["a", "b"]}], [{"Name": "x", "Values": ["a"]}]]
 )
-def test_what_could_not_be_told_apart_is_not_shared(filters: list[dict[str, Any]]) -> None:
-    """Several values at once, or a filter that the answer does not show."""
+def test_answers_that_cannot_be_told_apart_are_not_shared(filters: list[dict[str, Any]]) -> None:
+    """Examples are several values at once, and a filter that the answer does not show."""
     counted = Counted({"describe_vpcs": []})
     cloud = TogetherCloud(counted, Together(quiet_seconds=60.0))
     counted.pages = lambda *given, **named: iter(())  # type: ignore[method-assign]
@@ -274,7 +278,7 @@ def test_what_could_not_be_told_apart_is_not_shared(filters: list[dict[str, Any]
 
 
 def test_changes_are_never_shared() -> None:
-    """Each goes out by itself, under its own permit."""
+    """Each is sent by itself, under its own permit."""
     counted = Counted({})
     cloud = together(counted)
     at_once([lambda: cloud().change("ec2", "delete_vpc", VpcId="vpc-1")] * 3)

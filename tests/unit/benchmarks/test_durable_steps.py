@@ -1,4 +1,4 @@
-"""The benchmark measures the real engine, with everything on disk, and prints the promised object."""
+"""The benchmark measures the real engine with everything on disk, and prints the documented object."""
 
 from __future__ import annotations
 
@@ -55,16 +55,18 @@ def test_everything_is_on_disk_as_for_a_real_deployment(
 def test_an_intent_is_committed_before_its_step_and_a_result_after(
     sqlite_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In a chain one commit holds the result of a step and the intent of the next: so at least one a step."""
+    """In a chain one commit holds the result of a step and the intent of the next, so there is at least one a
+    step.
+    """
     answer = run(capsys, "--url", sqlite_url)
-    around = 2  # created and held; started with the first intent. The last result gives the lease back.
+    around = 2  # created and locked; started with the first intent. The last result releases the lease.
     assert 1.0 <= answer["commits_per_step"] <= (STEPS + around) / STEPS
 
 
-def test_it_prints_one_object_with_what_was_measured_and_how(
+def test_it_prints_one_object_with_results_and_settings(
     any_database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Numbers, shape, versions and the settings that make them mean something; no password."""
+    """It has numbers, shape, versions and the settings that give them meaning, and no password."""
     answer = run(capsys, "--url", any_database_url, "--baseline", "--threads", "2")
     for name in ("steps_per_second", "ms_per_step", "raw_steps_per_second", "ratio_to_raw"):
         assert answer[name] > 0
@@ -80,14 +82,14 @@ def test_it_prints_one_object_with_what_was_measured_and_how(
 
 
 def test_a_password_is_not_printed() -> None:
-    """The object may be pasted anywhere."""
+    """The object may be published."""
     assert "secret" not in durable_steps.masked("postgresql://somebody:secret@localhost/tier1")
 
 
 def test_the_baseline_leaves_nothing_behind(
     any_database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its table, or its file beside the database, is taken away again."""
+    """Its table, or its file next to the database, is removed again."""
     run(capsys, "--url", any_database_url, "--baseline")
     if any_database_url.startswith("sqlite"):
         folder = Path(any_database_url.removeprefix("sqlite:///")).parent
@@ -98,7 +100,7 @@ def test_the_baseline_leaves_nothing_behind(
 
 
 def test_it_runs_twice_on_one_database(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Names of deployments that became active stay taken; each run has names of its own."""
+    """Names of active deployments stay in use, so each run has names of its own."""
     run(capsys, "--url", sqlite_url)
     run(capsys, "--url", sqlite_url)
     assert rows(sqlite_url, "SELECT count(*) FROM deployments") == [(2 * WORKFLOWS,)]
@@ -107,12 +109,12 @@ def test_it_runs_twice_on_one_database(sqlite_url: str, capsys: pytest.CaptureFi
 def test_an_empty_database_gets_its_schema(
     empty_database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The benchmark prepares what it is given; a Postgres needs no command before it."""
+    """The benchmark prepares its database; a Postgres needs no command before it."""
     assert run(capsys, "--url", empty_database_url)["workflows"] == WORKFLOWS
 
 
-def test_a_url_that_is_none_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    """One clear sentence on stderr, the exit code for bad usage, no traceback."""
+def test_an_invalid_url_is_reported_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """stderr has one sentence, the exit code is that for bad usage, and there is no traceback."""
     assert durable_steps.main(["--url", "mysql://localhost/x"]) == 2
     told = capsys.readouterr()
     assert told.out == ""
@@ -120,8 +122,8 @@ def test_a_url_that_is_none_is_a_sentence(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "many"])
-def test_a_count_that_is_none_is_refused(count: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing runs for a number that is not at least one."""
+def test_an_invalid_count_is_refused(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing runs for a count below one."""
     with pytest.raises(SystemExit) as ended:
         durable_steps.main(["--workflows", count])
     assert ended.value.code == 2
@@ -129,7 +131,7 @@ def test_a_count_that_is_none_is_refused(count: str, capsys: pytest.CaptureFixtu
 
 
 def test_without_a_url_it_runs_as_a_command_and_cleans_up_after_itself(tmp_path: Path) -> None:
-    """`python -m benchmarks.durable_steps` needs nothing but the checkout."""
+    """`python -m benchmarks.durable_steps` needs only the checkout."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.durable_steps", "--workflows", "1", "--steps", "2"],
         cwd=ROOT,
@@ -145,7 +147,7 @@ def test_without_a_url_it_runs_as_a_command_and_cleans_up_after_itself(tmp_path:
 
 
 def test_the_baseline_file_syncs_every_commit(tmp_path: Path) -> None:
-    """Raw means without us, not without durability."""
+    """The baseline is without tier1, not without durability."""
     from benchmarks import raw
 
     with closing(raw.connect(tmp_path / "raw.db")) as connection:

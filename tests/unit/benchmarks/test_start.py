@@ -1,4 +1,4 @@
-"""The benchmark of the commands' start measures them all, and what it measures is what is promised."""
+"""The benchmark of the commands' start-up measures all of them, and the promised limit holds."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmarks import start
 def test_a_guide_takes_at_most_one_and_a_half_times_the_start_of_list(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """By the least of a few runs in turns, which a busy machine hardly touches. Without coverage, which
-    weighs more on what is ours than on what is imported; `test_startup_imports` holds the same always.
+    """It compares the fastest of a few alternating runs, which a busy machine hardly affects. Coverage is
+    off, because it slows tier1's own code more than imports; `test_startup_imports` checks the imports.
     """
     code = start.main(["--runs", "5"])
     found = json.loads(capsys.readouterr().out)

@@ -1,4 +1,4 @@
-"""The benchmark of sweeps sweeps for real, and marks by pages."""
+"""The benchmark of sweeps really sweeps, and marks by pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from benchmarks import sweep_load, sweep_sandbox
 
 
-def test_marking_reads_pages_and_all_of_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
-    """A small load: no look for each resource, and nothing left."""
+def test_marking_reads_pages_and_everything_is_deleted(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is a small load: no read for each resource, and nothing remains."""
     assert sweep_load.main(["--deployments", "12", "--orphans", "3", "--call-ms", "0"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["calls_to_mark"], found["pages_needed"]) == (14, 14)
@@ -22,7 +22,7 @@ def test_marking_reads_pages_and_all_of_it_goes(capsys: pytest.CaptureFixture[st
 def test_several_deployments_at_once_on_postgres(
     postgres_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each under its own lease, in threads that share one store."""
+    """Each runs under its own lease, in threads that share one store."""
     assert (
         sweep_load.main(["--deployments", "8", "--orphans", "2", "--call-ms", "1", "--url", postgres_url])
         == 0
@@ -32,7 +32,9 @@ def test_several_deployments_at_once_on_postgres(
 
 @pytest.mark.long
 def test_the_command_sweeps_real_stacks_on_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
-    """A small load: marking reads a page a kind, all of it goes, and looks are fewer than things."""
+    """It is a small load: marking reads a page a kind, all of it is deleted, and there are fewer reads than
+    resources.
+    """
     with pytest.MonkeyPatch.context() as environment:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             environment.setenv(name, "load")

@@ -1,4 +1,4 @@
-"""The user data is run for real, by bash, with stub commands on a PATH that holds nothing else."""
+"""The user data is really run by bash, with stub commands on a PATH that contains nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ printf '%s\\n' "{name} $*" >>"$STATE/calls"
 """
 MOUNTS = 'touch "$STATE/mounted"'
 ARRIVES = 'cat "$0" >"${{0%/*}}/{0}"; chmod +x "${{0%/*}}/{0}"'
-"""A stub's body that puts another command beside itself, as a package does."""
+"""The body of a stub that installs another command, as a package does."""
 STUBS: Mapping[str, str] = {
     "mount": MOUNTS,
     "mountpoint": 'test -e "$STATE/mounted"',
@@ -38,7 +38,7 @@ STUBS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Ran:
-    """How one run went. `marks` are the lines of the console that are not empty."""
+    """The result of one run. `marks` are the console lines that are not empty."""
 
     status: int
     marks: list[str]
@@ -49,7 +49,7 @@ class Ran:
 
 
 class Machine:
-    """A machine that has only what a test puts on it."""
+    """A machine with only what a test installs on it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -125,7 +125,9 @@ class TestMount:
     def test_mounts_with_tls_by_the_file_system_s_name_and_then_runs_the_script(
         self, machine: Machine
     ) -> None:
-        """Where the helper is there: TLS, the file system's own name, one fstab entry, begin to ready."""
+        """With the helper there is TLS, the file system's own name, one fstab entry, and marks from begin to
+        ready.
+        """
         ran = machine.run('#!/bin/bash\necho "$AWS_DEFAULT_REGION" >"$STATE/ran"\n')
         assert ran.marks == ["tier1: begin", "tier1: mounted", "tier1: ready"]
         assert ran.status == 0
@@ -138,7 +140,7 @@ class TestMount:
         assert machine.run(None).marks == ["tier1: begin", "tier1: mounted", "tier1: ready"]
 
     def test_installs_the_helper_where_it_is_missing(self, machine: Machine) -> None:
-        """The package brings the helper; the mount then uses it."""
+        """The package installs the helper, and the mount then uses it."""
         machine.without("mount.efs")
         machine.stub("dnf", ARRIVES.format("mount.efs"))
         ran = machine.run(None)
@@ -147,7 +149,7 @@ class TestMount:
         assert ran.marks[-1] == "tier1: ready"
 
     def test_falls_back_to_nfs_by_the_address_of_its_own_zone(self, machine: Machine) -> None:
-        """No helper to be had: plain NFS 4.1, to the mount target of the zone that IMDSv2 names."""
+        """Without a helper it uses plain NFS 4.1 to the mount target of the zone that IMDSv2 names."""
         machine.without("mount.efs")
         machine.stub("yum", "exit 1")
         machine.stub("mount.nfs4")
@@ -159,8 +161,8 @@ class TestMount:
         assert "_netdev,nofail" in ran.fstab
         assert ran.marks == ["tier1: begin", "tier1: mounted", "tier1: ready"]
 
-    def test_asks_the_metadata_service_with_a_token_only(self, machine: Machine) -> None:
-        """IMDSv2: a token by PUT first, then the zone with it, both bounded in time."""
+    def test_reads_the_metadata_service_with_a_token_only(self, machine: Machine) -> None:
+        """IMDSv2: a token by PUT first, then the zone with it, both with time-outs."""
         ran = machine.run(None)
         first, second = calls_of(ran, "curl")
         assert "-m 5 -X PUT" in first
@@ -168,15 +170,15 @@ class TestMount:
         assert "X-aws-ec2-metadata-token: TOKEN" in second
 
     @pytest.mark.parametrize("curl", ["exit 28", "echo us-east-1z"])
-    def test_takes_any_mount_target_where_its_zone_is_not_known(self, machine: Machine, curl: str) -> None:
-        """The metadata service says nothing, or a zone without a mount target: the first one serves."""
+    def test_uses_any_mount_target_if_its_zone_is_unknown(self, machine: Machine, curl: str) -> None:
+        """The metadata service does not answer, or the zone has no mount target: the first one is used."""
         machine.without("mount.efs")
         machine.stub("mount.nfs4")
         machine.stub("curl", curl)
         assert " 10.0.0.5:/ " in calls_of(machine.run(None), "mount")[0]
 
     def test_waits_for_the_name_and_then_tries_the_address_with_tls(self, machine: Machine) -> None:
-        """The name resolves some 90 s late, and in a VPC without DNS names never: TLS stays on."""
+        """The name may resolve 90 s late, and in a VPC without DNS names never does: TLS stays on."""
         machine.stub("mount", f'case "$*" in *mounttargetip*) {MOUNTS};; *) exit 1;; esac')
         ran = machine.run(None)
         mounts = calls_of(ran, "mount")
@@ -186,7 +188,7 @@ class TestMount:
         assert len(calls_of(ran, "sleep")) == 13
 
     def test_a_mount_that_fails_is_reported_and_the_script_does_not_run(self, machine: Machine) -> None:
-        """LESSONS 16: a mount that fails is noticed. Tries are bounded; no `mounted`, no script."""
+        """LESSONS 16: a failed mount is noticed after bounded attempts, with no `mounted` and no script."""
         machine.stub("mount", "exit 32")
         ran = machine.run('touch "$STATE/ran"')
         assert ran.marks == ["tier1: begin", "tier1: user-data-failed 302"]
@@ -195,31 +197,31 @@ class TestMount:
         assert ran.status == 1
         assert ran.fstab == ""
 
-    def test_a_mount_that_lies_is_noticed(self, machine: Machine) -> None:
-        """LESSONS 16: `mount` says yes, the kernel says no."""
+    def test_a_mount_that_reports_false_success_is_noticed(self, machine: Machine) -> None:
+        """LESSONS 16: `mount` succeeds, but the kernel shows no mount."""
         machine.stub("mount", "exit 0")
         assert machine.run(None).marks == ["tier1: begin", "tier1: user-data-failed 302"]
 
     def test_without_helper_and_nfs_client_it_fails(self, machine: Machine) -> None:
-        """A machine without any package manager we know."""
+        """The machine has no known package manager."""
         machine.without("mount.efs")
         ran = machine.run(None)
         assert ran.marks == ["tier1: begin", "tier1: user-data-failed 302"]
         assert calls_of(ran, "mount") == []
 
-    def test_a_mount_path_that_cannot_be_made_fails(self, machine: Machine) -> None:
-        """A file stands where the folder should be."""
+    def test_a_mount_path_that_cannot_be_created_fails(self, machine: Machine) -> None:
+        """There is a file in the folder's place."""
         machine.mount_path.parent.write_text("a file")
         assert machine.run(None).marks == ["tier1: begin", "tier1: user-data-failed 301"]
 
     def test_writes_its_fstab_entry_once(self, machine: Machine) -> None:
-        """An entry for the mount path is left as it stands."""
+        """An existing entry for the mount path is left as it is."""
         entry = f"fs-0123:/ {machine.mount_path} efs tls 0 0\n"
         (machine.folder / "etc/fstab").write_text(entry)
         assert machine.run(None).fstab == entry
 
-    def test_what_is_mounted_already_is_not_mounted_again(self, machine: Machine) -> None:
-        """An image that mounts by its own fstab."""
+    def test_an_existing_mount_is_not_repeated(self, machine: Machine) -> None:
+        """The image mounts it by its own fstab."""
         (machine.folder / "mounted").touch()
         ran = machine.run(None)
         assert calls_of(ran, "mount") == []
@@ -246,7 +248,7 @@ class TestPackageLock:
         assert ran.marks == ["tier1: begin", "tier1: mounted", "tier1: ready"]
 
     def test_a_lock_that_is_never_released_does_not_hold_it_for_ever(self, machine: Machine) -> None:
-        """The wait is bounded, and so are the tries: it ends with a mark."""
+        """Wait and attempts are bounded, so it ends with a mark."""
         machine.without("mount.efs")
         machine.stub("fuser")
         machine.stub("apt-cache")
@@ -270,7 +272,7 @@ class TestUserScript:
     def test_a_script_that_fails_is_reported_with_its_code(
         self, machine: Machine, script: str, code: int
     ) -> None:
-        """LESSONS 18: `exit 1` went past the ERR trap and looked like success."""
+        """LESSONS 18: `exit 1` bypassed the ERR trap and looked like success."""
         ran = machine.run(script)
         assert ran.marks == ["tier1: begin", "tier1: mounted", f"tier1: user-data-failed {code}"]
         assert ran.status == 1
@@ -284,44 +286,44 @@ class TestUserScript:
         assert ran.marks[-1] == "tier1: ready"
 
     def test_runs_with_its_own_interpreter(self, machine: Machine) -> None:
-        """The interpreter line of the script counts."""
+        """The script's interpreter line decides."""
         script = "#!/usr/bin/env python3\nimport os\nopen(os.environ['STATE'] + '/ran', 'w').write('py')\n"
         ran = machine.run(script)
         assert (machine.folder / "ran").read_text() == "py"
         assert ran.marks[-1] == "tier1: ready"
 
     def test_without_an_interpreter_line_bash_runs_it(self, machine: Machine) -> None:
-        """LESSONS 18: not `sh`, which knows no arrays."""
+        """LESSONS 18: `sh` would not do, because it has no arrays."""
         machine.run('a=(1 2); echo "${#a[@]}" >"$STATE/ran"')
         assert (machine.folder / "ran").read_text() == "2\n"
 
-    def test_an_interpreter_that_is_not_there_is_a_failure(self, machine: Machine) -> None:
-        """127, as the shell says it."""
+    def test_a_missing_interpreter_is_a_failure(self, machine: Machine) -> None:
+        """The code is 127, as from the shell."""
         assert machine.run("#!/no/such/program\n").marks[-1] == "tier1: user-data-failed 127"
 
     def test_is_never_printed_and_leaves_nothing_behind(self, machine: Machine) -> None:
-        """What the script holds is in no output of ours, and its copy is gone afterwards."""
+        """The script's text is in no output of tier1, and its copy is deleted afterwards."""
         ran = machine.run("TOKEN=s3cr3t-t0ken\nexit 3\n")
         assert "s3cr3t" not in ran.output
         assert "s3cr3t" not in "".join(ran.marks)
         assert ran.left_over == []
 
-    def test_reads_nothing_of_ours_from_its_input(self, machine: Machine) -> None:
+    def test_its_input_is_empty(self, machine: Machine) -> None:
         """A script that reads its input gets an end of file, not the rest of the user data."""
         assert machine.run("cat; exit 0").marks[-1] == "tier1: ready"
 
-    def test_what_cannot_be_unpacked_is_our_failure(self, machine: Machine) -> None:
-        """No base64 on the machine, or its disk is full."""
+    def test_a_script_that_cannot_be_unpacked_is_a_failure(self, machine: Machine) -> None:
+        """The machine has no base64, or its disk is full."""
         machine.stub("base64", "exit 1")
         ran = machine.run("true")
         assert ran.marks[-1] == "tier1: user-data-failed 303"
         assert ran.left_over == []
 
-    def test_a_signal_to_us_is_a_failure(self, machine: Machine) -> None:
-        """A shutdown in the middle ends with a mark of its own, not with silence."""
+    def test_a_signal_is_a_failure(self, machine: Machine) -> None:
+        """A shutdown midway ends with a mark of its own."""
         assert machine.run("kill -TERM $PPID").marks[-1] == "tier1: user-data-failed 300"
 
-    def test_a_console_that_cannot_be_written_stops_nothing(self, machine: Machine) -> None:
+    def test_an_unwritable_console_stops_nothing(self, machine: Machine) -> None:
         """Some images have no console device; the work is done all the same."""
         (machine.folder / "console").mkdir()
         text = userdata.render(
@@ -346,7 +348,7 @@ class TestUserScript:
 
 class TestRender:
     def test_shellcheck_finds_nothing(self, tmp_path: Path) -> None:
-        """Both as it is written and as it is sent."""
+        """It checks the file as written and as sent."""
         sent = tmp_path / "sent.sh"
         sent.write_text(
             userdata.render(
@@ -364,14 +366,14 @@ class TestRender:
         if program is None:
             pytest.skip("shellcheck is not installed")
         for file in (sent, source):
-            # The values before it (SC2154) and our own globals are known to `userdata.py` only.
+            # Only `userdata.py` knows the values before it (SC2154) and its own globals.
             done = subprocess.run(
                 [program, "-e", "SC2154", str(file)], capture_output=True, text=True, check=False
             )
             assert done.stdout == ""
 
-    def test_our_own_part_leaves_most_of_the_room_to_the_user(self) -> None:
-        """Under 3.2 KiB for six zones, so a script of 9.8 KB fits."""
+    def test_its_own_part_leaves_most_of_the_room_to_the_user(self) -> None:
+        """It takes under 3.2 KiB for six zones, so a script of 9.8 KB fits."""
         ours = userdata.largest_bytes(None, mount_path="/mnt/efs", region="ap-southeast-1", zones=6)
         assert ours < 3_300
         assert (
@@ -388,8 +390,8 @@ class TestRender:
         assert not [line for line in lines[1:] if not line or line.startswith(("#", " "))]
 
     @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
-    def test_every_script_comes_back_as_it_was(self, script: str) -> None:
-        """Whatever it holds stands in one line, in an alphabet in which nothing is special."""
+    def test_every_script_is_unpacked_unchanged(self, script: str) -> None:
+        """It is encoded in one line, in an alphabet without special characters."""
         text = userdata.render(
             script=script, file_system_id="fs-1", mount_path="/m", region="r", mount_targets={}
         )
@@ -399,7 +401,7 @@ class TestRender:
 
     @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), min_size=1))
     def test_no_value_can_break_out_of_its_quotes(self, value: str) -> None:
-        """Values are quoted for the shell, whoever calls."""
+        """Every value is quoted for the shell, whoever calls."""
         text = userdata.render(
             script=None, file_system_id="fs-1", mount_path=value, region="r", mount_targets={}
         )

@@ -1,4 +1,4 @@
-"""The health checks: each answers passed, not yet, failed for good, or not to be known here."""
+"""The health checks: each answers passed, not yet, failed for good, or unknown at this endpoint."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def launched(cloud: Cloud) -> str:
     return str(reply["Instances"][0]["InstanceId"])
 
 
-def test_the_checks_are_found_by_looking() -> None:
-    """Adding a check touches its file only."""
+def test_the_checks_are_discovered() -> None:
+    """Adding a check changes only its own file."""
     assert set(discover()) == {"instance_status", "efs_mount", "http", "tcp"}
 
 
@@ -75,8 +75,10 @@ def status(state: str = "running", of_instance: str | None = "ok", of_system: st
         (refusal("InvalidInstanceID.NotFound"), Presence.PENDING, "InvalidInstanceID.NotFound"),
     ],
 )
-def test_the_instances_status_decides(answer: Any, presence: Presence, expected: str | None) -> None:
-    """Both of EC2's checks must pass; an impaired one has until the deadline; an ended instance fails."""
+def test_the_instance_status_decides(answer: Any, presence: Presence, expected: str | None) -> None:
+    """Both of EC2's checks must pass; an impaired one may recover until the deadline; a terminated instance
+    fails.
+    """
     observation = InstanceStatus().look(
         ScriptedCloud(describe_instance_status=answer), {"instance_id": INSTANCE}
     )
@@ -93,7 +95,7 @@ def test_a_refused_status_is_an_error() -> None:
 
 
 def test_a_running_instance_on_a_local_aws_passes(cloud: Cloud) -> None:
-    """The call is one that an endpoint answers."""
+    """The endpoint knows the call."""
     observation = InstanceStatus().look(cloud, {"instance_id": launched(cloud)})
     assert observation.presence is Presence.READY
 
@@ -119,13 +121,13 @@ def test_a_running_instance_on_a_local_aws_passes(cloud: Cloud) -> None:
     ],
 )
 def test_marks_are_whole_lines(text: str, presence: Presence, expected: str | None) -> None:
-    """A mount that failed, or a script that did, never goes unnoticed; text that mentions a mark is none."""
+    """A failed mount or script is never missed; text that mentions a mark is none."""
     observation = judge_marks(text)
     assert (observation.presence, code(observation)) == (presence, expected)
 
 
-def test_a_failure_comes_with_the_end_of_the_console_up_to_its_mark() -> None:
-    """What the command said that failed stands just before; what is passed has nothing to show."""
+def test_a_failure_shows_the_end_of_the_console_up_to_its_mark() -> None:
+    """The failed command's output is just before it; a passed check shows nothing."""
     many = "".join(f"line {number}\n" for number in range(100))
     observation = judge_marks(f"{many}mount: no such host\ntier1: user-data-failed 302\nlogin:")
     shown = observation.facts[CONSOLE_FACT].splitlines()
@@ -135,7 +137,7 @@ def test_a_failure_comes_with_the_end_of_the_console_up_to_its_mark() -> None:
 
 
 def test_a_failed_script_is_reported_with_its_code() -> None:
-    """The operator reads which code, and whether EFS was mounted by then."""
+    """The operator sees the code, and whether EFS was mounted by then."""
     before = judge_marks("tier1: user-data-failed 302")
     after = judge_marks("tier1: mounted\ntier1: user-data-failed 7")
     assert before.problem is not None
@@ -154,7 +156,7 @@ def test_a_failed_script_is_reported_with_its_code() -> None:
     ],
 )
 def test_an_endpoint_without_console_output_makes_it_unknown(answer: Any, presence: Presence) -> None:
-    """What cannot be observed is a warning, never a failure and never taken for mounted."""
+    """What cannot be observed is a warning, neither a failure nor a mount."""
     cloud = ScriptedCloud(get_console_output=answer)
     assert EfsMount().look(cloud, {"instance_id": INSTANCE, "method": "console"}).presence is presence
 
@@ -167,7 +169,7 @@ def test_a_refused_console_is_an_error() -> None:
 
 
 def test_the_sample_text_of_a_local_aws_is_unknown(cloud: Cloud) -> None:
-    """It serves the API reference's sample for every instance, which says nothing about ours."""
+    """It returns the API reference's sample for every instance, which says nothing about this one."""
     inputs = {"instance_id": launched(cloud), "method": "console"}
     assert EfsMount().look(cloud, inputs).presence is Presence.UNKNOWN
 
@@ -195,14 +197,14 @@ def command(status: str, minute: int = 0, comment: str = COMMENT) -> dict[str, A
         ([command("TimedOut")], Presence.PENDING, True),
     ],
 )
-def test_the_last_command_of_ours_decides(commands: list[Any], presence: Presence, sends: bool) -> None:
-    """Systems Manager remembers for us: no look waits, and a new one is sent only when none is under way."""
+def test_the_last_command_decides(commands: list[Any], presence: Presence, sends: bool) -> None:
+    """Systems Manager stores it: no read waits, and a new one is sent only when none is under way."""
     cloud = ScriptedCloud(list_commands={"Commands": commands}, send_command={"Command": command("Pending")})
     assert EfsMount().look(cloud, BY_COMMAND).presence is presence
     assert bool(cloud.changes) is sends
 
 
-def test_the_command_only_asks_and_quotes_the_path() -> None:
+def test_the_command_only_reads_and_quotes_the_path() -> None:
     """The document runs sh; a path is never more than one word to it."""
     cloud = ScriptedCloud(list_commands={"Commands": []}, send_command={"Command": command("Pending")})
     EfsMount().look(cloud, BY_COMMAND)
@@ -217,8 +219,8 @@ def test_the_command_only_asks_and_quotes_the_path() -> None:
         (refusal("UnknownOperationException"), Presence.UNKNOWN),
     ],
 )
-def test_an_agent_that_is_not_there_yet_is_waited_for(failure: CallError, presence: Presence) -> None:
-    """It registers minutes after the boot; an endpoint that runs no commands cannot say."""
+def test_a_missing_agent_is_waited_for(failure: CallError, presence: Presence) -> None:
+    """It registers minutes after the boot; an endpoint that runs no commands makes the result unknown."""
     for answers in (
         {"list_commands": failure},
         {"list_commands": {"Commands": []}, "send_command": failure},
@@ -243,7 +245,7 @@ def test_a_command_on_a_local_aws_passes_at_once(cloud: Cloud) -> None:
 
 @contextmanager
 def serving(reply: bytes | None) -> Iterator[int]:
-    """A server on a free loopback port that answers every request with `reply`, or, with None, never."""
+    """Run a server on a free loopback port that answers every request with `reply`, or, with None, never."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         held: list[socket.socket] = []
 
@@ -289,21 +291,21 @@ def closed_port() -> int:
     ],
 )
 def test_the_status_line_decides(reply: bytes, presence: Presence, expected: str | None) -> None:
-    """2xx and 3xx pass, no redirect is followed, and anything else is not yet."""
+    """2xx and 3xx pass without following a redirect, and anything else is not yet."""
     with serving(reply) as port:
         observation = Http().look(NOWHERE, {"url": f"http://{{public_ip}}:{port}/healthz?a=1", **LOCAL})
     assert (observation.presence, code(observation)) == (presence, expected)
 
 
 def test_a_service_that_never_answers_takes_a_bounded_time() -> None:
-    """Neither silence nor a certificate that never comes stretches a look."""
+    """Neither silence nor a missing certificate extends a read."""
     with serving(None) as port:
         for scheme in ("http", "https"):
             observation = Http(look_seconds=0.1).look(NOWHERE, {"url": f"{scheme}://127.0.0.1:{port}/"})
             assert (observation.presence, code(observation)) == (Presence.PENDING, "NotConnected")
 
 
-def test_a_read_after_its_time_is_over_reads_nothing() -> None:
+def test_after_its_deadline_nothing_is_read() -> None:
     """The deadline covers connecting and waiting together."""
     with serving(b"") as port:
         observation = Http(look_seconds=1e-9).look(NOWHERE, {"url": f"http://127.0.0.1:{port}"})
@@ -311,14 +313,14 @@ def test_a_read_after_its_time_is_over_reads_nothing() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://127.0.0.1:{port}/a path", "http://[::"])
-def test_what_cannot_be_reached_is_not_yet(url: str) -> None:
-    """A closed port, and a URL that cannot be, are reasons that the operator reads."""
+def test_an_unreachable_service_is_not_yet(url: str) -> None:
+    """For a closed port or an invalid URL the operator sees the reason."""
     observation = Http().look(NOWHERE, {"url": url.replace("{port}", str(closed_port()))})
     assert (observation.presence, code(observation)) == (Presence.PENDING, "NotConnected")
 
 
 def test_a_closed_port_is_reported_in_words_and_once() -> None:
-    """The system's number for it helps nobody who reads the screen at night."""
+    """The message has no errno."""
     port = closed_port()
     for check, where in ((Http(), f"http://127.0.0.1:{port}/"), (Tcp(), f"127.0.0.1:{port}")):
         observation = check.look(NOWHERE, {"url": where, "tcp": where})
@@ -326,16 +328,16 @@ def test_a_closed_port_is_reported_in_words_and_once() -> None:
         assert observation.problem.message.endswith(": Connection refused.")
 
 
-def test_no_proxy_of_the_environment_comes_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The service itself is asked, whatever proxy the operator's shell names."""
+def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service itself is called, whatever proxy the shell names."""
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(variable, f"http://127.0.0.1:{closed_port()}")
     with serving(b"HTTP/1.1 200 OK\r\n\r\n") as port:
         assert Http().look(NOWHERE, {"url": f"http://127.0.0.1:{port}/"}).presence is Presence.READY
 
 
-def test_a_port_that_takes_connections_passes() -> None:
-    """TCP asks for no more than the connection."""
+def test_a_port_that_accepts_connections_passes() -> None:
+    """TCP only needs the connection."""
     inputs: Mapping[str, Any] = LOCAL
     with serving(None) as port:
         observation = Tcp().look(NOWHERE, {"tcp": f"{{private_ip}}:{port}", **inputs})
@@ -345,7 +347,7 @@ def test_a_port_that_takes_connections_passes() -> None:
         assert (observation.presence, code(observation)) == (Presence.PENDING, "NotConnected")
 
 
-def test_an_address_that_is_not_known_yet_is_waited_for() -> None:
+def test_an_unknown_address_is_waited_for() -> None:
     """A template is never sent with a placeholder in it."""
     unknown = {"public_ip": None, "private_ip": ""}
     for observation in (
@@ -356,5 +358,5 @@ def test_an_address_that_is_not_known_yet_is_waited_for() -> None:
 
 
 def test_only_the_two_placeholders_are_replaced() -> None:
-    """Other braces in a path stay as they are; an address is needed only where it is named."""
+    """Other braces in a path stay; an address is needed only where it is named."""
     assert filled("http://{private_ip}/{x}?{}", {"private_ip": "10.0.0.1"}) == "http://10.0.0.1/{x}?{}"

@@ -1,4 +1,4 @@
-"""What a failed step of the Tier 1 stack means for its deployment."""
+"""The effect of a failed step of the Tier 1 stack on its deployment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tier1_engine.deployment.states import FailureClass, Phase
 
 
 def test_a_step_s_class_is_the_policy_s() -> None:
-    """DESIGN section 4, the user story's own words first."""
+    """DESIGN section 4 and the user story name the classes."""
     assert class_of(Phase.NETWORK, "vpc") is FailureClass.CRITICAL
     assert class_of(Phase.EFS, "file_system") is class_of(Phase.EFS, "mount_target") is FailureClass.CRITICAL
     assert class_of(Phase.EC2, "instance") is class_of(Phase.EC2, "role") is FailureClass.CRITICAL
@@ -21,7 +21,7 @@ def test_a_step_s_class_is_the_policy_s() -> None:
 
 
 def test_the_blueprint_asks_for_the_classes_of_the_table() -> None:
-    """Every step of a plan with all checks."""
+    """It does so for every step of a plan with all checks."""
     services = [{"name": "web", "url": "http://{public_ip}/"}, {"name": "db", "tcp": "{private_ip}:5432"}]
     spec = Spec.model_validate({"name": "demo", "region": "us-east-1", "health": {"services": services}})
     plan = Tier1().plan(spec)

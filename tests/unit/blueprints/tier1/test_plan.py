@@ -37,7 +37,7 @@ def steps_of(plan: Plan) -> dict[str, StepPlan]:
 
 
 def refs_in(value: Any) -> Iterator[str]:
-    """Every ref, as `step.fact`."""
+    """Return every ref as `step.fact`."""
     if isinstance(value, Mapping):
         if set(value) == {REF}:
             yield str(value[REF])
@@ -50,7 +50,7 @@ def refs_in(value: Any) -> Iterator[str]:
 
 class TestPlan:
     def test_the_steps_are_those_of_the_agreed_table(self) -> None:
-        """Names, kinds, phases, modes and needs, in order."""
+        """Names, kinds, phases, modes and needs match, in order."""
         services = [{"name": "n8n", "url": "http://{public_ip}/"}, {"name": "db", "tcp": "{private_ip}:5432"}]
         plan = Tier1().plan(spec_of(health={"services": services}), ZONES)
         assert (plan.blueprint, plan.version) == ("tier1", 1)
@@ -92,7 +92,7 @@ class TestPlan:
         ]
 
     def test_the_inputs_are_those_of_the_agreed_table(self) -> None:
-        """What each kind is asked for, with refs where the engine fills in."""
+        """They have refs where the engine fills in values."""
         keys: dict[str, Any] = {
             "network": {
                 "ingress": [{"port": "8000-8010", "cidr": "::/0", "protocol": "udp", "description": "x"}]
@@ -161,11 +161,11 @@ class TestPlan:
         }
 
     def test_nothing_is_open_to_the_world_unless_the_spec_says_so(self) -> None:
-        """Without ingress in the spec the instance's group has no rule."""
+        """Without ingress in the spec, the instance's group has no rule."""
         assert steps_of(Tier1().plan(spec_of(), ZONES))["instance-security-group"].inputs["ingress"] == []
 
-    def test_with_a_brought_network_nothing_of_it_is_made(self) -> None:
-        """LESSONS 13: a VPC that the user brought is only looked at; no gateway, no route table."""
+    def test_with_a_referenced_network_nothing_of_it_is_created(self) -> None:
+        """LESSONS 13: a referenced VPC is only read, and there is no gateway and no route table."""
         survey = {"zones": ["us-east-1a", "us-east-1a", "us-east-1c"], "file_system_zone": None}
         steps = steps_of(Tier1().plan(spec_of(**BROUGHT), survey))
         references = [step.name for step in steps.values() if step.mode is Mode.REFERENCE]
@@ -190,7 +190,7 @@ class TestPlan:
         assert list(steps["instance"].inputs["user_data"]["mount_targets"]) == ["us-east-1a", "us-east-1c"]
 
     def test_a_one_zone_file_system_is_mounted_in_its_zone_only(self) -> None:
-        """AWS refuses a mount target elsewhere; instances of other zones mount across."""
+        """AWS refuses a mount target elsewhere; instances in other zones mount across zones."""
         survey = {**ZONES, "file_system_zone": "us-east-1b"}
         steps = steps_of(Tier1().plan(spec_of(efs={"file_system_id": "fs-0001"}), survey))
         assert [s.inputs["zone"] for s in steps.values() if s.kind == "mount_target"] == ["us-east-1b"]
@@ -205,12 +205,12 @@ class TestPlan:
         ],
     )
     def test_a_dry_run_shows_placeholders_for_zones(self, keys: dict[str, Any], zones: list[str]) -> None:
-        """Without a survey nothing was looked up; zones that the spec names stand as they are."""
+        """Without a survey zones are unknown; zones that the spec names are shown as they are."""
         steps = steps_of(Tier1().plan(spec_of(**keys), None))
         assert [subnet["zone"] for subnet in steps["instance"].inputs["subnets"]] == zones
 
-    def test_deadlines_tries_and_tags_come_from_the_spec(self) -> None:
-        """Each phase has its own limit; deletions have theirs."""
+    def test_deadlines_attempts_and_tags_come_from_the_spec(self) -> None:
+        """Each phase has its own limit, and so do deletions."""
         limits = {"network": 11.0, "efs": 12.0, "ec2": 13.0, "health": 14.0, "delete": 15.0}
         spec = spec_of(timeouts=limits, policy={"max_attempts": 7}, tags={"team": "x"})
         plan = Tier1().plan(spec, ZONES)
@@ -220,14 +220,14 @@ class TestPlan:
         assert (plan.delete_seconds, plan.max_attempts, plan.tags) == (15.0, 7, {"team": "x"})
 
     def test_only_the_health_of_services_is_recoverable(self) -> None:
-        """The failure policy's classes."""
+        """The failure policy classes every other step as critical."""
         services = [{"name": "db", "tcp": "{private_ip}:5432"}]
         plan = Tier1().plan(spec_of(health={"services": services}), ZONES)
         recoverable = [s.name for s in plan.steps if s.on_failure is FailureClass.RECOVERABLE]
         assert recoverable == ["service-db"]
 
-    def test_checks_can_be_switched_off_but_the_mount_s_place_stays(self) -> None:
-        """`instance_status: false` and `mount_check: none`; EFS is mounted all the same."""
+    def test_checks_can_be_switched_off_but_the_mount_path_stays(self) -> None:
+        """With `instance_status: false` and `mount_check: none` EFS is mounted all the same."""
         steps = steps_of(
             Tier1().plan(spec_of(health={"instance_status": False, "mount_check": "none"}), ZONES)
         )
@@ -247,8 +247,8 @@ class TestPlan:
             f"arn:{partition}:iam::aws:policy/AmazonElasticFileSystemClientReadWriteAccess",
         ]
 
-    def test_outputs_tell_what_a_user_needs(self) -> None:
-        """Ids, addresses, and how to sign in."""
+    def test_outputs_contain_what_a_user_needs(self) -> None:
+        """They are ids, addresses, and how to sign in."""
         outputs = Tier1().plan(spec_of(), ZONES).outputs
         facts = {
             "instance": {"id": "i-1", "public_ip": "198.51.100.1", "private_ip": "10.0.0.9"},
@@ -285,22 +285,22 @@ class TestEveryPlan:
         assert json.loads(json.dumps(stored)) == stored
 
     def test_is_pure(self, keys: dict[str, Any], survey: dict[str, Any] | None) -> None:
-        """The same spec and survey make the same plan."""
+        """The same spec and survey give the same plan."""
         assert Tier1().plan(spec_of(**keys), survey) == Tier1().plan(spec_of(**keys), survey)
 
-    def test_stands_in_an_order_that_can_be_run(
+    def test_is_in_an_order_that_can_be_run(
         self, keys: dict[str, Any], survey: dict[str, Any] | None
     ) -> None:
-        """Unique names, known needs, no circle, and no phase before an earlier one."""
+        """Names are unique, needs are known and not circular, and phases are in order."""
         plan = Tier1().plan(spec_of(**keys), survey)
         assert {step.name for step in ordered(plan.steps)} == set(steps_of(plan))
         phases = [list(Phase).index(step.phase) for step in plan.steps]
         assert phases == sorted(phases)
 
-    def test_needs_are_what_is_referred_to_and_only_the_route_beside(
+    def test_needs_are_the_references_and_the_default_route(
         self, keys: dict[str, Any], survey: dict[str, Any] | None
     ) -> None:
-        """As tight as can be: the instance waits for its route to the world, all else is a ref."""
+        """Needs are minimal: the instance also waits for its default route, and all others are refs."""
         for step in Tier1().plan(spec_of(**keys), survey).steps:
             referred = {reference.rpartition(".")[0] for reference in refs_in(step.inputs)}
             beside = {"route-table"} if step.name == "instance" else set()
@@ -308,7 +308,7 @@ class TestEveryPlan:
             assert len(set(step.needs)) == len(step.needs)
 
     def test_names_only_kinds_that_exist(self, keys: dict[str, Any], survey: dict[str, Any] | None) -> None:
-        """What is made or referenced is made by a kind of ours."""
+        """The registry has each of them."""
         plan = Tier1().plan(spec_of(**keys), survey)
         assert {step.kind for step in plan.steps if step.mode is not Mode.CHECK} <= set(discover())
 
@@ -320,12 +320,12 @@ class TestEveryPlan:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_every_example_makes_a_plan(path: Path) -> None:
-    """What we show can be planned without AWS."""
+    """The published examples can be planned without AWS."""
     assert Tier1().plan(load_spec(path)).steps
 
 
 class Edited:
-    """A cloud that answers some calls as told, and the rest as the cloud beneath it. It changes nothing."""
+    """A read-only cloud that edits some answers and passes the others through."""
 
     def __init__(self, cloud: Cloud, **answers: Callable[[], Any]) -> None:
         self._cloud = cloud
@@ -396,12 +396,12 @@ def file_system_in(cloud: Cloud, **parameters: Any) -> str:
 
 
 class TestZones:
-    def test_a_number_takes_that_many_zones_of_the_region(self, cloud: Cloud) -> None:
-        """In the order of their names, where they offer the same."""
+    def test_a_number_selects_that_many_zones_of_the_region(self, cloud: Cloud) -> None:
+        """They are ordered by name if they offer the same types."""
         assert survey_of(cloud, network={"zones": 3})["zones"] == ["us-east-1a", "us-east-1b", "us-east-1c"]
 
     def test_zones_that_offer_the_first_type_come_first(self, cloud: Cloud) -> None:
-        """Then those with the second; filters that an endpoint ignores are applied here."""
+        """Those with the second type follow; filters that an endpoint ignores are applied here."""
         offers = [
             {"InstanceType": "t3a.medium", "Location": "us-east-1c"},
             {"InstanceType": "t3a.medium", "Location": "us-east-1f"},
@@ -416,8 +416,8 @@ class TestZones:
         ]
 
     @pytest.mark.parametrize("code", ["InvalidAction", "UnsupportedOperation"])
-    def test_an_endpoint_that_knows_no_offerings_is_no_failure(self, cloud: Cloud, code: str) -> None:
-        """What only observes may be unknown to an emulator."""
+    def test_an_endpoint_without_offerings_is_no_failure(self, cloud: Cloud, code: str) -> None:
+        """An emulator may lack a call that only observes."""
         edited = Edited(cloud, describe_instance_type_offerings=failing(code))
         assert Tier1().survey(edited, spec_of())["zones"] == ["us-east-1a", "us-east-1b"]
 
@@ -428,8 +428,8 @@ class TestZones:
         with pytest.raises(CallError, match="AuthFailure"):
             Tier1().survey(edited, spec_of())
 
-    def test_zones_that_are_closed_or_of_another_type_do_not_count(self, cloud: Cloud) -> None:
-        """Local zones have no EFS; a zone may be impaired."""
+    def test_closed_zones_and_zones_of_another_type_do_not_count(self, cloud: Cloud) -> None:
+        """Local zones have no EFS, and a zone may be impaired."""
         zones = [
             {"ZoneName": "us-east-1b"},
             {"ZoneName": "us-east-1a", "State": "impaired"},
@@ -444,8 +444,8 @@ class TestZones:
             "lower the number or choose another region."
         )
 
-    def test_named_zones_must_be_there(self, cloud: Cloud) -> None:
-        """In the order of the spec, or refused by name."""
+    def test_named_zones_must_exist(self, cloud: Cloud) -> None:
+        """They keep the order of the spec, or are refused by name."""
         named = survey_of(cloud, network={"zones": ["us-east-1d", "us-east-1a"]})
         assert named["zones"] == ["us-east-1d", "us-east-1a"]
         (line,) = refusals(cloud, network={"zones": ["us-east-1a", "us-east-1z"]})
@@ -454,7 +454,7 @@ class TestZones:
         )
 
     def test_a_region_without_zones_is_refused(self, cloud: Cloud) -> None:
-        """As some emulators answer for new regions."""
+        """Some emulators answer like this for new regions."""
         edited = Edited(cloud, describe_availability_zones=dict)
         with pytest.raises(SpecError, match="offers none"):
             Tier1().survey(edited, spec_of(network={"zones": ["us-east-1a"]}))
@@ -462,7 +462,7 @@ class TestZones:
 
 class TestBrought:
     def test_the_zones_are_those_of_the_subnets_in_order(self, cloud: Cloud) -> None:
-        """No zones are looked up: the subnets say where they are."""
+        """No zones are looked up, because the subnets have theirs."""
         vpc = vpc_in(cloud)
         subnets = [
             subnet_in(cloud, vpc, zone, f"10.9.{n}.0/24")
@@ -474,7 +474,7 @@ class TestBrought:
         assert "describe_availability_zones" not in edited.called
 
     def test_everything_that_is_missing_is_reported_at_once(self, cloud: Cloud) -> None:
-        """VPC, subnets, file system, profile and key pair: a line for each, nothing made."""
+        """VPC, subnets, file system, profile and key pair have a line each, and nothing is created."""
         lines = refusals(cloud, **BROUGHT)
         assert [line.split(": ")[0] for line in lines] == [
             "instance.key_name",
@@ -498,7 +498,7 @@ class TestBrought:
         assert line == f"network.subnet_ids[0]: The subnet {subnet} is in {theirs}, not in {ours}."
 
     def test_a_file_system_that_is_mounted_in_another_vpc_is_refused(self, cloud: Cloud) -> None:
-        """AWS allows one VPC per file system; a VPC that is to be made is always another one."""
+        """AWS allows a file system in one VPC only, and a VPC that is to be created is always another one."""
         theirs, ours = vpc_in(cloud), vpc_in(cloud, "10.8.0.0/16")
         mounted = subnet_in(cloud, theirs, "us-east-1a", "10.9.0.0/24")
         subnet = subnet_in(cloud, ours, "us-east-1a", "10.8.0.0/24")
@@ -510,12 +510,12 @@ class TestBrought:
             assert line.startswith(f"efs.file_system_id: The file system {id} is mounted in the VPC {theirs}")
         survey_of(cloud, efs=efs, network={"vpc_id": theirs, "subnet_ids": [mounted]})
 
-    def test_a_file_system_that_is_mounted_nowhere_will_do(self, cloud: Cloud) -> None:
-        """For a network of ours as well."""
+    def test_a_file_system_that_is_mounted_nowhere_is_accepted(self, cloud: Cloud) -> None:
+        """That holds for a new network as well."""
         assert survey_of(cloud, efs={"file_system_id": file_system_in(cloud)})["file_system_zone"] is None
 
-    def test_a_one_zone_file_system_draws_the_network_into_its_zone(self, cloud: Cloud) -> None:
-        """A number of zones begins with that zone; named zones and subnets must have it."""
+    def test_a_one_zone_file_system_determines_the_zone_of_the_network(self, cloud: Cloud) -> None:
+        """A number of zones begins with that zone; named zones and subnets must include it."""
         efs = {"file_system_id": file_system_in(cloud, AvailabilityZoneName="us-east-1d")}
         assert survey_of(cloud, efs=efs) == {
             "zones": ["us-east-1d", "us-east-1a"],
@@ -524,19 +524,19 @@ class TestBrought:
         (line,) = refusals(cloud, efs=efs, network={"zones": ["us-east-1a"]})
         assert "can be mounted in us-east-1d only, and the network is in us-east-1a; use that zone" in line
 
-    def test_a_profile_and_a_key_pair_that_exist_will_do(self, cloud: Cloud) -> None:
-        """They are only looked at."""
+    def test_an_existing_profile_and_key_pair_are_accepted(self, cloud: Cloud) -> None:
+        """They are only read."""
         cloud.change("ec2", "create_key_pair", KeyName="mine")
         document = json.dumps({"Version": "2012-10-17", "Statement": []})
         cloud.change("iam", "create_role", RoleName="theirs", AssumeRolePolicyDocument=document)
-        # Tagged, because moto does not know ListInstanceProfileTags, which is asked where tags are missing.
+        # Tagged, because moto lacks ListInstanceProfileTags, which is called where tags are missing.
         tags = [{"Key": "team", "Value": "theirs"}]
         cloud.change("iam", "create_instance_profile", InstanceProfileName="theirs", Tags=tags)
         cloud.change("iam", "add_role_to_instance_profile", InstanceProfileName="theirs", RoleName="theirs")
         assert survey_of(cloud, instance={"key_name": "mine", "iam_profile": "theirs"})["zones"]
 
-    def test_an_endpoint_that_knows_no_key_pairs_is_no_failure(self, cloud: Cloud) -> None:
-        """And any other failure is one."""
+    def test_an_endpoint_without_key_pairs_is_no_failure(self, cloud: Cloud) -> None:
+        """Any other error is a failure."""
         spec = spec_of(instance={"key_name": "mine"})
         assert Tier1().survey(Edited(cloud, describe_key_pairs=failing("InvalidAction")), spec)
         with pytest.raises(CallError):

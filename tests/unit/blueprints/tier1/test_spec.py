@@ -1,4 +1,4 @@
-"""The spec: what is accepted, what it becomes, and what is refused with which words."""
+"""The spec: what is accepted, what it becomes, and the message of each refusal."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def spec_of(write: Write) -> Callable[[str], Spec]:
-    """The spec of some keys beneath the required ones."""
+    """Build the spec of some keys in addition to the required ones."""
     return lambda text: load_spec(write(HEAD + text))
 
 
 def refusal(path: Path, **options: Any) -> list[str]:
-    """The lines of the refusal, without the folder."""
+    """Return the lines of the refusal, without the folder."""
     with pytest.raises(SpecError) as caught:
         load_spec(path, **options)
     assert caught.value.exit_code == 2
@@ -60,11 +60,11 @@ def refusal(path: Path, **options: Any) -> list[str]:
 class TestAccepted:
     @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
     def test_every_example_is_a_valid_spec_named_like_its_file(self, path: Path) -> None:
-        """What we show works, and its name is that of its file."""
+        """The published examples are valid."""
         assert load_spec(path).name == path.stem
 
     def test_the_contract_s_own_yaml_is_accepted_whole(self) -> None:
-        """The spec printed in the contract, key by key."""
+        """It is the spec printed in the contract, key by key."""
         spec = load_spec(DATA / "contract.yaml")
         assert spec.tags == {"team": "research"}
         assert spec.ttl == 72 * 3600
@@ -96,38 +96,38 @@ class TestAccepted:
         assert minimal == full
 
     def test_an_empty_part_or_a_null_means_the_default(self, spec_of: Callable[[str], Spec]) -> None:
-        """`network:` with nothing beneath it, as people leave it after commenting its keys out."""
+        """An example is `network:` with all its keys commented out."""
         text = "network:\nefs: {mount_path: null}\ninstance: ~\npolicy: {}\ntimeouts: {efs: }\n"
         assert spec_of(text) == spec_of("")
 
-    def test_a_spec_does_not_change(self, spec_of: Callable[[str], Spec]) -> None:
+    def test_a_spec_is_immutable(self, spec_of: Callable[[str], Spec]) -> None:
         """Specs are values."""
         with pytest.raises(ValueError, match="frozen"):
             spec_of("").name = "other"  # type: ignore[misc]
 
-    def test_a_name_given_beside_the_file_wins_and_is_judged_alike(self, write: Write) -> None:
-        """`--name` replaces the file's name, a missing or wrong one included."""
+    def test_a_name_given_as_an_option_wins_and_is_validated_too(self, write: Write) -> None:
+        """`--name` replaces the file's name, also a missing or invalid one."""
         assert load_spec(write("name: A_B\nregion: us-east-1"), name="other").name == "other"
         assert load_spec(write("region: us-east-1"), name="other").name == "other"
         (line,) = refusal(write(HEAD), name="No Good")
         assert line.startswith('--name: name is "No Good", but must be 1 to 40 lower-case letters')
 
     @pytest.mark.parametrize("name", ["a", "ai-stack", "a1", "x" * 40, "a--b"])
-    def test_names(self, write: Write, name: str) -> None:
-        """Lower case, digits, hyphens; 1 to 40."""
+    def test_valid_names(self, write: Write, name: str) -> None:
+        """They have 1 to 40 lower-case letters, digits and hyphens."""
         assert load_spec(write(HEAD), name=name).name == name
 
-    def test_a_byte_order_mark_is_no_part_of_the_spec(self, write: Write) -> None:
-        """Windows editors put one there."""
+    def test_a_byte_order_mark_is_ignored(self, write: Write) -> None:
+        """Windows editors write one."""
         assert load_spec(write(b"\xef\xbb\xbf" + HEAD.encode())).name == "ai-stack"
 
     def test_yaml_1_1_surprises_stay_text(self, spec_of: Callable[[str], Spec]) -> None:
-        """`no` is Norway, `1:30` is no number of minutes, and a date is what was written."""
+        """`no` is Norway, `1:30` is no number of minutes, and a date stays as written."""
         tags = spec_of("tags: {country: no, at: 1:30, on: yes, day: 2026-01-01}").tags
         assert tags == {"country": "no", "at": "1:30", "on": "yes", "day": "2026-01-01"}
 
     def test_aliases_may_repeat_a_value(self, spec_of: Callable[[str], Spec]) -> None:
-        """Within the bounds an anchor is fine."""
+        """An anchor is accepted within the bounds."""
         spec = spec_of("instance: {types: &t [t3.medium]}\ntags: {a: &x b, c: *x}")
         assert spec.tags == {"a": "b", "c": "b"}
 
@@ -145,7 +145,7 @@ class TestAccepted:
             ("8000-8010", (8000, 8010), "2001:db8::/32", "udp", "a (b)"),
         ]
 
-    def test_what_is_brought_excludes_what_would_be_made(self, spec_of: Callable[[str], Spec]) -> None:
+    def test_referenced_resources_exclude_settings_of_new_ones(self, spec_of: Callable[[str], Spec]) -> None:
         """With a VPC of the user's there is no CIDR and no number of zones."""
         network = spec_of("network: {vpc_id: vpc-0123, subnet_ids: [subnet-0001, subnet-0002]}").network
         assert network.brought
@@ -153,7 +153,7 @@ class TestAccepted:
         assert (network.cidr, network.zones) == (None, None)
 
     def test_zones_may_be_named(self, spec_of: Callable[[str], Spec]) -> None:
-        """A list of zones of the region."""
+        """The spec may list zones of the region."""
         network = spec_of("network: {zones: [us-east-1c, us-east-1a]}").network
         assert network.zones == ("us-east-1c", "us-east-1a")
         assert network.zone_count == 2
@@ -182,13 +182,13 @@ class TestStored:
         "path", [DATA / "contract.yaml", *sorted(EXAMPLES.glob("*.yaml"))], ids=lambda p: p.name
     )
     def test_a_spec_survives_the_database(self, path: Path) -> None:
-        """Stored as JSON and read again it is equal; the file is not looked at again."""
+        """Stored as JSON and read again it is equal; the file is not read again."""
         spec = load_spec(path)
         stored = json.loads(json.dumps(spec.to_stored(), allow_nan=False))
         assert Spec.from_stored(stored) == spec
 
-    def test_the_script_is_inside_with_its_sha_256(self) -> None:
-        """Resume needs no file; the hash is what may be shown."""
+    def test_the_script_is_included_with_its_sha_256(self) -> None:
+        """Resume needs no file, and only the hash is shown."""
         stored = load_spec(DATA / "contract.yaml").to_stored()["instance"]["user_data"]
         content = (DATA / "bootstrap.sh").read_bytes()
         assert stored == {
@@ -197,36 +197,36 @@ class TestStored:
             "text": content.decode(),
         }
 
-    def test_the_script_shows_in_no_repr(self) -> None:
+    def test_the_script_is_in_no_repr(self) -> None:
         """Secrets in user data are never printed."""
         assert "s3cr3t" in (DATA / "bootstrap.sh").read_text()
         assert "s3cr3t" not in repr(load_spec(DATA / "contract.yaml"))
 
-    def test_a_stored_spec_of_another_version_is_refused_in_words(
+    def test_a_stored_spec_of_another_version_is_refused_with_a_message(
         self, spec_of: Callable[[str], Spec]
     ) -> None:
-        """A key that this version does not know."""
+        """It has a key that this version does not know."""
         stored = {**spec_of("").to_stored(), "colour": "red"}
         with pytest.raises(
             SpecError, match=r"^The stored spec cannot be read by this version of tier1: colour is"
         ):
             Spec.from_stored(stored)
 
-    def test_a_stored_spec_that_json_could_not_hold_is_refused_in_words(
+    def test_a_stored_spec_that_is_not_json_is_refused_with_a_message(
         self, spec_of: Callable[[str], Spec]
     ) -> None:
-        """A key that is no text, put there by other means."""
+        """It has a key that is not text, written by another program."""
         with pytest.raises(SpecError, match=r"tags.* must be text"):
             Spec.from_stored({**spec_of("").to_stored(), "tags": {5: "x"}})
 
 
 class TestRefusedFiles:
     def test_missing(self, tmp_path: Path) -> None:
-        """No file of that name."""
+        """There is no file of that name."""
         assert refusal(tmp_path / "none.yaml") == ["none.yaml: there is no such file; check the path."]
 
     def test_a_directory(self, tmp_path: Path) -> None:
-        """A folder instead of a file."""
+        """There is a folder instead of a file."""
         (tmp_path / "folder").mkdir()
         assert refusal(tmp_path / "folder") == ["folder: this is a directory; give a file."]
 
@@ -236,29 +236,29 @@ class TestRefusedFiles:
         assert refusal(tmp_path / "pipe") == ["pipe: this is not a regular file; give one."]
 
     def test_a_path_through_a_file(self, write: Write) -> None:
-        """An error of the operating system is told in its words."""
+        """The message is that of the operating system."""
         assert "cannot be read: Not a directory" in refusal(write(HEAD) / "x")[0]
 
     def test_a_path_with_nul(self) -> None:
-        """Such a path is no path at all."""
+        """Such a path is invalid."""
         with pytest.raises(SpecError, match="the path cannot be used"):
             load_spec(Path("a\0b"))
 
     @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "---\n", "null", "~\n"])
     def test_empty(self, write: Write, text: str) -> None:
-        """Nothing in it, or only comments."""
+        """It has no content, or only comments."""
         assert refusal(write(text)) == [
             "spec.yaml: the spec is empty; it needs at least the keys name and region."
         ]
 
     def test_not_utf_8(self, write: Write) -> None:
-        """The line of the first wrong byte is named."""
+        """The line of the first invalid byte is named."""
         assert refusal(write(b"name: a\nregion: \xff\xfe\n")) == [
             "spec.yaml:2: the file is not UTF-8 text; save it as UTF-8."
         ]
 
     def test_ten_megabytes_are_not_read(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Refused by what was read, which is at most one byte over the limit."""
+        """At most one byte over the limit is read."""
         path = write(b"#" * 10_000_000)
         read: list[int] = []
 
@@ -281,7 +281,7 @@ class TestRefusedFiles:
         assert "nested deeper than 20 levels" in line
 
     def test_an_alias_bomb(self, write: Write) -> None:
-        """A billion laughs: small in the file, huge once aliases are followed."""
+        """A billion laughs is small in the file and huge once aliases are followed."""
         laughs = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))
         (line,) = refusal(write(f"a0: &a0 [lol]\n{laughs}\n"))
         assert "aliases (*name) expand this spec to" in line
@@ -291,7 +291,7 @@ class TestRefusedFiles:
         assert "aliases (*name) expand this spec to" in refusal(write("a: &a [*a]\n"))[0]
 
     def test_too_many_values(self, write: Write) -> None:
-        """A bound on everything."""
+        """The number of values has a bound."""
         assert "more than 10000 values" in refusal(write("a: [" + "1," * 20_000 + "]"))[0]
 
     @pytest.mark.parametrize(
@@ -306,8 +306,8 @@ class TestRefusedFiles:
             ("just text", "spec.yaml:1: a spec is a mapping of keys to values, such as `name: ai-stack`."),
         ],
     )
-    def test_what_is_no_spec_at_all(self, write: Write, text: str, line: str) -> None:
-        """One sentence with the line."""
+    def test_a_file_that_is_no_spec(self, write: Write, text: str, line: str) -> None:
+        """The message is one sentence with the line."""
         (only,) = refusal(write(text))
         assert only.startswith(line)
 
@@ -324,20 +324,20 @@ class TestRefusedFiles:
             "!!timestamp 2026-01-01",
         ],
     )
-    def test_tags_build_nothing(self, write: Write, tmp_path: Path, value: str) -> None:
-        """A tag is refused by its name; nothing is run."""
+    def test_yaml_tags_construct_nothing(self, write: Write, tmp_path: Path, value: str) -> None:
+        """A tag is refused by name, and nothing is run."""
         made = tmp_path / "made"
         (line,) = refusal(write(f"region: us-east-1\nname: {value.replace('%s', str(made))}\n"))
         assert line.startswith("spec.yaml:2: name has the YAML tag !")
         assert line.endswith("which is not allowed; remove the tag.")
         assert not made.exists()
 
-    def test_a_tag_that_says_what_is_so_is_fine(self, write: Write) -> None:
+    def test_a_tag_of_a_plain_type_is_accepted(self, write: Write) -> None:
         """`!!str 1` is text."""
         assert load_spec(write(f"{HEAD}tags: {{a: !!str 1}}")).tags == {"a": "1"}
 
     def test_duplicate_keys_are_named_with_both_lines(self, write: Write) -> None:
-        """At the top and beneath; the rest is judged all the same."""
+        """They are found at every level, and the rest is validated all the same."""
         text = "name: a\nregion: us-east-1\nname: b\nefs:\n  mount_path: /a\n  mount_path: /b\nttl: 1w\n"
         assert refusal(write(text)) == [
             "spec.yaml:3: name is given twice, first on line 1; remove one of them.",
@@ -346,7 +346,7 @@ class TestRefusedFiles:
         ]
 
     def test_keys_must_be_text(self, write: Write) -> None:
-        """Numbers, lists and nulls as keys."""
+        """Numbers, lists and nulls are refused as keys."""
         assert refusal(write(f"{HEAD}1: a\nefs: {{[a]: b}}\ntags: {{~: b}}\n")) == [
             "spec.yaml:3: The spec has a key that is not text; put it in quotes.",
             "spec.yaml:4: efs has a key that is not text; put it in quotes.",
@@ -536,10 +536,10 @@ UNKNOWN_KEYS = [
 
 class TestRefusedValues:
     @pytest.mark.parametrize(("text", "sentence"), BAD_VALUES)
-    def test_a_wrong_value_is_named_with_what_is_allowed(
+    def test_an_invalid_value_is_named_with_what_is_allowed(
         self, write: Write, text: str, sentence: str
     ) -> None:
-        """File, line, key path, what is wrong, what is allowed: in one sentence."""
+        """One sentence has file, line, key path, the problem and what is allowed."""
         rest = "".join(
             line for line in HEAD.splitlines(True) if not text.startswith(line.split(":")[0] + ":")
         )
@@ -550,13 +550,13 @@ class TestRefusedValues:
 
     @pytest.mark.parametrize(("text", "sentence"), UNKNOWN_KEYS)
     def test_an_unknown_key_names_the_nearest_one(self, write: Write, text: str, sentence: str) -> None:
-        """Beside it first, then elsewhere under the same name."""
+        """Keys of the same level come first, then the same name elsewhere."""
         (line,) = refusal(write(f"{HEAD}{text}\n"))
         assert line.startswith("spec.yaml:3: ")
         assert sentence in line
 
     def test_all_problems_are_reported_at_once_each_with_its_line(self, write: Write) -> None:
-        """One pass: the operator mends the file once."""
+        """The operator can fix the file in one pass."""
         text = "name: A\nregion: mars\nefs:\n  mount_path: x\n\nttl: 1\n"
         text += "network:\n  ingress:\n    - port: 0\n      cidr: x\n"
         lines = refusal(write(text))
@@ -564,21 +564,21 @@ class TestRefusedValues:
             f"spec.yaml:{line}" for line in (1, 2, 4, 6, 9, 10)
         ]
 
-    def test_tags_that_differ_in_case_only_are_both_named(self, write: Write) -> None:
-        """IAM does not tell them apart."""
+    def test_tags_that_differ_only_in_case_are_both_named(self, write: Write) -> None:
+        """IAM does not distinguish them."""
         assert refusal(write(f"{HEAD}tags: {{team: a, Team: b}}")) == [
             "spec.yaml:3: tags.Team differs from another key only in case; remove one.",
             "spec.yaml:3: tags.team differs from another key only in case; remove one.",
         ]
 
     def test_what_is_missing_is_reported(self, write: Write) -> None:
-        """The two required keys."""
+        """Two keys are required."""
         assert refusal(write("tags: {}")) == [
             "spec.yaml:1: name is missing; add it.",
             "spec.yaml:1: region is missing; add it.",
         ]
 
-    def test_long_and_strange_values_are_shown_short_and_escaped(self, write: Write) -> None:
+    def test_long_and_strange_values_are_shortened_and_escaped(self, write: Write) -> None:
         """A refusal stays a line that a terminal can show."""
         (line,) = refusal(write(f'{HEAD}instance: {{market: "{"x" * 500}"}}'))
         assert f'"{"x" * 60}..."' in line
@@ -586,7 +586,7 @@ class TestRefusedValues:
         assert '"a\\x1b[2Jb\\n"' in line
 
     def test_a_long_key_and_many_problems_are_cut_short(self, write: Write) -> None:
-        """However wrong the file is, its refusal can be read."""
+        """A refusal is readable whatever the file contains."""
         (line,) = refusal(write(f"{HEAD}{'k' * 900}: 1"))
         assert len(line) < 600
         lines = refusal(write(HEAD + "".join(f"key{n}: 1\n" for n in range(60))))
@@ -594,14 +594,14 @@ class TestRefusedValues:
         assert lines[-1] == "spec.yaml: there are 10 more problems."
 
     def test_a_strange_key_is_escaped_too(self, write: Write) -> None:
-        """A key may hold a line end; the refusal stays one line."""
+        """A key may contain a line end; the refusal stays one line."""
         (line,) = refusal(write(f'{HEAD}"a\\nb\\e[2J": 1'))
         assert "a\\nb\\x1b[2J is not a key" in line
 
 
 class TestUserData:
     def test_a_path_is_relative_to_the_spec_or_absolute(self, write: Write, tmp_path: Path) -> None:
-        """Not to where the command was typed."""
+        """The current folder does not matter."""
         (tmp_path / "sub").mkdir()
         script = write("echo hi\n", "sub/run.sh")
         for path in ("sub/run.sh", "./sub/run.sh", script):
@@ -610,7 +610,7 @@ class TestUserData:
             assert spec.instance.user_data.text == "echo hi\n"
 
     def test_line_ends_of_the_script_are_kept(self, write: Write) -> None:
-        """What is sent is what was written."""
+        """The script is sent as it was written."""
         write(b"echo a\r\necho b", "run.sh")
         spec = load_spec(write(f"{HEAD}instance: {{user_data: run.sh}}"))
         assert spec.instance.user_data is not None
@@ -629,7 +629,7 @@ class TestUserData:
     def test_a_script_that_cannot_be_used_is_refused(
         self, write: Write, content: bytes | None, sentence: str
     ) -> None:
-        """Missing, not text, or for another system."""
+        """It is missing, not text, or for another system."""
         if content is not None:
             write(content, "run.sh")
         (line,) = refusal(write(f"{HEAD}instance:\n  user_data: run.sh"))
@@ -637,7 +637,7 @@ class TestUserData:
         assert sentence in line
 
     def test_user_data_may_take_16_kib_as_rendered_and_not_a_byte_more(self, write: Write) -> None:
-        """Judged with the longest ids and addresses that AWS may give, for the zones of the spec."""
+        """It is judged with the longest ids and addresses that AWS may assign, for the zones of the spec."""
 
         def size(length: int) -> int:
             return userdata.largest_bytes("x" * length, mount_path="/mnt/efs", region="us-east-1", zones=2)
@@ -651,8 +651,8 @@ class TestUserData:
         assert f"is a script of {fits + 1} bytes, which makes {size(fits + 1)} bytes of user data" in line
         assert "but EC2 allows 16384; shorten it by" in line
 
-    def test_shortening_it_by_the_number_named_is_enough(self, write: Write) -> None:
-        """Advice works."""
+    def test_shortening_it_by_the_number_reported_is_enough(self, write: Write) -> None:
+        """The refusal says by how many bytes it is too long."""
         spec = write(f"{HEAD}instance: {{user_data: run.sh}}")
         write("x" * 20_000, "run.sh")
         (line,) = refusal(spec)
@@ -660,8 +660,8 @@ class TestUserData:
         write("x" * (20_000 - over), "run.sh")
         load_spec(spec)
 
-    def test_is_judged_also_where_another_part_is_wrong(self, write: Write) -> None:
-        """Both problems are told."""
+    def test_is_validated_even_if_another_part_is_invalid(self, write: Write) -> None:
+        """Both problems are reported."""
         write("x" * 20_000, "run.sh")
         lines = refusal(
             write(f"{HEAD}network: {{zones: 9}}\nefs: {{mount_path: x}}\ninstance: {{user_data: run.sh}}")
@@ -673,16 +673,16 @@ class TestRegions:
     def test_without_botocore_any_region_of_the_right_form_goes(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The list is a help, not a need."""
+        """The list of regions is optional."""
         monkeypatch.setattr(values, "find_spec", lambda name: None)
         values.known_regions.cache_clear()
         assert values.region("us-east-9") == "us-east-9"
         values.known_regions.cache_clear()
 
-    def test_a_botocore_whose_list_moved_stops_nothing(
+    def test_a_botocore_with_a_moved_list_stops_nothing(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        """As without botocore."""
+        """Any region of the right form is accepted, as without botocore."""
         found = type("Found", (), {"origin": str(tmp_path / "__init__.py")})()
         monkeypatch.setattr(values, "find_spec", lambda name: found)
         values.known_regions.cache_clear()
@@ -693,11 +693,11 @@ class TestRegions:
         "region", ["us-east-1", "us-gov-west-1", "cn-north-1", "eu-central-2", "eusc-de-east-1"]
     )
     def test_regions_of_every_partition_are_known(self, region: str) -> None:
-        """GovCloud, China and Europe's own are regions too."""
+        """GovCloud, China and Europe's sovereign region are included."""
         assert values.region(region) == region
 
     def test_botocore_itself_is_not_imported(self) -> None:
-        """A dry run asks for nothing of AWS, and should start fast."""
+        """A dry run asks nothing of AWS and should start fast."""
         program = (
             "import sys; from pathlib import Path; from tier1_engine.blueprints.tier1.spec import load_spec;"
             f"load_spec(Path({str(DATA / 'contract.yaml')!r})); assert 'botocore' not in sys.modules"
@@ -710,7 +710,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @given(st.integers(0, 10**10), st.sampled_from("smhd"))
 def test_a_duration_is_its_number_times_its_unit_within_a_year(number: int, unit: str) -> None:
-    """Exact, positive, bounded."""
+    """It is exact, positive and bounded."""
     seconds = number * UNITS[unit]
     if 0 < seconds <= 365 * 86400:
         assert values.duration(f"{number}{unit}") == seconds
@@ -721,7 +721,7 @@ def test_a_duration_is_its_number_times_its_unit_within_a_year(number: int, unit
 
 @given(st.text().filter(lambda text: not re.fullmatch("[0-9]+[smhd]", text)))
 def test_other_text_is_no_duration(text: str) -> None:
-    """One refusal, whatever it is."""
+    """Every such text gets the same refusal."""
     with pytest.raises(ValueError, match="must be a whole number with a unit"):
         values.duration(text)
 
@@ -730,7 +730,7 @@ def test_other_text_is_no_duration(text: str) -> None:
 def test_subnets_lie_inside_the_vpc_apart_from_each_other_and_are_as_large_as_may_be(
     prefix: int, offset: int, count: int
 ) -> None:
-    """Or the block is refused, and then even the smallest subnets would not fit."""
+    """Otherwise the block is refused, and then even the smallest subnets would not fit."""
     vpc = ipaddress.IPv4Network((10 * 2**24 + offset * 2 ** (32 - prefix), prefix))
     try:
         blocks = [ipaddress.IPv4Network(block) for block in values.subnet_cidrs(str(vpc), count)]
