@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "tier1 needs Python 3.11 or later: install it, or name it with PYTHON=..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[sandbox,postgres,fleet,dev]'
+		-c constraints.txt -e '.[sandbox,postgres,dev]'
 	@touch $@
 
 .PHONY: test

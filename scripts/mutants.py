@@ -3,7 +3,7 @@
     python -m scripts.mutants             every mutant; writes docs/mutants.md
     python -m scripts.mutants NAME ...    some of them; writes nothing
 
-A mutant is a patch in `tests/mutants/` under three lines: what it breaks, which promise of the design
+A mutant is a patch in `tests/mutants/` under three lines: what it breaks, which promise
 that is, and the tests that must notice. Each is applied to a copy of the checkout, and its tests run
 there until the first one fails. Exit code 1 when a mutant survives, or cannot be tried: then the proof
 has a hole, or the patch no longer fits the code.
@@ -42,7 +42,7 @@ class Mutant:
     """One way to break the product.
 
     Attributes:
-        promise: its number in section 2 of the design.
+        promise: its number in docs/guarantees.md.
         tests: paths for pytest, those that fail soonest first.
     """
 

@@ -6,6 +6,7 @@ points. The conformance suite checks that the kind keeps the contract.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +24,15 @@ from tests.support.shell import Shell, put_programs
 
 ADDRESSES_PER_ACCOUNT = 5
 """The quota of the local AWS, which is that of a new AWS account."""
+FAULTY = """
+
+def _fail(*_):
+    print("a careless package prints")
+    raise SystemExit(3)
+
+for _name in ("price", "fields", "console_url", "commands", "recipe", "candidates"):
+    setattr(ElasticIp, _name, _fail)
+"""
 BLUEPRINT = """
 from tier1_engine.contract.blueprint import Blueprint
 from tier1_engine.deployment.plan import StepPlan
@@ -58,6 +68,16 @@ class Operator:
         path = self.tier1.folder / "demo.yaml"
         path.write_text(SPEC, encoding="utf-8")
         return str(path)
+
+    def changed(self, folder: Path, kind: str, mode: str) -> Command:
+        """`tier1` with a copy of the package whose kind has this code, replaced (`w`) or appended (`a`)."""
+        assert self.tier1.warm is not None
+        assert self.tier1.warm.packages is not None
+        shutil.copytree(self.tier1.warm.packages, folder)
+        with (folder / "two_addresses" / "kind.py").open(mode, encoding="utf-8") as module:
+            module.write(kind)
+        path = os.pathsep.join(str(one) for one in (folder, Path(tier1_engine.__file__).parents[1]))
+        return replace(self.tier1, warm=None).with_(PYTHONPATH=path)
 
     def addresses(self) -> list[dict[str, Any]]:
         """The addresses that tier1 allocated."""
@@ -141,6 +161,40 @@ def test_it_is_guided_priced_and_deleted_by_the_script(
     assert done.code == 0, done.err
     assert operator.addresses() == []
     assert operator.tier1.show("demo")["state"] == "rolled_back"
+
+
+def test_a_new_version_that_fails_in_all_it_tells_people_spoils_no_command(
+    operator: Operator, tmp_path: Path
+) -> None:
+    """List, show, guide and sweep say what they know, with warnings; the engine still deletes by it."""
+    assert operator.tier1("deploy", operator.spec()).code == 0
+    faulty = operator.changed(tmp_path / "faulty", FAULTY, "a")
+    for command in (
+        ("list", "-o", "json"),
+        ("show", "demo", "-o", "json"),
+        ("guide", "demo", "-o", "json"),
+        ("sweep", "--dry-run", "-o", "json"),
+    ):
+        done = faulty(*command)
+        assert done.code == 0, (command, done)
+        assert done.json
+        assert "Traceback" not in done.err
+    shown = faulty("show", "demo")
+    assert "warning: the kind elastic_ip (two_addresses.kind:ElasticIp of the package" in shown.err
+    assert faulty("destroy", "demo", "--yes").code == 0
+    assert operator.addresses() == []
+
+
+def test_a_package_that_exits_at_import_ends_no_command(operator: Operator, tmp_path: Path) -> None:
+    """It is left out with a warning; the deployments of others are as usable as before."""
+    id = operator.tier1.active("ours")
+    leaving = operator.changed(tmp_path / "leaving", "raise SystemExit(0)\n", "w")
+    shown = leaving("show", id, "-o", "json")
+    assert (shown.code, shown.json["name"]) == (0, "ours")
+    assert "is ignored: SystemExit: 0." in shown.err
+    refused = leaving("deploy", operator.spec())
+    assert refused.code == 2, refused
+    assert "elastic_ip, which no installed package provides in a usable form" in " ".join(refused.err.split())
 
 
 def test_an_orphan_of_the_new_kind_is_swept(operator: Operator) -> None:

@@ -1,4 +1,4 @@
-"""Every failure of the design's section 4 during provisioning, and the class that it gets."""
+"""Every failure during provisioning, and the class that it gets."""
 
 from __future__ import annotations
 

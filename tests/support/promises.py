@@ -1,4 +1,4 @@
-"""Counts what a run held of each promise of the design: `@promise(2)` on a test, a class or a module.
+"""Counts what a run held of each promise of docs/guarantees.md: `@promise(2)` on a test, a class or a module.
 
     pytest --points FILE      writes the numbers down (`make guarantees`)
 

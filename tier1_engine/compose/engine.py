@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tier1_engine.compose.guarded import Tell
 from tier1_engine.compose.place import lend_credentials, session
-from tier1_engine.compose.plugins import Tell, registry
+from tier1_engine.compose.plugins import registry
 from tier1_engine.settings import Settings, database_url
 
 if TYPE_CHECKING:

@@ -7,16 +7,26 @@ error if it was requested by name. A blueprint is loaded when a spec names it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tier1_engine.errors import Refused
+from tier1_engine.compose.guarded import (
+    FAILURES,
+    Unusable,
+    guard_blueprint,
+    guard_check,
+    guard_kind,
+    in_words,
+    quiet,
+)
+from tier1_engine.errors import Refused, Tier1Error
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from tier1_engine.compose.guarded import Tell
     from tier1_engine.contract.blueprint import Blueprint
     from tier1_engine.contract.kind import Registry
     from tier1_engine.spec.base import BaseSpec
@@ -26,12 +36,6 @@ CHECKS = "tier1_engine.checks"
 BLUEPRINTS = "tier1_engine.blueprints"
 
 Thing = TypeVar("Thing")
-Tell = Callable[[str], None]
-"""Receives a warning, a sentence for the operator."""
-
-
-class Unusable(Exception):
-    """A plug-in of another package cannot be used; the message says why."""
 
 
 def registry(tell: Tell) -> Registry:
@@ -47,13 +51,20 @@ def registry(tell: Tell) -> Registry:
 
 def _with_plugins(ours: Mapping[str, Thing], group: str, base: type[Any], tell: Tell) -> dict[str, Thing]:
     """Add the plug-ins of entry points to the built-in ones. A broken or duplicate one is only a warning."""
+    from tier1_engine.contract.kind import Check, Kind
+
     known = dict(ours)
     for point in _points(group):
         if point.name in known:
             tell(f"warning: {_described(point)} is ignored: there is another {point.name!r} already.")
             continue
         try:
-            known[point.name] = _made(point, base)
+            made = _made(point, base)
+            if isinstance(made, Kind):
+                guard_kind(made, f"the kind {point.name} ({_package(point)})", tell)
+            elif isinstance(made, Check):
+                guard_check(made)
+            known[point.name] = made
         except Unusable as error:
             tell(f"warning: {_described(point)} cannot be used and is ignored: {error}.")
     return known
@@ -79,6 +90,7 @@ def load_spec(path: Path, *, name: str | None = None) -> LoadedSpec:
     Raises:
         SpecError: one line per problem, with file, line, key, and what is allowed.
     """
+    from tier1_engine.blueprints.tier1.plan import Tier1
     from tier1_engine.spec import reading
 
     chosen: list[Blueprint[Any]] = []
@@ -93,7 +105,17 @@ def load_spec(path: Path, *, name: str | None = None) -> LoadedSpec:
         model: type[BaseSpec] = chosen[0].spec_model
         return model
 
-    spec = reading.load(path, model_of, name=name)
+    try:
+        spec = reading.load(path, model_of, name=name)
+    except Tier1Error:
+        raise
+    except FAILURES as error:
+        if not chosen or chosen[0].name == Tier1.name:
+            raise
+        raise Refused(
+            f"The spec model of the blueprint {chosen[0].name} fails ({in_words(error)}): correct or update "
+            "the package that provides it."
+        ) from error
     return LoadedSpec(chosen[0], spec)
 
 
@@ -132,15 +154,30 @@ def _blueprint(name: str) -> Blueprint[Any]:
 
     if name == Tier1.name:
         return Tier1()
-    point = {point.name: point for point in reversed(_points(BLUEPRINTS))}[name]
+    points = [point for point in _points(BLUEPRINTS) if point.name == name]
+    if not points:
+        raise KeyError(name)
+    if len(points) > 1:
+        raise Unusable(
+            f"several packages provide it ({', '.join(map(_package, points))}): uninstall all but one"
+        )
+    (point,) = points
     try:
         made: Blueprint[Any] = _made(point, Blueprint)
+        model = _attribute(made, "spec_model")
     except Unusable as error:
         raise Unusable(f"{_described(point)} cannot be used: {error}") from error
-    model = getattr(made, "spec_model", None)
     if not (inspect.isclass(model) and issubclass(model, BaseSpec)):
         raise Unusable(f"{_described(point)} has no spec_model that extends BaseSpec")
+    guard_blueprint(made, f"The blueprint {name} ({_package(point)})")
     return made
+
+
+def _attribute(made: object, name: str) -> Any:
+    try:
+        return getattr(made, name, None)
+    except FAILURES as error:
+        raise Unusable(f"its {name} cannot be read ({in_words(error)})") from error
 
 
 # --- entry points
@@ -159,10 +196,11 @@ def _made(point: EntryPoint, base: type[Any]) -> Any:
         Unusable: it cannot be loaded or created, has the wrong type, or has another name.
     """
     try:
-        made = point.load()()
+        with quiet():
+            made = point.load()()
         name = getattr(made, "name", None)
-    except Exception as error:  # code of another package may raise any exception
-        raise Unusable(f"{type(error).__name__}: {error}") from error
+    except FAILURES as error:
+        raise Unusable(in_words(error)) from error
     if not isinstance(made, base):
         raise Unusable(f"it is not a {base.__name__}")
     if name != point.name:
@@ -171,5 +209,8 @@ def _made(point: EntryPoint, base: type[Any]) -> Any:
 
 
 def _described(point: EntryPoint) -> str:
-    package = f" of the package {point.dist.name} {point.dist.version}" if point.dist else ""
-    return f"{point.value}{package}, which is registered in {point.group},"
+    return f"{_package(point)}, which is registered in {point.group},"
+
+
+def _package(point: EntryPoint) -> str:
+    return point.value + (f" of the package {point.dist.name} {point.dist.version}" if point.dist else "")

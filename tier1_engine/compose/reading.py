@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tier1_engine.clock import SystemClock
-from tier1_engine.compose.plugins import Tell, registry
+from tier1_engine.compose.guarded import Tell
+from tier1_engine.compose.plugins import registry
 from tier1_engine.deployment.states import State
 from tier1_engine.store import lease
 from tier1_engine.views import as_json

@@ -18,7 +18,7 @@ from tier1_engine.survey.access import Access
 from tier1_engine.sweep.sweep import Ground
 
 if TYPE_CHECKING:
-    from tier1_engine.compose.plugins import Tell
+    from tier1_engine.compose.guarded import Tell
     from tier1_engine.contract.kind import Registry
     from tier1_engine.settings import Settings
     from tier1_engine.store.store import Store

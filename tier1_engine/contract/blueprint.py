@@ -7,15 +7,16 @@ is the name of the blueprint. A spec selects it with `blueprint: NAME`.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Registry
-from tier1_engine.deployment.plan import Plan, StepPlan, ordered
+from tier1_engine.deployment.plan import Plan, StepPlan, ordered, refs_in
 from tier1_engine.deployment.record import Record
-from tier1_engine.deployment.states import Mode
+from tier1_engine.deployment.states import FailureClass, Mode, Phase
 from tier1_engine.errors import Refused
 from tier1_engine.spec.base import BaseSpec
 
@@ -96,16 +97,45 @@ class Blueprint(ABC, Generic[Spec]):
 
 
 def refuse_impossible(plan: Plan, registry: Registry) -> None:
-    """Refuse a plan that cannot be carried out, before anything is created.
+    """Refuse a plan that no engine could carry out, before anything is created.
 
     Raises:
-        Refused: the kind or check of a step is not installed, or the steps are inconsistent.
+        Refused: a step or output is malformed, a step is of a kind or check that is not installed, or the
+            steps do not fit together.
     """
+    _refuse_malformed(plan)
     ordered(plan.steps)
     for step in plan.steps:
         what, known = ("check", registry.checks) if step.mode is Mode.CHECK else ("kind", registry.kinds)
         if step.kind not in known:
             raise Refused(
                 f"The blueprint {plan.blueprint} plans the step {step.name} of the {what} {step.kind}, which "
-                "no installed package provides: install the package that does."
+                "no installed package provides in a usable form: install or correct the package that does."
             )
+
+
+def _refuse_malformed(plan: Plan) -> None:
+    """Refuse what the contract excludes, in words that name the blueprint: the author has to correct it."""
+    faulty = f"The blueprint {plan.blueprint} is faulty"
+    for step in plan.steps:
+        if not isinstance(step, StepPlan):
+            raise Refused(f"{faulty}: {step!r} is not a StepPlan.")
+        wrong = [
+            name
+            for name, member in (("phase", Phase), ("mode", Mode), ("on_failure", FailureClass))
+            if not isinstance(getattr(step, name), member)
+        ]
+        if wrong:
+            raise Refused(f"{faulty}: the {wrong[0]} of step {step.name} is {getattr(step, wrong[0])!r}.")
+        _refuse_values(f"{faulty}: the inputs of step {step.name}", step.inputs)
+    _refuse_values(f"{faulty}: its outputs", plan.outputs)
+    unknown = {at.rpartition(".")[0] for at in refs_in(plan.outputs)} - {step.name for step in plan.steps}
+    if unknown:
+        raise Refused(f"{faulty}: its outputs refer to {min(unknown)}, which is not a step of the plan.")
+
+
+def _refuse_values(whose: str, values: Mapping[str, Any]) -> None:
+    try:
+        json.dumps(values)
+    except (TypeError, ValueError) as error:
+        raise Refused(f"{whose} are not JSON values ({error}).") from error

@@ -6,7 +6,8 @@ and destroy use the stored plan, even if the spec file or the program has change
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -84,6 +85,19 @@ def resolve(value: Any, facts: Mapping[str, Mapping[str, Any]]) -> Any:
     return value
 
 
+def refs_in(value: Any) -> Iterator[str]:
+    """Find every reference in `value`, as `STEP.FACT`."""
+    if isinstance(value, Mapping):
+        if set(value) == {REF}:
+            yield str(value[REF])
+        else:
+            for item in value.values():
+                yield from refs_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from refs_in(item)
+
+
 def ordered(steps: Sequence[StepPlan]) -> tuple[StepPlan, ...]:
     """Sort the steps topologically, otherwise preserving their order.
 
@@ -92,7 +106,8 @@ def ordered(steps: Sequence[StepPlan]) -> tuple[StepPlan, ...]:
     """
     by_name = {step.name: step for step in steps}
     if len(by_name) != len(steps):
-        raise Refused("The plan has two steps of the same name.")
+        twice = next(name for name, count in Counter(step.name for step in steps).items() if count > 1)
+        raise Refused(f"The plan has two steps named {twice}: rename one of them in the blueprint.")
     for step in steps:
         for need in step.needs:
             if need not in by_name:

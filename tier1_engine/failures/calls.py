@@ -50,7 +50,7 @@ class CallFailure:
 
     Attributes:
         failure: in words.
-        becomes: the class of DESIGN section 4, in words.
+        becomes: the failure class, in words.
         happens: what the engine does then.
         codes: AWS's codes, or ours.
         declared: the attribute of a kind that adds codes of its own.

@@ -40,10 +40,13 @@ NEVER_ANSWERED = UNREACHABLE_CODES | CUT_CODES
 # --- credentials
 
 MISSING_CREDENTIALS = frozenset({NO_CREDENTIALS, CREDENTIALS_UNUSABLE})
-EXPIRED_CREDENTIALS = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+EXPIRED_CREDENTIALS = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+)
 REFUSED_CREDENTIALS = frozenset(
     {
         "AuthFailure",
+        "InvalidAccessKeyId",  # S3
         "InvalidClientTokenId",
         "OptInRequired",
         "SignatureDoesNotMatch",
@@ -52,6 +55,7 @@ REFUSED_CREDENTIALS = frozenset(
         # The same, as single services say it.
         "IncompleteSignature",
         "InvalidSecurity.RequestHasExpired",
+        "InvalidToken",  # S3
         "InvalidSignatureException",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
@@ -59,7 +63,7 @@ REFUSED_CREDENTIALS = frozenset(
     }
 )
 BLOCKED_CODES = MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS
-"""DESIGN section 8, with what the same refusals are called elsewhere."""
+"""Everything that means "no access": nothing is deleted, and the operator signs in first."""
 
 # --- AWS asks for patience, or fails
 
@@ -74,6 +78,7 @@ THROTTLE_CODES = frozenset(
         "ConcurrentTagAccess",
         "EC2ThrottledException",
         "LimitExceededException",
+        "OperationAborted",  # S3: "a conflicting conditional operation is currently in progress. Try again."
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",

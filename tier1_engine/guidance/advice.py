@@ -79,7 +79,9 @@ def _advice(
     commands = [*_looks(remedy, _standing(known, story), story), *_quota(remedy, known, story)]
     fix = [sentence(text, known) for text in remedy.fix]
     if actions:
-        fix.append(f"The user or role that runs tier1 needs this policy: {_statement(actions)}")
+        fix.append(
+            f"The user or role that runs tier1 needs a policy with this statement: {_statement(actions)}"
+        )
         commands += _decoding(message, story)
     return Advice(
         code=code,

@@ -32,8 +32,7 @@ def script(story: Story) -> str:
     calls = "".join(_remove(story.kinds[row.kind], number, row, recipe) for number, row, recipe in removed)
     names = " ".join(shlex.quote(_words(story, row)) for row, _ in rows)
     left = "".join(
-        f"give_up {shlex.quote(row.name)} {shlex.quote('this kind has to be deleted by hand')}\n"
-        for row in by_hand
+        f"give_up {shlex.quote(row.name)} {shlex.quote(_why_by_hand(story, row))}\n" for row in by_hand
     )
     return "".join(
         (
@@ -63,6 +62,12 @@ def _rows(story: Story) -> list[tuple[Resource, Recipe | None]]:
         kind = story.kinds.get(row.kind)
         found.append((row, kind.recipe(story.target(row)) if kind else None))
     return found
+
+
+def _why_by_hand(story: Story, row: Resource) -> str:
+    if row.kind in story.kinds:
+        return "no command deletes this kind: delete it by hand"
+    return f"the package of the kind {row.kind} is not installed here: install it, or delete it by hand"
 
 
 def _nothing(story: Story) -> str:

@@ -119,12 +119,14 @@ def _deletions(story: Story, resource: Resource) -> Iterator[Command]:
         lines = [typed(line, story.deployment) for line in commands["delete"]]
     else:
         lines = [_about(line, aws_id, story) for line in _undone(recipe)]
+    if not lines:
+        return
     # A resource that is being deleted may be gone already: that is no error.
     gone = " || true" if resource.ended or resource.state is ResourceState.DELETING else ""
     *before, last = lines
     for line in before:
         yield Command(line + gone, f"deletes {resource.name}")
-    if kind.holds_interfaces:
+    if kind.holds_interfaces and commands["look"]:
         last = until_taken(last, commands["look"][0], story.deployment)
         yield Command(last, f"deletes {resource.name}, once no network interface lingers in it")
     else:

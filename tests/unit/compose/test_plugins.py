@@ -62,6 +62,7 @@ class Other(Calm):
 POINTS = """
 [tier1_engine.blueprints]
 site = outsider:Site
+twice = outsider:Site
 no_model = outsider:NoModel
 gone = outsider_gone:Site
 tier1 = outsider:Site
@@ -71,9 +72,14 @@ calm = outsider:Calm
 http = outsider:Calm
 renamed = outsider:Other
 broken = outsider:Nothing
+leaving = outsider_leaves:Calm
 
 [tier1_engine.kinds]
 no_kind = outsider:Calm
+"""
+SECOND_POINTS = """
+[tier1_engine.blueprints]
+twice = outsider:Site
 """
 Write = Callable[[str], Path]
 
@@ -82,10 +88,14 @@ Write = Callable[[str], Path]
 def _outsider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A package of somebody else's, installed."""
     (tmp_path / "outsider.py").write_text(CODE, encoding="utf-8")
-    info = tmp_path / "outsider-1.5.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outsider\nVersion: 1.5\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text(POINTS, encoding="utf-8")
+    (tmp_path / "outsider_leaves.py").write_text("raise SystemExit(3)\n", encoding="utf-8")
+    for name, version, points in (("outsider", "1.5", POINTS), ("second", "0.1", SECOND_POINTS)):
+        info = tmp_path / f"{name}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8"
+        )
+        (info / "entry_points.txt").write_text(points, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     yield
     sys.modules.pop("outsider", None)
@@ -113,6 +123,7 @@ def test_what_can_be_used_is_there_and_the_rest_is_named_and_left_out() -> None:
     assert not {"no_kind", "renamed", "broken"} & (registry.kinds.keys() | registry.checks.keys())
     reasons = {
         "outsider:Nothing": "AttributeError",
+        "outsider_leaves:Calm": "SystemExit: 3",
         "outsider:Other": "it is registered as 'renamed', but its name is 'another_name'",
         "tier1_engine.checks, is ignored": "there is another 'http' already",
         "tier1_engine.kinds": "it is not a Kind",
@@ -150,7 +161,7 @@ def test_a_spec_that_names_no_blueprint_is_tier_1_s(write: Write) -> None:
     [
         (
             "siet",
-            'is "siet", which is not installed; known are gone, no_model, site and tier1; did you mean site.',
+            "known are gone, no_model, site, tier1 and twice; did you mean site.",
         ),
         (
             "gone",
@@ -158,6 +169,8 @@ def test_a_spec_that_names_no_blueprint_is_tier_1_s(write: Write) -> None:
         ),
         ("gone", "ModuleNotFoundError: No module named 'outsider_gone'"),
         ("no_model", "has no spec_model that extends BaseSpec"),
+        ("twice", "several packages provide it (outsider:Site of the package outsider 1.5, outsider:Site of"),
+        ("twice", "the package second 0.1): uninstall all but one"),
     ],
 )
 def test_a_blueprint_that_cannot_be_used_is_refused_with_the_reason(

@@ -61,7 +61,7 @@ def test_each_step_stands_behind_what_it_needs(count: int, rng: object) -> None:
 @pytest.mark.parametrize(
     ("plan", "sentence"),
     [
-        (steps(("a", ()), ("a", ())), "two steps of the same name"),
+        (steps(("a", ()), ("a", ())), "two steps named a"),
         (steps(("a", ("b",))), "Step a needs b, which is not a step"),
         (steps(("a", ("b",)), ("b", ("a",))), "depend on each other in a cycle"),
         (steps(("a", ("a",))), "depend on each other in a cycle"),

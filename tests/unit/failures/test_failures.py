@@ -51,7 +51,7 @@ def test_common_codes_mean_the_same_for_every_call(codes: set[str], verdict: Ver
 
 
 def test_the_contracts_blocked_codes_are_all_there() -> None:
-    """DESIGN section 8, `Blocked are`."""
+    """The codes that mean "no access"."""
     assert {
         "RequestExpired",
         "AuthFailure",

@@ -89,7 +89,7 @@ def stop() -> int:
 
 
 STATUS_KEYS = ("running", "endpoint", "pid", "speed", "seed", "scenario")
-"""The keys that the contract promises (DESIGN section 8)."""
+"""The keys that are promised to other programs."""
 
 
 def status(output: Output) -> int:

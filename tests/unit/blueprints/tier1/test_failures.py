@@ -9,7 +9,7 @@ from tier1_engine.deployment.states import FailureClass, Phase
 
 
 def test_a_step_s_class_is_the_policy_s() -> None:
-    """DESIGN section 4 and the user story name the classes."""
+    """The classes that the user story names."""
     assert class_of(Phase.NETWORK, "vpc") is FailureClass.CRITICAL
     assert class_of(Phase.EFS, "file_system") is class_of(Phase.EFS, "mount_target") is FailureClass.CRITICAL
     assert class_of(Phase.EC2, "instance") is class_of(Phase.EC2, "role") is FailureClass.CRITICAL
