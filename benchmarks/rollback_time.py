@@ -7,7 +7,7 @@ second of AWS's is a second of the engine's, and passes when the engine waits. N
 socket, so a call takes no time; what is measured is waiting. Each deployment gets all that the blueprint
 makes, with two zones, fails, and rolls back by itself.
 
-The sandbox draws how long AWS takes for each deletion from its figures (`sandbox/manners/figures.py`).
+The sandbox draws how long AWS takes for each deletion from its figures (`sandbox/behaviour/figures.py`).
 The longest chain is the longest sum of these along what must wait for each other: a mount target goes
 after the instance, the file system after its mount targets, subnets and groups once the interfaces are
 gone which linger behind instance and mount targets. That AWS shows late what is gone is not in it.

@@ -19,7 +19,7 @@ __all__ = ["test_a_deployment_is_made_shown_and_destroyed"]
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedAws]:
-    """What a test's local AWS is forked from, without AWS's manners."""
+    """What a test's local AWS is forked from, without AWS's behaviour."""
     with forked_aws(tmp_path_factory.mktemp("plain-aws"), strict=False) as started:
         yield started
 

@@ -1,6 +1,6 @@
 """Two local AWSs in this process, reached through the real `aws.py`, and every discovered kind in turn.
 
-Every test here runs on moto as it is, and on moto with AWS's manners: what is made takes its time to be
+Every test here runs on moto as it is, and on moto with AWS's behaviour: what is made takes its time to be
 seen and to be ready, what is deleted lingers, and what is in use is not deleted.
 """
 
@@ -11,22 +11,22 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.conformance.clouds import KINDS, MANNERS, empty_account
+from tests.support.conformance.clouds import BEHAVIOURS, KINDS, empty_account
 from tests.support.conformance.surroundings import World
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Kind
 
 
-@pytest.fixture(scope="module", params=sorted(MANNERS))
-def manners(request: pytest.FixtureRequest) -> str:
-    """Moto as it is, and with AWS's manners."""
+@pytest.fixture(scope="module", params=sorted(BEHAVIOURS))
+def behaviour(request: pytest.FixtureRequest) -> str:
+    """Moto as it is, and with AWS's behaviour."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def cloud(manners: str) -> Iterator[Cloud]:
+def cloud(behaviour: str) -> Iterator[Cloud]:
     """One account for the tests of a module; each test has a deployment and a database of its own."""
-    with empty_account(manners) as account:
+    with empty_account(behaviour) as account:
         yield account
 
 

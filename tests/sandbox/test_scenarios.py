@@ -16,7 +16,7 @@ from tests.support.command import Command, Running, Warm
 from tier1_engine.sandbox.faults import scenarios
 from tier1_engine.sandbox.process.state import process_started
 from tier1_engine.sandbox.rehearsal import rehearsal
-from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+from tier1_engine.sandbox.rehearsal.rehearsal_spec import RehearsalSpec
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ SAMPLE = ("lost-reply",)
 )
 def test_a_deployment_ends_on_it_as_its_file_says(name: str, temporary: Path) -> None:
     """State, exit code, code of the failure, what is left; and nothing at all once it was ended."""
-    [played] = rehearsal.rehearse(Rehearsed(), [scenarios.load(name)])
+    [played] = rehearsal.rehearse(RehearsalSpec(), [scenarios.load(name)])
     assert (played.unexpected, played.remains, played.ok) == ((), (), True)
     assert played.calls > 10
     assert played.seconds > 60

@@ -1,7 +1,7 @@
 """The simulated account behind EC2's and EFS's own calls, so that the looks of a sweep are really shared.
 
 Owns a cloud that lists and filters as AWS does, kinds that speak to it as real ones do, and an estate whose
-sweeps work on many deployments side by side, in threads, through `aws_together`. Every answer is a copy of
+sweeps work on many deployments side by side, in threads, through `aws.together`. Every answer is a copy of
 what stood when it was made: a look that served anybody later than it should would show.
 """
 
