@@ -161,8 +161,8 @@ def page(numbers: Numbers) -> str:
     intro = (
         "What is promised, in exact words, what is not, and which tests verify it. A point is one place at "
         "which a run is killed, cut off, refused or interrupted, and then continued to its target state; a "
-        "test that names none is one point. Points with the same outcome, to the last row, object and second, "
-        "run once and are each counted. "
+        "test that names none is one point. Points with the same outcome, to the last row, object and "
+        "second, run once and are each counted. "
         "The census of `tests/support/census.py` runs behind every test that touches AWS: nothing "
         "owned that the database does not know, nothing twice, nothing of anybody's missing or changed; "
         "where a test has no database (`tests/support/census_of_moto.py`), no owned resource that no call "
