@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 ARGS ?=
 
-# Where this is set, every process of the tests compiles the modules anew.
+# Where this is set, every process of the tests recompiles every module.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -22,7 +22,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: env
-env: $(STAMP) ## Make .venv with everything that was tested
+env: $(STAMP) ## Create .venv with the tested versions
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "tier1 needs Python 3.11 or later: install it, or name it with PYTHON=..." >&2; exit 1; }
@@ -45,21 +45,21 @@ crash-points: env ## Kill the real command at each call and commit alone, each i
 		tests/processes -k "every_changing_call or alone_is_recovered" $(ARGS)
 
 .PHONY: crash-full
-crash-full: env ## Kill every recovery of every kill, too; goes on where it was interrupted (hours)
+crash-full: env ## Also kill every recovery after every kill; continues where it was interrupted (hours)
 	$(BIN)/python -m tests.support.simulation.full --workers $(WORKERS) $(ARGS)
 
 .PHONY: long
-long: env ## Run what is left out of `make test`: every bad day, every guide (some ten minutes)
+long: env ## Run what is left out of `make test`: every scenario, every guide (some ten minutes)
 	TIER1_TEST_LONG=1 $(BIN)/python -m pytest -n $(WORKERS) -m long $(ARGS)
 
 MAIN_JOB := $(foreach part,life interrupted db reading refusals terminal,tests/commands/test_$(part).py)
 
 .PHONY: plain
-plain: env ## Try the commands of the main job on moto without AWS's manners (some five minutes)
+plain: env ## Test the main commands on plain moto, without AWS's behaviour (some five minutes)
 	TIER1_TEST_SANDBOX=plain $(BIN)/python -m pytest -n $(WORKERS) $(MAIN_JOB) $(ARGS)
 
 .PHONY: mutants
-mutants: env ## Break each promise on purpose and see a test fail (some minutes; ARGS="NAME" for one)
+mutants: env ## Break each promise on purpose; a test must fail (some minutes; ARGS="NAME" for one)
 	WORKERS=$(WORKERS) $(BIN)/python -m scripts.mutants $(ARGS)
 
 .PHONY: guarantees
@@ -86,12 +86,12 @@ demo: env ## Deploy, break, roll back, kill and resume on a local AWS
 	$(BIN)/python -m examples.demo
 
 .PHONY: format
-format: env ## Format the code and mend what can be mended
+format: env ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 .PHONY: clean
-clean: ## Remove what was made, the environment included
+clean: ## Remove everything generated, .venv included
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""What the manners of calls add to a call of the local AWS, against plain moto in the same run.
+"""What the call behaviours add to a call of the local AWS, against plain moto in the same run.
 
     python -m benchmarks.sandbox_layer [--calls N]
 

@@ -3,9 +3,9 @@
     python -m benchmarks.sandbox_load [--deployments 100]
 
 Prints one JSON object: the time of describe calls before anything was made and after everything was
-deleted, with the ratio of both, each taken as a multiple of plain moto's (what is gone must cost nothing);
-the peak memory of the sandbox's process; and what the whole layer (manners of calls and of objects) adds to a
-call, against a plain sandbox in the same run. Strict and plain answer in turns, so that whatever else the
+deleted, with the ratio of both, each taken as a multiple of plain moto's (what is gone costs nothing);
+the peak memory of the sandbox's process; and what the whole layer (call and object behaviours) adds to
+a call, against a plain sandbox in the same run. Strict and plain answer in turns, so that whatever else the
 machine does strikes both.
 
 The deployments are driven by the command's own code, one after the other, in this process: starting a
@@ -36,7 +36,7 @@ from tier1_engine.cli.signals import Signals
 from tier1_engine.deployment.states import Goal
 from tier1_engine.errors import Tier1Error
 from tier1_engine.sandbox.process import server, state
-from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+from tier1_engine.sandbox.rehearsal.rehearsal_spec import RehearsalSpec
 from tier1_engine.sandbox.rehearsal.stage import SETTINGS
 
 SEED = 1
@@ -150,7 +150,7 @@ def _took(call: Callable[[Any], Any], one: Any) -> float:
 
 def _there_and_back(folder: Path, endpoint: str, deployments: int) -> None:
     spec = folder / "spec.yaml"
-    Rehearsed().write(spec)
+    RehearsalSpec().write(spec)
     for number in range(1, deployments + 1):
         name = f"load-{number}"
         _be_an_operator(folder, endpoint)

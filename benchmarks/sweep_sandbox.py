@@ -1,8 +1,8 @@
-"""How a sweep bears a load against AWS's manners: the command, on a strict sandbox at the speed `max`.
+"""How a sweep performs under load on a strict sandbox: the real command, at the speed `max`.
 
     python -m benchmarks.sweep_sandbox [--deployments 200]
 
-Each failed deployment has thirteen resources and a stray: real objects of a real Tier 1 stack, planted by
+Each failed deployment has thirteen resources and a duplicate: real objects of a real Tier 1 stack, planted by
 their kinds' own calls. The sandbox is a process of its own with its token buckets, and every call is counted
 by its own record of the traffic. Prints one JSON object; exit code 1 when a promise does not hold.
 """

@@ -2,7 +2,7 @@
 
 Drives the real commands as processes and prints each before it runs: deploys, fails and rolls back,
 is killed and continues, destroys. State, database and local AWS stand in a folder of their own, which is
-taken away at the end. Ends with exit code 0 only when all of it happened as told.
+taken away at the end. Ends with exit code 0 only when everything happened as announced.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def destroy_all(demo: Demo, names: Sequence[str]) -> None:
             demo.tier1("destroy", deployment["name"], "--yes")
     for name in names:
         _expect(demo, name, state="destroyed", remaining=0)
-    _tell("6. What is left")
+    _tell("6. What remains")
     demo.tier1("list")
     _print_left(demo)
     if demo.left():
@@ -195,7 +195,7 @@ def _expect(demo: Demo, name: str, **wanted: Any) -> dict[str, Any]:
 
 
 def _print_left(demo: Demo) -> None:
-    print("\nThe local AWS, asked by boto3 for everything with the tag tier1:deployment:")
+    print("\nEverything in the local AWS with the tag tier1:deployment, listed by boto3:")
     left = demo.left()
     for (owner, kind), number in sorted(left.items()):
         print(f"  {owner}  {number:3} {kind}")
@@ -229,7 +229,10 @@ def main() -> int:
         code = _guarded(lambda: run(demo))
         _tell("The local AWS is stopped")
         code = _guarded(lambda: stop(demo)) or code
-    print("\nAll of it happened as told." if code == 0 else "\nIt did not happen as told.", flush=True)
+    print(
+        "\nEverything happened as announced." if code == 0 else "\nIt did not happen as announced.",
+        flush=True,
+    )
     return code
 
 

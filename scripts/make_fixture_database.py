@@ -5,7 +5,7 @@
 Writes what the code of this checkout leaves behind when it is killed, as SQL text under
 `tests/migration/fixtures/REVISION/`, with the objects of the simulated account beside it as JSON. It is
 run once, before a revision lands; `tests/migration/test_old_databases.py` then opens, upgrades and
-resumes each with the code of the day, and fails while the newest revision has none.
+resumes each with the current code, and fails while the newest revision has none.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
     """Run as a command."""
     folder = Path(arguments[0]) if arguments else FOLDER / SCHEMA_REVISION
     if folder.exists():
-        print(f"{folder} exists: what landed once is not made anew.", file=sys.stderr)
+        print(f"{folder} exists: fixtures that were committed are never regenerated.", file=sys.stderr)
         return 1
     for name in MOMENTS:
         write(folder, name)

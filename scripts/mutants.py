@@ -1,4 +1,4 @@
-"""Breaks the product on purpose, one promise at a time, and looks whether a test notices.
+"""Breaks the product on purpose, one promise at a time, and checks that a test fails.
 
     python -m scripts.mutants             every mutant; writes docs/mutants.md
     python -m scripts.mutants NAME ...    some of them; writes nothing
@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("docs", "mutants.md")
-NOTICE = "<!-- Written by scripts/mutants.py: run `make mutants` to write it anew. -->"
+NOTICE = "<!-- Written by scripts/mutants.py: run `make mutants` to rewrite it. -->"
 LIMIT_SECONDS = 900.0
 """Of one mutant's tests."""
 SOME_FAILED = 1

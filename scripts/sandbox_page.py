@@ -1,4 +1,4 @@
-"""The tables in `docs/sandbox.md` that follow from the code: manners, figures, scenarios.
+"""The tables in `docs/sandbox.md` that follow from the code: behaviours, figures, scenarios.
 
 Owns what stands between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->` of the page; the words
 around them are written by hand. `scripts.generate_docs` writes the page, `scripts.verify` finds it stale.
@@ -32,8 +32,8 @@ def page(path: Path) -> str:
     return text
 
 
-def manners_table() -> str:
-    """Every module that has a manner of AWS, which is one that names its source."""
+def behaviours_table() -> str:
+    """Every module with a behaviour of AWS: each names its source."""
     rows = []
     for found in pkgutil.iter_modules(behaviour.__path__):
         module = importlib.import_module(f"{behaviour.__name__}.{found.name}")
@@ -97,7 +97,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
-    "manners": manners_table,
+    "behaviours": behaviours_table,
     "figures": figures_table,
     "scenarios": scenarios_table,
 }

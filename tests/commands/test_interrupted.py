@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.account import WHOLE, standing
 from tests.support.command import Command
-from tests.support.doors import listening, waits_for
+from tests.support.gated_service import listening, waits_for
 from tests.support.loopback import endpoint
 
 

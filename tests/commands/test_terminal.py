@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.account import WHOLE, standing
 from tests.support.command import Command
-from tests.support.doors import waits_for
+from tests.support.gated_service import waits_for
 from tests.support.terminal import Terminal
 
 CTRL_C = "\x03"

@@ -11,22 +11,22 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.conformance.clouds import KINDS, MANNERS, empty_account
+from tests.support.conformance.clouds import BEHAVIOURS, KINDS, empty_account
 from tests.support.conformance.surroundings import World
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Kind
 
 
-@pytest.fixture(scope="module", params=sorted(MANNERS))
-def manners(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(scope="module", params=sorted(BEHAVIOURS))
+def behaviour(request: pytest.FixtureRequest) -> str:
     """Plain moto, then moto with the behaviour of AWS."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def cloud(manners: str) -> Iterator[Cloud]:
+def cloud(behaviour: str) -> Iterator[Cloud]:
     """One account for the tests of a module; each test has its own deployment and database."""
-    with empty_account(manners) as account:
+    with empty_account(behaviour) as account:
         yield account
 
 

@@ -43,9 +43,9 @@ class Standing:
 
 
 @pytest.fixture(scope="module")
-def cloud(kind: Kind, manners: str) -> Iterator[Cloud]:
+def cloud(kind: Kind, behaviour: str) -> Iterator[Cloud]:
     """An account for each kind, because moto slows down with the size of an account."""
-    with empty_account(manners) as account:
+    with empty_account(behaviour) as account:
         yield account
 
 

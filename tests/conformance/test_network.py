@@ -345,7 +345,7 @@ def test_groups_that_refer_to_each_other_can_be_deleted(world: World) -> None:
     assert remaining["IpPermissions"] == []
 
 
-def test_a_foreign_group_that_refers_to_an_owned_one_is_not_changed(world: World, manners: str) -> None:
+def test_a_foreign_group_that_refers_to_an_owned_one_is_not_changed(world: World, behaviour: str) -> None:
     """The deletion waits for its owner (AWS answers DependencyViolation) and revokes none of its rules."""
     kind = world.kinds["security_group"]
     target, observation = group(world, "one")
@@ -365,7 +365,7 @@ def test_a_foreign_group_that_refers_to_an_owned_one_is_not_changed(world: World
     world.cloud.change("ec2", "authorize_security_group_ingress", GroupId=foreign, IpPermissions=[permission])
     counting = Counting(world.cloud)
     refused = failure_of(kind, counting, target, observation)
-    assert refused in (kind.in_use if manners == "strict" else {None})
+    assert refused in (kind.in_use if behaviour == "strict" else {None})
     assert counting.changes == ["delete_security_group"]
     theirs = described(world, "describe_security_groups", "SecurityGroups", GroupIds=[foreign])
     assert theirs["IpPermissions"][0]["UserIdGroupPairs"][0]["GroupId"] == observation.aws_id

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.account import WHOLE, standing
 from tests.support.command import Command
-from tests.support.doors import listening, waits_for
+from tests.support.gated_service import listening, waits_for
 
 pytestmark = pytest.mark.promise(6)
 

@@ -20,7 +20,7 @@ from tier1_engine.deployment.states import State
 from tier1_engine.sandbox.census import Thing
 from tier1_engine.sandbox.faults import scenarios
 from tier1_engine.sandbox.rehearsal import rehearsal
-from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+from tier1_engine.sandbox.rehearsal.rehearsal_spec import RehearsalSpec
 from tier1_engine.sandbox.rehearsal.stage import Stage
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,7 @@ def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm, forked_sandboxes: Non
     stage.folder.mkdir()
 
     def begin(name: str) -> Night:
-        Rehearsed().write(stage.spec)
+        RehearsalSpec().write(stage.spec)
         patient = stage.spec.read_text().replace("delete: 6s", f"delete: {DELETE_SECONDS}s")
         stage.spec.write_text(patient)
         stage.start(name)

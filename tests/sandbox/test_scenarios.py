@@ -18,7 +18,7 @@ from tests.support.command import Command, Running, Warm
 from tier1_engine.sandbox.faults import scenarios
 from tier1_engine.sandbox.process.state import process_started
 from tier1_engine.sandbox.rehearsal import rehearsal
-from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+from tier1_engine.sandbox.rehearsal.rehearsal_spec import RehearsalSpec
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ deletion.
 )
 def test_a_deployment_ends_in_it_as_its_file_says(name: str, temporary: Path) -> None:
     """State, exit code, failure code and remaining resources match; once it was ended, nothing remains."""
-    [played] = rehearsal.rehearse(Rehearsed(), [scenarios.load(name)])
+    [played] = rehearsal.rehearse(RehearsalSpec(), [scenarios.load(name)])
     assert (played.unexpected, played.remains, played.ok) == ((), (), True)
     assert played.calls > 10
     assert played.seconds > 60

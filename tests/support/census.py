@@ -8,7 +8,7 @@ It lists everything that stands and compares it with the database. What it finds
 
 An AWS is watched by whoever makes it: the simulated account (`tests.support.simulation.rig`), the sandbox as
 a process (`tests.support.local_aws`, `tests.support.processes.stage`). moto in this process, as it is or with
-AWS's manners, is watched at its calls, whichever test makes them and without its doing
+AWS's behaviour, is watched at its calls, whichever test makes them and without its doing
 (`tests.support.census_of_moto`). A scripted cloud (`tests.support.scripted_cloud`) has answers and no
 objects: there is nothing to list.
 A test that leaves something on purpose says `@pytest.mark.leaves("why", "unknown")`; the other two are

@@ -27,7 +27,7 @@ def in_ci() -> bool:
 
 
 def on_plain_moto() -> bool:
-    """Whether the commands are tried on moto as it is, instead of on AWS's manners (`make plain`)."""
+    """Whether the commands are tried on moto as it is, instead of on AWS's behaviour (`make plain`)."""
     return os.environ.get(SANDBOX, "") == "plain"
 
 

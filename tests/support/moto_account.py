@@ -111,7 +111,7 @@ def body_of(request: Any) -> bytes:
 
 
 def make_rig(seed: int = 7, record: Path | None = None) -> Rig:
-    """A strict local AWS whose account is empty, without the manners of objects."""
+    """A strict local AWS whose account is empty, without the behaviours of objects."""
     clock = ManualClock()
     world = new_world(seed, Speed.REAL, clock)
     rig = Rig(strict(world, record=record, objects=False, schedule=never, wait=clock.wait), clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support import doors
+from tests.support import gated_service
 from tests.support.command import Command
 from tests.support.processes.proxy import Act, Call, Rule, refused
 
@@ -35,4 +35,4 @@ def failed(command: Command, name: str = "demo", *more: str) -> Any:
 
 def waits_for(port: int, timeout: str = "1s") -> str:
     """A service that answers once somebody listens there; nobody waits long for it."""
-    return doors.waits_for(port, timeout)
+    return gated_service.waits_for(port, timeout)

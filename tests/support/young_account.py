@@ -1,4 +1,4 @@
-"""A local AWS in this process with the manners of objects, on a clock that a test turns by hand."""
+"""A local AWS in this process with the behaviours of objects, on a clock that a test turns by hand."""
 
 from __future__ import annotations
 

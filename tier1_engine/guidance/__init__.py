@@ -1,8 +1,8 @@
 """The guide of one deployment: what happened, what remains, and what the operator can do next.
 
-Owns the guide as a value, built from a `Story` alone; it calls neither AWS nor the database. Every piece of
-advice is a recorded fact, a remedy of the catalogues, or a command that works as printed. `script` makes the
-deletion script.
+Owns the guide as a value, built from a `GuideFacts` alone; it calls neither AWS nor the database. Every piece
+of advice is a recorded fact, a remedy of the catalogues, or a command that works as printed. `script` makes
+the deletion script.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 from tier1_engine.deployment.record import Resource
 from tier1_engine.guidance.advice import Advice, inspections_of, of_failure, of_resource
+from tier1_engine.guidance.facts import NEEDS_A_PERSON, GuideFacts, Situation
 from tier1_engine.guidance.lines import Command, signing_in
-from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story
-from tier1_engine.guidance.telling import cost, safe, told
-from tier1_engine.guidance.ways import Way, by_hand, ways
+from tier1_engine.guidance.summary import cost, safe, summary
+from tier1_engine.guidance.ways import GuideOption, by_hand, ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +67,20 @@ class Guide:
     first: Command | None
     standing: tuple[Item, ...]
     cost: str
-    ways: tuple[Way, ...]
-    by_hand: Way | None
+    ways: tuple[GuideOption, ...]
+    by_hand: GuideOption | None
 
     def as_json(self) -> dict[str, Any]:
         """The guide as `tier1 guide -o json` prints it."""
         return asdict(self)
 
 
-def guide(story: Story) -> Guide:
+def guide(facts: GuideFacts) -> Guide:
     """Build the guide of a deployment."""
-    deployment = story.deployment
-    cause = of_failure(story)
-    stuck = (of_resource(story, resource) for resource in story.stuck)
-    asks_aws = bool(story.standing or (cause and cause.commands))
+    deployment = facts.deployment
+    cause = of_failure(facts)
+    stuck = (of_resource(facts, resource) for resource in facts.stuck)
+    asks_aws = bool(facts.standing or (cause and cause.commands))
     return Guide(
         id=deployment.id,
         name=deployment.name,
@@ -88,32 +88,32 @@ def guide(story: Story) -> Guide:
         account_id=deployment.account_id,
         state=deployment.state.value,
         goal=deployment.goal.value,
-        situation=story.situation,
-        needed=story.situation in NEEDS_A_PERSON,
-        told=told(story),
-        safe=tuple(safe(story)),
+        situation=facts.situation,
+        needed=facts.situation in NEEDS_A_PERSON,
+        told=summary(facts),
+        safe=tuple(safe(facts)),
         cause=cause,
         on_the_way_back=tuple(one for one in stuck if one is not None),
         first=signing_in(deployment) if asks_aws else None,
-        standing=tuple(_item(story, resource) for resource in story.standing),
-        cost=cost(story),
-        ways=tuple(ways(story)),
-        by_hand=by_hand(story),
+        standing=tuple(_item(facts, resource) for resource in facts.standing),
+        cost=cost(facts),
+        ways=tuple(ways(facts)),
+        by_hand=by_hand(facts),
     )
 
 
-def _item(story: Story, resource: Resource) -> Item:
-    kind, aws_id = story.kinds.get(resource.kind), resource.aws_id
+def _item(facts: GuideFacts, resource: Resource) -> Item:
+    kind, aws_id = facts.kinds.get(resource.kind), resource.aws_id
     return Item(
         name=resource.name,
         kind=resource.kind,
-        title=story.title_of(resource.kind),
+        title=facts.title_of(resource.kind),
         aws_id=aws_id,
         state=resource.state.value,
-        price=story.prices.of_resource(resource).words,
-        console_url=kind.console_url(story.deployment.region, aws_id) if kind and aws_id else None,
-        look=inspections_of(story, resource),
+        price=facts.prices.of_resource(resource).words,
+        console_url=kind.console_url(facts.deployment.region, aws_id) if kind and aws_id else None,
+        look=inspections_of(facts, resource),
     )
 
 
-__all__ = ["Guide", "Item", "Situation", "Story", "guide"]
+__all__ = ["Guide", "Item", "Situation", "GuideFacts", "guide"]

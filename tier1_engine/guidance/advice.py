@@ -20,9 +20,9 @@ from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.record import Resource, Step
 from tier1_engine.failures.codes import about_of
 from tier1_engine.failures.final_codes import About
+from tier1_engine.guidance.facts import GuideFacts
 from tier1_engine.guidance.lines import Command, flags, quota_lines, typed, worded
 from tier1_engine.guidance.remedies import remedy_of
-from tier1_engine.guidance.story import Story
 
 CONSOLE_LINES = 20
 _NAMED = re.compile(r"is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
@@ -52,37 +52,35 @@ class Advice:
     console: tuple[str, ...] = ()
 
 
-def of_failure(story: Story) -> Advice | None:
+def of_failure(facts: GuideFacts) -> Advice | None:
     """The root cause: what ended provisioning, or stopped the last run; None when nothing did."""
-    if story.failure is not None:
-        return _advice(story, story.failure, story.failed_step)
-    if (attempt := story.blocked_by) is not None:
+    if facts.failure is not None:
+        return _advice(facts, facts.failure, facts.failed_step)
+    if (attempt := facts.blocked_by) is not None:
         error = Error(attempt.code or "Unknown", attempt.message or "", attempt.operation)
-        return _advice(story, error, story.step(attempt.step))
+        return _advice(facts, error, facts.step(attempt.step))
     return None
 
 
-def of_resource(story: Story, resource: Resource) -> Advice | None:
+def of_resource(facts: GuideFacts, resource: Resource) -> Advice | None:
     """The failure that the deletion of one resource met."""
     if not resource.error:
         return None
-    return _advice(story, resource.error, story.step(resource.step), resource)
+    return _advice(facts, resource.error, facts.step(resource.step), resource)
 
 
 def _advice(
-    story: Story, error: Error | Failure, step: Step | None, resource: Resource | None = None
+    facts: GuideFacts, error: Error | Failure, step: Step | None, resource: Resource | None = None
 ) -> Advice:
     code, operation, message = error.code, error.operation, error.message
-    known, part = story.known(step, resource), story.part_of(step)
+    known, part = facts.known(step, resource), facts.part_of(step)
     remedy = remedy_of(code, operation, part.remedies if part is not None else {})
-    actions = missing_actions(story, operation, message) if about_of(code) is About.ACCESS else ()
-    commands = [*_looks(remedy, _standing(known, story), story), *_quota(remedy, known, story)]
+    actions = missing_actions(facts, operation, message) if about_of(code) is About.ACCESS else ()
+    commands = [*_looks(remedy, _standing(known, facts), facts), *_quota(remedy, known, facts)]
     fix = [sentence(text, known) for text in remedy.fix]
     if actions:
-        fix.append(
-            f"The user or role that runs tier1 needs a policy with this statement: {_statement(actions)}"
-        )
-        commands += _decoding(message, story)
+        fix.append(f"The user or role that runs tier1 needs this policy statement: {_statement(actions)}")
+        commands += _decoding(message, facts)
     return Advice(
         code=code,
         operation=operation,
@@ -92,57 +90,57 @@ def _advice(
         resource=resource.name if resource else None,
         actions=actions,
         commands=tuple(commands),
-        console=_console(story) if resource is None else (),
+        console=_console(facts) if resource is None else (),
     )
 
 
-def _standing(known: Mapping[str, str], story: Story) -> dict[str, str]:
+def _standing(known: Mapping[str, str], facts: GuideFacts) -> dict[str, str]:
     """The fields that a command may use: AWS no longer knows deleted resources, and soon forgets
     ended ones.
     """
-    gone = {resource.aws_id for resource in (*story.gone, *(r for r in story.standing if r.ended))}
+    gone = {resource.aws_id for resource in (*facts.gone, *(r for r in facts.standing if r.ended))}
     return {name: value for name, value in known.items() if value not in gone}
 
 
-def _looks(remedy: Remedy, known: Mapping[str, str], story: Story) -> list[Command]:
+def _looks(remedy: Remedy, known: Mapping[str, str], facts: GuideFacts) -> list[Command]:
     """The commands of a remedy that show more; an endpoint that is not AWS does not support all of them."""
-    looks = remedy.look if story.deployment.endpoint else (*remedy.inspect_on_aws, *remedy.look)
-    lines = (worded(words, known, story.deployment) for words in looks)
+    looks = remedy.look if facts.deployment.endpoint else (*remedy.inspect_on_aws, *remedy.look)
+    lines = (worded(words, known, facts.deployment) for words in looks)
     return [Command(line, "shows more") for line in lines if line is not None]
 
 
-def _quota(remedy: Remedy, known: Mapping[str, str], story: Story) -> list[Command]:
+def _quota(remedy: Remedy, known: Mapping[str, str], facts: GuideFacts) -> list[Command]:
     """The quota's commands; an endpoint that is not AWS has its own quotas."""
     quota = remedy.quota(known) if callable(remedy.quota) else remedy.quota
-    if quota is None or story.deployment.endpoint:
+    if quota is None or facts.deployment.endpoint:
         return []
-    return quota_lines(quota, story.deployment)
+    return quota_lines(quota, facts.deployment)
 
 
 # --- permissions
 
 
-def missing_actions(story: Story, operation: str | None, message: str = "") -> tuple[str, ...]:
+def missing_actions(facts: GuideFacts, operation: str | None, message: str = "") -> tuple[str, ...]:
     """The IAM actions that a refused call needs.
 
     First the action that AWS names, if any; then the operation's own action as the kinds and checks declare
     it, and the actions that AWS checks with it.
     """
     said = _NAMED.findall(message)[:1]
-    return tuple(dict.fromkeys((*said, *_actions_of(story, operation)))) if operation else tuple(said)
+    return tuple(dict.fromkeys((*said, *_actions_of(facts, operation)))) if operation else tuple(said)
 
 
-def _actions_of(story: Story, operation: str) -> tuple[str, ...]:
-    named = [action for action in _declared(story) if action.partition(":")[2] == operation]
+def _actions_of(facts: GuideFacts, operation: str) -> tuple[str, ...]:
+    named = [action for action in _declared(facts) if action.partition(":")[2] == operation]
     first = named[:1] or [f"{_service_of(operation)}:{operation}"]
-    within = [pair for kind in story.kinds.values() for pair in kind.implied_actions]
+    within = [pair for kind in facts.kinds.values() for pair in kind.implied_actions]
     return (*first, *(action for call, action in within if call == operation))
 
 
-def _declared(story: Story) -> Iterable[str]:
-    for kind in story.kinds.values():
+def _declared(facts: GuideFacts) -> Iterable[str]:
+    for kind in facts.kinds.values():
         yield from kind.iam_actions
-    for check in story.checks.values():
+    for check in facts.checks.values():
         yield from check.iam_actions
 
 
@@ -155,7 +153,7 @@ def _statement(actions: tuple[str, ...]) -> str:
     return json.dumps({"Effect": "Allow", "Action": list(actions), "Resource": "*"})
 
 
-def _decoding(message: str, story: Story) -> list[Command]:
+def _decoding(message: str, facts: GuideFacts) -> list[Command]:
     """Commands that decode which policy refused the call: EC2 encodes the action, the resource and the
     policy.
     """
@@ -163,7 +161,7 @@ def _decoding(message: str, story: Story) -> list[Command]:
     if encoded is None:
         return []
     line = (
-        f"aws {flags(story.deployment)} sts decode-authorization-message "
+        f"aws {flags(facts.deployment)} sts decode-authorization-message "
         f"--encoded-message {shlex.quote(encoded[1])} --query DecodedMessage --output text"
     )
     return [Command(line, "shows which policy refused which action on which resource")]
@@ -172,14 +170,14 @@ def _decoding(message: str, story: Story) -> list[Command]:
 # --- the console
 
 
-def _console(story: Story) -> tuple[str, ...]:
+def _console(facts: GuideFacts) -> tuple[str, ...]:
     """The last console lines, up to the failure mark: from the archive, else from the failed
     check's error.
     """
-    step = story.failed_step
-    if step is None or not _explained_by_console(story.part_of(step)):
+    step = facts.failed_step
+    if step is None or not _explained_by_console(facts.part_of(step)):
         return ()
-    text = next(iter(story.consoles.values()), "") or (step.error.console if step.error else "")
+    text = next(iter(facts.consoles.values()), "") or (step.error.console if step.error else "")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     marks = [n for n, line in enumerate(lines) if userdata.FAILED_MARK.fullmatch(line.strip())]
     end = marks[0] + 1 if marks else len(lines)
@@ -192,13 +190,13 @@ def _explained_by_console(part: Kind | Check | None) -> bool:
     return part is not None and part.archives_console
 
 
-def inspections_of(story: Story, resource: Resource) -> tuple[str, ...]:
+def inspections_of(facts: GuideFacts, resource: Resource) -> tuple[str, ...]:
     """The commands that show a resource: by its id, or by its tags when no id was recorded."""
-    kind = story.kinds.get(resource.kind)
+    kind = facts.kinds.get(resource.kind)
     if kind is None or resource.ended:
         return ()
     if resource.aws_id is not None:
         lines = kind.commands(resource.aws_id, resource.facts)["look"]
-        return tuple(typed(line, story.deployment) for line in lines)
-    recipe = kind.recipe(story.target(resource))
-    return (typed(recipe.find, story.deployment),) if recipe else ()
+        return tuple(typed(line, facts.deployment) for line in lines)
+    recipe = kind.recipe(facts.target(resource))
+    return (typed(recipe.find, facts.deployment),) if recipe else ()

@@ -67,7 +67,7 @@ CATALOGUE: Remedies = {
         ("Enable the region or service in the account's settings, then resume.",),
     ),
     "TagLimitExceeded": Remedy(
-        "A resource can have 50 tags; the spec's and tier1's own exceed that.",
+        "A resource can have at most 50 tags; those of the spec and tier1's own exceed that.",
         ("Remove tags from `tags` in the spec.",),
     ),
     # --- AWS did not answer, or answered unexpectedly
@@ -93,7 +93,7 @@ CATALOGUE: Remedies = {
     ),
     # --- tier1's own codes
     "NotOurs": Remedy(
-        "What exists in its place does not have this deployment's tags, so it is not touched.",
+        "The existing resource does not have this deployment's tags, so tier1 does not touch it.",
         ("Find out who owns it; if somebody removed its tags, put them back, then resume.",),
     ),
     "GoneByHand": Remedy(
@@ -105,7 +105,7 @@ CATALOGUE: Remedies = {
         ("Check it with the commands below, then retry; you can raise `timeouts` in the spec.",),
     ),
     "NotVisibleYet": Remedy(
-        "AWS did not show what it had created for longer than it ever should.",
+        "AWS still does not show the resource that it created, long after it should.",
         ("Retry in a few minutes.",),
     ),
     "BlockedBy": Remedy(

@@ -44,7 +44,7 @@ BY_ABOUT: Mapping[About | None, Remedy] = {
     ),
     About.ACCOUNT: Remedy(
         "AWS has restricted the account until it is verified or its bill is paid.",
-        ("Contact AWS Support together with the account's owner, and retry once the restriction is lifted.",),
+        ("Contact AWS Support with the account's owner, then retry once the restriction is lifted.",),
     ),
     About.CAPACITY: Remedy(
         "AWS has no capacity for it at the moment.",
@@ -55,7 +55,7 @@ BY_ABOUT: Mapping[About | None, Remedy] = {
         ("Delete what is no longer needed, or ask AWS to raise the limit, then retry.",),
     ),
     About.MISSING: Remedy(
-        "What the call refers to does not exist, or not in {region}.",
+        "Something that the call refers to does not exist in {region}.",
         (
             "If the spec names it, correct the spec; if tier1 created it, somebody else has deleted it.",
             "Retry: tier1 recreates what is missing.",
@@ -67,7 +67,7 @@ BY_ABOUT: Mapping[About | None, Remedy] = {
     ),
     About.STATE: Remedy(
         "The state of the resource does not allow this.",
-        ("Check it with the commands below, wait or release it, then resume.",),
+        ("Check it with the commands below, wait until its state allows it, then resume.",),
     ),
     About.REQUEST: Remedy(
         "AWS rejects a value of the spec; its message says which one.",

@@ -16,28 +16,28 @@ from tier1_engine.contract.kind import Kind
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.deployment.record import Resource
 from tier1_engine.failures.codes import SERVER_CODES, THROTTLE_CODES
+from tier1_engine.guidance.facts import GuideFacts, Situation
 from tier1_engine.guidance.lines import flags, is_local
-from tier1_engine.guidance.story import Situation, Story
 from tier1_engine.guidance.ways import settling
 
 
-def script(story: Story) -> str:
+def script(facts: GuideFacts) -> str:
     """The whole script. When nothing is left to delete, it says so and exits with 0."""
-    rows = _rows(story)
-    if story.situation is Situation.ENDED or not rows:
-        return "".join((_head(story), f"echo {shlex.quote(_nothing(story))} >&2\n"))
+    rows = _rows(facts)
+    if facts.situation is Situation.ENDED or not rows:
+        return "".join((_head(facts), f"echo {shlex.quote(_nothing(facts))} >&2\n"))
     removed = [(number, row, recipe) for number, (row, recipe) in enumerate(rows, start=1) if recipe]
     by_hand = [row for row, recipe in rows if recipe is None]
     functions = "\n".join(_functions(number, recipe) for number, _, recipe in removed)
-    calls = "".join(_remove(story.kinds[row.kind], number, row, recipe) for number, row, recipe in removed)
-    names = " ".join(shlex.quote(_words(story, row)) for row, _ in rows)
+    calls = "".join(_remove(facts.kinds[row.kind], number, row, recipe) for number, row, recipe in removed)
+    names = " ".join(shlex.quote(_words(facts, row)) for row, _ in rows)
     left = "".join(
-        f"give_up {shlex.quote(row.name)} {shlex.quote(_why_by_hand(story, row))}\n" for row in by_hand
+        f"give_up {shlex.quote(row.name)} {shlex.quote(_why_by_hand(facts, row))}\n" for row in by_hand
     )
     return "".join(
         (
-            _head(story),
-            _settings(story),
+            _head(facts),
+            _settings(facts),
             _body(),
             "\n# --- what is deleted\n\n",
             functions,
@@ -50,40 +50,40 @@ def script(story: Story) -> str:
     )
 
 
-def _rows(story: Story) -> list[tuple[Resource, Recipe | None]]:
+def _rows(facts: GuideFacts) -> list[tuple[Resource, Recipe | None]]:
     """One row for each tag: resources made with different keys for one intent are found together.
 
     A row that shares its tag with a retained resource is left out.
     """
-    kept = {row.tagged_as for row in story.kept}
-    rows = {row.tagged_as: row for row in reversed(story.standing) if row.tagged_as not in kept}
+    kept = {row.tagged_as for row in facts.kept}
+    rows = {row.tagged_as: row for row in reversed(facts.standing) if row.tagged_as not in kept}
     found = []
     for row in reversed(rows.values()):
-        kind = story.kinds.get(row.kind)
-        found.append((row, kind.recipe(story.target(row)) if kind else None))
+        kind = facts.kinds.get(row.kind)
+        found.append((row, kind.recipe(facts.target(row)) if kind else None))
     return found
 
 
-def _why_by_hand(story: Story, row: Resource) -> str:
-    if row.kind in story.kinds:
+def _why_by_hand(facts: GuideFacts, row: Resource) -> str:
+    if row.kind in facts.kinds:
         return "no command deletes this kind: delete it by hand"
     return f"the package of the kind {row.kind} is not installed here: install it, or delete it by hand"
 
 
-def _nothing(story: Story) -> str:
-    return f"{story.title} is {story.deployment.state}: there is nothing to delete."
+def _nothing(facts: GuideFacts) -> str:
+    return f"{facts.title} is {facts.deployment.state}: there is nothing to delete."
 
 
-def _words(story: Story, row: Resource) -> str:
-    return f"{row.name}: {story.title_of(row.kind)} {row.aws_id or '(found by its tags)'}"
+def _words(facts: GuideFacts, row: Resource) -> str:
+    return f"{row.name}: {facts.title_of(row.kind)} {row.aws_id or '(found by its tags)'}"
 
 
-def _head(story: Story) -> str:
-    kept = "".join(f"# Retained on request: {row.name} {row.aws_id}\n" for row in story.kept)
+def _head(facts: GuideFacts) -> str:
+    kept = "".join(f"# Retained on request: {row.name} {row.aws_id}\n" for row in facts.kept)
     return (
         "#!/usr/bin/env bash\n"
-        f"# Made by: tier1 guide {story.deployment.id} -o shell\n"
-        f"# Deletes what {story.title} created, in reverse order, and nothing without its tags.\n"
+        f"# Made by: tier1 guide {facts.deployment.id} -o shell\n"
+        f"# Deletes what {facts.title} created, in reverse order, and nothing without its tags.\n"
         "# It can be stopped and run again. Console output is saved next to it.\n"
         f"{kept}"
         "set -euo pipefail\n"
@@ -91,13 +91,13 @@ def _head(story: Story) -> str:
     )
 
 
-def _settings(story: Story) -> str:
-    deployment = story.deployment
+def _settings(facts: GuideFacts) -> str:
+    deployment = facts.deployment
     values: Mapping[str, str] = {
         "DEPLOYMENT": deployment.id,
         "ACCOUNT": deployment.account_id,
         "REGION": deployment.region,
-        "SETTLE": settling(story).split()[1],
+        "SETTLE": settling(facts).split()[1],
         "LIMIT_SECONDS": str(int(deployment.delete_seconds)),
         "BUSY": " ".join(sorted(THROTTLE_CODES | SERVER_CODES)),
         "LEND": "yes" if is_local(deployment) else "",

@@ -242,7 +242,7 @@ REMEDIES: Remedies = {
     ),
     "AuthFailure.ServiceLinkedRoleCreationNotPermitted": Remedy(
         "The account has no service-linked role for spot, and these credentials may not create one.",
-        ("Ask somebody with IAM permissions to run the command below once, or use `market: on-demand`.",),
+        ("Ask someone with IAM permissions to run the command below once, or use `market: on-demand`.",),
         (("iam", "create-service-linked-role", "--aws-service-name", "spot.amazonaws.com"),),
     ),
     # --- deletion

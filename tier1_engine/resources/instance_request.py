@@ -1,5 +1,4 @@
-"""The launch request of an instance: resolves AMI, candidates and user data, and builds the call's
-parameters.
+"""The launch request of an instance: AMI, candidates and user data, and the call's parameters.
 
 Owns the conversion of a step's inputs into the request that the database stores, and of that request into the
 parameters of `RunInstances`. It only reads; the kind makes the call.

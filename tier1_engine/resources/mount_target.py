@@ -1,5 +1,4 @@
-"""The EFS mount target: one per file system and zone; it has no tags, so ownership comes from related
-objects.
+"""The EFS mount target: one per file system and zone, without tags of its own.
 
 Owns the EFS calls about a mount target, and the evidence of ownership: the tags of its file system, or of a
 security group on it. A mount target without that evidence is only referenced and never changed.

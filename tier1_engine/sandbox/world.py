@@ -116,7 +116,7 @@ class World:
     dice: Dice
     figures: Mapping[str, Figure]
     wrong: Mapping[str, str] = field(default_factory=dict)
-    by_hand: tuple[ByHand, ...] = ()
+    by_hand: tuple[ManualChange, ...] = ()
     lock: threading.RLock = field(default_factory=threading.RLock)
     on_call: list[Callable[[], None]] = field(default_factory=list)
     on_reset: list[Callable[[], None]] = field(default_factory=list)
@@ -130,7 +130,7 @@ class World:
         return self.dice.seconds(name, self.figures[name])
 
 
-class Deed(StrEnum):
+class ManualAction(StrEnum):
     """A manual change. Each affects the newest such object of a deployment in the region."""
 
     TERMINATE_INSTANCE = "TerminateInstances"
@@ -139,7 +139,7 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ByHand:
+class ManualChange:
     """A manual change by someone else.
 
     Attributes:
@@ -149,5 +149,5 @@ class ByHand:
     """
 
     after: str
-    do: Deed
+    do: ManualAction
     seen: int = 1

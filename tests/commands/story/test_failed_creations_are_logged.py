@@ -6,7 +6,7 @@ import json
 import signal
 
 from tests.support.command import Command
-from tests.support.doors import listening
+from tests.support.gated_service import listening
 from tests.support.processes.proxy import Proxy
 from tests.support.story import failed, refuses, waits_for
 from tests.support.terminal import Terminal

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from tests.support.account import WHOLE, standing
 from tests.support.command import Command
-from tests.support.doors import listening
+from tests.support.gated_service import listening
 from tests.support.story import REFUSED_TYPE, failed, waits_for
 from tests.support.terminal import Terminal
 

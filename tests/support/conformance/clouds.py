@@ -47,7 +47,7 @@ class Slowest(Dice):
 
 @contextmanager
 def strict() -> Iterator[None]:
-    """AWS's manners of objects within moto, as the sandbox has them."""
+    """AWS's behaviour of objects within moto, as the sandbox has them."""
     clock = PassingClock()
     objects.install(AwsWorld(clock, Slowest(seed=1), FIGURES))
 
@@ -62,18 +62,18 @@ def strict() -> Iterator[None]:
         objects.remove()
 
 
-MANNERS: dict[str, Callable[[], AbstractContextManager[None]]] = {"plain": nullcontext, "strict": strict}
+BEHAVIOURS: dict[str, Callable[[], AbstractContextManager[None]]] = {"plain": nullcontext, "strict": strict}
 
 
 @contextmanager
-def empty_account(manners: str = "plain") -> Iterator[Cloud]:
+def empty_account(behaviour: str = "plain") -> Iterator[Cloud]:
     """An account of moto with nothing of ours in it. It takes a third of a second, for moto's AMIs."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
             environment.delenv(variable, raising=False)
-        with MANNERS[manners](), mock_aws():
+        with BEHAVIOURS[behaviour](), mock_aws():
             yield _session().cloud(AlwaysPermitted())
 
 

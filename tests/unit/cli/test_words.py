@@ -38,7 +38,7 @@ from tier1_engine.deployment.states import (
 from tier1_engine.engine.decide.decision import Why
 from tier1_engine.engine.engine import Ended
 from tier1_engine.errors import Blocked, CallError, Refused
-from tier1_engine.sandbox.faults.board import Pinned
+from tier1_engine.sandbox.faults.board import ActiveFault
 from tier1_engine.sandbox.faults.faults import Cut, Fault
 from tier1_engine.sandbox.world import Speed
 from tier1_engine.views.prices import Prices
@@ -216,7 +216,7 @@ def test_a_fault_reads_as_a_sentence() -> None:
         (Fault("CreateVpc"), "CreateVpc: nothing"),
     ]
     for one, words in faults:
-        assert words in fault.in_words(Pinned(1, one).to_json())
+        assert words in fault.in_words(ActiveFault(1, one).to_json())
 
 
 def test_options_have_the_values_of_the_sandbox() -> None:

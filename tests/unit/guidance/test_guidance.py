@@ -41,9 +41,9 @@ from tier1_engine.failures.codes import BLOCKED_CODES, SERVER_CODES, THROTTLE_CO
 from tier1_engine.failures.final_codes import FINAL_CODES, About
 from tier1_engine.guidance.advice import missing_actions, of_failure
 from tier1_engine.guidance.catalogue import CATALOGUE
+from tier1_engine.guidance.facts import GuideFacts, Situation
 from tier1_engine.guidance.remedies import BY_ABOUT, UNKNOWN, remedy_of
 from tier1_engine.guidance.script import script
-from tier1_engine.guidance.story import Situation, Story
 from tier1_engine.resources.instance_remedies import of_vcpus
 
 pytestmark = pytest.mark.promise(9)
@@ -146,7 +146,7 @@ def story(
     resources: Mapping[str, Resource] | None = None,
     attempts: Mapping[str, Attempt] | None = None,
     **values: Any,
-) -> Story:
+) -> GuideFacts:
     """A deployment that failed with everything kept, unless told otherwise."""
     told = {name: values.pop(name) for name in ("consoles", "driven_by") if name in values}
     plan = values.pop("steps", None) or steps()
@@ -160,7 +160,7 @@ def story(
     }
     whole = deployment("0123456789ab", **{**kept, **values})
     record = Record(whole, plan, rows() if resources is None else resources, attempts or {})
-    return Story(record, "dbdbdbdbdbdb", KINDS, CHECKS, **told)
+    return GuideFacts(record, "dbdbdbdbdbdb", KINDS, CHECKS, **told)
 
 
 def attempt(**values: Any) -> Attempt:

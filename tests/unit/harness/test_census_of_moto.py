@@ -95,7 +95,7 @@ def test_an_account_that_is_emptied_is_judged_first(ec2: Any) -> None:
 
 
 def test_what_is_on_its_way_continues() -> None:
-    """With AWS's manners: an instance becomes ready while a test looks at something else."""
+    """With AWS's behaviour: an instance becomes ready while a test looks at something else."""
     with staged(NOTHING_HIDDEN) as stage:
         place = stage.subnet(stage.vpc())
         made = stage.launch(place)

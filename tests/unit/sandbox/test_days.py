@@ -19,7 +19,7 @@ from tier1_engine.sandbox.faults.scenario import Scenario
 from tier1_engine.sandbox.process.late import never
 from tier1_engine.sandbox.process.layer import ConnectionCut
 from tier1_engine.sandbox.process.local import new_world, play, strict
-from tier1_engine.sandbox.world import ByHand, Deed, Speed
+from tier1_engine.sandbox.world import ManualAction, ManualChange, Speed
 
 OWNED = {"tier1:deployment": "d1", "tier1:resource": "r1", "Name": "mine-thing"}
 TAGS = [{"Key": key, "Value": value} for key, value in OWNED.items()]
@@ -31,7 +31,7 @@ STEP_SECONDS = 70.0
 
 @contextmanager
 def sandbox(day: Scenario | None = None, seed: int = 7, record: Path | None = None) -> Iterator[Rig]:
-    """A strict local AWS with the manners of objects, whose clock stands at its beginning."""
+    """A strict local AWS with the behaviours of objects, whose clock stands at its beginning."""
     clock = ManualClock()
     world = new_world(seed, Speed.REAL, clock)
     aws = strict(world, record=record, schedule=never, wait=clock.wait)
@@ -107,12 +107,12 @@ class Client:
 
 
 class TestByHand:
-    def by_hand(self, after: str, do: Deed, seen: int = 1) -> Scenario:
-        return Scenario("a-day", "A day", "", by_hand=(ByHand(after, do, seen),))
+    def by_hand(self, after: str, do: ManualAction, seen: int = 1) -> Scenario:
+        return Scenario("a-day", "A day", "", by_hand=(ManualChange(after, do, seen),))
 
     def test_an_instance_is_terminated_before_its_launch_is_answered(self) -> None:
         """Once: the next one lives."""
-        with sandbox(self.by_hand("RunInstances", Deed.TERMINATE_INSTANCE)) as rig:
+        with sandbox(self.by_hand("RunInstances", ManualAction.TERMINATE_INSTANCE)) as rig:
             client = Client(rig)
             subnet = client.subnet(client.vpc())
             first, second = client.instance(subnet), client.instance(subnet)
@@ -121,7 +121,7 @@ class TestByHand:
 
     def test_it_is_done_after_as_many_calls_as_it_says(self) -> None:
         """Calls that were refused do not count."""
-        with sandbox(self.by_hand("DescribeVpcs", Deed.TERMINATE_INSTANCE, seen=2)) as rig:
+        with sandbox(self.by_hand("DescribeVpcs", ManualAction.TERMINATE_INSTANCE, seen=2)) as rig:
             client = Client(rig)
             instance = client.instance(client.subnet(client.vpc()))
             client.clock.wait(60)
@@ -134,14 +134,14 @@ class TestByHand:
 
     def test_a_mount_target_and_a_file_system_can_go_too(self) -> None:
         """Each begins AWS's own way out; a file system that is mounted cannot."""
-        with sandbox(self.by_hand("DescribeSubnets", Deed.DELETE_MOUNT_TARGET)) as rig:
+        with sandbox(self.by_hand("DescribeSubnets", ManualAction.DELETE_MOUNT_TARGET)) as rig:
             client = Client(rig)
             target = client.mount_target(client.file_system(), client.subnet(client.vpc()))
             client.clock.wait(200)
             client.ec2.describe_subnets()
             [shown] = client.efs.describe_mount_targets(MountTargetId=target)["MountTargets"]
             assert shown["LifeCycleState"] == "deleting"
-        with sandbox(self.by_hand("DescribeSubnets", Deed.DELETE_FILE_SYSTEM)) as rig:
+        with sandbox(self.by_hand("DescribeSubnets", ManualAction.DELETE_FILE_SYSTEM)) as rig:
             client = Client(rig)
             mounted, free = client.file_system("one"), client.file_system("two")
             client.mount_target(mounted, client.subnet(client.vpc()))
@@ -152,8 +152,8 @@ class TestByHand:
             }
             assert states == {mounted: "available", free: "deleting"}
 
-    @pytest.mark.parametrize("deed", Deed)
-    def test_what_belongs_to_no_deployment_is_left_alone(self, deed: Deed) -> None:
+    @pytest.mark.parametrize("deed", ManualAction)
+    def test_what_belongs_to_no_deployment_is_left_alone(self, deed: ManualAction) -> None:
         """Somebody deletes things of ours, never the user's; and nothing where nothing is there."""
         with sandbox(self.by_hand("DescribeVpcs", deed)) as rig:
             client = Client(rig)
@@ -166,7 +166,7 @@ class TestByHand:
             assert shown["LifeCycleState"] == "available"
 
     def test_it_is_done_anew_in_an_account_that_was_emptied(self) -> None:
-        with sandbox(self.by_hand("RunInstances", Deed.TERMINATE_INSTANCE)) as rig:
+        with sandbox(self.by_hand("RunInstances", ManualAction.TERMINATE_INSTANCE)) as rig:
             for _ in range(2):
                 client = Client(rig)
                 first = client.instance(client.subnet(client.vpc()))

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 import benchmarks
 from tests.support.moto_account import IMAGE, Rig, make_rig, prepare, refused
 from tier1_engine.errors import Refused
-from tier1_engine.sandbox.faults.board import Board, Pinned, warnings
+from tier1_engine.sandbox.faults.board import ActiveFault, Board, warnings
 from tier1_engine.sandbox.faults.faults import Cut, Fault, check, from_json, to_json
 from tier1_engine.sandbox.faults.scenario import Expected, Scenario
 from tier1_engine.sandbox.process.late import Late, by_timer, never
@@ -350,7 +350,7 @@ class TestWhatCannotBe:
 class TestWhatWillNeverBeNoticed:
     def warned(self, *faults: Fault) -> list[str]:
         board = Board(Dice(1))
-        pinned: list[Pinned] = [board.add(fault) for fault in faults]
+        pinned: list[ActiveFault] = [board.add(fault) for fault in faults]
         return warnings(pinned[-1], board)
 
     @pytest.mark.parametrize(

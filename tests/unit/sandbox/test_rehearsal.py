@@ -13,9 +13,9 @@ from tier1_engine.errors import Refused
 from tier1_engine.sandbox.census import Thing
 from tier1_engine.sandbox.faults.scenario import Expected, Scenario, Trait
 from tier1_engine.sandbox.rehearsal import rehearsal
-from tier1_engine.sandbox.rehearsal.rehearsal import Day, Played, rehearse
-from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
-from tier1_engine.sandbox.rehearsal.stage import Said, Stage
+from tier1_engine.sandbox.rehearsal.rehearsal import ScenarioResult, ScenarioRun, rehearse
+from tier1_engine.sandbox.rehearsal.rehearsal_spec import RehearsalSpec
+from tier1_engine.sandbox.rehearsal.stage import CommandResult, Stage
 
 ID = "aaaa00000001"
 DEFAULT = Thing("vpc", "vpc-0", "r", default=True)
@@ -43,17 +43,17 @@ class FakeStage(Stage):
     def start(self, scenario: str) -> None:
         self.ran.append(f"start {scenario}")
 
-    def tier1(self, *words: str) -> Said:
+    def tier1(self, *words: str) -> CommandResult:
         self.ran.append(" ".join(word for word in words if word != str(self.spec)))
         if words[0] == "deploy":
             self.things += self.made
-            return Said(self.code, json.dumps(self.shown()) if self.state else "")
+            return CommandResult(self.code, json.dumps(self.shown()) if self.state else "")
         if words[0] == "show":
-            return Said(0, json.dumps(self.shown()))
+            return CommandResult(0, json.dumps(self.shown()))
         if self.codes.get(words[0], 0) == 0:
             self.things = [DEFAULT, *self.kept]
             self.state = "rolled_back"
-        return Said(self.codes.get(words[0], 0), "")
+        return CommandResult(self.codes.get(words[0], 0), "")
 
     def shown(self) -> dict[str, Any]:
         one = {"owned": True, "state": "present", "aws_id": "x"}
@@ -73,15 +73,15 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal, "CENSUS_SECONDS", 0.0)
 
 
-def play(tmp_path: Path, scenario: Scenario, **told: Any) -> tuple[Played, list[str]]:
+def play(tmp_path: Path, scenario: Scenario, **told: Any) -> tuple[ScenarioResult, list[str]]:
     stage = FakeStage(tmp_path, **told)
-    return Day(stage, scenario, Rehearsed()).run(), stage.ran
+    return ScenarioRun(stage, scenario, RehearsalSpec()).run(), stage.ran
 
 
 def test_an_active_one_is_destroyed_and_the_scenario_is_good(tmp_path: Path) -> None:
     """AWS's own time and things do not count; what comes along with a VPC is no object of its own."""
     played, ran = play(tmp_path, ACTIVE)
-    assert played == Played("a-day", "active", 0, 60.5, 2, 1)
+    assert played == ScenarioResult("a-day", "active", 0, 60.5, 2, 1)
     assert played.ok
     assert ran == ["start a-day", "deploy --sandbox -o json", f"destroy {ID} --yes"]
 
@@ -105,9 +105,9 @@ def test_the_file_s_commands_are_for_the_end_that_it_expects_of_all(tmp_path: Pa
     """A spec on which it ends otherwise is ended by what it became."""
     day = replace(FAILED, otherwise={Trait.ONE_ZONE: Expected("active", 0)})
     stage = FakeStage(tmp_path)
-    one = Rehearsed()
+    one = RehearsalSpec()
     one.traits = frozenset({Trait.ONE_ZONE})
-    assert Day(stage, day, one).run().ok
+    assert ScenarioRun(stage, day, one).run().ok
     assert stage.ran[2:] == [f"destroy {ID} --yes"]
 
 
@@ -159,11 +159,11 @@ def test_what_is_left_in_the_end_is_no_good_scenario(tmp_path: Path) -> None:
 def test_two_scenarios_of_one_name_are_refused() -> None:
     """Each has a folder of its name."""
     with pytest.raises(Refused, match="Two scenarios have the name a-day"):
-        rehearse(Rehearsed(), [ACTIVE, FAILED])
+        rehearse(RehearsalSpec(), [ACTIVE, FAILED])
 
 
 def test_json_has_the_promised_keys() -> None:
-    played = Played("a-day", "active", 0, 60.456, 2, 1)
+    played = ScenarioResult("a-day", "active", 0, 60.456, 2, 1)
     assert played.to_json() == {
         "scenario": "a-day",
         "outcome": "active",

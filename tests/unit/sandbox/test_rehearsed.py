@@ -10,17 +10,17 @@ import pytest
 from tier1_engine.blueprints.tier1.spec import Spec, load_spec
 from tier1_engine.errors import Refused, SpecError
 from tier1_engine.sandbox.faults.scenario import Trait
-from tier1_engine.sandbox.rehearsal.rehearsed import DEFAULT_SPEC, Rehearsed
+from tier1_engine.sandbox.rehearsal.rehearsal_spec import DEFAULT_SPEC, RehearsalSpec
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 HEAD = "name: mine\nregion: us-east-1\n"
 
 
-def rehearsed(tmp_path: Path, text: str) -> tuple[Rehearsed, Spec]:
+def rehearsed(tmp_path: Path, text: str) -> tuple[RehearsalSpec, Spec]:
     """A spec, and what it is in a rehearsal."""
     path = tmp_path / "mine.yaml"
     path.write_text(HEAD + text)
-    one = Rehearsed(path)
+    one = RehearsalSpec(path)
     target = tmp_path / "elsewhere" / "spec.yaml"
     target.parent.mkdir()
     one.write(target)
@@ -34,7 +34,7 @@ def without(spec: Spec, *parts: str) -> dict[str, Any]:
 @pytest.mark.parametrize("path", [DEFAULT_SPEC, *sorted(EXAMPLES.glob("[ams]*.yaml"))], ids=lambda p: p.name)
 def test_all_but_times_services_and_policy_stays_as_the_user_wrote_it(tmp_path: Path, path: Path) -> None:
     """Network, file system, types, markets, tags and script are what is rehearsed."""
-    one = Rehearsed(path)
+    one = RehearsalSpec(path)
     one.write(tmp_path / "spec.yaml")
     there = load_spec(tmp_path / "spec.yaml")
     changed = ("network", "health", "timeouts", "policy", "instance")
@@ -129,7 +129,7 @@ def test_the_traits_are_those_of_the_spec(tmp_path: Path, text: str, traits: set
 
 def test_the_spec_that_comes_along_has_what_every_scenario_strikes() -> None:
     """So each ends on it as its file says of all specs."""
-    assert Rehearsed().traits == frozenset()
+    assert RehearsalSpec().traits == frozenset()
 
 
 def test_what_the_account_has_of_its_own_cannot_be_rehearsed() -> None:
@@ -137,7 +137,7 @@ def test_what_the_account_has_of_its_own_cannot_be_rehearsed() -> None:
     with pytest.raises(
         Refused, match=r"no network\.vpc_id vpc-.* and no instance\.key_name research: rehearse"
     ):
-        Rehearsed(EXAMPLES / "bring-your-own.yaml")
+        RehearsalSpec(EXAMPLES / "bring-your-own.yaml")
 
 
 def test_a_spec_with_a_mistake_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tier1_engine.errors import Refused
 from tier1_engine.sandbox.faults import scenarios
 from tier1_engine.sandbox.faults.faults import Cut, Fault
 from tier1_engine.sandbox.faults.scenario import Expected, Scenario, Trait
-from tier1_engine.sandbox.world import ByHand, Deed
+from tier1_engine.sandbox.world import ManualAction, ManualChange
 
 NAMES = {
     "brownout",
@@ -115,7 +115,7 @@ class TestAFile:
             ),
             takes={"vpc.create": 0, "mount_target.create": 720},
             wrong={"mount": "fails:302", "instance": "dies:Server.InternalError"},
-            by_hand=(ByHand("RunInstances", Deed.TERMINATE_INSTANCE, 2),),
+            by_hand=(ManualChange("RunInstances", ManualAction.TERMINATE_INSTANCE, 2),),
             then=("sandbox fault clear", "resume {id}"),
             path=Path(path),
         )

@@ -129,21 +129,21 @@ def test_every_scenario_stands_in_the_sandbox_s_page_with_its_end() -> None:
         assert f"**`{name}`.** " in text
 
 
-def test_every_figure_and_every_manner_stands_there_with_its_source() -> None:
+def test_every_figure_and_every_behaviour_is_listed_with_its_source() -> None:
     """A new one is documented by being added."""
     text = page("sandbox")
     for name, figure in FIGURES.items():
         assert re.search(
             rf"^\| `{name}` \| {figure.least:g} s \| .*{re.escape(figure.source)} \|$", text, re.MULTILINE
         )
-    for name in ("visibility", "idempotency", "interfaces", "by_hand"):
+    for name in ("visibility", "idempotency", "interfaces", "manual_changes"):
         assert re.search(rf"^\| `{name}` \| .+ \| .+ \|$", text, re.MULTILINE), name
 
 
 def test_a_page_without_a_place_for_a_table_is_a_defect(tmp_path: Path) -> None:
     """Nobody loses a table by editing the words around it."""
     (tmp_path / "sandbox.md").write_text("# The sandbox\n")
-    with pytest.raises(ValueError, match="no place for manners"):
+    with pytest.raises(ValueError, match="no place for behaviours"):
         sandbox_page.page(tmp_path / "sandbox.md")
 
 

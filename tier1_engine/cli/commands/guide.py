@@ -9,7 +9,7 @@ from tier1_engine.cli.options import GuideOutput
 from tier1_engine.cli.screen.streams import complain, put, put_json
 from tier1_engine.compose import engine, plugins
 from tier1_engine.compose.reading import holder
-from tier1_engine.guidance import story as story_module
+from tier1_engine.guidance import facts as guide_facts
 from tier1_engine.masking import masked, masked_text
 from tier1_engine.settings import from_environment
 from tier1_engine.store import names
@@ -22,13 +22,13 @@ def run(reference: str, output: GuideOutput) -> int:
     """Print the guide; return the exit code."""
     with engine.opened_store(from_environment()) as store:
         deployment = names.find(store, reference, to_change=False)
-        story = _story(store, deployment.id)
+        facts = _facts(store, deployment.id)
     if output is GuideOutput.SHELL:
         from tier1_engine.guidance.script import script
 
-        put(script(story).rstrip("\n"))
+        put(script(facts).rstrip("\n"))
         return 0
-    found = guidance.guide(story)
+    found = guidance.guide(facts)
     if output is GuideOutput.JSON:
         put_json(masked(found.as_json()))
     else:
@@ -38,7 +38,7 @@ def run(reference: str, output: GuideOutput) -> int:
     return 0
 
 
-def _story(store: Store, deployment_id: str) -> story_module.Story:
+def _facts(store: Store, deployment_id: str) -> guide_facts.GuideFacts:
     """Return everything that the database knows about a deployment."""
     record = store.load(deployment_id)
     known = plugins.registry(complain)
@@ -48,7 +48,7 @@ def _story(store: Store, deployment_id: str) -> story_module.Story:
         if row.kind in known.kinds and known.kinds[row.kind].archives_console
     ]
     texts = {id: store.console(deployment_id, id) for id in archiving}
-    return story_module.Story(
+    return guide_facts.GuideFacts(
         record=record,
         database_id=store.database_id,
         kinds=known.kinds,

@@ -17,7 +17,7 @@ from tier1_engine.errors import Interrupted
 
 if TYPE_CHECKING:
     from tier1_engine.sandbox.faults.scenario import Scenario
-    from tier1_engine.sandbox.rehearsal.rehearsal import Played
+    from tier1_engine.sandbox.rehearsal.rehearsal import ScenarioResult
 
 OTHERWISE, REMAINS = 4, 5
 """Exit codes: a scenario did not end as its file expects; resources remained at the end."""
@@ -28,10 +28,10 @@ def run(spec: Path | None, names: Sequence[str], output: Output) -> int:
     """Run the scenarios, by default all of them; return the exit code."""
     from tier1_engine.sandbox.faults import scenarios
     from tier1_engine.sandbox.rehearsal.rehearsal import rehearse
-    from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
+    from tier1_engine.sandbox.rehearsal.rehearsal_spec import RehearsalSpec
 
     days = [scenarios.load(name) for name in dict.fromkeys(names or scenarios.names())]
-    rehearsed = Rehearsed(spec)
+    rehearsed = RehearsalSpec(spec)
     stop = threading.Event()
     with _ending(stop), Progress(len(days)) as progress:
         played = rehearse(rehearsed, days, began=progress.began, ended=progress.ended, stop=stop)
@@ -91,7 +91,7 @@ class Progress:
             say(f"{scenario.name}: {scenario.title}")
         self._draw()
 
-    def ended(self, played: Played) -> None:
+    def ended(self, played: ScenarioResult) -> None:
         self._playing.remove(played.scenario)
         self._done += 1
         verdict = "as expected" if played.ok else "NOT as expected"
@@ -111,7 +111,7 @@ class Progress:
             Quiet().write("\r\x1b[K")
 
 
-def judge(played: Sequence[Played]) -> int:
+def judge(played: Sequence[ScenarioResult]) -> int:
     """Report unexpected results and where their logs are; return the exit code."""
     bad = [one for one in played if not one.ok]
     for one in bad:

@@ -1,17 +1,19 @@
 """Tags of a bucket: AWS accepts them in CreateBucket, and moto ignores them there.
 
-Source: CreateBucketConfiguration of the S3 API reference. Owns nothing else of S3, which is moto's.
+Owns nothing else of S3, which is moto's.
+
+Source: CreateBucketConfiguration of the S3 API reference.
 """
 
 from __future__ import annotations
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.places import s3_backend
 from tier1_engine.sandbox.wire.replies import Reply
 
 
-class BucketTags(Manner):
+class BucketTags(CallBehaviour):
     """Gives a bucket the tags of the call that created it."""
 
     def after(self, call: Call, reply: Reply) -> Reply:

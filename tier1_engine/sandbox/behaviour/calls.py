@@ -7,11 +7,11 @@ recorded; a client token answers before a quota counts.
 from __future__ import annotations
 
 from tier1_engine.sandbox.behaviour.buckets import BucketTags
-from tier1_engine.sandbox.behaviour.by_hand import Hands
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.behaviour.dry_run import DryRun
 from tier1_engine.sandbox.behaviour.idempotency import ClientTokens, CreationTokens
 from tier1_engine.sandbox.behaviour.malformed import MalformedIds
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.manual_changes import ManualChanges
 from tier1_engine.sandbox.behaviour.quotas import Quotas
 from tier1_engine.sandbox.behaviour.shapes import ErrorShapes
 from tier1_engine.sandbox.behaviour.tag_limits import TagLimits
@@ -19,7 +19,7 @@ from tier1_engine.sandbox.behaviour.throttling import Throttling
 from tier1_engine.sandbox.world import World
 
 
-def chain(world: World) -> tuple[Manner, ...]:
+def chain(world: World) -> tuple[CallBehaviour, ...]:
     """The call behaviours of one sandbox."""
     return (
         Throttling(world.clock),
@@ -31,5 +31,5 @@ def chain(world: World) -> tuple[Manner, ...]:
         Quotas(),
         BucketTags(),
         ErrorShapes(),
-        Hands(world),
+        ManualChanges(world),
     )

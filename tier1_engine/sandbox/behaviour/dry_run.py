@@ -7,12 +7,12 @@ moto ignores the parameter in many operations.
 
 from __future__ import annotations
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.replies import Reply, refusal
 
 
-class DryRun(Manner):
+class DryRun(CallBehaviour):
     """Answers calls that are marked as dry runs, so that they change nothing."""
 
     def before(self, call: Call) -> Reply | None:

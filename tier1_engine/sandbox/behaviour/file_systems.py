@@ -1,5 +1,4 @@
-"""Life cycle of file systems and mount targets: creating, available, deleting, gone; and the errors in each
-state.
+"""Life cycle of file systems and mount targets: creating, available, deleting, gone; what each refuses.
 
 Source: EFS API reference, `LifeCycleState`, CreateMountTarget and DescribeMountTargetSecurityGroups
 (`IncorrectFileSystemLifeCycleState`, `IncorrectMountTargetState`), DeleteFileSystem (`FileSystemInUse`); EFS

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.places import ec2_backend, efs_backend, zone_of
 from tier1_engine.sandbox.wire.replies import Reply, refusal
@@ -41,7 +41,7 @@ class Answered:
     reply: Reply
 
 
-class ClientTokens(Manner):
+class ClientTokens(CallBehaviour):
     """EC2's client tokens."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ def _state(call: Call, instance_id: str) -> tuple[str, str]:
     return TERMINATED
 
 
-class CreationTokens(Manner):
+class CreationTokens(CallBehaviour):
     """EFS's creation tokens."""
 
     def before(self, call: Call) -> Reply | None:

@@ -1,5 +1,4 @@
-"""Resources in use cannot be deleted: groups, subnets, gateways, VPCs; and objects that are deleted with
-them.
+"""Resources in use cannot be deleted: groups, subnets, gateways, VPCs; some objects go with them.
 
 Source: EC2 API reference, "Error codes" (`DependencyViolation`, `CannotDelete`); VPC user guide, "Delete your
 VPC"; hashicorp/terraform-provider-aws#9495 and #444 for what blocks a subnet. moto itself implements IAM's

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.replies import Reply, refusal
 
@@ -37,7 +37,7 @@ _REST: Final = re.compile(r"-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 """Ids are eight hexadecimal digits long, and since 2018 seventeen."""
 
 
-class MalformedIds(Manner):
+class MalformedIds(CallBehaviour):
     """Refuses an id of the wrong form before anything is looked up."""
 
     def before(self, call: Call) -> Reply | None:

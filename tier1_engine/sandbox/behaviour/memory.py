@@ -1,4 +1,4 @@
-"""Deleted objects release their memory: a sandbox serves a day of rehearsals without growing.
+"""Deleted objects release their memory: a sandbox runs many rehearsals without growing.
 
 moto keeps every object that it ever made (for its dashboard), every subnet (as a cache key), and the network
 ACLs of deleted VPCs. This is not a behaviour of AWS; it makes the others affordable.

@@ -17,7 +17,6 @@ from tier1_engine.sandbox.behaviour import (
     boot,
     commands,
     console,
-    doors,
     file_systems,
     in_use,
     instances,
@@ -26,6 +25,7 @@ from tier1_engine.sandbox.behaviour import (
     networks,
     patching,
     profiles,
+    service_sockets,
     services,
     tags,
     visibility,
@@ -62,15 +62,15 @@ def install(world: World) -> None:
     commands.install(world, agenda, lives, boots)
     behind = visibility.install(world, agenda)
     served = services.install(world, agenda, lives, boots)
-    door = doors.Doors(world, agenda, served)
-    patching.at_end(door.close)
+    sockets = service_sockets.ServiceSockets(world, agenda, served)
+    patching.at_end(sockets.close)
     world.on_call.append(agenda.settle)
-    _answer_in_turn(world, agenda, door.wake)
+    _answer_in_turn(world, agenda, sockets.wake)
     _restart_at_reset(
         world,
         [agenda.clear, lives.by_id.clear, boots.by_id.clear, served.by_id.clear, behind, public.clear],
     )
-    door.start()
+    sockets.start()
 
 
 def remove() -> None:

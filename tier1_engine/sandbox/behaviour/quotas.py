@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.places import ec2_backend, efs_backend, iam_backend
 from tier1_engine.sandbox.wire.replies import Reply, refusal
@@ -123,7 +123,7 @@ QUOTAS: Final[Mapping[tuple[str, str], Quota]] = {
 }
 
 
-class Quotas(Manner):
+class Quotas(CallBehaviour):
     """Refuses a create that would exceed a quota.
 
     Args:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.replies import Reply, refusal
 
 
-class ErrorShapes(Manner):
+class ErrorShapes(CallBehaviour):
     """Rewrites moto's errors into AWS's shape."""
 
     def after(self, call: Call, reply: Reply) -> Reply:

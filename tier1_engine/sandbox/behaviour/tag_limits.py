@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.replies import Reply, refusal
 
@@ -24,7 +24,7 @@ _INVALID: Final = {"ec2": "InvalidParameterValue", "iam": "InvalidInput", "efs":
 _TOO_LONG: Final = {"ec2": "InvalidParameterValue", "iam": "ValidationError", "efs": "BadRequest"}
 
 
-class TagLimits(Manner):
+class TagLimits(CallBehaviour):
     """Refuses tags that AWS would refuse, with the code of the service."""
 
     def before(self, call: Call) -> Reply | None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.replies import Reply, refusal
 from tier1_engine.sandbox.world import AwsClock
@@ -87,7 +87,7 @@ class Bucket:
         return True
 
 
-class Throttling(Manner):
+class Throttling(CallBehaviour):
     """Refuses calls that come too fast on AWS's clock."""
 
     def __init__(self, clock: AwsClock) -> None:

@@ -40,7 +40,7 @@ from tier1_engine.sandbox.world import World
 
 
 @dataclass(frozen=True)
-class Shelf:
+class TrackedCollection:
     """A collection of objects in moto, and the calls that change and show it.
 
     Attributes:
@@ -59,7 +59,7 @@ class Shelf:
 
 
 SHELVES = (
-    Shelf(
+    TrackedCollection(
         "vpcs",
         "ec2",
         VPCBackend,
@@ -68,8 +68,10 @@ SHELVES = (
         VPCs,
         ("describe_vpcs", "describe_vpc_attribute"),
     ),
-    Shelf("subnets", "ec2", SubnetBackend, "create_subnet", "delete_subnet", Subnets, ("describe_subnets",)),
-    Shelf(
+    TrackedCollection(
+        "subnets", "ec2", SubnetBackend, "create_subnet", "delete_subnet", Subnets, ("describe_subnets",)
+    ),
+    TrackedCollection(
         "internet_gateways",
         "ec2",
         InternetGatewayBackend,
@@ -78,7 +80,7 @@ SHELVES = (
         InternetGateways,
         ("describe_internet_gateways",),
     ),
-    Shelf(
+    TrackedCollection(
         "route_tables",
         "ec2",
         RouteBackend,
@@ -87,7 +89,7 @@ SHELVES = (
         RouteTables,
         ("describe_route_tables",),
     ),
-    Shelf(
+    TrackedCollection(
         "groups",
         "ec2",
         SecurityGroupBackend,
@@ -96,7 +98,7 @@ SHELVES = (
         SecurityGroups,
         ("describe_security_groups",),
     ),
-    Shelf(
+    TrackedCollection(
         "enis",
         "ec2",
         NetworkInterfaceBackend,
@@ -105,7 +107,7 @@ SHELVES = (
         ElasticNetworkInterfaces,
         ("describe_network_interfaces",),
     ),
-    Shelf(
+    TrackedCollection(
         "reservations",
         "ec2",
         InstanceBackend,
@@ -115,7 +117,7 @@ SHELVES = (
         ("describe_instances", "describe_instance_status"),
         ((General, "get_console_output"),),
     ),
-    Shelf(
+    TrackedCollection(
         "roles",
         "iam",
         IAMBackend,
@@ -124,7 +126,7 @@ SHELVES = (
         IamResponse,
         ("get_role", "list_roles", "list_role_tags", "list_attached_role_policies", "list_role_policies"),
     ),
-    Shelf(
+    TrackedCollection(
         "instance_profiles",
         "iam",
         IAMBackend,
@@ -165,7 +167,7 @@ def install(world: World, agenda: Agenda) -> Callable[[], None]:
 class _Readers:
     """The readers of one kind of object, in every account and region."""
 
-    def __init__(self, shelf: Shelf, world: World, agenda: Agenda) -> None:
+    def __init__(self, shelf: TrackedCollection, world: World, agenda: Agenda) -> None:
         self._shelf = shelf
         self._world = world
         self._agenda = agenda

@@ -23,7 +23,7 @@ ZONE = "AvailabilityZone"
 
 
 @dataclass(slots=True)
-class Pinned:
+class ActiveFault:
     """A fault that is set, with its counters.
 
     Attributes:
@@ -57,10 +57,10 @@ class Board:
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
-        self._pinned: list[Pinned] = []
+        self._pinned: list[ActiveFault] = []
         self._number = 0
 
-    def add(self, fault: Fault) -> Pinned:
+    def add(self, fault: Fault) -> ActiveFault:
         """Add a fault.
 
         Raises:
@@ -69,7 +69,7 @@ class Board:
         check(fault)
         check_operation(fault.operation)
         self._number += 1
-        pinned = Pinned(self._number, fault)
+        pinned = ActiveFault(self._number, fault)
         self._pinned.append(pinned)
         return pinned
 
@@ -79,7 +79,7 @@ class Board:
         self._pinned.clear()
         return count
 
-    def all(self) -> list[Pinned]:
+    def all(self) -> list[ActiveFault]:
         return list(self._pinned)
 
     def strike(self, call: Call) -> Fault | None:
@@ -93,7 +93,7 @@ class Board:
                 return pinned.fault
         return None
 
-    def _drawn(self, pinned: Pinned, call: Call) -> bool:
+    def _drawn(self, pinned: ActiveFault, call: Call) -> bool:
         if pinned.fault.share >= 1:
             return True
         return self._dice.unit(f"fault/{pinned.number}/{call.fingerprint()}") < pinned.fault.share
@@ -146,7 +146,7 @@ def _at(value: Any, path: list[str]) -> Iterator[str]:
         yield str(value)
 
 
-def warnings(pinned: Pinned, board: Board) -> list[str]:
+def warnings(pinned: ActiveFault, board: Board) -> list[str]:
     """Reasons why a fault can have no effect, one sentence each; empty when there are none."""
     fault = pinned.fault
     found = []

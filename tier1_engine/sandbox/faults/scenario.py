@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tier1_engine.sandbox.faults.faults import Fault
-from tier1_engine.sandbox.world import ByHand
+from tier1_engine.sandbox.world import ManualChange
 
 OR: Final = " or "
 
@@ -79,7 +79,7 @@ class Scenario:
     faults: tuple[Fault, ...] = ()
     takes: Mapping[str, float] = field(default_factory=dict)
     wrong: Mapping[str, str] = field(default_factory=dict)
-    by_hand: tuple[ByHand, ...] = ()
+    by_hand: tuple[ManualChange, ...] = ()
     then: tuple[str, ...] = ()
     path: Path | None = None
 

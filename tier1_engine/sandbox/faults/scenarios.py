@@ -20,7 +20,7 @@ from tier1_engine.sandbox.faults.board import check_operation
 from tier1_engine.sandbox.faults.faults import Cut, Fault
 from tier1_engine.sandbox.faults.scenario import Expected, Scenario, Trait
 from tier1_engine.sandbox.wire import operations
-from tier1_engine.sandbox.world import ByHand, Deed
+from tier1_engine.sandbox.world import ManualAction, ManualChange
 from tier1_engine.spec import wording
 from tier1_engine.spec.document import Document, read_document
 from tier1_engine.spec.part import Part
@@ -158,8 +158,8 @@ class _ByHand(Part):
 
     _known = field_validator("after")(_operation)
 
-    def deed(self) -> ByHand:
-        return ByHand(self.after, Deed(self.do), self.seen)
+    def deed(self) -> ManualChange:
+        return ManualChange(self.after, ManualAction(self.do), self.seen)
 
 
 class _Expected(Part):
@@ -203,7 +203,7 @@ class _File(Part):
     @field_validator("wrong")
     @classmethod
     def _can_be_wrong(cls, value: dict[str, str]) -> dict[str, str]:
-        _refuse_others(value, tuple(WRONGS), "something that can be wrong")
+        _refuse_others(value, tuple(WRONGS), "a key of `wrong`")
         bad: list[tuple[KeyPath, str]] = [
             ((name,), f"must be {' or '.join(WRONGS[name])}")
             for name, how in value.items()

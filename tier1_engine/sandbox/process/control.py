@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 BODY_BYTES_LIMIT: Final = 65_536
 
-Said = tuple[HTTPStatus, dict[str, Any]]
+Response = tuple[HTTPStatus, dict[str, Any]]
 
 
 def controlled(aws: LocalAws, token: str) -> WSGIApplication:
@@ -47,7 +47,7 @@ def controlled(aws: LocalAws, token: str) -> WSGIApplication:
     return application
 
 
-def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Said:
+def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Response:
     if not secrets.compare_digest(environ.get("HTTP_AUTHORIZATION", ""), f"Bearer {token}"):
         return HTTPStatus.FORBIDDEN, {"error": "The token of this sandbox's state file is missing."}
     if environ["PATH_INFO"] == CENSUS_PATH:
@@ -66,7 +66,7 @@ def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Said:
             return HTTPStatus.BAD_REQUEST, {"error": str(error)}
 
 
-def _census(aws: LocalAws) -> Said:
+def _census(aws: LocalAws) -> Response:
     from tier1_engine.sandbox.census import things
 
     with aws.world.lock if aws.world is not None else nullcontext():
@@ -76,7 +76,7 @@ def _census(aws: LocalAws) -> Said:
         return HTTPStatus.OK, {"things": [thing.to_json() for thing in things()]}
 
 
-def _faults(aws: LocalAws, method: str, body: bytes) -> Said:
+def _faults(aws: LocalAws, method: str, body: bytes) -> Response:
     board = aws.board
     assert board is not None
     if method == "GET":

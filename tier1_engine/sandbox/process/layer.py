@@ -19,7 +19,7 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.faults.board import Board
 from tier1_engine.sandbox.faults.faults import Cut, Fault
 from tier1_engine.sandbox.process.late import Late
@@ -61,7 +61,7 @@ class Layer:
     Args:
         aws: moto's application.
         world: provides clock, random numbers and lock.
-        manners: the call behaviours, in the order in which they apply.
+        behaviours: the call behaviours, in the order in which they apply.
         board: the faults.
         late: the pending executions.
         recorder: records every call; None for no recording.
@@ -72,7 +72,7 @@ class Layer:
         self,
         aws: WSGIApplication,
         world: World,
-        manners: Sequence[Manner],
+        behaviours: Sequence[CallBehaviour],
         board: Board,
         late: Late,
         recorder: Recorder | None = None,
@@ -80,7 +80,7 @@ class Layer:
     ) -> None:
         self._aws = aws
         self._world = world
-        self._manners = tuple(manners)
+        self._behaviours = tuple(behaviours)
         self._board = board
         self._late = late
         self._recorder = recorder
@@ -118,8 +118,8 @@ class Layer:
         """Clear what is remembered of an emptied account. Its faults remain set."""
         self._late.forget()
         self._ids.begin()
-        for manner in self._manners:
-            manner.forget()
+        for behaviour in self._behaviours:
+            behaviour.forget()
         for forget in self._world.on_reset:
             forget()
 
@@ -171,13 +171,13 @@ class Layer:
         if reply is None:
             self._ids.seed(call)
             reply = _ask(self._aws, call, environ)
-            for manner in self._manners:
-                reply = manner.after(call, reply)
+            for behaviour in self._behaviours:
+                reply = behaviour.after(call, reply)
         return with_request_id(reply, self._ids.request_id())
 
     def _before(self, call: Call) -> Reply | None:
-        for manner in self._manners:
-            if (reply := manner.before(call)) is not None:
+        for behaviour in self._behaviours:
+            if (reply := behaviour.before(call)) is not None:
                 return reply
         return None
 

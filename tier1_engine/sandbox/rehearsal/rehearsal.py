@@ -20,8 +20,8 @@ from typing import Any, Final
 from tier1_engine.errors import Refused
 from tier1_engine.sandbox.census import Thing
 from tier1_engine.sandbox.faults.scenario import Expected, Scenario
-from tier1_engine.sandbox.rehearsal.rehearsed import Rehearsed
-from tier1_engine.sandbox.rehearsal.stage import COMMAND_SECONDS, LOOK_SECONDS, Said, Stage
+from tier1_engine.sandbox.rehearsal.rehearsal_spec import RehearsalSpec
+from tier1_engine.sandbox.rehearsal.stage import COMMAND_SECONDS, LOOK_SECONDS, CommandResult, Stage
 
 AT_ONCE: Final = 2
 """Concurrent scenarios: a sandbox and a command keep about one core busy."""
@@ -31,7 +31,7 @@ _REMAINS: Final = frozenset({"creating", "present", "deleting", "stray"})
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class ScenarioResult:
     """The result of one scenario.
 
     Attributes:
@@ -73,13 +73,13 @@ class Played:
 
 
 def rehearse(
-    rehearsed: Rehearsed,
+    rehearsed: RehearsalSpec,
     scenarios: Sequence[Scenario],
     *,
     began: Callable[[Scenario], None] = lambda _: None,
-    ended: Callable[[Played], None] = lambda _: None,
+    ended: Callable[[ScenarioResult], None] = lambda _: None,
     stop: threading.Event | None = None,
-) -> list[Played]:
+) -> list[ScenarioResult]:
     """Run the scenarios, two at a time; return the results in their order.
 
     Args:
@@ -117,11 +117,11 @@ def _play_all(
     rehearsal: _Rehearsal,
     scenarios: Sequence[Scenario],
     began: Callable[[Scenario], None],
-    ended: Callable[[Played], None],
+    ended: Callable[[ScenarioResult], None],
     stop: threading.Event,
-) -> list[Played]:
-    played: dict[str, Played] = {}
-    waiting, running = list(scenarios), dict[Future[Played], Scenario]()
+) -> list[ScenarioResult]:
+    played: dict[str, ScenarioResult] = {}
+    waiting, running = list(scenarios), dict[Future[ScenarioResult], Scenario]()
     with ThreadPoolExecutor(AT_ONCE, "rehearsal") as pool:
         try:
             while waiting or running:
@@ -142,16 +142,16 @@ def _play_all(
 class _Rehearsal:
     """The settings that the scenarios of one rehearsal share."""
 
-    rehearsed: Rehearsed
+    rehearsed: RehearsalSpec
     home: Path
     stop: threading.Event
 
-    def play(self, scenario: Scenario) -> Played:
+    def play(self, scenario: Scenario) -> ScenarioResult:
         folder = self.home / scenario.name
         folder.mkdir(mode=0o700)
         stage = Stage(folder, self.stop)
         try:
-            played = Day(stage, scenario, self.rehearsed).run()
+            played = ScenarioRun(stage, scenario, self.rehearsed).run()
         except Refused:
             shutil.rmtree(folder)  # nothing happened in it
             raise
@@ -164,15 +164,15 @@ class _Rehearsal:
 
 
 @dataclass
-class Day:
+class ScenarioRun:
     """One scenario run, from the start of its sandbox to its last census."""
 
     stage: Stage
     scenario: Scenario
-    rehearsed: Rehearsed
+    rehearsed: RehearsalSpec
     unexpected: list[str] = field(default_factory=list)
 
-    def run(self) -> Played:
+    def run(self) -> ScenarioResult:
         self.rehearsed.write(self.stage.spec)
         self.stage.start(_where(self.scenario))
         at_first = set(self.stage.census())
@@ -185,7 +185,7 @@ class Day:
         if shown:
             self._end(shown)
         remains = self._remains(at_first)
-        return Played(
+        return ScenarioResult(
             scenario=self.scenario.name,
             outcome=shown.get("state", "none"),
             exit_code=deployed.code,
@@ -202,7 +202,7 @@ class Day:
         assert expected is not None, "a rehearsal refuses a scenario without an end"
         return expected
 
-    def _compare(self, deployed: Said, shown: Mapping[str, Any], left: int) -> None:
+    def _compare(self, deployed: CommandResult, shown: Mapping[str, Any], left: int) -> None:
         expected = self._expected
         if deployed.code is None:
             self.unexpected.append(f"the deploy did not finish within {COMMAND_SECONDS:g} s and was stopped")

@@ -40,7 +40,7 @@ _OURS: Final = ("AWS_", "TIER1_", "MOTO_")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommandResult:
     """The result of one command; the code is None when it did not end in time."""
 
     code: int | None
@@ -73,7 +73,7 @@ class Stage:
         self._directory.mkdir(parents=True, mode=0o700)
         server.start(self._directory, options=Options(seed=SEED, scenario=scenario, record=self.record))
 
-    def tier1(self, *words: str) -> Said:
+    def tier1(self, *words: str) -> CommandResult:
         """Run a command to its end; its output goes into numbered files.
 
         Raises:
@@ -95,7 +95,7 @@ class Stage:
                 start_new_session=True,  # this process handles Ctrl-C itself
             )
         code = self._wait(process)
-        return Said(code, out.read_text(encoding="utf-8"))
+        return CommandResult(code, out.read_text(encoding="utf-8"))
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
         end = time.monotonic() + COMMAND_SECONDS

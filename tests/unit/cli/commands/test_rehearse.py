@@ -12,13 +12,13 @@ from tier1_engine.cli.commands import rehearse
 from tier1_engine.cli.screen.render.rehearsal import census, table
 from tier1_engine.sandbox.census import Thing
 from tier1_engine.sandbox.faults.scenario import Scenario
-from tier1_engine.sandbox.rehearsal.rehearsal import Played
+from tier1_engine.sandbox.rehearsal.rehearsal import ScenarioResult
 
-GOOD = Played("capacity", "active", 0, 2415.9, 84, 13)
-WRONG = Played(
+GOOD = ScenarioResult("capacity", "active", 0, 2415.9, 84, 13)
+WRONG = ScenarioResult(
     "permission", "active", None, 61, 12, 1, unexpected=("exit code 0 instead of 3",), logs=Path("/k")
 )
-LEFT = Played(
+LEFT = ScenarioResult(
     "quota-vpc", "rolled_back", 3, 61, 12, 0, remains=(Thing("vpc", "vpc-1", "r"),), logs=Path("/k")
 )
 
@@ -52,7 +52,9 @@ class TestTheExitCode:
 
     def test_what_an_end_left_that_was_not_expected_is_4(self) -> None:
         """Nobody ran the commands that would have ended it."""
-        both = Played("x", "active", 0, 1, 1, 1, unexpected=("a",), remains=LEFT.remains, logs=Path("/k"))
+        both = ScenarioResult(
+            "x", "active", 0, 1, 1, 1, unexpected=("a",), remains=LEFT.remains, logs=Path("/k")
+        )
         assert rehearse.judge([both]) == 4
 
 

@@ -11,7 +11,7 @@ from tier1_engine.cli.screen.streams import clean
 from tier1_engine.guidance import Guide, Item
 from tier1_engine.guidance.advice import Advice
 from tier1_engine.guidance.lines import Command
-from tier1_engine.guidance.ways import Way
+from tier1_engine.guidance.ways import GuideOption
 
 
 def guided(guide: Guide) -> str:
@@ -69,7 +69,7 @@ def _advice(title: str, advice: Advice) -> list[Text]:
     return _section(about, lines)
 
 
-def _way(way: Way) -> list[Text]:
+def _way(way: GuideOption) -> list[Text]:
     return _section(way.title, _commands(way.commands))
 
 

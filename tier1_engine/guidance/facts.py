@@ -39,7 +39,7 @@ NEEDS_A_PERSON = frozenset({Situation.INTERRUPTED, Situation.BLOCKED, Situation.
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class GuideFacts:
     """Everything a guide is built from.
 
     Attributes:

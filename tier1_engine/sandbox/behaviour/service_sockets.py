@@ -30,7 +30,7 @@ REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nCo
 log = logging.getLogger(__name__)
 
 
-class Doors:
+class ServiceSockets:
     """The listening sockets of the services, and the thread that answers them."""
 
     def __init__(self, world: World, agenda: Agenda, services: Services) -> None:

@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tier1_engine.sandbox.behaviour.manner import Manner
+from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.places import ec2_backend, efs_backend
 from tier1_engine.sandbox.wire.replies import Reply
-from tier1_engine.sandbox.world import ByHand, Deed, World
+from tier1_engine.sandbox.world import ManualAction, ManualChange, World
 
 OWNER: Final = "tier1:deployment"
 """The tag of objects that belong to a deployment."""
 
 
-class Hands(Manner):
+class ManualChanges(CallBehaviour):
     """Makes the changes of `World.by_hand`."""
 
     def __init__(self, world: World) -> None:
@@ -36,7 +36,7 @@ class Hands(Manner):
         return reply
 
     def forget(self) -> None:
-        self._seen: dict[ByHand, int] = {}
+        self._seen: dict[ManualChange, int] = {}
 
 
 def _terminate_instance(call: Call) -> None:
@@ -79,8 +79,8 @@ def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in tags}
 
 
-DEEDS: Final[Mapping[Deed, Callable[[Call], None]]] = {
-    Deed.TERMINATE_INSTANCE: _terminate_instance,
-    Deed.DELETE_MOUNT_TARGET: _delete_mount_target,
-    Deed.DELETE_FILE_SYSTEM: _delete_file_system,
+DEEDS: Final[Mapping[ManualAction, Callable[[Call], None]]] = {
+    ManualAction.TERMINATE_INSTANCE: _terminate_instance,
+    ManualAction.DELETE_MOUNT_TARGET: _delete_mount_target,
+    ManualAction.DELETE_FILE_SYSTEM: _delete_file_system,
 }

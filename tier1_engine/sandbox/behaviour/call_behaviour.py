@@ -10,7 +10,7 @@ from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.replies import Reply
 
 
-class Manner:
+class CallBehaviour:
     """A behaviour that does nothing; each subclass overrides the methods that it needs."""
 
     def before(self, call: Call) -> Reply | None:

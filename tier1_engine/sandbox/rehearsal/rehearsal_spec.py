@@ -37,7 +37,7 @@ PORT_SHIFT: Final = 20_000
 """The sandbox serves lower ports at this offset."""
 
 
-class Rehearsed:
+class RehearsalSpec:
     """A user's spec, validated, and its form in a rehearsal.
 
     Args:

@@ -8,58 +8,58 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tier1_engine.deployment.states import Goal, State
-from tier1_engine.guidance.story import NEEDS_A_PERSON, Situation, Story, waits
+from tier1_engine.guidance.facts import NEEDS_A_PERSON, GuideFacts, Situation, waits
 from tier1_engine.views.prices import CAVEAT
 
 
-def told(story: Story) -> str:
+def summary(facts: GuideFacts) -> str:
     """One paragraph on what happened."""
-    return " ".join(filter(None, (_cause(story), _now(story), _left(story))))
+    return " ".join(filter(None, (_cause(facts), _now(facts), _left(facts))))
 
 
-def _cause(story: Story) -> str:
-    failure, deployment = story.failure, story.deployment
+def _cause(facts: GuideFacts) -> str:
+    failure, deployment = facts.failure, facts.deployment
     if failure is None:
         return ""
     step = f" at {failure.step}" if failure.step else ""
     call = f" ({failure.operation})" if failure.operation else ""
-    said = f"{story.title} failed{step}: {failure.code}: {failure.message}{call}."
+    said = f"{facts.title} failed{step}: {failure.code}: {failure.message}{call}."
     how = f"That is a {failure.failure_class} failure"
     if deployment.goal is Goal.ACTIVE and not deployment.rollback_enabled:
         return f"{said} {how}, and because rollback is off, nothing was deleted."
     return f"{said} {how}."
 
 
-def _now(story: Story) -> str:
-    deployment = story.deployment
-    if story.situation is Situation.DRIVEN:
+def _now(facts: GuideFacts) -> str:
+    deployment = facts.deployment
+    if facts.situation is Situation.DRIVEN:
         return (
-            f"{story.title} is {deployment.state}, and {story.driven_by} is working on it: "
+            f"{facts.title} is {deployment.state}, and {facts.driven_by} is working on it: "
             "there is nothing to do."
         )
-    if story.situation is Situation.INTERRUPTED:
+    if facts.situation is Situation.INTERRUPTED:
         return (
-            f"{story.title} is {deployment.state} (target state {deployment.goal}), but its process "
+            f"{facts.title} is {deployment.state} (target state {deployment.goal}), but its process "
             "is gone; everything it did is recorded, and it can be resumed."
         )
-    if story.situation is Situation.BLOCKED:
+    if facts.situation is Situation.BLOCKED:
         return f"It is {deployment.state}, and blocked: AWS cannot be reached or refuses access."
-    if story.situation is Situation.UNDECIDED:
+    if facts.situation is Situation.UNDECIDED:
         return "It is waiting for your decision."
-    if story.situation is Situation.STALLED:
-        names = ", ".join(r.name for r in story.stuck if not waits(r))
+    if facts.situation is Situation.STALLED:
+        names = ", ".join(r.name for r in facts.stuck if not waits(r))
         verb = "Teardown" if deployment.goal is Goal.DESTROYED else "Rollback"
         return f"{verb} was blocked by {names or 'the final check of the account'}; the rest is deleted."
-    if story.situation is Situation.ENDED:
+    if facts.situation is Situation.ENDED:
         verb = "destroyed" if deployment.state is State.DESTROYED else "rolled back"
-        kept = "; only what you retained remains" if story.kept else ": no resources remain"
-        return f"{story.title} is {verb}{kept}. There is nothing to do."
-    return f"{story.title} is active, as intended: there is nothing to do."
+        kept = "; only what you retained remains" if facts.kept else ": no resources remain"
+        return f"{facts.title} is {verb}{kept}. There is nothing to do."
+    return f"{facts.title} is active, as intended: there is nothing to do."
 
 
-def _left(story: Story) -> str:
-    standing = story.standing
-    if not standing or story.situation is Situation.DRIVEN:
+def _left(facts: GuideFacts) -> str:
+    standing = facts.standing
+    if not standing or facts.situation is Situation.DRIVEN:
         return ""
     unknown = [r.name for r in standing if r.aws_id is None]
     verb = "resource remains" if len(standing) == 1 else "resources remain"
@@ -69,33 +69,33 @@ def _left(story: Story) -> str:
     return said
 
 
-def safe(story: Story) -> list[str]:
+def safe(facts: GuideFacts) -> list[str]:
     """Facts that the operator does not need to worry about."""
     found = []
-    if story.gone:
-        found.append(f"Resources deleted, each confirmed with AWS: {len(story.gone)}.")
-    if story.brought:
-        names = ", ".join(f"{r.name} {r.aws_id}" for r in story.brought)
+    if facts.gone:
+        found.append(f"Resources deleted, each confirmed with AWS: {len(facts.gone)}.")
+    if facts.brought:
+        names = ", ".join(f"{r.name} {r.aws_id}" for r in facts.brought)
         found.append(f"Resources that you provided are only referenced, never changed: {names}.")
-    if story.kept:
-        names = ", ".join(f"{r.name} {r.aws_id}" for r in story.kept)
+    if facts.kept:
+        names = ", ".join(f"{r.name} {r.aws_id}" for r in facts.kept)
         found.append(f"Retained on request, and untouched by everything below: {names}.")
-    found += _still_safe(story)
-    if story.situation in NEEDS_A_PERSON:
+    found += _still_safe(facts)
+    if facts.situation in NEEDS_A_PERSON:
         found.append("Nothing is running: nothing changes until you act.")
     found.append("Every id, attempt and error is in the database; no command below deletes that record.")
     return found
 
 
-def _still_safe(story: Story) -> Iterator[str]:
+def _still_safe(facts: GuideFacts) -> Iterator[str]:
     """The safety note of each kind, once, for its first remaining resource."""
-    first = {r.kind: r.aws_id for r in reversed(story.standing) if r.aws_id}
-    for name, kind in story.kinds.items():
+    first = {r.kind: r.aws_id for r in reversed(facts.standing) if r.aws_id}
+    for name, kind in facts.kinds.items():
         if kind.still_safe and name in first:
             yield kind.still_safe.format(id=first[name])
 
 
-def cost(story: Story) -> str:
+def cost(facts: GuideFacts) -> str:
     """What still costs money; empty when nothing remains."""
-    standing = story.standing
-    return f"{story.prices.in_sum(standing)} ({CAVEAT})" if standing else ""
+    standing = facts.standing
+    return f"{facts.prices.in_sum(standing)} ({CAVEAT})" if standing else ""
