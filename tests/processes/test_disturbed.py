@@ -1,4 +1,4 @@
-"""The real command as processes on a local AWS: killed, stopped, refused and cut off (DESIGN section 2).
+"""The real command as processes on a local AWS: killed, stopped, refused and cut off.
 
 `make crash` runs all of it (about six minutes on one core); CI runs a sample here and in tests/commands,
 kills and stops included. `make crash-points` kills a deployment before and after every changing call (about

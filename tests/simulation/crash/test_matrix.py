@@ -1,4 +1,4 @@
-"""Whole lives, killed at every instant and recovered in every way (DESIGN promises 1, 2, 4 and 5).
+"""Whole lives, killed at every instant and recovered in every way (promises 1, 2, 4 and 5).
 
 The process is simulated (`tests.support.simulation.process`); the tests in `tests/processes` kill real ones.
 """
@@ -25,7 +25,7 @@ SAMPLED_SECOND = 40
 
 
 def held(life: str, way: str) -> int:
-    """The promises of DESIGN section 2 that a way out of a life proves."""
+    """The promises of docs/guarantees.md that a way out of a life proves."""
     if way.startswith("sweep"):
         return 7
     return 2 if (life, way) == ("deploy", "resume") else 5

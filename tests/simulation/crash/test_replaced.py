@@ -1,4 +1,4 @@
-"""A driver that sleeps past its lease at any of its instants is replaced, and wakes (DESIGN promise 6).
+"""A driver that sleeps past its lease at any of its instants is replaced, and wakes (promise 6).
 
 The new driver runs to the end in between, in the same thread, so that each instant is hit exactly.
 `tests/processes` covers a few points with two real processes.
