@@ -167,7 +167,8 @@ def page(results: Iterable[Result]) -> str:
     ]
     intro = (
         "Do the tests fail when a promise is broken? Each line breaks one promise of "
-        "[guarantees](guarantees.md), stored as a patch in `tests/mutants/`, with the first test that fails when it is applied. "
+        "[guarantees](guarantees.md), stored as a patch in `tests/mutants/`, with the first test that fails "
+        "when it is applied. "
         "`make mutants` tests all of them and writes this page; it fails when one survives."
     )
     head = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts import mutants
-from scripts.mutants import Result, Mutant
+from scripts.mutants import Mutant, Result
 
 EVERY = mutants.mutants()
 
