@@ -3,10 +3,10 @@
     python -m scripts.mutants             every mutant; writes docs/mutants.md
     python -m scripts.mutants NAME ...    some of them; writes nothing
 
-A mutant is a patch in `tests/mutants/` under three lines: what it breaks, which promise
-that is, and the tests that must notice. Each is applied to a copy of the checkout, and its tests run
-there until the first one fails. Exit code 1 when a mutant survives, or cannot be tried: then the proof
-has a hole, or the patch no longer fits the code.
+A mutant is a patch in `tests/mutants/` under three lines: what it breaks, which promise of
+docs/guarantees.md that is, and the tests that must fail. Each is applied to a copy of the checkout, and
+its tests run there until the first one fails. Exit code 1 when a mutant survives or cannot be tested: then
+a test is missing, or the patch no longer applies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("docs", "mutants.md")
 NOTICE = "<!-- Written by scripts/mutants.py: run `make mutants` to rewrite it. -->"
 LIMIT_SECONDS = 900.0
-"""Of one mutant's tests."""
+"""The time limit of one mutant's tests."""
 SOME_FAILED = 1
 """pytest's exit code when tests ran and failed; any other says nothing about the mutant."""
 
@@ -54,12 +54,12 @@ class Mutant:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What came of a mutant.
+class Result:
+    """The result of a mutant.
 
     Attributes:
         test: the first that failed; None when none did.
-        problem: why that counts for nothing: it survived, or could not be tried.
+        problem: why it counts as a failure: it survived, or could not be tested.
     """
 
     mutant: Mutant
@@ -69,7 +69,7 @@ class Fate:
 
 
 def mutants(root: Path = ROOT) -> list[Mutant]:
-    """Every mutant that is kept, by promise.
+    """Return every mutant, ordered by promise.
 
     Raises:
         ValueError: a patch has no heading.
@@ -87,12 +87,12 @@ def _read(patch: Path) -> Mutant:
 
 
 def applies(mutant: Mutant, root: Path = ROOT) -> str:
-    """Why the patch no longer fits the code; empty when it does."""
+    """Return why the patch does not apply to the code; empty when it does."""
     return _apply(mutant, root, "--check")
 
 
 def _apply(mutant: Mutant, root: Path, *options: str) -> str:
-    # A copy below somebody's repository is no part of it.
+    # Keep git from taking the copy for a part of an enclosing repository.
     alone = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
     done = subprocess.run(
         ["git", "apply", *options, str(mutant.patch)],  # noqa: S607 - the developer's git
@@ -105,29 +105,29 @@ def _apply(mutant: Mutant, root: Path, *options: str) -> str:
     return "" if done.returncode == 0 else done.stderr.strip() or f"git apply ended with {done.returncode}"
 
 
-def attempt(mutant: Mutant) -> Fate:
+def attempt(mutant: Mutant) -> Result:
     """Break a copy of the checkout and run the mutant's tests on it."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tier1-mutant-") as folder:
         copy = Path(folder, "checkout")
         _copy(copy)
         if problem := _apply(mutant, copy):
-            return Fate(mutant, None, 0.0, f"does not apply: {problem}")
+            return Result(mutant, None, 0.0, f"does not apply: {problem}")
         done = _run_tests(mutant, copy)
     seconds = time.monotonic() - began
     if done is None:
-        return Fate(mutant, None, seconds, f"its tests did not end within {LIMIT_SECONDS:g} s")
+        return Result(mutant, None, seconds, f"its tests did not end within {LIMIT_SECONDS:g} s")
     first = _FAILED.search(done.stdout)
     if done.returncode == SOME_FAILED and first is not None:
-        return Fate(mutant, first[1], seconds)
+        return Result(mutant, first[1], seconds)
     if done.returncode == 0:
-        return Fate(mutant, None, seconds, "survived: no test failed")
+        return Result(mutant, None, seconds, "survived: no test failed")
     how = f"pytest ended with {done.returncode}"  # negative: by that signal, from outside
-    return Fate(mutant, None, seconds, f"could not be tried, {how}: {_end_of(done.stdout + done.stderr)}")
+    return Result(mutant, None, seconds, f"could not be tried, {how}: {_end_of(done.stdout + done.stderr)}")
 
 
 def _copy(target: Path) -> None:
-    """The checkout as it stands, without what is ignored."""
+    """Copy the checkout, uncommitted changes included, without ignored files."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     files = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, files.split("\0")):
@@ -155,20 +155,21 @@ def _end_of(text: str) -> str:
     return " ".join(text.split())[-300:]
 
 
-# --- what is told
+# --- the report
 
 
-def page(fates: Iterable[Fate]) -> str:
-    """The table as it is kept in the docs."""
+def page(results: Iterable[Result]) -> str:
+    """Return the page of the docs."""
     rows = [
-        f"| `{fate.mutant.name}` | {fate.mutant.promise} | {fate.mutant.breaks} "
-        f"| `{fate.test or fate.problem}` | {fate.seconds:.0f} |"
-        for fate in fates
+        f"| `{result.mutant.name}` | {result.mutant.promise} | {result.mutant.breaks} "
+        f"| `{result.test or result.problem}` | {result.seconds:.0f} |"
+        for result in results
     ]
     intro = (
-        "Does the proof bite? Each line is a way to break one promise of [guarantees](guarantees.md), "
-        "kept as a patch in `tests/mutants/`, with the first test that fails when it is applied. "
-        "`make mutants` tries all of them and writes this page; it fails when one survives."
+        "Do the tests fail when a promise is broken? Each line breaks one promise of "
+        "[guarantees](guarantees.md), stored as a patch in `tests/mutants/`, with the first test that fails "
+        "when it is applied. "
+        "`make mutants` tests all of them and writes this page; it fails when one survives."
     )
     head = [
         "| mutant | promise | what it breaks | first test that fails | s |",
@@ -178,33 +179,34 @@ def page(fates: Iterable[Fate]) -> str:
 
 
 def named_on(text: str) -> list[str]:
-    """The mutants that a page has a line for."""
+    """Return the mutants that have a line on the page."""
     return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
 
 
-def _tell(fate: Fate) -> None:
-    print(f"{fate.mutant.name:28} {fate.seconds:5.0f} s  {fate.test or fate.problem}", flush=True)
+def _report(result: Result) -> None:
+    print(f"{result.mutant.name:28} {result.seconds:5.0f} s  {result.test or result.problem}", flush=True)
 
 
 def main(names: Sequence[str]) -> int:
-    """Try them, print what came of each, and answer the exit code."""
+    """Test the mutants, print each result, and return the exit code."""
     every = mutants()
     if unknown := set(names) - {mutant.name for mutant in every}:
         print(f"mutants: there is no {', '.join(sorted(unknown))} in tests/mutants.", file=sys.stderr)
         return 2
     wanted = [mutant for mutant in every if not names or mutant.name in names]
-    fates = []
+    results = []
     with ThreadPoolExecutor(int(os.environ.get("WORKERS", "1"))) as workers:
-        for fate in workers.map(attempt, wanted):
-            _tell(fate)
-            fates.append(fate)
+        for result in workers.map(attempt, wanted):
+            _report(result)
+            results.append(result)
     if not names:
-        (ROOT / PAGE).write_text(page(fates), encoding="utf-8")
-    lived = [fate.mutant.name for fate in fates if fate.test is None]
+        (ROOT / PAGE).write_text(page(results), encoding="utf-8")
+    survivors = [result.mutant.name for result in results if result.test is None]
     print(
-        f"{len(fates) - len(lived)} of {len(fates)} noticed" + (f"; not: {', '.join(lived)}" if lived else "")
+        f"{len(results) - len(survivors)} of {len(results)} detected"
+        + (f"; not: {', '.join(survivors)}" if survivors else "")
     )
-    return 1 if lived else 0
+    return 1 if survivors else 0
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def into(
     """Run a command whose streams the shell has redirected, and return how it ended.
 
     Args:
-        program: what to run instead of the one that is kept warm.
+        program: what to run in place of the warm process.
     """
     program = program or program_of(tier1.warm)
     return subprocess.run(

@@ -2,7 +2,7 @@
 
     python -m tests.packaging.test_extending
 
-writes the output of the page's commands anew.
+rewrites the output of the page's commands.
 """
 
 from __future__ import annotations

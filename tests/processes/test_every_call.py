@@ -83,7 +83,7 @@ class Once:
         return self.act(call)
 
 
-class Deadly:
+class KillingOnce:
     """Like `Once`, and kill the process that made the call; `another` process then meets the next act. No
     other call of a dying process reaches AWS, so that no call is skipped.
 
@@ -165,7 +165,7 @@ def test_every_call_may_be_the_last_of_its_process(
     stage.settings |= IMPATIENT
     (stage.folder / "spec.yaml").write_text(PATIENT)
     LIVES[life].prepare(stage)
-    deadly = Deadly(stage, LIVES[life].means, moment)
+    deadly = KillingOnce(stage, LIVES[life].means, moment)
     deaths, done = killed_until_it_lives(stage, LIVES[life], deadly)
     assert deaths > 1
     LIVES[life].check(stage, undisturbed, done)
@@ -173,7 +173,7 @@ def test_every_call_may_be_the_last_of_its_process(
 
 
 def killed_until_it_lives(
-    stage: Stage, life: Life, deadly: Deadly, lost: Rule = lambda call: None
+    stage: Stage, life: Life, deadly: KillingOnce, lost: Rule = lambda call: None
 ) -> tuple[int, Result]:
     """Run the command and a resume after each kill; return how many were killed, and how the last one ended.
 
@@ -194,7 +194,7 @@ def killed_until_it_lives(
 @walked
 def test_an_automatic_rollback_may_be_killed(stage: Stage, record_property: Record) -> None:
     """The rollback and then its resume are killed after a deletion; the next resume completes it."""
-    deadly = Deadly(stage, lambda call: call.operation in ("DeleteFileSystem", "DeleteVpc"), "after")
+    deadly = KillingOnce(stage, lambda call: call.operation in ("DeleteFileSystem", "DeleteVpc"), "after")
     deaths, done = killed_until_it_lives(stage, LIVES["rollback"], deadly)
     assert deaths == 2
     check_rolled_back(stage, None, done)
@@ -208,7 +208,7 @@ def test_an_automatic_rollback_may_be_killed(stage: Stage, record_property: Reco
 def test_a_kill_at_each_call_alone_is_recovered(
     new_stage: Callable[[], Stage], moment: str, life: str, record_property: Record
 ) -> None:
-    """Each call has a run of its own. `tests.processes.test_disturbed` has those of a deployment."""
+    """Each call has a run of its own. `tests.processes.test_killed_and_refused` has those of a deployment."""
     number, done = 0, Result(-signal.SIGKILL, "", "")
     while done.code == -signal.SIGKILL:
         number += 1
@@ -230,7 +230,7 @@ def killed_at(stage: Stage, life: Life, number: int, moment: str) -> Result:
             met.append(call)
         return life.means(call) and len(met) == number
 
-    stage.proxy.rule = life.rule(Deadly(stage, is_it, moment))
+    stage.proxy.rule = life.rule(KillingOnce(stage, is_it, moment))
     return life.command(stage)
 
 
@@ -259,7 +259,7 @@ def test_a_reply_of_each_kind_may_be_lost_in_some_way(stage: Stage, record_prope
     stage.settings |= IMPATIENT
     ways = FORWARD | BACK
     lost = Once(lambda call: call.operation in ways, lambda call: LOST[ways[call.operation]])
-    deadly = Deadly(stage, lambda call: call.operation == "DeleteSubnet", "after")
+    deadly = KillingOnce(stage, lambda call: call.operation == "DeleteSubnet", "after")
     stage.proxy.rule = lost
     deployed(stage)
     deaths, done = killed_until_it_lives(stage, LIVES["destroy"], deadly, lost)

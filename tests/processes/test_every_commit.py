@@ -47,7 +47,7 @@ def dying(stage: Stage, moment: str, number: int, command: Callable[[Stage], Res
         stage.script = ()
 
 
-def gone_on(stage: Stage, life: Life, goal: str) -> Result:
+def continued(stage: Stage, life: Life, goal: str) -> Result:
     """Run what an operator types next: a resume, or the same command again if no row exists."""
     if stage.stored("SELECT id FROM deployments") == []:
         check_gone(stage)
@@ -74,7 +74,7 @@ def test_a_kill_at_each_commit_alone_is_recovered(
             stage.proxy.rule = life.rule(lambda call: None)
             done = dying(stage, moment, number, life.command)
             dead = done.code == -signal.SIGKILL
-            life.check(stage, undisturbed, gone_on(stage, life, GOALS[name]) if dead else done)
+            life.check(stage, undisturbed, continued(stage, life, GOALS[name]) if dead else done)
         if not dead:
             break
     assert number > COMMITS_OF_A_LIFE[name]
@@ -105,7 +105,7 @@ def test_each_process_of_a_chain_may_be_killed(
     while done.code == -signal.SIGKILL:
         deaths += 1
         assert deaths < MAX_DEATHS
-        done = dying(stage, moment, number, lambda stage: gone_on(stage, life, GOALS[name]))
+        done = dying(stage, moment, number, lambda stage: continued(stage, life, GOALS[name]))
     assert deaths > 1
     life.check(stage, undisturbed, done)
     record_property("points", deaths)

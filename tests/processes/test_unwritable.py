@@ -1,7 +1,7 @@
 """The real command on a database that cannot be written: its disk is full, or another program locks the file.
 
-`tests.simulation.storage.test_no_room` covers every change of every command, in one process and on a virtual
-clock.
+`tests.simulation.storage.test_full_or_locked` covers every change of every command, in one process and on a
+virtual clock.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def test_an_invalid_fault_is_refused(
     assert shared("sandbox", "fault", "list", "-o", "json").json == []
 
 
-def test_a_fault_that_can_have_no_effect_is_set_with_a_warning(shared: Command) -> None:
+def test_a_fault_that_can_never_take_effect_is_set_with_a_warning(shared: Command) -> None:
     """It exits with 0, and stderr says why."""
     done = shared("sandbox", "fault", "add", "--operation", "RunInstances", "--match", "InstanceTyp=a")
     assert done.code == 0

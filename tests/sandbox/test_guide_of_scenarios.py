@@ -46,7 +46,7 @@ def days(sample: Sequence[str]) -> list[Any]:
 
 
 @dataclass
-class Night:
+class Aftermath:
     """A deployment in a scenario, and the shell of the operator who has to clean up after it."""
 
     stage: Stage
@@ -89,7 +89,7 @@ class Night:
             ]
         )
 
-    def the_day_is_over(self) -> None:
+    def scenario_is_over(self) -> None:
         assert self.tier1("sandbox", "fault", "clear").code == 0
 
     def type(self, guide: dict[str, Any], lines: Sequence[str]) -> None:
@@ -102,7 +102,7 @@ class Night:
         (self.shell.programs / "tier1").unlink()
 
 
-Fall = Callable[[str], Night]
+Fall = Callable[[str], Aftermath]
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm, forked_sandboxes: Non
     stage = Stage(tmp_path / "day", threading.Event())
     stage.folder.mkdir()
 
-    def begin(name: str) -> Night:
+    def begin(name: str) -> Aftermath:
         RehearsalSpec().write(stage.spec)
         patient = stage.spec.read_text().replace("delete: 6s", f"delete: {DELETE_SECONDS}s")
         stage.spec.write_text(patient)
@@ -124,7 +124,7 @@ def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm, forked_sandboxes: Non
         wanted = State.ACTIVE if expected.state == State.ACTIVE else State.FAILED
         assert deployed.json["state"] == wanted, deployed.err
         programs = put_programs(tmp_path / "bin", warm_aws, warm_tier1)
-        return Night(stage, Shell(command, programs), deployed.json["id"], at_first)
+        return Aftermath(stage, Shell(command, programs), deployed.json["id"], at_first)
 
     yield begin
     stage.close()
@@ -133,46 +133,48 @@ def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm, forked_sandboxes: Non
 @pytest.mark.parametrize("name", days(SAMPLE))
 def test_the_script_deletes_everything_and_a_rollback_confirms_it(name: str, fall: Fall) -> None:
     """It can be run twice; without tier1 it completes on its own, and tier1 later agrees."""
-    night = fall(name)
-    told = night.guide()
-    assert night.owned() <= {item["aws_id"] for item in told["standing"]}
-    script = night.shell.script(night.id)
-    night.end_tier1_on_the_path()
+    aftermath = fall(name)
+    told = aftermath.guide()
+    assert aftermath.owned() <= {item["aws_id"] for item in told["standing"]}
+    script = aftermath.shell.script(aftermath.id)
+    aftermath.end_tier1_on_the_path()
     if name in AT_FIRST:
-        there = night.owned()
-        first = night.shell(script, "--yes")
+        there = aftermath.owned()
+        first = aftermath.shell(script, "--yes")
         assert first.code == AT_FIRST[name], first.err
-        assert (night.owned() == there) == (first.code == 7)
-    night.the_day_is_over()
-    done = night.shell(script, "--yes")
+        assert (aftermath.owned() == there) == (first.code == 7)
+    aftermath.scenario_is_over()
+    done = aftermath.shell(script, "--yes")
     assert done.code == 0, done.err
-    assert night.left() == set()
-    changes = night.changes()
-    assert night.shell(script, "--yes").code == 0
+    assert aftermath.left() == set()
+    changes = aftermath.changes()
+    assert aftermath.shell(script, "--yes").code == 0
     verb, end = ("destroy", "destroyed") if told["situation"] == "healthy" else ("rollback", "rolled_back")
-    settled = night.tier1(verb, night.id, "--yes")
-    assert (settled.code, night.state()) == (0, end), settled.err
-    assert night.changes() == changes
-    night.type(night.guide(), lines_of(night.guide()))
-    assert night.shell(night.shell.script(night.id)).code == 0  # it says that there is nothing to delete
+    settled = aftermath.tier1(verb, aftermath.id, "--yes")
+    assert (settled.code, aftermath.state()) == (0, end), settled.err
+    assert aftermath.changes() == changes
+    aftermath.type(aftermath.guide(), lines_of(aftermath.guide()))
+    assert (
+        aftermath.shell(aftermath.shell.script(aftermath.id)).code == 0
+    )  # it says that there is nothing to delete
 
 
 @pytest.mark.parametrize("name", days(BY_HAND_SAMPLE))
 def test_every_printed_line_works_in_the_printed_order(name: str, fall: Fall) -> None:
     """These are the diagnostic commands, the checks of resources, and the deletions by hand."""
-    night = fall(name)
-    night.the_day_is_over()
-    told = night.guide()
-    table = night.tier1("guide", night.id).out
+    aftermath = fall(name)
+    aftermath.scenario_is_over()
+    told = aftermath.guide()
+    table = aftermath.tier1("guide", aftermath.id).out
     if name in FAILED_MARKS:
         assert told["cause"]["console"][-1] == FAILED_MARKS[name]
         assert f"| {FAILED_MARKS[name]}\n" in table
     lines = [*lines_of(told), *(command["line"] for command in told["by_hand"]["commands"])]
     for line in lines:
         assert f" {line}\n" in table
-    night.type(told, lines)
-    assert night.left() == set()
-    assert night.state() in ("destroyed", "rolled_back")
+    aftermath.type(told, lines)
+    assert aftermath.left() == set()
+    assert aftermath.state() in ("destroyed", "rolled_back")
 
 
 def lines_of(guide: dict[str, Any]) -> list[str]:

@@ -71,7 +71,7 @@ def test_a_spent_token_is_never_sent_again(rig: Rig) -> None:
     assert resource(ended, "machine").generation == 2
 
 
-def test_a_spent_token_that_returns_a_dead_machine_raises_the_generation(rig: Rig) -> None:
+def test_a_spent_token_that_returns_a_terminated_instance_raises_the_generation(rig: Rig) -> None:
     """No read shows the terminated machine any more, but RunInstances returns it."""
     rig.world.after.append(act("create", "machine", lambda: remove(rig, "machine")))
     rig.world.after.append(fail("create", "machine", error=unknown, times=1))

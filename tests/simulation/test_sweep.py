@@ -262,7 +262,7 @@ def test_orphans_of_an_ended_deployment_are_deleted_and_recorded(estate: Estate)
     assert [a.action.value for a in estate.rig.store.attempts(ended.id)] == ["delete"]
 
 
-def test_a_resource_recorded_as_gone_that_exists_is_an_orphan(estate: Estate) -> None:
+def test_an_existing_resource_recorded_as_deleted_is_an_orphan(estate: Estate) -> None:
     """Its row is opened again, and ends again."""
     ended = estate.plant(State.DESTROYED, Goal.DESTROYED, owned=("disk",), once_active=True)
     (row,) = estate.rig.store.load(ended.id).resources.values()

@@ -104,7 +104,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SweepRequest:
     """One random sweep."""
 
     orphans: bool
@@ -123,11 +123,11 @@ CASES = st.builds(
     begun_by_a_sweep=st.sampled_from([False, False, True]),
     moved=st.booleans(),
 )
-WISHES = st.builds(Wish, orphans=st.booleans(), interrupted=st.sampled_from([None, *Interrupted]))
+WISHES = st.builds(SweepRequest, orphans=st.booleans(), interrupted=st.sampled_from([None, *Interrupted]))
 
 
 @dataclass
-class Told:
+class OracleFacts:
     """What the oracle recorded when a deployment was created."""
 
     case: Case
@@ -139,7 +139,7 @@ class Told:
 # --- making it so
 
 
-def made(estate: Estate, case: Case) -> Told:
+def made(estate: Estate, case: Case) -> OracleFacts:
     """Create one deployment with all that belongs to it and all that does not."""
     state, goal, once_active = ROWS[case.story]
     now = estate.clock.now()
@@ -155,7 +155,7 @@ def made(estate: Estate, case: Case) -> Told:
     }.get(case.protection)
     owned = () if case.story is Story.ENDED else case.owned
     whole = estate.plant(state, goal, age_hours=case.hours, owned=owned, once_active=once_active, **values)
-    told = Told(case, owned=[thing.id for thing in estate.things_of(whole)])
+    told = OracleFacts(case, owned=[thing.id for thing in estate.things_of(whole)])
     if case.moved and told.owned:
         # The user moved it into another network, which does not change its owner.
         users = estate.thing("net")
@@ -168,7 +168,7 @@ def made(estate: Estate, case: Case) -> Told:
     return told
 
 
-def add(estate: Estate, whole: Deployment, told: Told, extra: Extra) -> None:
+def add(estate: Estate, whole: Deployment, told: OracleFacts, extra: Extra) -> None:
     ours = estate.tags(whole, estate.rig.ids(), "disk")
     key = f"{ours[TAG_RESOURCE]}-1-0"
     if extra is Extra.STRAY:
@@ -218,7 +218,7 @@ def brought(estate: Estate, whole: Deployment) -> Thing:
 # --- the written rules, as the oracle implements them
 
 
-def taken_down(case: Case, wish: Wish, owned: list[str]) -> bool:
+def taken_down(case: Case, sweep_request: SweepRequest, owned: list[str]) -> bool:
     """Whether a sweep takes the deployment down."""
     if case.protection in PROTECTING or case.driven or case.story is Story.ENDED:
         return False
@@ -231,26 +231,28 @@ def taken_down(case: Case, wish: Wish, owned: list[str]) -> bool:
     if not old or case.story is Story.ACTIVE:
         return False
     if case.story is Story.FORWARD:
-        return wish.interrupted is Interrupted.ROLLBACK
+        return sweep_request.interrupted is Interrupted.ROLLBACK
     if case.story in (Story.BACK, Story.DESTROYING):
-        return wish.interrupted is not Interrupted.REPORT
+        return sweep_request.interrupted is not Interrupted.REPORT
     return True
 
 
-def to_go(told: Told, wish: Wish) -> set[str]:
+def to_go(told: OracleFacts, sweep_request: SweepRequest) -> set[str]:
     """The ids that the rules require to be deleted; no other may be."""
     case = told.case
-    if taken_down(case, wish, told.owned):
+    if taken_down(case, sweep_request, told.owned):
         # The user's own resource inside it stops all of it.
         return set() if told.guests else {*told.owned, *told.strays}
     free = case.protection not in PROTECTING and not case.driven
-    return set(told.strays) if wish.orphans and free else set()
+    return set(told.strays) if sweep_request.orphans and free else set()
 
 
-def resumed(case: Case, wish: Wish) -> bool:
+def resumed(case: Case, sweep_request: SweepRequest) -> bool:
     """Whether a sweep resumes it, which may create resources."""
     return (
-        case.story is Story.FORWARD and wish.interrupted is Interrupted.RESUME and case.hours >= LIMIT_HOURS
+        case.story is Story.FORWARD
+        and sweep_request.interrupted is Interrupted.RESUME
+        and case.hours >= LIMIT_HOURS
     )
 
 
@@ -260,48 +262,50 @@ def plain_estate(name: str, source: Path) -> Estate:
     return estate
 
 
-def holds(estate: Estate, cases: list[Case], wish: Wish) -> None:
+def holds(estate: Estate, cases: list[Case], sweep_request: SweepRequest) -> None:
     """Assert that a sweep deletes what the oracle says, and that a second one deletes nothing."""
     told = [made(estate, case) for case in cases]
     before = {thing.id: dict(thing.tags) for world in estate.worlds.values() for thing in world.living()}
     swept = estate.sweep(
         regions=("eu-west-1",),
-        orphans=wish.orphans,
-        interrupted=wish.interrupted,
+        orphans=sweep_request.orphans,
+        interrupted=sweep_request.interrupted,
         older_than_seconds=LIMIT_HOURS * 3600,
     )
     gone = set(before) - estate.living
-    expected = {id for one in told for id in to_go(one, wish)}
+    expected = {id for one in told for id in to_go(one, sweep_request)}
     assert gone == expected
     assert not [id for id in gone if TAG_DEPLOYMENT not in before[id]], "something untagged is gone"
-    if not any(resumed(case, wish) for case in cases):
+    if not any(resumed(case, sweep_request) for case in cases):
         assert estate.living <= set(before), "a sweep made something"
-    stopped = [one for one in told if one.guests and taken_down(one.case, wish, one.owned)]
+    stopped = [one for one in told if one.guests and taken_down(one.case, sweep_request, one.owned)]
     assert (swept.exit_code == 5) is bool(stopped)
     # A resumed deployment is not resumed twice. Where a guest stops a deletion, it does so again.
-    finishing = Interrupted.ROLLBACK if wish.interrupted is Interrupted.RESUME else wish.interrupted
-    again = estate.sweep(regions=("eu-west-1",), orphans=wish.orphans, interrupted=finishing)
+    finishing = (
+        Interrupted.ROLLBACK if sweep_request.interrupted is Interrupted.RESUME else sweep_request.interrupted
+    )
+    again = estate.sweep(regions=("eu-west-1",), orphans=sweep_request.orphans, interrupted=finishing)
     assert again.counts["deleted"] == 0
 
 
 @pytest.mark.leaves("strays that the rules spare", "unknown")
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cases=st.lists(CASES, min_size=1, max_size=5), wish=WISHES)
+@given(cases=st.lists(CASES, min_size=1, max_size=5), sweep_request=WISHES)
 def test_a_sweep_deletes_exactly_what_the_rules_say(
-    sqlite_template: Path, cases: list[Case], wish: Wish
+    sqlite_template: Path, cases: list[Case], sweep_request: SweepRequest
 ) -> None:
     """A second sweep has nothing to do, except for what still blocks a deletion."""
-    holds(plain_estate("property", sqlite_template), cases, wish)
+    holds(plain_estate("property", sqlite_template), cases, sweep_request)
 
 
 @pytest.mark.leaves("strays that the rules spare", "unknown")
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cases=st.lists(CASES, min_size=4, max_size=8), wish=WISHES)
+@given(cases=st.lists(CASES, min_size=4, max_size=8), sweep_request=WISHES)
 def test_concurrent_deletions_with_shared_reads_delete_the_same(
-    sqlite_template: Path, cases: list[Case], wish: Wish
+    sqlite_template: Path, cases: list[Case], sweep_request: SweepRequest
 ) -> None:
     """No deployment takes another's answer, or its absence, for its own."""
-    holds(together_estate("property-together", sqlite_template), cases, wish)
+    holds(together_estate("property-together", sqlite_template), cases, sweep_request)
 
 
 @dataclass(frozen=True)
@@ -348,26 +352,30 @@ TROUBLES = st.builds(
 @pytest.mark.parametrize("how", [plain_estate, together_estate], ids=["one by one", "sharing looks"])
 @pytest.mark.leaves("strays that the rules spare", "unknown")
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cases=st.lists(CASES, min_size=1, max_size=5), wish=WISHES, trouble=TROUBLES)
+@given(cases=st.lists(CASES, min_size=1, max_size=5), sweep_request=WISHES, trouble=TROUBLES)
 def test_failing_calls_cause_no_wrong_deletion_and_the_next_sweep_completes(
     sqlite_template: Path,
     how: Callable[[str, Path], Estate],
     cases: list[Case],
-    wish: Wish,
+    sweep_request: SweepRequest,
     trouble: Trouble,
 ) -> None:
     """A refused, throttled or unanswered call proves neither absence nor ownership."""
-    if wish.interrupted is Interrupted.RESUME:
-        wish = replace(wish, interrupted=None)  # a resumed deployment may fail for good and roll itself back
+    if sweep_request.interrupted is Interrupted.RESUME:
+        sweep_request = replace(
+            sweep_request, interrupted=None
+        )  # a resumed deployment may fail for good and roll itself back
     estate = how("property-trouble", sqlite_template)
     told = [made(estate, case) for case in cases]
     before = estate.living
-    expected = {id for one in told for id in to_go(one, wish)}
+    expected = {id for one in told for id in to_go(one, sweep_request)}
     trouble.into(estate.world())
 
     def sweep() -> Swept:
         return estate.sweep(
-            orphans=wish.orphans, interrupted=wish.interrupted, older_than_seconds=LIMIT_HOURS * 3600
+            orphans=sweep_request.orphans,
+            interrupted=sweep_request.interrupted,
+            older_than_seconds=LIMIT_HOURS * 3600,
         )
 
     swept = sweep()
@@ -393,7 +401,7 @@ def test_reads_of_many_deployments_are_really_shared(sqlite_template: Path) -> N
         replace(plain, driven=True),
         replace(plain, story=Story.ENDED),
     ]
-    holds(estate, cases, Wish(orphans=True, interrupted=None))
+    holds(estate, cases, SweepRequest(orphans=True, interrupted=None))
     named = [number for number in estate.shared.askers if number]
     assert max(named) >= 4
     assert sum(named) > 1.5 * len(named)

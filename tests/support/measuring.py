@@ -25,7 +25,7 @@ UNMEASURED = (
     "tests/simulation/storage/",
     "tests/simulation/test_sweep_property.py",
     "tests/sandbox/behaviour/test_rollback_time.py",
-    "tests/sandbox/behaviour/test_whole.py",
+    "tests/sandbox/behaviour/test_footprint.py",
     "tests/sandbox/test_start_and_stop.py",
     "tests/unit/engine/decide/test_decide.py::test_every_rule_holds",
 )

@@ -1,4 +1,4 @@
-"""The package keeps its order: modules stay small and say what they are; import-linter holds the floors."""
+"""The structure of the package: modules are small and documented, and import-linter checks the layers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = PACKAGE.parent
 MODULES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in PACKAGE.rglob("*.py")
-    if "_migrations" not in path.parts  # in a wheel they lie in the package
+    if "_migrations" not in path.parts  # the wheel has them in the package
 )
 LINES_LIMIT = 400
 
@@ -25,20 +25,20 @@ def docstring_of(path: str) -> str | None:
     return ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8")))
 
 
-def test_there_is_a_floor_for_every_package_and_none_beside() -> None:
-    """`ls tier1_engine` explains the system: packages, and the few modules that everybody may import."""
+def test_every_package_has_its_layer() -> None:
+    """`ls tier1_engine` lists the packages and the few modules that all may import."""
     files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     assert files == {"clock", "errors", "masking", "settings"}
 
 
 def test_the_package_itself_imports_nothing() -> None:
-    """`import tier1_engine` costs nothing, so a version can be asked for cheaply."""
+    """`import tier1_engine` is cheap, so a version can be read cheaply."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
-def test_asking_after_the_sandbox_loads_no_moto() -> None:
-    """Only the process that plays AWS pays for it."""
+def test_reading_a_sandbox_s_status_loads_no_moto() -> None:
+    """Only the process that plays AWS loads it."""
     program = "import sys, tier1_engine.sandbox; print(*{name.partition('.')[0] for name in sys.modules})"
     shown = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
@@ -47,12 +47,12 @@ def test_asking_after_the_sandbox_loads_no_moto() -> None:
 
 
 @pytest.mark.parametrize("path", MODULES)
-def test_a_module_says_what_it_is(path: str) -> None:
-    """Its docstring is the first thing a stranger reads."""
+def test_a_module_has_a_docstring(path: str) -> None:
+    """It is the first thing that a new reader sees."""
     assert docstring_of(path)
 
 
 @pytest.mark.parametrize("path", MODULES)
 def test_a_module_is_not_too_long(path: str) -> None:
-    """At 400 lines there is a seam to be found."""
+    """A module of 400 lines can be divided."""
     assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= LINES_LIMIT

@@ -1,8 +1,8 @@
 """Criterion: manual intervention is guided: the guide says what happened, what is safe, what costs, and what
 to type.
 
-That every printed line and the script work, on every bad day, is shown by
-`tests/sandbox/test_guide_of_scenarios.py` and `test_cli_guide.py`.
+`tests/sandbox/test_guide_of_scenarios.py` and `tests/commands/test_guide.py` show that every printed line
+and the script work in every scenario.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A signal at every instant of a deployment, a rollback, a destroy and a resume.
 
-The first signal ends what is under way and records it (what a second one does is a kill: `test_matrix`).
-That real signals, and a closed terminal, become this stop is `test_processes` and `test_cli_interrupted`.
+The first signal ends the calls in flight and records them; a second one has the effect of a kill
+(`test_matrix`). `tests/processes/test_interrupts.py` and `tests/commands/test_interrupted.py` cover real
+signals and a closed terminal.
 """
 
 from __future__ import annotations

@@ -47,14 +47,14 @@ def failed_in_the_middle(store: Store, fail: Callable[[], Undo], sentence: str) 
         sent.append(len(stage.rig.world.calls))
 
     stage.rig.world.after.append(act("create", "door-1", happens))
-    with pytest.raises(DatabaseUnavailable, match=sentence) as told:
+    with pytest.raises(DatabaseUnavailable, match=sentence) as raised:
         stage.play(stage.life.command)
-    assert told.value.exit_code == 9
+    assert raised.value.exit_code == 9
     changing = [call for call, _ in stage.rig.world.calls[sent[0] :] if call in ("create", "set", "delete")]
     assert set(changing) <= {"create"}, "only what had been committed together with it goes out"
     assert len(changing) <= 1
-    for mend in undo:
-        mend()
+    for repair in undo:
+        repair()
     assert stage.play(WAYS_OUT["resume"])
     check(stage, stage.life.ends["resume"])
 

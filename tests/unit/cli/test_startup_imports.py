@@ -1,4 +1,4 @@
-"""What the commands load that are typed most often: a start that is slow is slow every time."""
+"""The modules that the most frequent commands load, because each one delays every start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEAVY = {
     "werkzeug",
     "yaml",
 }
-"""What takes more than a few milliseconds to load."""
+"""Modules that take more than a few milliseconds to load."""
 
 LIST = """
 import runpy, sys
@@ -39,13 +39,13 @@ print("loaded:", *sorted(sys.modules))
 
 
 def loaded(*arguments: str) -> set[str]:
-    """The modules that `tier1` with these arguments leaves loaded."""
+    """Return the modules that are loaded after `tier1` with these arguments."""
     printed = run(LIST.format(arguments=arguments))
     return set(printed.rpartition("loaded:")[2].split())
 
 
 def run(program: str) -> str:
-    """What it prints in a Python of its own, which is not measured: that would load more."""
+    """Run in a new Python without coverage, which would load more, and return the output."""
     with unmeasured_processes():
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
@@ -80,7 +80,7 @@ def _from_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    """And of our own modules only those that name the commands."""
+    """Of tier1's own modules, only those that name the commands are loaded."""
     found = loaded(*arguments)
     assert not packages(found) & HEAVY
     ours = {name for name in found if name.startswith("tier1_engine.")}
@@ -107,7 +107,7 @@ def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_list_loads_the_database_and_at_most_the_screen(output: str) -> None:
-    """No engine, no kind, no cloud, and not the dialect of a database that is not used."""
+    """It loads no engine, kind, cloud or unused database dialect."""
     found = loaded("list", "-o", output)
     allowed = {"sqlalchemy", "rich"} if output == "table" else {"sqlalchemy"}
     assert packages(found) & HEAVY == allowed
@@ -121,10 +121,10 @@ def test_list_loads_the_database_and_at_most_the_screen(output: str) -> None:
     [("show",), ("log",), ("guide",), ("guide", "-o", "json"), ("guide", "-o", "shell")],
     ids=" ".join,
 )
-def test_what_reads_one_deployment_loads_no_cloud_and_no_engine(
+def test_reading_one_deployment_loads_no_cloud_and_no_engine(
     monkeypatch: pytest.MonkeyPatch, sqlite_url: str, command: tuple[str, ...]
 ) -> None:
-    """The kinds give links and commands, and none loads AWS's libraries; nothing that drives is there."""
+    """The kinds give links and commands without AWS's libraries."""
     monkeypatch.setenv("TIER1_DATABASE_URL", sqlite_url)
     store = Store.open(sqlite_url)
     store.create(deployment(), [step()], "asked for")
@@ -153,9 +153,9 @@ for module in pkgutil.walk_packages(tier1_engine.cli.__path__, "tier1_engine.cli
     if os.waitpid(child, 0)[1]:
         print(module.name)
 """
-"""A fork has nothing of the command loaded, and saves loading what stands below it again and again."""
+"""The modules that a fork starts with, so that their own dependencies load only once."""
 
 
-def test_each_module_of_a_command_loads_whatever_it_needs_by_itself() -> None:
-    """Whichever comes first: most tests run commands in a process that has them all."""
+def test_each_command_module_loads_its_dependencies_by_itself() -> None:
+    """It may be the first one, although most tests run in a process that has loaded all."""
     assert run(ALONE) == ""

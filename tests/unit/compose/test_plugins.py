@@ -1,4 +1,4 @@
-"""What other packages register: what can be used, what cannot, and what is said of it."""
+"""What other packages register: what is usable, what is not, and what is reported about it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ Write = Callable[[str], Path]
 
 @pytest.fixture
 def _outsider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A package of somebody else's, installed."""
+    """An installed third-party package."""
     (tmp_path / "outsider.py").write_text(CODE, encoding="utf-8")
     (tmp_path / "outsider_leaves.py").write_text("raise SystemExit(3)\n", encoding="utf-8")
     for name, version, points in (("outsider", "1.5", POINTS), ("second", "0.1", SECOND_POINTS)):
@@ -114,8 +114,8 @@ def write(tmp_path: Path) -> Write:
 pytestmark = pytest.mark.usefixtures("_outsider")
 
 
-def test_what_can_be_used_is_there_and_the_rest_is_named_and_left_out() -> None:
-    """One warning each, which names the package and the reason."""
+def test_valid_entries_are_usable_and_the_rest_is_named_and_skipped() -> None:
+    """Each has one warning with the package and the reason."""
     told: list[str] = []
     registry = plugins.registry(told.append)
     assert "calm" in registry.checks
@@ -136,7 +136,7 @@ def test_what_can_be_used_is_there_and_the_rest_is_named_and_left_out() -> None:
 
 
 def test_a_spec_is_read_by_the_model_of_the_blueprint_that_it_names(write: Write) -> None:
-    """Its keys, its defaults, and our sentences about what is wrong."""
+    """Keys and defaults are the model's, and the error messages tier1's."""
     loaded = plugins.load_spec(write("blueprint: site\ninner: {wait: 2m}\nttl: 1h\n"))
     assert loaded.blueprint.name == "site"
     stored = loaded.spec.to_stored()
@@ -148,8 +148,8 @@ def test_a_spec_is_read_by_the_model_of_the_blueprint_that_it_names(write: Write
         plugins.load_spec(write("blueprint: site\ninner: {wiat: 2m}\n"))
 
 
-def test_a_spec_that_names_no_blueprint_is_tier_1_s(write: Write) -> None:
-    """And nobody can put another in its place."""
+def test_a_spec_without_a_blueprint_is_tier_1_s(write: Write) -> None:
+    """No package can replace it."""
     for text in ("", "blueprint: null\n", "blueprint: tier1\n"):
         loaded = plugins.load_spec(write(text))
         assert isinstance(loaded.blueprint, Tier1)
@@ -173,10 +173,8 @@ def test_a_spec_that_names_no_blueprint_is_tier_1_s(write: Write) -> None:
         ("twice", "the package second 0.1): uninstall all but one"),
     ],
 )
-def test_a_blueprint_that_cannot_be_used_is_refused_with_the_reason(
-    write: Write, named: str, words: str
-) -> None:
-    """In one sentence, at its line."""
+def test_an_unusable_blueprint_is_refused_with_the_reason(write: Write, named: str, words: str) -> None:
+    """The message is one sentence with the line."""
     with pytest.raises(SpecError) as caught:
         plugins.load_spec(write(f"blueprint: {named}\n"))
     (line,) = str(caught.value).splitlines()
@@ -185,13 +183,13 @@ def test_a_blueprint_that_cannot_be_used_is_refused_with_the_reason(
 
 
 def test_a_blueprint_that_is_no_text_is_reported_like_any_other_value(write: Write) -> None:
-    """Beside whatever else is wrong."""
+    """Other problems are reported too."""
     with pytest.raises(SpecError, match="blueprint is 5, but must be text; put it in quotes"):
         plugins.load_spec(write("blueprint: 5\n"))
 
 
 def test_a_blueprint_on_record_that_is_not_installed_is_named() -> None:
-    """What to do stands beside it."""
+    """The message says what to do."""
     with pytest.raises(
         Refused, match="The blueprint nobody is not installed on this host: install the package"
     ):
@@ -225,7 +223,7 @@ def test_a_plan_with_a_kind_that_is_not_installed_is_refused_before_anything_is_
 def test_a_corrected_spec_stays_with_blueprint_version_and_region(
     write: Write, stored: dict[str, str], words: str
 ) -> None:
-    """Nothing is asked of AWS before that is known."""
+    """AWS is not called before that is known."""
     record = Record(deployment(name="demo", **stored), {}, {}, {})
     with pytest.raises(Refused, match=words):
         amend.amendment(write("blueprint: site\n"), record, from_environment())

@@ -1,4 +1,4 @@
-"""Errors as values: what the database keeps of them, to the letter."""
+"""Errors as values, exactly as the database stores them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ CALL = '"code": "Throttling", "message": "Slow down.", "operation": "CreateVpc",
     ],
 )
 def test_an_error_is_stored_with_what_is_known_and_read_back(error: Error, stored: str) -> None:
-    """Class, console and mark only where they say something."""
+    """Class, console and mark are stored only if they are known."""
     assert json.dumps(error.to_stored()) == "{" + stored + "}"
     assert Error.from_stored(json.loads("{" + stored + "}")) == error
 
 
 def test_an_error_of_an_older_version_is_read() -> None:
-    """What no call ran into was stored without a call."""
+    """An error without a call was stored without one."""
     old = {"code": "CannotBeDone", "message": "No.", "class": "critical", "stuck": True}
     assert Error.from_stored(old) == Error(
         "CannotBeDone", "No.", failure_class=FailureClass.CRITICAL, stuck=True
@@ -46,7 +46,7 @@ def test_an_error_of_an_older_version_is_read() -> None:
 
 @pytest.mark.parametrize("step", ["net", None])
 def test_a_failure_is_stored_with_the_keys_of_the_contract_and_read_back(step: str | None) -> None:
-    """In their order, the time as it was."""
+    """The keys are in order, and the time is unchanged."""
     whole = failure(step, operation="CreateVpc", request_id="r-1", failure_class=FailureClass.BLOCKED)
     named = "null" if step is None else f'"{step}"'
     assert json.dumps(whole.to_stored()) == (

@@ -51,7 +51,7 @@ def allowed(state: State, trigger: Trigger, facts: Facts) -> list[State]:
 
 @pytest.mark.parametrize(("state", "trigger"), PAIRS, ids=str)
 def test_a_pair_leads_where_the_table_says_or_nowhere(state: State, trigger: Trigger) -> None:
-    """For all facts: exactly the row whose condition holds, else the move is invalid."""
+    """For all facts the row whose condition holds applies, or else the move is invalid."""
     for facts in EVERY_FACTS:
         targets = allowed(state, trigger, facts)
         assert len(targets) <= 1, "conditions overlap"
@@ -62,8 +62,8 @@ def test_a_pair_leads_where_the_table_says_or_nowhere(state: State, trigger: Tri
                 next_state(state, trigger, facts)
 
 
-def test_the_table_has_no_two_rows_for_one_thing() -> None:
-    """`transitions` would take the first of them without a word."""
+def test_the_table_has_no_conflicting_rows() -> None:
+    """`transitions` would silently use the first of them."""
     seen = [(source, row.trigger, row.when) for row in TRANSITIONS for source in row.sources]
     assert len(seen) == len(set(seen))
     for (source, trigger), rows in itertools.groupby(sorted((s, t) for s, t, _ in seen)):
@@ -80,7 +80,7 @@ def test_every_row_has_a_reason_and_every_condition_is_used() -> None:
 
 
 def test_there_are_no_back_doors_and_no_model_stays() -> None:
-    """`transitions` adds `to_STATE()` unless it is told not to, and keeps every model it is given."""
+    """`transitions` adds `to_STATE()` by default, and keeps every model alive."""
     machine, _ = transitions._machine()  # noqa: SLF001 - what is proved is about it
     assert set(machine.events) == {trigger.value for trigger in Trigger}
     next_state(State.PENDING, Trigger.START, Facts())
@@ -90,7 +90,7 @@ def test_there_are_no_back_doors_and_no_model_stays() -> None:
 
 
 def test_every_phase_has_its_state_and_its_end() -> None:
-    """In the order in which a deployment goes through them."""
+    """The phases are in the order of a deployment."""
     assert list(STATE_OF_PHASE) == list(Phase) == list(TRIGGER_ENDING_PHASE)
     assert list(PHASE_OF_STATE) == list(FORWARD)
     targets = [next_state(STATE_OF_PHASE[p], TRIGGER_ENDING_PHASE[p], Facts()) for p in Phase]
@@ -98,12 +98,12 @@ def test_every_phase_has_its_state_and_its_end() -> None:
 
 
 def test_ended_states_have_no_way_out() -> None:
-    """A name is used again by a new deployment, never by a revived one."""
+    """A new deployment may use the name; an ended one is never revived."""
     assert not [row for row in TRANSITIONS if set(row.sources) & states.ENDED]
 
 
 def test_no_other_code_assigns_a_state() -> None:
-    """Of a deployment: only the store writes it, and only as a `Move` says. The sandbox's are moto's."""
+    """Only the store writes a deployment's state, as a `Move` says. The sandbox's states are moto's."""
     found = [
         (path.name, node.lineno)
         for path in Path(tier1_engine.__path__[0]).rglob("*.py")
@@ -119,7 +119,7 @@ def test_no_other_code_assigns_a_state() -> None:
 
 
 def facts_for(state: State, trigger: Trigger) -> Facts:
-    """Facts under which the pair moves, where there are any that this state can have."""
+    """Facts under which the pair moves, if this state can have any."""
     once = state in (State.ACTIVE, State.DESTROYING, State.DESTROYED)
     goal = {State.ROLLING_BACK: Goal.ROLLED_BACK, State.ROLLED_BACK: Goal.ROLLED_BACK}.get(state, Goal.ACTIVE)
     asked_to_destroy = trigger is Trigger.DESTROY and goal is Goal.ACTIVE
@@ -132,7 +132,7 @@ def facts_for(state: State, trigger: Trigger) -> Facts:
 
 @pytest.fixture(scope="module")
 def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A database in which each move has a deployment of its own."""
+    """A database with one deployment for each move."""
     path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("moves"))
     opened = Store.open(f"sqlite:///{path}")
     yield opened
@@ -141,7 +141,7 @@ def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.mark.parametrize(("state", "trigger"), PAIRS, ids=str)
 def test_a_move_is_written_with_its_event_or_not_at_all(state: State, trigger: Trigger, store: Store) -> None:
-    """In the table: state and event are in the database. Outside it: nothing is."""
+    """A move of the table writes state and event; any other writes nothing."""
     wanted = facts_for(state, trigger)
     id = f"{state}-{trigger}"
     whole = deployment(

@@ -1,4 +1,4 @@
-"""The pace of a driver: intervals, what is rebuilt at its start, and what a rollback forgets."""
+"""The pace of a driver: intervals, what it rebuilds at its start, and what a rollback forgets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pace_at(now: float) -> Pace:
 
 
 def test_polls_grow_by_half_up_to_ten_times_the_first() -> None:
-    """What is there at once is seen at once; what takes minutes is not asked for every second."""
+    """What is ready at once is seen at once; what takes minutes is not read every second."""
     pace, intervals = pace_at(0.0), []
     for _ in range(30):
         pace = pace.apply([Poll("a")])
@@ -32,13 +32,13 @@ def test_polls_grow_by_half_up_to_ten_times_the_first() -> None:
     assert intervals[-1] == SETTINGS.poll_limit_seconds == 20.0
 
 
-def test_a_poll_comes_no_later_than_it_must() -> None:
-    """A grace that ends before the next interval does is looked at when it ends."""
+def test_a_poll_is_not_later_than_a_deadline() -> None:
+    """A grace that ends before the next interval is checked when it ends."""
     assert pace_at(100.0).apply([Poll("a", no_later_than=101.5)]).due["a"] == 101.5
 
 
 def test_retries_double_with_jitter_up_to_the_limit() -> None:
-    """Between half of the interval and the whole, so that many do not come at once."""
+    """The jitter spreads simultaneous retries over half of the interval."""
     pace, rng = pace_at(100.0), random.Random(1)  # noqa: S311 - jitter
     for rounds in range(30):
         pace = pace.apply([BackOff("a", rng.random())])
@@ -46,8 +46,8 @@ def test_retries_double_with_jitter_up_to_the_limit() -> None:
         assert 100.0 + interval / 2 <= pace.due["a"] <= 100.0 + interval
 
 
-def test_progress_begins_the_intervals_anew() -> None:
-    """And there is nothing to wait for."""
+def test_progress_resets_the_intervals() -> None:
+    """There is nothing to wait for."""
     pace = pace_at(0.0).apply([Poll("a")] * 5)
     pace = pace.apply([AtOnce("a")])
     assert "a" not in pace.due
@@ -55,7 +55,7 @@ def test_progress_begins_the_intervals_anew() -> None:
 
 
 def test_a_pace_is_a_value() -> None:
-    """Every effect leaves the pace as it was, whatever becomes of the commit that it came with."""
+    """Every effect leaves the old pace unchanged, whatever becomes of its commit."""
     before = pace_at(1.0)
     twin = pace_at(1.0)
     effects: list[Effect] = [
@@ -72,8 +72,8 @@ def test_a_pace_is_a_value() -> None:
         assert before == twin
 
 
-def test_only_what_is_of_the_record_is_written() -> None:
-    """What is of the pace is lost with the process."""
+def test_only_the_record_is_written() -> None:
+    """The pace is lost with the process."""
     noted, moved = Note("said"), StepSet("net", {"attempts": 1})
     effects: list[Effect] = [Poll("a"), noted, Learn("made_at", "r1", 1.0), AtOnce("a"), moved]
     assert on_record([*effects, BackOff("a", 0.0), Forget("unset", "a"), PaceSet({})]) == [noted, moved]
@@ -92,7 +92,7 @@ def attempt(**values: object) -> Attempt:
 
 
 def test_a_new_driver_rebuilds_what_the_record_implies() -> None:
-    """Running steps count from its lease on; the grace of unknown creates begins there too."""
+    """Running steps and the grace of unknown creates count from its lease on."""
     cut = attempt(resource_id="r1", ended_at=AT, outcome=Outcome.UNKNOWN)
     settled = attempt(id="a2", resource_id="r2", ended_at=AT, outcome=Outcome.UNKNOWN, settled=True)
     record = Record(
@@ -112,15 +112,15 @@ def test_a_new_driver_rebuilds_what_the_record_implies() -> None:
     assert later.driven("door", 3.0) == 3.0
 
 
-def test_a_wall_clock_that_was_set_back_makes_nothing_younger_than_now() -> None:
-    """An age from the future would keep a NotFound from ever being proof."""
+def test_a_wall_clock_set_back_makes_no_age_negative() -> None:
+    """With an age in the future a NotFound would never be proof."""
     row = resource(made_at=AT + timedelta(hours=1))
     pace = rebuilt(pace_at(500.0), Record(deployment(), {"net": step()}, {"r1": row}, {}))
     assert pace.age("r1") == 0.0
 
 
-def test_driven_time_that_is_put_on_record_is_not_counted_twice() -> None:
-    """What runs counts on from there."""
+def test_recorded_driven_time_is_not_counted_twice() -> None:
+    """Running time counts on from there."""
     running = step(state=StepState.RUNNING, driven_seconds=7.0)
     record = Record(deployment(), {"net": running}, {}, {})
     pace = replace(pace_at(500.0), counted_from={"net": 490.0, "gone": 1.0})
@@ -129,8 +129,8 @@ def test_driven_time_that_is_put_on_record_is_not_counted_twice() -> None:
     assert pace.apply(effects).driven("net", 17.0) == 17.0
 
 
-def test_turning_back_forgets_the_way_forward_and_nothing_else() -> None:
-    """The first deletion waits for nothing; what must still be looked after stays known."""
+def test_a_rollback_forgets_the_provisioning_and_nothing_else() -> None:
+    """The first deletion waits for nothing; unknown creates stay known."""
     known: list[Effect] = [
         Poll("net"),
         Learn("counted_from", "net", 1.0),

@@ -1,4 +1,4 @@
-"""The real pool: calls side by side on daemon threads, and one place to wait."""
+"""The real pool runs calls concurrently on daemon threads and has one place to wait."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def gather(pool: ThreadPool, count: int) -> list[Answer]:
 
 
 def test_every_call_is_answered_once() -> None:
-    """More calls than workers."""
+    """There are more calls than workers."""
     pool = ThreadPool(CLOCK)
 
     def call(number: int) -> Callable[[], Answer]:
@@ -39,8 +39,8 @@ def test_every_call_is_answered_once() -> None:
     assert names == {str(n) for n in range(3 * MAX_WORKERS)}
 
 
-def test_calls_run_side_by_side() -> None:
-    """Each waits for all the others: one after the other they would never end."""
+def test_calls_run_concurrently() -> None:
+    """Each waits for all the others, so in sequence they would never end."""
     pool, meet = ThreadPool(CLOCK, workers=3), threading.Barrier(3, timeout=LONG_SECONDS)
 
     def call() -> Answer:
@@ -53,8 +53,8 @@ def test_calls_run_side_by_side() -> None:
     pool.close()
 
 
-def test_a_wait_ends_when_its_time_has_come_or_when_it_is_woken() -> None:
-    """Without an answer."""
+def test_a_wait_ends_at_its_time_or_when_woken() -> None:
+    """It needs no answer."""
     pool = ThreadPool(CLOCK)
     assert pool.wait(CLOCK.steady() - 1.0) == []
     pool.wake()
@@ -62,7 +62,7 @@ def test_a_wait_ends_when_its_time_has_come_or_when_it_is_woken() -> None:
 
 
 def test_workers_are_daemons_and_end_when_the_pool_is_closed() -> None:
-    """A call that hangs cannot keep the process alive; one thread serves calls that follow each other."""
+    """A hanging call cannot keep the process alive; one thread serves consecutive calls."""
     before = set(threading.enumerate())
     pool = ThreadPool(CLOCK)
     for _ in range(5):

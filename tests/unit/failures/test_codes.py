@@ -1,4 +1,4 @@
-"""Each code stands in one list, and everybody who judges one asks that list."""
+"""Each code is in one list, and every module uses that list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tier1_engine.failures.calls import Verdict, judge
 
 PACKAGE = Path(tier1_engine.__file__).parent
 COMPOSED = {"BLOCKED_CODES", "NEVER_ANSWERED"}
-"""Made of other lists."""
+"""Lists that are made of other lists."""
 LISTS = {
     **{name: found for name, found in vars(codes).items() if isinstance(found, frozenset)},
     **{f"FINAL_CODES[{about}]": found for about, found in final_codes.FINAL_CODES.items()},
@@ -32,13 +32,13 @@ TRANSIENT: list[str] = getattr(CHECKERS.TransientRetryableChecker, "_TRANSIENT_E
 
 
 def test_no_code_stands_in_two_lists() -> None:
-    """Whoever adds one finds out where it stands already."""
+    """A new code that is already listed is found here."""
     counted = Counter(code for name, found in LISTS.items() if name not in COMPOSED for code in found)
     assert [code for code, times in counted.items() if times > 1] == []
 
 
-def test_no_other_module_keeps_a_list_of_what_is_listed_here() -> None:
-    """What a kind declares of its own calls is its own; the local AWS says codes and judges none."""
+def test_no_other_module_lists_these_codes() -> None:
+    """A kind declares codes of its own calls; the local AWS returns codes and judges none."""
     shared = {c for name, found in LISTS.items() if not name.startswith("FINAL") for c in found}
     drifted = []
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -55,8 +55,8 @@ def test_no_other_module_keeps_a_list_of_what_is_listed_here() -> None:
 
 @pytest.mark.parametrize("code", sorted({*THROTTLED, *TRANSIENT, "TooManyRequests"}))
 @pytest.mark.parametrize("action", Action)
-def test_what_botocore_would_try_again_is_transient(code: str, action: Action) -> None:
-    """For every call, whether or not what it refers to is young."""
+def test_what_botocore_would_retry_is_transient(code: str, action: Action) -> None:
+    """This holds for every call, whether or not its references are young."""
     error = CallError(code, "", operation="CreateVpc", acted=Acted.REFUSED, http_status=400)
     kind: Kind | None = None
     assert {judge(error, action, kind, young=young) for young in (True, False)} == {Verdict.TRANSIENT}
@@ -64,8 +64,8 @@ def test_what_botocore_would_try_again_is_transient(code: str, action: Action) -
 
 @pytest.mark.parametrize("code", sorted(codes.THROTTLE_CODES))
 @pytest.mark.parametrize("status", [400, 429, 503])
-def test_a_throttle_at_the_wire_is_a_throttle_in_the_table(code: str, status: int) -> None:
-    """AWS did not act, whatever the status, so nothing has to be looked for before the next try."""
+def test_a_throttle_in_transport_is_a_throttle_in_the_table(code: str, status: int) -> None:
+    """AWS did not act, whatever the status, so no search is needed before the next attempt."""
     call = Call("CreateVpc", sent=True, status=status)
     reply = {"Error": {"Code": code, "Message": "slow"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     error = translate(ClientError(reply, "CreateVpc"), call)  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ def error(code: str, acted: Acted = Acted.REFUSED, status: int | None = 400) -> 
     ],
 )
 def test_common_codes_mean_the_same_for_every_call(codes: set[str], verdict: Verdict, action: Action) -> None:
-    """Credentials block, throttles and silence are tried again, a missing permission is final."""
+    """Credentials block, throttles and time-outs are retried, and a missing permission is final."""
     for code in codes:
         assert judge(error(code), action, KIND, young=False) is verdict
         assert judge(error(code), action, None, young=True) is verdict
@@ -69,8 +69,8 @@ def test_the_contracts_blocked_codes_are_all_there() -> None:
 @pytest.mark.parametrize(
     ("status", "acted"), [(500, Acted.REFUSED), (503, Acted.REFUSED), (None, Acted.UNKNOWN)]
 )
-def test_unheard_of_codes_are_tried_again_when_aws_itself_failed(status: int | None, acted: Acted) -> None:
-    """A server error or an unknown end is worth another look."""
+def test_unknown_codes_are_retried_when_aws_itself_failed(status: int | None, acted: Acted) -> None:
+    """A server error or an unknown outcome justifies another attempt."""
     assert judge(error("Odd", acted, status), Action.CREATE, KIND, young=False) is Verdict.TRANSIENT
 
 
@@ -93,25 +93,25 @@ def test_unheard_of_codes_are_tried_again_when_aws_itself_failed(status: int | N
         ("InvalidReference.NotFound", Action.CREATE, False, Verdict.FATAL),
     ],
 )
-def test_what_a_kind_declares_counts_for_the_calls_it_is_about(
+def test_a_kind_s_declaration_applies_to_its_own_calls(
     code: str, action: Action, young: bool, verdict: Verdict
 ) -> None:
-    """The same code of another call means nothing special."""
+    """The same code of another call has no special meaning."""
     assert judge(error(code), action, KIND, young=young) is verdict
 
 
-def test_a_call_that_an_endpoint_does_not_know_is_reported_by_code_or_status() -> None:
-    """Only an emulator answers so."""
+def test_a_call_that_an_endpoint_lacks_is_recognised_by_code_or_status() -> None:
+    """Only an emulator answers like this."""
     assert all(is_unsupported(error(code)) for code in UNSUPPORTED_CODES)
     assert is_unsupported(error("Odd", status=501))
     assert not is_unsupported(error("UnauthorizedOperation"))
 
 
-# --- the table walked
+# --- the whole table
 
 
-def test_no_modelled_error_of_a_call_that_we_make_is_unclassed() -> None:
-    """EFS, IAM, SSM and STS, by the models of botocore."""
+def test_no_modelled_error_of_a_call_is_unclassified() -> None:
+    """The models of botocore cover EFS, IAM, SSM and STS."""
     ours = [(service, operation) for service, operation in calls() if service != "ec2"]
     assert {service for service, _ in ours} == {"efs", "iam", "ssm", "sts"}
     unclassed = {
@@ -123,24 +123,24 @@ def test_no_modelled_error_of_a_call_that_we_make_is_unclassed() -> None:
     assert unclassed == set()
 
 
-def test_every_ec2_call_has_its_codes_and_each_of_them_is_classed() -> None:
-    """By AWS's own list: an EC2 call that is new in the code is put there, one that is gone taken out."""
+def test_every_ec2_call_has_its_codes_and_each_is_classified() -> None:
+    """AWS's own list has them: a new EC2 call is added there, and a removed one taken out."""
     assert {operation for service, operation in calls() if service == "ec2"} == EC2_CODES.keys()
     for operation, codes in EC2_CODES.items():
         assert codes > EC2_COMMON or codes == EC2_COMMON, operation
         assert {code for code in codes if about_of(code) is None} == set(), operation
 
 
-def test_what_a_kind_declares_is_classed_too() -> None:
-    """Outside the moment in which a kind's declaration counts, its codes mean something as well."""
+def test_what_a_kind_declares_is_classified_too() -> None:
+    """A kind's codes have a class where its declaration does not apply."""
     for kind in resources.discover().values():
         create = kind.already_exists | kind.token_spent | kind.next_candidate
         declared = create | kind.not_visible_yet | kind.gone | kind.in_use
         assert {code for code in declared if about_of(code) is None} == set(), kind.name
 
 
-def test_no_final_code_is_about_two_things() -> None:
-    """Nor is one of them blocked, or tried again, by its code."""
+def test_no_final_code_has_two_meanings() -> None:
+    """None of them blocks or is retried."""
     every = [code for codes in FINAL_CODES.values() for code in codes]
     assert len(every) == len(set(every))
     assert not set(every) & (BLOCKED_CODES | THROTTLE_CODES | NEVER_ANSWERED | SERVER_CODES)
@@ -149,23 +149,23 @@ def test_no_final_code_is_about_two_things() -> None:
 
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("kind", [None, *resources.discover().values()], ids=lambda k: k and k.name)
-def test_every_code_of_ours_has_a_row_and_every_action_its_verdict(kind: Kind | None, action: Action) -> None:
-    """No failed call falls through the table; what is final fits a row of its own, not the last one."""
+def test_every_own_code_has_a_row_and_every_action_its_verdict(kind: Kind | None, action: Action) -> None:
+    """No failed call is unclassified; a final code matches a row of its own."""
     for codes in (*FINAL_CODES.values(), BLOCKED_CODES, THROTTLE_CODES):
         for code in codes:
             row = row_of(error(code), action, kind, young=False)
             assert not row.any_code, code
 
 
-def test_a_code_that_nobody_knows_is_critical_at_a_create_and_transient_with_5xx() -> None:
-    """The last row, and the one for AWS's own failures."""
+def test_an_unknown_code_is_critical_at_a_create_and_transient_with_5xx() -> None:
+    """These are the last row and the one for AWS's own failures."""
     odd = row_of(error("Odd"), Action.CREATE, KIND, young=True)
     assert (odd.any_code, odd.verdict) == (True, Verdict.FATAL)
     assert row_of(error("Odd", status=503), Action.CREATE, KIND, young=True).without_end
 
 
 def test_every_row_is_reached() -> None:
-    """None is hidden by one above it."""
+    """No row is hidden by an earlier one."""
     codes = [
         *("PermitRefused", "AuthFailure", "Throttling", "CallTimeout", "Unavailable", "Odd"),
         *("UnauthorizedOperation", "VpcLimitExceeded", "IncorrectInstanceState"),

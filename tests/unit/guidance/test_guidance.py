@@ -1,4 +1,4 @@
-"""What a guide says: for every code there is a mend, and nothing in it is empty, invented or left open."""
+"""Guides: every code has a remedy, and none is empty, invented or incomplete."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ PARTS: list[Kind | Check] = [*KINDS.values(), *CHECKS.values()]
 OWN = {(part.name, key): remedy for part in PARTS for key, remedy in part.remedies.items()}
 """The remedies of each kind and check."""
 REMEDIES = {**OWN, **{("", key): remedy for key, remedy in CATALOGUE.items()}}
-"""And those that none of them owns."""
+"""The remedies that belong to no kind or check."""
 ONLY_AWS = {("ec2", "get-ebs-default-kms-key-id"), ("ssm", "describe-instance-information")}
-"""Commands that an endpoint which is not AWS does not have."""
+"""Commands that an endpoint other than AWS lacks."""
 PLACE = "--region eu-west-1 --profile 'my work' --endpoint-url http://aws.example:5000"
 HEALTH = {
     "services": [
@@ -93,7 +93,7 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "get-parameters-by-path": {"Path": "/aws"},
     "list-instance-profiles-for-role": {"RoleName": "nobody"},
 }
-"""What these calls cannot be made without, or would take long."""
+"""Parameters without which these calls fail or take long."""
 PLACEHOLDER = re.compile(r"\{\w*\}|\bNone\b|<[\w-]+>")
 
 
@@ -117,7 +117,7 @@ def steps() -> dict[str, Step]:
 
 
 def rows(state: ResourceState = ResourceState.PRESENT) -> dict[str, Resource]:
-    """One resource for each step that makes one, all of them in AWS."""
+    """Return one resource in AWS for each step that creates one."""
     return {
         f"r-{step.name}": Resource(
             id=f"r-{step.name}",
@@ -147,7 +147,7 @@ def story(
     attempts: Mapping[str, Attempt] | None = None,
     **values: Any,
 ) -> GuideFacts:
-    """A deployment that failed with everything kept, unless told otherwise."""
+    """Return a failed deployment with all resources remaining, unless arguments say otherwise."""
     told = {name: values.pop(name) for name in ("consoles", "driven_by") if name in values}
     plan = values.pop("steps", None) or steps()
     kept = {
@@ -178,7 +178,7 @@ def attempt(**values: Any) -> Attempt:
 
 
 def without_id(name: str) -> dict[str, Resource]:
-    """All of it in AWS, and of one nobody knows: its create was never answered."""
+    """Return all resources in AWS, one of them without an id because its create was never answered."""
     unknown: dict[str, Any] = {"aws_id": None, "state": ResourceState.CREATING, "facts": {}}
     return {id: replace(row, **unknown) if row.name == name else row for id, row in rows().items()}
 
@@ -208,7 +208,7 @@ def is_bash(text: str) -> bool:
 
 
 def calls(line: str) -> Iterator[list[str]]:
-    """The words of each `aws` call in a line, without the options that lead it to its AWS."""
+    """The words of each `aws` call in a line, without the options that select account and region."""
     for found in re.finditer(r"\baws ((?:--[\w-]+ (?:'[^']*'|\S+) )*)([a-z0-9-]+) ([a-z-]+)([^;|&>]*)", line):
         rest = found[4].split("$(")[0]
         yield [found[2], found[3], *re.findall(r"(?<=\s)--[\w-]+", rest)]
@@ -217,7 +217,7 @@ def calls(line: str) -> Iterator[list[str]]:
 def is_real(service: str, verb: str, *options: str) -> bool:
     """Whether the AWS command line has the command with these options."""
     if verb == "wait":
-        return True  # the conformance suite looks at waiters
+        return True  # the conformance suite checks waiters
     members = _options(service, _operations(service)[verb])
     return {option[2:] for option in options} - members <= {"query", "output", "include-all-instances"}
 
@@ -240,8 +240,8 @@ def _dashed(name: str) -> str:
 # --- the catalogue
 
 
-def test_a_local_aws_has_every_read_that_is_printed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it does not have is left out there; every other one it can answer."""
+def test_a_local_aws_has_every_read_printed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that it lacks is left out, and it can answer all others."""
     moto_account.prepare(monkeypatch)
     rig = moto_account.make_rig()
     looks = {look[:2] for one in REMEDIES.values() for look in (*one.look, *one.inspect_on_aws)}
@@ -259,16 +259,16 @@ def test_a_local_aws_has_every_read_that_is_printed_for_it(monkeypatch: pytest.M
     assert any("kms-key" in line for line in lines(guidance.guide(story(failure=told, endpoint=""))))
 
 
-def test_there_is_a_remedy_for_more_than_forty_codes_of_our_calls() -> None:
-    """Each is a code that AWS or tier1 can answer with, and has its own words."""
+def test_there_is_a_remedy_for_more_than_forty_codes() -> None:
+    """AWS or tier1 can return each of them, and each has a text of its own."""
     codes = {key.rpartition("/")[2] for _, key in REMEDIES}
     assert len(codes & {code for code in codes if about_of(code) is not None}) >= 40
     assert all(remedy.why and remedy.fix for remedy in REMEDIES.values())
 
 
 @pytest.mark.parametrize(("owner", "key"), sorted(REMEDIES))
-def test_each_remedy_is_filled_in_whatever_is_known(owner: str, key: str) -> None:
-    """With everything known and with nothing: no field stays open, no command is cut, all are real."""
+def test_each_remedy_is_complete_whatever_is_known(owner: str, key: str) -> None:
+    """With all facts or none, no field is open, no command is incomplete, and all are real."""
     operation, _, code = key.rpartition("/")
     step = next(one.name for one in steps().values() if one.kind == owner or not owner)
     nothing: dict[str, Resource] = {}
@@ -290,7 +290,7 @@ def test_each_remedy_is_filled_in_whatever_is_known(owner: str, key: str) -> Non
     code=st.sampled_from([*sorted(frozenset().union(*FINAL_CODES.values())), "Odd", "Client.Odd", "HTTP503"])
 )
 def test_every_code_has_a_remedy(code: str) -> None:
-    """One that only stands in a list gets the mend for what it is about, an unknown one says so."""
+    """A code that is only listed gets the remedy for its subject, and an unknown one says so."""
     remedy = remedy_of(code, "CreateVpc", {})
     assert (remedy is UNKNOWN) is (code in ("Odd", "Client.Odd", "HTTP503"))
     guide = guidance.guide(story(failure=failure(code)))
@@ -298,8 +298,8 @@ def test_every_code_has_a_remedy(code: str) -> None:
     assert not any(PLACEHOLDER.search(text) for text in texts([guide.cause.why, guide.cause.mend]))
 
 
-def test_every_field_of_a_remedy_is_known_where_everything_is_there() -> None:
-    """A typing error in a field is found here."""
+def test_every_field_of_a_remedy_is_known_when_every_resource_exists() -> None:
+    """A misspelt field is found here."""
     told = story()
     for (owner, key), remedy in REMEDIES.items():
         step = next((one for one in steps().values() if one.kind == owner), None)
@@ -310,8 +310,8 @@ def test_every_field_of_a_remedy_is_known_where_everything_is_there() -> None:
         assert set().union(*map(fields_of, (remedy.why, *remedy.fix))) <= {"region", "account", "id"}
 
 
-def test_a_code_means_what_the_kind_says_that_met_it() -> None:
-    """EFS and EC2 mean two things by one code; a number at the end of a code does not matter."""
+def test_a_code_has_the_meaning_of_its_kind() -> None:
+    """EFS and EC2 use one code for two things; a number at the end of a code is ignored."""
     of_group = guidance.guide(story(failure=failure("SecurityGroupLimitExceeded", "efs-security-group")))
     of_mount = guidance.guide(
         story(failure=failure("SecurityGroupLimitExceeded", "mount-target-1", operation="CreateMountTarget"))
@@ -325,8 +325,8 @@ def test_a_code_means_what_the_kind_says_that_met_it() -> None:
     assert "neither 2xx nor 3xx" in of_service.cause.why
 
 
-def test_a_field_is_that_of_the_step_then_of_what_it_needs_then_the_only_one() -> None:
-    """With two subnets none is taken for the VPC's; a second instance is not named for the first."""
+def test_a_field_comes_from_the_step_then_its_needs_then_the_only_one() -> None:
+    """With two subnets neither is taken for the VPC's; a second instance is not used for the first."""
     told = story()
     assert told.known(steps()["subnet-2"])["subnet_id"] == "subnet-1"
     assert told.known(steps()["mount-target-1"])["file_system_id"] == "fs-1"
@@ -339,22 +339,22 @@ def test_a_field_is_that_of_the_step_then_of_what_it_needs_then_the_only_one() -
     assert "instance_id" not in two.known(steps()["vpc"])
 
 
-def test_what_is_not_known_is_said_in_the_words_of_the_sentence() -> None:
-    """Else by the name of the field."""
+def test_an_unknown_field_is_described_in_words() -> None:
+    """The sentence describes it, or its name does."""
     assert sentence("{type:the instance type} in {zone}, {{so}}", {}) == "the instance type in the zone, {so}"
     assert sentence("{type:the instance type} of {volume_id}", {"type": "t3"}) == "t3 of the volume"
 
 
-def test_everything_that_a_failure_is_about_has_a_remedy() -> None:
-    """Beside what only tier1 and the stack say, which stand in the catalogue by their codes."""
+def test_every_subject_of_a_failure_has_a_remedy() -> None:
+    """Codes of tier1 and of the stack are in the catalogue themselves."""
     assert {*FINAL_CODES, About.CREDENTIALS, About.AWS} == set(BY_ABOUT)
 
 
 # --- causes
 
 
-def test_a_quota_is_asked_for_by_its_code_and_never_at_another_endpoint() -> None:
-    """VPCs per Region; an endpoint that is not AWS has quotas of its own."""
+def test_a_quota_is_requested_by_its_code_and_only_on_aws() -> None:
+    """VPCs per Region has one; another endpoint has quotas of its own."""
     guide = guidance.guide(story(failure=failure("VpcLimitExceeded", operation="CreateVpc"), endpoint=""))
     assert guide.cause is not None
     asked = [command.line for command in guide.cause.commands if "service-quotas" in command.line]
@@ -378,16 +378,16 @@ def test_a_quota_is_asked_for_by_its_code_and_never_at_another_endpoint() -> Non
         ("", "", None),
     ],
 )
-def test_virtual_cpus_count_against_the_quota_of_their_family_and_market(
+def test_virtual_cpus_count_against_the_quota_of_family_and_market(
     type: str, market: str, code: str | None
 ) -> None:
-    """One whose quota is not known here gets no command at all."""
+    """With an unknown quota there is no command at all."""
     quota = of_vcpus({"type": type, "market": market})
     assert (quota.code if quota else None) == code
 
 
-def test_too_many_virtual_cpus_name_the_type_that_was_asked_for() -> None:
-    """The market of the last candidate decides which quota it is."""
+def test_too_many_virtual_cpus_name_the_requested_type() -> None:
+    """The market of the last candidate decides the quota."""
     told = failure("VcpuLimitExceeded", "instance", operation="RunInstances")
     guide = guidance.guide(story(failure=told, endpoint=""))
     assert guide.cause is not None
@@ -408,7 +408,7 @@ def test_too_many_virtual_cpus_name_the_type_that_was_asked_for() -> None:
     ],
 )
 def test_a_missing_permission_is_named(operation: str, first: str, also: str) -> None:
-    """The action of the call first, then what AWS checks within it."""
+    """The action of the call comes first, then those that AWS checks within it."""
     actions = missing_actions(story(), operation)
     assert actions[0] == first
     assert also in actions
@@ -416,7 +416,7 @@ def test_a_missing_permission_is_named(operation: str, first: str, also: str) ->
 
 
 def test_the_action_that_aws_names_comes_first() -> None:
-    """EFS and IAM say in plain words what was refused: also what is checked beside the call."""
+    """The messages of EFS and IAM name the refused action, also one checked along with the call."""
     said = (
         "User: arn:aws:iam::123456789012:user/ops is not authorized to perform: "
         "elasticfilesystem:TagResource on the specified resource"
@@ -430,7 +430,7 @@ def test_the_action_that_aws_names_comes_first() -> None:
 
 
 def test_an_encoded_refusal_comes_with_the_command_that_decodes_it() -> None:
-    """Only AWS can read it; the policy statement that is needed is there without."""
+    """Only AWS can decode it; the required policy statement is printed anyway."""
     blob = "abc-DEF_123"
     told = failure(
         "UnauthorizedOperation",
@@ -448,7 +448,7 @@ def test_an_encoded_refusal_comes_with_the_command_that_decodes_it() -> None:
 
 
 def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
-    """What a rollback kept of it; lines after the mark are of no interest."""
+    """A rollback archived the console; lines after the mark are left out."""
     text = "boot\n\n" + "".join(f"line {n}\n" for n in range(40)) + "tier1: user-data-failed 7\nlogin:\n"
     told = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
     cause = guidance.guide(story(failure=told, consoles={"r-instance": text})).cause
@@ -460,7 +460,7 @@ def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
     known["efs-mount"] = replace(known["efs-mount"], error=read)
     kept = guidance.guide(story(failure=told, steps=known)).cause
     assert kept is not None
-    assert kept.console == ("one", "tier1: user-data-failed 302")  # nothing is archived where all is kept
+    assert kept.console == ("one", "tier1: user-data-failed 302")  # without a rollback nothing is archived
     other = guidance.guide(story(consoles={"r-instance": text})).cause
     assert other is not None
     assert other.console == ()
@@ -470,7 +470,7 @@ def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
 
 
 def with_a_silent_service() -> dict[str, Step]:
-    """All is done, but for a service that does not answer."""
+    """A deployment that is complete except for a service that does not answer."""
     error = Error("NotConnected", "no answer", failure_class=FailureClass.RECOVERABLE)
     done = {name: replace(step, state=StepState.DONE) for name, step in steps().items()}
     return {**done, "service-web": replace(done["service-web"], state=StepState.FAILED, error=error)}
@@ -507,8 +507,8 @@ REFUSED_LAST = {
         ({**ENDED, "resources": {}}, Situation.ENDED, "tier1 log 0123456789ab"),
     ],
 )
-def test_each_situation_has_its_way_on(told: Mapping[str, Any], situation: Situation, command: str) -> None:
-    """The first command is the likeliest; who drives is not got in the way of."""
+def test_each_situation_has_its_options(told: Mapping[str, Any], situation: Situation, command: str) -> None:
+    """The likeliest command is first; a running command is not disturbed."""
     guide = guidance.guide(story(**told))
     assert guide.situation is situation
     typed = [one.line for way in guide.ways for one in way.commands]
@@ -518,8 +518,8 @@ def test_each_situation_has_its_way_on(told: Mapping[str, Any], situation: Situa
     assert (guide.by_hand is None) is (situation in (Situation.DRIVEN, Situation.ENDED))
 
 
-def test_what_broke_it_is_reported_before_what_went_wrong_during_the_rollback() -> None:
-    """Both are there, each with its own mend; what only waits for another comes last."""
+def test_the_cause_is_reported_before_errors_of_the_rollback() -> None:
+    """Each has a remedy; what only waits for another comes last."""
     stuck = Error("DependencyViolation", "in use", "DeleteSubnet", stuck=True)
     waits = Error("BlockedBy", "blocked by subnet-1, which could not be deleted.")
     found = {
@@ -538,7 +538,7 @@ def test_what_broke_it_is_reported_before_what_went_wrong_during_the_rollback() 
 
 
 def test_a_refusal_that_stopped_the_rollback_is_its_cause() -> None:
-    """No failure ended the way forward: credentials ran out while it was destroyed."""
+    """The provisioning did not fail: credentials expired during the destroy."""
     told = story(state=State.DESTROYING, goal=Goal.DESTROYED, failure=None, attempts=REFUSED_LAST)
     cause = of_failure(told)
     assert cause is not None
@@ -550,8 +550,8 @@ def test_a_refusal_that_stopped_the_rollback_is_its_cause() -> None:
     assert of_failure(went_on) is None
 
 
-def test_what_is_safe_and_what_costs_is_said() -> None:
-    """Gone, brought and kept are not among what stands; what stands has its price."""
+def test_what_is_safe_and_what_costs_is_reported() -> None:
+    """Deleted, referenced and retained resources are not among the remaining ones, which have their price."""
     changed = {
         "r-vpc": replace(rows()["r-vpc"], owned=False),
         "r-role": replace(rows()["r-role"], state=ResourceState.DELETED, deleted_at=AT),
@@ -576,8 +576,8 @@ def test_what_is_safe_and_what_costs_is_said() -> None:
 
 
 @pytest.mark.parametrize("state", [ResourceState.PRESENT, ResourceState.DELETING, ResourceState.STRAY])
-def test_no_id_is_missing_and_every_line_leads_to_the_same_aws(state: ResourceState) -> None:
-    """Region, profile and endpoint of the row in each `aws` line; every id in the list and by hand."""
+def test_no_id_is_missing_and_every_line_uses_the_same_aws(state: ResourceState) -> None:
+    """Each `aws` line has the row's region, profile and endpoint; list and manual deletions have every id."""
     guide = guidance.guide(story(rows(state)))
     assert guide.by_hand is not None
     by_hand = "\n".join(command.line for command in guide.by_hand.commands)
@@ -595,8 +595,8 @@ def test_no_id_is_missing_and_every_line_leads_to_the_same_aws(state: ResourceSt
 
 
 @pytest.mark.parametrize("name", ["instance", "vpc", "file-system", "role"])
-def test_what_has_no_id_is_looked_for(name: str) -> None:
-    """By its tags, or the name that proves it, by hand and in the script."""
+def test_a_resource_without_an_id_is_searched_for(name: str) -> None:
+    """Manual commands and script use its tags, or the name that proves ownership."""
     open_create = {"a1": attempt(step=name, resource_id=f"r-{name}")}
     told = story(without_id(name), attempts=open_create)
     guide = guidance.guide(told)
@@ -609,8 +609,8 @@ def test_what_has_no_id_is_looked_for(name: str) -> None:
     assert "the create call got no reply" in guide.told
 
 
-def test_a_mount_target_without_id_is_for_the_script_alone() -> None:
-    """It has no tags: one line cannot both find and prove it."""
+def test_a_mount_target_without_an_id_is_for_the_script_alone() -> None:
+    """It has no tags: one line cannot both find it and prove its owner."""
     open_create = {"a1": attempt(step="mount-target-1", resource_id="r-mount-target-1")}
     told = story(without_id("mount-target-1"), attempts=open_create)
     assert guidance.guide(told).by_hand is None
@@ -618,7 +618,7 @@ def test_a_mount_target_without_id_is_for_the_script_alone() -> None:
 
 
 def test_the_script_goes_in_reverse_order_of_need_and_is_bash() -> None:
-    """What needs another is removed before it; names and ids are quoted."""
+    """Dependents are deleted first; names and ids are quoted."""
     text = script(story())
     assert is_bash(text)
     order = re.findall(r"^remove \d+ (\S+)", text, re.MULTILINE)
@@ -631,8 +631,8 @@ def test_the_script_goes_in_reverse_order_of_need_and_is_bash() -> None:
     assert text.rstrip().endswith("settle")
 
 
-def test_what_was_kept_is_in_no_script() -> None:
-    """Nor is what shares its tag with it."""
+def test_a_retained_resource_is_in_no_script() -> None:
+    """Neither is a resource with the same tag."""
     kept = replace(rows()["r-vpc"], state=ResourceState.RETAINED)
     stray = replace(rows()["r-vpc"], id="r-2", name="vpc~1", aws_id="vpc-2", state=ResourceState.STRAY)
     text = script(story({**rows(), "r-vpc": kept, "r-2": stray}))
@@ -640,8 +640,8 @@ def test_what_was_kept_is_in_no_script() -> None:
     assert not re.search(r"^remove \d+ vpc", text, re.MULTILINE)
 
 
-def test_a_kind_that_is_not_installed_is_left_and_named() -> None:
-    """By the script as by the guide; the rest goes on."""
+def test_a_kind_that_is_not_installed_is_skipped_and_named() -> None:
+    """Script and guide do so, and continue with the rest."""
     told = story()
     lacking = replace(told, kinds={name: kind for name, kind in KINDS.items() if name != "role"})
     assert "give_up role" in script(lacking)
@@ -651,37 +651,37 @@ def test_a_kind_that_is_not_installed_is_left_and_named() -> None:
 
 
 @pytest.mark.parametrize("told", [{**ENDED, "resources": {}}, {"resources": {}}])
-def test_with_nothing_left_the_script_only_says_so(told: Mapping[str, Any]) -> None:
-    """It ends with 0 and calls nothing."""
+def test_without_remaining_resources_the_script_only_says_so(told: Mapping[str, Any]) -> None:
+    """It exits with 0 and calls nothing."""
     text = script(story(**told))
     done = subprocess.run(["bash"], input=text, text=True, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
     assert "there is nothing to delete" in done.stderr
 
 
-def test_the_local_aws_lends_the_script_keys_that_open_nothing() -> None:
-    """Only there, and only where no profile is named."""
+def test_for_a_local_aws_the_script_sets_dummy_keys() -> None:
+    """It does so only there, and only if no profile is named."""
     local: dict[str, Any] = {"endpoint": "http://127.0.0.1:5000", "profile": ""}
     assert "LEND=yes" in script(story(**local))
     assert "LEND=''" in script(story(**{**local, "profile": "mine"}))
     assert "LEND=''" in script(story(endpoint="", profile=""))
 
 
-def test_what_stands_is_what_the_closing_words_count() -> None:
-    """One answer to the question what is left, wherever it is given."""
+def test_the_guide_and_the_closing_message_count_the_same_resources() -> None:
+    """There is one answer to what remains."""
     told = story()
     assert {row.id for row in told.standing} == {row.id for row in standing.left(told.record)}
 
 
 def test_shell_words_in_a_name_are_never_run() -> None:
-    """A profile may be called anything."""
+    """A profile may have any name."""
     text = script(story(profile="a; touch /tmp/no $(id)"))
     assert is_bash(text)
     assert shlex.quote("a; touch /tmp/no $(id)") in text
 
 
 def test_codes_that_block_or_pass_have_their_remedy_too() -> None:
-    """Credentials and AWS's own failures, whether the catalogue names them or not."""
+    """The remedies cover credentials and AWS's own failures, listed or not."""
     for code in (*BLOCKED_CODES, *THROTTLE_CODES, *SERVER_CODES):
         assert remedy_of(code, "CreateVpc", {}) is not UNKNOWN
 
@@ -699,18 +699,16 @@ def test_codes_that_block_or_pass_have_their_remedy_too() -> None:
         ("", "", False),
     ],
 )
-def test_a_local_aws_takes_any_keys_and_the_guide_says_which(
-    endpoint: str, profile: str, wanted: bool
-) -> None:
-    """Before the first `aws` line; where the operator signs in, nothing is put in the way of that."""
+def test_for_a_local_aws_the_guide_names_dummy_keys(endpoint: str, profile: str, wanted: bool) -> None:
+    """They come before the first `aws` line; on AWS nothing overrides the sign-in."""
     told = story(endpoint=endpoint, profile=profile)
     assert (guidance.guide(told).first is not None) is wanted
     ended = story({}, state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK, endpoint=endpoint, failure=None)
     assert guidance.guide(ended).first is None
 
 
-def test_nothing_is_read_that_is_gone() -> None:
-    """After a rollback the cause has its words and its console, and no command that AWS would refuse."""
+def test_no_deleted_resource_is_read() -> None:
+    """After a rollback the cause has message and console, and no command that AWS would refuse."""
     told = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
     kept = guidance.guide(story(failure=told))
     assert any("get-console-output" in line for line in lines(kept))
@@ -720,8 +718,8 @@ def test_nothing_is_read_that_is_gone() -> None:
     assert not any(line.startswith("aws ") for line in lines(ended))
 
 
-def test_what_died_by_itself_is_neither_checked_nor_missed() -> None:
-    """AWS forgets a terminated instance within the hour: deleting it by hand may find nothing."""
+def test_a_resource_that_ended_by_itself_is_not_checked() -> None:
+    """AWS forgets a terminated instance within the hour, so its manual deletion may find nothing."""
     dead = {
         id: replace(row, facts={ENDED_FACT: True}) if row.name == "instance" else row
         for id, row in rows().items()

@@ -1,4 +1,4 @@
-"""The census bites: what a test leaves unknown, twice or changed fails it (see `tests.support.census`)."""
+"""The census fails a test that leaves an unknown, duplicate or changed resource (`tests.support.census`)."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ def found(*standing: Standing, books: Books | None = KNOWN) -> list[str]:
     return [one.what for one in findings([*standing], before, books)]
 
 
-def test_what_a_row_knows_and_what_was_there_before_may_stand() -> None:
-    """So may what comes and goes with it."""
+def test_recorded_and_earlier_resources_may_exist() -> None:
+    """So may parts that are deleted with their owner."""
     volume = Standing("volume", "vol-1", "here", OURS, {}, part_of="net-1")
     assert found(NET, THEIRS, volume) == []
 
 
-def test_what_no_row_knows_is_found_also_without_any_tag() -> None:
-    """And what a row calls deleted."""
+def test_an_unrecorded_resource_is_found_also_without_tags() -> None:
+    """One that a row calls deleted is found too."""
     assert found(NET, THEIRS, replace(NET, id="net-2", tags={**OURS, TAG_RESOURCE: "r2"})) == [UNKNOWN]
     assert found(NET, THEIRS, Standing("interface", "eni-1", "here", {}, {})) == [UNKNOWN]
     gone = replace(KNOWN, states={("net", "net-1"): {ResourceState.DELETED}})
     assert found(NET, THEIRS, books=gone) == [UNKNOWN]
 
 
-def test_what_an_open_create_may_have_made_is_known() -> None:
-    """Its row has no id yet, and a resume will look for it."""
+def test_the_result_of_an_open_create_is_known() -> None:
+    """Its row has no id yet, and a resume will search for it."""
     lost = replace(NET, id="net-2", tags={**OURS, TAG_RESOURCE: "r2"})
     assert found(NET, THEIRS, lost, books=replace(KNOWN, expected={"r2"})) == []
 
 
-def test_two_of_one_key_are_found_also_when_rows_know_both() -> None:
-    """A stray that stands is one too many; one that is on its way out is not."""
+def test_two_with_one_key_are_found_also_when_both_are_recorded() -> None:
+    """An existing duplicate is one too many; one that is being deleted is not."""
     twin = replace(NET, id="net-2")
     both = replace(KNOWN, states={**KNOWN.states, ("net", "net-2"): {ResourceState.STRAY}})
     assert found(NET, THEIRS, twin, books=both) == [TWICE]
@@ -57,18 +57,20 @@ def test_two_of_one_key_are_found_also_when_rows_know_both() -> None:
 
 
 @pytest.mark.parametrize("change", [{"tags": {"team": "ours"}}, {"attributes": {"cidr": "10.1.0.0/16"}}])
-def test_another_tag_or_attribute_of_what_was_there_is_found(change: dict[str, dict[str, str]]) -> None:
-    """The id alone says nothing."""
+def test_a_changed_tag_or_attribute_of_an_earlier_resource_is_found(
+    change: dict[str, dict[str, str]],
+) -> None:
+    """Its id alone proves nothing."""
     assert found(NET, replace(THEIRS, **change)) == [CHANGED]  # type: ignore[arg-type]
 
 
-def test_what_was_there_and_is_missing_is_found() -> None:
-    """Whoever took it."""
+def test_a_missing_earlier_resource_is_found() -> None:
+    """It does not matter who deleted it."""
     assert found(NET) == [CHANGED]
 
 
 def test_a_mark_allows_what_it_names_and_nothing_else() -> None:
-    """One that nothing needs fails, too."""
+    """A mark that is not needed fails the test, too."""
     both = [Finding(UNKNOWN, "a"), Finding(CHANGED, "b")]
     assert judge(both, {UNKNOWN: "why"}) == ["changed: b"]
     assert judge(both, {UNKNOWN: "why", CHANGED: "why"}) == []
@@ -83,8 +85,8 @@ def rig(sqlite_template: Path) -> Rig:
     return Rig(fast_store("census", sqlite_template))
 
 
-def test_a_whole_life_leaves_nothing_to_be_found(rig: Rig) -> None:
-    """Beside somebody's own things."""
+def test_a_whole_life_leaves_nothing_to_find(rig: Rig) -> None:
+    """The account also holds other people's resources."""
     rig.world.things["disk-9"] = Thing("disk-9", "disk", {"team": "theirs"}, "", 0.0, ())
     id = rig.deploy().record.deployment.id
     rig.ask(id, Goal.DESTROYED)
@@ -92,8 +94,8 @@ def test_a_whole_life_leaves_nothing_to_be_found(rig: Rig) -> None:
     assert [thing.id for thing in rig.world.living()] == ["disk-9"]
 
 
-def test_an_owned_thing_that_the_database_does_not_know_is_found(rig: Rig) -> None:
-    """Made by a call whose row was lost."""
+def test_an_owned_resource_without_a_row_is_found(rig: Rig) -> None:
+    """The row of its create was lost."""
     rig.deploy()
     thing = rig.world.of("disk")[0]
     rig.world.make(
@@ -109,8 +111,8 @@ def test_an_owned_thing_that_the_database_does_not_know_is_found(rig: Rig) -> No
     assert [one.what for one in WATCH.end()] == [UNKNOWN]
 
 
-def test_a_second_one_of_a_resource_is_found(rig: Rig) -> None:
-    """AWS executed its create again, after the end."""
+def test_a_duplicate_is_found(rig: Rig) -> None:
+    """AWS executed the create again after the end."""
     rig.deploy()
     first = rig.world.of("net")[0]
     rig.world.make(
@@ -119,8 +121,8 @@ def test_a_second_one_of_a_resource_is_found(rig: Rig) -> None:
     assert {one.what for one in WATCH.end()} == {UNKNOWN, TWICE}
 
 
-def test_a_changed_tag_of_somebodys_thing_is_found(rig: Rig) -> None:
-    """And which one it was is said."""
+def test_a_changed_tag_of_another_owner_is_found(rig: Rig) -> None:
+    """The resource is named."""
     rig.world.things["disk-9"] = Thing("disk-9", "disk", {"team": "theirs"}, "", 0.0, ())
     rig.deploy()
     rig.world.things["disk-9"].tags["team"] = "ours"
@@ -128,8 +130,8 @@ def test_a_changed_tag_of_somebodys_thing_is_found(rig: Rig) -> None:
     assert finding == Finding(CHANGED, "disk disk-9 has other tags than before: team: 'theirs' -> 'ours'")
 
 
-def test_a_database_that_makes_way_is_compared_first(rig: Rig, sqlite_template: Path) -> None:
-    """A matrix has many lives in one test; each has its census."""
+def test_a_replaced_database_is_compared_first(rig: Rig, sqlite_template: Path) -> None:
+    """A matrix has many lives in one test, each with its census."""
     rig.deploy()
     rig.world.of("net")[0].tags[TAG_RESOURCE] = rig.world.of("disk")[0].tags[TAG_RESOURCE]
     rig.world.things["net-9"] = Thing("net-9", "net", dict(rig.world.of("net")[0].tags), "", 0.0, ())
@@ -137,8 +139,8 @@ def test_a_database_that_makes_way_is_compared_first(rig: Rig, sqlite_template: 
     assert {one.what for one in WATCH.end()} == {UNKNOWN, TWICE}
 
 
-def test_what_stopped_half_way_is_known(rig: Rig) -> None:
-    """Its rows stand for it until somebody resumes."""
+def test_an_interrupted_deployment_is_known(rig: Rig) -> None:
+    """Its rows account for it until a resume."""
     rig.world.before.append(fail("create", "machine"))
     rig.deploy(rollback_enabled=False)
     assert rig.world.living()

@@ -1,4 +1,4 @@
-"""The census of this process's moto bites, and leaves alone what a test does itself."""
+"""The census of this process's moto finds what tests leave behind, and ignores what a test does itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tagged(kind: str) -> list[dict[str, Any]]:
 
 
 def backend() -> Any:
-    """moto's own objects, which no call is needed to change."""
+    """moto's own objects, which can be changed without a call."""
     (account,) = ec2_backends
     return ec2_backends[account][REGION]
 
@@ -46,8 +46,8 @@ def vpc_of_before(ec2: Any) -> str:
     return str(one["VpcId"])
 
 
-def test_what_a_test_makes_changes_and_deletes_itself_is_its_own(ec2: Any) -> None:
-    """Of what was there before, too: it names it."""
+def test_what_a_test_creates_changes_and_deletes_itself_is_ignored(ec2: Any) -> None:
+    """That includes earlier resources, because the test names them in its calls."""
     ec2.create_vpc(CidrBlock="10.9.0.0/16")
     ec2.create_vpc(CidrBlock="10.10.0.0/16", TagSpecifications=tagged("vpc"))
     before = vpc_of_before(ec2)
@@ -57,36 +57,36 @@ def test_what_a_test_makes_changes_and_deletes_itself_is_its_own(ec2: Any) -> No
     assert found() == []
 
 
-def test_what_changes_without_being_named_is_found(ec2: Any) -> None:
-    """A look at it names nothing."""
+def test_a_change_without_a_call_that_names_it_is_found(ec2: Any) -> None:
+    """A read names nothing."""
     before = vpc_of_before(ec2)
     backend().vpcs[before].enable_dns_hostnames = True
     assert found() == [CHANGED]
 
 
-def test_what_goes_without_being_named_is_found(ec2: Any) -> None:
-    """AWS's own included."""
+def test_a_deletion_without_a_call_that_names_it_is_found(ec2: Any) -> None:
+    """AWS's own resources count too."""
     (default,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     del backend().vpcs[default["VpcId"]]
     assert CHANGED in found()  # and what the census takes for a default of the region, by its VPC
 
 
 def test_two_of_one_resource_are_found(ec2: Any) -> None:
-    """However they came to be."""
+    """Their origin does not matter."""
     for number in (9, 10):
         ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16", TagSpecifications=tagged("vpc"))
     assert found() == [TWICE]
 
 
-def test_what_carries_our_tags_and_was_never_reported_is_found(ec2: Any) -> None:
-    """As by a call whose reply nobody got."""
+def test_an_unreported_resource_with_tier1_tags_is_found(ec2: Any) -> None:
+    """An example is a call whose reply was lost."""
     ec2.describe_vpcs()
     lost = backend().create_vpc("10.9.0.0/16")
     backend().create_tags([lost.id], OURS)
     assert found() == [UNKNOWN]
 
 
-def test_an_account_that_is_emptied_is_judged_first(ec2: Any) -> None:
+def test_an_account_is_judged_before_it_is_emptied(ec2: Any) -> None:
     """One test may have many."""
     before = vpc_of_before(ec2)
     backend().vpcs[before].enable_dns_hostnames = True
@@ -94,8 +94,8 @@ def test_an_account_that_is_emptied_is_judged_first(ec2: Any) -> None:
     assert found() == [CHANGED]
 
 
-def test_what_is_on_its_way_continues() -> None:
-    """With AWS's behaviour: an instance becomes ready while a test looks at something else."""
+def test_a_state_change_in_progress_continues() -> None:
+    """With AWS's behaviour, an instance becomes ready while a test reads something else."""
     with staged(NOTHING_HIDDEN) as stage:
         place = stage.subnet(stage.vpc())
         made = stage.launch(place)

@@ -1,4 +1,4 @@
-"""What makes two kills the same: nothing less than all that whoever comes next can meet."""
+"""Two kills are equal only if everything that a later process can observe is equal."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ CHANGES: dict[str, Callable[[World], object]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_accounts_that_differ_in_anything_are_not_the_same(what: str) -> None:
-    """A copy is the same until something is changed, and the original does not change with it."""
+def test_accounts_that_differ_in_anything_are_not_equal(what: str) -> None:
+    """A copy is equal until something changes, and the original does not change with it."""
     world = account()
     before, other = world.whole, world.copied()
     assert other.whole == before
@@ -46,8 +46,8 @@ def test_accounts_that_differ_in_anything_are_not_the_same(what: str) -> None:
     assert world.whole == before
 
 
-def test_a_call_that_only_looked_leaves_the_account_the_same() -> None:
-    """It is in the log of calls, which nobody who comes next can see."""
+def test_a_read_leaves_the_account_equal() -> None:
+    """It is in the log of calls, which no later process can see."""
     world = account()
     before = world.whole
     world.execute("look", {})
@@ -55,8 +55,8 @@ def test_a_call_that_only_looked_leaves_the_account_the_same() -> None:
     assert world.whole == before
 
 
-def test_every_row_of_a_moment_is_put_back(sqlite_template: Path) -> None:
-    """Whatever was done to the database since, by however many commands."""
+def test_every_row_of_a_snapshot_is_restored(sqlite_template: Path) -> None:
+    """This holds whatever commands did to the database since."""
     first = Stage.set(LIVES["deploy"], sqlite_template, 3.0)
     moments = first.moments(first.life.command)
     database = kept("crash", sqlite_template)
@@ -67,8 +67,8 @@ def test_every_row_of_a_moment_is_put_back(sqlite_template: Path) -> None:
         assert stage.rig.world.whole.partition("before")[0] == moment.world.whole.partition("before")[0]
 
 
-def test_moments_with_a_commit_or_an_executed_call_in_between_are_told_apart(sqlite_template: Path) -> None:
-    """They are the same only around what has not happened yet."""
+def test_snapshots_around_a_commit_or_an_executed_call_differ(sqlite_template: Path) -> None:
+    """They are equal only around something that has not happened yet."""
     first = Stage.set(LIVES["deploy"], sqlite_template, 3.0)
     moments = first.moments(first.life.command)
     for one, other in itertools.pairwise(moments):

@@ -1,4 +1,4 @@
-"""What the tests themselves stand on: databases of their own, and no way out."""
+"""The tests' own foundation: databases of their own, and no access to a real AWS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tier1_engine.store.tables import SCHEMA_REVISION
 
 @pytest.mark.parametrize("turn", [1, 2])
 def test_each_test_has_a_database_of_its_own_with_our_schema(any_database_url: str, turn: int) -> None:
-    """What the first turn makes, the second does not find."""
+    """The second run does not find what the first one made."""
     engine = database.connect(any_database_url)
     assert schema.revision(engine) == SCHEMA_REVISION
     with engine.begin() as connection:
@@ -25,7 +25,7 @@ def test_each_test_has_a_database_of_its_own_with_our_schema(any_database_url: s
 
 @pytest.mark.parametrize("turn", [1, 2])
 def test_no_test_finds_the_rows_of_another(any_database_url: str, turn: int) -> None:
-    """A database of Postgres goes from test to test; it has its first rows again."""
+    """A Postgres database is reused from test to test, with its first rows restored."""
     engine = database.connect(any_database_url)
     with engine.begin() as connection:
         assert connection.execute(text("SELECT count(*) FROM installation")).scalar() == 1
@@ -34,14 +34,14 @@ def test_no_test_finds_the_rows_of_another(any_database_url: str, turn: int) -> 
 
 
 def test_an_empty_database_has_no_schema(empty_database_url: str) -> None:
-    """It is for the tests of what makes the schema."""
+    """It is for the tests of the commands that create the schema."""
     engine = database.connect(empty_database_url)
     assert schema.revision(engine) is None
     engine.dispose()
 
 
 def test_no_test_reaches_a_real_account(tmp_path: Path) -> None:
-    """Credentials are fakes, the user's files are not read, and state goes to the test's own folder."""
+    """Credentials are fake, the user's files are not read, and state is stored in the test's own folder."""
     assert os.environ["AWS_ACCESS_KEY_ID"] == "testing"
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"} & set(os.environ)
     assert settings.state_directory().is_relative_to(tmp_path)

@@ -6,7 +6,7 @@ from tests.support.table import Table
 
 
 def test_a_folder_has_the_seconds_of_all_phases_and_each_test_once() -> None:
-    """Below the second level all counts for the folder there; the slowest comes first."""
+    """Deeper folders count for the second level, and the slowest folder comes first."""
     table = Table()
     for phase_seconds in (1.0, 2.0):
         table.add("tests/unit/test_a.py::test_one", phase_seconds)

@@ -38,13 +38,13 @@ def described(**members: Any) -> dict[str, Any]:
     ],
 )
 def test_every_life_cycle_state_has_a_presence(state: str | None, presence: Presence) -> None:
-    """The states of EFS's model read as the engine's; what an emulator leaves out is available."""
+    """The states of EFS's model map to the engine's; a state that an emulator omits counts as available."""
     cloud = ScriptedCloud(describe_file_systems={"FileSystems": [described(LifeCycleState=state)]})
     assert KIND.describe(cloud, target(aws_id="fs-1")).presence is presence
 
 
-def test_only_an_error_is_a_fault_of_its_own() -> None:
-    """One that somebody deletes has no problem, so that it is made anew; one in error says why."""
+def test_only_the_error_state_is_a_problem() -> None:
+    """A deleted one has no problem, so that it is recreated; one in error says why."""
     for state, code in (("deleting", None), ("deleted", None), ("error", "LifeCycleState.error")):
         cloud = ScriptedCloud(describe_file_systems={"FileSystems": [described(LifeCycleState=state)]})
         problem = KIND.describe(cloud, target(aws_id="fs-1")).problem
@@ -52,7 +52,7 @@ def test_only_an_error_is_a_fault_of_its_own() -> None:
 
 
 def test_it_is_made_encrypted_with_its_key_as_token_and_its_tags_in_the_same_call() -> None:
-    """A create that is sent twice makes one, and nothing is ever without our tags."""
+    """A repeated create makes one, and it is never without its tags."""
     cloud = ScriptedCloud(create_file_system=described(LifeCycleState="creating"))
     it = target({"performance_mode": "generalPurpose", "throughput_mode": "bursting"})
     observation = KIND.create(cloud, it)
@@ -65,14 +65,14 @@ def test_it_is_made_encrypted_with_its_key_as_token_and_its_tags_in_the_same_cal
 
 
 def test_a_reply_without_an_id_may_have_acted() -> None:
-    """A create whose reply names nothing is not taken for a failure that made nothing."""
+    """A create without an id in its reply is not taken for a failure without effect."""
     with pytest.raises(CallError) as caught:
         KIND.create(ScriptedCloud(create_file_system={}), target())
     assert (caught.value.code, caught.value.acted.value) == ("UnreadableReply", "unknown")
 
 
-def test_one_of_an_earlier_key_is_found_by_its_tag_and_says_its_key() -> None:
-    """`find` looks across all keys of the resource, and passes over everybody else's."""
+def test_one_of_an_earlier_key_is_found_by_its_tag_with_its_key() -> None:
+    """`find` covers all keys of the resource, and ignores all others."""
     shown = [
         described(CreationToken=f"{RESOURCE}-2-0"),
         described(FileSystemId="fs-2", CreationToken="other", Tags=[]),
@@ -81,15 +81,15 @@ def test_one_of_an_earlier_key_is_found_by_its_tag_and_says_its_key() -> None:
     assert [(observation.aws_id, observation.key) for observation in found] == [("fs-1", f"{RESOURCE}-2-0")]
 
 
-def test_one_whose_tags_are_not_shown_is_found_by_its_token_and_is_no_proof() -> None:
-    """The token leads to it, so that `FileSystemAlreadyExists` has an answer; only tags prove it ours."""
+def test_one_without_visible_tags_is_found_by_its_token_and_is_not_proved() -> None:
+    """The token finds it after `FileSystemAlreadyExists`; only tags prove ownership."""
     cloud = ScriptedCloud(describe_file_systems={"FileSystems": [described(Tags=[])]})
     (found,) = KIND.find(cloud, target())
     assert not KIND.owns(target(), found)
 
 
-def test_tags_are_asked_for_where_a_description_has_no_such_member() -> None:
-    """An endpoint that lists without tags is asked for them once more."""
+def test_tags_missing_from_a_description_are_requested() -> None:
+    """An endpoint may list file systems without tags."""
     without = {name: value for name, value in described().items() if name != "Tags"}
     cloud = ScriptedCloud(
         describe_file_systems={"FileSystems": [without]}, list_tags_for_resource={"Tags": tag_entries(TAGS)}
@@ -104,7 +104,7 @@ def test_tags_are_asked_for_where_a_description_has_no_such_member() -> None:
 
 
 def test_a_refused_read_is_no_absence() -> None:
-    """Only `FileSystemNotFound` says that there is none."""
+    """Only `FileSystemNotFound` proves absence."""
     cloud = ScriptedCloud(describe_file_systems=refusal("AccessDeniedException"))
     with pytest.raises(CallError):
         KIND.describe(cloud, target(aws_id="fs-1"))
@@ -128,10 +128,10 @@ MOUNTED = {"MountTargetId": "fsmt-1", "SubnetId": "subnet-1"}
         ("available", [MOUNTED], [{"SubnetId": "subnet-1", "VpcId": "vpc-theirs"}], "FileSystemInAnotherVpc"),
     ],
 )
-def test_a_brought_one_must_be_available_and_in_no_other_vpc(
+def test_a_referenced_one_must_be_available_and_in_no_other_vpc(
     state: str, mounted: list[dict[str, str]], subnets: list[dict[str, str]], code: str | None
 ) -> None:
-    """AWS mounts a file system in one VPC only: another one is refused before anything is made."""
+    """AWS mounts a file system in one VPC only, so another is refused before anything is created."""
     cloud = ScriptedCloud(
         describe_file_systems={"FileSystems": [described(LifeCycleState=state, Tags=[])]},
         describe_mount_targets={"MountTargets": mounted},
@@ -143,8 +143,8 @@ def test_a_brought_one_must_be_available_and_in_no_other_vpc(
     assert cloud.changes == []
 
 
-def test_a_brought_one_whose_subnets_are_gone_is_judged_by_what_is_left() -> None:
-    """A subnet that AWS no longer shows says nothing about the VPC; any other refusal is passed on."""
+def test_a_referenced_one_with_missing_subnets_is_judged_by_the_others() -> None:
+    """A missing subnet says nothing about the VPC; any other error is raised."""
     cloud = ScriptedCloud(
         describe_file_systems={"FileSystems": [described()]},
         describe_mount_targets={"MountTargets": [MOUNTED]},
@@ -158,6 +158,6 @@ def test_a_brought_one_whose_subnets_are_gone_is_judged_by_what_is_left() -> Non
 
 
 def test_the_dns_name_has_the_partitions_domain() -> None:
-    """In China the mount targets answer under another domain."""
+    """In China the mount targets have another domain."""
     assert dns_name("fs-1", "eu-west-1") == "fs-1.efs.eu-west-1.amazonaws.com"
     assert dns_name("fs-1", "cn-north-1") == "fs-1.efs.cn-north-1.amazonaws.com.cn"

@@ -57,7 +57,9 @@ def own_policy(cloud: Cloud, name: str = "own") -> str:
 
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789-", max_size=200))
 def test_every_name_fits_and_ends_with_the_deployment(name: str) -> None:
-    """However long the deployment's name, a role's stays within 64 characters and tells whose it is."""
+    """Even with the longest deployment name a role's name stays within 64 characters and contains the
+    deployment's id.
+    """
     made = _iam.name_of(target(tags={**TAGS, TAG_NAME: name}))
     assert len(made) <= 64
     assert made.startswith("tier1-")
@@ -89,12 +91,12 @@ OUR_PATH = {"path": "/tier1/"}
 def test_path_name_and_whatever_tags_are_shown_must_agree(
     kind: Kind, observation: Observation, ours: bool
 ) -> None:
-    """Path and name prove it where an endpoint shows no tags; tags that say otherwise overrule them."""
+    """Path and name prove ownership where an endpoint shows no tags; other tags disprove it."""
     assert kind.owns(target(), observation) is ours
 
 
-def test_a_role_of_the_same_name_elsewhere_is_a_conflict_and_not_ours(cloud: Cloud) -> None:
-    """`EntityAlreadyExists` leads to a look that shows a role of the user's, which is never changed."""
+def test_a_role_of_the_same_name_elsewhere_is_a_conflict_and_not_owned(cloud: Cloud) -> None:
+    """`EntityAlreadyExists` leads to a read that shows a role of the user's, which is never changed."""
     cloud.change("iam", "create_role", RoleName=NAME, AssumeRolePolicyDocument="{}")
     with pytest.raises(CallError) as caught:
         ROLE.create(cloud, target())
@@ -104,7 +106,7 @@ def test_a_role_of_the_same_name_elsewhere_is_a_conflict_and_not_ours(cloud: Clo
 
 
 def test_policies_are_configuration(cloud: Cloud) -> None:
-    """Missing ones are named and attached; what somebody attached besides is left alone."""
+    """Missing ones are named and attached; others that were attached are left alone."""
     mine, other = own_policy(cloud), own_policy(cloud, "other")
     it = replace(target({"policies": [mine]}), aws_id=NAME)
     ROLE.create(cloud, it)
@@ -117,15 +119,15 @@ def test_policies_are_configuration(cloud: Cloud) -> None:
     assert set(observation.facts["policies"]) == {mine, other}
 
 
-def test_a_policy_of_awss_that_the_endpoint_has_not_holds_nothing_up(cloud: Cloud) -> None:
-    """A local AWS may have none of the policies that AWS provides; AWS has them all."""
+def test_a_missing_aws_policy_on_the_endpoint_is_ignored(cloud: Cloud) -> None:
+    """A local AWS may lack policies that AWS always has."""
     it = replace(target({"policies": [MANAGED]}), aws_id=NAME)
     ROLE.configure(cloud, it, ROLE.create(cloud, it))
     assert ROLE.describe(cloud, it).presence is Presence.READY
 
 
-def test_a_policy_of_the_users_that_is_not_there_is_an_error(cloud: Cloud) -> None:
-    """Only the endpoint's lack of AWS's own policies is passed over."""
+def test_a_missing_policy_of_the_user_is_an_error(cloud: Cloud) -> None:
+    """Only AWS's own policies may be missing."""
     it = replace(target({"policies": ["arn:aws:iam::123456789012:policy/none"]}), aws_id=NAME)
     made = ROLE.create(cloud, it)
     with pytest.raises(CallError) as caught:
@@ -134,8 +136,8 @@ def test_a_policy_of_the_users_that_is_not_there_is_an_error(cloud: Cloud) -> No
     assert ROLE.describe(cloud, it).unset == ("policies",)
 
 
-def test_an_aws_policy_on_a_role_too_young_to_be_seen_is_tried_again() -> None:
-    """The same code means a young role when the policy itself is there."""
+def test_an_aws_policy_on_an_invisible_role_is_retried() -> None:
+    """The same code means a young role if the policy itself exists."""
     cloud = ScriptedCloud(attach_role_policy=refusal("NoSuchEntity"), get_policy={"Policy": {}})
     observation = Observation(Presence.UNSET, NAME, unset=("policies",), facts={"policies": []})
     with pytest.raises(CallError) as caught:
@@ -147,8 +149,8 @@ def test_an_aws_policy_on_a_role_too_young_to_be_seen_is_tried_again() -> None:
     assert caught.value.code == "AccessDenied"
 
 
-def test_nothing_is_set_that_is_not_named_as_unset() -> None:
-    """A look that found the configuration as wanted leads to no call."""
+def test_only_what_is_unset_is_set() -> None:
+    """A read that found everything configured leads to no call."""
     for kind in (ROLE, PROFILE):
         cloud = ScriptedCloud()
         kind.configure(
@@ -157,8 +159,8 @@ def test_nothing_is_set_that_is_not_named_as_unset() -> None:
         assert cloud.calls == []
 
 
-def test_a_role_is_freed_of_policies_and_of_our_profile_before_it_is_deleted(cloud: Cloud) -> None:
-    """Managed and inline policies and our own profile would each refuse the deletion."""
+def test_a_role_loses_its_policies_and_owned_profile_before_it_is_deleted(cloud: Cloud) -> None:
+    """Managed and inline policies and the owned profile would each block the deletion."""
     it = replace(target({"policies": [own_policy(cloud)]}), aws_id=NAME)
     ROLE.configure(cloud, it, ROLE.create(cloud, it))
     cloud.change("iam", "put_role_policy", RoleName=NAME, PolicyName="inline", PolicyDocument=DOCUMENT)
@@ -170,7 +172,7 @@ def test_a_role_is_freed_of_policies_and_of_our_profile_before_it_is_deleted(clo
 
 
 def test_a_role_in_somebody_elses_profile_stays_there(cloud: Cloud) -> None:
-    """A profile that is not ours is never changed: IAM refuses, and the deletion waits."""
+    """A foreign profile is never changed: IAM refuses, and the deletion waits."""
     it = replace(target(), aws_id=NAME)
     ROLE.create(cloud, it)
     cloud.change("iam", "create_instance_profile", InstanceProfileName="theirs")
@@ -183,16 +185,16 @@ def test_a_role_in_somebody_elses_profile_stays_there(cloud: Cloud) -> None:
 ATTACHED = {"AttachedPolicies": [{"PolicyArn": MANAGED}]}
 
 
-def test_a_role_is_asked_what_else_it_holds_only_when_iam_refuses() -> None:
-    """A sweep deletes roles by the hundred, and IAM shows what is in one at a time."""
+def test_a_role_s_other_contents_are_read_only_when_iam_refuses() -> None:
+    """A sweep deletes hundreds of roles, and IAM lists contents of one at a time."""
     cloud = ScriptedCloud(list_attached_role_policies=ATTACHED, detach_role_policy={}, delete_role={})
     ROLE.delete(cloud, target(), Observation(Presence.READY, NAME))
     made = ["list_attached_role_policies", "detach_role_policy", "delete_role"]
     assert [operation for operation, _ in cloud.calls] == made
 
 
-def test_a_deletion_that_is_throttled_at_every_second_call_gets_on() -> None:
-    """What the last try took off is not asked for again: two policies on one bucket of one token."""
+def test_a_deletion_throttled_at_every_second_call_progresses() -> None:
+    """What the last attempt detached is not requested again: two policies, one bucket of one token."""
     attached, tokens = [f"{MANAGED}{number}" for number in range(3)], [0]
 
     def detach(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -217,7 +219,7 @@ def test_a_deletion_that_is_throttled_at_every_second_call_gets_on() -> None:
     assert cloud.changes[-1][0] == "delete_role"
 
 
-def test_what_was_taken_off_meanwhile_does_not_read_as_a_role_that_is_gone() -> None:
+def test_a_policy_that_is_already_detached_does_not_count_as_a_missing_role() -> None:
     """`NoSuchEntity` of a policy is success; that of the role's own delete means gone."""
     refusals = iter([refusal("DeleteConflict")])
 
@@ -249,8 +251,8 @@ def test_what_was_taken_off_meanwhile_does_not_read_as_a_role_that_is_gone() -> 
         assert caught.value.code == code
 
 
-def test_another_role_in_our_profile_makes_room_for_ours(cloud: Cloud) -> None:
-    """A profile holds one role: what is in it is compared first, then exchanged."""
+def test_another_role_in_an_owned_profile_is_replaced(cloud: Cloud) -> None:
+    """A profile holds one role: it is compared first, then replaced."""
     for name in ("another", NAME):
         cloud.change("iam", "create_role", RoleName=name, AssumeRolePolicyDocument="{}")
     it = target({"role_name": NAME})
@@ -262,8 +264,8 @@ def test_another_role_in_our_profile_makes_room_for_ours(cloud: Cloud) -> None:
     assert PROFILE.describe(cloud, it).facts["roles"] == [NAME]
 
 
-def test_a_role_that_is_in_already_is_success(cloud: Cloud) -> None:
-    """A lost reply is answered by `LimitExceeded` the second time; the next look shows the role."""
+def test_a_role_that_is_already_added_is_success(cloud: Cloud) -> None:
+    """After a lost reply the answer is `LimitExceeded`; the next read shows the role."""
     cloud.change("iam", "create_role", RoleName=NAME, AssumeRolePolicyDocument="{}")
     it = target({"role_name": NAME})
     before = PROFILE.create(cloud, it)
@@ -272,8 +274,8 @@ def test_a_role_that_is_in_already_is_success(cloud: Cloud) -> None:
     assert PROFILE.describe(cloud, it).presence is Presence.READY
 
 
-def test_a_profile_meets_other_refusals_as_errors() -> None:
-    """Only a role that is in (or out) already is passed over."""
+def test_other_refusals_of_a_profile_are_errors() -> None:
+    """Only a role that is already added or removed is accepted."""
     cloud = ScriptedCloud(
         get_instance_profile=profile(Roles=[role("other")]),
         add_role_to_instance_profile=refusal("AccessDenied"),
@@ -301,8 +303,8 @@ def profile(name: str = NAME, **members: Any) -> dict[str, Any]:
     return {"InstanceProfile": {"InstanceProfileName": name, "Path": "/tier1/", "Roles": [], **members}}
 
 
-def test_a_brought_profile_must_exist_and_have_a_role(cloud: Cloud) -> None:
-    """EC2 refuses a profile without a role: said before anything is made. One at any path will do."""
+def test_a_referenced_profile_must_exist_and_have_a_role(cloud: Cloud) -> None:
+    """EC2 refuses a profile without a role, so it is reported first. Any path is accepted."""
     inputs = {"reference": "theirs"}
     missing = PROFILE.reference(cloud, inputs)
     cloud.change("iam", "create_instance_profile", InstanceProfileName="theirs")
@@ -327,16 +329,16 @@ LISTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", [ROLE, PROFILE])
-def test_a_census_on_an_endpoint_without_tags_goes_by_the_name(kind: Kind) -> None:
-    """The deployment is in the name; whose database it is cannot be told without tags."""
+def test_a_census_on_an_endpoint_without_tags_uses_the_name(kind: Kind) -> None:
+    """The name has the deployment; without tags its database is unknown."""
     cloud = ScriptedCloud(**LISTS)
     assert [one.aws_id for one in kind.list_owned(cloud, {TAG_DEPLOYMENT: DEPLOYMENT})] == [NAME]
     assert kind.list_owned(cloud, {TAG_DEPLOYMENT: "ffffffffffff"}) == []
     assert kind.list_owned(cloud, {TAG_DATABASE: TAGS[TAG_DATABASE]}) == []
 
 
-def test_tags_that_get_role_leaves_out_are_asked_for() -> None:
-    """Some endpoints show a role's tags only to the call that lists them."""
+def test_tags_that_get_role_omits_are_requested() -> None:
+    """Some endpoints show a role's tags only in the call that lists them."""
     cloud = ScriptedCloud(**{**LISTS, "list_role_tags": {"Tags": tag_entries(TAGS)}})
     (found,) = ROLE.list_owned(cloud, {TAG_DATABASE: TAGS[TAG_DATABASE]})
     assert dict(found.tags) == TAGS
@@ -350,7 +352,7 @@ def test_tags_that_get_role_leaves_out_are_asked_for() -> None:
 
 @pytest.mark.parametrize("kind", [ROLE, PROFILE])
 def test_only_no_such_entity_is_absence(kind: Kind) -> None:
-    """A refused look is an error; one that went between list and look is no part of a census."""
+    """A denied read is an error; a role that vanished after the list is not in the census."""
     cloud = ScriptedCloud(
         **{**LISTS, "get_role": refusal("NoSuchEntity"), "get_instance_profile": refusal("NoSuchEntity")}
     )
@@ -363,7 +365,7 @@ def test_only_no_such_entity_is_absence(kind: Kind) -> None:
 
 
 def test_a_role_that_goes_while_it_is_read_is_absent() -> None:
-    """Its policies are read by a second call, which may come too late; a refusal is still an error."""
+    """Its policies are read by a second call, which may be too late; a refusal is still an error."""
     cloud = ScriptedCloud(**{**LISTS, "list_attached_role_policies": refusal("NoSuchEntity")})
     assert ROLE.describe(cloud, target()).presence is Presence.ABSENT
     cloud.answers["list_attached_role_policies"] = refusal("AccessDenied")
@@ -371,8 +373,8 @@ def test_a_role_that_goes_while_it_is_read_is_absent() -> None:
         ROLE.describe(cloud, target())
 
 
-def test_the_commands_free_what_they_delete() -> None:
-    """The lines work in the order given: IAM refuses to delete what still holds something."""
+def test_the_commands_detach_before_they_delete() -> None:
+    """The lines work in order: IAM refuses to delete what still has contents."""
     lines = ROLE.commands(NAME, {"policies": [MANAGED]})["delete"]
     assert [line.split()[2] for line in lines] == ["detach-role-policy", "delete-role"]
     lines = PROFILE.commands(NAME, {"roles": [NAME]})["delete"]

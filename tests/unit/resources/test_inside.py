@@ -1,4 +1,4 @@
-"""What stands inside a network of ours and is not the deployment's: by ids, tags and DescribeMountTargets."""
+"""Foreign contents of an owned network are found by ids, tags and DescribeMountTargets."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def cloud(instances: list[dict[str, Any]], interfaces: list[dict[str, Any]], **m
     )
 
 
-def test_what_is_ours_is_accounted_for_in_five_ways() -> None:
-    """By its id, by our tags, by its instance, by its mount target, and as what a gone instance left."""
+def test_owned_contents_are_recognised_in_five_ways() -> None:
+    """The ways are id, tags, instance, mount target, and the remains of a deleted instance."""
     seen = cloud(
         [instance("i-ours"), instance("i-late", tags=TAGS), instance("i-gone", "terminated")],
         [
@@ -61,8 +61,8 @@ def test_what_is_ours_is_accounted_for_in_five_ways() -> None:
     assert not seen.changes
 
 
-def test_what_is_not_ours_is_named() -> None:
-    """An instance, its interface, a loose interface, and one of another deployment."""
+def test_foreign_contents_are_named() -> None:
+    """They are an instance, its interface, a detached interface, and one of another deployment."""
     others = {**TAGS, TAG_DEPLOYMENT: "ffffffffffff"}
     seen = cloud(
         [instance("i-user"), instance("i-other", tags=others)],
@@ -79,14 +79,14 @@ def test_what_is_not_ours_is_named() -> None:
 
 
 def test_a_read_that_fails_is_no_proof_of_emptiness() -> None:
-    """Its error goes on."""
+    """Its error is raised."""
     seen = cloud([], [interface("eni-1")], describe_mount_targets=refusal("AccessDenied"))
     with pytest.raises(CallError):
         Subnet().others_inside(seen, SUBNET, OURS)
 
 
-def test_a_subnet_of_the_users_in_our_vpc_is_named() -> None:
-    """Ours are known by id or tags."""
+def test_a_users_subnet_in_an_owned_vpc_is_named() -> None:
+    """Owned ones are recognised by id or tags."""
     subnets = [
         {"SubnetId": "subnet-ours"},
         {"SubnetId": "subnet-late", "Tags": tag_entries(TAGS)},
@@ -96,8 +96,8 @@ def test_a_subnet_of_the_users_in_our_vpc_is_named() -> None:
     assert Vpc().others_inside(seen, replace(target(), aws_id="vpc-ours"), OURS) == ["subnet subnet-user"]
 
 
-def test_a_table_that_routes_for_the_users_subnet_and_a_gateway_on_his_vpc_are_in_use() -> None:
-    """To delete them would cut him off."""
+def test_a_table_and_a_gateway_used_by_the_users_network_are_in_use() -> None:
+    """Deleting them would cut that network off."""
     associations = [
         {"SubnetId": "subnet-ours", "AssociationState": {"State": "associated"}},
         {"SubnetId": "subnet-user", "AssociationState": {"State": "associated"}},
@@ -116,8 +116,8 @@ def test_a_table_that_routes_for_the_users_subnet_and_a_gateway_on_his_vpc_are_i
     ]
 
 
-def test_a_file_system_whose_mount_targets_are_on_record_is_not_asked() -> None:
-    """A sweep's look grows with pages; one that shows more than are known is asked."""
+def test_a_file_system_with_all_mount_targets_recorded_is_not_read() -> None:
+    """A sweep's reads grow with pages; a file system with more mount targets than recorded is read."""
     systems = [
         {"FileSystemId": "fs-1", "NumberOfMountTargets": 1, "Tags": tag_entries(TAGS)},
         {"FileSystemId": "fs-2", "NumberOfMountTargets": 2, "Tags": tag_entries(TAGS)},

@@ -80,12 +80,12 @@ def requested(image: Mapping[str, Any] | CallError = IMAGE, **inputs: Any) -> di
     ],
 )
 def test_the_architecture_follows_from_the_name(instance_type: str, architecture: str) -> None:
-    """Graviton types have a `g` behind their generation; a family named g is none."""
+    """Graviton types have a `g` behind their generation; a family named g is not one."""
     assert architecture_of(instance_type) == architecture
 
 
-def test_candidates_go_market_by_market_type_by_type_zone_by_zone() -> None:
-    """Everything is tried as spot before anything is tried on demand."""
+def test_candidates_are_ordered_by_market_type_and_zone() -> None:
+    """Spot requests of all types come before any on-demand one."""
     request = requested()
     tried = [(c["market"], c["type"], c["zone"], c["subnet_id"]) for c in request["candidates"]]
     assert tried[:4] == [
@@ -101,7 +101,7 @@ def test_candidates_go_market_by_market_type_by_type_zone_by_zone() -> None:
 
 
 def test_the_default_image_is_amazon_linux_for_the_architecture_of_each_type() -> None:
-    """A list that mixes architectures gets an image for each, so that no candidate is in vain."""
+    """A list of mixed architectures gets an image for each, so that every candidate can start."""
     parameters = {"x86_64": "ami-intel", "arm64": "ami-graviton"}
     cloud = ScriptedCloud(
         get_parameter=lambda sent: {
@@ -126,7 +126,7 @@ def test_the_default_image_is_known_to_a_local_aws(cloud: Cloud) -> None:
 
 
 def test_an_image_can_be_named_by_a_parameter() -> None:
-    """`ssm:/path` is looked up once, whatever the types, and sent again unchanged later."""
+    """`ssm:/path` is resolved once for all types, and later requests reuse the result."""
     cloud = ScriptedCloud(
         get_parameter={"Parameter": {"Value": "ami-1"}}, describe_images={"Images": [IMAGE]}
     )
@@ -140,19 +140,19 @@ def test_an_image_can_be_named_by_a_parameter() -> None:
 
 @pytest.mark.parametrize("code", ["InvalidAMIID.NotFound", "InvalidAction"])
 def test_an_image_that_is_not_described_gets_the_usual_root_device(code: str) -> None:
-    """Whether it exists is for RunInstances to say."""
+    """RunInstances reports whether it exists."""
     (image,) = requested(refusal(code))["images"].values()
     assert (image["id"], image["root_device"]) == ("ami-1", "/dev/xvda")
 
 
 def test_a_refused_read_of_the_image_is_an_error() -> None:
-    """Volumes that nobody knows about would be left behind."""
+    """Unknown volumes would be left behind."""
     with pytest.raises(CallError):
         requested(refusal("UnauthorizedOperation"))
 
 
-def test_the_request_holds_the_rendered_user_data() -> None:
-    """A second send sends the same bytes, whatever the program renders by then."""
+def test_the_request_stores_the_rendered_user_data() -> None:
+    """A second send has the same bytes, whatever the program renders by then."""
     assert requested()["user_data"].startswith("#!")
     assert requested(user_data=None)["user_data"] == ""
 
@@ -160,8 +160,8 @@ def test_the_request_holds_the_rendered_user_data() -> None:
 # --- the call
 
 
-def test_every_volume_is_encrypted_and_goes_with_the_instance() -> None:
-    """Also those that the image brings; disks that are no volumes are none of ours."""
+def test_every_volume_is_encrypted_and_deleted_with_the_instance() -> None:
+    """The image's volumes are included; instance store disks are not."""
     mappings = run_parameters(target(requested()))["BlockDeviceMappings"]
     assert [mapping["DeviceName"] for mapping in mappings] == ["/dev/sda1", "/dev/sdb", "/dev/sdc"]
     assert all(m["Ebs"]["DeleteOnTermination"] and m["Ebs"]["Encrypted"] for m in mappings)
@@ -177,8 +177,8 @@ def test_a_root_smaller_than_its_image_grows_to_it() -> None:
 
 
 @pytest.mark.parametrize(("candidate", "spot"), [(0, True), (4, False)])
-def test_everything_it_makes_is_tagged_in_the_same_call(candidate: int, spot: bool) -> None:
-    """Instance, volumes and interface; the spot request where there is one."""
+def test_everything_it_creates_is_tagged_in_the_same_call(candidate: int, spot: bool) -> None:
+    """That is the instance, volumes and interface, and the spot request if there is one."""
     cloud = ScriptedCloud(run_instances={"Instances": [{"InstanceId": INSTANCE}]})
     KIND.create(cloud, target(requested(), candidate=candidate))
     ((_, sent),) = cloud.changes
@@ -193,7 +193,9 @@ def test_everything_it_makes_is_tagged_in_the_same_call(candidate: int, spot: bo
 
 
 def test_the_call_is_safe_by_default_and_sent_once() -> None:
-    """Token, one instance, IMDSv2, an interface that goes with it, and the public address only if asked."""
+    """It has a token, one instance, IMDSv2, an interface that is deleted with it, and a public address only
+    on request.
+    """
     it = target(requested())
     sent = run_parameters(it)
     assert (sent["ClientToken"], sent["MinCount"], sent["MaxCount"]) == (it.key, 1, 1)
@@ -215,14 +217,14 @@ def test_the_call_is_safe_by_default_and_sent_once() -> None:
 
 @pytest.mark.parametrize("reply", [{}, {"Instances": []}, {"Instances": [{"State": {"Name": "pending"}}]}])
 def test_a_reply_without_an_id_may_have_acted(reply: dict[str, Any]) -> None:
-    """It is looked for by its key, never taken for nothing."""
+    """It is searched for by its key, and never taken for absent."""
     with pytest.raises(CallError) as caught:
         KIND.create(ScriptedCloud(run_instances=reply), target(requested()))
     assert (caught.value.code, caught.value.acted) == ("UnreadableReply", Acted.UNKNOWN)
 
 
-def test_a_local_aws_takes_all_of_it(cloud: Cloud) -> None:
-    """Encrypted volumes, tags on volume and interface, IMDSv2: read back from EC2."""
+def test_a_local_aws_accepts_all_of_it(cloud: Cloud) -> None:
+    """EC2 returns encrypted volumes, tags on volume and interface, and IMDSv2."""
     vpc = cloud.change("ec2", "create_vpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = cloud.change("ec2", "create_subnet", VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]
     group = cloud.change("ec2", "create_security_group", GroupName="g", Description="g", VpcId=vpc)["GroupId"]
@@ -250,8 +252,8 @@ def test_a_local_aws_takes_all_of_it(cloud: Cloud) -> None:
     assert [shown["GroupId"] for shown in interface["Groups"]] == [group]
 
 
-def test_what_ends_a_candidate_never_ends_a_deployment_of_several() -> None:
-    """Capacity, price, quota and zone are each another candidate's chance."""
+def test_a_failed_candidate_does_not_fail_a_list_of_several() -> None:
+    """After a lack of capacity, price, quota or zone another candidate may succeed."""
     for code in (
         "InsufficientInstanceCapacity",
         "SpotMaxPriceTooLow",
@@ -263,7 +265,7 @@ def test_what_ends_a_candidate_never_ends_a_deployment_of_several() -> None:
         assert code in KIND.next_candidate
 
 
-# --- looks
+# --- reads
 
 
 def looked(instance: Mapping[str, Any], date: str | None = None, public: bool = True) -> Any:
@@ -292,14 +294,14 @@ ADDRESSED = {"PrivateIpAddress": "10.0.0.9", "PublicIpAddress": "203.0.113.9"}
     ],
 )
 def test_every_state_has_a_presence(state: str, presence: Presence) -> None:
-    """A stopped instance does not come back; one that shuts down is on its way out."""
+    """A stopped instance does not come back; one that shuts down is being deleted."""
     observation = looked({"State": {"Name": state}, **ADDRESSED})
     assert observation.presence is presence
     assert (observation.problem is not None) is (presence is Presence.BROKEN)
 
 
 def test_the_reason_of_an_end_is_kept_and_may_lead_to_the_next_candidate() -> None:
-    """A spot instance that was taken back says so by a code that ends its candidate."""
+    """A reclaimed spot instance has a code that ends its candidate."""
     reason = {"Code": "Server.SpotInstanceTermination", "Message": "Spot instance termination"}
     observation = looked({"State": {"Name": "terminated"}, "StateReason": reason})
     assert observation.problem is not None
@@ -325,8 +327,8 @@ TAKEN_BACK = {
         (refusal("UnauthorizedOperation"), "Spot instance termination"),
     ],
 )
-def test_a_spot_instance_that_ended_says_its_request_s_status(request_: Any, said: str) -> None:
-    """Beside the reason, whose code decides; a request that cannot be read takes nothing from it."""
+def test_an_ended_spot_instance_has_its_request_s_status(request_: Any, said: str) -> None:
+    """It is added to the reason, whose code decides; an unreadable request removes nothing."""
     instance = {"InstanceId": INSTANCE, **TAKEN_BACK}
     answer = request_ if isinstance(request_, CallError) else {"SpotInstanceRequests": [request_]}
     cloud = ScriptedCloud(
@@ -339,14 +341,14 @@ def test_a_spot_instance_that_ended_says_its_request_s_status(request_: Any, sai
     assert observation.problem.message.endswith(said)
 
 
-def test_one_that_somebody_terminated_has_no_fault_of_its_own() -> None:
-    """It is made anew; without a reason from AWS there is none to report."""
+def test_a_terminated_instance_is_no_problem_by_itself() -> None:
+    """It is recreated; without a reason from AWS there is nothing to report."""
     for reason in ({"Code": "Client.UserInitiatedShutdown", "Message": "m"}, {}):
         assert looked({"State": {"Name": "terminated"}, "StateReason": reason}).problem is None
 
 
 def test_a_stopped_one_says_why() -> None:
-    """Whatever the reason, a stopped instance is a problem of the deployment."""
+    """A stopped instance is always a problem of the deployment."""
     reason = {"Code": "Client.UserInitiatedShutdown", "Message": "stopped by hand"}
     stopped = looked({"State": {"Name": "stopped"}, "StateReason": reason})
     assert "stopped by hand" in stopped.problem.message
@@ -373,12 +375,12 @@ LAUNCHED = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 def test_a_running_one_is_ready_with_its_addresses(
     shown: Mapping[str, str], date: str | None, public: bool, presence: Presence
 ) -> None:
-    """A public address that was asked for is waited for, by EC2's own clock, but not for ever."""
+    """A requested public address is waited for, by EC2's own clock, with a limit."""
     instance = {"State": {"Name": "running"}, "LaunchTime": LAUNCHED, **shown}
     assert looked(instance, date, public).presence is presence
 
 
-def test_a_hit_says_the_key_it_was_made_with_and_when() -> None:
+def test_a_found_instance_has_its_key_and_launch_time() -> None:
     """The current key's is adopted first, else the oldest."""
     shown = {
         "InstanceId": INSTANCE,
@@ -402,7 +404,7 @@ def test_a_hit_says_the_key_it_was_made_with_and_when() -> None:
 
 
 def test_only_not_found_or_an_empty_list_is_absence() -> None:
-    """A refused look is an error."""
+    """A denied read is an error."""
     it = target(aws_id=INSTANCE)
     answers: tuple[Any, ...] = (refusal("InvalidInstanceID.NotFound"), {"Reservations": []})
     for answer in answers:
@@ -415,7 +417,7 @@ def test_only_not_found_or_an_empty_list_is_absence() -> None:
 
 
 def test_the_end_of_the_console_is_archived() -> None:
-    """The last 64 KiB are kept: what went wrong stands at the end."""
+    """The last 64 KiB are stored, because the error is at the end."""
     text = "begin\n" + "x" * CONSOLE_LIMIT_CHARACTERS + "the end"
     cloud = ScriptedCloud(get_console_output={"Output": text})
     kept = KIND.console(cloud, target(aws_id=INSTANCE))
@@ -423,8 +425,8 @@ def test_the_end_of_the_console_is_archived() -> None:
     assert kept.endswith("the end")
 
 
-def test_an_instance_type_that_has_no_latest_output_gives_what_it_has() -> None:
-    """Types that are not built on Nitro refuse `Latest`; the output of the boot is better than none."""
+def test_a_type_without_latest_output_returns_its_boot_output() -> None:
+    """Types that are not built on Nitro refuse `Latest`."""
 
     def answer(sent: Mapping[str, Any]) -> dict[str, Any]:
         if sent.get("Latest"):

@@ -23,7 +23,7 @@ from tier1_engine.resources.instance_price import of_type
 def test_an_hour_of_a_type_is_the_price_of_its_family_by_size(
     instance_type: str, dollars: float | None
 ) -> None:
-    """AWS's own list says the same; what is not in the table has no figure."""
+    """AWS's price list agrees; a type that is not in the table has no figure."""
     assert of_type(instance_type) == (None if dollars is None else pytest.approx(dollars))
 
 
@@ -49,5 +49,5 @@ def test_an_hour_of_a_type_is_the_price_of_its_family_by_size(
     ],
 )
 def test_other_sizes_are_as_aws_lists_them(instance_type: str, dollars: float) -> None:
-    """Read off the list of 9 February 2026 that the module names; AWS rounds the small ones."""
+    """The module names the list of 9 February 2026; AWS rounds the small prices."""
     assert of_type(instance_type) == pytest.approx(dollars, rel=0.01)

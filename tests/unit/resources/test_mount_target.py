@@ -1,4 +1,4 @@
-"""The mount target kind: whose it is, without tags of its own."""
+"""The mount target kind: ownership without tags of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 
 class Site:
-    """A VPC with a subnet on a local AWS, and whatever file system and groups a test wants in it."""
+    """A VPC with a subnet on a local AWS, and the file system and groups that a test adds."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -84,8 +84,8 @@ class Site:
         return str(reply["MountTargetId"])
 
 
-def test_the_users_own_is_answered_truthfully_and_never_changed(cloud: Cloud) -> None:
-    """A mount target of the user's in our zone is found, is not ours, and its groups are left alone."""
+def test_a_users_mount_target_is_found_as_foreign_and_never_changed(cloud: Cloud) -> None:
+    """It is in the zone and is not owned, and its groups are left alone."""
     site = Site(cloud)
     file_system_id = site.file_system({})
     theirs = site.theirs(file_system_id, site.group("theirs", {}))
@@ -97,8 +97,8 @@ def test_the_users_own_is_answered_truthfully_and_never_changed(cloud: Cloud) ->
 
 
 @pytest.mark.leaves("groups of two deployments with one resource id, which AWS never has", "twice")
-def test_one_of_another_deployment_is_not_ours(cloud: Cloud) -> None:
-    """Neither another deployment's file system nor its group proves a mount target ours."""
+def test_one_of_another_deployment_is_not_owned(cloud: Cloud) -> None:
+    """Neither another deployment's file system nor its group proves ownership."""
     site = Site(cloud)
     file_system_id = site.file_system(OTHERS)
     theirs = site.theirs(file_system_id, site.group("theirs", OTHERS))
@@ -108,8 +108,8 @@ def test_one_of_another_deployment_is_not_ours(cloud: Cloud) -> None:
     assert not KIND.owns(it, found)
 
 
-def test_on_a_brought_file_system_our_group_proves_it_ours(cloud: Cloud) -> None:
-    """What a lost reply made on the user's file system is found, and is ours by the group on it."""
+def test_on_a_referenced_file_system_an_owned_group_proves_ownership(cloud: Cloud) -> None:
+    """The result of a lost reply on the user's file system is found and owned by its group."""
     site = Site(cloud)
     it = site.wanted(site.file_system({}), site.group("ours", TAGS))
     made = KIND.create(cloud, it)
@@ -118,8 +118,8 @@ def test_on_a_brought_file_system_our_group_proves_it_ours(cloud: Cloud) -> None
     assert KIND.owns(it, found)
 
 
-def test_a_census_finds_one_on_a_brought_file_system_by_our_group(cloud: Cloud) -> None:
-    """It would be left on the user's file system if only file systems of ours were looked through."""
+def test_a_census_finds_one_on_a_referenced_file_system_by_its_owned_group(cloud: Cloud) -> None:
+    """Otherwise it would remain on the user's file system."""
     site = Site(cloud)
     file_system_id = site.file_system({})
     it = site.wanted(file_system_id, site.group("ours", TAGS))
@@ -129,16 +129,16 @@ def test_a_census_finds_one_on_a_brought_file_system_by_our_group(cloud: Cloud) 
     assert KIND.list_owned(cloud, {TAG_DEPLOYMENT: "ffffffffffff"}) == []
 
 
-def test_a_census_leaves_out_what_hangs_on_somebody_elses(cloud: Cloud) -> None:
-    """Theirs in our VPC, without a group of ours on it, is not counted as ours."""
+def test_a_census_ignores_foreign_mount_targets(cloud: Cloud) -> None:
+    """One in an owned VPC without an owned group does not count."""
     site = Site(cloud)
     site.group("ours", TAGS)
     site.theirs(site.file_system({}), site.group("theirs", {}))
     assert KIND.list_owned(cloud, {TAG_DEPLOYMENT: DEPLOYMENT}) == []
 
 
-def test_groups_of_ours_that_were_changed_are_set_again(cloud: Cloud) -> None:
-    """The groups are configuration: compared, named as unset, set, and then it is ready."""
+def test_changed_groups_are_set_again(cloud: Cloud) -> None:
+    """Groups are configuration: compared, named as unset, set, and then it is ready."""
     site = Site(cloud)
     file_system_id, ours = site.file_system(TAGS), site.group("ours", TAGS)
     made = site.theirs(file_system_id, site.group("other", {}))
@@ -149,8 +149,8 @@ def test_groups_of_ours_that_were_changed_are_set_again(cloud: Cloud) -> None:
     assert KIND.describe(cloud, it).presence is Presence.READY
 
 
-def test_one_in_another_zone_is_not_the_one(cloud: Cloud) -> None:
-    """A file system has one mount target in each zone; only that of the zone is looked at."""
+def test_one_in_another_zone_is_ignored(cloud: Cloud) -> None:
+    """A file system has one mount target in each zone, and only that of the zone is read."""
     site = Site(cloud)
     it = site.wanted(site.file_system(TAGS), site.group("ours", TAGS))
     KIND.create(cloud, it)
@@ -158,8 +158,8 @@ def test_one_in_another_zone_is_not_the_one(cloud: Cloud) -> None:
     assert KIND.find(cloud, elsewhere) == []
 
 
-def test_on_a_file_system_that_is_gone_there_is_none(cloud: Cloud) -> None:
-    """A file system that AWS does not show has no mount targets to show."""
+def test_a_missing_file_system_has_no_mount_target(cloud: Cloud) -> None:
+    """AWS cannot show any."""
     site = Site(cloud)
     assert KIND.find(cloud, site.wanted("fs-0123456789abcdef0", site.group("ours", TAGS))) == []
 
@@ -175,7 +175,7 @@ REQUEST = {
 def scripted(
     state: str = "available", tags: Mapping[str, str] = TAGS, groups: Any = ("sg-1",), **members: Any
 ) -> ScriptedCloud:
-    """One mount target in a state, on a file system with tags, with groups or a refusal to show them."""
+    """A mount target in a state, on a file system with tags, with groups or a refusal to show them."""
     shown = {
         "MountTargetId": MOUNT_TARGET,
         "FileSystemId": "fs-1",
@@ -205,22 +205,22 @@ def scripted(
     ],
 )
 def test_every_life_cycle_state_has_a_presence(state: str, presence: Presence) -> None:
-    """The states read as the file system's do, also where the groups cannot be read any more."""
+    """The states map like the file system's, also if the groups can no longer be read."""
     cloud = scripted(state, groups=refusal("IncorrectMountTargetState"))
     observation = KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
     assert observation.presence is presence
     assert KIND.owns(target(REQUEST), observation)
 
 
-def test_without_a_zone_in_the_reply_its_subnet_says() -> None:
-    """An endpoint that names no zone is read by the subnet, and the zone we asked for is told."""
+def test_without_a_zone_in_the_reply_the_subnet_is_used() -> None:
+    """The requested zone is reported."""
     (found,) = KIND.find(scripted(), target(REQUEST))
     assert found.facts["zone"] == ZONE
     assert KIND.find(scripted(), target({**REQUEST, "subnet_id": "subnet-2"})) == []
 
 
-def test_whose_one_being_made_is_cannot_be_guessed() -> None:
-    """Taken as not ours it would be left behind: the look fails with a code that is waited out."""
+def test_the_owner_of_a_mount_target_being_created_is_unknown() -> None:
+    """Taken as foreign it would be left behind, so the read fails with a code that is retried."""
     cloud = scripted("creating", tags={}, groups=refusal("IncorrectMountTargetState"))
     for look in (KIND.find, KIND.describe):
         with pytest.raises(CallError) as caught:
@@ -228,8 +228,8 @@ def test_whose_one_being_made_is_cannot_be_guessed() -> None:
         assert caught.value.code in KIND.not_visible_yet & KIND.in_use
 
 
-def test_an_endpoint_that_does_not_show_groups_leaves_the_file_system_as_proof() -> None:
-    """Nothing is changed on a guess, and ours stays ours."""
+def test_an_endpoint_without_groups_leaves_the_file_system_as_proof() -> None:
+    """Nothing is changed on a guess, and an owned one stays owned."""
     cloud = scripted(groups=refusal("UnknownOperationException"))
     observation = KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
     assert (observation.presence, observation.unset) == (Presence.READY, ())
@@ -237,7 +237,7 @@ def test_an_endpoint_that_does_not_show_groups_leaves_the_file_system_as_proof()
 
 
 def test_a_refused_read_is_no_absence() -> None:
-    """Only `MountTargetNotFound`, or a list without it, says that there is none."""
+    """Only `MountTargetNotFound`, or a list without it, proves absence."""
     cloud = scripted()
     it = target(REQUEST, aws_id=MOUNT_TARGET)
     cloud.answers["describe_mount_targets"] = refusal("AccessDeniedException")
@@ -254,10 +254,8 @@ ANOTHER = "fsmt-0123456789abcdef1"
 
 
 @pytest.mark.parametrize("look", [KIND.describe, KIND.glance])
-def test_one_whose_file_system_is_known_is_read_with_the_others_of_it(look: Any) -> None:
-    """By one call that several can share; what the list does not show is absent, and so is all of one
-    that is gone.
-    """
+def test_mount_targets_of_a_known_file_system_are_read_together(look: Any) -> None:
+    """One call serves several; one that is not listed is absent, and so are all of a missing file system."""
     cloud = scripted()
     it = target(
         REQUEST, aws_id=MOUNT_TARGET, facts=KIND.describe(cloud, target(REQUEST, aws_id=MOUNT_TARGET)).facts
@@ -275,8 +273,8 @@ def test_one_whose_file_system_is_known_is_read_with_the_others_of_it(look: Any)
         look(cloud, it)
 
 
-def test_a_duplicate_is_searched_for_where_aws_showed_it_and_not_where_its_request_says(cloud: Cloud) -> None:
-    """Its row has the request of the step that it was made for, which may name another file system."""
+def test_a_duplicate_is_searched_for_where_aws_showed_it(cloud: Cloud) -> None:
+    """Its row has the request of its step, which may name another file system."""
     site = Site(cloud)
     group = site.group("ours", TAGS)
     elsewhere = site.file_system(TAGS)
@@ -289,7 +287,7 @@ def test_a_duplicate_is_searched_for_where_aws_showed_it_and_not_where_its_reque
     assert KIND.glance(cloud, replace(it, facts=seen.facts)).presence is Presence.ABSENT
 
 
-def test_a_census_counts_one_on_its_way_out_whose_groups_are_gone() -> None:
+def test_a_census_counts_a_deleting_one_without_groups() -> None:
     """One that is being deleted is not asked for groups that it may no longer have."""
     cloud = scripted("deleted", tags={}, groups=refusal("IncorrectMountTargetState"))
     cloud.answers["describe_security_groups"] = {

@@ -1,4 +1,4 @@
-"""Each manner of calls, held against what AWS's documentation says of it."""
+"""Each behaviour of calls, compared with AWS's documentation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ec2(rig: Rig) -> Any:
 
 
 def refusal_of(call: Callable[..., Any], **parameters: Any) -> tuple[str, int]:
-    """Code and status with which a call is refused."""
+    """The code and status with which a call is refused."""
     with pytest.raises(ClientError) as error:
         call(**parameters)
     assert error.value.response["ResponseMetadata"]["RequestId"]
@@ -51,8 +51,8 @@ def states(reply: dict[str, Any]) -> dict[str, str]:
 
 
 class TestClientTokens:
-    def test_the_same_request_makes_nothing_twice(self, rig: Rig, ec2: Any) -> None:
-        """The same instances come back, under a request id of its own."""
+    def test_the_same_request_creates_nothing_twice(self, rig: Rig, ec2: Any) -> None:
+        """The same instances are returned, under a new request id."""
         first = ec2.run_instances(**TWO, ClientToken="t")
         again = ec2.run_instances(**TWO, ClientToken="t")
         assert len(states(first)) == 2
@@ -60,16 +60,16 @@ class TestClientTokens:
         assert again["ResponseMetadata"]["RequestId"] != first["ResponseMetadata"]["RequestId"]
         assert len(ec2.describe_instances()["Reservations"]) == 1
 
-    def test_a_terminated_instance_comes_back_as_such(self, ec2: Any) -> None:
-        """Its token is spent with it."""
+    def test_a_terminated_instance_is_returned_as_terminated(self, ec2: Any) -> None:
+        """Its token is spent."""
         made = ec2.run_instances(**TWO, ClientToken="t")
         ended, other = states(made)
         ec2.terminate_instances(InstanceIds=[ended])
         again = states(ec2.run_instances(**TWO, ClientToken="t"))
         assert again == {ended: "terminated", other: "running"}
 
-    def test_one_that_is_shown_no_more_counts_as_terminated(self, rig: Rig, ec2: Any) -> None:
-        """AWS keeps the token longer than the instance."""
+    def test_an_instance_that_is_no_longer_shown_counts_as_terminated(self, rig: Rig, ec2: Any) -> None:
+        """AWS remembers the token longer than the instance."""
         from moto.ec2.models import ec2_backends
 
         (gone,) = states(ec2.run_instances(**ONE, ClientToken="t"))
@@ -77,7 +77,7 @@ class TestClientTokens:
         assert states(ec2.run_instances(**ONE, ClientToken="t")) == {gone: "terminated"}
 
     def test_other_parameters_under_the_same_token_are_refused(self, ec2: Any) -> None:
-        """Nothing is made; the words are those of the field."""
+        """Nothing is created, and the message is AWS's."""
         ec2.run_instances(**ONE, ClientToken="t")
         with pytest.raises(
             ClientError, match="Arguments on this idempotent request are inconsistent"
@@ -87,26 +87,26 @@ class TestClientTokens:
         assert len(ec2.describe_instances()["Reservations"]) == 1
 
     def test_in_another_zone_or_region_the_token_is_another(self, rig: Rig, ec2: Any) -> None:
-        """RunInstances is idempotent by zone where one is named."""
+        """RunInstances is idempotent per zone if one is named."""
         zones = [{**ONE, "Placement": {"AvailabilityZone": zone}} for zone in ("us-east-1a", "us-east-1b")]
         made = [states(ec2.run_instances(**zone, ClientToken="t")) for zone in zones]
         made.append(states(rig.client("ec2", "eu-west-1").run_instances(**ONE, ClientToken="t")))
         assert len({id for one in made for id in one}) == 3
 
-    def test_without_a_token_each_request_makes_one(self, ec2: Any) -> None:
-        """botocore draws one for each that has none; an empty one counts as none."""
+    def test_without_a_token_each_request_creates_one(self, ec2: Any) -> None:
+        """botocore generates one for each; an empty one counts as none."""
         ec2.run_instances(**ONE)
         ec2.run_instances(**ONE, ClientToken="")
         ec2.run_instances(**ONE, ClientToken="")
         assert len(ec2.describe_instances()["Reservations"]) == 3
 
     def test_a_refused_request_uses_no_token(self, ec2: Any) -> None:
-        """What was mended may be sent under it."""
+        """A corrected request may be sent with it."""
         assert refusal_of(ec2.run_instances, **ONE, SubnetId="subnet-0123456789abcdef0", ClientToken="t")
         assert ec2.run_instances(**ONE, ClientToken="t")["Instances"]
 
     def test_route_tables_and_nat_gateways_have_tokens_too(self, ec2: Any) -> None:
-        """The original answer comes again; other parameters are refused."""
+        """The original reply is returned; other parameters are refused."""
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         tables = {
@@ -116,7 +116,7 @@ class TestClientTokens:
         gateways = {ec2.create_nat_gateway(**asked)["NatGateway"]["NatGatewayId"] for _ in range(2)}
         assert (len(tables), len(gateways)) == (1, 1)
         mine = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
-        assert len(mine) == 2  # with the VPC's own
+        assert len(mine) == 2  # with the VPC's main table
         other = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
         assert (
             refusal_of(ec2.create_route_table, VpcId=other, ClientToken="t")[0]
@@ -124,7 +124,7 @@ class TestClientTokens:
         )
 
     def test_the_oldest_tokens_are_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A sandbox that runs for weeks does not grow for ever."""
+        """A sandbox that runs for weeks does not grow without limit."""
         monkeypatch.setattr("tier1_engine.sandbox.behaviour.idempotency.TOKENS_LIMIT", 2)
         manner = ClientTokens()
         calls = [Call("ec2", "CreateRouteTable", "r", "1", {"ClientToken": token}) for token in "abc"]
@@ -134,8 +134,8 @@ class TestClientTokens:
         assert [manner.before(call) is None for call in calls] == [True, False, False]
 
 
-def test_a_creation_token_that_a_file_system_has_is_refused_with_its_id(rig: Rig) -> None:
-    """409, and the id stands in the document; once it is deleted, the token is free."""
+def test_a_creation_token_in_use_is_refused_with_the_file_system_s_id(rig: Rig) -> None:
+    """The 409 has the id; once the file system is deleted, the token is free."""
     efs = rig.client("efs")
     made = efs.create_file_system(CreationToken="t")["FileSystemId"]
     with pytest.raises(efs.exceptions.FileSystemAlreadyExists) as error:
@@ -148,7 +148,7 @@ def test_a_creation_token_that_a_file_system_has_is_refused_with_its_id(rig: Rig
 
 class TestThrottling:
     def drained(self, call: Callable[..., Any], **parameters: Any) -> tuple[int, str, int]:
-        """How many calls pass at one moment, and how the next is refused."""
+        """How many calls succeed at one moment, and how the next is refused."""
         for passed in range(200):
             try:
                 call(**parameters)
@@ -157,21 +157,21 @@ class TestThrottling:
         raise AssertionError("it was never throttled")
 
     def test_a_bucket_is_emptied_and_refilled_on_awss_clock(self, rig: Rig, ec2: Any) -> None:
-        """RunInstances: 5 at once, then 2 a second."""
+        """RunInstances allows 5 at once, then 2 a second."""
         assert self.drained(ec2.run_instances, **ONE) == (5, "RequestLimitExceeded", 503)
         rig.clock.seconds += 1
         assert self.drained(ec2.run_instances, **ONE)[0] == 2
         rig.clock.seconds += 3600
         assert self.drained(ec2.run_instances, **ONE)[0] == 5
 
-    def test_each_operation_has_its_own(self, rig: Rig, ec2: Any) -> None:
-        """And each region."""
+    def test_each_operation_has_its_own_bucket(self, rig: Rig, ec2: Any) -> None:
+        """Each region has its own, too."""
         self.drained(ec2.run_instances, **ONE)
         assert ec2.describe_instances()["Reservations"]
         assert rig.client("ec2", "eu-west-1").run_instances(**ONE)["Instances"]
 
-    def test_resources_are_counted_beside_requests(self, rig: Rig, ec2: Any) -> None:
-        """A thousand instances at once, and 2 a second more."""
+    def test_resources_are_counted_as_well_as_requests(self, rig: Rig, ec2: Any) -> None:
+        """A thousand instances at once are allowed, and 2 a second more."""
         ec2.run_instances(**ONE, DryRun=False)
         many = {**ONE, "MaxCount": 1000, "DryRun": True}
         assert refusal_of(ec2.run_instances, **many)[0] == "RequestLimitExceeded"
@@ -186,10 +186,10 @@ class TestThrottling:
             ("ssm", "describe_parameters", "ThrottlingException", 400),
         ],
     )
-    def test_other_services_say_it_in_their_own_words(
+    def test_other_services_throttle_with_their_own_codes(
         self, rig: Rig, service: str, operation: str, code: str, status: int
     ) -> None:
-        """Each with its code."""
+        """Each service has one."""
         passed, *said = self.drained(getattr(rig.client(service), operation))
         assert said == [code, status]
         assert passed == ELSEWHERE[service].capacity
@@ -204,21 +204,23 @@ class TestThrottling:
             ("TerminateInstances", {}, OF_ITS_OWN["TerminateInstances"]),
         ],
     )
-    def test_the_rate_is_the_operations(self, operation: str, parameters: dict[str, Any], rate: Any) -> None:
-        """Looking, looking at everything, changing, and those with a rate of their own."""
+    def test_the_rate_depends_on_the_operation(
+        self, operation: str, parameters: dict[str, Any], rate: Any
+    ) -> None:
+        """Reads, unfiltered reads, changes and some single operations have their own."""
         assert rate_of(Call("ec2", operation, "us-east-1", "1", parameters)) == rate
 
 
 class TestQuotas:
-    def test_five_vpcs_with_the_default_one(self, ec2: Any) -> None:
-        """The fifth of one's own is refused; a deleted one makes room."""
+    def test_five_vpcs_include_the_default_one(self, ec2: Any) -> None:
+        """The fifth created one is refused; deleting one frees a place."""
         made = [ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(4)]
         assert refusal_of(ec2.create_vpc, CidrBlock="10.0.0.0/16") == ("VpcLimitExceeded", 400)
         ec2.delete_vpc(VpcId=made[0])
         assert ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] not in made
 
-    def test_five_internet_gateways_with_the_default_vpcs(self, ec2: Any) -> None:
-        """As many as VPCs."""
+    def test_five_internet_gateways_include_the_default_vpcs(self, ec2: Any) -> None:
+        """There are as many as VPCs."""
         for _ in range(4):
             ec2.create_internet_gateway()
         assert refusal_of(ec2.create_internet_gateway) == ("InternetGatewayLimitExceeded", 400)
@@ -243,7 +245,7 @@ class TestQuotas:
         )
 
     def test_one_mount_target_a_zone(self, rig: Rig, ec2: Any) -> None:
-        """The second is a conflict, in EFS's own shape."""
+        """The second is a conflict, in EFS's own form."""
         efs = rig.client("efs")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnets = [
@@ -257,8 +259,8 @@ class TestQuotas:
         assert refused(error.value) == ("MountTargetConflict", 409)
         assert error.value.response["ErrorCode"] == "MountTargetConflict"
 
-    def test_each_quota_counts_what_is_there(self, rig: Rig, ec2: Any) -> None:
-        """One more than before after each create, so that the limit is met where AWS has it."""
+    def test_each_quota_counts_existing_resources(self, rig: Rig, ec2: Any) -> None:
+        """Each create adds one, so that the limit is reached where AWS has it."""
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
@@ -297,8 +299,8 @@ class TestQuotas:
             assert reply is not None
             assert reply.code == quota.code
 
-    def test_where_there_is_no_such_table_or_role_moto_answers(self) -> None:
-        """It says that it is not there."""
+    def test_for_a_missing_table_or_role_moto_answers(self) -> None:
+        """The answer is that it does not exist."""
         call = Call("ec2", "CreateRoute", "us-east-1", "123456789012", {"RouteTableId": "rtb-01234567"})
         assert QUOTAS["ec2", "CreateRoute"].count(call) == 0
 
@@ -314,8 +316,8 @@ class TestDryRun:
             ("describe_vpcs", {}),
         ],
     )
-    def test_it_makes_nothing(self, ec2: Any, operation: str, parameters: dict[str, Any]) -> None:
-        """412, and everything is as before."""
+    def test_it_creates_nothing(self, ec2: Any, operation: str, parameters: dict[str, Any]) -> None:
+        """The status is 412, and the account is unchanged."""
         assert refusal_of(getattr(ec2, operation), **parameters, DryRun=True) == ("DryRunOperation", 412)
         assert len(ec2.describe_vpcs()["Vpcs"]) == 1
         assert ec2.describe_internet_gateways()["InternetGateways"] == []
@@ -323,7 +325,7 @@ class TestDryRun:
         assert ec2.describe_addresses()["Addresses"] == []
 
     def test_it_uses_no_token(self, ec2: Any) -> None:
-        """The real request may follow under the same one."""
+        """The real request may use the same one."""
         refusal_of(ec2.run_instances, **ONE, ClientToken="t", DryRun=True)
         assert ec2.run_instances(**ONE, ClientToken="t")["Instances"]
 
@@ -345,10 +347,10 @@ class TestTags:
             ),
         ],
     )
-    def test_what_aws_would_not_take_is_refused(
+    def test_what_aws_would_refuse_is_refused(
         self, ec2: Any, tags: list[dict[str, str]], codes: tuple[str, str, str]
     ) -> None:
-        """Each service with its own code, at a create and at a later tagging."""
+        """Each service has its own code, at a create and at a later tagging."""
         vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
         specification = [{"ResourceType": "vpc", "Tags": tags}]
         calls: list[tuple[Callable[..., Any], dict[str, Any]]] = [
@@ -362,16 +364,16 @@ class TestTags:
         assert [answer.code if answer else None for answer in answers] == list(codes[1:])
         assert len(ec2.describe_vpcs()["Vpcs"]) == 1
 
-    def test_what_aws_takes_is_taken(self, ec2: Any) -> None:
-        """Fifty tags with keys and values as long as may be."""
+    def test_what_aws_accepts_is_accepted(self, ec2: Any) -> None:
+        """Fifty tags with keys and values of maximal length are."""
         tags = [{"Key": f"{n:0128}", "Value": "v" * 256} for n in range(50)]
         made = ec2.create_vpc(
             CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}]
         )
         assert len(made["Vpc"]["Tags"]) == 50
 
-    def test_a_tag_that_is_taken_off_is_not_judged(self, ec2: Any) -> None:
-        """However it is named."""
+    def test_a_removed_tag_is_not_validated(self, ec2: Any) -> None:
+        """Its name does not matter."""
         vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
         ec2.delete_tags(Resources=[vpc], Tags=[{"Key": "aws:x"}])
 
@@ -403,10 +405,10 @@ class TestMalformedIds:
             ),
         ],
     )
-    def test_what_is_no_id_is_told_from_what_is_not_there(
+    def test_a_malformed_id_differs_from_an_unknown_one(
         self, ec2: Any, operation: str, parameters: dict[str, Any], code: str, words: str
     ) -> None:
-        """400, with the words of the field."""
+        """The status is 400, and the message is AWS's."""
         with pytest.raises(ClientError) as error:
             getattr(ec2, operation)(**parameters)
         assert refused(error.value) == (code, 400)
@@ -414,11 +416,11 @@ class TestMalformedIds:
 
     @pytest.mark.parametrize("id", ["vpc-01234567", "vpc-0123456789abcdef0"])
     def test_an_id_of_either_length_is_looked_up(self, ec2: Any, id: str) -> None:
-        """It is not there, and that is said."""
+        """The answer is that it does not exist."""
         assert refusal_of(ec2.describe_vpcs, VpcIds=[id]) == ("InvalidVpcID.NotFound", 400)
 
-    def test_a_subnet_that_is_none_is_not_found(self, ec2: Any) -> None:
-        """EC2 does not judge the form of a subnet's id."""
+    def test_a_malformed_subnet_id_is_not_found(self, ec2: Any) -> None:
+        """EC2 does not validate the form of a subnet's id."""
         assert refusal_of(ec2.describe_subnets, SubnetIds=["example"])[0] == "InvalidSubnetID.NotFound"
 
 
@@ -438,8 +440,8 @@ class TestMalformedIds:
         ("sts", "ExpiredToken", 403, "The security token included in the request is expired"),
     ],
 )
-def test_a_code_has_awss_status_and_words(service: str, code: str, status: int, words: str) -> None:
-    """By the service's model where it declares the code, else as AWS documents it."""
+def test_a_code_has_awss_status_and_message(service: str, code: str, status: int, words: str) -> None:
+    """The service's model decides if it declares the code, else AWS's documentation."""
     reply = refusal(Call(service, "X", "us-east-1", "1", {"InstanceType": "t3.medium"}), code)
     assert (reply.status, reply.code) == (status, code)
     assert words.encode() in reply.body

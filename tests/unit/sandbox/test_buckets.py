@@ -1,4 +1,4 @@
-"""S3 on the local AWS: what is behaved there, for kinds from outside."""
+"""S3 on the local AWS, for kinds of other packages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
 
 
 def test_a_bucket_has_the_tags_that_it_was_made_with(rig: Rig) -> None:
-    """A second create in us-east-1 succeeds, and changes none."""
+    """A second create in us-east-1 succeeds, and changes no tags."""
     s3 = rig.client("s3")
     s3.create_bucket(Bucket="reports", CreateBucketConfiguration={"Tags": TAGS})
     assert s3.get_bucket_tagging(Bucket="reports")["TagSet"] == TAGS
@@ -32,8 +32,8 @@ def test_a_bucket_has_the_tags_that_it_was_made_with(rig: Rig) -> None:
     assert s3.get_bucket_tagging(Bucket="reports")["TagSet"] == TAGS
 
 
-def test_a_bucket_stands_in_the_census(rig: Rig) -> None:
-    """With whose it is, until it is gone."""
+def test_a_bucket_is_in_the_census(rig: Rig) -> None:
+    """Its owner is shown until it is deleted."""
     s3 = rig.client("s3")
     s3.create_bucket(Bucket="reports", CreateBucketConfiguration={"Tags": TAGS})
     (bucket,) = [one for one in census.things() if one.kind == "bucket"]
@@ -43,8 +43,8 @@ def test_a_bucket_stands_in_the_census(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("SlowDown", 503)])
-def test_a_call_of_s3_is_refused_by_a_fault_in_s3_s_own_words(rig: Rig, code: str, status: int) -> None:
-    """Code, status and request id are read by the client."""
+def test_a_fault_refuses_a_call_of_s3_in_s3_s_own_format(rig: Rig, code: str, status: int) -> None:
+    """The client reads code, status and request id."""
     assert rig.aws.board is not None
     rig.aws.board.add(Fault("CreateBucket", code=code))
     with pytest.raises(ClientError) as caught:

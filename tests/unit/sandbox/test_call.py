@@ -1,4 +1,4 @@
-"""A request is read as the call that the client made, and stays readable for moto."""
+"""A request is parsed as the call that the client made, and stays readable for moto."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
 
 
 def environ_of(service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The request that botocore sends for a call, as WSGI has it."""
+    """The WSGI environment of the request that botocore sends for a call."""
     sent: list[Any] = []
 
     def catch(request: Any, **_event: Any) -> Any:
@@ -109,17 +109,15 @@ def environ_of(service: str, operation: str, parameters: Mapping[str, Any]) -> d
 
 
 @pytest.mark.parametrize(("service", "operation", "parameters"), CALLS)
-def test_a_call_is_what_the_client_asked_for(
-    service: str, operation: str, parameters: dict[str, Any]
-) -> None:
-    """Service, operation, region and every parameter, in the protocol of the service."""
+def test_a_call_has_what_the_client_sent(service: str, operation: str, parameters: dict[str, Any]) -> None:
+    """Service, operation, region and every parameter are parsed in the protocol of the service."""
     environ = environ_of(service, operation, parameters)
     assert read(environ) == Call(service, operation, "eu-west-1", "123456789012", parameters)
 
 
 @pytest.mark.parametrize(("service", "operation", "parameters"), CALLS)
 def test_the_body_can_be_read_again(service: str, operation: str, parameters: dict[str, Any]) -> None:
-    """moto gets all of it."""
+    """moto receives all of it."""
     environ = environ_of(service, operation, parameters)
     length = int(environ.get("CONTENT_LENGTH") or 0)
     read(environ)
@@ -127,8 +125,8 @@ def test_the_body_can_be_read_again(service: str, operation: str, parameters: di
 
 
 @pytest.mark.parametrize("operation", operations.service_model("efs").operation_names)
-def test_every_rest_operation_is_found_at_its_path(operation: str) -> None:
-    """And no other, also where one path has the beginning of another."""
+def test_every_rest_operation_is_recognised_by_its_path(operation: str) -> None:
+    """No other is, also if one path is the beginning of another."""
     model = operations.operation_model("efs", operation)
     assert model is not None
     path = re.sub(r"\{(\w+)\}", r"fs-\1", model.http["requestUri"]).partition("?")[0]
@@ -155,10 +153,10 @@ def test_every_rest_operation_is_found_at_its_path(operation: str) -> None:
         ("PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "Enabled"}}),
     ],
 )
-def test_a_call_of_s3_is_known_by_its_path_its_query_and_its_document(
+def test_a_call_of_s3_is_recognised_by_path_query_and_document(
     operation: str, parameters: dict[str, Any]
 ) -> None:
-    """S3 tells operations of one path apart by words of the query, and speaks XML."""
+    """S3 distinguishes operations of one path by query keys, and uses XML."""
     assert read(environ_of("s3", operation, parameters)) == Call(
         "s3", operation, "eu-west-1", "123456789012", parameters
     )
@@ -188,10 +186,10 @@ def setting(name: str, value: str) -> Callable[[dict[str, Any]], None]:
         ("efs", "DescribeFileSystems", setting("PATH_INFO", "/2015-02-01/nothing")),
     ],
 )
-def test_what_is_no_call_that_is_known_is_none(
+def test_an_unknown_request_is_no_call(
     service: str, operation: str, spoil: Callable[[dict[str, Any]], None]
 ) -> None:
-    """It goes to moto as it came."""
+    """It is passed to moto unchanged."""
     environ = environ_of(service, operation, {"Name": "n"} if service == "ssm" else {})
     spoil(environ)
     assert read(environ) is None
@@ -224,10 +222,10 @@ def environ_with(body: bytes, query: str = "") -> dict[str, Any]:
         (b"Action=ListRoles&MaxItems=3&Unheard=of", "", {"MaxItems": 3}),
     ],
 )
-def test_what_is_odd_on_the_wire_is_read_as_far_as_it_goes(
+def test_a_malformed_request_is_parsed_as_far_as_possible(
     body: bytes, query: str, parameters: dict[str, Any]
 ) -> None:
-    """A URL instead of a body, empty lists, numbers out of order, values of no type: moto judges them."""
+    """A URL in place of a body, empty lists, numbers out of order and untyped values are moto's to judge."""
     call = read(environ_with(body, query))
     assert call is not None
     assert call.parameters == parameters
@@ -235,7 +233,7 @@ def test_what_is_odd_on_the_wire_is_read_as_far_as_it_goes(
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"3"])
 def test_a_body_that_is_no_json_object_has_no_parameters(body: bytes) -> None:
-    """What is wrong with it is for moto to say."""
+    """moto reports what is wrong with it."""
     assert from_json(body) == {}
 
 
@@ -249,13 +247,13 @@ def test_a_body_that_is_no_json_object_has_no_parameters(body: bytes) -> None:
         ("TagRole", True),
     ],
 )
-def test_what_changes_something_is_reported_by_its_name(operation: str, changes: bool) -> None:
-    """AWS names what only looks `Describe`, `Get`, `List` or `Search`."""
+def test_changing_operations_are_recognised_by_name(operation: str, changes: bool) -> None:
+    """AWS names reads `Describe`, `Get`, `List` or `Search`."""
     assert Call("ec2", operation, "us-east-1", "1").changes is changes
 
 
-def test_a_fingerprint_is_of_what_is_asked_for() -> None:
-    """The same for the same, whatever the order of its parameters."""
+def test_a_fingerprint_covers_what_is_requested() -> None:
+    """It does not depend on the order of parameters."""
     one = Call("ec2", "CreateVpc", "us-east-1", "1", {"a": 1, "b": [2]})
     assert one.fingerprint() == Call("ec2", "CreateVpc", "us-east-1", "1", {"b": [2], "a": 1}).fingerprint()
     assert one.fingerprint() != Call("ec2", "CreateVpc", "us-east-1", "1", {"a": 1, "b": [3]}).fingerprint()
@@ -267,5 +265,5 @@ def test_a_fingerprint_is_of_what_is_asked_for() -> None:
     [("RunInstence", "RunInstances"), ("createvpc", "CreateVpc"), ("GetParam", "GetParameter"), ("%", None)],
 )
 def test_the_nearest_operation_is_named(wrong: str, right: str | None) -> None:
-    """Whatever the case; none where nothing is near."""
+    """Case is ignored, and there is none if nothing is similar."""
     assert operations.nearest(wrong) == right

@@ -1,4 +1,4 @@
-"""The disasters of the local AWS: which calls they strike, what those calls do, and what is answered."""
+"""The faults of the local AWS: which calls they affect, what those calls do, and what is answered."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def add(rig: Rig, operation: str, **values: Any) -> None:
 
 
 def vpcs(ec2: Any) -> int:
-    """How many there are besides the default one."""
+    """The number of VPCs besides the default one."""
     return len(ec2.describe_vpcs()["Vpcs"]) - 1
 
 
@@ -68,7 +68,7 @@ class TestWhatHappensToACall:
     def test_it_is_refused_in_the_protocol_of_its_service(
         self, rig: Rig, service: str, operation: str, call: Callable[[Any], Any], code: str, status: int
     ) -> None:
-        """Code, message, status and request id are read by the client."""
+        """The client reads code, message, status and request id."""
         add(rig, operation, code=code, message="Not <today> & not tomorrow.")
         with pytest.raises(ClientError) as error:
             call(rig.client(service))
@@ -77,7 +77,7 @@ class TestWhatHappensToACall:
         assert len(error.value.response["ResponseMetadata"]["RequestId"]) == 36
 
     def test_a_status_may_be_given(self, rig: Rig, ec2: Any) -> None:
-        """With the service's own code for its own failure, where none is given."""
+        """By default it is the service's own code for an internal failure."""
         add(rig, "CreateVpc", code="Unavailable", status=503)
         add(rig, "CreateVpc", status=500)
         for expected in (("Unavailable", 503), ("InternalError", 500)):
@@ -87,21 +87,21 @@ class TestWhatHappensToACall:
         assert vpcs(ec2) == 0
 
     def test_its_request_is_lost(self, rig: Rig, ec2: Any) -> None:
-        """Cut before: AWS does not act."""
+        """The connection is cut before: AWS does not act."""
         add(rig, "CreateVpc", cut=Cut.BEFORE)
         with pytest.raises(ConnectionCut):
             ec2.create_vpc(**CIDR)
         assert vpcs(ec2) == 0
 
     def test_its_reply_is_lost(self, rig: Rig, ec2: Any) -> None:
-        """Cut after: AWS has acted."""
+        """The connection is cut after: AWS has acted."""
         add(rig, "CreateVpc", cut=Cut.AFTER)
         with pytest.raises(ConnectionCut):
             ec2.create_vpc(**CIDR)
         assert vpcs(ec2) == 1
 
     def test_it_acts_and_answers_an_error(self, rig: Rig, ec2: Any) -> None:
-        """A 500 that says nothing of what was done; what is refused anyway keeps its own answer."""
+        """The 500 does not say what was done; a call that is refused anyway keeps its own answer."""
         add(rig, "CreateVpc", after_execution=True, times=2)
         with pytest.raises(ClientError) as error:
             ec2.create_vpc(**CIDR)
@@ -112,7 +112,7 @@ class TestWhatHappensToACall:
         assert refused(error.value)[0] == "InvalidVpc.Range"
 
     def test_its_reply_is_late(self, rig: Rig, ec2: Any) -> None:
-        """By so many AWS seconds, in which others are answered: the lock is free."""
+        """It is late by the given AWS seconds, in which other calls are answered."""
         seen: list[int] = []
 
         def find_untracked(seconds: float) -> None:
@@ -126,7 +126,7 @@ class TestWhatHappensToACall:
         assert rig.clock.seconds == 90
 
     def test_it_executes_late_by_itself(self, rig: Rig, ec2: Any) -> None:
-        """The connection is cut now; later, without anybody asking again, the VPC is there."""
+        """The connection is cut now, and later the VPC exists without another call."""
         add(rig, "CreateVpc", execute_late_seconds=30)
         with pytest.raises(ConnectionCut):
             ec2.create_vpc(**CIDR)
@@ -135,8 +135,8 @@ class TestWhatHappensToACall:
         rig.clock.seconds += 1
         assert vpcs(ec2) == 1
 
-    def test_what_executes_late_has_its_token(self, rig: Rig, ec2: Any) -> None:
-        """A second try under the same token gets what the late one made."""
+    def test_a_late_execution_has_its_token(self, rig: Rig, ec2: Any) -> None:
+        """A second attempt with the same token gets its resource."""
         asked = {"VpcId": ec2.create_vpc(**CIDR)["Vpc"]["VpcId"], "ClientToken": "t"}
         add(rig, "CreateRouteTable", execute_late_seconds=30)
         with pytest.raises(ConnectionCut):
@@ -147,8 +147,8 @@ class TestWhatHappensToACall:
         mine = [one for one in tables["RouteTables"] if not any(a.get("Main") for a in one["Associations"])]
         assert [one["RouteTableId"] for one in mine] == [made]
 
-    def test_an_emptied_account_gets_nothing_late(self, rig: Rig, ec2: Any) -> None:
-        """What was on its way belonged to what is gone."""
+    def test_an_emptied_account_gets_no_late_execution(self, rig: Rig, ec2: Any) -> None:
+        """It belonged to the account as it was."""
         add(rig, "CreateVpc", execute_late_seconds=30)
         with pytest.raises(ConnectionCut):
             ec2.create_vpc(**CIDR)
@@ -163,8 +163,8 @@ def with_wait(rig: Rig, wait: Callable[[float], None]) -> Rig:
     return Rig(strict(world, objects=False, schedule=never, wait=wait), rig.clock)
 
 
-def test_what_executes_late_needs_no_caller() -> None:
-    """A timer sees to it when nobody calls."""
+def test_a_late_execution_needs_no_call() -> None:
+    """A timer executes it."""
     done = Event()
     world = new_world(1, Speed.MAX)
     Late(world, by_timer).put_off(5.0, done.set)
@@ -194,7 +194,7 @@ class TestWhichCallsAreStruck:
         ],
     )
     def test_by_operation_number_and_share(self, fault: Fault, expected: list[int]) -> None:
-        """`after` lets some pass, `times` ends it."""
+        """`after` lets some calls pass, and `times` ends the fault."""
         assert self.struck(self.board(fault), [RUN] * 4) == [bool(one) for one in expected]
 
     @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ class TestWhichCallsAreStruck:
         ],
     )
     def test_by_parameters(self, match: dict[str, str], fits: bool) -> None:
-        """By dotted name; all of them must fit, and of a list one item is enough."""
+        """Names are dotted; all parameters must match, and one item of a list is enough."""
         call = Call(
             "ec2",
             "RunInstances",
@@ -234,7 +234,7 @@ class TestWhichCallsAreStruck:
         assert self.struck(self.board(Fault("RunInstances", code="X", match=match)), [call]) == [fits]
 
     def test_by_the_zone_of_a_subnet(self, rig: Rig, ec2: Any) -> None:
-        """A launch that names a subnet asks for its zone."""
+        """A launch into a subnet is a launch into its zone."""
         vpc = ec2.create_vpc(**CIDR)["Vpc"]["VpcId"]
         subnets = [
             ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"us-east-1{zone}")
@@ -254,8 +254,8 @@ class TestWhichCallsAreStruck:
         assert refused(error.value) == ("InsufficientInstanceCapacity", 500)
         assert ec2.run_instances(**asked, SubnetId=second)["Instances"]
 
-    def test_the_first_that_is_due_strikes(self) -> None:
-        """One after the other, in the order in which they were set."""
+    def test_the_first_that_is_due_applies(self) -> None:
+        """Faults apply in the order in which they were set."""
         board = self.board(
             Fault("RunInstances", code="A", after=1), Fault("RunInstances", code="B"), Fault("*", code="C")
         )
@@ -263,7 +263,7 @@ class TestWhichCallsAreStruck:
         assert [fault.code if fault else None for fault in found] == ["B", "A", "C", None]
 
     def test_a_share_is_drawn_from_the_seed(self) -> None:
-        """About as many as it says, the same in every run, whatever came in between."""
+        """It is close to the given share and equal in every run, whatever calls are in between."""
         brownout = Fault("*", code="X", share=0.05, times=None)
         calls = [Call("ec2", "RunInstances", "r", "1", {"ClientToken": str(n)}) for n in range(1000)]
         first = self.struck(self.board(brownout), calls)
@@ -273,8 +273,8 @@ class TestWhichCallsAreStruck:
         assert backwards[::-1] == first
         assert self.struck(self.board(brownout, seed=2), calls) != first
 
-    def test_what_came_and_was_struck_is_reported(self) -> None:
-        """For `fault list`."""
+    def test_matched_and_affected_calls_are_reported(self) -> None:
+        """`fault list` shows them."""
         board = self.board(
             Fault("RunInstances", code="X", after=1, times=2), Fault("*", code="Y", times=None)
         )
@@ -308,7 +308,7 @@ class TestWhatCannotBe:
         ],
     )
     def test_is_refused_with_the_remedy(self, fault: Fault, words: str) -> None:
-        """Exit code 2, one sentence."""
+        """It exits with 2 and one sentence."""
         with pytest.raises(Refused, match=words):
             check(fault)
 
@@ -316,7 +316,7 @@ class TestWhatCannotBe:
         ("operation", "words"), [("RunInstence", "did you mean RunInstances"), ("%", "use AWS's name")]
     )
     def test_an_unknown_operation_is_refused_with_the_nearest(self, operation: str, words: str) -> None:
-        """Of all services together."""
+        """All services are searched."""
         with pytest.raises(Refused, match=words):
             Board(Dice(1)).add(Fault(operation, code="X"))
 
@@ -333,13 +333,13 @@ class TestWhatCannotBe:
             {"operation": "CreateVpc", "match": 3},
         ],
     )
-    def test_what_is_no_fault_is_refused(self, value: Any) -> None:
-        """A word of it says what is wrong."""
+    def test_an_invalid_fault_is_refused(self, value: Any) -> None:
+        """The message says what is wrong."""
         with pytest.raises(Refused):
             from_json(value)
 
     def test_a_fault_survives_its_json(self) -> None:
-        """With everything that it has."""
+        """All of its fields are kept."""
         fault = Fault(
             "CreateVpc", code="X", message="m", status=500, times=None, after=2, share=0.5, match={"a": "b"}
         )
@@ -363,13 +363,13 @@ class TestWhatWillNeverBeNoticed:
             (Fault("CreateVpc", code="X", match={"AvailabilityZone": "a"}), "no parameter AvailabilityZone"),
         ],
     )
-    def test_is_warned_of(self, fault: Fault, words: str) -> None:
-        """Each with its reason."""
+    def test_causes_a_warning(self, fault: Fault, words: str) -> None:
+        """Each has its reason."""
         (warning,) = self.warned(fault)
         assert words in warning
 
-    def test_one_behind_another_that_takes_all_is_warned_of(self) -> None:
-        """The one before it is named."""
+    def test_a_fault_shadowed_by_an_earlier_one_causes_a_warning(self) -> None:
+        """The earlier one is named."""
         always = Fault("*", code="X", times=None)
         assert self.warned(always, Fault("CreateVpc", code="Y")) == [
             "Fault 1 affects every such call first: clear that one first."
@@ -386,8 +386,8 @@ class TestWhatWillNeverBeNoticed:
             Fault("*", code="X", match={"AnythingAtAll": "a"}),
         ],
     )
-    def test_what_may_be_noticed_is_not(self, fault: Fault) -> None:
-        """No false alarm."""
+    def test_a_fault_that_may_take_effect_causes_none(self, fault: Fault) -> None:
+        """There is no false alarm."""
         assert self.warned(fault) == []
 
 
@@ -395,8 +395,8 @@ class TestAScenario:
     def scenario(self, **values: Any) -> Scenario:
         return Scenario("s", "t", "u", Expected("rolled_back", 3), **values)
 
-    def test_sets_its_faults_figures_and_wrongs(self, rig: Rig) -> None:
-        """From its beginning on."""
+    def test_sets_its_faults_figures_and_conditions(self, rig: Rig) -> None:
+        """They apply from its start."""
         world, board = rig.aws.world, rig.aws.board
         assert world is not None
         assert board is not None
@@ -409,8 +409,8 @@ class TestAScenario:
         assert world.wrong == {"m": "fails"}
         assert [one.fault.operation for one in board.all()] == ["CreateVpc"]
 
-    def test_that_sets_no_figure_is_refused(self, rig: Rig) -> None:
-        """It is named."""
+    def test_with_an_unknown_figure_is_refused(self, rig: Rig) -> None:
+        """The figure is named."""
         with pytest.raises(Refused, match=r"sets nothing\.create, which is not a figure"):
             play(rig.aws, self.scenario(takes={"nothing.create": 1}))
 
@@ -420,7 +420,7 @@ def created(efs: Any, token: str) -> str:
 
 
 def traffic(path: Path, seed: int) -> tuple[list[dict[str, Any]], list[str]]:
-    """What a little scenario leaves in the record, and the ids and request ids that it was answered."""
+    """The recorded calls of a small scenario, and the ids and request ids of its answers."""
     rig = make_rig(seed, path)
     add(rig, "*", code="RequestLimitExceeded", share=0.2, times=None)
     add(rig, "CreateVpc", execute_late_seconds=12, times=1)
@@ -446,15 +446,15 @@ def traffic(path: Path, seed: int) -> tuple[list[dict[str, Any]], list[str]]:
 @pytest.mark.usefixtures("rig")
 class TestTheRecord:
     def test_the_same_seed_and_calls_give_the_same_answers(self, tmp_path: Path) -> None:
-        """Twice the same traffic, ids and request ids; with another seed others."""
+        """Traffic, ids and request ids are equal; another seed gives others."""
         first = traffic(tmp_path / "1", seed=3)
         assert traffic(tmp_path / "2", seed=3) == first
         assert traffic(tmp_path / "3", seed=4) != first
         codes = {line["code"] for line in first[0]}
         assert codes >= {None, "RequestLimitExceeded", "connection cut"}
 
-    def test_reads_in_between_shift_no_id(self) -> None:
-        """Nor does the order of what is asked for side by side; the same asked for twice gives two."""
+    def test_reads_in_between_change_no_id(self) -> None:
+        """Neither does the order of concurrent calls; the same call made twice gives two ids."""
 
         def made(*cidrs: str, looks: int) -> dict[str, list[str]]:
             ec2 = make_rig().client("ec2")
@@ -469,8 +469,8 @@ class TestTheRecord:
         assert made("10.1.0.0/16", "10.0.0.0/16", "10.0.0.0/16", looks=2) == first
         assert len({id for ids in first.values() for id in ids}) == 3
 
-    def test_every_call_is_a_line_with_its_end(self, tmp_path: Path) -> None:
-        """Operation, parameters, status, code and AWS's time; nobody else may read it."""
+    def test_every_call_is_a_line_with_its_result(self, tmp_path: Path) -> None:
+        """It has operation, parameters, status, code and AWS's time; the file is private."""
         rig = make_rig(record=tmp_path / "record")
         ec2 = rig.client("ec2")
         rig.clock.seconds = 4
@@ -490,8 +490,8 @@ class TestTheRecord:
         assert (looked["status"], looked["code"]) == (400, "InvalidVpcID.NotFound")
         assert stat.S_IMODE((tmp_path / "record").stat().st_mode) == 0o600
 
-    def test_no_credentials_are_written_down(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Real-looking ones are accepted, and stand nowhere."""
+    def test_no_credentials_are_recorded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Realistic ones are accepted and stored nowhere."""
         rig = make_rig(record=tmp_path / "record")
         secrets = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a-session-token")
         sts: Any = boto3.client("sts", "us-east-1", None, True, None, "http://127.0.0.1:1", *secrets)
@@ -502,15 +502,15 @@ class TestTheRecord:
         assert not any(secret in written for secret in secrets)
 
 
-def test_an_operation_that_moto_lacks_is_answered_as_such(rig: Rig, ec2: Any) -> None:
-    """501, which a check that only observes takes for unknown."""
+def test_an_operation_that_moto_lacks_is_answered_with_501(rig: Rig, ec2: Any) -> None:
+    """A check that only observes takes it for unknown."""
     with pytest.raises(ClientError) as error:
         ec2.get_console_screenshot(InstanceId="i-01234567")
     assert refused(error.value) == ("NotImplemented", 501)
 
 
 def test_what_is_due_happens_before_a_call_is_answered(rig: Rig, ec2: Any) -> None:
-    """And an emptied account is forgotten by whoever asks for it."""
+    """Emptying the account forgets what was due."""
     assert rig.aws.world is not None
     happened: list[str] = []
     rig.aws.world.on_call.append(lambda: happened.append("call"))
@@ -522,7 +522,7 @@ def test_what_is_due_happens_before_a_call_is_answered(rig: Rig, ec2: Any) -> No
 
 @pytest.mark.long
 def test_the_layer_costs_less_than_two_milliseconds_a_call_or_a_tenth_of_it() -> None:
-    """Median of the processor's time over plain moto's, in one run and in turns, whatever else runs here.
+    """The median processor time over plain moto's is measured in alternating runs, whatever else runs here.
 
     A tenth is for moto's own long calls: what a busy machine does to them, it does to what is added.
     """

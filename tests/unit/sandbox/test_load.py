@@ -1,4 +1,4 @@
-"""The benchmark of the sandbox drives real deployments and prints the promised object."""
+"""The benchmark of the sandbox runs real deployments and prints the documented object."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEMORY_LIMIT_MIB = 400
 
 @pytest.fixture(autouse=True)
 def _own_environment() -> Iterator[None]:
-    """The benchmark sets up its process as an operator's."""
+    """The benchmark sets up its process like an operator's."""
     before = dict(os.environ)
     yield
     os.environ.clear()
@@ -34,10 +34,10 @@ def _own_environment() -> Iterator[None]:
 
 @pytest.mark.long
 @pytest.mark.slow
-def test_a_deployment_goes_there_and_back(
+def test_a_deployment_is_created_and_destroyed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every figure is one; the sandbox stays within its memory."""
+    """Every figure is a number, and the sandbox stays within its memory limit."""
     monkeypatch.setattr(sandbox_load, "LOOKS", 2)
     assert sandbox_load.main(["--deployments", "1"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -1,4 +1,4 @@
-"""The verdict on one day: what the deployment became, what AWS has, and what is left in the end."""
+"""The verdict on one scenario: the deployment's end, the resources in AWS, and what remains."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAILED = Scenario("a-day", "A day", "", Expected("failed", 5, 1, "X or Y"), then
 
 
 class FakeStage(Stage):
-    """Answers as it is told; whatever deletes succeeds in doing so, unless told otherwise."""
+    """Answers as configured; commands that delete succeed unless configured otherwise."""
 
     def __init__(self, folder: Path, **told: Any) -> None:
         self.folder, self.spec = folder, folder / "spec.yaml"
@@ -78,31 +78,31 @@ def play(tmp_path: Path, scenario: Scenario, **told: Any) -> tuple[ScenarioResul
     return ScenarioRun(stage, scenario, RehearsalSpec()).run(), stage.ran
 
 
-def test_an_active_one_is_destroyed_and_the_scenario_is_good(tmp_path: Path) -> None:
-    """AWS's own time and things do not count; what comes along with a VPC is no object of its own."""
+def test_a_successful_deployment_is_destroyed(tmp_path: Path) -> None:
+    """AWS's own time and resources do not count, and neither do the parts of a VPC."""
     played, ran = play(tmp_path, ACTIVE)
     assert played == ScenarioResult("a-day", "active", 0, 60.5, 2, 1)
     assert played.ok
     assert ran == ["start a-day", "deploy --sandbox -o json", f"destroy {ID} --yes"]
 
 
-def test_a_failed_one_is_ended_as_the_file_says(tmp_path: Path) -> None:
-    """One of the codes is enough; what its commands ended needs no other."""
+def test_a_failed_deployment_is_ended_as_the_file_says(tmp_path: Path) -> None:
+    """One of the codes is enough; a deployment that the file's commands ended needs no others."""
     told = {"state": "failed", "code": 5, "failure": {"code": "Y"}}
     played, ran = play(tmp_path, FAILED, **told)
     assert played.ok
     assert ran[2:] == [f"resume {ID}", f"show {ID} -o json"]
 
 
-def test_where_the_file_says_nothing_a_failed_one_is_rolled_back(tmp_path: Path) -> None:
+def test_without_commands_in_the_file_a_failed_deployment_is_rolled_back(tmp_path: Path) -> None:
     told = {"state": "failed", "code": 5, "failure": {"code": "X"}}
     played, ran = play(tmp_path, replace(FAILED, then=()), **told)
     assert played.ok
     assert ran[2:] == [f"rollback {ID} --yes"]
 
 
-def test_the_file_s_commands_are_for_the_end_that_it_expects_of_all(tmp_path: Path) -> None:
-    """A spec on which it ends otherwise is ended by what it became."""
+def test_the_file_s_commands_apply_only_to_its_default_end(tmp_path: Path) -> None:
+    """A spec with another expected end gets the usual commands."""
     day = replace(FAILED, otherwise={Trait.ONE_ZONE: Expected("active", 0)})
     stage = FakeStage(tmp_path)
     one = RehearsalSpec()
@@ -132,10 +132,10 @@ def test_the_file_s_commands_are_for_the_end_that_it_expects_of_all(tmp_path: Pa
         ),
     ],
 )
-def test_what_went_otherwise_is_said_and_nothing_more_is_done(
+def test_an_unexpected_end_is_reported_and_left_alone(
     tmp_path: Path, scenario: Scenario, told: dict[str, Any], sentences: list[str]
 ) -> None:
-    """It stays as it is, so that it can be looked at."""
+    """It can be examined."""
     played, ran = play(tmp_path, scenario, **told)
     assert list(played.unexpected) == sentences
     assert not played.ok
@@ -143,13 +143,13 @@ def test_what_went_otherwise_is_said_and_nothing_more_is_done(
     assert VPC in played.remains
 
 
-def test_an_end_that_does_not_come_is_no_good_scenario(tmp_path: Path) -> None:
+def test_an_end_that_does_not_come_is_a_failure(tmp_path: Path) -> None:
     played, _ = play(tmp_path, ACTIVE, codes={"destroy": 5})
     assert played.unexpected == (f"`tier1 destroy {ID} --yes` exited with 5",)
 
 
-def test_what_is_left_in_the_end_is_no_good_scenario(tmp_path: Path) -> None:
-    """Whoever's it is; a region's default VPC, which came with the first call there, is AWS's."""
+def test_remaining_resources_are_a_failure(tmp_path: Path) -> None:
+    """The owner does not matter, but a region's default VPC is AWS's own."""
     volume = Thing("volume", "vol-1", "r")
     elsewhere = Thing("vpc", "vpc-9", "elsewhere", default=True)
     played, _ = play(tmp_path, ACTIVE, kept=[volume, elsewhere])

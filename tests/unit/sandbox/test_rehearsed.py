@@ -1,4 +1,4 @@
-"""What becomes of a user's spec in a rehearsal, and what of it makes a day end otherwise."""
+"""How a rehearsal adapts a user's spec, and which traits change a scenario's end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEAD = "name: mine\nregion: us-east-1\n"
 
 
 def rehearsed(tmp_path: Path, text: str) -> tuple[RehearsalSpec, Spec]:
-    """A spec, and what it is in a rehearsal."""
+    """A spec, and its adaptation for a rehearsal."""
     path = tmp_path / "mine.yaml"
     path.write_text(HEAD + text)
     one = RehearsalSpec(path)
@@ -32,8 +32,8 @@ def without(spec: Spec, *parts: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", [DEFAULT_SPEC, *sorted(EXAMPLES.glob("[ams]*.yaml"))], ids=lambda p: p.name)
-def test_all_but_times_services_and_policy_stays_as_the_user_wrote_it(tmp_path: Path, path: Path) -> None:
-    """Network, file system, types, markets, tags and script are what is rehearsed."""
+def test_all_but_times_services_and_policy_stays_as_written(tmp_path: Path, path: Path) -> None:
+    """Network, file system, types, markets, tags and script are rehearsed unchanged."""
     one = RehearsalSpec(path)
     one.write(tmp_path / "spec.yaml")
     there = load_spec(tmp_path / "spec.yaml")
@@ -53,16 +53,16 @@ def test_a_script_beside_the_spec_is_found_from_elsewhere(tmp_path: Path) -> Non
     assert there.instance.user_data.text == "#!/bin/sh\necho mine\n"
 
 
-def test_times_are_the_sandbox_s_but_never_too_short_for_this_machine(tmp_path: Path) -> None:
-    """A thousandth, with a floor."""
+def test_times_are_scaled_but_never_too_short_for_this_machine(tmp_path: Path) -> None:
+    """They are a thousandth, with a minimum."""
     _, there = rehearsed(tmp_path, "timeouts: {efs: 12h, network: 10m, delete: 40m}\nhealth: {timeout: 3h}\n")
     assert there.timeouts.efs == 43
     assert (there.timeouts.network, there.timeouts.ec2, there.timeouts.delete) == (20, 20, 6)
     assert there.health_seconds == 11
 
 
-def test_services_are_asked_where_the_sandbox_serves_them(tmp_path: Path) -> None:
-    """At the public address, in plain HTTP, on ports that anybody may listen on and that are let in."""
+def test_services_are_checked_where_the_sandbox_serves_them(tmp_path: Path) -> None:
+    """They are at the public address, in plain HTTP, on unprivileged ports that are let in."""
     services = """\
 network: {ingress: [{port: 8080, cidr: 203.0.113.0/24}, {port: 9000-9999, cidr: 203.0.113.0/24}]}
 health:
@@ -79,12 +79,12 @@ health:
         ("far", "http://{public_ip}:9443/x"),
         ("db", "{public_ip}:5432"),
     ]
-    # A wide range is for clients; the sandbox serves single ports.
+    # A wide range is for clients; the sandbox serves only single ports.
     assert [rule.port for rule in there.network.ingress] == ["8080", "9000-9999", "5432", "9443", "20443"]
 
 
-def test_nobody_decides_otherwise_than_the_scenarios_reckon(tmp_path: Path) -> None:
-    """A failed service stops, a critical failure is rolled back, and a call is tried often enough."""
+def test_no_policy_of_the_spec_changes_how_a_scenario_ends(tmp_path: Path) -> None:
+    """A failed service stops, a critical failure is rolled back, and a call has enough attempts."""
     text = "policy: {rollback: false, on_recoverable: continue, max_attempts: 2}\n"
     _, there = rehearsed(tmp_path, text)
     assert (there.policy.rollback, there.policy.on_recoverable, there.policy.max_attempts) == (
@@ -123,24 +123,24 @@ def test_nobody_decides_otherwise_than_the_scenarios_reckon(tmp_path: Path) -> N
     ],
 )
 def test_the_traits_are_those_of_the_spec(tmp_path: Path, text: str, traits: set[Trait]) -> None:
-    """Each makes at least one scenario end otherwise."""
+    """Each changes the end of at least one scenario."""
     assert rehearsed(tmp_path, text)[0].traits == traits
 
 
-def test_the_spec_that_comes_along_has_what_every_scenario_strikes() -> None:
-    """So each ends on it as its file says of all specs."""
+def test_the_included_spec_has_what_every_scenario_affects() -> None:
+    """So each ends on it as its file says by default."""
     assert RehearsalSpec().traits == frozenset()
 
 
-def test_what_the_account_has_of_its_own_cannot_be_rehearsed() -> None:
-    """The sandbox is empty: it says what is in the way, all of it."""
+def test_resources_of_the_user_cannot_be_rehearsed() -> None:
+    """The sandbox is empty: the refusal names everything that it lacks."""
     with pytest.raises(
         Refused, match=r"no network\.vpc_id vpc-.* and no instance\.key_name research: rehearse"
     ):
         RehearsalSpec(EXAMPLES / "bring-your-own.yaml")
 
 
-def test_a_spec_with_a_mistake_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    """With file and line, like everywhere."""
+def test_an_invalid_spec_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """The message has file and line, as everywhere."""
     with pytest.raises(SpecError, match=r"mine\.yaml:3: instanc is not a key of a spec"):
         rehearsed(tmp_path, "instanc: {}\n")

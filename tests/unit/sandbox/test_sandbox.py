@@ -1,4 +1,4 @@
-"""The local AWS as a process: it starts, says who it is, ends, and never ends anything else."""
+"""The local AWS as a process: it starts, identifies itself and ends, and never ends another process."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ IMAGES = [
 ]
 SEED = 7
 LATER_REGION = "mx-central-1"
-"""A region that moto knows and ships no images for."""
+"""A region that moto knows without images."""
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, state.Status]]:
-    """One that runs, for the tests that only look."""
+    """A running sandbox, for tests that only read."""
     directory = tmp_path_factory.mktemp("sandbox")
     found = server.start(directory, options=Options(seed=SEED))
     yield directory, found
@@ -52,7 +52,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """A state directory of one's own, in which nothing stays running."""
+    """A private state directory whose sandbox is stopped afterwards."""
     place = tmp_path / "state"
     yield place
     server.stop(place)
@@ -60,7 +60,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def bystander() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has nothing to do with the sandbox."""
+    """A process that is unrelated to the sandbox."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     yield process
     process.communicate(b"\n")
@@ -79,7 +79,7 @@ def client(service: str, endpoint: str | None, region: str = "us-east-1") -> Any
 
 
 def a_record(**changes: Any) -> Record:
-    """What a sandbox that is gone might have left: nothing listens on port 1."""
+    """The record of a sandbox that is gone: nothing listens on port 1."""
     return replace(Record("http://127.0.0.1:1", 2_000_000_000, "never", "00"), **changes)
 
 
@@ -89,7 +89,7 @@ def put(place: Path, record: Record) -> None:
 
 
 def test_it_answers_as_soon_as_start_returns(running: tuple[Path, state.Status]) -> None:
-    """The first call of a client with a short time-out is answered: everything is loaded."""
+    """A client with a short time-out gets an answer at once, because everything is loaded."""
     _, found = running
     assert found.running
     assert client("sts", found.endpoint).get_caller_identity()["Account"] == "123456789012"
@@ -104,8 +104,8 @@ def test_it_listens_on_loopback_only(running: tuple[Path, state.Status]) -> None
     assert str(found.endpoint).startswith("http://127.0.0.1:")
 
 
-def test_status_says_what_start_said(running: tuple[Path, state.Status]) -> None:
-    """Endpoint, process and settings are the same from every process that asks."""
+def test_status_agrees_with_start(running: tuple[Path, state.Status]) -> None:
+    """Every process sees the same endpoint, process and settings."""
     directory, found = running
     assert server.status(directory) == found
     assert asdict(found) == {
@@ -120,7 +120,7 @@ def test_status_says_what_start_said(running: tuple[Path, state.Status]) -> None
 
 
 def test_a_second_start_says_that_it_runs(running: tuple[Path, state.Status]) -> None:
-    """It makes no second one, whatever port it asks for."""
+    """It starts no second one, whatever port it requests."""
     directory, found = running
     assert server.start(directory) == found
     assert server.start(directory, port=1) == found
@@ -128,7 +128,7 @@ def test_a_second_start_says_that_it_runs(running: tuple[Path, state.Status]) ->
 
 
 def test_its_files_are_private(running: tuple[Path, state.Status]) -> None:
-    """State, lock and log are readable by their user only, and no draft stays."""
+    """State, lock and log are private, and no temporary file remains."""
     directory, _ = running
     files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
     assert files == dict.fromkeys(("sandbox.json", "sandbox.lock", "sandbox.log"), 0o600)
@@ -137,7 +137,7 @@ def test_its_files_are_private(running: tuple[Path, state.Status]) -> None:
 @pytest.mark.parametrize("name", IMAGES)
 @pytest.mark.parametrize("region", ["us-east-1", LATER_REGION])
 def test_the_default_image_resolves(running: tuple[Path, state.Status], region: str, name: str) -> None:
-    """Its public parameter names an image that is there, also where moto ships none."""
+    """Its public parameter names an existing image, also where moto has none."""
     _, found = running
     image = client("ssm", found.endpoint, region).get_parameter(Name=name)["Parameter"]["Value"]
     images = client("ec2", found.endpoint, region).describe_images(ImageIds=[image])["Images"]
@@ -145,7 +145,7 @@ def test_the_default_image_resolves(running: tuple[Path, state.Status], region: 
 
 
 def test_a_policy_of_aws_can_be_attached(running: tuple[Path, state.Status]) -> None:
-    """A role gets what an instance under Systems Manager needs."""
+    """A role gets the policy that Systems Manager needs."""
     _, found = running
     iam = client("iam", found.endpoint)
     iam.create_role(RoleName="probe", AssumeRolePolicyDocument="{}")
@@ -155,8 +155,8 @@ def test_a_policy_of_aws_can_be_attached(running: tuple[Path, state.Status]) -> 
     assert [entry["PolicyArn"] for entry in attached] == [policy]
 
 
-def test_a_key_made_in_it_belongs_to_its_account(running: tuple[Path, state.Status]) -> None:
-    """Looking a key up quickly finds the same account as before."""
+def test_a_key_created_in_it_belongs_to_its_account(running: tuple[Path, state.Status]) -> None:
+    """The fast look-up of a key finds the same account."""
     import boto3
 
     _, found = running
@@ -184,8 +184,8 @@ def test_the_default_vpc_counts_in_the_quota(running: tuple[Path, state.Status])
 
 
 @pytest.mark.usefixtures("forked_sandboxes")
-def test_two_stand_side_by_side(running: tuple[Path, state.Status], directory: Path) -> None:
-    """Another state directory is another AWS; stopping the one leaves the other."""
+def test_two_can_run_at_the_same_time(running: tuple[Path, state.Status], directory: Path) -> None:
+    """Another state directory is another AWS; stopping one leaves the other."""
     first, found = running
     other = server.start(directory)
     assert other.endpoint != found.endpoint
@@ -198,15 +198,15 @@ def test_two_stand_side_by_side(running: tuple[Path, state.Status], directory: P
 
 
 @pytest.mark.usefixtures("forked_sandboxes")
-def test_two_starts_at_once_make_one(directory: Path) -> None:
-    """Both return, and both name the same process."""
+def test_two_concurrent_starts_make_one(directory: Path) -> None:
+    """Both return and name the same process."""
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: server.start(directory), range(2))
     assert first == second
 
 
 def test_a_port_in_use_is_refused(directory: Path) -> None:
-    """One sentence, exit code 2, and nothing is left."""
+    """It exits with 2 and one sentence, and leaves nothing."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Refused, match=f"The port {port} is in use"):
@@ -217,29 +217,29 @@ def test_a_port_in_use_is_refused(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])
-def test_a_port_that_cannot_be_is_refused(directory: Path, port: int) -> None:
-    """Before anything is made, the state directory included."""
+def test_an_invalid_port_is_refused(directory: Path, port: int) -> None:
+    """Nothing is created first, not even the state directory."""
     with pytest.raises(Refused, match=f"The port {port} is not valid"):
         server.start(directory, port=port)
     assert not directory.exists()
 
 
-def test_a_state_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+def test_a_state_directory_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     """The sentence names it."""
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match=r"The state directory .*file/below cannot be written"):
         server.start(tmp_path / "file" / "below")
 
 
-def test_where_nothing_runs_stop_and_status_say_so(tmp_path: Path) -> None:
-    """Also where there is no state directory, and none is made."""
+def test_without_a_sandbox_stop_and_status_say_so(tmp_path: Path) -> None:
+    """They create no state directory."""
     absent = tmp_path / "absent"
     assert server.stop(absent) == server.status(absent) == state.Status(running=False)
     assert not absent.exists()
 
 
 @pytest.mark.usefixtures("forked_sandboxes")
-def test_what_a_dead_one_left_is_taken_away(directory: Path) -> None:
+def test_the_files_of_a_killed_one_are_removed(directory: Path) -> None:
     """After a SIGKILL the state file is cleaned up, and the next start is a new one."""
     dead = server.start(directory)
     os.kill(dead.pid or 0, signal.SIGKILL)
@@ -255,7 +255,7 @@ def test_what_a_dead_one_left_is_taken_away(directory: Path) -> None:
 def test_a_stale_process_id_is_left_alone(
     directory: Path, bystander: subprocess.Popen[bytes], operation: Any
 ) -> None:
-    """The id now belongs to another program, which began at another time."""
+    """The id belongs to another program by now, which started at another time."""
     put(directory, a_record(pid=bystander.pid))
     assert operation(directory) == state.Status(running=False)
     assert bystander.poll() is None
@@ -265,7 +265,7 @@ def test_a_stale_process_id_is_left_alone(
 def test_a_server_with_another_nonce_is_left_alone(
     running: tuple[Path, state.Status], directory: Path
 ) -> None:
-    """Another sandbox has taken the port, and even the process id: it is not ours to end."""
+    """Another sandbox has the port and even the process id, and must not be ended."""
     first, found = running
     theirs = read(first)
     assert theirs is not None
@@ -275,8 +275,8 @@ def test_a_server_with_another_nonce_is_left_alone(
 
 
 @pytest.mark.usefixtures("forked_sandboxes")
-def test_what_listens_says_which_process_it_is(directory: Path, bystander: subprocess.Popen[bytes]) -> None:
-    """A state file with the id of another program still ends the one that answers, and only it."""
+def test_the_listening_process_identifies_itself(directory: Path, bystander: subprocess.Popen[bytes]) -> None:
+    """A state file with another id still ends the one that answers, and only it."""
     found = server.start(directory)
     ours = read(directory)
     assert ours is not None
@@ -291,7 +291,7 @@ def test_what_listens_says_which_process_it_is(directory: Path, bystander: subpr
 def test_one_that_does_not_answer_is_named_and_can_be_stopped(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A suspended process is the one that wrote the file: start refuses, stop ends it."""
+    """A suspended process wrote the file: start refuses, stop ends it."""
     monkeypatch.setattr(server, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(server, "TERMINATE_SECONDS", 0.2)
     found = server.start(directory)
@@ -332,8 +332,8 @@ def test_without_moto_the_sentence_says_what_to_install(
     "ending",
     [pytest.param(one, marks=pytest.mark.long) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)],
 )
-def test_in_the_foreground_it_stays_until_a_signal(directory: Path, ending: signal.Signals) -> None:
-    """It announces itself once it answers, and cleans up behind itself."""
+def test_in_the_foreground_it_runs_until_a_signal(directory: Path, ending: signal.Signals) -> None:
+    """It announces itself once it answers, and cleans up at the end."""
     program = (
         "import json, sys; from dataclasses import asdict; from pathlib import Path\n"
         "from tier1_engine import sandbox\n"
@@ -358,8 +358,8 @@ def test_in_the_foreground_it_stays_until_a_signal(directory: Path, ending: sign
     assert not (directory / STATE_FILE).exists()
 
 
-def test_in_the_foreground_stop_from_elsewhere_ends_it(directory: Path) -> None:
-    """The lock is not held during the stay."""
+def test_stop_ends_one_in_the_foreground(directory: Path) -> None:
+    """The lock is not held while it runs."""
     program = (
         "import sys; from pathlib import Path; from tier1_engine import sandbox\n"
         "sandbox.start(Path(sys.argv[1]), foreground=True, announce=lambda status: print('up', flush=True))\n"
@@ -368,7 +368,7 @@ def test_in_the_foreground_stop_from_elsewhere_ends_it(directory: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(server.__file__).parents[3]) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
-        # The process is this test's child, so it is gone only once it was waited for.
+        # The process is this test's child, so it is gone only after a wait.
         threading.Thread(target=process.wait, daemon=True).start()
         assert server.stop(directory) == state.Status(running=False)
     assert process.returncode == 0
@@ -389,15 +389,15 @@ def test_in_the_foreground_stop_from_elsewhere_ends_it(directory: Path) -> None:
         '{"endpoint": "http://127.0.0.1:1", "pid": 22, "started": "", "nonce": "", "more": 1}',
     ],
 )
-def test_a_state_file_that_is_none_counts_as_none(directory: Path, content: str) -> None:
-    """Nothing is asked, ended or raised on its word."""
+def test_an_invalid_state_file_counts_as_none(directory: Path, content: str) -> None:
+    """It causes no call, no end of a process and no error."""
     directory.mkdir()
     (directory / STATE_FILE).write_text(content)
     assert server.status(directory) == server.stop(directory) == state.Status(running=False)
 
 
-def test_who_it_is_stands_at_a_path_of_its_own(running: tuple[Path, state.Status]) -> None:
-    """What it answers there is what it wrote down, but for the token of its control path."""
+def test_its_identity_is_at_a_path_of_its_own(running: tuple[Path, state.Status]) -> None:
+    """It equals the state file, without the token of the control path."""
     directory, found = running
     written = read(directory)
     assert written is not None
@@ -406,21 +406,21 @@ def test_who_it_is_stands_at_a_path_of_its_own(running: tuple[Path, state.Status
         assert record_of(json.load(reply)) == replace(written, token="")
 
 
-def test_a_process_is_known_by_its_start() -> None:
-    """Ours has one that stays; an id that nobody has, has none."""
+def test_a_process_is_identified_by_its_start() -> None:
+    """The own process has a constant one; an unused id has none."""
     assert process_started(os.getpid()) == process_started(os.getpid()) is not None
     assert process_started(2_000_000_000) is None
 
 
-def test_what_nobody_waited_for_is_no_process() -> None:
-    """A zombie neither listens nor can be ended."""
+def test_a_zombie_is_no_process() -> None:
+    """It neither listens nor can be ended."""
     child = subprocess.Popen([sys.executable, "-c", ""])
     assert _gone(child.pid)
     assert child.wait() == 0
 
 
 def _gone(pid: int) -> bool:
-    """Wait, a bounded number of times, until the process is no more."""
+    """Wait, with a limit, until the process is gone."""
     for _ in range(500):
         if process_started(pid) is None:
             return True

@@ -1,4 +1,4 @@
-"""The scenario files: the named ones are whole, and a file with a mistake is told with its line."""
+"""The scenario files: the named ones are complete, and an error in a file is reported with its line."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def written(tmp_path: Path, text: str) -> str:
 
 class TestTheNamedOnes:
     def test_there_is_one_for_each_promised_name(self) -> None:
-        """A file that is added must be named here, too."""
+        """An added file must be named here, too."""
         assert set(scenarios.names()) == NAMES
 
     @pytest.mark.parametrize("name", sorted(NAMES))
-    def test_each_says_what_happens_where_it_was_seen_and_how_it_ends(self, name: str) -> None:
-        """And something does happen on it."""
+    def test_each_has_events_a_source_and_an_end(self, name: str) -> None:
+        """At least one thing happens in it."""
         day = scenarios.load(name)
         assert (day.name, day.path) == (name, None)
         assert day.title
@@ -82,8 +82,8 @@ class TestTheNamedOnes:
         assert day.faults or day.takes or day.wrong or day.by_hand
 
     @pytest.mark.parametrize("name", sorted(NAMES))
-    def test_an_end_that_is_no_success_names_its_code(self, name: str) -> None:
-        """So that a rollback for another reason is no success of the rehearsal."""
+    def test_an_unsuccessful_end_names_its_code(self, name: str) -> None:
+        """A rollback for another reason is then no success of the rehearsal."""
         day = scenarios.load(name)
         for end in (day.expected, *day.otherwise.values()):
             assert end is not None
@@ -91,8 +91,8 @@ class TestTheNamedOnes:
 
 
 class TestAFile:
-    def test_all_that_it_can_say_is_read(self, tmp_path: Path) -> None:
-        """Durations have units; a file's own path is remembered."""
+    def test_all_of_its_keys_are_read(self, tmp_path: Path) -> None:
+        """Durations have units, and a file's own path is remembered."""
         path = written(tmp_path, WHOLE)
         assert scenarios.load(path) == Scenario(
             name="my-day",
@@ -120,8 +120,8 @@ class TestAFile:
             path=Path(path),
         )
 
-    def test_how_it_ends_depends_on_the_spec(self, tmp_path: Path) -> None:
-        """The first trait that a spec has counts; without one, what is expected of all."""
+    def test_its_end_depends_on_the_spec(self, tmp_path: Path) -> None:
+        """The first trait that a spec has decides, else the default."""
         day = scenarios.load(written(tmp_path, WHOLE))
         assert day.expected_of(frozenset()) == day.expected
         assert day.expected_of(frozenset({Trait.ONE_ZONE, Trait.ONLY_SPOT})) == Expected("active", 0)
@@ -129,8 +129,8 @@ class TestAFile:
         assert day.expected.codes == ("One", "Other")
         assert Expected("active", 0).codes == ()
 
-    def test_it_needs_no_end(self, tmp_path: Path) -> None:
-        """A sandbox can be started with it; it cannot be rehearsed."""
+    def test_its_end_is_optional(self, tmp_path: Path) -> None:
+        """A sandbox can be started with it, but it cannot be rehearsed."""
         assert scenarios.load(written(tmp_path, "title: Some faults\n")).expected is None
 
     @pytest.mark.parametrize(
@@ -156,10 +156,10 @@ class TestAFile:
             ("- title", 1, "a scenario is a mapping"),
         ],
     )
-    def test_a_mistake_is_reported_with_its_line(
+    def test_an_error_is_reported_with_its_line(
         self, tmp_path: Path, text: str, line: int, words: str
     ) -> None:
-        """And with what was probably meant."""
+        """The likely intention is suggested."""
         path = written(tmp_path, text + "\n")
         with pytest.raises(Refused) as error:
             scenarios.load(path)
@@ -187,7 +187,7 @@ class TestAnUnknownName:
         assert words in str(error.value)
 
     def test_what_looks_like_a_path_is_one(self, tmp_path: Path) -> None:
-        """Also where a scenario has that name."""
+        """A scenario of that name makes no difference."""
         with pytest.raises(Refused, match="there is no such file"):
             scenarios.load(str(tmp_path / "capacity"))
         with pytest.raises(Refused, match="there is no such file"):

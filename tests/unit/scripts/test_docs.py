@@ -1,4 +1,4 @@
-"""The generated pages say what the code says, and a stale one is found."""
+"""The generated pages match the code, and a stale page is found."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def error_classes(module: ModuleType) -> dict[str, int]:
 
 
 def test_the_pages_in_the_checkout_are_current() -> None:
-    """Whoever changes the table, a command, a kind or an error writes the pages anew."""
+    """A change of the table, a command, a kind or an error requires new pages."""
     assert generate_docs.stale() == []
 
 
 def test_every_move_of_the_table_is_an_arrow_and_nothing_else_is() -> None:
-    """The diagram is the table: one arrow for each source of each row."""
+    """The diagram has one arrow for each source of each row."""
     arrows = re.findall(r"^ +(\w+) --> (\w+): (\w+)$", page("states"), re.MULTILINE)
     moves = [
         (source.value, row.target.value, row.trigger.value) for row in TRANSITIONS for source in row.sources
@@ -53,8 +53,8 @@ def test_every_move_of_the_table_is_an_arrow_and_nothing_else_is() -> None:
     assert f"[*] --> {State.PENDING}" in page("states")
 
 
-def test_every_condition_of_the_table_is_put_into_words() -> None:
-    """A new condition does not appear on the page as the name of a function."""
+def test_every_condition_of_the_table_is_described_in_words() -> None:
+    """The page shows no function name for a new condition."""
     assert generate_docs.CONDITIONS_IN_WORDS.keys() == CONDITIONS.keys()
 
 
@@ -78,12 +78,12 @@ def test_every_error_stands_in_the_tree_with_its_exit_code() -> None:
 
 
 def test_every_exit_code_of_an_error_has_its_meaning() -> None:
-    """No command ends with a code that the page does not explain."""
+    """No command exits with a code that the page does not explain."""
     assert set(error_classes(errors).values()) <= generate_docs.EXIT_CODES.keys()
 
 
 def test_every_command_has_its_help_with_an_example() -> None:
-    """The help of each command, those of `db` and `sandbox` too, ends with a line to copy."""
+    """The help of each command, `db` and `sandbox` included, ends with a line to copy."""
     sections = re.findall(r"## `(tier1[^`]*)`\n\n```text\n(.*?)\n```", page("commands"), re.DOTALL)
     assert {"tier1", "tier1 deploy", "tier1 list", "tier1 db upgrade", "tier1 sandbox start"} <= dict(
         sections
@@ -93,7 +93,7 @@ def test_every_command_has_its_help_with_an_example() -> None:
 
 
 def test_every_row_of_both_tables_of_failures_and_every_remedy_is_on_the_page() -> None:
-    """A row, a code or a remedy that is new is documented by being added."""
+    """A new row, code or remedy is documented by being added."""
     text = page("failures")
     for failure in (*(row.failure for row in steps.STEPS), *(row.failure for row in calls.CALLS)):
         assert f"| {failure} |" in text
@@ -106,7 +106,7 @@ def test_every_row_of_both_tables_of_failures_and_every_remedy_is_on_the_page() 
 
 
 def test_what_the_code_raises_is_on_the_page_of_errors_under_its_exit_code() -> None:
-    """Also where a function makes the words; and a sentence that is made of others is not invented."""
+    """Messages made by a function are included; a message composed of others is not invented."""
     said = sentences.sentences()
     assert len([one for one in said if one.text]) > 60
     assert {one.exit_code for one in said} >= {1, 2, 6, 7, 8, 9}
@@ -118,8 +118,8 @@ def test_what_the_code_raises_is_on_the_page_of_errors_under_its_exit_code() -> 
     assert "could not be deleted completely" in text
 
 
-def test_every_scenario_stands_in_the_sandbox_s_page_with_its_end() -> None:
-    """What a file expects is what an operator reads."""
+def test_every_scenario_is_on_the_sandbox_page_with_its_end() -> None:
+    """An operator reads what the file expects."""
     text = page("sandbox")
     for name in scenarios.names():
         expected = scenarios.load(name).expected
@@ -129,7 +129,7 @@ def test_every_scenario_stands_in_the_sandbox_s_page_with_its_end() -> None:
         assert f"**`{name}`.** " in text
 
 
-def test_every_figure_and_every_behaviour_is_listed_with_its_source() -> None:
+def test_every_figure_and_every_behaviour_is_there_with_its_source() -> None:
     """A new one is documented by being added."""
     text = page("sandbox")
     for name, figure in FIGURES.items():
@@ -141,7 +141,7 @@ def test_every_figure_and_every_behaviour_is_listed_with_its_source() -> None:
 
 
 def test_a_page_without_a_place_for_a_table_is_a_defect(tmp_path: Path) -> None:
-    """Nobody loses a table by editing the words around it."""
+    """Editing the words around a table cannot lose it."""
     (tmp_path / "sandbox.md").write_text("# The sandbox\n")
     with pytest.raises(ValueError, match="no place for behaviours"):
         sandbox_page.page(tmp_path / "sandbox.md")
@@ -164,7 +164,7 @@ def test_pages_that_were_just_written_are_not_stale(written: Path) -> None:
 
 @pytest.mark.parametrize("name", generate_docs.PAGES)
 def test_a_page_that_somebody_edited_or_lost_is_one_finding(written: Path, name: str) -> None:
-    """One line for each stale page, which says what to run."""
+    """Each stale page has one line that says what to run."""
     path = written / name
     path.write_text(path.read_text(encoding="utf-8") + "by hand\n", encoding="utf-8")
     edited = verify.page_findings(written)
@@ -180,7 +180,7 @@ def test_the_migrations_lead_to_the_models() -> None:
 
 
 def test_a_column_without_its_migration_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever changes a model and forgets the migration is told which column is missing."""
+    """The finding names the missing column."""
     import sqlalchemy as sa
 
     changed = sa.MetaData()
@@ -197,7 +197,7 @@ def test_a_column_without_its_migration_is_a_finding(monkeypatch: pytest.MonkeyP
 
 
 def test_a_migration_that_the_models_do_not_name_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The revision that a database is opened at is alembic's newest."""
+    """A database is opened at alembic's newest revision."""
     monkeypatch.setattr(verify, "SCHEMA_REVISION", "0000")
     [finding] = verify.revision_findings()
     assert "0000" in finding
@@ -207,7 +207,7 @@ def test_a_migration_that_the_models_do_not_name_is_a_finding(monkeypatch: pytes
 def test_verify_prints_one_line_for_each_finding(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It ends with 1 and says everything that is stale at once, and with 0 and no word otherwise."""
+    """It exits with 1 and prints all findings at once, or with 0 and prints nothing."""
     assert verify.main() == 0
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(generate_docs, "stale", lambda root: ["docs/a.md", "docs/b.md"])

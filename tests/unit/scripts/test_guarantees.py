@@ -1,4 +1,4 @@
-"""The page of guarantees says what the suites' own report says, and nothing that is not there."""
+"""The page of guarantees agrees with the report of the tests and names only files that exist."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def test_promises_nothing(): pass
 
 
 def test_points_are_those_that_the_tests_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A test that records none is one, and counts for each promise that it names; a skipped one is none."""
+    """A test without points is one, and counts for each promise that it names; a skipped one does
+    not count.
+    """
     (tmp_path / "test_some.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = promise")
     written = tmp_path / "numbers.json"
@@ -46,7 +48,7 @@ def test_points_are_those_that_the_tests_record(tmp_path: Path, capsys: pytest.C
 
 
 def test_every_promise_of_the_design_is_on_the_page() -> None:
-    """Nine of them, each with its words and its number of points."""
+    """There are nine, each with its text and number of points."""
     text = guarantees.page(NUMBERS)
     assert [promise.number for promise in guarantees.PROMISES] == list(range(1, 10))
     for promise in guarantees.PROMISES:
@@ -57,12 +59,12 @@ def test_every_promise_of_the_design_is_on_the_page() -> None:
 
 
 def test_the_page_is_current() -> None:
-    """It is what follows from the stored numbers, and the tests that it names exist."""
+    """It follows from the stored numbers, and the tests that it names exist."""
     assert guarantees.findings() == []
 
 
-def test_a_stale_page_and_a_test_that_is_gone_are_reported(tmp_path: Path) -> None:
-    """Each by its name."""
+def test_a_stale_page_and_a_missing_test_are_reported(tmp_path: Path) -> None:
+    """Each is named."""
     assert "missing" in guarantees.findings(tmp_path)[0]
     (tmp_path / "docs").mkdir()
     numbers = {**guarantees.stored(), "1": {"tests/gone.py": {"tests": 1, "points": 1}}, "2": {}}

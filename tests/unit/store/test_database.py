@@ -1,4 +1,4 @@
-"""Opening the database: guarantees of every connection, and the sentence for everything that can be wrong."""
+"""Opening the database: the guarantees of every connection, and a message for every failure."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def modes(folder: Path) -> set[int]:
         ("sqlite://", "names no file"),
     ],
 )
-def test_a_url_that_is_not_ours_is_refused(url: str, sentence: str) -> None:
-    """Exit 2, by the variable's name and with what to write."""
+def test_an_unsupported_url_is_refused(url: str, sentence: str) -> None:
+    """It exits with 2, names the variable and says what to write."""
     with pytest.raises(ConfigurationError, match=rf"TIER1_DATABASE_URL {sentence}.*use sqlite:///FILE"):
         database.connect(url)
 
 
 def test_a_password_is_never_shown() -> None:
-    """Not in any sentence about the database."""
+    """No message about the database contains it."""
     engine = database.connect("postgresql://me:secret@127.0.0.1:1/name")
     assert "secret" not in database.describe(engine)
     with pytest.raises(DatabaseUnavailable, match=r"cannot be reached.*check TIER1_DATABASE_URL") as error:
@@ -74,8 +74,8 @@ def test_a_password_is_never_shown() -> None:
 # --- SQLite
 
 
-def test_a_fresh_file_is_private_with_all_that_belongs_to_it(tmp_path: Path) -> None:
-    """0600 for the file, its -wal and its -shm; 0700 for a folder that had to be made."""
+def test_a_new_file_is_private_with_its_companions(tmp_path: Path) -> None:
+    """The file, its -wal and its -shm have mode 0600, and a new folder 0700."""
     folder = tmp_path / "new" / "deep"
     old = os.umask(0)
     try:
@@ -89,8 +89,8 @@ def test_a_fresh_file_is_private_with_all_that_belongs_to_it(tmp_path: Path) -> 
     store.close()
 
 
-def test_every_connection_has_the_guarantees_that_we_rely_on(sqlite_url: str) -> None:
-    """WAL, FULL, foreign keys, and a busy time-out."""
+def test_every_connection_has_the_required_settings(sqlite_url: str) -> None:
+    """They are WAL, FULL, foreign keys, and a busy time-out."""
     engine = database.connect(sqlite_url)
     with engine.connect().execution_options(reads_only=True) as connection:
         answers = [
@@ -102,7 +102,7 @@ def test_every_connection_has_the_guarantees_that_we_rely_on(sqlite_url: str) ->
 
 
 def test_a_second_writer_waits_and_then_writes(sqlite_url: str) -> None:
-    """A transaction that writes takes the lock at once, so two of them cannot both read and then fail."""
+    """A writing transaction locks at once, so two of them cannot both read and then fail."""
     first, second = database.connect(sqlite_url), database.connect(sqlite_url)
     begun, results = threading.Event(), []
 
@@ -122,10 +122,10 @@ def test_a_second_writer_waits_and_then_writes(sqlite_url: str) -> None:
     second.dispose()
 
 
-def test_a_lock_that_lasts_is_reported_with_the_process_that_holds_it(
+def test_a_lasting_lock_is_reported_with_the_process_that_holds_it(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A frozen writer keeps the file locked until it is killed: the sentence says whom to end."""
+    """A frozen writer locks the file until it is killed, so the message names it."""
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     code = (
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); "
@@ -149,8 +149,8 @@ def test_a_lock_that_lasts_is_reported_with_the_process_that_holds_it(
     store.close()
 
 
-def test_who_holds_a_lock_may_not_be_known(sqlite_url: str) -> None:
-    """Another user's process, or another system: the sentence says so."""
+def test_the_holder_of_a_lock_may_be_unknown(sqlite_url: str) -> None:
+    """It may be another user's process, or another system: the message says so."""
     engine = database.connect(sqlite_url)
     assert database._openers(engine) == "its process could not be found"  # noqa: SLF001
     engine.dispose()
@@ -158,7 +158,7 @@ def test_who_holds_a_lock_may_not_be_known(sqlite_url: str) -> None:
 
 @pytest.mark.parametrize("content", [b"this is no database at all" * 100, b"\x00" * 5000])
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
-    """The sentence says what to do, and not a byte is changed."""
+    """The message says what to do, and no byte is changed."""
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     with pytest.raises(DatabaseUnavailable, match=r"is not a SQLite database: set TIER1_DATABASE_URL"):
@@ -166,8 +166,8 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes
     assert path.read_bytes() == content
 
 
-def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
-    """A file stands where the folder should be."""
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
+    """There is a file in the folder's place."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(
         DatabaseUnavailable, match=r"cannot be written.*set another file in TIER1_DATABASE_URL"
@@ -175,15 +175,15 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
         Store.open(f"sqlite:///{tmp_path / 'file' / 'tier1.db'}")
 
 
-def test_a_folder_that_is_named_as_the_file_is_reported(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_reported(tmp_path: Path) -> None:
     """It cannot be opened as a file."""
     with pytest.raises(DatabaseUnavailable, match="cannot be written"):
         Store.open(f"sqlite:///{tmp_path}")
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-def test_a_file_that_vanishes_while_it_is_used_is_noticed(sqlite_url: str, replaced: bool) -> None:
-    """Writes to a deleted file would be lost without a word; a new, empty one is not made in its place."""
+def test_a_file_that_vanishes_in_use_is_noticed(sqlite_url: str, replaced: bool) -> None:
+    """Writes to a deleted file would be lost silently; no new, empty one is made in its place."""
     store, path = Store.open(sqlite_url), path_of(sqlite_url)
     aside = path.with_name("aside")
     path.rename(aside)
@@ -196,8 +196,8 @@ def test_a_file_that_vanishes_while_it_is_used_is_noticed(sqlite_url: str, repla
     store.close()
 
 
-def test_a_broken_constraint_stays_what_it_is(sqlite_url: str) -> None:
-    """It is no trouble with the database."""
+def test_a_violated_constraint_is_no_database_failure(sqlite_url: str) -> None:
+    """The error is passed on."""
     engine = database.connect(sqlite_url)
     with pytest.raises(IntegrityError), database.translated(engine), engine.begin() as connection:
         connection.execute(text("UPDATE installation SET id = 7"))
@@ -205,7 +205,7 @@ def test_a_broken_constraint_stays_what_it_is(sqlite_url: str) -> None:
 
 
 def test_a_damaged_file_is_reported_with_its_cause(sqlite_url: str) -> None:
-    """Not a traceback."""
+    """There is no traceback."""
     path = path_of(sqlite_url)
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
@@ -220,7 +220,7 @@ def test_a_damaged_file_is_reported_with_its_cause(sqlite_url: str) -> None:
 
 
 def test_an_empty_sqlite_file_gets_the_schema_at_first_use(empty_sqlite_url: str) -> None:
-    """And upgrading again finds nothing left to do."""
+    """A second upgrade does nothing."""
     store = Store.open(empty_sqlite_url)
     assert schema.revision(store.engine) == SCHEMA_REVISION
     assert schema.upgrade(store.engine) == SCHEMA_REVISION
@@ -229,8 +229,8 @@ def test_an_empty_sqlite_file_gets_the_schema_at_first_use(empty_sqlite_url: str
 
 
 @postgres
-def test_an_empty_postgres_is_refused_with_the_command_and_upgraded_by_it(empty_postgres_url: str) -> None:
-    """A shared database is changed on purpose only; twice is no error."""
+def test_an_empty_postgres_is_refused_until_it_is_upgraded(empty_postgres_url: str) -> None:
+    """A shared database is changed only on purpose; a second upgrade is no error."""
     with pytest.raises(SchemaError, match="has no schema yet: run `tier1 db upgrade`"):
         Store.open(empty_postgres_url)
     engine = database.connect(empty_postgres_url)
@@ -242,7 +242,7 @@ def test_an_empty_postgres_is_refused_with_the_command_and_upgraded_by_it(empty_
 
 
 def test_a_newer_schema_is_refused(any_database_url: str) -> None:
-    """By opening and by upgrading; nothing is changed."""
+    """Open and upgrade refuse it, and nothing is changed."""
     stamp(any_database_url, "9999")
     engine = database.connect(any_database_url)
     for act in (schema.ensure_schema, schema.upgrade):
@@ -252,8 +252,8 @@ def test_a_newer_schema_is_refused(any_database_url: str) -> None:
     engine.dispose()
 
 
-def test_two_that_start_at_once_upgrade_once(empty_database_url: str) -> None:
-    """The second waits, and finds nothing left to do."""
+def test_two_concurrent_starts_upgrade_once(empty_database_url: str) -> None:
+    """The second one waits, and has nothing to do."""
     engines = [database.connect(empty_database_url) for _ in range(2)]
     barrier, errors = threading.Barrier(2, timeout=30), []
 
@@ -276,8 +276,8 @@ def test_two_that_start_at_once_upgrade_once(empty_database_url: str) -> None:
         engine.dispose()
 
 
-def test_many_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path) -> None:
-    """SQLite itself does not wait for another one's switch to WAL mode: some of these would be refused."""
+def test_concurrent_opens_of_a_new_file_wait_for_each_other(tmp_path: Path) -> None:
+    """SQLite does not wait for another switch to WAL mode, so some of these would be refused."""
     barrier, errors = threading.Barrier(OPENERS, timeout=30), []
 
     def open_each() -> None:
@@ -300,7 +300,7 @@ def test_many_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path) -
 
 @postgres
 def test_a_postgres_that_may_lose_commits_is_refused(postgres_url: str) -> None:
-    """synchronous_commit=off for the database: the sentence says what to set."""
+    """The database has synchronous_commit=off: the message says what to set."""
     engine = database.connect(postgres_url)
     name = make_url(postgres_url).database
     with engine.begin() as connection:
@@ -311,8 +311,8 @@ def test_a_postgres_that_may_lose_commits_is_refused(postgres_url: str) -> None:
 
 
 @postgres
-def test_postgres_sessions_give_up_before_the_lease_does(postgres_url: str) -> None:
-    """A frozen driver cannot hold a row for ever: both time-outs are a third of the lease."""
+def test_postgres_sessions_time_out_before_the_lease(postgres_url: str) -> None:
+    """A frozen driver cannot lock a row for ever: both time-outs are a third of the lease."""
     engine = database.connect(postgres_url, lease_seconds=30.0)
     with engine.connect() as connection:
         limits = [
@@ -324,8 +324,8 @@ def test_postgres_sessions_give_up_before_the_lease_does(postgres_url: str) -> N
 
 
 @postgres
-def test_a_row_that_a_frozen_session_holds_is_waited_for_and_then_reported(postgres_url: str) -> None:
-    """The other's transaction is open: ours ends by its lock time-out, with a sentence."""
+def test_a_row_locked_by_a_frozen_session_is_waited_for_and_then_reported(postgres_url: str) -> None:
+    """The lock time-out ends this transaction with a message."""
     frozen, store = database.connect(postgres_url), Store.open(postgres_url, lease_seconds=0.3)
     store.create(deployment(), [step()], "")
     with frozen.begin() as connection:
@@ -339,7 +339,7 @@ def test_a_row_that_a_frozen_session_holds_is_waited_for_and_then_reported(postg
 def test_an_installation_without_its_migrations_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A broken wheel."""
+    """A broken wheel has none."""
     monkeypatch.setattr(schema, "__file__", str(tmp_path / "tier1_engine" / "store" / "schema.py"))
     with pytest.raises(ConfigurationError, match=r"migrations are missing.*reinstall tier1"):
         schema.alembic_config()
@@ -350,7 +350,7 @@ def test_an_installation_without_its_migrations_says_so(
 
 @pytest.fixture
 def older(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A database of today, as the next release will find it: one more migration exists."""
+    """A database of today, as the next release finds it: there is one more migration."""
     import shutil
 
     migrations = tmp_path / "release" / "migrations"
@@ -367,8 +367,8 @@ def older(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> s
     return sqlite_url
 
 
-def test_an_older_file_is_upgraded_after_a_private_copy_was_put_beside_it(older: str) -> None:
-    """The copy is whole, at the old schema, and 0600; the upgraded one has everything."""
+def test_an_older_file_is_upgraded_after_a_private_copy(older: str) -> None:
+    """The copy is complete, at the old schema, with mode 0600; the upgraded file has everything."""
     path = path_of(older)
     before = Store(database.connect(older))
     before.create(deployment(), [step()], "")
@@ -387,7 +387,7 @@ def test_an_older_file_is_upgraded_after_a_private_copy_was_put_beside_it(older:
 
 
 def test_an_older_file_is_not_upgraded_under_a_live_driver(older: str) -> None:
-    """It is named; nothing is copied and nothing changed."""
+    """The driver is named; nothing is copied or changed."""
     from tier1_engine.clock import SystemClock
     from tier1_engine.store.holder import this_process
     from tier1_engine.store.lease import take
@@ -421,7 +421,7 @@ def test_an_upgrade_that_fails_leaves_the_old_schema(older: str, tmp_path: Path)
 
 @postgres
 def test_an_older_postgres_is_refused_with_the_command(postgres_url: str, older: str) -> None:
-    """`db upgrade` then brings it up; no copy is made of a shared database."""
+    """`db upgrade` upgrades it; a shared database is not copied."""
     assert older
     engine = database.connect(postgres_url)
     with pytest.raises(SchemaError, match=f"has the older schema {SCHEMA_REVISION}: run `tier1 db upgrade`"):

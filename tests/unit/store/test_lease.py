@@ -1,4 +1,4 @@
-"""One driver at a time: who is replaced at once, who is waited for, and by which clock."""
+"""One driver at a time: which holder is replaced at once, which is waited for, and by which clock."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def elsewhere() -> Holder:
 
 
 def test_a_holder_whose_process_is_gone_is_replaced_at_once(store: Store, clock: SteppedClock) -> None:
-    """Same host, same boot, same namespace, and the process has ended: the lease is not waited for."""
+    """Host, boot and namespace are the same and the process has ended: the lease is not waited for."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         started = holder_module._started(process.pid)  # noqa: SLF001 - who the other process is
         assert started is not None
@@ -65,27 +65,27 @@ def test_a_holder_whose_process_is_gone_is_replaced_at_once(store: Store, clock:
     assert taken(store, clock).term == 2
 
 
-def test_a_process_id_that_was_given_to_another_does_not_count(store: Store, clock: SteppedClock) -> None:
-    """The start time tells them apart."""
+def test_a_reused_process_id_does_not_count(store: Store, clock: SteppedClock) -> None:
+    """The start time distinguishes the processes."""
     taken(store, clock, replace(this_process(), started="1"))
     assert taken(store, clock).term == 2
 
 
-def test_a_zombie_drives_nothing(store: Store, clock: SteppedClock) -> None:
-    """It has ended, and nobody has taken notice yet."""
+def test_a_zombie_process_does_not_hold_a_lease(store: Store, clock: SteppedClock) -> None:
+    """It has ended, and its parent has not waited for it yet."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         started = holder_module._started(process.pid)  # noqa: SLF001 - who the other process is
         taken(store, clock, replace(this_process(), pid=process.pid, started=started or ""))
         process.send_signal(signal.SIGKILL)
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended and is kept
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended and is a zombie
         assert taken(store, clock).term == 2
 
 
 @pytest.mark.parametrize("other", [{"host": "elsewhere"}, {"boot": "another"}, {"namespace": "pid:[1]"}])
-def test_a_process_id_of_another_host_boot_or_namespace_says_nothing(
+def test_a_process_id_of_another_host_boot_or_namespace_proves_nothing(
     store: Store, clock: SteppedClock, other: dict[str, Any]
 ) -> None:
-    """Such a holder may be alive: its lease has to run out."""
+    """Such a holder may be alive, so its lease has to expire."""
     holder = replace(this_process(), pid=2**22 + 1, started="1", **other)
     taken(store, clock, holder, seconds=1e6)
     with pytest.raises(DrivenByAnother):
@@ -96,7 +96,7 @@ def test_a_process_id_of_another_host_boot_or_namespace_says_nothing(
 
 
 def test_two_drivers_in_one_process_are_two_holders(store: Store, clock: SteppedClock) -> None:
-    """Each has a nonce of its own; the second waits until the first has ended."""
+    """Each has its own nonce; the second waits until the first has ended."""
     first = taken(store, clock)
     with pytest.raises(DrivenByAnother):
         taken(store, clock)
@@ -110,8 +110,10 @@ def test_two_drivers_in_one_process_are_two_holders(store: Store, clock: Stepped
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_on_one_boot_a_lease_ends_by_the_steady_clock(store: Store, clock: SteppedClock, hours: int) -> None:
-    """The wall clock may be set by an hour: nobody is replaced early, and nobody stays for ever."""
+def test_on_one_boot_a_lease_expires_by_the_steady_clock(
+    store: Store, clock: SteppedClock, hours: int
+) -> None:
+    """Changing the wall clock by an hour neither shortens nor extends it."""
     taken(store, clock)
     clock.wall += timedelta(hours=hours)
     with pytest.raises(DrivenByAnother):
@@ -120,10 +122,8 @@ def test_on_one_boot_a_lease_ends_by_the_steady_clock(store: Store, clock: Stepp
     assert taken(store, clock).term == 2
 
 
-def test_a_holder_elsewhere_is_replaced_when_the_databases_clock_says_so(
-    store: Store, clock: SteppedClock
-) -> None:
-    """Its steady clock means nothing here; on Postgres our wall clock does not either."""
+def test_a_holder_elsewhere_is_replaced_by_the_databases_clock(store: Store, clock: SteppedClock) -> None:
+    """Its steady clock means nothing here; on Postgres the local wall clock does not count either."""
     postgres = store.engine.dialect.name == "postgresql"
     taken(store, clock, elsewhere(), seconds=0.0 if postgres else LEASE_SECONDS)
     if not postgres:
@@ -134,10 +134,8 @@ def test_a_holder_elsewhere_is_replaced_when_the_databases_clock_says_so(
 
 
 @pytest.mark.postgres
-def test_a_wrong_wall_clock_of_ours_does_not_end_a_lease_on_postgres(
-    postgres_url: str, clock: SteppedClock
-) -> None:
-    """Years ahead, and the holder elsewhere is still alive by the server's clock."""
+def test_a_wrong_local_wall_clock_ends_no_lease_on_postgres(postgres_url: str, clock: SteppedClock) -> None:
+    """It is years ahead, and the holder is still alive by the server's clock."""
     store = Store.open(postgres_url)
     store.create(deployment(), [step()], "")
     taken(store, clock, elsewhere())
@@ -149,8 +147,8 @@ def test_a_wrong_wall_clock_of_ours_does_not_end_a_lease_on_postgres(
     store.close()
 
 
-def test_who_holds_it_is_named_with_host_process_and_since_when(store: Store, clock: SteppedClock) -> None:
-    """And what to do."""
+def test_the_holder_is_named_with_host_process_and_since_when(store: Store, clock: SteppedClock) -> None:
+    """The message says what to do."""
     taken(store, clock, replace(this_process(), host="build-7", pid=4711))
     with pytest.raises(
         DrivenByAnother, match=r"locked by build-7 \(pid 4711\) since 20.* UTC: wait for it, or"
@@ -159,8 +157,8 @@ def test_who_holds_it_is_named_with_host_process_and_since_when(store: Store, cl
     assert "since" not in lease.sentence("d1", {"pid": 1, "host": "h"}, None)
 
 
-def test_a_lease_of_nothing_cannot_be_taken(store: Store, clock: SteppedClock) -> None:
-    """The deployment is not known."""
+def test_a_lease_of_an_unknown_deployment_is_refused(store: Store, clock: SteppedClock) -> None:
+    """There is no such deployment."""
     with pytest.raises(NoSuchDeployment):
         take(store, "nope", this_process(), LEASE_SECONDS, clock)
 
@@ -169,7 +167,7 @@ def test_a_lease_of_nothing_cannot_be_taken(store: Store, clock: SteppedClock) -
 
 
 def test_a_renewal_extends_the_lease_from_before_it_was_sent(store: Store, clock: SteppedClock) -> None:
-    """For us and for others alike; the term stays."""
+    """The new end counts for every process; the term stays."""
     held = taken(store, clock)
     assert held.trusted_until == 1000.0 + LEASE_SECONDS
     assert held.renewal_due == pytest.approx(1020.0)
@@ -185,10 +183,8 @@ def test_a_renewal_extends_the_lease_from_before_it_was_sent(store: Store, clock
         taken(store, clock)
 
 
-def test_a_lease_that_ran_out_but_was_not_taken_over_may_be_renewed(
-    store: Store, clock: SteppedClock
-) -> None:
-    """Nobody came in between."""
+def test_an_expired_lease_that_was_not_taken_over_may_be_renewed(store: Store, clock: SteppedClock) -> None:
+    """No other process acquired it in between."""
     held = taken(store, clock)
     clock.sleep(10 * LEASE_SECONDS)
     assert renew(store, held, clock).term == held.term
@@ -197,7 +193,7 @@ def test_a_lease_that_ran_out_but_was_not_taken_over_may_be_renewed(
 def test_a_lost_lease_cannot_be_renewed_and_its_release_leaves_the_new_one(
     store: Store, clock: SteppedClock
 ) -> None:
-    """The new holder stays where it is."""
+    """The new holder keeps it."""
     old = taken(store, clock)
     clock.sleep(LEASE_SECONDS)
     new = taken(store, clock)
@@ -212,8 +208,8 @@ def test_a_lost_lease_cannot_be_renewed_and_its_release_leaves_the_new_one(
     assert taken(store, clock).term == new.term + 1
 
 
-def test_a_summary_says_who_drives_now(store: Store, clock: SteppedClock) -> None:
-    """Nobody when nobody holds it, or when what held it is gone or has run out."""
+def test_a_summary_names_the_current_holder(store: Store, clock: SteppedClock) -> None:
+    """It names nobody if there is none, or if the holder is gone or its lease has expired."""
     assert not driven(store, None, None, clock)
     taken(store, clock)
     row = store.summaries()[0]
@@ -224,10 +220,10 @@ def test_a_summary_says_who_drives_now(store: Store, clock: SteppedClock) -> Non
     assert not driven(store, gone, row.lease_expires_at, clock)
 
 
-def test_a_system_that_says_no_boot_leaves_it_to_time(
+def test_a_system_without_a_boot_id_relies_on_time(
     store: Store, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No /proc: a process can not be told to be gone, and nothing is replaced at once."""
+    """Without /proc no process is known to be gone, so nothing is replaced at once."""
     monkeypatch.setattr(holder_module, "_boot", lambda: "")
     monkeypatch.setattr(holder_module, "_namespace", lambda: "")
     taken(store, clock, replace(this_process(), pid=2**22 + 1), seconds=1e6)
@@ -235,7 +231,7 @@ def test_a_system_that_says_no_boot_leaves_it_to_time(
         taken(store, clock)
 
 
-def test_what_cannot_be_read_of_the_system_is_empty() -> None:
-    """The look at a process that is gone raises nothing."""
+def test_unreadable_facts_of_the_system_are_empty() -> None:
+    """Reading about a process that is gone raises nothing."""
     assert holder_module._started(2**22 + 1) is None  # noqa: SLF001
     assert holder_module._text("/nonexistent/file") == ""  # noqa: SLF001

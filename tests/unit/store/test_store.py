@@ -1,4 +1,4 @@
-"""The store, on SQLite and on Postgres: commits that are fenced, whole, and recognised."""
+"""The store, on SQLite and on Postgres: commits are fenced, atomic, and recognised when repeated."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def rolled_back(_: Deployment) -> Goal:
 
 
 def test_every_change_is_read_back_as_it_was_applied(store: Store) -> None:
-    """The record that a driver goes on with is the one that a new process would load."""
+    """The driver's record equals the one that a new process would load."""
     record, held = driven(store)
     changes: list[Change] = [
         ResourceAdd(resource(request={"a": [1, {"b": None}]})),
@@ -93,8 +93,8 @@ def test_every_change_is_read_back_as_it_was_applied(store: Store) -> None:
     assert lines[1:] == [(Trigger.START, State.PROVISIONING_NETWORK, None, "go"), (None, None, "net", "said")]
 
 
-def test_decisions_get_the_attempts_that_matter_and_the_log_gets_all(store: Store) -> None:
-    """Creates, archives, and what has no end yet."""
+def test_decisions_get_the_relevant_attempts_and_the_log_gets_all(store: Store) -> None:
+    """Relevant are creates, archives, and open attempts."""
     record, held = driven(store)
     ended = {"ended_at": AT, "outcome": Outcome.REFUSED}
     changes: list[Change] = [ResourceAdd(resource())]
@@ -107,7 +107,7 @@ def test_decisions_get_the_attempts_that_matter_and_the_log_gets_all(store: Stor
 
 
 def test_there_is_no_deployment_of_an_unknown_id(store: Store) -> None:
-    """Load and request say so."""
+    """Load and request report it."""
     with pytest.raises(NoSuchDeployment, match="see `tier1 list`"):
         store.load("nope")
     with pytest.raises(NoSuchDeployment):
@@ -115,7 +115,7 @@ def test_there_is_no_deployment_of_an_unknown_id(store: Store) -> None:
 
 
 def test_the_database_has_an_id_of_its_own(store: Store) -> None:
-    """Made at its first migration, the same for ever."""
+    """The first migration creates it, and it never changes."""
     assert len(store.database_id) == 16
     assert Store(store.engine).database_id == store.database_id
 
@@ -124,7 +124,7 @@ def test_the_database_has_an_id_of_its_own(store: Store) -> None:
 
 
 def test_a_commit_with_another_fence_writes_nothing(store: Store) -> None:
-    """Neither with an old term, nor with another nonce, nor after the lease was given back."""
+    """The term is old, the nonce differs, or the lease was released."""
     record, held = driven(store)
     for fence in (replace(held.fence, term=0), replace(held.fence, nonce="x")):
         with pytest.raises(LeaseLost):
@@ -138,7 +138,7 @@ def test_a_commit_with_another_fence_writes_nothing(store: Store) -> None:
 
 
 def test_a_superseded_driver_cannot_commit_what_it_began_before(store: Store, any_database_url: str) -> None:
-    """It holds an open read of the old record while another takes over on its own connection."""
+    """It has an open read of the old record while another takes over on its own connection."""
     record, old = driven(store)
     other = Store.open(any_database_url)
     clock = SteppedClock()
@@ -155,14 +155,14 @@ def test_a_superseded_driver_cannot_commit_what_it_began_before(store: Store, an
 
 
 class _Later(SteppedClock):
-    """So late that the lease of this process has ended."""
+    """A clock at which the lease of this process has expired."""
 
     def __init__(self) -> None:
         super().__init__(seconds=10_000.0)
 
 
-def test_a_record_that_somebody_else_moved_on_is_not_overwritten(store: Store) -> None:
-    """Two commits from one record: the second is told, though its fence is right."""
+def test_a_record_changed_by_another_is_not_overwritten(store: Store) -> None:
+    """Two commits start from one record: the second is refused, although its fence is right."""
     record, held = driven(store)
     store.commit(record, [Note("first")], held.fence, AT)
     second = store.commit(store.load("d1"), [Note("second")], held.fence, AT)
@@ -172,7 +172,7 @@ def test_a_record_that_somebody_else_moved_on_is_not_overwritten(store: Store) -
 
 
 def test_a_commit_whose_reply_was_lost_is_not_applied_twice(store: Store) -> None:
-    """The same call again is recognised by the revision, and answers the same."""
+    """The repeated call is recognised by the revision, and returns the same."""
     record, held = driven(store)
     changes: list[Change] = [ResourceAdd(resource()), AttemptAdd(attempt()), Note("once")]
     first = store.commit(record, changes, held.fence, AT)
@@ -180,8 +180,8 @@ def test_a_commit_whose_reply_was_lost_is_not_applied_twice(store: Store) -> Non
     assert [e.message for e in store.events("d1")] == ["asked for", "once"]
 
 
-def test_the_last_commit_gives_the_lease_back_and_is_recognised_too(store: Store) -> None:
-    """Nobody holds it afterwards; the same call again, its reply lost, answers the same and adds nothing."""
+def test_the_last_commit_releases_the_lease_and_is_recognised_too(store: Store) -> None:
+    """The lease is free; the repeated call returns the same and adds nothing."""
     record, held = driven(store)
     first = store.commit(record, [Note("last")], held.fence, AT, gives_back=True)
     assert store.summaries(deployment_id="d1")[0].holder is None
@@ -189,8 +189,8 @@ def test_the_last_commit_gives_the_lease_back_and_is_recognised_too(store: Store
     assert [e.message for e in store.events("d1")] == ["asked for", "last"]
 
 
-def test_a_last_commit_finds_out_that_another_has_come_since(store: Store) -> None:
-    """It was applied, then somebody took the lease and wrote: the retry is a loss, never a success."""
+def test_a_last_commit_detects_a_later_holder(store: Store) -> None:
+    """It was applied, then another acquired the lease and wrote: the retry is a loss, never a success."""
     record, held = driven(store)
     store.commit(record, [Note("last")], held.fence, AT, gives_back=True)
     new = take(store, "d1", this_process(), 60.0, SteppedClock())
@@ -199,8 +199,8 @@ def test_a_last_commit_finds_out_that_another_has_come_since(store: Store) -> No
         store.commit(record, [Note("last")], held.fence, AT, gives_back=True)
 
 
-def test_a_deployment_can_be_held_from_its_first_moment(store: Store) -> None:
-    """One transaction writes it with its plan and its lease: nobody can come between."""
+def test_a_deployment_is_created_with_its_lease(store: Store) -> None:
+    """One transaction writes it with plan and lease, so nobody can come between."""
     lease = take_with(store, deployment(), [step()], "asked for", this_process(), 60.0, SteppedClock())
     with pytest.raises(DrivenByAnother):
         take(store, "d1", this_process(), 60.0, SteppedClock())
@@ -210,8 +210,8 @@ def test_a_deployment_can_be_held_from_its_first_moment(store: Store) -> None:
     assert take(store, "d1", this_process(), 60.0, SteppedClock()).term == lease.term + 1
 
 
-def test_a_transaction_that_fails_leaves_its_connection_fit_for_the_next(store: Store) -> None:
-    """A statement that the database refuses takes nothing else with it."""
+def test_a_failed_transaction_leaves_its_connection_usable(store: Store) -> None:
+    """A refused statement affects nothing else."""
     record, held = driven(store)
     for _ in range(3):
         with pytest.raises(IntegrityError):
@@ -219,8 +219,8 @@ def test_a_transaction_that_fails_leaves_its_connection_fit_for_the_next(store: 
     assert store.commit(record, [Note("after")], held.fence, AT).deployment.revision == 1
 
 
-def test_another_process_that_ends_does_not_take_the_log_away(sqlite_url: str) -> None:
-    """A store that reads beside its writing connection keeps SQLite's locks: what it commits is there."""
+def test_another_process_that_ends_does_not_remove_the_log(sqlite_url: str) -> None:
+    """A store that reads next to its writing connection keeps SQLite's locks, so commits stay."""
     store = Store.open(sqlite_url)
     record, held = driven(store)
     with store.reading() as beside:
@@ -232,7 +232,7 @@ def test_another_process_that_ends_does_not_take_the_log_away(sqlite_url: str) -
 
 
 def lines_seen_elsewhere(url: str) -> int:
-    """How many lines of the time line a process of its own sees, which then ends."""
+    """How many events a process of its own sees, which then ends."""
     program = (
         "import sqlite3, sys\n"
         "connection = sqlite3.connect(sys.argv[1])\n"
@@ -245,8 +245,8 @@ def lines_seen_elsewhere(url: str) -> int:
 
 
 @pytest.mark.postgres
-def test_a_connection_that_was_cut_is_replaced(postgres_url: str) -> None:
-    """The commit that meets it says that the database is away; the same call again goes through."""
+def test_a_lost_connection_is_replaced(postgres_url: str) -> None:
+    """The commit reports an unavailable database; the same call succeeds when repeated."""
     store = Store.open(postgres_url)
     record, held = driven(store)
     with store.engine.connect() as other:
@@ -259,8 +259,8 @@ def test_a_connection_that_was_cut_is_replaced(postgres_url: str) -> None:
     store.close()
 
 
-def test_a_commit_is_whole_or_not_at_all(store: Store) -> None:
-    """The last change breaks a constraint: nothing before it was written."""
+def test_a_commit_is_atomic(store: Store) -> None:
+    """The last change violates a constraint: nothing before it is written."""
     record, held = driven(store)
     bad = StepSet("net", {"state": StepState.FAILED})
     with pytest.raises(IntegrityError):
@@ -270,7 +270,7 @@ def test_a_commit_is_whole_or_not_at_all(store: Store) -> None:
 
 
 def test_a_state_that_changed_behind_the_driver_is_not_moved(store: Store) -> None:
-    """The compare-and-swap compares the state too."""
+    """The compare-and-swap includes the state."""
     record, held = driven(store)
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE deployments SET state = 'health_check'"))
@@ -282,10 +282,10 @@ def test_a_state_that_changed_behind_the_driver_is_not_moved(store: Store) -> No
 
 
 @pytest.mark.parametrize(("goal", "retain"), [(Goal.ROLLED_BACK, ()), (Goal.ROLLED_BACK, ("net",))])
-def test_a_goal_written_meanwhile_stops_a_commit_and_is_reported(
+def test_a_concurrent_goal_stops_a_commit_and_is_reported(
     store: Store, goal: Goal, retain: tuple[str, ...]
 ) -> None:
-    """Nothing is written; applied to the record, the same changes go in."""
+    """Nothing is written; applied to the new record, the same changes succeed."""
     record, held = driven(store)
     store.request_goal("d1", lambda _: goal, retain=retain, now=AT)
     with pytest.raises(GoalChanged) as news:
@@ -297,7 +297,7 @@ def test_a_goal_written_meanwhile_stops_a_commit_and_is_reported(
 
 
 def test_a_read_of_the_goal_waits_for_no_writer_and_leaves_no_transaction_open(store: Store) -> None:
-    """Not even for the one that makes it; and it shows what was committed, each time anew."""
+    """It does not even wait for its own process's writer, and always shows what was committed."""
     _, held = driven(store)
     with Transaction(store.writers):
         assert store.goal("d1", held.fence) == (Goal.ACTIVE, ())
@@ -312,8 +312,8 @@ def test_a_read_of_the_goal_waits_for_no_writer_and_leaves_no_transaction_open(s
     assert store.goal("d1", held.fence) == (Goal.ROLLED_BACK, ("net",))
 
 
-def test_more_to_retain_under_the_same_goal_is_reported_too(store: Store) -> None:
-    """What was kept before stays kept."""
+def test_a_concurrent_retain_is_reported_too(store: Store) -> None:
+    """Earlier ones stay retained."""
     record, held = driven(store)
     for name in ("net", "disk", "net"):
         store.request_goal("d1", rolled_back, retain=(name,), now=AT)
@@ -327,8 +327,8 @@ def test_more_to_retain_under_the_same_goal_is_reported_too(store: Store) -> Non
     ]
 
 
-def test_a_goal_that_is_refused_is_not_written(store: Store) -> None:
-    """The guard sees the row as it is locked."""
+def test_a_refused_goal_is_not_written(store: Store) -> None:
+    """The guard sees the locked row."""
     driven(store)
 
     def refuse(seen: Deployment) -> Goal:
@@ -339,8 +339,8 @@ def test_a_goal_that_is_refused_is_not_written(store: Store) -> None:
     assert store.load("d1").deployment.goal is Goal.ACTIVE
 
 
-def test_a_request_that_wants_to_be_repeated_writes_nothing(store: Store) -> None:
-    """It is told so by None, and there is no event of it."""
+def test_a_request_that_must_be_repeated_writes_nothing(store: Store) -> None:
+    """It returns None, and there is no event."""
     record, _ = driven(store)
     assert store.request_goal("d1", lambda _: None, retain=("net",), now=AT) is None
     assert store.load("d1").deployment == record.deployment
@@ -351,7 +351,7 @@ def test_a_request_that_wants_to_be_repeated_writes_nothing(store: Store) -> Non
 
 
 def test_a_living_name_is_unique_in_its_account_region_and_endpoint(store: Store) -> None:
-    """Elsewhere, and once it has ended, it is free."""
+    """The name is free elsewhere, and once the deployment has ended."""
     driven(store)
     with pytest.raises(NameInUse, match="in use by d1, which is pending"):
         store.create(deployment("d2"), [step(deployment_id="d2")], "")
@@ -364,7 +364,7 @@ def test_a_living_name_is_unique_in_its_account_region_and_endpoint(store: Store
 
 
 def test_a_refused_name_leaves_nothing_of_its_deployment(store: Store) -> None:
-    """Rows and events go in together or not at all."""
+    """Rows and events are written in one transaction."""
     driven(store)
     with pytest.raises(NameInUse):
         store.create(deployment("d2"), [step(deployment_id="d2")], "")
@@ -376,8 +376,8 @@ def test_a_refused_name_leaves_nothing_of_its_deployment(store: Store) -> None:
 # --- reads for people
 
 
-def test_summaries_are_newest_first_and_can_be_narrowed(store: Store) -> None:
-    """By state, name, id and number."""
+def test_summaries_are_newest_first_and_can_be_filtered(store: Store) -> None:
+    """Filters are state, name, id and number."""
     for number in range(3):
         id = f"d{number}"
         made = deployment(id, name=f"n{number}", created_at=AT.replace(hour=number))
@@ -391,8 +391,8 @@ def test_summaries_are_newest_first_and_can_be_narrowed(store: Store) -> None:
     assert len(store.summaries(states=[State.PENDING, State.ACTIVE])) == 3
 
 
-def test_what_remains_is_ours_and_not_gone(store: Store) -> None:
-    """An unknown create may have left something; what was brought, deleted or retained does not count."""
+def test_what_remains_is_owned_and_not_deleted(store: Store) -> None:
+    """An unknown create counts; referenced, deleted and retained resources do not."""
     steps = [step(f"s{n}", position=n) for n in range(7)]
     record, held = driven(store, None, *steps)
     rows = [
@@ -411,8 +411,8 @@ def test_what_remains_is_ours_and_not_gone(store: Store) -> None:
     assert store.summaries()[0].remaining == 3
 
 
-def test_a_reference_matches_ids_by_prefix_and_names_whole(store: Store) -> None:
-    """A prefix is taken literally: `%` and `_` mean nothing special."""
+def test_a_reference_is_a_prefix_of_an_id_or_a_whole_name(store: Store) -> None:
+    """A prefix is literal: `%` and `_` have no special meaning."""
     store.create(deployment("abc123", name="demo"), [step(deployment_id="abc123")], "")
     assert [d.id for d in store.matching("abc")] == ["abc123"]
     assert [d.id for d in store.matching("demo")] == ["abc123"]
@@ -420,8 +420,8 @@ def test_a_reference_matches_ids_by_prefix_and_names_whole(store: Store) -> None
         assert not store.matching(pattern)
 
 
-def test_events_can_be_read_from_where_one_stopped(store: Store) -> None:
-    """A live view asks only for what is new."""
+def test_events_can_be_read_from_a_position(store: Store) -> None:
+    """A live view reads only new ones."""
     record, held = driven(store)
     store.commit(record, [Note("new")], held.fence, AT)
     with store.reading() as connection:
@@ -431,8 +431,8 @@ def test_events_can_be_read_from_where_one_stopped(store: Store) -> None:
 
 
 @pytest.mark.postgres
-def test_a_connection_that_was_cut_is_said_to_be_unavailable(postgres_url: str) -> None:
-    """The server ended our session: the driver gets an error after which it may try again."""
+def test_a_lost_connection_is_reported_as_unavailable(postgres_url: str) -> None:
+    """The server ended the session: the driver may try again."""
     store = Store.open(postgres_url)
     record, held = driven(store)
     with store.engine.connect() as first, store.engine.connect() as second:
@@ -496,8 +496,8 @@ def full(store: Store) -> Store:
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
-def test_a_wrong_row_cannot_be_stored(full: Store, name: str) -> None:
-    """By anybody: the named constraint refuses it."""
+def test_an_invalid_row_cannot_be_stored(full: Store, name: str) -> None:
+    """The named constraint refuses it, whoever writes it."""
     table, values = VIOLATIONS[name]
     setting = ", ".join(f"{column} = {_literal(value)}" for column, value in values.items())
     with pytest.raises(IntegrityError, match=name), full.engine.begin() as connection:
@@ -509,8 +509,8 @@ def _literal(value: object) -> str:
 
 
 @pytest.mark.parametrize("name", IN_EVENTS)
-def test_a_wrong_line_cannot_be_written_to_the_time_line(full: Store, name: str) -> None:
-    """A move has a trigger and a place where it led."""
+def test_an_invalid_event_cannot_be_written(full: Store, name: str) -> None:
+    """A transition has a trigger and a target."""
     columns = "deployment_id, at, message, trigger, from_state, to_state"
     values = f"'d1', '2026-01-01', '', {IN_EVENTS[name]}"
     statement = f"INSERT INTO events ({columns}) VALUES ({values})"  # noqa: S608 - our own words
@@ -546,10 +546,8 @@ def test_every_named_check_is_violated_by_a_test() -> None:
     ],
     ids=["a_resource_name_is_unique", "one_row_for_one_object", "one_open_attempt_of_a_resource"],
 )
-def test_a_second_row_for_one_thing_cannot_be_stored(
-    full: Store, table: Table, row: Resource | Attempt
-) -> None:
-    """One name, one object, one open attempt."""
+def test_a_duplicate_row_cannot_be_stored(full: Store, table: Table, row: Resource | Attempt) -> None:
+    """Names, objects and open attempts are unique."""
     with full.engine.begin() as connection:
         connection.execute(text("UPDATE resources SET aws_id = 'vpc-1', state = 'present'"))
     values = {f.name: getattr(row, f.name) for f in fields(row)}
@@ -558,13 +556,13 @@ def test_a_second_row_for_one_thing_cannot_be_stored(
 
 
 def test_rows_refer_to_rows_that_exist(full: Store) -> None:
-    """Foreign keys are on, on SQLite too."""
+    """Foreign keys are enforced, on SQLite too."""
     with pytest.raises(IntegrityError), full.engine.begin() as connection:
         connection.execute(text("UPDATE attempts SET resource_id = 'nobody'"))
 
 
-def test_many_that_write_at_once_leave_connections_to_read(store: Store) -> None:
-    """A sweep's hundred drivers wait for their turn, and not each in a connection of its own."""
+def test_concurrent_writers_leave_connections_to_readers(store: Store) -> None:
+    """A sweep's hundred drivers do not each wait in a connection of their own."""
     store.create(deployment("d1"), [step("net")], "made")
     writers = 40
     gate = threading.Barrier(writers)

@@ -25,7 +25,7 @@ def store(any_database_url: str) -> Iterator[Store]:
 
 
 def create_of(row: str) -> Attempt:
-    """A try whose end nobody knows."""
+    """A create whose outcome is unknown."""
     return Attempt(
         id=f"try-{row}",
         deployment_id="d1",
@@ -40,8 +40,8 @@ def create_of(row: str) -> Attempt:
     )
 
 
-def test_what_there_is_to_judge_is_read_whole(store: Store) -> None:
-    """What remains, what rows hold, what creates may have made, what steps make, and the last event."""
+def test_a_sweep_reads_everything_it_judges(store: Store) -> None:
+    """It reads remaining resources, rows, open creates, steps and the last event."""
     record, held = driven(
         store, deployment(), step(), step("look", position=7, kind="disk", mode=Mode.REFERENCE)
     )
@@ -66,11 +66,11 @@ def test_what_there_is_to_judge_is_read_whole(store: Store) -> None:
     (one,) = sweeps.all_known(store, lambda holder, end: "x" if holder else None, only="d1")
     assert one.driver is None
     assert sweeps.all_known(store, lambda holder, end: None, only="d2") == []
-    assert sweeps.database_time(store, clock.now()) == AT  # the earlier of both
+    assert sweeps.database_time(store, clock.now()) == AT  # the earlier of the two
 
 
 def test_a_claim_writes_goal_sweep_and_event_or_nothing(store: Store) -> None:
-    """What forbids it leaves the row as it was."""
+    """A refused claim leaves the row unchanged."""
     store.create(deployment(), [step()], "asked for")
 
     def refuse(found: Deployment, last_event: int) -> None:
@@ -87,8 +87,8 @@ def test_a_claim_writes_goal_sweep_and_event_or_nothing(store: Store) -> None:
     assert "s1" in store.events("d1")[-1].message
 
 
-def test_protection_is_written_with_its_line(store: Store) -> None:
-    """And read back as it was given; of nobody, it is an error."""
+def test_protection_is_written_with_its_event(store: Store) -> None:
+    """It is read back unchanged; for an unknown deployment it is an error."""
     store.create(deployment(), [step()], "asked for")
     end = AT + timedelta(days=3)
     kept = sweeps.protect(store, "d1", lambda found: ({"keep_until": end}, "kept"), AT)
@@ -100,8 +100,8 @@ def test_protection_is_written_with_its_line(store: Store) -> None:
         sweeps.protect(store, "d2", lambda found: ({}, ""), AT)
 
 
-def test_sweeps_are_remembered_newest_first(store: Store) -> None:
-    """With their results; one that was cut has no end."""
+def test_sweeps_are_listed_newest_first(store: Store) -> None:
+    """They have their results; an interrupted one has no end."""
     for number in range(3):
         sweeps.begin(store, Sweep(f"s{number}", AT + timedelta(hours=number), "here", 1, {"items": []}))
     ended = {"results": [{"outcome": "deleted"}], "deleted": 1, "ended_at": AT, "exit_code": 0}

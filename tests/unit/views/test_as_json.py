@@ -1,4 +1,4 @@
-"""The contract's objects: every key, every shape, and what is masked."""
+"""The contract's JSON objects: every key, every shape, and what is masked."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def create(**values: Any) -> Attempt:
 
 
 def test_times_are_utc_to_the_millisecond() -> None:
-    """From any zone, and from the text that a failure keeps."""
+    """Any time zone is accepted, and the text that a failure stores."""
     east = datetime(2026, 1, 1, 2, 0, 0, 1999, tzinfo=timezone(timedelta(hours=2)))
     assert as_json.moment(east) == "2026-01-01T00:00:00.001Z"
     assert as_json.moment("2026-01-01T00:00:00+00:00") == AT_TEXT
@@ -88,20 +88,20 @@ def test_times_are_utc_to_the_millisecond() -> None:
         (State.ROLLED_BACK, Goal.ROLLED_BACK, False, False),
     ],
 )
-def test_interrupted_is_what_nobody_drives_and_has_not_ended(
+def test_an_interrupted_deployment_has_not_ended_and_no_holder(
     state: State, goal: Goal, driven: bool, interrupted: bool
 ) -> None:
-    """The goal is not reached, it did not fail, and nobody is at it."""
+    """The goal is not reached, it did not fail, and the lease is free."""
     assert standing.interrupted(deployment(state=state, goal=goal), driven=driven) is interrupted
 
 
 class TestTheHolder:
-    def test_is_reported_without_what_is_ours_alone(self) -> None:
-        """Host, process, since and until; no nonce."""
+    def test_is_reported_without_internal_values(self) -> None:
+        """It has host, process, since and until, but no nonce."""
         told = as_json.of_summary(summary(holder=HOLDER), driven=True)["holder"]
         assert told == {"host": "desk", "pid": 7, "since": AT_TEXT, "expires_at": "2026-01-01T00:01:00.000Z"}
 
-    def test_is_none_once_it_does_not_live(self) -> None:
+    def test_is_none_once_its_process_is_gone(self) -> None:
         """A row may still name it."""
         told = as_json.of_summary(summary(holder=HOLDER), driven=False)
         assert (told["holder"], told["interrupted"]) == (None, True)
@@ -114,8 +114,8 @@ def test_a_listed_deployment_says_what_remains() -> None:
     assert not {"steps", "resources"} & set(told)
 
 
-def test_a_failure_has_the_contracts_keys_also_where_some_are_not_known() -> None:
-    """In their order."""
+def test_a_failure_has_the_contracts_keys_even_if_some_are_unknown() -> None:
+    """They are in order."""
     why = failure(None, failure_class=FailureClass.BLOCKED, code="NoCredentials")
     failed = deployment(state=State.FAILED, failure=why)
     shown = as_json.of_summary(summary(failed), driven=False)["failure"]
@@ -124,7 +124,7 @@ def test_a_failure_has_the_contracts_keys_also_where_some_are_not_known() -> Non
 
 
 def test_a_shown_deployment_has_its_steps_in_order_and_its_resources_with_links() -> None:
-    """A stray stands behind the resource it strayed from; a marker of ours is not shown."""
+    """A duplicate follows its resource; internal markers are not shown."""
     first = step("net", position=0, state=StepState.DONE, started_at=AT, finished_at=AT, attempts=2)
     second = step(
         "door",
@@ -170,8 +170,8 @@ def test_a_shown_deployment_has_its_steps_in_order_and_its_resources_with_links(
     assert told["resources"][2]["console_url"] is None  # it has no id yet
 
 
-def test_what_is_left_is_ours_and_may_still_stand() -> None:
-    """With an id, or with a create whose end nobody knows."""
+def test_remaining_resources_are_owned_and_may_exist() -> None:
+    """They have an id, or a create with an unknown outcome."""
     rows = [
         resource("r1", "known", aws_id="net-1", state=ResourceState.PRESENT),
         resource("r2", "gone", aws_id="net-2", state=ResourceState.DELETED, deleted_at=AT),
@@ -186,8 +186,8 @@ def test_what_is_left_is_ours_and_may_still_stand() -> None:
     assert [row.name for row in standing.retained(whole)] == ["kept"]
 
 
-def test_the_log_says_attempts_and_moves() -> None:
-    """An attempt without an end says so; a note moves nothing."""
+def test_the_log_has_attempts_and_transitions() -> None:
+    """An open attempt is marked as such; a note is no transition."""
     done = create(ended_at=AT + timedelta(milliseconds=1500), outcome=Outcome.DONE, aws_id="net-1")
     move = Event(AT, Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, None, "")
     note = Event(AT, None, None, None, "net", "done")
@@ -205,8 +205,8 @@ def test_the_log_says_attempts_and_moves() -> None:
     }
 
 
-def test_the_log_is_in_the_order_of_time_with_moves_before_what_they_begin() -> None:
-    """Attempts and events in one, each with its type."""
+def test_the_log_is_ordered_by_time_with_transitions_first() -> None:
+    """Attempts and events are in one list, each with its type."""
     late = create(id="a2", begun_at=AT + timedelta(seconds=2))
     events = [Event(AT + timedelta(seconds=n), None, None, None, "net", str(n)) for n in (1, 2)]
     entries = as_json.in_order([create(), late], events)
@@ -229,14 +229,14 @@ def test_the_log_is_in_the_order_of_time_with_moves_before_what_they_begin() -> 
         ({"outcome": Outcome.REFUSED, "code": "NotNeeded"}, False),
     ],
 )
-def test_an_attempt_went_wrong_when_it_ended_otherwise_than_done(values: Any, wrong: bool) -> None:
-    """A deletion of what was gone already is none that failed."""
+def test_an_attempt_failed_unless_it_ended_as_done(values: Any, wrong: bool) -> None:
+    """Deleting a resource that was already gone is no failure."""
     (entry,) = as_json.in_order([create(**values)], [])
     assert as_json.went_wrong(entry) is wrong
 
 
-def test_a_bad_turn_of_the_deployment_went_wrong() -> None:
-    """It failed, turned back, or stalled; what moved forward did not."""
+def test_a_transition_to_failed_counts_as_a_failure() -> None:
+    """So do a rollback and a stall; progress does not."""
     moves = [
         Event(AT, trigger, State.PENDING, State.FAILED, None, "")
         for trigger in (Trigger.FAIL, Trigger.ROLL_BACK, Trigger.STALL, Trigger.START)
@@ -244,15 +244,15 @@ def test_a_bad_turn_of_the_deployment_went_wrong() -> None:
     assert [as_json.went_wrong(entry) for entry in as_json.in_order([], moves)] == [True, True, True, False]
 
 
-def test_a_row_is_exported_whole() -> None:
-    """Every column, as JSON values, with user data named by its digest."""
+def test_a_row_is_exported_completely() -> None:
+    """Every column is a JSON value, and user data is its digest."""
     row = as_json.of_row(resource(request={"user_data": "secret", "type": "t3.medium"}))
     assert row["request"] == {"user_data": {"sha256": digest("secret")}, "type": "t3.medium"}
     assert (row["created_at"], row["state"], row["generation"]) == (AT_TEXT, "creating", 1)
 
 
-def test_a_decision_is_asked_for_only_on_the_way_forward() -> None:
-    """A stalled deletion is resumed, not decided."""
+def test_a_decision_is_required_only_during_provisioning() -> None:
+    """A stalled deletion is resumed without one."""
     assert standing.asks_for_a_decision(deployment(state=State.FAILED))
     assert not standing.asks_for_a_decision(deployment(state=State.FAILED, goal=Goal.ROLLED_BACK))
     assert not standing.asks_for_a_decision(deployment(state=State.ACTIVE))

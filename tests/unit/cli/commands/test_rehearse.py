@@ -1,4 +1,4 @@
-"""What a rehearsal says: on the way, in its tables, and as its exit code."""
+"""What a rehearsal prints while it runs and in its tables, and its exit code."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ class TestTheExitCode:
         assert capsys.readouterr().err == ""
 
     def test_it_is_4_when_one_ended_otherwise(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Each sentence is said, and where all of it can be read."""
+        """Each reason is printed, and the folder with the details."""
         assert rehearse.judge([GOOD, WRONG]) == 4
         assert capsys.readouterr().err.splitlines() == [
             "tier1: permission: exit code 0 instead of 3.",
             "tier1: permission: its spec, database, calls and output are in /k",
         ]
 
-    def test_it_is_5_when_something_was_left_of_a_scenario_that_went_well(
+    def test_it_is_5_when_a_successful_scenario_left_resources(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Also beside one that ended otherwise; what is left is named."""
+        """This holds next to one that ended otherwise; what remains is named."""
         assert rehearse.judge([LEFT, WRONG]) == 5
         assert "tier1: quota-vpc: objects remaining at the end (1): vpc vpc-1." in capsys.readouterr().err
 
-    def test_what_an_end_left_that_was_not_expected_is_4(self) -> None:
-        """Nobody ran the commands that would have ended it."""
+    def test_resources_left_by_an_unexpected_end_are_4(self) -> None:
+        """The commands that would have deleted them were not run."""
         both = ScenarioResult(
             "x", "active", 0, 1, 1, 1, unexpected=("a",), remains=LEFT.remains, logs=Path("/k")
         )
@@ -68,7 +68,7 @@ class TestTheTables:
             "quota-vpc   rolled_back     3    1m 01s     12          0  NO",
         ]
 
-    def test_a_census_says_what_is_whose_and_what_is_aws_s_own(self) -> None:
+    def test_a_census_names_the_owner_of_each_resource(self) -> None:
         """Control characters in a name do not reach the terminal."""
         things = [
             Thing("vpc", "vpc-1", "us-east-1", "available", "d1", "r1", "mine\x1b[2J"),
@@ -104,8 +104,8 @@ class TestProgress:
             "permission: active, exit code None, NOT as expected (2 of 2)",
         ]
 
-    def test_on_a_terminal_one_line_shows_what_is_played(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is drawn over, and gone at the end."""
+    def test_on_a_terminal_one_line_shows_the_running_scenario(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is overwritten, and erased at the end."""
         terminal = Terminal()
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.setenv("TERM", "xterm")

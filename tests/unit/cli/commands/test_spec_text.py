@@ -1,4 +1,4 @@
-"""A stored spec as YAML again: the same spec, without its secrets."""
+"""A stored spec is printed as YAML: the same spec without its secrets."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def as_yaml(stored: Any) -> tuple[str, list[str]]:
 
 
 def of(spec: Spec, **values: Any) -> Any:
-    """The deployment of a spec, as `deploy` writes it without flags."""
+    """The deployment of a spec, as `deploy` records it without options."""
     policy = {"rollback_enabled": spec.policy.rollback, "on_recoverable": spec.policy.on_recoverable}
     return deployment(spec=spec.to_stored(), **{**policy, **values})
 
 
 @pytest.mark.parametrize("path", [DATA / "contract.yaml", *sorted(EXAMPLES.glob("*.yaml"))], ids=str)
 def test_it_is_the_same_spec_again(path: Path, tmp_path: Path) -> None:
-    """Every example, and the contract's; a script stays where it was."""
+    """This covers every example and the contract's; a script keeps its path."""
     folder = shutil.copytree(path.parent, tmp_path / "copy")
     spec = load_spec(folder / path.name)
     again = folder / "again.yaml"
@@ -48,7 +48,7 @@ def test_it_is_the_same_spec_again(path: Path, tmp_path: Path) -> None:
 
 
 def test_texts_that_yaml_could_misread_are_quoted(tmp_path: Path) -> None:
-    """Words, times and numbers that are texts stay texts."""
+    """Words, times and numbers that are text stay text."""
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
     first.write_text(ODD, encoding="utf-8")
     text, hidden = as_yaml(of(load_spec(first)))
@@ -60,7 +60,7 @@ def test_texts_that_yaml_could_misread_are_quoted(tmp_path: Path) -> None:
 
 
 def test_secrets_are_not_in_it_and_what_is_missing_is_reported(tmp_path: Path) -> None:
-    """A script is its path, a password three stars."""
+    """A script is shown as its path, and a password as three stars."""
     (tmp_path / "boot.sh").write_text("echo hidden-script\n", encoding="utf-8")
     path = tmp_path / "spec.yaml"
     service = 'services: [{name: door, url: "http://me:hidden@{public_ip}/"}]'
@@ -77,7 +77,7 @@ def test_secrets_are_not_in_it_and_what_is_missing_is_reported(tmp_path: Path) -
     ]
 
 
-def test_flags_of_the_deploy_are_in_it(tmp_path: Path) -> None:
+def test_options_of_the_deploy_are_in_it(tmp_path: Path) -> None:
     """It is the spec as it was run."""
     path = tmp_path / "spec.yaml"
     path.write_text("name: demo\nregion: us-east-1\n", encoding="utf-8")

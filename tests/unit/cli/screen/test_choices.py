@@ -1,4 +1,4 @@
-"""The choices after a failure: what each line says it will do here, and what may be typed."""
+"""The choices after a failure: what each line announces, and what may be typed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRICES = Prices(resources.discover())
 
 
 def record(failure_class: FailureClass = FailureClass.RECOVERABLE, **values: Any) -> Record:
-    """A machine that stands, and a door that failed."""
+    """A deployment with a ready machine and a failed door."""
     why = failure("door", failure_class=failure_class, **CALL)
     whole = deployment(state=State.FAILED, failure=why, **values)
     error = Error(**CALL, failure_class=failure_class)
@@ -43,7 +43,7 @@ def record(failure_class: FailureClass = FailureClass.RECOVERABLE, **values: Any
 
 
 def whole_but_for_the_door() -> Record:
-    """Nothing waits for it."""
+    """A plan in which nothing needs the door."""
     found = record()
     later = replace(found.steps["later"], state=StepState.DONE, finished_at=AT)
     return replace(found, steps={**found.steps, "later": later})
@@ -53,8 +53,8 @@ def lines(found: Record) -> dict[str, str]:
     return {way.key: way.does for way in choices.ways(found, PRICES)}
 
 
-def test_each_line_says_what_it_will_do_here_with_names_and_cost() -> None:
-    """Steps, resources, and dollars."""
+def test_each_line_announces_its_effect_with_names_and_cost() -> None:
+    """It names steps, resources, and dollars."""
     said = lines(whole_but_for_the_door())
     assert list(said) == ["r", "c", "b", "m", "?"]
     assert "door (up to 600 s), attempts reset to 5" in said["r"]
@@ -74,23 +74,23 @@ def test_each_line_says_what_it_will_do_here_with_names_and_cost() -> None:
         ),
     ],
 )
-def test_what_cannot_be_continued_says_why(found: Record, why: str) -> None:
-    """It stands in its place all the same, and cannot be chosen."""
+def test_a_deployment_that_cannot_be_continued_says_why(found: Record, why: str) -> None:
+    """The choice is listed but cannot be chosen."""
     (way,) = [way for way in choices.ways(found, PRICES) if way.key == "c"]
     assert not way.possible
     assert why in way.does
 
 
 def test_a_critical_check_that_nothing_needs_cannot_be_continued_either() -> None:
-    """Its class says so, and the sentence."""
+    """Its class says so, and so does the message."""
     found = whole_but_for_the_door()
     door = replace(found.steps["door"], error=Error(**CALL, failure_class=FailureClass.CRITICAL))
     said = lines(replace(found, steps={**found.steps, "door": door}))
     assert "because of door (Shut): its failure is critical" in said["c"]
 
 
-def test_where_nothing_stands_nothing_is_deleted_and_nothing_costs() -> None:
-    """And an active one that failed later is not rolled back: that is `destroy`'s."""
+def test_without_resources_nothing_is_deleted_and_nothing_costs() -> None:
+    """An active deployment that failed later is not rolled back: `destroy` takes it down."""
     nothing = replace(record(), resources={})
     assert "there is nothing to delete" in lines(nothing)["b"]
     assert "no resources exist" in lines(nothing)["m"]
@@ -109,20 +109,20 @@ def test_where_nothing_stands_nothing_is_deleted_and_nothing_costs() -> None:
         ("m", None),
     ],
 )
-def test_a_key_or_a_word_chooses_and_nothing_leaves_it(typed: str, how: Resume | None) -> None:
+def test_a_key_or_a_word_chooses_and_enter_alone_does_not(typed: str, how: Resume | None) -> None:
     """Enter alone changes nothing."""
     way = choices.chosen(typed, choices.ways(whole_but_for_the_door(), PRICES))
     assert way is not None
     assert way.how is how
 
 
-def test_another_word_chooses_nothing() -> None:
-    """It is asked again."""
+def test_an_unknown_word_chooses_nothing() -> None:
+    """The question is repeated."""
     assert choices.chosen("perhaps", choices.ways(record(), PRICES)) is None
 
 
-def test_the_question_has_the_first_line_and_the_whole_error_all_of_them() -> None:
-    """Without secrets and without what would steer a terminal."""
+def test_the_question_has_the_errors_first_line_and_details_have_all() -> None:
+    """Secrets and terminal control characters are removed."""
     found = record()
     (head, *_) = [line.text for line in choices.question(found, PRICES)]
     assert head == "door failed (recoverable): Shut: It is shut."

@@ -1,4 +1,4 @@
-"""What `list` says of expiries, and that a failure names what protects it."""
+"""`list` warns of expiries, and a failure names the command that protects it."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def said(*rows: dict[str, Any]) -> list[str]:
     return [line.plain for line in expiries(rows, AT)]
 
 
-def test_what_expires_within_a_day_is_warned_of_soonest_first() -> None:
-    """With the command that moves it; what has expired is named too."""
+def test_deployments_that_expire_within_a_day_are_listed_soonest_first() -> None:
+    """The command to extend them is given; expired ones are named too."""
     lines = said(row(3.0, "soon"), row(-2.0, "over"), row(99.0, "far"), row(None, "never"))
     assert [line.partition(":")[0] for line in lines] == ["over expired 2h 00m ago", "soon expires in 3h 00m"]
     assert "tier1 extend id-soon 24h" in lines[1]
 
 
-def test_where_none_is_near_the_next_is_named() -> None:
-    """And nothing at all where nothing expires any more."""
+def test_otherwise_the_next_expiry_is_named() -> None:
+    """Nothing is printed if nothing expires."""
     assert said(row(72.0, "later"), row(50.0, "next")) == ["next to expire: next (id-next), in 50h 00m"]
     assert said(row(None), row(1.0, state="destroyed")) == []
 
 
-def test_a_crowd_is_counted() -> None:
+def test_many_expiries_are_counted() -> None:
     """Five are named."""
     assert said(*(row(float(n), f"d{n}") for n in range(1, 9)))[-1] == "and 3 more expire within a day"
 
 
-def test_a_failure_that_left_something_names_keep() -> None:
-    """A sweep would take it some day."""
+def test_a_failure_with_remaining_resources_names_keep() -> None:
+    """A later sweep would delete them."""
     whole = deployment(state=State.FAILED, failure=failure())
     row = resource(state=ResourceState.PRESENT, aws_id="net-1")
     record = Record(whole, {"net": step()}, {row.id: row}, {})
@@ -61,5 +61,5 @@ def test_a_failure_that_left_something_names_keep() -> None:
     ],
 )
 def test_what_protects_a_deployment(values: dict[str, Any], protected: bool) -> None:
-    """Its spec, or a `keep` that is not over."""
+    """Its spec does, or a `keep` that has not ended."""
     assert deployment(**values).protected(AT) is protected

@@ -1,4 +1,4 @@
-"""The table of `list`, at every width: nothing is wider than the screen, and nothing of use is lost."""
+"""The table of `list` fits every width and omits nothing important."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def table(monkeypatch: pytest.MonkeyPatch, columns: int, *rows: dict[str, Any], 
     return listed(rows, AT + timedelta(minutes=5), costs).splitlines()
 
 
-def test_what_is_kept_has_its_number_and_its_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a cost that would say something, the number alone."""
+def test_remaining_resources_have_their_number_and_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a known cost only the number is shown."""
     said = table(monkeypatch, 80, one(), one(id="bbbb"), aaaa00000001=0.0449, bbbb=0.001)
     assert "failed (9 remaining, ~$0.04/h)" in said[1]
     assert "failed (9 remaining) " in said[3]
@@ -49,7 +49,7 @@ def test_what_is_kept_has_its_number_and_its_cost(monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_could_not_be_deleted_is_undeletable_and_not_retained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody decided that it stays."""
+    """Retained means that an operator decided to leave it."""
     assert (
         "failed (9 undeletable, ~$0.04/h)"
         in table(monkeypatch, 80, one(goal="destroyed"), aaaa00000001=0.04)[1]
@@ -58,7 +58,7 @@ def test_what_could_not_be_deleted_is_undeletable_and_not_retained(monkeypatch: 
 
 @pytest.mark.parametrize("columns", [80, 100, 139, 140, 200])
 def test_no_line_is_wider_than_the_screen(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    """With the longest names, states, reasons and hosts."""
+    """The longest names, states, reasons and hosts are used."""
     rows = [
         one(name="n" * 40, failure={**FAILURE, "message": "m" * 300}),
         one(name="n" * 40, state="provisioning_network", interrupted=True, failure=None),
@@ -70,8 +70,8 @@ def test_no_line_is_wider_than_the_screen(monkeypatch: pytest.MonkeyPatch, colum
     assert any("4711 on a-host" in line for line in said)
 
 
-def test_wide_it_is_a_line_each_with_driver_and_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Narrow, they stand below."""
+def test_on_a_wide_screen_each_deployment_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a narrow one, lock holder and reason are on lines below."""
     rows = [one(), one(holder=HOLDER, state="rolling_back", goal="rolled_back")]
     assert len(table(monkeypatch, 160, *rows)) == 3
     assert len(table(monkeypatch, 80, *rows)) == 6
@@ -86,14 +86,14 @@ def test_wide_it_is_a_line_each_with_driver_and_reason(monkeypatch: pytest.Monke
         ({"holder": HOLDER, "updated_at": moment(AT + timedelta(minutes=4)), "state": "health_check"}, "5m"),
     ],
 )
-def test_since_when_is_its_failure_its_end_its_driver_or_its_last_sign(
+def test_the_time_shown_is_that_of_failure_end_lock_or_last_event(
     monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], since: str
 ) -> None:
-    """Beside its age."""
+    """The age is shown next to it."""
     head, row = table(monkeypatch, 160, one(**values))
     assert row[: head.index("SINCE") + len("SINCE")].endswith(f" {since}")
 
 
 def test_an_empty_list_says_how_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One sentence."""
+    """The message is one sentence."""
     assert table(monkeypatch, 80) == ["No deployments found: `tier1 deploy SPEC` creates one."]

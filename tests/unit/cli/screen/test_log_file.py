@@ -1,4 +1,4 @@
-"""The log file: JSON lines, private, and never a reason to stop."""
+"""The log file has JSON lines, is private, and never stops a command."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_turn_is_a_line_for_each_thing_that_happened(tmp_path: Path) -> None:
-    """Moves, notes, steps, resources, and attempts with their end; what is only counted has none."""
+def test_a_turn_is_a_line_for_each_change(tmp_path: Path) -> None:
+    """Transitions, notes, steps, resources and ended attempts have one; counters have none."""
     attempt = Attempt("a1", "d1", "net", Action.CREATE, AT, 1, "r1", "r1-1-0")
     end = {"ended_at": AT, "outcome": Outcome.REFUSED, "code": "No", "operation": "CreateNet"}
     changes: list[Change] = [
@@ -69,8 +69,8 @@ def test_a_turn_is_a_line_for_each_thing_that_happened(tmp_path: Path) -> None:
     assert half[6]["message"] == "see http://me:***@here/"
 
 
-def test_it_is_private_and_added_to(tmp_path: Path) -> None:
-    """Also one that others could read before; what stood in it stays."""
+def test_it_is_private_and_appended_to(tmp_path: Path) -> None:
+    """A file that others could read becomes private, and its content stays."""
     path = tmp_path / "log"
     path.write_text('{"kind": "old"}\n', encoding="utf-8")
     path.chmod(0o644)
@@ -81,7 +81,7 @@ def test_it_is_private_and_added_to(tmp_path: Path) -> None:
 
 
 def test_a_refusal_is_its_last_line(tmp_path: Path) -> None:
-    """With the exit code; the error goes on."""
+    """It has the exit code, and the error is raised again."""
     path = tmp_path / "log"
     with pytest.raises(NameInUse), opened(path):
         raise NameInUse("The name is in use.")
@@ -90,7 +90,7 @@ def test_a_refusal_is_its_last_line(tmp_path: Path) -> None:
 
 
 def test_one_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    """Before anything else is done."""
+    """The command does nothing else first."""
     with pytest.raises(ConfigurationError, match="cannot be written"), opened(tmp_path / "no" / "log"):
         pass
     with opened(None) as nothing:
@@ -98,7 +98,7 @@ def test_one_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_reported_once_and_stops_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """/dev/full takes no byte."""
+    """/dev/full accepts no byte."""
     log = LogFile(Path("/dev/full"))
     log.write("first")
     log.write("second")

@@ -1,4 +1,4 @@
-"""What a sweep prints: by deployment, each reason once, and what an operator needs to go on."""
+"""What a sweep prints: results by deployment, each reason once, and the commands for what remains."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MACHINE = {
     "associate_public_ip": True,
 }
 MONTHLY = round(730 * 0.0416 + 30 * 0.08 + 730 * 0.005, 2)
-"""t3.medium, its volume and its address, by the list prices of us-east-1."""
+"""The monthly price of a t3.medium, its volume and its address in us-east-1."""
 
 
 def row(kind: str, aws_id: str | None, **values: object) -> Resource:
@@ -48,7 +48,7 @@ def plan(*all_known: Known, choice: Choice | None = None, seen: tuple[Seen, ...]
 
 
 def test_an_instance_has_its_cost_in_the_plan_and_on_the_screen() -> None:
-    """A month of machine, volume and address; what costs nothing says nothing."""
+    """It is a month of machine, volume and address; a free resource shows no cost."""
     whole = plan(
         known(row("instance", "i-1", request=MACHINE), row("vpc", "vpc-1"), row("file_system", "fs-1"))
     )
@@ -61,21 +61,21 @@ def test_an_instance_has_its_cost_in_the_plan_and_on_the_screen() -> None:
 
 
 def test_the_cost_of_a_plan_is_that_of_all_its_machines() -> None:
-    """Each deployment's."""
+    """All deployments are included."""
     other = known(row("instance", "i-2", request=MACHINE), at=deployment("d2", name="two", expires_at=AT))
     text = planned(of_plan(plan(known(row("instance", "i-1", request=MACHINE)), other)))
     assert f"${2 * MONTHLY:.2f} a month" in text
 
 
-def test_what_has_no_id_yet_is_called_by_its_name() -> None:
-    """The id of a row tells an operator nothing."""
+def test_a_resource_without_an_id_is_shown_by_name() -> None:
+    """The id of a row means nothing to an operator."""
     text = planned(of_plan(plan(known(row("role", None)))))
     assert "role (no reply to its create call)" in text
     assert "row-of" not in text
 
 
-def test_what_is_reported_says_whose_it_is_and_what_helps() -> None:
-    """A deployment by its name, and a foreign thing by its tags."""
+def test_a_reported_item_has_its_owner_and_advice() -> None:
+    """A deployment is named, and a foreign resource is shown with its tags."""
     over = deployment("d2", name="two", state=State.ACTIVE, activated_at=AT, expires_at=AT)
     kept = known(row("vpc", "vpc-1"), at=replace(over, keep_until=FOR_EVER))
     lost = known(row("vpc", "vpc-2"), at=deployment("d3", name="three", state=State.PROVISIONING_EFS))
@@ -106,8 +106,8 @@ def swept(whole: Plan, *results: Result) -> str:
     )
 
 
-def test_a_reason_that_holds_for_all_of_a_deployment_is_said_once() -> None:
-    """Thirteen times the same sentence would hide the one that differs."""
+def test_a_reason_shared_by_a_whole_deployment_is_printed_once() -> None:
+    """Repeating it would hide a different reason."""
     whole = plan(known(row("vpc", "vpc-1"), row("subnet", "subnet-1")))
     why = "i-9 in subnet-1 is not this deployment's"
     first, second = whole.items
@@ -121,8 +121,8 @@ def test_a_reason_that_holds_for_all_of_a_deployment_is_said_once() -> None:
     assert mixed.count(why) == 1
 
 
-def test_what_filters_leave_out_is_shown_by_deployment_in_a_dry_run_too() -> None:
-    """A beginning of the deployment's id is enough, as for other commands; what fits nothing is told."""
+def test_filtered_items_are_shown_by_deployment_in_a_dry_run_too() -> None:
+    """A prefix of an id is accepted as elsewhere; a filter without a match is reported."""
     whole = plan(
         known(
             row("vpc", "vpc-1"), row("subnet", "subnet-1"), at=deployment("abcdef", name="one", expires_at=AT)
@@ -141,8 +141,8 @@ def test_what_filters_leave_out_is_shown_by_deployment_in_a_dry_run_too() -> Non
     assert unfitting(whole, ["abc", "vpc-1", "nobody", ""]) == ["nobody", ""]
 
 
-def test_the_history_says_why_something_was_left() -> None:
-    """Each reason with its count; of many some, and where the rest is."""
+def test_the_history_says_why_resources_remain() -> None:
+    """Each reason has its count; of many some are shown, with where to find the rest."""
     whole = plan(known(*(row("subnet", f"subnet-{n}") for n in range(7))))
     results = [
         of_result(Result(item, ItemOutcome.REMAINED, "DependencyViolation: x")) for item in whole.items
@@ -158,8 +158,8 @@ def test_the_history_says_why_something_was_left() -> None:
     assert "and 2 more: see them with -o json" in text
 
 
-def test_one_that_goes_back_is_no_business_of_interrupted() -> None:
-    """The hint is for what is reported only."""
+def test_the_interrupted_option_does_not_apply_to_rollbacks() -> None:
+    """The hint is only for what is reported."""
     back = known(row("vpc", "vpc-1"), at=deployment("d4", state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK))
     text = planned(of_plan(plan(replace(back), choice=Choice(interrupted=Interrupted.ROLLBACK))))
     assert "Only reported" not in text

@@ -1,4 +1,4 @@
-"""`decide` for any record and pace: it always answers, and never what must not happen."""
+"""`decide` for any record and pace: it always answers, and never breaks a rule."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ seconds = st.sampled_from([0.0, 1.0, 15.0, 599.0, 600.0, 700.0])
 @st.composite
 def a_step(draw: Any, number: int, before: list[Step]) -> Step:
     needs = tuple(s.name for s in before if draw(st.integers(0, 2)) == 0)
-    # A step begins only when what it needs is complete, and that never becomes incomplete again.
+    # A step begins only when what it needs is complete, which never becomes incomplete again.
     startable = all(s.complete for s in before if s.name in needs)
     state = draw(st.sampled_from(StepState)) if startable else StepState.WAITING
     ended = state in (StepState.DONE, StepState.FAILED, StepState.SKIPPED)
@@ -172,17 +172,17 @@ def a_pace(draw: Any, record: Record) -> Pace:
 cases = a_record().flatmap(lambda record: st.tuples(st.just(record), a_pace(record)))
 Case = tuple[Record, Pace]
 RULES: list[Callable[[Case], None]] = []
-"""What holds of every decision. Making a case takes longer than all of them."""
+"""The rules for every decision. Creating a case takes longer than checking all of them."""
 
 
 def rule(holds: Callable[[Case], None]) -> Callable[[Case], None]:
-    """Have it tried on each case."""
+    """Check it on each case."""
     RULES.append(holds)
     return holds
 
 
 def followed(record: Record, pace: Pace) -> tuple[Record, Decision, list[Any]]:
-    """All bookkeeping done: the record, the decision that remains, and the changes on the way."""
+    """Apply all bookkeeping; return the record, the remaining decision, and the changes on the way."""
     changes: list[Any] = []
     for _ in range(MAX_BOOKKEEPING_ROUNDS):
         decision = decide(record, pace)
@@ -196,7 +196,7 @@ def followed(record: Record, pace: Pace) -> tuple[Record, Decision, list[Any]]:
 
 @rule
 def it_always_answers_and_only_from_what_it_is_given(case: Case) -> None:
-    """The same twice, without touching its arguments; its bookkeeping ends."""
+    """The same arguments give the same answer and stay unchanged; the bookkeeping ends."""
     record, pace = case
     before = copy.deepcopy((record, pace))
     first = decide(record, pace)
@@ -209,7 +209,7 @@ def it_always_answers_and_only_from_what_it_is_given(case: Case) -> None:
 def no_two_tasks_have_one_subject_and_none_is_in_flight_or_not_yet_due(
     case: Case,
 ) -> None:
-    """One call at a time of each thing, and at its time."""
+    """Each resource has one call at a time, and none before it is due."""
     _, decision, _ = followed(*case)
     if isinstance(decision, Work):
         subjects = [task.subject for task in decision.tasks]
@@ -220,7 +220,7 @@ def no_two_tasks_have_one_subject_and_none_is_in_flight_or_not_yet_due(
 
 @rule
 def a_driver_that_works_is_never_left_without_something_to_wait_for(case: Case) -> None:
-    """There is a task, a call in flight, or a time."""
+    """There is a task, a call in flight, or a time to wait for."""
     _, decision, _ = followed(*case)
     if isinstance(decision, Work):
         assert decision.tasks or case[1].in_flight or decision.wake_at is not None
@@ -228,7 +228,7 @@ def a_driver_that_works_is_never_left_without_something_to_wait_for(case: Case) 
 
 @rule
 def no_step_is_worked_on_before_what_it_needs(case: Case) -> None:
-    """On the way forward."""
+    """This holds for provisioning."""
     record, decision, _ = followed(*case)
     if isinstance(decision, Work) and record.deployment.state in FORWARD:
         for task in decision.tasks:
@@ -238,7 +238,7 @@ def no_step_is_worked_on_before_what_it_needs(case: Case) -> None:
 
 @rule
 def nothing_is_asked_of_aws_before_the_account_is_known(case: Case) -> None:
-    """With other credentials everything would look as if it were gone."""
+    """With other credentials every resource would look as if it were gone."""
     _, decision, _ = followed(*case)
     if isinstance(decision, Work) and not case[1].identified:
         assert {task.do for task in decision.tasks} <= {Do.IDENTIFY}
@@ -246,7 +246,7 @@ def nothing_is_asked_of_aws_before_the_account_is_known(case: Case) -> None:
 
 @rule
 def nothing_is_created_while_an_earlier_create_may_have_acted(case: Case) -> None:
-    """Nor where something is known to exist."""
+    """Nothing is created where something is known to exist, either."""
     record, decision, _ = followed(*case)
     for task in decision.tasks if isinstance(decision, Work) else ():
         row = record.resource_of(task.subject)
@@ -257,7 +257,7 @@ def nothing_is_created_while_an_earlier_create_may_have_acted(case: Case) -> Non
 
 @rule
 def a_way_back_never_creates_configures_or_checks(case: Case) -> None:
-    """It looks, archives, deletes and lists."""
+    """It reads, archives, deletes and lists."""
     record, decision, _ = followed(*case)
     if isinstance(decision, Work) and record.deployment.state in GOING_BACK:
         allowed = {Do.IDENTIFY, Do.SETTLE, Do.ARCHIVE, Do.DELETE, Do.CONFIRM, Do.CENSUS}
@@ -265,7 +265,7 @@ def a_way_back_never_creates_configures_or_checks(case: Case) -> None:
 
 
 def needed(record: Record, name: str) -> set[str]:
-    """Steps that a step needs, directly or through others."""
+    """The steps that a step needs, directly or through others."""
     found: set[str] = set()
     frontier = [name]
     while frontier:
@@ -278,7 +278,7 @@ def needed(record: Record, name: str) -> set[str]:
 
 @rule
 def only_what_is_ours_and_unused_is_deleted(case: Case) -> None:
-    """Never what was brought, retained, is gone, counts on the way forward, or is needed by a living one."""
+    """A referenced, retained, deleted, current or needed resource is never deleted."""
     record, decision, _ = followed(*case)
     for task in decision.tasks if isinstance(decision, Work) else ():
         if task.do not in (Do.DELETE, Do.ARCHIVE):
@@ -297,7 +297,7 @@ def only_what_is_ours_and_unused_is_deleted(case: Case) -> None:
 
 @rule
 def healthy_fires_only_when_every_step_is_complete(case: Case) -> None:
-    """And every phase's end only when the phase is."""
+    """A phase ends only when all of its steps are complete."""
     record, pace = case
     for _ in range(MAX_BOOKKEEPING_ROUNDS):
         decision = decide(record, pace)
@@ -319,7 +319,7 @@ def healthy_fires_only_when_every_step_is_complete(case: Case) -> None:
 
 @rule
 def a_clean_end_leaves_nothing_and_was_proven(case: Case) -> None:
-    """`rolled_back` and `destroyed` need a census, and two after an unknown create."""
+    """`rolled_back` and `destroyed` need a census, and two of them after an unknown create."""
     record, pace = case
     after, _, changes = followed(record, pace)
     ends = [
@@ -336,7 +336,7 @@ def a_clean_end_leaves_nothing_and_was_proven(case: Case) -> None:
 
 @rule
 def a_failure_its_goal_and_its_rollback_are_one_set_of_changes(case: Case) -> None:
-    """A crash cannot forget the rollback, and no failed deployment is without a reason."""
+    """A crash cannot lose the rollback, and every failed deployment has a reason."""
     record, pace = case
     for _ in range(MAX_BOOKKEEPING_ROUNDS):
         decision = decide(record, pace)
@@ -354,7 +354,7 @@ def a_failure_its_goal_and_its_rollback_are_one_set_of_changes(case: Case) -> No
 
 @rule
 def nothing_is_done_while_blocked_or_stopping(case: Case) -> None:
-    """What is in flight is waited for; then it ends."""
+    """Calls in flight are waited for; then it ends."""
     record, pace = case
     if pace.stopping or pace.blocked:
         after, decision, _ = followed(record, pace)
@@ -367,15 +367,15 @@ def nothing_is_done_while_blocked_or_stopping(case: Case) -> None:
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(cases)
 def test_every_rule_holds_whatever_the_record_and_the_pace(case: Case) -> None:
-    """The function that fails says which does not."""
+    """The failing function names the broken rule."""
     for holds in RULES:
         holds(case)
 
 
 @example(State.PENDING)
 @given(st.sampled_from(State))
-def test_rows_are_only_changed_in_columns_that_they_have(state: State) -> None:
-    """A change of an unknown column would fail at the commit, after the call."""
+def test_rows_are_changed_only_in_existing_columns(state: State) -> None:
+    """An unknown column would fail at the commit, after the call."""
     record = Record(deployment(state=state), {"net": step()}, {"r1": resource()}, {})
     decision = decide(record, Pace(0.0, AT, Settings(visibility_grace_seconds=1.0), identified=True))
     for change in decision.changes if isinstance(decision, Changed) else ():

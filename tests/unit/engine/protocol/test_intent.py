@@ -1,4 +1,4 @@
-"""Which creates are committed without a look before them: those whose kind takes its inputs as they stand."""
+"""A create is committed without a prior read if its kind uses its inputs unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INPUTS = {"some": ["input", 1]}
 
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_a_kind_that_asks_aws_for_its_request_says_so(name: str) -> None:
-    """What says nothing takes its inputs as they stand, and asks nothing; its create needs no look."""
+    """By default a kind uses its inputs unchanged and calls nothing, so its create needs no read."""
     kind = KINDS[name]
     record = Record(deployment(), {"it": step("it", kind=name, inputs=INPUTS)}, {}, {})
     at_once = request_at_once("it", record, Registry(KINDS, {}))
@@ -33,7 +33,7 @@ def test_a_kind_that_asks_aws_for_its_request_says_so(name: str) -> None:
 
 
 def test_a_kind_that_defines_a_request_and_does_not_say_so_is_refused() -> None:
-    """Its request would never be asked for."""
+    """Its request would never be made."""
     with pytest.raises(TypeError, match="set asks_aws_for_request = True"):
 
         class Silent(Vpc):

@@ -1,4 +1,4 @@
-"""What an attempt keeps of the call that it made, also when all went well."""
+"""An attempt stores details of the call that it made, also after a success."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tier1_engine.engine.protocol.perform import Noted
 from tier1_engine.errors import CallError
 
 
-def test_a_change_is_noted_by_its_api_name_and_request_id() -> None:
-    """The last one counts: what came before it only prepared it."""
+def test_a_change_is_stored_with_its_api_name_and_request_id() -> None:
+    """The last one counts, because earlier ones only prepare it."""
     replies: dict[str, Any] = {
         "create_vpc": {"Vpc": {"VpcId": "vpc-1"}, "ResponseMetadata": {"RequestId": "req-1"}},
         "create_tags": {},
@@ -26,15 +26,15 @@ def test_a_change_is_noted_by_its_api_name_and_request_id() -> None:
     assert (noted.region, noted.account_id) == ("us-east-1", "123456789012")
 
 
-def test_a_change_is_noted_as_aws_names_it() -> None:
-    """Words that AWS writes in capitals cannot be told from boto3's name."""
+def test_a_change_is_stored_as_aws_names_it() -> None:
+    """boto3's name does not tell which words AWS writes in capitals."""
     noted = Noted(ScriptedCloud(delete_db_instance={}))
     noted.change("rds", "delete_db_instance", DBInstanceIdentifier="one")
     assert noted.operation == "DeleteDBInstance"
 
 
-def test_a_refused_change_is_noted_too() -> None:
-    """A kind may take it for success: it was so already."""
+def test_a_refused_change_is_stored_too() -> None:
+    """A kind may count it as success if the state was already as requested."""
     refused = CallError("Duplicate", "It is so.", operation="CreateDBInstance", request_id="req-2")
     noted = Noted(ScriptedCloud(delete_db_instance=refused))
     with pytest.raises(CallError):

@@ -1,4 +1,4 @@
-"""What an operator reads is plain English: the words of the glossary do not come back."""
+"""Texts for operators are plain English: words that the glossary replaces do not return."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AVOIDED: dict[str, str] = {
     r"of (ours|theirs)": "owned, not owned",
     r"nobody knows": "unknown",
 }
-"""What is not written, and what is written instead."""
+"""Words to avoid, and their replacements."""
 _AVOIDED = re.compile("|".join(rf"\b{words}\b" for words in AVOIDED), re.IGNORECASE)
 PAGES = (
     *sorted((ROOT / "docs").glob("*.md")),
@@ -43,19 +43,19 @@ PAGES = (
     *(ROOT / folder / "README.md" for folder in ("examples", "benchmarks")),
 )
 CONTRIBUTORS_PAGES = ("mutants.md",)
-"""Pages about the tests, which speak of the code by its names."""
+"""Pages about the tests, which use names of the code."""
 _CODE = re.compile(r"<!--.*?-->|```.*?```|``.*?``|`[^`]*`", re.DOTALL)
 SHORTEST = 2
-"""In words; a single one is a key, a code or a heading."""
+"""The least number of words; a single one is a key, a code or a heading."""
 
 
 def found_in(text: str) -> list[str]:
-    """The avoided words in a text."""
+    """Return the avoided words in a text."""
     return [found.group() for found in _AVOIDED.finditer(" ".join(text.split()))]
 
 
 def literals(path: Path) -> Iterator[str]:
-    """What a module may print: every text of it but its docstrings."""
+    """Return every text that a module may print: all of it but its docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -66,21 +66,21 @@ def literals(path: Path) -> Iterator[str]:
 
 
 def test_no_error_message_has_an_avoided_word() -> None:
-    """Nor has what a command says at its end."""
+    """Closing messages are included."""
     said = [*(one.text for one in sentences.sentences()), *sentences.closing_words()]
     assert len(said) > 60
     assert {text: found_in(text) for text in said if found_in(text)} == {}
 
 
 def test_no_other_text_of_the_program_has_one() -> None:
-    """Help texts, progress, headings, advice and events of the timeline."""
+    """These are help texts, progress, headings, advice and events."""
     every = {str(path.relative_to(ROOT)): list(literals(path)) for path in PACKAGE.rglob("*.py")}
     assert sum(map(len, every.values())) > 500
     assert [(name, text) for name, texts in every.items() for text in texts if found_in(text)] == []
 
 
 def test_no_scenario_and_no_script_has_one() -> None:
-    """What `rehearse` shows, and what a guide's script says and asks."""
+    """They are shown by `rehearse`, and by the script of a guide."""
     paths = [*PACKAGE.rglob("*.yaml"), *PACKAGE.rglob("*.sh")]
     assert len(paths) > 15
     found = {path.name: found_in(_CODE.sub(" ", path.read_text("utf-8"))) for path in paths}
@@ -89,7 +89,7 @@ def test_no_scenario_and_no_script_has_one() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_has_one(page: Path) -> None:
-    """Code and output are left out: they are held by the tests above, or name things by their names."""
+    """Code and output are excluded: other tests cover them, or they use names."""
     if page.name in CONTRIBUTORS_PAGES:
         pytest.skip("a page about the tests")
     assert found_in(_CODE.sub(" ", page.read_text(encoding="utf-8"))) == []
@@ -97,6 +97,6 @@ def test_no_page_has_one(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_shown_output_has_one(page: Path) -> None:
-    """An example on a page that is older than the words of the program is found."""
+    """This finds an example that is older than the program's messages."""
     blocks = re.findall(r"^```\w*\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert [found for block in blocks for found in found_in(block)] == []

@@ -1,4 +1,4 @@
-"""The words of the command line: closing lines, progress, refusals."""
+"""The messages of the command line: results, progress and refusals."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def text(end: Ended, **more: Any) -> str:
 
 
 class TestTheClosing:
-    def test_of_an_active_one_says_what_it_offers(self) -> None:
-        """Outputs, warnings, and how it is taken down."""
+    def test_of_an_active_deployment_lists_what_it_offers(self) -> None:
+        """It has outputs, warnings, and the command to destroy it."""
         outputs = {"ip": "192.0.2.1", "public_ip": None}
         said = text(ended(state=State.ACTIVE, outputs=outputs, warnings=("slow",)))
         assert "  ip         192.0.2.1\n  public_ip  -\n" in said
         assert said.index("warning: slow") < said.index("tier1 destroy d1")
 
-    def test_of_a_failed_one_says_what_is_left_and_every_way_on(self) -> None:
-        """A way that would be refused is not offered."""
+    def test_of_a_failed_deployment_lists_what_remains_and_every_option(self) -> None:
+        """An option that would be refused is not listed."""
         left = resource(aws_id="net-1", state=ResourceState.PRESENT)
         failed: dict[str, Any] = {"state": State.FAILED, "failure": FAILURE}
         said = text(ended(Why.SETTLED, left, steps=[FAILED_STEP], **failed))
@@ -79,24 +79,24 @@ class TestTheClosing:
         critical = step(state=StepState.FAILED, finished_at=AT, error=error)
         assert "--continue" not in text(ended(steps=[critical], **failed))
 
-    def test_of_a_blocked_one_says_to_sign_in_first(self) -> None:
-        """On the way forward and on the way back."""
+    def test_of_a_blocked_deployment_says_to_sign_in_first(self) -> None:
+        """This covers provisioning and rollback."""
         failure = replace(FAILURE, failure_class=FailureClass.BLOCKED)
         blocked: dict[str, Any] = {"state": State.FAILED, "failure": failure}
         assert "sign in or restore the connection, then resume: tier1 resume d1" in text(ended(**blocked))
         back = ended(Why.BLOCKED, state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK)
         assert "tier1 resume d1" in text(back)
 
-    def test_of_a_stalled_one_says_what_could_not_be_deleted_and_why(self) -> None:
-        """It never says that all is gone."""
+    def test_of_a_stalled_deletion_says_what_could_not_be_deleted_and_why(self) -> None:
+        """It does not claim that everything is deleted."""
         stuck = resource(aws_id="net-1", state=ResourceState.DELETING, error=Error("InUse", "By x."))
         said = text(ended(Why.SETTLED, stuck, state=State.FAILED, goal=Goal.DESTROYED, failure=FAILURE))
         assert "net net-1: InUse: By x." in said
         assert "tier1 resume d1" in said
         assert "no resources remain" not in said
 
-    def test_of_what_is_gone_says_so_but_for_what_was_kept(self) -> None:
-        """Kept things are named."""
+    def test_of_a_deleted_deployment_lists_retained_resources(self) -> None:
+        """Otherwise it says that all is deleted."""
         rolled: dict[str, Any] = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK, "failure": FAILURE}
         assert "no resources remain" in text(ended(**rolled))
         kept = resource(aws_id="net-1", state=ResourceState.RETAINED)
@@ -104,16 +104,16 @@ class TestTheClosing:
         assert "no resources remain" not in said
         assert "net net-1" in said
 
-    def test_of_a_stopped_one_says_how_to_go_on_and_of_a_follower_who_does(self) -> None:
-        """A follower must not send the operator to a resume that is refused."""
+    def test_of_a_stopped_command_says_how_to_resume_and_of_a_follower_what_runs(self) -> None:
+        """A follower does not suggest a resume that would be refused."""
         assert "tier1 resume d1" in text(ended(Why.STOPPED, state=State.LAUNCHING_EC2))
         followed = text(ended(Why.STOPPED, state=State.ROLLING_BACK), driven_by="desk (pid 7)")
         assert "the request is recorded, and desk (pid 7) continues" in followed
         assert "resume" not in followed
 
 
-def test_a_deletion_is_announced_with_what_goes_and_what_stays() -> None:
-    """Before it is confirmed."""
+def test_a_deletion_is_announced_with_what_is_deleted_and_what_stays() -> None:
+    """The announcement comes before the confirmation."""
     rows = [resource("r1", "net", aws_id="net-1"), resource("r2", "door", aws_id="door-1")]
     record = ended(Why.SETTLED, *rows, state=State.ACTIVE).record
     said = [line.text for line in closing.deletions(record, ["net"], Goal.DESTROYED)]
@@ -140,8 +140,8 @@ REFUSED = Attempt(
 )
 
 
-def test_progress_says_moves_steps_and_attempts_with_their_countdown() -> None:
-    """A line for each; control characters of AWS's words do not reach the terminal."""
+def test_progress_has_transitions_steps_and_attempts_with_their_countdown() -> None:
+    """Each has a line; control characters in AWS's messages do not reach the terminal."""
     changes: list[Change] = [
         Move(Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, Goal.ACTIVE),
         StepSet("net", {"state": StepState.RUNNING}),
@@ -162,8 +162,8 @@ def test_progress_says_moves_steps_and_attempts_with_their_countdown() -> None:
     assert clean("red \x1b[31malert\nnext\x07") == "red  [31malert next"
 
 
-def test_a_call_that_was_not_sent_when_we_were_stopped_is_no_failed_try() -> None:
-    """It will not be sent again in 0.1 s; that we stop has been said."""
+def test_a_call_that_was_not_sent_because_of_a_stop_is_no_failed_attempt() -> None:
+    """It is not announced for another attempt, and the stop is reported already."""
     held = replace(REFUSED, code="PermitRefused", message="a signal asked this process to stop")
     assert list(messages.told(ended().record, [AttemptAdd(held)], {"net": 10.1}, 10.0)) == []
 
@@ -180,10 +180,8 @@ def test_a_call_that_was_not_sent_when_we_were_stopped_is_no_failed_try() -> Non
         ("", None),
     ],
 )
-def test_only_an_endpoint_on_this_host_may_be_a_local_aws_that_is_gone(
-    endpoint: str, command: str | None
-) -> None:
-    """Its port is in the command that starts it again; nobody listens on port 1 of nowhere."""
+def test_only_an_endpoint_on_this_host_may_be_a_missing_sandbox(endpoint: str, command: str | None) -> None:
+    """The command to start it again has its port."""
     assert gone.command_to_start(endpoint) == command
     if command is None:
         assert not gone.nobody_listens(endpoint)
@@ -191,8 +189,8 @@ def test_only_an_endpoint_on_this_host_may_be_a_local_aws_that_is_gone(
     assert (command or "start it, or") in str(refusals.of_call(error, endpoint=endpoint or "http://here"))
 
 
-def test_what_blocked_on_a_local_aws_leads_to_its_start() -> None:
-    """Where it could not be reached; not where somebody has to sign in."""
+def test_a_blocked_sandbox_deployment_is_told_to_start_it() -> None:
+    """The advice appears if it could not be reached, not if a sign-in is needed."""
     told = {}
     for code in ("ConnectionRefused", "ExpiredToken"):
         failure = replace(FAILURE, failure_class=FailureClass.BLOCKED, code=code)
@@ -202,8 +200,8 @@ def test_what_blocked_on_a_local_aws_leads_to_its_start() -> None:
     assert "sandbox start" not in told["ExpiredToken"]
 
 
-def test_a_fault_reads_as_a_sentence() -> None:
-    """Which calls, what happens to them, and how often."""
+def test_a_fault_is_described_in_a_sentence() -> None:
+    """It says which calls, what happens to them, and how often."""
     faults = [
         (
             Fault("*", code="X", share=0.05, times=None),
@@ -220,7 +218,7 @@ def test_a_fault_reads_as_a_sentence() -> None:
 
 
 def test_options_have_the_values_of_the_sandbox() -> None:
-    """The commands name them without loading it."""
+    """The commands list them without loading the sandbox."""
     assert {one.value for one in Pace} == {one.value for one in Speed}
     assert {one.value for one in Lost} == {one.value for one in Cut}
 
@@ -238,7 +236,7 @@ def test_options_have_the_values_of_the_sandbox() -> None:
     ],
 )
 def test_a_failed_read_is_a_sentence_and_an_exit_code(code: str, exit_code: int, words: str) -> None:
-    """Blocked ones are 7; what AWS will not do is 2."""
+    """A blocked one exits with 7, and one that AWS refuses with 2."""
     refusal = refusals.of_call(
         CallError(code, "No.\nNot now.", operation="DescribeVpcs"), endpoint="http://here"
     )
@@ -247,9 +245,9 @@ def test_a_failed_read_is_a_sentence_and_an_exit_code(code: str, exit_code: int,
     assert "\n" not in str(refusal)
 
 
-class TestALook:
+class TestARead:
     def look(self, *codes: str) -> tuple[Any, list[float]]:
-        """What comes of a look that runs into `codes`, one after the other, and how long was waited."""
+        """Run a read that meets `codes` in turn; return its result and the time waited."""
         left: list[str] = list(codes)
         waits: list[float] = []
 
@@ -263,12 +261,12 @@ class TestALook:
         except (Blocked, Refused) as refusal:
             return refusal, waits
 
-    def test_is_made_again_when_aws_is_busy(self) -> None:
-        """With longer and longer waits."""
+    def test_is_retried_when_aws_is_busy(self) -> None:
+        """The waits grow."""
         assert self.look("Throttling", "RequestLimitExceeded") == ("seen", [2.0, 4.0])
 
-    def test_is_given_up_after_a_bounded_number(self) -> None:
-        """And says what the last one ran into."""
+    def test_is_given_up_after_a_bounded_number_of_attempts(self) -> None:
+        """The message has the last error."""
         refusal, waits = self.look(*["Throttling"] * refusals.TRIES)
         assert "Throttling" in str(refusal)
         assert len(waits) == refusals.TRIES - 1
@@ -276,8 +274,8 @@ class TestALook:
     @pytest.mark.parametrize(
         "code", ["ConnectionRefused", "UnreadableReply", "AccessDenied", "NoCredentials"]
     )
-    def test_is_not_made_again_where_that_would_not_help(self, code: str) -> None:
-        """The operator is told at once."""
+    def test_is_not_retried_where_that_would_not_help(self, code: str) -> None:
+        """The error is reported at once."""
         refusal, waits = self.look(code)
         assert code in str(refusal) or "credentials" in str(refusal)
         assert waits == []

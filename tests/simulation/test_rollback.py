@@ -189,7 +189,7 @@ def test_a_stalled_deletion_cannot_be_turned_into_a_deployment(rig: Rig, how: Re
         engine.resume(rig.equipment, id, how)
 
 
-def test_an_undeletable_machine_remains_with_all_it_depends_on(rig: Rig) -> None:
+def test_an_undeletable_machine_remains_with_everything_it_needs(rig: Rig) -> None:
     """The deadline of its dependencies does not begin before it is gone."""
     rig.world.gone_after = math.inf
     ended = rig.ask(active(rig), Goal.DESTROYED)

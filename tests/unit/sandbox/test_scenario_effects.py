@@ -1,4 +1,4 @@
-"""Scenarios in a local AWS of this process: somebody else's hands, the census, and the same again."""
+"""Scenarios in a local AWS of this process: manual changes, the census, and reproducible runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STEP_SECONDS = 70.0
 
 @contextmanager
 def sandbox(day: Scenario | None = None, seed: int = 7, record: Path | None = None) -> Iterator[Rig]:
-    """A strict local AWS with the behaviours of objects, whose clock stands at its beginning."""
+    """A strict local AWS with the behaviour of objects, whose clock is at its start."""
     clock = ManualClock()
     world = new_world(seed, Speed.REAL, clock)
     aws = strict(world, record=record, schedule=never, wait=clock.wait)
@@ -51,7 +51,7 @@ def _one_image(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ours(kind: str, id: str, region: str, state: str | None = None) -> Thing:
-    """An object with our tags, as the census has it."""
+    """Return an object with tier1's tags, as the census has it."""
     return Thing(kind, id, region, state, deployment="d1", resource="r1", name="mine-thing")
 
 
@@ -60,7 +60,7 @@ def tagged(kind: str) -> list[dict[str, Any]]:
 
 
 class Client:
-    """Does what a deployment does, whatever it is answered."""
+    """Makes the calls of a deployment, whatever the answers."""
 
     def __init__(self, rig: Rig) -> None:
         self.clock = rig.clock
@@ -111,7 +111,7 @@ class TestByHand:
         return Scenario("a-day", "A day", "", by_hand=(ManualChange(after, do, seen),))
 
     def test_an_instance_is_terminated_before_its_launch_is_answered(self) -> None:
-        """Once: the next one lives."""
+        """It happens once, and the next instance lives."""
         with sandbox(self.by_hand("RunInstances", ManualAction.TERMINATE_INSTANCE)) as rig:
             client = Client(rig)
             subnet = client.subnet(client.vpc())
@@ -119,8 +119,8 @@ class TestByHand:
             client.clock.wait(120)
             assert (client.state(first), client.state(second)) == ("terminated", "running")
 
-    def test_it_is_done_after_as_many_calls_as_it_says(self) -> None:
-        """Calls that were refused do not count."""
+    def test_it_happens_after_the_given_number_of_calls(self) -> None:
+        """Refused calls do not count."""
         with sandbox(self.by_hand("DescribeVpcs", ManualAction.TERMINATE_INSTANCE, seen=2)) as rig:
             client = Client(rig)
             instance = client.instance(client.subnet(client.vpc()))
@@ -132,8 +132,8 @@ class TestByHand:
             client.ec2.describe_vpcs()
             assert client.state(instance) == "shutting-down"
 
-    def test_a_mount_target_and_a_file_system_can_go_too(self) -> None:
-        """Each begins AWS's own way out; a file system that is mounted cannot."""
+    def test_a_mount_target_and_a_file_system_can_be_deleted_too(self) -> None:
+        """Each begins AWS's own deletion; a mounted file system cannot."""
         with sandbox(self.by_hand("DescribeSubnets", ManualAction.DELETE_MOUNT_TARGET)) as rig:
             client = Client(rig)
             target = client.mount_target(client.file_system(), client.subnet(client.vpc()))
@@ -154,7 +154,9 @@ class TestByHand:
 
     @pytest.mark.parametrize("deed", ManualAction)
     def test_what_belongs_to_no_deployment_is_left_alone(self, deed: ManualAction) -> None:
-        """Somebody deletes things of ours, never the user's; and nothing where nothing is there."""
+        """Manual changes affect deployments, never the user's own resources, and an empty account
+        not at all.
+        """
         with sandbox(self.by_hand("DescribeVpcs", deed)) as rig:
             client = Client(rig)
             made = client.ec2.run_instances(ImageId=IMAGE, InstanceType="t3.medium", MinCount=1, MaxCount=1)
@@ -165,7 +167,7 @@ class TestByHand:
             [shown] = client.efs.describe_file_systems(FileSystemId=file_system)["FileSystems"]
             assert shown["LifeCycleState"] == "available"
 
-    def test_it_is_done_anew_in_an_account_that_was_emptied(self) -> None:
+    def test_it_happens_again_in_an_account_that_was_emptied(self) -> None:
         with sandbox(self.by_hand("RunInstances", ManualAction.TERMINATE_INSTANCE)) as rig:
             for _ in range(2):
                 client = Client(rig)
@@ -186,8 +188,8 @@ class TestExpiredCredentials:
             ("sts", "get_caller_identity", "ExpiredToken"),
         ],
     )
-    def test_each_service_says_it_with_its_own_code(self, service: str, operation: str, code: str) -> None:
-        """One fault bears on all of them."""
+    def test_each_service_reports_it_with_its_own_code(self, service: str, operation: str, code: str) -> None:
+        """One fault applies to all of them."""
         with sandbox(scenarios.load("expired-credentials")) as rig:
             for _ in range(40):
                 rig.client("sts").get_caller_identity()
@@ -197,8 +199,8 @@ class TestExpiredCredentials:
 
 
 class TestCensus:
-    def test_everything_is_in_it_with_its_owner(self) -> None:
-        """In every region in use; what comes and goes with something says with what."""
+    def test_every_resource_is_in_it_with_its_owner(self) -> None:
+        """All regions in use are covered; a part names the resource that it is deleted with."""
         with sandbox() as rig:
             client = Client(rig)
             assert [one for one in things() if not one.default] == []
@@ -242,8 +244,8 @@ class TestCensus:
                 ]
             )
 
-    def test_the_default_vpc_s_own_things_are_marked(self) -> None:
-        """And only they: what somebody puts into it is theirs."""
+    def test_the_default_vpc_s_own_parts_are_marked(self) -> None:
+        """What somebody adds to it is not marked."""
         with sandbox() as rig:
             client = Client(rig)
             [default] = client.ec2.describe_vpcs()["Vpcs"]
@@ -258,8 +260,8 @@ class TestCensus:
             }
             assert [(one.kind, one.name) for one in found if not one.default] == [("security group", "mine")]
 
-    def test_a_terminated_instance_is_gone_and_its_interface_is_not_until_it_is(self) -> None:
-        """Though AWS shows the first for an hour more."""
+    def test_a_terminated_instance_is_gone_before_its_interface(self) -> None:
+        """AWS shows the instance for another hour."""
         with sandbox() as rig:
             client = Client(rig)
             instance = client.instance(client.subnet(client.vpc()))
@@ -275,13 +277,13 @@ class TestCensus:
             assert kinds == [{"instance", "network interface"}, {"network interface"}, set()]
             assert client.state(instance) == "terminated"
 
-    def test_it_goes_over_the_wire_unchanged(self) -> None:
+    def test_it_is_transferred_unchanged(self) -> None:
         thing = Thing("vpc", "vpc-1", REGION, "available", "d1", "r1", "mine", "x", default=True)
         assert from_json(json.loads(json.dumps(thing.to_json()))) == thing
 
 
 class TestTheSameAgain:
-    """Same seed, same calls: same answers and same delays."""
+    """The same seed and calls give the same answers and delays."""
 
     @pytest.mark.leaves("what a client makes again whose replies are lost, and which never looks", "twice")
     @pytest.mark.parametrize(
@@ -289,7 +291,7 @@ class TestTheSameAgain:
         ["lost-reply", *(pytest.param(one, marks=pytest.mark.long) for one in ("brownout", "late-create"))],
     )
     def test_two_runs_of_a_scenario_have_the_same_traffic(self, tmp_path: Path, name: str) -> None:
-        """Ids, codes and AWS's times, call by call; another seed has others."""
+        """Ids, codes and AWS's times are equal call by call; another seed gives others."""
         first = traffic(name, 7, tmp_path / "first")
         again = traffic(name, 7, tmp_path / "again")
         other = traffic(name, 8, tmp_path / "other")
@@ -299,7 +301,7 @@ class TestTheSameAgain:
 
 
 def traffic(name: str, seed: int, record: Path) -> list[str]:
-    """What is recorded of a client's day: it makes a stack, looks at it in between, and takes it down."""
+    """The recorded calls of a client that creates a stack, reads it and deletes it."""
     with sandbox(scenarios.load(name), seed, record) as rig:
         client = Client(rig)
         made: dict[str, str] = {}
@@ -319,7 +321,7 @@ def traffic(name: str, seed: int, record: Path) -> list[str]:
         ]
         while rig.clock.seconds < TRAFFIC_SECONDS:
             for act in (*acts, client.ec2.describe_instances, client.efs.describe_file_systems):
-                with suppress(ClientError, ConnectionCut, KeyError):  # what it ran into is recorded
+                with suppress(ClientError, ConnectionCut, KeyError):  # the record has the error
                     act()
             rig.clock.wait(STEP_SECONDS)
     return record.read_text().splitlines()
