@@ -83,7 +83,7 @@ def test_a_reviewed_plan_deletes_exactly_what_it_lists(tier1: Command, aws: str,
     """A changed file is refused, what was protected since is skipped, and what was created since stays."""
     one, other = failed(tier1, "one"), failed(tier1, "other")
     plan = tmp_path / "plan.json"
-    saved = tier1("sweep", *OLD, "--dry-run", "--save", str(plan))
+    saved = tier1.here("sweep", *OLD, "--dry-run", "--save", str(plan))
     assert saved.code == 0, saved
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     assert f"tier1 sweep --apply {plan}" in saved.err
@@ -92,13 +92,13 @@ def test_a_reviewed_plan_deletes_exactly_what_it_lists(tier1: Command, aws: str,
     whole["items"] = whole["items"][:-1]
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps(whole))
-    tier1("sweep", "--apply", str(bad), "--yes").refused(2, "changed")
-    absent = tier1("sweep", "--apply", str(tmp_path / "none.json"), "--yes")
+    tier1.here("sweep", "--apply", str(bad), "--yes").refused(2, "changed")
+    absent = tier1.here("sweep", "--apply", str(tmp_path / "none.json"), "--yes")
     absent.refused(2, "none.json cannot be read (No such file or directory): give another file.")
-    tier1("sweep", "--apply", str(plan), "--yes", "--orphans").refused(2, "--apply")
-    tier1("sweep", "--apply", str(plan)).refused(2, "--yes")
+    tier1.here("sweep", "--apply", str(plan), "--yes", "--orphans").refused(2, "--apply")
+    tier1.here("sweep", "--apply", str(plan)).refused(2, "--yes")
     assert standing(aws)["vpcs"] == 3
-    assert tier1("keep", other).code == 0
+    assert tier1.here("keep", other).code == 0
     done = tier1("sweep", "--apply", str(plan), "--yes", "-o", "json")
     assert done.code == 0, done
     assert [tier1.show(id)["state"] for id in (one, other, third)] == ["rolled_back", "failed", "failed"]
