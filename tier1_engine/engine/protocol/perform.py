@@ -54,7 +54,7 @@ def perform(asked: Assignment, cloud: Cloud) -> Result:  # noqa: C901 - one case
 
     Raises:
         Exception: any error of a read; `normalise` turns it into a result. An error of a mutating call is
-        returned as `Failed`, because AWS may have acted.
+            returned as `Failed`, because AWS may have acted.
     """
     match asked:
         case Identify():
