@@ -8,8 +8,8 @@ and compares term and nonce there (`store.commit`), so a replaced driver cannot 
 between its last read and its write.
 
 **Trust window.** A driver trusts its lease for `lease_seconds` from the moment *before* it requested it, on a
-clock that includes suspend. Just before a mutating call is sent, `Permit` checks the remaining time again. One
-gap remains: a process that is suspended between that check and the send.
+clock that includes suspend. Just before a mutating call is sent, `Permit` checks the remaining time again.
+One gap remains: a process that is suspended between that check and the send.
 
 **Replacement.** A holder is replaced at once if it is certainly gone: same host, same boot, same pid
 namespace, and no process with its id and start time. Otherwise the lease must expire. A holder in the same
