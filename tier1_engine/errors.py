@@ -1,21 +1,21 @@
-"""Every error that `tier1` raises on purpose, and the exit code it ends a command with.
+"""Every error that `tier1` raises deliberately, and the exit code with which it ends a command.
 
-    Tier1Error                     1    a bug in tier1, when nothing below fits
+    Tier1Error                     1    a bug in tier1, unless a subclass below applies
     ├── Refused                    2    nothing was changed
     │   ├── SpecError              2    the spec is not valid, or cannot be deployed
     │   ├── ConfigurationError     2    a setting or environment variable is not valid
-    │   ├── SchemaError            2    the schema of the database does not fit this program
-    │   └── NameInUse              2    a living deployment has this name
-    ├── DrivenByAnother            6    another live process has locked the deployment
+    │   ├── SchemaError            2    the database schema does not match this version of tier1
+    │   └── NameInUse              2    an existing deployment has this name
+    ├── DrivenByAnother            6    another running process holds the lock of the deployment
     │   └── LeaseLost              6    this process lost its lock to another one
     ├── Blocked                    7    no access to AWS: credentials, account, endpoint
     ├── NoSuchDeployment           8    the database has no such deployment
     ├── DatabaseUnavailable        9    the database could not be reached or written
     ├── Interrupted              130    stopped by a signal; resumable
-    ├── InvalidMove                1    the state table has no such transition
-    └── CallError                  -    what one AWS call ran into; the engine decides what follows
+    ├── InvalidMove                1    the state machine has no such transition
+    └── CallError                  -    one AWS call failed; the engine decides what to do
 
-The text of an error is one sentence for the operator: what happened, and what to do.
+The message of an error is one sentence for the operator: what happened, and what to do.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ class ConfigurationError(Refused):
 
 
 class SchemaError(Refused):
-    """The schema of the database does not fit this program."""
+    """The database schema does not match this version of tier1."""
 
 
 class NameInUse(Refused):
-    """A living deployment of this account and region has the name."""
+    """An existing deployment in this account and region has this name."""
 
 
 class DrivenByAnother(Tier1Error):
-    """Another live process has locked the deployment.
+    """Another running process holds the lock of the deployment.
 
-    `driver` says who, for those that do not have to do anything about it.
+    `driver` describes that process without advice, for callers that only report it.
     """
 
     exit_code = 6
@@ -94,28 +94,28 @@ class Interrupted(Tier1Error):
 
 
 class InvalidMove(Tier1Error):
-    """The state table has no such transition."""
+    """The state machine has no such transition."""
 
 
 class Acted(StrEnum):
     """Whether AWS may have executed a call that failed."""
 
-    REFUSED = "refused"  # provably not: it never left, or AWS answered that it would not
-    UNKNOWN = "unknown"  # perhaps: time-out, reset, server error, unreadable answer
+    REFUSED = "refused"  # certainly not: it was never sent, or AWS refused it
+    UNKNOWN = "unknown"  # perhaps: timeout, reset, server error, unreadable reply
 
 
 class CallError(Tier1Error):
-    """One AWS call failed. Raised by a `Cloud`, judged by `failures.judge`.
+    """One AWS call failed. Raised by a `Cloud`, classified by `failures.calls.judge`.
 
     Args:
-        code: AWS's error code, or one of ours for what AWS never answered
+        code: AWS's error code, or one of tier1's for a call without a readable reply
             (`ConnectionRefused`, `ConnectionReset`, `CallTimeout`, `UnreadableReply`, `NoCredentials`,
             `PermitRefused`).
-        message: AWS's words; shown, never matched.
+        message: AWS's message; shown, never matched.
         operation: the API operation, e.g. `CreateVpc`.
         acted: whether AWS may have executed it.
-        request_id: AWS's request id, when there was a reply.
-        http_status: of the reply, when there was one.
+        request_id: AWS's request id, if there was a reply.
+        http_status: the HTTP status of the reply, if there was one.
     """
 
     def __init__(

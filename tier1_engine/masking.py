@@ -1,8 +1,8 @@
-"""Secrets taken out of what people see: user data, passwords and tokens in URLs, keys of AWS. Pure.
+"""Masks secrets in everything that people see: user data, passwords and tokens in URLs, AWS keys. Pure.
 
-Owns what counts as a secret. Three columns keep what a deployment needs to act and may hold some: the
-spec, a step's inputs, a resource's request. Nothing else does: errors, events, logs and everything
-printed go through here.
+Owns what counts as a secret. Three columns may hold secrets, because a deployment needs them to act: the
+spec, a step's inputs and a resource's request. Nothing else does: errors, events, logs and everything printed
+are masked here.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any
 HIDDEN = "***"
 SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 LEAST_CHARACTERS = 16
-"""The least length of an environment value that is hidden wherever it appears: AWS's own have 40 and
-more, and a short one (the dummies of a local AWS) would be a word of its own."""
+"""The minimum length of an environment value that is hidden wherever it appears. AWS's have 40 or more
+characters; a short one (the dummy keys of a local AWS) may be an ordinary word."""
 
 _PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s/?#:@]*):[^\s/?#]*@", re.IGNORECASE)
 _QUERY_SECRET = re.compile(
     r"(?P<head>[?&][^\s=&#]*(?:token|secret|passw|key|signature|credential)[^\s=&#]*=)[^\s&#]*", re.IGNORECASE
 )
 _SIGNED_TOKEN = re.compile(r"(?P<head>x-amz-security-token\s*[:=]\s*)\S+", re.IGNORECASE)
-"""What AWS quotes of the request when a signature does not match."""
+"""The session token in AWS's quote of the request, when a signature does not match."""
 
 
 def masked(value: Any) -> Any:
-    """`value` with every `user_data` replaced by its SHA-256 and every secret in a text by `***`."""
+    """Return `value` with each `user_data` replaced by its SHA-256 and each secret in a text by `***`."""
     if isinstance(value, Mapping):
         return {
             key: _digest(item) if key == "user_data" and item is not None else masked(item)
@@ -41,7 +41,7 @@ def masked(value: Any) -> Any:
 
 
 def masked_text(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """The text without passwords and tokens in URLs, and without the secret keys of this process."""
+    """Return the text without passwords and tokens in URLs, and without the secret keys of this process."""
     for name in SECRET_VARIABLES:
         secret = environ.get(name, "")
         if len(secret) >= LEAST_CHARACTERS:
@@ -54,17 +54,17 @@ def masked_text(text: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def has_password(url: str) -> bool:
-    """Whether a URL names a password."""
+    """Whether a URL contains a password."""
     return _PASSWORD.search(url) is not None
 
 
 def digest(text: str) -> str:
-    """The SHA-256 of a text, in hexadecimal: what is shown in its place."""
+    """Return the SHA-256 of a text in hexadecimal, to show in its place."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _digest(user_data: Any) -> dict[str, str]:
-    """It stands in a spec as `{path, sha256, text}`, in inputs with a `script`, in a request as text."""
+    """Digest user data, which is `{path, sha256, text}` in a spec, has a `script` in inputs, or is text."""
     if isinstance(user_data, Mapping):
         user_data = user_data.get("text", user_data.get("script", user_data))
     text = user_data if isinstance(user_data, str) else json.dumps(user_data, sort_keys=True)

@@ -1,7 +1,7 @@
-"""The settings that the environment gives, read once and checked.
+"""Settings from environment variables, read once and validated.
 
-Owns their names, defaults and bounds. What a deployment itself remembers (region, profile, account,
-endpoint) is not here: it stands in its row.
+Owns their names, defaults and bounds. The settings of one deployment (region, profile, account, endpoint) are
+not here: they are in its row.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from pathlib import Path
 from tier1_engine.errors import ConfigurationError
 
 CALLS_PER_LEASE = 3
-"""A lease must outlast this many call budgets, or a driver could lose it inside one call."""
+"""A lease must outlast this many call timeouts, or a driver could lose it during one call."""
 
 DEFAULT_POLL_SECONDS = 1.0
 DEFAULT_GRACE_SECONDS = 60.0
 DEFAULT_LEASE_SECONDS = 60.0
 DEFAULT_CALL_SECONDS = 20.0
 POLL_BACKOFF_LIMIT = 10
-"""A poll interval grows from `poll_seconds` to at most this many times it."""
+"""A poll interval grows to at most this multiple of `poll_seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the engine paces itself. All in seconds.
+    """The intervals and timeouts of the engine, all in seconds.
 
     Attributes:
-        poll_seconds: the first poll interval; it backs off from there.
-        visibility_grace_seconds: how long what AWS made may stay out of sight of its own list calls.
-        lease_seconds: how long a driver that says nothing is still taken to be driving.
-        call_timeout_seconds: the whole budget of one AWS call.
-        consistency_seconds: how long something of ours may be unknown to what refers to it.
+        poll_seconds: the first poll interval; later ones back off.
+        visibility_grace_seconds: how long a new resource may be missing from AWS's own list calls.
+        lease_seconds: how long a silent driver still counts as alive.
+        call_timeout_seconds: the time limit of one AWS call.
+        consistency_seconds: how long AWS may reject references to a new owned resource.
     """
 
     poll_seconds: float = DEFAULT_POLL_SECONDS
@@ -49,13 +49,13 @@ class Settings:
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings.
+    """Read and validate the settings.
 
-    Where only one of lease and call budget is given, the other follows it, so that a lease always
+    If only one of the lease and the call timeout is set, the other follows it, so that a lease always
     outlasts three calls.
 
     Raises:
-        ConfigurationError: a value is no number, out of bounds, or the lease is too short.
+        ConfigurationError: a value is not a number or out of bounds, or the lease is too short.
     """
     lease = _seconds(environ, "TIER1_LEASE_SECONDS", least=0.1)
     call = _seconds(environ, "TIER1_CALL_TIMEOUT_SECONDS", least=0.05)
@@ -92,14 +92,14 @@ def _seconds(environ: Mapping[str, str], name: str, *, least: float, most: float
 
 
 def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where this user's database, logs and sandbox live (XDG base directory specification)."""
+    """Return the directory of this user's database, logs and sandbox (XDG base directory specification)."""
     base = environ.get("XDG_STATE_HOME", "")
     root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local" / "state"
     return root / "tier1"
 
 
 def database_url(environ: Mapping[str, str] = os.environ) -> str:
-    """`TIER1_DATABASE_URL`, or SQLite in the state directory."""
+    """Return `TIER1_DATABASE_URL`, or the URL of a SQLite file in the state directory."""
     return (
         environ.get("TIER1_DATABASE_URL", "").strip() or f"sqlite:///{state_directory(environ) / 'tier1.db'}"
     )

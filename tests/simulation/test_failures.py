@@ -174,7 +174,9 @@ def test_an_accepted_step_is_skipped_with_a_warning(rig: Rig) -> None:
     ended = engine.resume(rig.equipment, id, Resume.CONTINUE)
     assert ended.record.deployment.state is State.ACTIVE
     assert ended.record.steps["alive"].state is StepState.SKIPPED
-    assert ended.record.deployment.warnings == ("alive was accepted as failed: HttpStatus: answered 500",)
+    assert ended.record.deployment.warnings == (
+        "alive failed, and you accepted that: HttpStatus: answered 500",
+    )
     assert ended.record.deployment.outputs["machine"]
 
 

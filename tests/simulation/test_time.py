@@ -237,7 +237,7 @@ def test_a_replaced_driver_that_was_only_waiting_notices(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     ("lease_seconds", "sleeps", "reason"),
-    [(15.0, 12.0, "shorter than the budget of one call"), (600.0, 31.0, "was abandoned")],
+    [(15.0, 12.0, "shorter than the time limit of one call"), (600.0, 31.0, "was abandoned")],
 )
 def test_a_create_is_not_sent_when_its_permit_has_expired(
     rig: Rig, lease_seconds: float, sleeps: float, reason: str

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The body of the user data. `userdata.py` puts FS, MP, REGION, TARGETS and SCRIPT before it, and takes
-# comments, blank lines and indentation out: so no here-documents and no text over several lines.
+# The body of the user data. `userdata.py` prepends FS, MP, REGION, TARGETS and SCRIPT, and removes comments,
+# blank lines and indentation: so no here-documents and no multi-line strings.
 # Only tests set TIER1_ROOT and TIER1_CONSOLE.
 ROOT=${TIER1_ROOT:-}
 CONSOLE=${TIER1_CONSOLE:-/dev/console}
@@ -10,12 +10,12 @@ PAUSE=10
 PACKAGE_TRIES=3
 LOCK_TRIES=90
 MOUNT_TRIES=30
-# A file system's name resolves about 90 s after its mount targets are there.
+# The DNS name of a file system resolves about 90 s after its mount targets are available.
 NAME_TRIES=12
 END=300
 looks=0
 
-# A login prompt may stand on the console's current line: each mark begins a new one.
+# A login prompt may be on the current line of the console, so each mark starts a new line.
 mark() { printf '\ntier1: %s\n' "$1" >>"$CONSOLE"; } 2>/dev/null
 fail() {
   END=$1
@@ -33,8 +33,8 @@ ended() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# apt waits for dpkg's lock when told to, but not for its own; at first boot both are held for minutes.
-# LOCK_TRIES is the budget of the whole run.
+# apt can wait for dpkg's lock, but not for its own; at first boot both are held for minutes.
+# LOCK_TRIES is the limit for the whole run.
 await_apt() {
   have fuser || return 0
   for (( ; looks < LOCK_TRIES; looks++)); do
@@ -42,7 +42,7 @@ await_apt() {
     sleep "$PAUSE"
   done
 }
-# dnf and yum wait for each other's lock themselves; `timeout` bounds that.
+# dnf and yum wait for each other's lock; `timeout` limits that.
 install() {
   for ((p = 0; p < PACKAGE_TRIES; p++)); do
     if have dnf; then
@@ -66,7 +66,7 @@ zone() {
   token=$(curl -sf -m 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$IMDS/api/token") &&
     curl -sf -m 5 -H "X-aws-ec2-metadata-token: $token" "$IMDS/meta-data/placement/availability-zone"
 }
-# The mount target of our own zone; where the zone is not known, any.
+# The mount target in the zone of the instance; any other if there is none or the zone is unknown.
 address() {
   own=$(zone)
   any=
@@ -79,7 +79,7 @@ address() {
   done
   echo "$any"
 }
-# TYPE SOURCE OPTIONS. Mounted is what the kernel says, not what mount answered.
+# Arguments: TYPE SOURCE OPTIONS. Checks the kernel's mount table, not only the result of mount.
 attach() {
   timeout 120 mount -t "$1" -o "$3" "$2" "$MP" && mountpoint -q "$MP" || return 1
   grep -qsF " $MP " "$ROOT/etc/fstab" || echo "$2 $MP $1 $3,nofail 0 0" >>"$ROOT/etc/fstab"
@@ -97,7 +97,7 @@ mount_efs() {
     if [ -z "$helper" ]; then
       attach nfs4 "$ip:/" "$NFS" && return
     elif ((m >= NAME_TRIES && m % 2)) && [ -n "$ip" ]; then
-      # In a VPC without DNS names only the address works.
+      # In a VPC without DNS names, only the address works.
       attach efs "$FS:/" "tls,_netdev,mounttargetip=$ip" && return
     else
       attach efs "$FS:/" tls,_netdev && return
@@ -106,7 +106,7 @@ mount_efs() {
   done
   fail 302
 }
-# In a process of its own, so that its `exit`, its options and its traps stay its own.
+# A separate process isolates the script's `exit`, options and traps.
 run_script() {
   [ -n "$SCRIPT" ] || return 0
   set -o pipefail

@@ -1,1 +1,1 @@
-"""Drives deployments: decides what to do next, and does it by the crash protocol."""
+"""The engine: decides the next action of a deployment, and performs it by the crash protocol."""

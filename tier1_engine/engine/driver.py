@@ -1,10 +1,10 @@
 """One driver of one deployment: the loop, and the single thread that owns its record.
 
-A turn records the answers that came, lets `decide` say what follows, commits all of it with the intents of
-what will be sent next in ONE transaction, and only then takes on the new record and pace and sends. So a step
-costs about one commit, a crash at any instant finds the intent on disk, and nothing is done twice. Waiting
-takes no thread: the driver sleeps until an answer comes, a time is due, the lease wants renewal, or a signal.
-How one attempt goes is `protocol.attempt`.
+A turn records the answers that arrived and lets `decide` choose the next actions. It commits both, with the
+intents of the calls that it will send next, in ONE transaction. Only then does it adopt the new record and
+pace and send the calls. So a step costs about one commit, the intent is on disk whenever a crash happens, and
+nothing is done twice. Waiting uses no thread: the driver sleeps until an answer arrives, a time is due, the
+lease must be renewed, or a signal arrives. `protocol.attempt` describes one attempt.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from tier1_engine.store.lease import Lease
 from tier1_engine.store.store import GoalChanged
 
 CALLS_PER_TASK = 6
-"""A task that takes longer than this many call budgets is left behind as unknown; its permit ends then."""
+"""A task that takes longer than this many call timeouts is abandoned as unknown; its permit ends then."""
 GOAL_LOOK_SECONDS = 1.0
-"""How often a driver that only waits looks whether another goal was asked for."""
+"""How often an idle driver checks for a new target state."""
 MAX_BOOKKEEPING_ROUNDS = 1000
 COMMIT_RETRY_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What a turn comes to, before it is committed.
+    """The result of a turn before its commit.
 
     Attributes:
-        effects: all that came and follows. pace: as it is once they are committed.
-        calls: what goes out once they are.
+        effects: of the answers that arrived and of the decisions on them. pace: the one after the commit.
+        calls: sent after the commit.
     """
 
     decision: Work | End
@@ -54,12 +54,12 @@ class Driver:
     """Drives one deployment from the moment it holds the lease until there is nothing more to do.
 
     Args:
-        record: as it was loaded, or written, under the lease.
-        decide: says what to do next; a sweep drives only a part of a deployment.
-        identified: AWS has just told this process that the account is the deployment's.
+        record: as loaded or written under the lease.
+        decide: chooses the next actions; a sweep passes its own, which acts on a part of the deployment.
+        identified: whether AWS has just confirmed to this process that this is the deployment's account.
 
     Attributes:
-        gave_back: the last turn was committed, and the lease given back with it.
+        gave_back: whether the last turn was committed; its transaction also released the lease.
     """
 
     def __init__(
@@ -100,10 +100,10 @@ class Driver:
         self._early: list[Answer] = []
 
     def run(self, opening: Opening = lambda record, pace: ()) -> Why:
-        """Drive until the end.
+        """Drive the deployment until there is nothing more to do for this driver.
 
         Raises:
-            LeaseLost: another driver has taken over; nothing was changed since.
+            LeaseLost: another driver has taken over; this one changed nothing after that.
             DatabaseUnavailable: a turn could not be committed before the lease ended.
         """
         self.equipment.stop.wakes(self.pool.wake)
@@ -127,7 +127,7 @@ class Driver:
     # --- one turn
 
     def _turn(self, effects: Sequence[Effect]) -> Work | End:
-        """Commit what came in with all that follows from it, then send what is to be done."""
+        """Commit the effects of the answers and of the decisions on them, then send the next calls."""
         while True:
             try:
                 turn = self._plan(effects)
@@ -146,7 +146,7 @@ class Driver:
         return turn.decision
 
     def _plan(self, effects: Sequence[Effect]) -> _Turn:
-        """What came and all that follows, and the calls that go out once it is on disk. Changes nothing."""
+        """Compute the turn: the effects to commit, and the calls to send after that. Changes nothing."""
         whole = list(effects)
         record, pace = self.record.apply(on_record(whole)), self._pace_now().apply(whole)
         for _ in range(MAX_BOOKKEEPING_ROUNDS):
@@ -170,7 +170,7 @@ class Driver:
         return _Turn(decision, whole, pace, calls)
 
     def _pace_now(self) -> Pace:
-        """The pace at this moment."""
+        """Return the pace with the current times, calls in flight and stop request."""
         now, wall = self.equipment.clock.steady(), self.equipment.clock.now()
         in_flight, stopping = frozenset(self._calls), self.equipment.stop.asked
         moment = {"now": now, "wall": wall, "in_flight": in_flight, "stopping": stopping}
@@ -190,7 +190,7 @@ class Driver:
     # --- answers
 
     def _recorded(self, answers: Sequence[Answer]) -> list[Effect]:
-        """What all answers change, those of calls that took too long included."""
+        """Return the effects of all answers, and of the calls that have timed out."""
         pace, record = self._pace_now(), self.record
         late = [too_late(assignment) for assignment, ends_at in self._calls.values() if pace.now >= ends_at]
         effects: list[Effect] = []
@@ -198,7 +198,7 @@ class Driver:
             subject = answer.asked.subject
             current = self._calls.get(subject)
             if current is None or current[0] is not answer.asked:
-                continue  # left behind earlier: its attempt has ended as unknown
+                continue  # abandoned earlier: its attempt has ended as unknown
             del self._calls[subject]
             follows = self.attempts.finish(answer, record, pace)
             effects += follows
@@ -206,15 +206,15 @@ class Driver:
         return effects
 
     def _driven_time(self, effects: Sequence[Effect]) -> list[Effect]:
-        """How long what runs was driven, once `effects` hold."""
+        """Record the driven time of everything that still runs after `effects`."""
         return driven_time(self.record.apply(on_record(effects)), self._pace_now().apply(effects))
 
     # --- the database
 
     def _commit(self, changes: Sequence[Change], *, last: bool) -> None:
-        """Commit a turn; while the database does not take it, try again until the lease ends.
+        """Commit a turn; retry until the lease ends while the database is unavailable.
 
-        The last one gives the lease back too.
+        The last turn also releases the lease.
         """
         equipment = self.equipment
         while True:
@@ -231,7 +231,11 @@ class Driver:
                 self._pause(COMMIT_RETRY_SECONDS)
 
     def _read_goal(self) -> None:
-        """A turn without a commit reads the goal by itself."""
+        """Read the target state in a turn that commits nothing: a commit would check it.
+
+        Raises:
+            GoalChanged: another command has requested a different one.
+        """
         try:
             goal, retain = self.equipment.store.goal(self.record.deployment.id, self.lease.fence)
         except DatabaseUnavailable:
@@ -252,7 +256,7 @@ class Driver:
         return False
 
     def _pause(self, seconds: float) -> None:
-        """Wait without losing the answers that come meanwhile."""
+        """Wait, and store the answers that arrive meanwhile."""
         self._early += self.pool.wait(self.equipment.clock.steady() + seconds)
 
     def _wait(self, decision: Work) -> list[Answer]:
@@ -260,7 +264,7 @@ class Driver:
         return early or self.pool.wait(self._wake_at(decision))
 
     def _wake_at(self, decision: Work) -> float:
-        """The next moment at which something is due, steady seconds."""
+        """Return the steady time at which something is next due."""
         now = self.equipment.clock.steady()
         times = [self.lease.renewal_due, now + GOAL_LOOK_SECONDS]
         times += [ends_at for _, ends_at in self._calls.values()]

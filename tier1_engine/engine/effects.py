@@ -1,7 +1,7 @@
-"""What follows from an answer: changes of the record, and changes of the pace, both as values.
+"""The effects of an answer: changes of the record and changes of the pace, both as values.
 
-They are collected through a turn. The store writes the former, a driver takes on both once that is done; so a
-commit that fails leaves both as they were. Nothing here has an effect by itself.
+A turn collects them. The store writes the changes of the record; once that succeeds, the driver applies both.
+So a failed commit leaves both as they were. Nothing here acts by itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tier1_engine.deployment.record import Change
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Look again after an interval that grows by half each time, up to its limit.
+    """Observe again after an interval that grows by half each time, up to its limit.
 
     Attributes:
         no_later_than: steady seconds.
@@ -27,10 +27,10 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """Try again after an interval that doubles each time, up to its limit.
+    """Retry after an interval that doubles each time, up to its limit.
 
     Attributes:
-        jitter: from 0 to 1; half of the interval is fixed, and this share of the other half is waited.
+        jitter: from 0 to 1. Half of the interval is fixed; this share of the other half is added.
     """
 
     subject: str
@@ -39,7 +39,7 @@ class BackOff:
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
-    """Progress was made: look again at once, and begin intervals anew."""
+    """There was progress: observe again at once, and reset the intervals."""
 
     subject: str
 
@@ -47,12 +47,12 @@ class AtOnce:
 Memory = Literal[
     "counted_from", "unknown_at", "exists_since", "accepted", "gone_at", "unset", "prepared", "made_at"
 ]
-"""The fields of `Pace` that keep one thing of each subject or resource."""
+"""The fields of `Pace` that map a subject or resource to one value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learn:
-    """Keep something of a subject or resource."""
+    """Store a value for a subject or resource."""
 
     memory: Memory
     key: str
@@ -61,7 +61,7 @@ class Learn:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Keep it no longer."""
+    """Drop the value stored for a subject or resource."""
 
     memory: Memory
     key: str
@@ -69,16 +69,16 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class PaceSet:
-    """Other values in the fields of the pace."""
+    """Set fields of the pace."""
 
     values: Mapping[str, Any]
 
 
 PaceChange = Poll | BackOff | AtOnce | Learn | Forget | PaceSet
 Effect = Change | PaceChange
-"""What follows from an answer: on record, or in the pace."""
+"""One change of the record or of the pace."""
 
 
 def on_record(effects: Iterable[Effect]) -> list[Change]:
-    """The effects that are written to the database."""
+    """Return the effects that are written to the database."""
     return [one for one in effects if not isinstance(one, Poll | BackOff | AtOnce | Learn | Forget | PaceSet)]

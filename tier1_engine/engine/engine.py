@@ -1,7 +1,7 @@
-"""The façade: create, drive, retry, accept, ask for a rollback or a destruction, follow.
+"""The façade of the engine: create, drive, resume, request a rollback or a destruction, follow.
 
-Every command that acts on a deployment comes through here. It owns who may ask for what, and the
-opening move of each request; the driving itself is `driver`, the decisions are `decide`.
+Every command that acts on a deployment enters here. This module owns which request is allowed and how each
+request begins; `driver` runs the loop and `decide` makes the decisions.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from tier1_engine.errors import DatabaseUnavailable, DrivenByAnother, LeaseLost,
 from tier1_engine.store import lease as leases
 
 FOLLOW_SECONDS = 0.5
-"""How often a follower looks whether the driver is done or gone."""
+"""How often a follower checks whether the driver has finished or died."""
 MAX_REQUEST_TRIES = 100
-"""How often a request with `retain` is made again because the driver committed a turn since the look."""
+"""How often a request with `retain` is repeated because the driver has committed a turn since the read."""
 
 
 class Resume(StrEnum):
-    """What `resume` is asked to do with a deployment that failed on the way forward."""
+    """What `resume` does with a deployment that failed during provisioning."""
 
     GO_ON = "resume"
     RETRY = "retry"
@@ -46,7 +46,7 @@ class Resume(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a drive ended."""
+    """The record at the end of a drive, and why it ended."""
 
     record: Record
     why: Why
@@ -60,17 +60,17 @@ def deploy(
     *,
     created: Callable[[str], None] = lambda deployment_id: None,
 ) -> Ended:
-    """Write a new deployment that is ours from its first moment, and drive it.
+    """Create a new deployment together with its lease, and drive it.
 
-    `place` was asked of AWS by this process just now, so it is not asked again whose account it is.
+    This process has just read `place` from AWS, so the engine does not check the account again.
 
     Args:
-        created: told the id as soon as there is a row that can be resumed.
+        created: called with the id as soon as there is a row that can be resumed.
 
     Raises:
-        NameInUse: a living deployment of this account and region has the name.
-        Refused: the plan does not hold together.
-        LeaseLost, DatabaseUnavailable: as `drive`.
+        NameInUse: an existing deployment in this account and region has this name.
+        Refused: the plan is not consistent.
+        LeaseLost, DatabaseUnavailable: see `drive`.
     """
     deployment, steps = new_deployment(wish, plan, place, equipment.clock.now())
     seconds, holder = equipment.settings.lease_seconds, equipment.holder()
@@ -86,11 +86,11 @@ def deploy(
 
 
 def create(equipment: Equipment, wish: Wish, plan: Plan, place: Place) -> str:
-    """Write a new deployment, `pending`, with its whole plan, for somebody else to drive; answer its id.
+    """Create a `pending` deployment with its whole plan for another process to drive; return its id.
 
     Raises:
-        NameInUse: a living deployment of this account and region has the name.
-        Refused: the plan does not hold together.
+        NameInUse: an existing deployment in this account and region has this name.
+        Refused: the plan is not consistent.
     """
     deployment, steps = new_deployment(wish, plan, place, equipment.clock.now())
     equipment.store.create(deployment, steps, asked_for(wish, place))
@@ -105,14 +105,15 @@ def drive(
     first: Callable[[], object] = lambda: None,
     decide: Decide = whole_life,
 ) -> Ended:
-    """Take the lease and drive until there is nothing more to do.
+    """Acquire the lease and drive until there is nothing more to do.
 
     Args:
-        first: done under the lease, before the record is read; what it raises ends the drive.
-        decide: what to do next, where that is not the whole life of a deployment.
+        first: called under the lease, before the record is read; an exception from it ends the drive.
+        decide: chooses the next actions; the default covers the whole life of a deployment.
 
     Raises:
-        DrivenByAnother: a live driver holds it; LeaseLost: we were replaced.
+        DrivenByAnother: a live driver holds the lease.
+        LeaseLost: another driver took the lease over during the drive.
         DatabaseUnavailable: a turn could not be committed.
         Refused: the opening was refused; nothing was changed.
     """
@@ -138,7 +139,7 @@ def _drive(equipment: Equipment, lease: leases.Lease, made: Callable[[], Driver]
 
 
 def _release(equipment: Equipment, lease: leases.Lease) -> None:
-    """Give the lease back; where the database is gone it ends by itself."""
+    """Release the lease; if the database is unavailable, it expires by itself."""
     with suppress(DatabaseUnavailable):
         leases.release(equipment.store, lease)
 
@@ -149,14 +150,14 @@ def _release(equipment: Equipment, lease: leases.Lease) -> None:
 def resume(
     equipment: Equipment, deployment_id: str, how: Resume = Resume.GO_ON, amendment: Amendment | None = None
 ) -> Ended:
-    """Go on from the database, whatever the goal is.
+    """Continue a deployment from its record towards its target state.
 
     Args:
-        amendment: of a retry: a corrected spec with its plan.
+        amendment: for a retry, a corrected spec with its plan.
 
     Raises:
-        Refused: the way asked for cannot hold; the sentence says why and what can.
-        DrivenByAnother: somebody drives it.
+        Refused: the deployment does not allow this request; the message says why and what it allows.
+        DrivenByAnother: another process is running it.
     """
     if how is Resume.ROLL_BACK:
         request(equipment, deployment_id, Goal.ROLLED_BACK)
@@ -189,12 +190,14 @@ def _settled(record: Record, how: Resume) -> Ended:
 def request(
     equipment: Equipment, deployment_id: str, goal: Goal, *, retain: Sequence[str] = ()
 ) -> Deployment:
-    """Write what is wanted, guarded by the state. `destroyed` of what was never active is rolled back.
+    """Write the target state if the current state allows it.
+
+    For a deployment that was never active, `destroyed` becomes `rolled_back`.
 
     Raises:
-        Refused: of an active deployment a rollback, of an ended one another end, a resource to retain
-            that is unknown or being deleted already.
-        NoSuchDeployment: there is none of this id.
+        Refused: a rollback of an active deployment, a different end for an ended one, or a resource to
+            retain that is unknown or already being deleted.
+        NoSuchDeployment: no deployment has this id.
     """
     for _ in range(MAX_REQUEST_TRIES):
         record = equipment.store.load(deployment_id)
@@ -203,19 +206,25 @@ def request(
 
         def choice(locked: Deployment) -> Goal | None:
             if closed and locked.revision != record.deployment.revision:  # noqa: B023 - called at once
-                return None  # a driver committed a turn since: what it deletes must be looked at again
+                return None  # a driver has committed a turn since: read again which resources it deletes
             return _granted(goal, record.deployment, locked, closed, doomed)  # noqa: B023
 
         now = equipment.clock.now()
         if (asked := equipment.store.request_goal(deployment_id, choice, retain=closed, now=now)) is not None:
             return asked
-    raise Refused(f"{deployment_id} changes faster than it can be read: give the command again.")
+    raise Refused(f"{deployment_id} is being changed too quickly to read: run the command again.")
 
 
 def _granted(
     goal: Goal, seen: Deployment, locked: Deployment, retain: Sequence[str], doomed: Sequence[str]
 ) -> Goal:
-    """The goal to write, by the deployment as it was `seen` when asked, and as it is now, `locked`."""
+    """Return the target state to write.
+
+    Args:
+        seen: the deployment as read before the request.
+        locked: the same row, read under its lock.
+        doomed: names to retain that can no longer be retained.
+    """
     if goal is Goal.DESTROYED and locked.activated_at is None:
         goal = Goal.ROLLED_BACK
     elif goal is Goal.ROLLED_BACK and locked.activated_at is not None:
@@ -223,7 +232,7 @@ def _granted(
             raise Refused(
                 f"{locked.name} became active, so it cannot be rolled back: use `tier1 destroy {locked.id}`."
             )
-        goal = Goal.DESTROYED  # it became active between our look and the lock
+        goal = Goal.DESTROYED  # it became active between the read and the lock
     if locked.state in ENDED and (retain or locked.state.value != goal.value):
         raise Refused(f"{locked.name} is already {locked.state}: there is nothing left to do.")
     if doomed:
@@ -232,7 +241,7 @@ def _granted(
 
 
 def _doomed(record: Record, attempts: Iterable[Attempt], names: Sequence[str]) -> list[str]:
-    """The names that can no longer be retained: AWS was asked to delete them, and did not refuse."""
+    """Return the names that can no longer be retained: a delete was sent, and AWS did not refuse it."""
     asked = {
         a.resource_id for a in attempts if a.action is Action.DELETE and a.outcome is not Outcome.REFUSED
     }
@@ -248,11 +257,11 @@ def follow(
     tell: Callable[[str], None],
     wait: Callable[[float], bool],
 ) -> Ended:
-    """See a request through: drive it as soon as nobody else does, else watch the driver do it.
+    """See a request through: drive it as soon as the lease is free, and wait while another driver holds it.
 
     Args:
-        tell: told once who drives.
-        wait: sleeps for some seconds; answers False when a signal asks to stop (this only detaches).
+        tell: called once with a description of the driver.
+        wait: sleeps for some seconds; returns False when a signal asks to stop (this only detaches).
     """
     told = False
     while True:

@@ -1,7 +1,7 @@
-"""What a driver is made of: everything that it does not make itself comes in through these.
+"""The dependencies of a driver: everything that it does not create itself.
 
-Owns the values and their contracts, so that the same driver runs on a simulated cloud and clock. They
-decide nothing.
+Owns the values and their contracts, so that the same driver runs on a simulated cloud and clock. Decides
+nothing.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from tier1_engine.store.store import Store
 
 
 class Observer(Protocol):
-    """Sees what a driver does; the live view is one."""
+    """Watches a driver; the live view is one."""
 
     def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
-        """A turn was committed. `due` says when, in steady seconds, a waiting subject is tried again."""
+        """Called after each turn. `due`: when, in steady seconds, each waiting subject is tried again."""
         ...
 
 
 class Silent:
-    """Nobody watches."""
+    """An observer that does nothing."""
 
     def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
         pass
@@ -40,7 +40,7 @@ class Silent:
 
 @dataclass(slots=True)
 class Stop:
-    """A request to stop, from a signal: calls in flight end and are recorded, none begins."""
+    """A request to stop, from a signal: calls in flight end and are recorded, and no new call starts."""
 
     asked: bool = False
     _wake: Callable[[], None] = field(default=lambda: None)
@@ -53,7 +53,7 @@ class Stop:
             one.ask()
 
     def below(self) -> Stop:
-        """A request of its own for one of several drivers, which hears this one too."""
+        """Return a separate request for one of several drivers; asking this one also asks that one."""
         one = Stop()
         self._below.append(one)
         one.asked = one.asked or self.asked
@@ -64,12 +64,12 @@ class Stop:
 
 
 Decide = Callable[[Record, Pace], Decision]
-"""What to do next: `decide` itself, or what only clears what is loose."""
+"""Chooses the next actions: `decide`, or `clear`, which only deletes duplicates and leftovers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """Everything a driver is made of, so that it runs as well on a simulated cloud and clock.
+    """Everything that a driver depends on; tests pass a simulated cloud and clock.
 
     Attributes:
         holder: returns a new lease holder at each call.
@@ -93,4 +93,4 @@ class Equipment:
 
 
 Opening = Callable[[Record, Pace], Sequence[Change]]
-"""What a command does first under the lease: retry, accept, or nothing."""
+"""The first changes of a command under the lease: those of a retry, of an accept, or none."""

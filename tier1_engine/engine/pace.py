@@ -1,7 +1,7 @@
-"""The pace of one driver: what it knows beside the record, and lost with its process.
+"""The pace of one driver: its in-memory state beside the record, lost with its process.
 
-`Pace` is a value, as the record is: `effects` change it, and a driver takes on the new one once the turn is
-committed. Nothing here is ever stored: a new driver rebuilds it from the record.
+`Pace` is a value, as the record is: `effects` change it, and the driver adopts the new one once the turn is
+committed. It is never stored: a new driver rebuilds it from the record.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Pace:
-    """What a driver knows beside the record, at one moment. All times are steady seconds.
+    """The in-memory state of a driver at one moment. All times are steady seconds.
 
-    It has no slots, for `with_values`: each turn makes a dozen.
+    It has no slots because `with_values` copies its `__dict__`, about a dozen times a turn.
 
     Attributes:
         in_flight: subjects of tasks that have not ended.
-        due: before when a subject is left alone; `rounds` how often it was put off in a row.
-        counted_from: since when the driven time of a subject runs in this process.
-        looked: subjects that were looked at since this driver began.
-        unknown_at: by resource id, when its last unknown attempt ended, or our lease began if later.
-        made_at, gone_at: by resource id, when AWS made it, and when a look showed it gone.
-        exists_since: by step, since when AWS says that what is to be made exists.
-        accepted: by name, when AWS accepted the deletion of what may still be seen.
-        unset: by step, what was seen of a resource whose configuration differs.
+        due: when a subject is next acted on. rounds: how often in a row it has been put off.
+        counted_from: since when this process counts the driven time of a subject.
+        looked: subjects observed since this driver started.
+        unknown_at: by resource id, when its last unknown attempt ended, or when the lease began if later.
+        made_at, gone_at: by resource id, when AWS created it, and when an observation showed it gone.
+        exists_since: by step, since when AWS answers that the resource to create already exists.
+        accepted: by name, when AWS accepted the deletion of a resource that may still be visible.
+        unset: by step, the last observation of a resource whose configuration differs.
         prepared: by step, its resolved request.
-        clean_censuses: how many in a row found nothing, and when the last one did.
-        census_problem: why no census can be made.
-        listed_behind: AWS ids of what is gone and was still listed.
-        searched: what stood while a census was made: names of resources, and whether each was stuck by then.
-        identified: AWS said that this is the deployment's account.
-        blocked: what keeps us from acting at AWS, and at which step or resource it was met.
-        stopping: a signal asked us to stop.
-        may_delete: (kind, AWS id) of all that may be deleted; None: whatever is ours.
+        clean_censuses: how many censuses in a row found nothing. last_census_at: when the last one ended.
+        census_problem: why no census is possible.
+        listed_behind: AWS ids of resources that are gone but were still listed.
+        searched: resources that a search census covered: their names, and whether each was stuck then.
+        identified: whether AWS confirmed that this is the deployment's account.
+        blocked: the problem that prevents all calls. blocked_step: the step that met it.
+        stopping: whether a signal asked this process to stop.
+        may_delete: (kind, AWS id) of everything that may be deleted; None allows everything owned.
     """
 
     now: float
@@ -81,16 +81,16 @@ class Pace:
         return self.settings.visibility_grace_seconds
 
     def driven(self, subject: str, before: float) -> float:
-        """Driven seconds of a subject: those on record and those of this process."""
+        """Return the driven seconds of a subject: `before`, as recorded, plus those of this process."""
         return before + max(0.0, self.now - self.counted_from.get(subject, self.now))
 
     def age(self, resource_id: str) -> float:
-        """Seconds since AWS made it; endless when that is not known."""
+        """Return the seconds since AWS created the resource; infinity if that is unknown."""
         made_at = self.made_at.get(resource_id)
         return float("inf") if made_at is None else self.now - made_at
 
     def apply(self, effects: Iterable[Effect]) -> Pace:
-        """The pace as it will be once `effects` are committed."""
+        """Return the pace after `effects`."""
         pace = self
         for effect in effects:
             pace = _after(pace, effect)
@@ -132,7 +132,7 @@ def _without(known: Mapping[str, Value], key: str) -> Mapping[str, Value]:
 
 
 def _turned_back(pace: Pace) -> Pace:
-    """Forget what concerned the way forward: the first deletion waits for nothing."""
+    """Forget what concerned provisioning: the first deletion waits for nothing."""
     none: Mapping[str, Any] = {}
     return replace(
         pace,
@@ -154,7 +154,7 @@ def _turned_back(pace: Pace) -> Pace:
 
 
 def rebuilt(pace: Pace, record: Record) -> Pace:
-    """The pace with what the record implies, at the moment our lease began."""
+    """Return the pace that the record implies when the lease begins."""
     running = [step.name for step in record.steps.values() if step.state is StepState.RUNNING]
     unknown = {a.resource_id for a in record.attempts.values() if a.may_have_acted and a.resource_id}
     # A clock that was set back must not make anything younger than this moment.
@@ -172,7 +172,7 @@ def rebuilt(pace: Pace, record: Record) -> Pace:
 
 
 def driven_time(record: Record, pace: Pace) -> list[Effect]:
-    """Put on record how long what runs was driven; deadlines go on from there after a restart."""
+    """Record the driven time of everything that runs; deadlines continue from there after a restart."""
     effects: list[Effect] = []
     for subject in pace.counted_from:
         step, resource = record.steps.get(subject), record.resource_of(subject)
@@ -189,5 +189,5 @@ def driven_time(record: Record, pace: Pace) -> list[Effect]:
 
 
 def grace_end(pace: Pace, resource: Resource) -> float:
-    """Until when, on the steady clock, an unknown create of it must be looked for."""
+    """Return the steady time until which the result of an unknown create must be searched for."""
     return pace.unknown_at.get(resource.id, pace.now) + pace.grace_seconds

@@ -1,4 +1,4 @@
-"""The permit of a driver: may a call that changes something still go out?"""
+"""The permit of a driver: decides whether a mutating call may still be sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tier1_engine.contract.cloud import PermitRefused
 
 
 class Stop(Protocol):
-    """A request to stop."""
+    """The part of `equipment.Stop` that a permit reads."""
 
     @property
     def asked(self) -> bool: ...
@@ -19,12 +19,12 @@ class Stop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LeasePermit:
-    """Asked just before the bytes of a changing call go out: is the lease still ours for a whole call?
+    """Checked just before a mutating call is sent: the lease must outlast the whole call.
 
     Attributes:
-        trusted_until: until when the lease is surely ours, by now, in steady seconds.
-        call_seconds: the whole budget of one call.
-        ends_at: when the task is left behind, in steady seconds.
+        trusted_until: returns the steady time until which this driver certainly holds the lease.
+        call_seconds: the time limit of one call.
+        ends_at: the steady time at which the task is abandoned.
     """
 
     stop: Stop
@@ -38,6 +38,6 @@ class LeasePermit:
         if self.stop.asked:
             raise PermitRefused("a signal asked this process to stop")
         if now + self.call_seconds > self.trusted_until():
-            raise PermitRefused("the remaining lease time is shorter than the budget of one call")
+            raise PermitRefused("the remaining lease time is shorter than the time limit of one call")
         if now >= self.ends_at:
             raise PermitRefused("this task was abandoned")

@@ -1,7 +1,7 @@
-"""Workers that perform calls side by side, and the one place where the driver waits.
+"""Workers that perform calls in parallel, and the one place where the driver waits.
 
-A worker is a daemon thread: a call that hangs past its budget is left behind and cannot keep the
-process alive. Answers come back through one queue, which signals use to wake the driver too.
+A worker is a daemon thread: a call that hangs past its time limit is abandoned and cannot keep the process
+alive. Answers return through one queue; signals use the same queue to wake the driver.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from tier1_engine.clock import Clock
 from tier1_engine.engine.protocol.actions import Answer
 
 MAX_WORKERS = 10
-"""Calls side by side: as many as Terraform makes by default, within EC2's token buckets."""
+"""Calls in parallel: as many as Terraform's default, within EC2's token buckets."""
 
 Call = Callable[[], Answer]
 
 
 class Pool(Protocol):
-    """Performs calls; gives their answers back to the thread that waits."""
+    """Performs calls and returns their answers to the waiting thread."""
 
     def submit(self, call: Call) -> None: ...
 
     def wait(self, until: float | None) -> list[Answer]:
-        """Answers that are there; otherwise wait for one until the steady time `until`."""
+        """Return the answers that have arrived; if none has, wait for one until the steady time `until`."""
         ...
 
     def wake(self) -> None:
@@ -37,7 +37,7 @@ class Pool(Protocol):
 
 
 class ThreadPool:
-    """The real pool. Threads start when they are first needed."""
+    """A pool of daemon threads, each started when it is first needed."""
 
     def __init__(self, clock: Clock, workers: int = MAX_WORKERS) -> None:
         self._clock = clock

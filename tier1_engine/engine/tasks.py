@@ -1,4 +1,4 @@
-"""The tasks that a decision hands out."""
+"""The tasks in a decision."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ CENSUS = "(census)"
 
 
 class Do(StrEnum):
-    """What one task does. `protocol.actions` has a pair of values for each."""
+    """What a task does. `protocol.actions` has an assignment and an answer for each."""
 
     IDENTIFY = "identify"  # ask AWS which account this is
-    REFERENCE = "reference"  # look at what the user brought
+    REFERENCE = "reference"  # observe what the user provided
     CHECK = "check"  # run a health check
     PREPARE = "prepare"  # resolve the request as it will be sent
     CREATE = "create"  # find by key, else create
-    SETTLE = "settle"  # find by key only: an earlier try may have acted
+    SETTLE = "settle"  # find by key only: an earlier attempt may have acted
     OBSERVE = "observe"  # describe until ready
     CONFIGURE = "configure"  # set what differs
-    ARCHIVE = "archive"  # keep the console output
-    DELETE = "delete"  # prove it ours, then delete
-    CONFIRM = "confirm"  # look whether it is gone
-    CENSUS = "census"  # list everything of this deployment
+    ARCHIVE = "archive"  # save the console output
+    DELETE = "delete"  # prove ownership, then delete
+    CONFIRM = "confirm"  # check whether it is gone
+    CENSUS = "census"  # list everything with this deployment's tags
 
 
 REMOVALS = frozenset({Do.DELETE, Do.CONFIRM, Do.ARCHIVE, Do.CENSUS})
-"""What belongs to a teardown, whatever the state: duplicates are deleted in provisioning too."""
+"""Tasks recorded as teardown in any state: provisioning also deletes duplicates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to perform. `subject` is the name of a step or a resource."""
+    """One action to perform. `subject` is the name of a step or of a resource."""
 
     do: Do
     subject: str

@@ -1,1 +1,1 @@
-"""What an error means: each code in one list, each row of the failure table once."""
+"""Classifies errors: lists each error code once, and holds the table of failures."""

@@ -1,9 +1,8 @@
-"""What a failed call means: the table of failures as a table, by call and AWS's error code. Pure.
+"""Classifies failed calls: the table of failures, by action and AWS error code. Pure.
 
-Its first row that fits decides (`judge`). What only one kind knows (already exists, in use, no capacity) the
-kind declares, and a row names the declaration. What it means for a deployment that a step has failed for good
-is said by the step (`StepPlan.on_failure`). Codes are matched, never words. What then follows is done by
-`provisioning`, `teardown` and the state table.
+The first row that matches decides (`judge`). Codes specific to one kind (already exists, in use, no capacity)
+are declared by the kind, and a row names the declaration. `StepPlan.on_failure` decides what the permanent
+failure of a step means for the deployment. Codes are matched, never messages. The engine acts on the verdict.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from tier1_engine.failures.final_codes import FINAL_CODES, About
 
 
 class Verdict(StrEnum):
-    """What one failed call means for the step or the deletion it belongs to."""
+    """What one failed call means for its step or deletion."""
 
-    STOPPED = "stopped"  # we did not let it go out: lease or stop
-    BLOCKED = "blocked"  # credentials or account: nothing can be done, not even a rollback
-    TRANSIENT = "transient"  # worth another try, counted
-    UNSEEN = "unseen"  # what it refers to is too young to be seen; another try, not counted
-    EXISTS = "exists"  # an earlier call acted: back to looking
-    SPENT = "spent"  # what this key made is gone: the next key
+    STOPPED = "stopped"  # tier1 did not send it: the lease was lost, or a signal asked to stop
+    BLOCKED = "blocked"  # credentials or account: nothing is possible, not even a rollback
+    TRANSIENT = "transient"  # another attempt, counted
+    UNSEEN = "unseen"  # it refers to a resource that is not visible yet; another attempt, not counted
+    EXISTS = "exists"  # an earlier call acted: search for its result
+    SPENT = "spent"  # the resource of this key is gone: the next key
     EXHAUSTED = "exhausted"  # this candidate has no capacity: the next one
     IN_USE = "in_use"  # a deletion that must wait for others
     GONE = "gone"  # a deletion that found nothing
-    FATAL = "fatal"  # no further try will help
+    FATAL = "fatal"  # no further attempt will help
 
 
 # --- one call
@@ -46,19 +45,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallFailure:
-    """One row: which failed calls it is about, what they are, and what happens.
+    """One row of the table: which failed calls it matches, their verdict, and what the engine does.
 
     Attributes:
-        failure: in words.
-        becomes: the failure class, in words.
-        happens: what the engine does then.
-        codes: AWS's codes, or ours.
-        declared: the attribute of a kind that adds codes of its own.
-        actions: the actions that it is about; all of them when empty.
-        while_young: only while something of ours that the call refers to is younger than the
-            consistency deadline.
-        without_end: whatever the code: AWS may have acted, or answered with 5xx.
-        any_code: the last row.
+        failure: a description for the documentation.
+        becomes: the class of failure, in words.
+        happens: what the engine does, in words.
+        codes: error codes of AWS or of tier1.
+        declared: the attribute of a kind that adds its own codes.
+        actions: the actions that it matches; all if empty. but: the actions that it does not match.
+        while_young: only while an owned resource that the call refers to is younger than the consistency
+            deadline.
+        without_end: with any code, if AWS may have acted or answered with 5xx.
+        any_code: with any code; the last row.
     """
 
     failure: str
@@ -74,7 +73,7 @@ class CallFailure:
     any_code: bool = False
 
     def fits(self, error: CallError, action: Action, kind: Kind | None, *, young: bool) -> bool:
-        """Whether this row is about the failed call."""
+        """Whether this row matches the failed call."""
         if (self.actions and action not in self.actions) or action in self.but:
             return False
         if self.while_young and not young:
@@ -84,7 +83,7 @@ class CallFailure:
         return self.any_code or error.code in self.codes or error.code in self.declared_by(kind)
 
     def declared_by(self, kind: Kind | None) -> frozenset[str]:
-        """The codes that a kind adds to this row."""
+        """Return the codes that a kind adds to this row."""
         if kind is None or self.declared is None:
             return frozenset()
         found: frozenset[str] = getattr(kind, self.declared)
@@ -115,7 +114,7 @@ CALLS: tuple[CallFailure, ...] = (
         actions=frozenset({Action.DELETE, Action.ARCHIVE}),
     ),
     CallFailure(
-        "a deletion of what something else still uses",
+        "a deletion of a resource that is still in use",
         Verdict.IN_USE,
         "transient",
         "waits until the `delete` deadline; then reported as undeletable",
@@ -171,7 +170,7 @@ CALLS: tuple[CallFailure, ...] = (
         codes=NEVER_ANSWERED,
     ),
     CallFailure(
-        "AWS itself failed",
+        "an AWS server error",
         Verdict.TRANSIENT,
         "transient",
         "as above, after looking for what the call may have created",
@@ -206,19 +205,19 @@ CALLS: tuple[CallFailure, ...] = (
         any_code=True,
     ),
 )
-"""The first row that fits decides."""
+"""The first row that matches decides."""
 
 
 def row_of(error: CallError, action: Action, kind: Kind | None, *, young: bool) -> CallFailure:
-    """The row that decides a failed call.
+    """Return the row that matches a failed call.
 
     Args:
-        kind: whose call it was; None for a check or an identity.
-        young: something of ours that it refers to was made within the consistency deadline.
+        kind: the kind that made the call; None for a check or a read of the identity.
+        young: whether an owned resource that it refers to was created within the consistency deadline.
     """
     return next(row for row in CALLS if row.fits(error, action, kind, young=young))
 
 
 def judge(error: CallError, action: Action, kind: Kind | None, *, young: bool) -> Verdict:
-    """Say what a failed call means. The arguments are those of `row_of`."""
+    """Classify a failed call. The arguments are those of `row_of`."""
     return row_of(error, action, kind, young=young).verdict

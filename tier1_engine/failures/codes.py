@@ -1,8 +1,8 @@
-"""Every error code that is judged by its name, each in exactly one list; for AWS's refusals, `final_codes`.
+"""The lists of all error codes that tier1 classifies, each code in exactly one list.
 
-Owns what a code is: whoever asks whether a call was throttled, never answered or refused by what it is
-about asks here, so that nobody's list can drift from another's. What follows from it is `calls`; what
-only one kind's calls can answer, the kind declares. Codes are matched, never words.
+Permanent refusals of AWS are in `final_codes`. Owns what a code means: every question whether a call was
+throttled, unanswered or refused is answered here, so that no two lists can differ. The consequences are in
+`calls`; codes specific to one kind are declared by the kind. Codes are matched, never messages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tier1_engine.contract.cloud import PERMIT_REFUSED
 from tier1_engine.errors import CallError
 from tier1_engine.failures.final_codes import FINAL_CODES, About
 
-# --- ours: what `aws` reports when AWS said nothing that could be read, or was not asked
+# --- tier1's own: what `aws` reports when there was no readable reply, or no call
 
 CALL_TIMEOUT = "CallTimeout"
 CONNECT_TIMEOUT = "ConnectTimeout"
@@ -27,13 +27,13 @@ UNREADABLE_REPLY = "UnreadableReply"
 WRONG_ACCOUNT = "WrongAccount"
 
 HELD_BACK_CODES = frozenset({PERMIT_REFUSED})
-"""We did not let it go out: the lease was lost, or a signal asks us to stop."""
+"""The call was not sent: the lease was lost, or a signal asked to stop."""
 
 UNREACHABLE_CODES = frozenset({CONNECTION_REFUSED, CONNECT_TIMEOUT, NAME_NOT_RESOLVED})
-"""Nobody is there: no connection was made."""
+"""No connection could be made."""
 
 CUT_CODES = frozenset({CALL_TIMEOUT, CONNECTION_RESET, UNREADABLE_REPLY})
-"""Sent, or perhaps sent, and not answered in a way that says what happened."""
+"""The call may have been sent, but there was no readable reply."""
 
 NEVER_ANSWERED = UNREACHABLE_CODES | CUT_CODES
 
@@ -52,7 +52,7 @@ REFUSED_CREDENTIALS = frozenset(
         "SignatureDoesNotMatch",
         "SubscriptionRequiredException",
         "UnrecognizedClientException",
-        # The same, as single services say it.
+        # The same, as named by single services.
         "IncompleteSignature",
         "InvalidSecurity.RequestHasExpired",
         "InvalidToken",  # S3
@@ -65,11 +65,11 @@ REFUSED_CREDENTIALS = frozenset(
 BLOCKED_CODES = MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS
 """Everything that means "no access": nothing is deleted, and the operator signs in first."""
 
-# --- AWS asks for patience, or fails
+# --- throttles and server errors
 
 # Source: `ThrottledRetryableChecker` in botocore's retries/standard.py, and the common errors of the EC2,
-# EFS, IAM and SSM API references. They come with 400, 429 or 503, and always instead of acting.
-# `TooManyRequests` is what the load balancers before some services answer.
+# EFS, IAM and SSM API references. Their status is 400, 429 or 503, and AWS never acts.
+# `TooManyRequests` comes from the load balancers of some services.
 THROTTLE_CODES = frozenset(
     {
         "BandwidthLimitExceeded",
@@ -122,7 +122,7 @@ UNSUPPORTED_CODES = frozenset(
         "UnsupportedOperationException",
     }
 )
-"""What an emulator says of a call that it does not know. EC2 itself says none of them of a call of ours."""
+"""An emulator's codes for an unknown call. EC2 returns none of them for the calls of tier1."""
 
 TOKEN_MISMATCH = "IdempotentParameterMismatch"
 
@@ -135,18 +135,18 @@ _CAPACITY = re.compile(r"^(Server\.)?Insufficient\w*Capacity\w*$")
 
 
 def is_unsupported(error: CallError) -> bool:
-    """Whether this endpoint does not know the call at all (an emulator; AWS knows all of ours)."""
+    """Whether this endpoint does not implement the call (an emulator; AWS implements every call of tier1)."""
     return error.code in UNSUPPORTED_CODES or error.http_status == HTTP_NOT_IMPLEMENTED
 
 
 def acts_never(code: str, http_status: int | None) -> bool:
-    """Whether AWS provably did not act, whatever the status says: a throttle, no capacity, no such call."""
+    """Whether AWS certainly did not act, whatever the HTTP status: throttled, no capacity, no such call."""
     return code in THROTTLE_CODES or bool(_CAPACITY.match(code)) or http_status == HTTP_NOT_IMPLEMENTED
 
 
 @cache
 def about_of(code: str) -> About | None:
-    """What a code is about; None for one that stands in no list."""
+    """Return what a code is about; None if it is in no list."""
     if code in BLOCKED_CODES:
         return About.CREDENTIALS
     if code in THROTTLE_CODES | NEVER_ANSWERED | SERVER_CODES | UNSUPPORTED_CODES:

@@ -1,8 +1,9 @@
-"""What each EC2 call of ours can answer, by AWS's own list: its model names no errors. Pure data.
+"""The error codes that each EC2 call of tier1 can return. Pure data.
 
 Source: "Error codes for the Amazon EC2 API"
-(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html). A test holds that every
-EC2 call of the kinds and checks stands here, and that each code has its place in the table of failures.
+(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html), because EC2's service model
+lists no errors. A test verifies that every EC2 call of the kinds and checks is here, and that the table of
+failures covers each code.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ EC2_COMMON = frozenset(
         "ValidationError",
     }
 )
-"""What every EC2 call can answer. `DryRunOperation` is not among them: nothing here asks for a dry run."""
+"""The codes that every EC2 call can return, without `DryRunOperation`: tier1 makes no dry runs."""
 
 _TAGGED = {"ConcurrentTagAccess", "InvalidTagKey.Malformed", "TagLimitExceeded"}
 _NO_VPC = {"InvalidVpcID.Malformed", "InvalidVpcID.NotFound"}
@@ -196,4 +197,4 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
         "TerminateInstances": {*_NO_INSTANCE, "IncorrectInstanceState", "OperationNotPermitted"},
     }.items()
 }
-"""The codes of each operation, the common ones included."""
+"""The codes of each operation, including the common ones."""

@@ -1,8 +1,8 @@
-"""The codes with which AWS can refuse our calls for good, by what each is about. Pure data.
+"""The codes with which AWS can permanently refuse the calls of tier1, by what each is about. Pure data.
 
-Owns the lists, and nothing of what follows: that is `failures`. Sources: the service models of botocore
-for EFS, IAM and SSM; for EC2, whose model has none, the page that `ec2_codes` names; for STS, "Common
-errors" of its API reference. A test walks the models and `ec2_codes` for every call that we make.
+Owns the lists; `calls` decides the consequences. Sources: the service models of botocore for EFS, IAM and
+SSM; for EC2, whose model has none, the page that `ec2_codes` names; for STS, "Common errors" of its API
+reference. A test checks the models and `ec2_codes` for every call that tier1 makes.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from enum import StrEnum
 
 
 class About(StrEnum):
-    """What a failure is about, so what kind of fix it needs."""
+    """What a failure is about, and so what kind of fix it needs."""
 
     ACCESS = "access"  # a permission is missing
-    ACCOUNT = "account"  # AWS holds the account itself back
-    CAPACITY = "capacity"  # AWS has no room now, or the subnet has not
-    QUOTA = "quota"  # the account's own limit
-    MISSING = "missing"  # what the call refers to is not there
-    CONFLICT = "conflict"  # something else has the place, the name or the number
-    STATE = "state"  # it is not in a state in which this can be done
-    REQUEST = "request"  # what was asked for cannot be, so the spec is to be changed
-    CREDENTIALS = "credentials"  # AWS does not know who asks
-    AWS = "aws"  # AWS throttles, fails or does not answer
-    BOOT = "boot"  # what runs on the instance: mount, user data
-    SERVICE = "service"  # a service that does not answer
-    OURS = "ours"  # tier1's own judgement of what AWS showed
+    ACCOUNT = "account"  # AWS restricts the account
+    CAPACITY = "capacity"  # AWS or the subnet has no capacity now
+    QUOTA = "quota"  # a quota of the account
+    MISSING = "missing"  # the call refers to something that does not exist
+    CONFLICT = "conflict"  # the name, address or key is already in use
+    STATE = "state"  # the state of the resource does not allow the call
+    REQUEST = "request"  # the request is not valid: the spec must change
+    CREDENTIALS = "credentials"  # AWS does not accept the credentials
+    AWS = "aws"  # AWS throttles, fails or does not respond
+    BOOT = "boot"  # software on the instance: mount, user data
+    SERVICE = "service"  # a service that does not respond
+    OURS = "ours"  # tier1's own conclusion from what AWS returned
 
 
 FINAL_CODES: Mapping[About, frozenset[str]] = {
@@ -241,4 +241,4 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
         }
     ),
 }
-"""What no further try will help against, unless a kind declares more of a code."""
+"""The codes for which no further attempt helps, unless a kind declares otherwise."""

@@ -1,1 +1,1 @@
-"""Reads and validates a spec, whatever its blueprint."""
+"""Reads and validates specs of any blueprint."""

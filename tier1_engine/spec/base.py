@@ -1,6 +1,6 @@
-"""The keys that every spec has, whatever its blueprint. A blueprint extends this model with its own.
+"""The keys that every spec has. A blueprint extends this model with its own.
 
-Owns the common keys and the form in which a spec is stored. It never asks AWS, and knows no blueprint.
+Owns the common keys and the stored form of a spec. It never calls AWS, and knows no blueprint.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from tier1_engine.spec import wording
 from tier1_engine.spec.part import Part, Policy, Seconds, text_like
 
 DEFAULT_BLUEPRINT = "tier1"
-"""The blueprint of a spec that names none."""
+"""The blueprint of a spec without the key `blueprint`."""
 
 
 class BaseSpec(Part):
-    """What every spec says: what it is called, where it lives, and what follows a failure.
+    """The keys that every spec has: its name, its region, and what to do after a failure.
 
-    A blueprint's own model extends it. Every part is frozen, an unknown key is an error that names the
-    nearest valid one, and a null means the default:
+    The model of a blueprint extends this one. Every part is frozen, an unknown key is an error that names the
+    nearest valid key, and a null means the default:
 
         class SiteSpec(BaseSpec):
             bucket: BucketPart = Field(default_factory=BucketPart)   # BucketPart extends `spec.part.Part`
             ready_within: Seconds = 60.0                             # written as `60s`
 
     Attributes:
-        name: of the deployment; unique among the living ones of an account and region.
-        region: of AWS.
-        blueprint: what the spec is turned into a plan by.
-        tags: put on every resource, beside those of `tier1`.
-        ttl: seconds until a sweep may take the deployment down; None for never.
-        policy: what follows a failure.
+        name: the name of the deployment, unique among the existing ones in an account and region.
+        region: the AWS region.
+        blueprint: the blueprint that turns the spec into a plan.
+        tags: added to every resource, beside those of `tier1`.
+        ttl: seconds until a sweep may delete the deployment; None for never.
+        policy: what to do after a failure.
     """
 
     name: Annotated[
@@ -52,15 +52,15 @@ class BaseSpec(Part):
     policy: Policy = Field(default_factory=Policy)
 
     def to_stored(self) -> dict[str, Any]:
-        """JSON values from which `from_stored` makes an equal spec; files that it names are inside them."""
+        """Return the spec as JSON values for `from_stored`, with the contents of the files that it names."""
         return self.model_dump(mode="json")
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
-        """The spec that `to_stored` wrote.
+        """Build the spec from the values of `to_stored`.
 
         Raises:
-            SpecError: this program does not know such a spec (another version wrote it).
+            SpecError: this version of tier1 cannot read the spec (another version wrote it).
         """
         try:
             return cls.model_validate(stored)

@@ -1,8 +1,8 @@
-"""Reads one YAML file into plain values, and remembers on which line each of them stands.
+"""Reads one YAML file into plain values, and records the line of each.
 
-Owns the bounds on what a file may be: a regular UTF-8 file of at most 1 MiB, one document, a mapping
-at the top, text as keys, no key twice, no tags that build objects, bounded depth and size after
-aliases are followed. It never knows what a key means: that is `spec`.
+Owns the limits of a file: a regular UTF-8 file of at most 1 MiB, one document, a mapping at the top, text
+keys, no duplicate keys, no tags that construct objects, and bounded depth and size after aliases are
+expanded. It does not know what a key means: the models do.
 
 Numbers, booleans and nulls are read as YAML 1.2 reads them (`no`, `on` and `22:30` are text).
 """
@@ -24,12 +24,12 @@ from tier1_engine.spec.values import KeyPath
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH_LEVELS = 20
 MAX_NODES = 10_000
-"""The limit of the file, and again of what it becomes once aliases are followed."""
+"""The limit of the file, and again of its values after aliases are expanded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """Something wrong with one key: `sentence` begins with the key as the user writes it."""
+    """A problem with one key; `sentence` begins with the key as the user writes it."""
 
     path: KeyPath
     line: int
@@ -41,10 +41,10 @@ class Document:
     """One YAML file as values.
 
     Attributes:
-        source: the file as the user named it; messages begin with it.
+        source: the path as the user wrote it; messages begin with it.
         values: the mapping at the top.
         lines: the line, from 1, of every key path.
-        problems: what was met twice, is marked with a tag, or is no text where it must be.
+        problems: duplicate keys, YAML tags, and keys that are not text.
     """
 
     source: str
@@ -53,7 +53,7 @@ class Document:
     problems: list[Diagnostic] = field(default_factory=list)
 
     def line_of(self, path: KeyPath) -> int:
-        """The line of `path`, or of the nearest thing above it that stands in the file."""
+        """Return the line of `path`, or of its nearest parent in the file."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.lines:
                 return self.lines[path[:length]]
@@ -66,12 +66,12 @@ def read_document(
     """Read `path`.
 
     Args:
-        noun: what the file is, in the sentences about it.
-        needs: the least that it must have.
-        example: a line of such a file.
+        noun: what messages call the file.
+        needs: the keys that it must have, for a message.
+        example: a line of such a file, for a message.
 
     Raises:
-        SpecError: it is not a file that can be a spec; the one sentence says why.
+        SpecError: the file cannot be a spec; the message says why.
     """
     text = read_text(path, max_bytes=MAX_BYTES)
     try:
@@ -96,13 +96,13 @@ def read_document(
 
 
 def read_text(path: Path, *, max_bytes: int) -> str:
-    """Read a regular UTF-8 file of at most `max_bytes`; never more than that is read.
+    """Read a regular UTF-8 file of at most `max_bytes`; never reads more than that plus one byte.
 
     Raises:
-        SpecError: it is missing, a directory or a device, unreadable, too large, or not text.
+        SpecError: the file is missing, a directory or a device, unreadable, too large, or not text.
     """
     try:
-        # Looked at before it is opened: to open a named pipe would wait for a writer.
+        # Check the type before opening: opening a named pipe would wait for a writer.
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise SpecError(f"{path}: this is a directory; give a file.")
@@ -141,7 +141,7 @@ for _name, _pattern, _first in (
 
 
 def _check_shape(text: str, source: str, noun: str) -> None:
-    """Walk the parser's events, which takes no recursion, before anything is composed from them."""
+    """Check the limits on the parser's events, without recursion, before composing nodes from them."""
     depth = nodes = documents = 0
     for event in yaml.parse(text, Loader=_Loader):
         line = event.start_mark.line + 1 if event.start_mark else 1
@@ -164,7 +164,7 @@ def _check_shape(text: str, source: str, noun: str) -> None:
 
 
 class _Converter:
-    """Turns composed nodes into values, within the bounds however often aliases repeat them."""
+    """Turns composed nodes into values; the limits apply to the expanded aliases."""
 
     def __init__(self, source: str, noun: str) -> None:
         self._document = Document(source)
@@ -240,7 +240,7 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
 
 
 def written(path: KeyPath) -> str:
-    """A key path as the user writes it: `network.ingress[1].port`."""
+    """Return a key path as the user writes it: `network.ingress[1].port`."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
     return "".join(parts).removeprefix(".")
 

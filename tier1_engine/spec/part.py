@@ -1,6 +1,6 @@
-"""What the parts of every spec are made of: the frozen model, durations, and the policy after a failure.
+"""The building blocks of every spec: the frozen model, durations, and the policy after a failure.
 
-Owns no blueprint's keys. The rules of single values stand in `values`.
+Owns no keys of a blueprint. The rules for single values are in `values`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pydantic import (
 from tier1_engine.spec import values as rules
 
 MAX_LISTED = 20
-"""Instance types, brought subnets, services: more than anybody needs, and a bound."""
+"""The limit of every list: instance types, provided subnets, services."""
 
 
 class Part(BaseModel):
-    """One mapping of the spec: frozen, unknown keys refused, and a null means the default."""
+    """One mapping of a spec: frozen, rejects unknown keys, and takes a null as the default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -37,28 +37,28 @@ class Part(BaseModel):
 
 
 def _seconds(value: Any, info: ValidationInfo) -> float:
-    """A duration has a unit in a file, and is a number of seconds in the database."""
+    """Parse a duration: text with a unit in a file, a number of seconds in the database."""
     if info.context is None and isinstance(value, int | float):
         return float(value)
     return rules.duration(value)
 
 
 def text_like(pattern: str, wanted: str) -> AfterValidator:
-    """A field's rule: its text matches `pattern`, which `wanted` says in words."""
+    """Return the rule that a field's text matches `pattern`; `wanted` describes it for the message."""
     return AfterValidator(rules.matching(pattern, wanted))
 
 
 DURATION: Final = "duration"
-"""Marks the fields that are durations, so that a stored spec can be written as a user writes it."""
+"""Marks duration fields, so that a stored spec can be printed as a user writes it."""
 
 Seconds = Annotated[float, BeforeValidator(_seconds), DURATION]
 """A duration: `90s`, `10m`, `72h` or `3d` in a file, a number of seconds in the model."""
 
 
 class Policy(Part):
-    """What follows a failure. `max_attempts`: tries of one call before it counts as failed.
+    """What to do after a failure. `max_attempts`: attempts of one call before it counts as failed.
 
-    `keep` protects the deployment from every sweep, also when its time to live is over.
+    `keep` protects the deployment from every sweep, even after its time to live.
     """
 
     rollback: bool = True
@@ -68,7 +68,7 @@ class Policy(Part):
 
 
 def durations_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The key paths of all durations in a model; list indexes are left out of them."""
+    """Yield the key paths of all durations in a model, without list indexes."""
     for name, field in model.model_fields.items():
         if DURATION in field.metadata or _is_duration(field.annotation):
             yield (*path, name)
@@ -77,7 +77,7 @@ def durations_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that a field's annotation names, in unions and lists too."""
+    """Yield the models in a field's annotation, including those in unions and lists."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):

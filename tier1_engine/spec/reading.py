@@ -1,7 +1,7 @@
-"""Reads a spec file: once as YAML, then as the model of the blueprint that it names.
+"""Reads a spec file: first as YAML, then as the model of the blueprint that it names.
 
-Owns the one way from a file to a spec, for every command and every blueprint. Which blueprints there are
-is the caller's to say. It never asks AWS.
+Every command reads the specs of every blueprint through it. The caller decides which blueprints exist. It
+never calls AWS.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class UnknownBlueprint(ValueError):
     """A spec names a blueprint that cannot be used; the message follows `blueprint is "NAME", `.
 
     Args:
-        named: what the spec says.
-        known: the blueprints that can be used.
+        named: the blueprint in the spec.
+        known: the usable blueprints.
     """
 
     def __init__(self, named: str, known: Iterable[str]) -> None:
@@ -33,12 +33,12 @@ class UnknownBlueprint(ValueError):
 
 
 def load(path: Path, model_of: Callable[[str], type[Spec]], *, name: str | None = None) -> Spec:
-    """Read and validate a spec file; paths in it are relative to its folder.
+    """Read and validate a spec file; paths in it are relative to its directory.
 
     Args:
-        model_of: the spec model of a blueprint, by its name. Raises `ValueError` for a blueprint that
-            cannot be used, with words that follow `blueprint is "NAME", `.
-        name: taken instead of the file's own `name`.
+        model_of: returns the spec model of a blueprint. Raises `ValueError` for a blueprint that cannot be
+            used, with a message that continues `blueprint is "NAME", `.
+        name: replaces the `name` in the file.
 
     Raises:
         SpecError: one line for each problem, with file, line, key, and what is allowed.
@@ -59,7 +59,7 @@ def load(path: Path, model_of: Callable[[str], type[Spec]], *, name: str | None 
 
 
 def _model(document: Document, model_of: Callable[[str], type[Spec]]) -> type[Spec]:
-    """The model for the document. What is no text is left for the default's model to refuse."""
+    """Return the model for the document; the default's model rejects a blueprint that is not text."""
     value = document.values.get("blueprint")
     named = value if isinstance(value, str) else DEFAULT_BLUEPRINT
     try:

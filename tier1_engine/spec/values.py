@@ -1,8 +1,8 @@
-"""What one value of a spec may be: durations, CIDRs, regions, names, tags, ports, addresses of services.
+"""Rules for single values of a spec: durations, CIDRs, regions, names, tags, ports, service addresses.
 
-Owns the rules of single values, each a function that answers the value as it is kept, or raises
-`ValueError` with what is allowed, worded to follow "KEY is VALUE, but" (`Wrong`: to follow the key).
-Reads no file but botocore's list of regions, and knows no key.
+Each rule is a function that returns the value to store, or raises `ValueError` with a message that continues
+"KEY is VALUE, but" and says what is allowed (`Wrong`: continues the key). The module reads no file except
+botocore's list of regions, and knows no key.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ DAY_SECONDS = 86_400.0
 MAX_DURATION_SECONDS = 365 * DAY_SECONDS
 MAX_ZONES = 6
 MAX_TAGS = 50
-"""AWS's limit of tags on one resource (EC2, EFS and IAM alike)."""
+"""AWS's limit of tags on one resource (the same for EC2, EFS and IAM)."""
 OUR_TAGS = 5
 TAG_KEY_CHARACTERS = 128
 TAG_VALUE_CHARACTERS = 256
 SMALLEST_SUBNET_PREFIX = 28
-"""AWS takes IPv4 blocks from /16 to /28, for a VPC and for a subnet (CreateVpc, CreateSubnet)."""
+"""AWS accepts IPv4 blocks from /16 to /28, for a VPC and for a subnet (CreateVpc, CreateSubnet)."""
 LARGEST_VPC_PREFIX = 16
 USUAL_SUBNET_PREFIX = 20
-"""Subnets get no more than this, 4091 addresses, so that a large VPC keeps room for what comes later."""
+"""The largest subnet, with 4091 addresses, so that a large VPC has room for more subnets."""
 PLACEHOLDERS = ("{public_ip}", "{private_ip}")
 
 KeyPath = tuple[str | int, ...]
@@ -39,7 +39,7 @@ _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": DAY_SECONDS}
 
 
 class Wrong(ValueError):
-    """Several things wrong beneath one key, each a key path from there and what to say after it."""
+    """Several problems under one key: for each the key path from there, and the message that follows it."""
 
     def __init__(self, problems: Sequence[tuple[KeyPath, str]]) -> None:
         super().__init__("; ".join(sentence for _, sentence in problems))
@@ -47,7 +47,7 @@ class Wrong(ValueError):
 
 
 def duration(value: Any) -> float:
-    """Seconds of a duration such as `90s`, `10m`, `72h` or `3d`."""
+    """Return the seconds of a duration such as `90s`, `10m`, `72h` or `3d`."""
     match = re.fullmatch(r"([0-9]{1,20})([smhd])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("must be a whole number with a unit, such as 90s, 10m, 72h or 3d")
@@ -60,7 +60,7 @@ def duration(value: Any) -> float:
 def listed(
     what: str, most: int, *, least: int = 0, key: Callable[[Any], Any] = lambda item: item
 ) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """A rule: from `least` to `most` items, no two of one `key`; `what` names an item."""
+    """Return the rule: from `least` to `most` items with distinct `key`s; `what` names an item."""
 
     def check(items: tuple[Any, ...]) -> tuple[Any, ...]:
         if not least <= len(items) <= most:
@@ -79,7 +79,7 @@ def listed(
 
 
 def matching(pattern: str, wanted: str) -> Callable[[str], str]:
-    """A rule: the text matches `pattern` wholly; `wanted` says so in words."""
+    """Return the rule: the whole text matches `pattern`; `wanted` describes it for the message."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -90,7 +90,7 @@ def matching(pattern: str, wanted: str) -> Callable[[str], str]:
 
 
 def within(least: int, most: int, unit: str = "") -> Callable[[int], int]:
-    """A rule: a number from `least` to `most`."""
+    """Return the rule: a number from `least` to `most`."""
 
     def check(number: int) -> int:
         if not least <= number <= most:
@@ -102,9 +102,9 @@ def within(least: int, most: int, unit: str = "") -> Callable[[int], int]:
 
 @cache
 def known_regions() -> frozenset[str]:
-    """The regions that the installed botocore knows.
+    """Return the regions that the installed botocore knows.
 
-    From botocore's `data/partitions.json`, read without importing botocore. Empty without botocore.
+    Reads botocore's `data/partitions.json` without importing botocore. Empty without botocore.
     """
     package = find_spec("botocore")
     if package is None or package.origin is None:
@@ -113,12 +113,12 @@ def known_regions() -> frozenset[str]:
         data = json.loads((Path(package.origin).parent / "data" / "partitions.json").read_bytes())
         names = frozenset(str(name) for partition in data["partitions"] for name in partition["regions"])
     except (OSError, ValueError, KeyError, TypeError):
-        return frozenset()  # a list that is no longer where it was must not stop a deployment
+        return frozenset()  # a moved or changed list must not stop a deployment
     return frozenset(name for name in names if not name.endswith("-global"))
 
 
 def region(text: str) -> str:
-    """A region's name; one that botocore knows, when botocore is there to ask."""
+    """Check a region's name; if botocore is installed, it must know the region."""
     if not re.fullmatch(r"[a-z]{2,8}(-[a-z]{2,12}){1,2}-[0-9]{1,2}", text):
         raise ValueError(f"must be the name of an AWS region{_nearest_region(text)}")
     if known_regions() and text not in known_regions():
@@ -132,7 +132,7 @@ def _nearest_region(text: str) -> str:
 
 
 def zones(value: Any) -> int | tuple[str, ...]:
-    """How many zones, or their names. Whether they belong to the region is not judged here."""
+    """Check the number of zones, or their names; not whether the region has them."""
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_ZONES:
         return value
     if not isinstance(value, list | tuple) or not all(isinstance(zone, str) for zone in value):
@@ -145,7 +145,7 @@ def zones(value: Any) -> int | tuple[str, ...]:
 
 
 def vpc_cidr(text: str) -> str:
-    """An IPv4 block that a VPC may have."""
+    """Check an IPv4 block for a VPC."""
     try:
         network = ipaddress.IPv4Network(text)
     except ValueError:
@@ -160,7 +160,7 @@ def vpc_cidr(text: str) -> str:
 
 
 def peer_cidr(text: str) -> str:
-    """An IPv4 or IPv6 network that may reach a port; a single address becomes a network of one."""
+    """Check an IPv4 or IPv6 network that may reach a port; a single address becomes a network of one."""
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
@@ -168,7 +168,7 @@ def peer_cidr(text: str) -> str:
 
 
 def _meant(text: str, network: Callable[..., object]) -> str:
-    """What a network with host bits set should have been."""
+    """Suggest the network without the host bits."""
     try:
         return f"; did you mean {network(text, strict=False)}"
     except ValueError:
@@ -176,7 +176,7 @@ def _meant(text: str, network: Callable[..., object]) -> str:
 
 
 def subnet_cidrs(vpc: str, count: int) -> tuple[str, ...]:
-    """The first `count` equal blocks of `vpc`, each as large as fits, and at most a /20.
+    """Return the first `count` equal blocks of `vpc`, each as large as possible, but at most a /20.
 
     Raises:
         ValueError: the block has no room for `count` subnets of /28.
@@ -194,7 +194,7 @@ def subnet_cidrs(vpc: str, count: int) -> tuple[str, ...]:
 
 
 def ports(value: Any) -> tuple[int, int]:
-    """The first and last port of `443` or `8000-8010`."""
+    """Return the first and last port of `443` or `8000-8010`."""
     match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", str(value))
     if match is None or isinstance(value, bool):
         raise ValueError("must be a port such as 443, or a range such as 8000-8010")
@@ -205,7 +205,7 @@ def ports(value: Any) -> tuple[int, int]:
 
 
 def tags(value: dict[str, Any]) -> dict[str, Any]:
-    """Tags that EC2, EFS and IAM all take, beside ours."""
+    """Check that EC2, EFS and IAM all accept the tags, beside those of tier1."""
     most = MAX_TAGS - OUR_TAGS
     if len(value) > most:
         sentence = (
@@ -221,7 +221,7 @@ def tags(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tag_problem(key: str, value: Any, others: Mapping[str, Any]) -> str | None:
-    """What is wrong with one tag, worded to follow the tag's key."""
+    """Return the problem of one tag, as a message that continues the key."""
     if not isinstance(value, str):
         return "must be text; put the value in quotes"
     low = key.lower()
@@ -236,12 +236,12 @@ def _tag_problem(key: str, value: Any, others: Mapping[str, Any]) -> str | None:
             "begins with aws: or tier1:, which are reserved; use another key",
         ),
         (low != "name", "is a tag that tier1 sets itself; use another key"),
-        # IAM does not tell such keys apart (IAM user guide, "Tags for IAM resources").
+        # IAM does not distinguish such keys (IAM user guide, "Tags for IAM resources").
         (
             [other.lower() for other in others].count(low) == 1,
             "differs from another key only in case; remove one",
         ),
-        # What EFS and IAM take (the pattern of TagKey in their API models); EC2 takes more.
+        # The pattern of TagKey in the API models of EFS and IAM; EC2 accepts more.
         (all(map(_taggable, key + value)), "may have only letters, digits, spaces and _ . : / = + - @"),
     )
     return next((sentence for holds, sentence in checks if not holds), None)
@@ -252,7 +252,7 @@ def _taggable(character: str) -> bool:
 
 
 def mount_path(text: str) -> str:
-    """Where the file system is mounted: a clean absolute path that hides nothing of the system."""
+    """Check a mount path: a normalised absolute path that hides no system directory."""
     if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+", text) or len(text) > 255:
         raise ValueError("must be an absolute path such as /mnt/efs, of letters, digits and . _ - only")
     top = text.split("/")[1]
@@ -267,7 +267,7 @@ _SYSTEM_FOLDERS = frozenset(
 
 
 def url_template(text: str) -> str:
-    """An http or https URL in which only `{public_ip}` and `{private_ip}` stand for something."""
+    """Check an http or https URL whose only placeholders are `{public_ip}` and `{private_ip}`."""
     _only_placeholders(text)
     try:
         parts = urlsplit(_filled(text))
@@ -280,7 +280,7 @@ def url_template(text: str) -> str:
 
 
 def tcp_template(text: str) -> str:
-    """`host:port`, where the host may be a placeholder."""
+    """Check a `host:port`, where the host may be a placeholder."""
     _only_placeholders(text)
     host, _, port = _filled(text).rpartition(":")
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]", host):

@@ -1,6 +1,6 @@
-"""Puts into words what is wrong with a spec: file, line, key, what is wrong, what is allowed.
+"""Writes the messages about a spec: file, line, key, what is wrong, what is allowed.
 
-Owns the sentences. It finds no problems itself: pydantic and the rules in `spec.values` do.
+It finds no problems itself: pydantic and the rules of `spec.values` do.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tier1_engine.spec.part import models_in
 from tier1_engine.spec.values import KeyPath, Wrong
 
 SHOWN_CHARACTERS = 60
-"""The most characters of a wrong value; the rest is cut off."""
+"""The maximum characters of a wrong value in a message; the rest is cut off."""
 LINE_CHARACTERS = 500
-"""The most characters of one sentence; a key may be as long as the file."""
+"""The maximum characters of one message; a key may be as long as the file."""
 CLOSE = 0.6
-"""How alike (`difflib`) a key must be to be taken for what was meant."""
+"""The minimum similarity (`difflib`) of a key that is suggested."""
 
 Keys = Mapping[KeyPath, Sequence[str]]
 
@@ -38,12 +38,12 @@ _WANTED = {
 def problems(
     error: ValidationError, values: Any, keys: Keys, noun: str = "spec"
 ) -> Iterator[tuple[KeyPath, str]]:
-    """Every problem that pydantic found, as key path and sentence (which begins with the key).
+    """Yield every problem that pydantic found, as key path and message (which begins with the key).
 
     Args:
-        values: what was validated, to show the wrong values from.
-        keys: the valid keys beneath each mapping of the spec; list indexes are left out of its paths.
-        noun: what the file is.
+        values: the validated values, to show the wrong ones.
+        keys: the valid keys of each mapping in the spec, by key path without list indexes.
+        noun: what messages call the file.
     """
     for detail in error.errors(include_url=False, include_input=False):
         path: KeyPath = tuple(detail["loc"])
@@ -62,7 +62,7 @@ def problems(
 
 
 def one_line(sentence: str) -> str:
-    """The sentence as a terminal can show it: keys and values may be long, and hold line ends and escapes."""
+    """Shorten and escape a message for a terminal: keys and values may be long or hold line ends."""
     if len(sentence) > LINE_CHARACTERS:
         sentence = f"{sentence[:LINE_CHARACTERS]}..."
     return "".join(
@@ -72,7 +72,7 @@ def one_line(sentence: str) -> str:
 
 
 def keys_of(model: type[BaseModel], path: KeyPath = ()) -> dict[KeyPath, list[str]]:
-    """The valid keys beneath `model` and every mapping in it."""
+    """Return the valid keys of `model` and of every mapping in it."""
     found: dict[KeyPath, list[str]] = {path: list(model.model_fields)}
     for name, field in model.model_fields.items():
         for inner in models_in(field.annotation):
@@ -81,7 +81,7 @@ def keys_of(model: type[BaseModel], path: KeyPath = ()) -> dict[KeyPath, list[st
 
 
 def choices(named: str, known: Iterable[str]) -> str:
-    """What could have been named instead: all of it, and the nearest."""
+    """List the valid names, and suggest the nearest."""
     every = sorted(known)
     nearest = difflib.get_close_matches(named, every, n=1, cutoff=CLOSE)
     listed = f"{', '.join(every[:-1])} and {every[-1]}" if every[1:] else every[0]
@@ -91,7 +91,7 @@ def choices(named: str, known: Iterable[str]) -> str:
 
 
 def _nearest(path: KeyPath, keys: Keys) -> str:
-    """The valid key that was most likely meant: beside it, else of that name elsewhere."""
+    """Suggest the most likely valid key: a similar one in the same mapping, else the same key elsewhere."""
     *above, name = (part for part in path if not isinstance(part, int))
     beside = keys[tuple(above)]
     close = difflib.get_close_matches(str(name), beside, n=1, cutoff=CLOSE)
@@ -111,7 +111,7 @@ def _wanted(detail: ErrorDetails) -> str:
 
 
 def _shown(values: Any, path: KeyPath) -> str:
-    """The wrong value as the user may recognise it; nothing for mappings and lists."""
+    """Return the wrong value as the user wrote it; empty for mappings and lists."""
     for part in path:
         try:
             values = values[part]
@@ -128,11 +128,11 @@ MAX_PROBLEMS_SHOWN = 50
 
 
 FROM_COMMAND_LINE = 0
-"""The line of what does not stand in the file."""
+"""The line number of a value from the command line."""
 
 
 def report(document: Document, error: ValidationError | None, keys: Keys) -> str:
-    """One line for each problem, in the order of the file. What YAML found of a key silences the rest."""
+    """Return one line for each problem, in file order; a YAML problem of a key hides its other problems."""
     found = {(problem.line, problem.path, problem.sentence) for problem in document.problems}
     silent = {problem.path for problem in document.problems}
     for path, sentence in problems(error, document.values, keys) if error else ():

@@ -1,1 +1,1 @@
-"""The only package that speaks to the database."""
+"""The only package that queries the database."""

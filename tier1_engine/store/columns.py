@@ -1,4 +1,4 @@
-"""How values stand in columns: times, enums, JSON, and values of ours as JSON. No table, no query."""
+"""Column types: times, enums, JSON, and tier1's own values as JSON. No table, no query."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sqlalchemy.types import TypeEngine
 
 @lru_cache(maxsize=16)
 def as_text(value: datetime | None) -> str | None:
-    """How SQLite keeps a time: ISO 8601 in UTC, which sorts. A turn writes one time into many columns."""
+    """Format a time for SQLite: sortable ISO 8601 in UTC. Cached: a turn writes one time to many columns."""
     return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 @lru_cache(maxsize=16)
 def from_text(value: str) -> datetime:
-    """The time that SQLite keeps as this text."""
+    """Parse a time that SQLite stores as text."""
     return datetime.fromisoformat(value).astimezone(UTC)
 
 
@@ -46,9 +46,9 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 def one_of(kind: type[StrEnum], column: str, claim: str) -> MappedColumn[Any]:
-    """A column of an enum's values (SQLAlchemy would store the names), and the constraint that it is one.
+    """Return a column of an enum's values (SQLAlchemy would store the names), with its CHECK constraint.
 
-    The values are compared one by one: SQLite makes a table of an IN list anew at every row it checks.
+    It compares the values one by one: for an IN list SQLite builds a table at every row that it checks.
     """
     values = [member.value for member in kind]
     known = Enum(
@@ -58,7 +58,7 @@ def one_of(kind: type[StrEnum], column: str, claim: str) -> MappedColumn[Any]:
 
 
 class JsonDocument(TypeDecorator[Any]):
-    """JSON, as `jsonb` on Postgres. That dialect is loaded where it is used: it takes a tenth of a start."""
+    """JSON, as `jsonb` on Postgres. Loads that dialect only if used: it takes a tenth of the start time."""
 
     impl = JSON
     cache_ok = True
@@ -72,7 +72,7 @@ class JsonDocument(TypeDecorator[Any]):
 
 
 class _Stored(Protocol):
-    """A value that says itself how it is stored."""
+    """A value that converts itself to and from its stored form."""
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self: ...
@@ -81,7 +81,7 @@ class _Stored(Protocol):
 
 
 class JsonOf(JsonDocument):
-    """JSON of one type of value: no caller of the store sees the stored form."""
+    """A column of one type of value, stored as JSON; callers of the store never see the stored form."""
 
     cache_ok = True
 

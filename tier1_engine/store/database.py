@@ -1,8 +1,8 @@
-"""Opening the database: connections with the guarantees we rely on, and the schema at our revision.
+"""Opens the database, with the guarantees that the engine relies on.
 
-SQLite runs in WAL mode with `synchronous=FULL`, foreign keys on, a busy time-out and files of mode
-0600; Postgres with durable commits and time-outs below the lease. A private SQLite file is made at
-first use and upgraded then; a shared Postgres is changed only by `tier1 db upgrade`.
+SQLite runs in WAL mode with `synchronous=FULL`, foreign keys, a busy timeout and files of mode 0600; Postgres
+with durable commits and timeouts shorter than the lease. A private SQLite file is created and upgraded at
+first use; the schema of a shared Postgres is changed only by `tier1 db upgrade`.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from tier1_engine.errors import ConfigurationError, DatabaseUnavailable
 from tier1_engine.store.sqlite_file import file_id, make_private_file, same_file, same_log, vanished
 
 BUSY_SECONDS = 5.0
-"""How long one statement waits for another writer before it is reported as busy."""
+"""How long one statement waits for another writer before it fails as busy."""
 SWITCH_SECONDS = 0.01
-"""How long a switch to WAL mode that met another one waits before it is tried again."""
+"""The delay before a switch to WAL mode is retried, when another process makes the same switch."""
 
 
 def connect(url: str, *, lease_seconds: float = 60.0) -> Engine:
-    """An engine for `url`, not yet connected.
+    """Return an engine for `url`, not yet connected.
 
     Args:
         url: `sqlite:///FILE` or `postgresql://...`.
-        lease_seconds: Postgres sessions give up waiting well before a lease of this length ends.
+        lease_seconds: the length of a lease; Postgres sessions time out well before that.
 
     Raises:
-        ConfigurationError: the URL is not one of ours.
+        ConfigurationError: the URL is not supported.
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
@@ -63,7 +63,7 @@ def _sqlite(url: URL) -> Engine:
     path = Path(url.database or "")
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
-        hide_parameters=True,  # they hold user data, and an error's text goes to a trace file
+        hide_parameters=True,  # they contain user data, and error messages are written to a trace file
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )
 
@@ -71,8 +71,8 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def make_private(*_: Any) -> None:
-        # The first connection may make the file, and says which it is: one that vanished later is not made
-        # anew, empty, and one that was put in its place is not this database.
+        # The first connection may create the file and remembers its identity. A file that is deleted later
+        # must not be recreated empty, and a file that replaces it is not this database.
         if opened and file_id(path) not in opened:
             raise DatabaseUnavailable(vanished(path))
         make_private_file(path)
@@ -86,8 +86,8 @@ def _sqlite(url: URL) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
-    # The driver's own transaction handling is off (isolation_level None): a transaction that writes
-    # must take the lock at once, or two of them could both read and then one fail to write.
+    # The driver's own transaction handling is off (isolation_level None): a write transaction must take the
+    # lock at once. Otherwise two transactions could both read, and one would then fail to write.
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         try:
@@ -107,10 +107,10 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL mode, which it then keeps.
+    """Switch the file to WAL mode, which is permanent.
 
-    The switch needs the file for itself, and SQLite does not wait for that: of two processes that open
-    a new file at once, one is told at once that it is busy, whatever its time-out.
+    The switch needs an exclusive lock, and SQLite does not wait for that: if two processes open a new file
+    together, one fails as busy at once, whatever its timeout.
     """
     give_up = time.monotonic() + BUSY_SECONDS
     while True:
@@ -144,7 +144,7 @@ def _postgres(url: URL, lease_seconds: float) -> Engine:
             setting = cursor.execute("SHOW synchronous_commit").fetchone()[0]
         connection.rollback()
         if setting == "off":
-            connection.close()  # the pool does not know it yet
+            connection.close()  # the pool does not have it yet
             raise ConfigurationError(
                 "This Postgres has synchronous_commit=off and could lose committed data: "
                 "set it to on for this database or user."
@@ -155,7 +155,7 @@ def _postgres(url: URL, lease_seconds: float) -> Engine:
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """Turn a driver's errors into `DatabaseUnavailable`; broken constraints stay what they are."""
+    """Turn the driver's errors into `DatabaseUnavailable`, except violated constraints."""
     try:
         yield
     except OperationalError as error:
@@ -193,7 +193,7 @@ def _sentence(engine: Engine, error: DBAPIError) -> str:
 
 
 def _openers(engine: Engine) -> str:
-    """The processes that have the SQLite file open, for the sentence about a lock (Linux only)."""
+    """Name the processes that have the SQLite file open, for the message about a lock (Linux only)."""
     path = os.path.realpath(engine.url.database or "")
     pids: list[str] = []
     for pid in filter(str.isdigit, os.listdir("/proc") if Path("/proc").is_dir() else ()):
@@ -207,7 +207,7 @@ def _openers(engine: Engine) -> str:
 
 
 def describe(engine: Engine) -> str:
-    """The database in words, without its password."""
+    """Describe the database for a message, without its password."""
     if engine.dialect.name == "sqlite":
         return f"The database file {engine.url.database}"
     return f"The database {engine.url.render_as_string(hide_password=True)}"

@@ -1,6 +1,6 @@
-"""What proves that a writer is still the driver, and how a deployment that nobody holds looks.
+"""The fencing token of a driver, and the lease columns of a deployment without a driver.
 
-Owns the comparison that every fenced transaction makes under the row's lock. It queries nothing.
+Owns the check that every fenced transaction makes under the lock of the row. It queries nothing.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from tier1_engine.errors import LeaseLost
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """What proves that a writer is still the driver: the term of its lease and its own nonce."""
+    """A fencing token: the term of a lease and the nonce of its holder prove that a writer is the driver."""
 
     term: int
     nonce: str
 
 
 NOBODY: Mapping[str, Any] = {"holder": None, "lease_since": None, "lease_expires_at": None}
-"""The columns of the lease of a deployment that nobody holds."""
+"""The lease columns of a deployment without a holder."""
 
 
 def was_given_back(row: Any, fence: Fence, revision: int) -> bool:
-    """The last turn was committed by an earlier try whose end was not learned; nobody has come since."""
+    """Whether an earlier attempt with an unknown result committed the last turn, with no new holder since."""
     return row.holder is None and (row.lease_term, row.revision) == (fence.term, revision + 1)
 
 
 def check_fence(deployment_id: str, row: Any, fence: Fence) -> None:
-    """Compare with the row as it was locked.
+    """Compare the token with the locked row.
 
     Raises:
         LeaseLost: another driver has taken over.

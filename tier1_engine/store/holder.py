@@ -1,7 +1,7 @@
-"""The holder of a lease: which process it is, and whether that process can still be running.
+"""The holder of a lease: which process it is, and whether it can still be running.
 
-Owns how a process is told apart from every other one, on any host and after any restart. It reads
-`/proc` and writes nothing; what follows from a holder that is gone is the lease's.
+Owns the identity of a process across hosts and restarts. It reads `/proc` and writes nothing; `lease` decides
+what happens when a holder is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tier1_engine.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who drives. `steady_end` is when its lease ends on the steady clock of its boot of its host."""
+    """The process that holds a lease. `steady_end`: when the lease ends, on the steady clock of its boot."""
 
     host: str
     boot: str
@@ -33,7 +33,7 @@ class Holder:
 
 
 def this_process() -> Holder:
-    """This process, with a nonce of its own: two drivers in one process are two holders."""
+    """Return this process with a new nonce: two drivers in one process are two holders."""
     pid = os.getpid()
     return Holder(
         host=socket.gethostname(),
@@ -46,13 +46,13 @@ def this_process() -> Holder:
 
 
 def in_words(holder: Mapping[str, Any], since: datetime | None = None) -> str:
-    """Who holds it, for a person."""
+    """Describe the holder for an operator."""
     when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
     return f"{holder['host']} (pid {holder['pid']}){when}"
 
 
 def is_alive(holder: Mapping[str, Any], expires_at: datetime, now: datetime, clock: Clock) -> bool:
-    """Whether the holder of a lease may still be running: its process exists, or its lease has not ended."""
+    """Whether the holder may still be running: its process exists, and its lease has not ended."""
     if not on_this_boot(holder):
         return now < expires_at
     if holder["namespace"] == _namespace() and _started(holder["pid"]) != holder["started"]:
@@ -61,22 +61,22 @@ def is_alive(holder: Mapping[str, Any], expires_at: datetime, now: datetime, clo
 
 
 def on_this_boot(holder: Mapping[str, Any]) -> bool:
-    """Whether the holder runs, or ran, on this host since it was started, in our time namespace."""
+    """Whether the holder runs or ran on the current boot of this host, in our time namespace."""
     return bool(holder["boot"]) and (holder["host"], holder["boot"]) == (socket.gethostname(), _boot())
 
 
 def holding_until(holder: Holder, steady_end: float) -> Holder:
-    """The holder with the end of its lease, in steady seconds."""
+    """Return the holder with the end of its lease, in steady seconds."""
     return Holder(**{**asdict(holder), "steady_end": steady_end})
 
 
 @cache
 def _boot() -> str:
-    """This boot of this host as we count its time; empty where the system does not say (then only the
-    database's clock ends a lease).
+    """Return the id of this boot and time namespace; empty if the system has none (then only the database's
+    clock ends a lease).
 
-    Another time namespace has a steady clock of its own, and start times of processes too
-    (time_namespaces(7)): a holder there is to us as one of another boot.
+    Another time namespace has its own steady clock and process start times (time_namespaces(7)): a holder
+    there is treated like one of another boot.
     """
     boot = _text("/proc/sys/kernel/random/boot_id")
     return boot and f"{boot} {_link('/proc/self/ns/time')}".rstrip()
@@ -84,14 +84,14 @@ def _boot() -> str:
 
 @cache
 def _namespace() -> str:
-    """The pid namespace: a process id means nothing in another one (pid_namespaces(7))."""
+    """Return the pid namespace: a process id is valid only within one (pid_namespaces(7))."""
     return _link("/proc/self/ns/pid")
 
 
 def _started(pid: int) -> str | None:
-    """When a process began, in clock ticks since boot (proc(5), stat field 22); None when it is gone.
+    """Return the start time of a process in clock ticks since boot (proc(5), stat field 22); None if gone.
 
-    A zombie counts as gone: it drives nothing any more.
+    A zombie counts as gone: it no longer runs.
     """
     stat = _text(f"/proc/{pid}/stat")
     # The second field is the command in parentheses and may hold spaces and parentheses itself.

@@ -1,22 +1,20 @@
-"""One driver at a time: take, renew, release.
+"""One driver at a time: acquire, renew, release.
 
-Why a lease and not a lock: a lock dies with its connection and says nothing of a driver that hangs; a
-lease ends by itself. It has three parts.
+Why a lease and not a lock: a lock ends with its connection and does not detect a driver that hangs; a lease
+expires. It has three parts.
 
-**Term and nonce.** Every take raises the term. Every write of a driver locks the deployment's row and
-compares term and nonce there (`store.commit`), so a driver that was replaced can write nothing, even
-one that was stopped between its last look and its write.
+**Term and nonce.** Every acquisition increments the term. Every write of a driver locks the deployment's row
+and compares term and nonce there (`store.commit`), so a replaced driver cannot write, even if it was stopped
+between its last read and its write.
 
-**Trust window.** A driver trusts its lease from the moment *before* it asked for it until
-`lease_seconds` later, on a clock that runs through suspend. Just before the bytes of a call that
-changes something go out, the remaining trust is checked once more (`Permit`). What may then still
-happen is stated honestly in the design: a process that is stopped between that check and the send.
+**Trust window.** A driver trusts its lease for `lease_seconds` from the moment *before* it requested it, on a
+clock that includes suspend. Just before a mutating call is sent, `Permit` checks the remaining time again.
+One gap remains: a process that is suspended between that check and the send.
 
-**Replacement.** A holder is replaced at once when it is provably gone: same host, same boot, same pid
-namespace, and no process of that id and start time. Otherwise the lease has to run out: by the
-host's steady clock when the holder reads the same one as we do, which takes this boot of this host
-and our time namespace (wall time may be set), else by the database's clock. A clock that was read
-on another machine is never compared with ours.
+**Replacement.** A holder is replaced at once if it is certainly gone: same host, same boot, same pid
+namespace, and no process with its id and start time. Otherwise the lease must expire. A holder in the same
+boot and time namespace reads the same steady clock, so that clock decides (wall time may be set). For any
+other holder the database's clock decides. Clocks of two machines are never compared.
 """
 
 from __future__ import annotations
@@ -44,11 +42,11 @@ RENEWALS_PER_LEASE = 3
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease that we hold.
+    """A lease that this process holds.
 
     Attributes:
-        trusted_until: steady seconds; nothing may be sent after it.
-        taken_at: steady seconds; the grace for an unknown attempt of an earlier driver begins here.
+        trusted_until: steady seconds; no mutating call may be sent after it.
+        taken_at: steady seconds; the grace period for unknown attempts of an earlier driver begins here.
     """
 
     deployment_id: str
@@ -69,11 +67,11 @@ class Lease:
 
 
 def take(store: Store, deployment_id: str, holder: Holder, seconds: float, clock: Clock) -> Lease:
-    """Take the lease of a deployment that nobody drives.
+    """Acquire the lease of a deployment without a live driver.
 
     Raises:
-        DrivenByAnother: a live holder has it; the sentence names host, process and since when.
-        NoSuchDeployment: there is none of this id.
+        DrivenByAnother: a live process holds it; the message names the host, the process and the time.
+        NoSuchDeployment: no deployment has this id.
     """
     with database.translated(store.engine), Transaction(store.writers) as transaction:
         row = statements.first(transaction, _LOCK, {"locked": deployment_id})
@@ -84,7 +82,7 @@ def take(store: Store, deployment_id: str, holder: Holder, seconds: float, clock
             raise DrivenByAnother(
                 sentence(deployment_id, row.holder, row.lease_since), in_words(row.holder, row.lease_since)
             )
-        # Trust begins before the write is sent, so that it ends before the lease does for others.
+        # The trust window starts before the write, so that it ends before the lease ends for others.
         lease = _from(clock.steady(), deployment_id, holder, row.lease_term + 1, seconds)
         statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, _columns(lease, now))
     return lease
@@ -99,10 +97,10 @@ def take_with(
     seconds: float,
     clock: Clock,
 ) -> Lease:
-    """Write a new deployment that is held from its first moment, in one transaction.
+    """Create a deployment together with its lease, in one transaction.
 
     Raises:
-        NameInUse: a living deployment of this account and region has the name.
+        NameInUse: an existing deployment in this account and region has this name.
     """
     lease = _from(clock.steady(), deployment.id, holder, 1, seconds)
 
@@ -128,11 +126,11 @@ def _columns(lease: Lease, now: datetime) -> dict[str, Any]:
 
 
 def renew(store: Store, lease: Lease, clock: Clock) -> Lease:
-    """Hold it for another `lease.seconds` from now.
+    """Extend the lease to `lease.seconds` from now.
 
     Raises:
         LeaseLost: another driver has taken over.
-        DatabaseUnavailable: it may or may not have been renewed; the old trust remains.
+        DatabaseUnavailable: it may or may not have been renewed; the old trust window remains.
     """
     asked_at = clock.steady()
     held = holding_until(lease.holder, asked_at + lease.seconds)
@@ -147,7 +145,7 @@ def renew(store: Store, lease: Lease, clock: Clock) -> Lease:
 
 
 def release(store: Store, lease: Lease) -> None:
-    """Give it back; one that was lost in the meantime is left to its new holder."""
+    """Release the lease; one that was lost meanwhile stays with its new holder."""
     with database.translated(store.engine), Transaction(store.writers) as transaction:
         try:
             _lock_held(transaction, lease)
@@ -157,7 +155,7 @@ def release(store: Store, lease: Lease) -> None:
 
 
 def driven(store: Store, holder: Mapping[str, Any] | None, expires_at: datetime | None, clock: Clock) -> bool:
-    """Whether the holder that a row names is to be taken as driving now."""
+    """Whether the holder in a row counts as a live driver now."""
     if holder is None or expires_at is None:
         return False
     now = clock.now()
@@ -168,7 +166,7 @@ def driven(store: Store, holder: Mapping[str, Any] | None, expires_at: datetime 
 
 
 def sentence(deployment_id: str, holder: Mapping[str, Any], since: datetime | None) -> str:
-    """Who holds it, and what to do, for a person."""
+    """Tell an operator who holds the lease, and what to do."""
     return (
         f"Deployment {deployment_id} is locked by {in_words(holder, since)}: "
         "wait for it, or stop that process and run the command again."
@@ -184,7 +182,7 @@ def _lock_held(transaction: Transaction, lease: Lease) -> None:
 
 
 def _database_time(transaction: Transaction, clock: Clock) -> datetime:
-    """The database's clock; `now()` would stand still for the whole transaction. SQLite has the host's."""
+    """Return the database's time (the host's for SQLite); `now()` would be constant in a transaction."""
     if transaction.dialect.name == "postgresql":
         now: datetime = statements.first(transaction, _NOW, {}).at
         return now

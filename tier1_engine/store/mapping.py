@@ -1,6 +1,6 @@
-"""How records become rows and rows become records, and how a turn's changes are written. No queries.
+"""Maps records to rows and back, and writes the changes of a turn. No queries.
 
-Owns the tables as `store` and `lease` use them. A caller brings the transaction.
+Owns the tables as `store` and `lease` use them. The caller provides the transaction.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ Item = TypeVar("Item", Deployment, Step, Resource, Attempt)
 
 
 def values_of(item: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
-    """The columns of a record."""
+    """Return the columns of a record."""
     return {name: getattr(item, name) for name in FIELDS[type(item)]}
 
 
 def item_of(kind: type[Item], row: Any) -> Item:
-    """The record of a row. It does not go through `__init__`, for the reason of `with_values`."""
+    """Build the record of a row, without `__init__` for speed, as `with_values` does."""
     made = object.__new__(kind)
     values = made.__dict__
     values.update(zip(FIELDS[kind], _IN_ORDER[kind](row), strict=True))
@@ -73,11 +73,11 @@ _IN_ORDER = {kind: attrgetter(*names) for kind, names in FIELDS.items()}
 _TUPLES = {
     kind: [known.name for known in fields(kind) if str(known.type).startswith("tuple")] for kind in FIELDS
 }
-"""The fields of each kind that JSON keeps as a list."""
+"""The tuple fields of each record, which JSON stores as lists."""
 
 
 def write(transaction: Transaction, deployment_id: str, changes: Sequence[Change], now: datetime) -> None:
-    """Write all changes of a turn; those of the deployment itself in one UPDATE."""
+    """Write all changes of a turn, with one UPDATE for the deployment itself."""
     for change in _merged(changes):
         _write_row(transaction, deployment_id, change, now)
     if events := [_event_of(c, deployment_id, now) for c in changes if isinstance(c, Move | Note)]:
@@ -92,7 +92,7 @@ def write(transaction: Transaction, deployment_id: str, changes: Sequence[Change
 
 
 def _write_row(transaction: Transaction, deployment_id: str, change: Change, now: datetime) -> None:
-    """One change of a step, a resource or an attempt; the others are written together, after these."""
+    """Write one change of a step, resource, attempt or console; `write` then writes the others together."""
     match change:
         case StepAdd(step):
             statements.add(transaction, STEPS, [values_of(step)])
@@ -112,10 +112,10 @@ def _write_row(transaction: Transaction, deployment_id: str, change: Change, now
 
 
 def _merged(changes: Sequence[Change]) -> list[Change]:
-    """Merges changes into fewer statements: what changes one row twice in a row is one UPDATE.
+    """Merge consecutive changes of one row into one UPDATE.
 
-    Only neighbours among the changes of one table are merged, so that its rows meet its constraints
-    in the order in which they were changed.
+    Only neighbours among the changes of one table are merged, so that its constraints apply in the original
+    order.
     """
     merged: list[Change] = []
     last: dict[Table, int] = {}
@@ -142,7 +142,7 @@ _TABLE_OF: dict[type[Change], Table] = {
 
 
 def _both(first: Change, second: Change) -> Change | None:
-    """One change that does what both do, where both set values of one row."""
+    """Return one change that does both, if both set values of one row."""
     match first, second:
         case StepSet(), StepSet() if first.name == second.name:
             return StepSet(first.name, {**first.values, **second.values})

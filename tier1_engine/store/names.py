@@ -1,4 +1,4 @@
-"""Which deployment an operator means: by an id, a unique prefix of one, or a name. Changes nothing."""
+"""Resolves an operator's reference to a deployment: an id, a unique prefix of one, or a name. Only reads."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tier1_engine.errors import NoSuchDeployment, Refused
 
 
 def find(parts_store: Any, reference: str, *, to_change: bool) -> Deployment:
-    """The deployment that an operator means by an id, a unique prefix of one, or a name.
+    """Find a deployment by id, unique prefix of an id, or name.
 
-    A name means the living deployment of that name first, else the newest.
+    A name refers to the existing deployment of that name; if there is none, to the newest.
 
     Raises:
-        NoSuchDeployment: nothing fits.
-        Refused: several fit, and the command changes something.
+        NoSuchDeployment: nothing matches.
+        Refused: several match, and the command changes something.
     """
     fitting: list[Deployment] = parts_store.matching(reference)
     exact = [d for d in fitting if d.id == reference]
@@ -30,5 +30,5 @@ def find(parts_store: Any, reference: str, *, to_change: bool) -> Deployment:
     candidates = (living or named[:1]) + prefixed
     if len(candidates) > 1 and to_change:
         which = ", ".join(f"{d.id} ({d.name}, {d.state})" for d in candidates[:5])
-        raise Refused(f"{reference} matches several deployments: {which}. Give the full id of one.")
+        raise Refused(f"{reference} matches several deployments: {which}. Use the full id of one.")
     return candidates[0]

@@ -1,7 +1,7 @@
-"""The schema of the database: made, upgraded and checked by migrations, and by nothing else.
+"""The database schema, which only migrations create and upgrade.
 
-Owns when a schema may move: a private SQLite file at first use, behind a copy and under no living
-driver; a shared Postgres only when an operator says so.
+Owns when a schema may change: a private SQLite file at first use, after a backup copy and with no live
+driver; a shared Postgres only when an operator runs `tier1 db upgrade`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 UPGRADE_SECONDS = 60.0
-"""How long a process that finds another one making or upgrading the schema waits for it."""
+"""How long a process waits for another one that creates or upgrades the schema."""
 
 
 def revision(engine: Engine) -> str | None:
-    """The schema revision that the database is at; None for an empty one."""
+    """Return the schema revision of the database; None if it is empty."""
     with translated(engine), engine.connect().execution_options(reads_only=True) as connection:
         return _revision(connection)
 
@@ -42,10 +42,10 @@ def _revision(connection: Connection) -> str | None:
 
 
 def ensure_schema(engine: Engine) -> None:
-    """Bring a private SQLite file to our revision; check that a Postgres is at it.
+    """Upgrade a private SQLite file to `SCHEMA_REVISION`; check that a Postgres has it.
 
     Raises:
-        SchemaError: a newer schema, or an old one on Postgres.
+        SchemaError: the schema is newer, or an older one on Postgres.
         DrivenByAnother: an older SQLite file has a live driver.
     """
     found = revision(engine)
@@ -63,9 +63,9 @@ def ensure_schema(engine: Engine) -> None:
 
 
 def upgrade(engine: Engine) -> str:
-    """Bring the schema to our revision, in one transaction; answer the revision it had before.
+    """Upgrade the schema to `SCHEMA_REVISION` in one transaction; return the previous revision.
 
-    A second process that starts at the same time waits, and then finds nothing left to do.
+    A second process that starts at the same time waits, and then finds nothing to do.
     """
     from alembic import command
 
@@ -89,7 +89,7 @@ def upgrade(engine: Engine) -> str:
 
 @contextmanager
 def _patient(connection: Connection) -> Iterator[None]:
-    """Let SQLite wait as long as another process may take to make the schema."""
+    """Let SQLite wait as long as another process may take to upgrade the schema."""
     if connection.dialect.name != "sqlite":
         yield
         return
@@ -102,7 +102,7 @@ def _patient(connection: Connection) -> Iterator[None]:
 
 
 def alembic_config() -> Config:
-    """Alembic's configuration for our migrations, from the checkout or from the wheel."""
+    """Return Alembic's configuration for the migrations in the checkout or in the wheel."""
     from alembic.config import Config
 
     package = Path(__file__).parent.parent
@@ -130,7 +130,7 @@ def _refuse_while_driven(engine: Engine) -> None:
         driven = connection.execute(query, {"now": now}).scalars().all()
     if driven:
         raise DrivenByAnother(
-            f"{describe(engine)} must be upgraded, but an older tier1 is running {', '.join(driven)}: "
+            f"{describe(engine)} cannot be upgraded while an older tier1 is running {', '.join(driven)}: "
             "wait for it to finish."
         )
 

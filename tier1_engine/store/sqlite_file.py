@@ -1,7 +1,7 @@
-"""The file of a SQLite database and the log beside it, as they stand on the disk.
+"""The file of a SQLite database on disk, and its write-ahead log.
 
-Owns what is made of them and what is noticed: they are private, and while they are used nobody may take
-them away. SQLite itself would write on into a file that has no name any more.
+Owns their creation and the checks on them: they are private, and must not be deleted while in use. SQLite
+itself would continue to write to a deleted file.
 """
 
 from __future__ import annotations
@@ -17,40 +17,47 @@ from tier1_engine.errors import DatabaseUnavailable
 
 
 def same_file(info: Mapping[str, Any]) -> None:
-    """A file that was deleted or replaced would take every write and keep none of them."""
+    """Check that the file was not deleted or replaced: it would accept every write and lose it.
+
+    Raises:
+        DatabaseUnavailable: the file was deleted or replaced.
+    """
     if info["file"] != file_id(info["path"]):
         raise DatabaseUnavailable(vanished(info["path"]))
 
 
 def same_log(connection: Any, info: MutableMapping[str, Any]) -> None:
-    """A log that was deleted still takes every commit, and a kill then loses them all.
+    """Check that the log was not deleted: it would accept every commit, and a kill would lose them all.
 
-    Called once a transaction has begun, and again once it was committed: nothing is sent on the word of
-    a commit that nobody else can see. What is in the deleted log is written to the file itself first.
+    Called after the begin and after the commit of a transaction: no call may rely on a commit that no other
+    process can see. The content of a deleted log is written to the file itself first.
+
+    Raises:
+        DatabaseUnavailable: the log was deleted.
     """
     path = info["path"]
     found = file_id(log_of(path))
     if info["log"] is None:
-        info["log"] = found  # SQLite makes it when it first needs it
+        info["log"] = found  # SQLite creates it when it first needs it
     if info["log"] == found:
         return
     if connection.in_transaction:
         connection.execute("ROLLBACK")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     raise DatabaseUnavailable(
-        f"The log {log_of(path)} was deleted while it was in use; what it held was written to {path}: "
-        "leave both files to tier1, and run the command again."
+        f"The log {log_of(path)} was deleted while it was in use; its content was written to {path}: "
+        "do not move or delete either file, and run the command again."
     )
 
 
 @lru_cache(maxsize=16)
 def log_of(path: Path) -> Path:
-    """Where SQLite keeps what was committed and is not yet in the file itself."""
+    """Return the path of the write-ahead log, which has the commits that are not yet in the file itself."""
     return path.with_name(f"{path.name}-wal")
 
 
 def file_id(path: Path) -> tuple[int, int] | None:
-    """Which file stands at a path: device and inode; None where none does."""
+    """Return the identity of the file at a path, device and inode; None if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -59,7 +66,7 @@ def file_id(path: Path) -> tuple[int, int] | None:
 
 
 def vanished(path: Path) -> str:
-    """The sentence about a file that is not there any more, or is another one."""
+    """Return the message about a file that was deleted or replaced."""
     return (
         f"The database file {path} was deleted or replaced while it was in use: put it back, "
         "then run the command again."
@@ -67,11 +74,11 @@ def vanished(path: Path) -> str:
 
 
 def make_private_file(path: Path) -> None:
-    """SQLite gives `-wal` and `-shm` the mode of the file itself, so it must be private from the start.
+    """Create the file with mode 0600: SQLite gives `-wal` and `-shm` the mode of the file itself.
 
-    A file that is there is not opened: closing it again would end every lock that SQLite holds on it for
-    this process (fcntl(2), and "How To Corrupt An SQLite Database File", 2.2). Another process that ends
-    would then take itself for the last one and remove the log, with all that is committed after that.
+    An existing file is not opened: closing it would release every lock that SQLite holds on it for this
+    process (fcntl(2), and "How To Corrupt An SQLite Database File", 2.2). Another process that ends would
+    then consider itself the last one and remove the log, with everything committed later.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,10 +1,9 @@
-"""The statements of a transaction that writes, each put into words once.
+"""The statements of write transactions, each compiled once.
 
-A turn of the engine writes the same few shapes of INSERT and UPDATE again and again, after one SELECT
-that locks. SQLAlchemy would look each of them up, and convert its values by general rules, at every
-execution: that costs more than SQLite itself. Here a statement is compiled once for a dialect and then
-executed as it stands. Values are converted by their columns' types as anywhere else. Owns no table and
-no query.
+A turn of the engine repeats a few forms of INSERT and UPDATE after one locking SELECT. At every execution,
+SQLAlchemy would look up each statement and convert its values by general rules, which costs more than SQLite
+itself. Here a statement is compiled once for each dialect and then executed directly. Values are converted by
+the types of their columns, as elsewhere. Owns no table and no query.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from tier1_engine.store.columns import UtcTime, as_text, from_text
 from tier1_engine.store.transactions import Transaction
 
 MAX_COMPILED = 512
-"""Some thirty shapes exist; every engine that is made brings a dialect of its own."""
+"""About thirty statements exist, but each engine has its own dialect."""
 
 Values = Mapping[str, Any]
 Parameters = tuple[Any, ...] | dict[str, Any]
 
 
 def add(transaction: Transaction, table: Table, rows: Sequence[Values]) -> None:
-    """Insert rows that all name the same columns; a column that none names gets its default."""
+    """Insert rows that all have the same columns; the other columns get their defaults."""
     compiled = _inserting(transaction.dialect, table, tuple(rows[0]))
     execute = transaction.cursor.execute
     for row in rows:
@@ -38,14 +37,14 @@ def add(transaction: Transaction, table: Table, rows: Sequence[Values]) -> None:
 
 
 def change(transaction: Transaction, table: Table, key: Values, values: Values) -> None:
-    """Set `values` in the one row that `key` names."""
+    """Set `values` in the row with this `key`."""
     compiled = _updating(transaction.dialect, table, tuple(values), tuple(key))
     parameters = {**values, **{f"at_{name}": value for name, value in key.items()}}
     transaction.cursor.execute(compiled.text, compiled.parameters(parameters))
 
 
 def first(transaction: Transaction, query: Select[Any], values: Values) -> Any:
-    """The first row that `query` finds, by column name, or None."""
+    """Return the first row of `query` with its columns as attributes, or None."""
     compiled = _selecting(transaction.dialect, query)
     transaction.cursor.execute(compiled.text, compiled.parameters(values))
     row = transaction.cursor.fetchone()
@@ -53,7 +52,7 @@ def first(transaction: Transaction, query: Select[Any], values: Values) -> Any:
 
 
 def every(transaction: Transaction, query: Select[Any], values: Values) -> list[Any]:
-    """All rows that `query` finds, by column name."""
+    """Return all rows of `query` with their columns as attributes."""
     compiled = _selecting(transaction.dialect, query)
     cursor = transaction.cursor
     cursor.execute(compiled.text, compiled.parameters(values))
@@ -61,12 +60,12 @@ def every(transaction: Transaction, query: Select[Any], values: Values) -> list[
 
 
 class Compiled:
-    """One statement in the words of one dialect, and how each of its parameters is converted."""
+    """One statement compiled for one dialect, with the conversions of its parameters."""
 
     def __init__(self, statement: Insert | Update | Select[Any], dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.text = str(compiled)
-        # By position where the driver takes parameters by position (sqlite3), by name elsewhere.
+        # Parameters are positional for sqlite3, and named for the other driver.
         self._by_position = bool(compiled.positional)
         names = (compiled.positiontup if compiled.positional else list(compiled.binds)) or []
         self._names = tuple(names)
@@ -76,7 +75,7 @@ class Compiled:
         self._converted = [(at, convert) for at, convert in enumerate(converts) if convert is not None]
 
     def parameters(self, values: Values) -> Parameters:
-        """The values as the database driver takes them."""
+        """Convert the values for the database driver."""
         if self._constants:
             values = {**self._constants, **values}
         found = [values[name] for name in self._names]
@@ -87,7 +86,7 @@ class Compiled:
 
 
 class Selecting(Compiled):
-    """A query, and how each column of a row that it finds is converted back."""
+    """One compiled query, with the conversions of its columns."""
 
     def __init__(self, query: Select[Any], dialect: Dialect) -> None:
         super().__init__(query, dialect)
@@ -98,11 +97,10 @@ class Selecting(Compiled):
         self._back: list[tuple[int, Callable[[Any], Any]]] | None = None
 
     def row(self, found: Sequence[Any], description: Sequence[Any]) -> Any:
-        """The row, with its values as Python has them.
+        """Return the row with its values converted to Python.
 
         Args:
-            description: of the driver's cursor (PEP 249); how a value is converted depends on the types
-                that the database names there.
+            description: of the driver's cursor (PEP 249); the conversions depend on the types in it.
         """
         if self._back is None:
             codes = [column[1] for column in description]
@@ -116,7 +114,7 @@ class Selecting(Compiled):
 
 
 def _into(type: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    """How a value of a column becomes what the driver takes: what SQLAlchemy does, by the shortest way."""
+    """Return the conversion of a column's values for the driver: SQLAlchemy's, or a faster equivalent."""
     if isinstance(type, Enum):
         return _VALUE
     if isinstance(type, UtcTime) and dialect.name != "postgresql":
@@ -126,7 +124,7 @@ def _into(type: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
 
 
 def _out_of(type: Any, code: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    """How what the driver gives becomes a value of a column, by as short a way."""
+    """Return the conversion of the driver's values for a column: SQLAlchemy's, or a faster equivalent."""
     if isinstance(type, Enum) and type.enum_class is not None:
         return {member.value: member for member in type.enum_class}.__getitem__
     if isinstance(type, UtcTime) and dialect.name != "postgresql":

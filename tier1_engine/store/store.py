@@ -1,8 +1,8 @@
-"""Every query but those of the lease. One method is one transaction.
+"""All queries except those of the lease and of sweeps. Each method is one transaction.
 
-`commit` is the only writer of a deployment that is driven: it locks the deployment's row, checks the
-driver's fence there, and writes a whole turn's changes or nothing. A goal is the one thing that
-other commands may write (`request_goal`); it is a request, and only the driver moves the state.
+`commit` is the only writer of a deployment with a driver: it locks the deployment's row, checks the driver's
+fencing token there, and writes all changes of a turn or none. Other commands may write only the target state
+(`request_goal`); that is a request, and only the driver changes the state.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tier1_engine.store.transactions import Look, Reading, Transaction, Writers
 
 
 class GoalChanged(Tier1Error):
-    """Somebody asked for another goal, or to retain more, since the driver looked; nothing was committed."""
+    """The target state or the names to retain changed since the driver read them; nothing was committed."""
 
     def __init__(self, goal: Goal, retain: tuple[str, ...]) -> None:
         super().__init__(f"The target state is now {goal}.")
@@ -46,7 +46,7 @@ class GoalChanged(Tier1Error):
 
 
 class Store:
-    """The database, at our schema revision."""
+    """The database at the current schema revision."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -55,7 +55,7 @@ class Store:
 
     @classmethod
     def open(cls, url: str, *, lease_seconds: float = 60.0) -> Store:
-        """Connect and make sure of the schema.
+        """Connect, and create, upgrade or check the schema.
 
         Raises:
             ConfigurationError, SchemaError, DatabaseUnavailable: see `database`.
@@ -73,12 +73,12 @@ class Store:
         self.engine.dispose()
 
     def reading(self) -> Any:
-        """A connection for a read-only transaction."""
+        """Return a connection for a read-only transaction."""
         return self.engine.connect().execution_options(reads_only=True)
 
     @property
     def database_id(self) -> str:
-        """The id of this database, which is the value of the tag `tier1:database`."""
+        """Return the id of this database, the value of the tag `tier1:database`."""
         if self._database_id is None:
             with database.translated(self.engine), self.reading() as connection:
                 self._database_id = connection.execute(select(Installation.database_id)).scalar_one()
@@ -94,13 +94,13 @@ class Store:
         *,
         held: Callable[[Transaction], Mapping[str, Any]] = lambda _: {"lease_term": 0},
     ) -> None:
-        """Write a new deployment with its whole plan.
+        """Create a deployment with its whole plan.
 
         Args:
-            held: the columns of its lease, if somebody holds it from the beginning.
+            held: returns the columns of its lease, if it starts with a holder.
 
         Raises:
-            NameInUse: a living deployment of this account and region has the name.
+            NameInUse: an existing deployment in this account and region has this name.
         """
         event = {"deployment_id": deployment.id, "at": deployment.created_at, "message": message}
         try:
@@ -123,10 +123,12 @@ class Store:
     # --- the driver's reads and writes
 
     def load(self, deployment_id: str) -> Record:
-        """Everything that decisions about a deployment need.
+        """Load everything that decisions about a deployment need.
+
+        Leaves out finished attempts other than creates and archives.
 
         Raises:
-            NoSuchDeployment: there is none of this id.
+            NoSuchDeployment: no deployment has this id.
         """
         its = {"of": deployment_id}
         with database.translated(self.engine), Reading(self.writers) as reading:
@@ -144,7 +146,7 @@ class Store:
         )
 
     def goal(self, deployment_id: str, fence: Fence) -> tuple[Goal, tuple[str, ...]]:
-        """The goal and the retain set as they stand now.
+        """Return the current target state, and the names of resources to retain.
 
         Raises:
             LeaseLost: another driver has taken over.
@@ -163,17 +165,17 @@ class Store:
         *,
         gives_back: bool = False,
     ) -> Record:
-        """Write a turn's changes in one transaction, and answer the record as it now is.
+        """Write the changes of a turn in one transaction, and return the new record.
 
-        May be called again with the same arguments when the end of the last call is unknown: a
-        commit that was applied is recognised by the revision and not applied twice.
+        May be repeated with the same arguments if the result of the last call is unknown: the revision shows
+        whether it was committed, so it is not applied twice.
 
         Args:
-            gives_back: this is the last turn, and the lease ends with it.
+            gives_back: whether this is the last turn, which also releases the lease.
 
         Raises:
             LeaseLost: another driver has taken over; nothing was written.
-            GoalChanged: goal or retain set are not those in `record`; nothing was written.
+            GoalChanged: the target state or the names to retain differ from `record`; nothing was written.
             DatabaseUnavailable: it may or may not have been written.
         """
         before = record.deployment
@@ -205,12 +207,12 @@ class Store:
         retain: Sequence[str] = (),
         now: datetime,
     ) -> Deployment | None:
-        """Write what is wanted of a deployment, in one transaction guarded by its state.
+        """Write the target state of a deployment, in one transaction guarded by its state.
 
         Args:
-            choice: the goal for the deployment as it is locked. None: write nothing, and answer None. What
-                it raises goes through, and nothing is written.
-            retain: resource names to keep; added to those already retained.
+            choice: returns the target state for the locked deployment; None to write nothing and return None.
+                If it raises, nothing is written.
+            retain: names of resources to retain, added to those already retained.
         """
         with database.translated(self.engine), Transaction(self.writers) as transaction:
             row = statements.first(transaction, _LOCK_WHOLE, {"locked": deployment_id})
@@ -233,7 +235,7 @@ class Store:
     # --- reads for people
 
     def matching(self, reference: str) -> list[Deployment]:
-        """Deployments whose id begins with `reference` or whose name it is, newest first."""
+        """Return deployments whose id begins with `reference` or whose name it is, newest first."""
         fits = or_(DEPLOYMENTS.c.name == reference, DEPLOYMENTS.c.id.startswith(reference, autoescape=True))
         query = select(DEPLOYMENTS).where(fits).order_by(DEPLOYMENTS.c.created_at.desc())
         with database.translated(self.engine), self.reading() as connection:
@@ -248,10 +250,10 @@ class Store:
         name: str | None = None,
         deployment_id: str | None = None,
     ) -> list[Summary]:
-        """Deployments, newest first, with who holds them and what is left of them.
+        """Return deployments, newest first, with their holders and the number of their remaining resources.
 
         Args:
-            failed: only those with a failure on record, whatever became of them since.
+            failed: only those with a failure on record, whatever their state now.
         """
         remaining = (
             select(func.count())
@@ -287,7 +289,7 @@ class Store:
         ]
 
     def left(self, deployment_ids: Sequence[str]) -> dict[str, list[Resource]]:
-        """What `Summary.remaining` counts, by deployment; those of which nothing is left are not in it."""
+        """Return the resources that `Summary.remaining` counts, by deployment; omits those without any."""
         query = select(RESOURCES).where(RESOURCES.c.deployment_id.in_(list(deployment_ids)), remains())
         with database.translated(self.engine), self.reading() as connection:
             rows = [item_of(Resource, row) for row in connection.execute(query)]
@@ -297,20 +299,20 @@ class Store:
         return found
 
     def attempts(self, deployment_id: str) -> list[Attempt]:
-        """Every attempt, in the order of time."""
+        """Return all attempts in chronological order."""
         query = _of(ATTEMPTS, deployment_id).order_by(ATTEMPTS.c.begun_at, ATTEMPTS.c.id)
         with database.translated(self.engine), self.reading() as connection:
             return [item_of(Attempt, row) for row in connection.execute(query)]
 
     def events(self, deployment_id: str, *, after: int = 0) -> list[Event]:
-        """The time line, in the order it was written."""
+        """Return the timeline in the order in which it was written."""
         query = _of(EVENTS, deployment_id).where(EVENTS.c.id > after).order_by(EVENTS.c.id)
         with database.translated(self.engine), self.reading() as connection:
             rows = connection.execute(query).all()
         return [Event(r.at, r.trigger, r.from_state, r.to_state, r.step, r.message) for r in rows]
 
     def console(self, deployment_id: str, resource_id: str) -> str | None:
-        """What was archived of an instance's console."""
+        """Return the archived console output of an instance."""
         query = _of(CONSOLES, deployment_id).with_only_columns(CONSOLES.c.text)
         query = query.where(CONSOLES.c.resource_id == resource_id)
         with database.translated(self.engine), self.reading() as connection:
@@ -331,7 +333,7 @@ _LOCK = (
     .where(DEPLOYMENTS.c.id == bindparam("locked"))
     .with_for_update()
 )
-"""A condition inside an UPDATE alone lets a stale writer through on Postgres: the row is locked first."""
+"""Locks the row first: on Postgres, a condition in the UPDATE alone would let a stale writer through."""
 
 
 def _of(table: Table, deployment_id: Any) -> Any:
@@ -339,7 +341,7 @@ def _of(table: Table, deployment_id: Any) -> Any:
 
 
 def _matters_to_decisions() -> Any:
-    """Creates (they may have acted), archives (they are bounded), and whatever has no end yet."""
+    """Select creates (they may have acted), archives (their number is limited), and open attempts."""
     action = ATTEMPTS.c.action
     return or_(action == Action.CREATE, action == Action.ARCHIVE, ATTEMPTS.c.ended_at.is_(None))
 
@@ -354,7 +356,7 @@ _ITS_ATTEMPTS = _of(ATTEMPTS, bindparam("of")).where(_matters_to_decisions())
 
 
 def remains() -> Any:
-    """Ours and not gone: it has an id, or a create that may have acted."""
+    """Select owned resources that remain: with an AWS id, or with a create that may have acted."""
     may_exist = exists().where(
         ATTEMPTS.c.deployment_id == RESOURCES.c.deployment_id,
         ATTEMPTS.c.resource_id == RESOURCES.c.id,

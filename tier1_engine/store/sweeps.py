@@ -1,7 +1,7 @@
-"""The queries of sweeps: what there is to judge, what protects it, and the sweeps' own rows.
+"""The queries of sweeps: the deployments to check, their protection, and the sweeps' own rows.
 
-Everything that a sweep must know of all deployments is read in a few queries, however many there
-are. Owns no decision: `sweep.rules` judges, and `sweep.sweep` acts.
+A few queries read everything that a sweep must know of all deployments, however many there are. Owns no
+decision: `sweep.rules` decides, and `sweep.sweep` acts.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from tier1_engine.store.store import Store, remains
 from tier1_engine.store.transactions import Transaction
 
 REVIEWED = "reviewed"
-"""Key in a sweep's plan: the digest of the file that an operator applied."""
+"""The key in a sweep's plan for the digest of the file that an operator applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One sweep, as its row has it.
+    """The row of one sweep.
 
     Attributes:
         plan: the plan, as `sweep.plan` writes it.
@@ -53,11 +53,11 @@ class Sweep:
 
 
 DescribeDriver = Callable[[Mapping[str, Any] | None, datetime | None], str | None]
-"""Who drives, in words, of a holder and the end of its lease as a row has them."""
+"""Describes the driver, given the holder and the end of the lease in a row; None if it is not alive."""
 
 
 def all_known(store: Store, driver: DescribeDriver, only: str | None = None) -> list[Known]:
-    """Every deployment (or only one) with all that the rules ask about it."""
+    """Return every deployment (or only one) with everything that the rules need."""
     last = (
         select(EVENTS.c.deployment_id, func.max(EVENTS.c.id).label("id"))
         .group_by(EVENTS.c.deployment_id)
@@ -107,7 +107,7 @@ def all_known(store: Store, driver: DescribeDriver, only: str | None = None) -> 
 
 
 def _open() -> Any:
-    """A create of it has no known end: AWS may have acted, or may yet."""
+    """Select resources with a create whose result is unknown: AWS may have acted, or may still act."""
     return (
         select(ATTEMPTS.c.id)
         .where(
@@ -121,7 +121,7 @@ def _open() -> Any:
 
 
 def database_time(store: Store, host: datetime) -> datetime:
-    """The earlier of the host's and the database's clock: what is judged by age is never judged too old."""
+    """Return the earlier time of the host's and the database's clocks, so that no age is overestimated."""
     if store.engine.dialect.name != "postgresql":
         return host
     with database.translated(store.engine), store.reading() as connection:
@@ -140,14 +140,14 @@ def claim(
     allowed: Callable[[Deployment, int], None],
     now: datetime,
 ) -> None:
-    """Write that a sweep takes a deployment down, in one transaction guarded by its row.
+    """Record that a sweep takes a deployment down, in one transaction guarded by its row.
 
-    Called by whoever holds the lease, so that nobody drives it meanwhile; what other commands may
-    write (goal, protection, expiry) is looked at again here.
+    The caller holds the lease, so no other process drives it meanwhile. What other commands may write (target
+    state, protection, expiry) is checked again here.
 
     Args:
-        goal: None: as it stands.
-        allowed: of the deployment as locked and the id of its last event; raises what forbids it.
+        goal: the new target state; None leaves it unchanged.
+        allowed: called with the locked deployment and the id of its last event; raises if it forbids this.
     """
     with database.translated(store.engine), Transaction(store.writers) as transaction:
         row = statements.first(transaction, _LOCK_WHOLE, {"of": deployment_id})
@@ -160,13 +160,13 @@ def claim(
 
 
 def take(store: Store, deployment_id: str, sweep_id: str, what: str, now: datetime) -> None:
-    """Write that a sweep takes something of a deployment in hand, whose goal stays as it is."""
+    """Record that a sweep works on a deployment without changing its target state."""
     with database.translated(store.engine), Transaction(store.writers) as transaction:
         statements.add(transaction, EVENTS, [_asked_for(deployment_id, sweep_id, what, now)])
 
 
 def taken_since(store: Store, deployment_id: str, last_event: int, sweeps: Collection[str]) -> bool:
-    """Whether the first that happened to a deployment after an event is that one of these sweeps took it."""
+    """Whether the first event of a deployment after `last_event` belongs to one of these sweeps."""
     query = (
         select(EVENTS.c.sweep_id)
         .where(EVENTS.c.deployment_id == deployment_id, EVENTS.c.id > last_event)
@@ -195,14 +195,14 @@ def protect(
     change: Callable[[Deployment], tuple[Mapping[str, Any], str]],
     now: datetime,
 ) -> Deployment:
-    """Set what protects a deployment, in one transaction guarded by its row.
+    """Set the protection of a deployment, in one transaction guarded by its row.
 
     Args:
-        change: of the deployment as locked, the columns to set and the line for the time line;
-            raises `Refused` where it cannot be.
+        change: returns, for the locked deployment, the columns to set and the message for the timeline;
+            raises `Refused` if that is not possible.
 
     Raises:
-        NoSuchDeployment: there is none of this id.
+        NoSuchDeployment: no deployment has this id.
     """
     with database.translated(store.engine), Transaction(store.writers) as transaction:
         row = statements.first(transaction, _LOCK_WHOLE, {"of": deployment_id})
@@ -220,27 +220,27 @@ def protect(
 
 
 def begin(store: Store, sweep: Sweep) -> None:
-    """Put a sweep on record, before it deletes anything."""
+    """Record a sweep before it deletes anything."""
     with database.translated(store.engine), Transaction(store.writers) as transaction:
         values = {field.name: getattr(sweep, field.name) for field in fields(sweep)}
         statements.add(transaction, SWEEPS, [{**values, "results": list(sweep.results)}])
 
 
 def update(store: Store, sweep_id: str, values: Mapping[str, Any]) -> None:
-    """Set what has come of a sweep so far."""
+    """Record the results of a sweep so far."""
     with database.translated(store.engine), Transaction(store.writers) as transaction:
         statements.change(transaction, SWEEPS, {"id": sweep_id}, values)
 
 
 def applied(store: Store, digest: str, since: datetime) -> frozenset[str]:
-    """The sweeps that were begun with a reviewed plan, by its digest."""
+    """Return the ids of the sweeps that were started with the reviewed plan of this digest."""
     query = select(SWEEPS.c.id, SWEEPS.c.plan).where(SWEEPS.c.begun_at >= since)
     with database.translated(store.engine), store.reading() as connection:
         return frozenset(row.id for row in connection.execute(query) if row.plan.get(REVIEWED) == digest)
 
 
 def history(store: Store, limit: int) -> list[Sweep]:
-    """The sweeps on record, newest first."""
+    """Return the recorded sweeps, newest first."""
     query = select(SWEEPS).order_by(SWEEPS.c.begun_at.desc(), SWEEPS.c.id.desc()).limit(limit)
     with database.translated(store.engine), store.reading() as connection:
         rows = connection.execute(query).all()

@@ -1,10 +1,10 @@
 """The tables. No behaviour, no queries: those are in `store` and `lease`.
 
-Invariants stand here as named constraints, so that a wrong state cannot be stored by anybody. The
-migrations are checked against this page on SQLite and on Postgres.
+Invariants are named constraints here, so that no program can store a wrong state. A test compares the
+migrations with this module on SQLite and on Postgres.
 """
 
-# Annotations are objects here, not texts: SQLAlchemy would evaluate each text anew at every start.
+# Annotations are objects here, not strings: SQLAlchemy would evaluate each string at every start.
 
 from datetime import datetime
 from typing import Any
@@ -43,7 +43,7 @@ from tier1_engine.deployment.states import (
 from tier1_engine.store.columns import JsonDocument, JsonOf, UtcTime, one_of
 
 SCHEMA_REVISION = "0003"
-"""The newest migration. A test holds it to be alembic's head; a database is opened only at this one."""
+"""The newest migration. A test checks that it is alembic's head; a database must have it to be opened."""
 
 
 _Json = JsonDocument(none_as_null=True)
@@ -51,21 +51,21 @@ _Key = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Base(DeclarativeBase):
-    """The schema."""
+    """The base class of all tables."""
 
 
 def _unique_where(name: str, *columns: str, where: str) -> Index:
-    """A unique index over the rows for which `where` holds.
+    """Return a unique index over the rows that match `where`.
 
-    Postgres is told when a schema is made: to name its argument here would load that dialect at every
+    The option for Postgres is set when a schema is created: to set it here would load that dialect at every
     start of every command.
     """
     return Index(name, *columns, unique=True, sqlite_where=text(where), info={"where": where})
 
 
 _CLUSTERED = {"sqlite_with_rowid": False}
-"""Table arguments: SQLite keeps the rows in the order of their key, so those of one deployment lie side by
-side. A turn then writes a few pages instead of one for each row and each index of it."""
+"""Table arguments: SQLite stores the rows in key order, so that the rows of one deployment are adjacent. A
+turn then writes a few pages instead of one for each row and each of its indexes."""
 
 
 @event.listens_for(Base.metadata, "before_create")
@@ -78,7 +78,7 @@ def _tell_postgres(metadata: MetaData, connection: Connection, **_: Any) -> None
 
 
 class Installation(Base):
-    """This database itself: one row, made by the first migration."""
+    """This database itself: one row, created by the first migration."""
 
     __tablename__ = "installation"
     __table_args__ = (CheckConstraint("id = 1", name="there_is_one_installation"),)
@@ -89,7 +89,7 @@ class Installation(Base):
 
 
 class DeploymentRow(Base):
-    """One run: what was asked for, what it is, what is wanted, and who drives it."""
+    """One deployment: its spec, its state, its target state, and the holder of its lease."""
 
     __tablename__ = "deployments"
     __table_args__ = (
@@ -154,7 +154,7 @@ class DeploymentRow(Base):
 
 
 class StepRow(Base):
-    """One unit of the stored plan."""
+    """One step of the stored plan."""
 
     __tablename__ = "steps"
     __table_args__ = (
@@ -186,7 +186,7 @@ class StepRow(Base):
 
 
 class ResourceRow(Base):
-    """One AWS object, or the intent to make one. Its id is unique of itself: 80 random bits."""
+    """One AWS object, or the intent to create one. Its id is globally unique: 80 random bits."""
 
     __tablename__ = "resources"
     __table_args__ = (
@@ -232,7 +232,7 @@ class ResourceRow(Base):
 
 
 class AttemptRow(Base):
-    """One try of one call."""
+    """One attempt of one call."""
 
     __tablename__ = "attempts"
     __table_args__ = (
@@ -270,7 +270,7 @@ class AttemptRow(Base):
 
 
 class EventRow(Base):
-    """One line of the time line; a move's line is written in the move's own transaction."""
+    """One line of the timeline; that of a transition is written in the same transaction."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -290,7 +290,7 @@ class EventRow(Base):
 
 
 class ConsoleRow(Base):
-    """What an instance's console said before it was terminated by us."""
+    """The console output of an instance, saved before tier1 terminated it."""
 
     __tablename__ = "consoles"
     __table_args__ = (
@@ -304,7 +304,7 @@ class ConsoleRow(Base):
 
 
 class SweepRow(Base):
-    """One sweep: what it saw and meant to do, and what came of each of it."""
+    """One sweep: its plan, and the result of each item."""
 
     __tablename__ = "sweeps"
     __table_args__ = (

@@ -1,6 +1,6 @@
-"""A driver's transactions: begun, committed and rolled back on the database driver's own connection.
+"""Transactions that use the database driver's own connection, for the many writes of an engine.
 
-Owns the connections of a store that writes turn after turn. It knows no table and no statement.
+Owns the write connections of a store. It knows no table and no statement.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 WRITERS_LIMIT = 8
-"""Transactions at once on Postgres: about half of what the pool has, the rest reads. SQLite takes one."""
+"""Concurrent transactions on Postgres: about half of the pool; the rest is for reads. SQLite allows one."""
 TURN_SECONDS_LIMIT = 30.0
-"""Seconds, as long as SQLAlchemy's pool waits for a connection; a queue of many is slow, not broken."""
+"""The same as the timeout of SQLAlchemy's pool: a long queue is slow, but not broken."""
 
 
 class Writers:
-    """The connections that transactions of one store write on, kept from one to the next.
+    """The write connections of one store, reused from one transaction to the next.
 
-    What a turn writes is a dozen statements of known shape, and the same driver writes turn after turn.
-    SQLAlchemy's connections, events and results, and taking a connection from its pool and giving it
-    back, cost more around each than the database's own work: here they are left out. Pool, dialect
-    and errors stay SQLAlchemy's. Several threads may write; each gets a connection of its own, and
-    waits for its turn here: a hundred that wait inside the database would take every connection.
+    A turn writes about a dozen known statements, and the same driver writes many turns. SQLAlchemy's
+    connections, events and results, and each checkout from its pool, cost more than the database's own work:
+    this class avoids them. Pool, dialect and errors remain SQLAlchemy's. Several threads may write; each gets
+    its own connection and waits for its turn here: a hundred waiting inside the database would use up all
+    connections.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -47,7 +47,7 @@ class Writers:
         """Wait for a turn to write.
 
         Raises:
-            DatabaseUnavailable: those before us did not end.
+            DatabaseUnavailable: the transactions before this one did not end in time.
         """
         if not self._turns.acquire(timeout=TURN_SECONDS_LIMIT):
             raise DatabaseUnavailable(
@@ -55,18 +55,18 @@ class Writers:
             )
 
     def end(self) -> None:
-        """Give the turn to the next."""
+        """Let the next transaction write."""
         self._turns.release()
 
     def take(self) -> PoolProxiedConnection | None:
-        """A connection that was kept."""
+        """Return an idle connection, if there is one."""
         try:
             return self.idle.pop()
         except IndexError:
             return None
 
     def keep(self, connection: PoolProxiedConnection) -> None:
-        """Keep it for the next, or give it back to the pool: others read."""
+        """Keep the connection for the next transaction, or return it to the pool for reads."""
         if len(self.idle) < WRITERS_LIMIT:
             self.idle.append(connection)
         else:
@@ -74,12 +74,12 @@ class Writers:
 
 
 class Transaction:
-    """A transaction that writes: committed when it is left, rolled back when an exception leaves it."""
+    """A write transaction: committed at the end of the block, rolled back on an exception."""
 
     __slots__ = ("_pooled", "_writers", "cursor", "dialect")
 
     begins = "BEGIN IMMEDIATE"
-    """On SQLite."""
+    """The statement that begins it on SQLite."""
 
     def __init__(self, writers: Writers) -> None:
         self._writers = writers
@@ -115,10 +115,10 @@ class Transaction:
         return self
 
     def _connected(self) -> PoolProxiedConnection:
-        """A connection that is kept, or a new one.
+        """Return an idle connection, or a new one.
 
         Raises:
-            DBAPIError: the server cannot be reached; SQLAlchemy leaves this one to the driver's own words.
+            DBAPIError: the server cannot be reached; SQLAlchemy would raise the driver's own error here.
         """
         kept = self._writers.take()
         return self._new() if kept is None else kept
@@ -158,10 +158,10 @@ class Transaction:
             same_log(self._pooled.driver_connection, self._pooled.info)
 
     def _abandon(self, error: BaseException) -> None:
-        """Roll back by giving the connection back to the pool; one that is broken is thrown away.
+        """Roll back by returning the connection to the pool; a broken one is discarded.
 
         Raises:
-            DBAPIError: what `error` is in SQLAlchemy's words, if it is the driver's.
+            DBAPIError: the SQLAlchemy form of `error`, if that came from the driver.
         """
         driver: Any = self.dialect.loaded_dbapi
         cause: Any = error
@@ -177,9 +177,9 @@ class Transaction:
 
 
 class Look(Transaction):
-    """A transaction that only reads, by the same short way, and waits for no writer.
+    """A read transaction on the same connections, which waits for no writer.
 
-    For a driver that looks again and again: a connection that broke meanwhile fails one look.
+    For the frequent reads of a driver: a connection that broke meanwhile fails one of them.
     """
 
     __slots__ = ()
@@ -187,17 +187,17 @@ class Look(Transaction):
     begins = "BEGIN"
 
     def _wait_for_turn(self) -> None:
-        """It may even be made by who writes."""
+        """Do not wait: the reading thread may hold the turn to write."""
 
     def _give_turn(self) -> None:
-        """It had none."""
+        """Do nothing: it has no turn."""
 
     def _finish(self) -> None:
         self.dialect.do_rollback(self._pooled)
 
 
 class Reading(Look):
-    """A look on a connection of the pool, which makes sure that the server still answers on it."""
+    """A read on a pooled connection, after checking that the server still responds on it."""
 
     __slots__ = ()
 

@@ -1,1 +1,1 @@
-"""Reads AWS for several who ask."""
+"""Reads AWS across accounts and regions, for sweeps and reports."""

@@ -1,7 +1,7 @@
-"""One check of AWS for a survey: patient with throttles, and honest about what could not be checked.
+"""One read of AWS for a survey: retries throttled calls, and reports what could not be read.
 
-Owns how a check that fails is told apart from one that finds nothing: what could not be checked is a
-gap, and nothing follows from it. It only reads.
+Owns the difference between a read that fails and one that finds nothing: what could not be read is a gap, and
+no conclusion is drawn from it. It only reads.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tier1_engine.failures.codes import UNREACHABLE_CODES, WRONG_ACCOUNT
 from tier1_engine.survey.remembered import CachedReads, Remembered
 
 ATTEMPTS = 8
-"""Attempts of a read that AWS throttled or cut; it may be several calls, each of which can be throttled."""
+"""Attempts of a read that AWS throttles or cuts off; a read may be several calls, each of which can fail."""
 
 NONE_KNOWN: Mapping[str, Mapping[str, Any]] = {}
 
@@ -57,11 +57,11 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What could not be read, so that nothing is known of it.
+    """A place, or a kind in a place, that could not be read.
 
     Attributes:
-        kind: None: nothing of the place could be read.
-        blocked: credentials, account or endpoint do not let us act there.
+        kind: None if nothing in the place could be read.
+        blocked: whether credentials, account or endpoint prevent all calls there.
     """
 
     place: Place
@@ -72,7 +72,7 @@ class Gap:
 
 
 def identify(access: Access, place: Place) -> Gap | None:
-    """Why AWS does not let us act in a place; None when it does, and says that the account is the one."""
+    """Return why AWS cannot be used in a place; None if it can, and the account is the expected one."""
     match _with_retries(access, place, Identify()):
         case Failed(error=error):
             return replace(gap_of(place, None, error), blocked=True)
@@ -90,7 +90,7 @@ def listed(
     known: Mapping[str, Mapping[str, Any]] = NONE_KNOWN,
     remembered: Remembered | None = None,
 ) -> Listed | Failed:
-    """What of a kind carries `tags` in a place, without those whose AWS id is known."""
+    """List the objects of a kind with `tags` in a place, except those whose AWS id is known."""
     match _with_retries(access, place, Census((kind,), tags, known), remembered):
         case (Listed() | Failed()) as result:
             return result
@@ -101,7 +101,7 @@ def listed(
 def _with_retries(
     access: Access, place: Place, assignment: Assignment, remembered: Remembered | None = None
 ) -> Result:
-    """The result of a read; one that AWS throttled or cut is repeated."""
+    """Return the result of a read; one that AWS throttled or cut off is retried."""
     equipment = access.equipment(place)
     for attempt in range(1, ATTEMPTS + 1):
         cloud = equipment.cloud(AlwaysPermitted())
@@ -114,10 +114,10 @@ def _with_retries(
 
 
 def patiently(access: Access, equipment: Equipment, look: Callable[[], Done]) -> Done:
-    """What a look answers; one that AWS throttled or cut is tried again.
+    """Return the result of a read; one that AWS throttled or cut off is retried.
 
     Raises:
-        CallError: the last try failed, or no other would help.
+        CallError: the last attempt failed, or no further attempt would help.
     """
     for attempt in range(1, ATTEMPTS):
         try:
@@ -141,13 +141,13 @@ def _is_transient(error: CallError) -> bool:
 
 
 def gap_of(place: Place, kind: str | None, error: CallError) -> Gap:
-    """What a failed call left unseen."""
+    """Return the gap that a failed call leaves."""
     blocked = judge(error, Action.CENSUS, None, young=False) is Verdict.BLOCKED
     return Gap(place, kind, error.code, f"{error.operation}: {error.message}", blocked=blocked)
 
 
 def in_turn(work: Callable[[Job], Done], jobs: Sequence[Job], access: Access) -> Iterator[Done]:
-    """What each job answers, in the order of the jobs; side by side where that is allowed."""
+    """Yield the result of each job in order; runs them concurrently if `access` allows it."""
     if access.side_by_side == 1 or len(jobs) < 2:
         yield from map(work, jobs)
         return

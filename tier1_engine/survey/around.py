@@ -1,7 +1,6 @@
-"""Everything in AWS that claims, by its tags, to belong to some deployment, wherever one was deployed.
+"""Finds everything in AWS whose tags name a deployment, in every place where one was deployed.
 
-Owns which accounts and regions are searched, and what is told apart there: what a row holds, and what
-none does. It only reads.
+Owns which accounts and regions are searched, and which objects there have a row. It only reads.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ from tier1_engine.survey.remembered import Remembered
 
 ANY = "*"
 CLAIMS = {TAG_DEPLOYMENT: ANY}
-"""What everything of any deployment of any database carries."""
+"""The tags on every resource of every deployment of every database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One object that AWS shows, and that claims by its tags to be of some deployment.
+    """One object in AWS whose tags name a deployment.
 
     Attributes:
-        proved: its kind takes what is shown for proof that the deployment it names made it.
+        proved: whether its kind accepts this as proof that the deployment created it.
     """
 
     kind: str
@@ -45,10 +44,10 @@ class Seen:
 
 
 def places(known: Iterable[Known], regions: Sequence[str], here: Place | None) -> list[Place]:
-    """Every place that a deployment used, and `regions` of each account that one used.
+    """Return every place that a deployment used, and `regions` in each account that one used.
 
     Args:
-        here: where the environment points; looked at only for `regions`, when there is no deployment.
+        here: the place from the environment; used only for `regions`, if there is no deployment.
     """
     used: dict[tuple[str, str, str], Place] = {}
     for one in sorted(known, key=lambda one: one.deployment.created_at, reverse=True):
@@ -66,7 +65,7 @@ def places(known: Iterable[Known], regions: Sequence[str], here: Place | None) -
 def find_untracked(
     where: Sequence[Place], known: Sequence[Known], access: Access, database_id: str
 ) -> tuple[list[Seen], list[Gap]]:
-    """Everything in these places that claims a deployment and is in no row, and what could not be seen."""
+    """Find everything in these places that names a deployment but has no row, and the gaps."""
     by_id = {one.deployment.id: one for one in known}
     gaps: list[Gap] = []
     open_places: list[Place] = []
@@ -100,7 +99,7 @@ def find_untracked(
 def seen_of(
     access: Access, one: Known, kind: Kind, tags: Mapping[str, str], database_id: str
 ) -> list[Seen] | Gap:
-    """What of a kind carries `tags` where a deployment lives, read anew."""
+    """Read again which objects of a kind have `tags` in the place of a deployment."""
     answer = listed(access, one.place, kind, tags)
     if isinstance(answer, Failed):
         return gap_of(one.place, kind.title, answer.error)
@@ -109,7 +108,7 @@ def seen_of(
 
 
 def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mapping[str, Any]]]:
-    """AWS ids that are in rows, with their requests, by endpoint, account and kind."""
+    """Return the AWS ids in rows, with their requests, by endpoint, account and kind."""
     held: dict[tuple[str, str, str], dict[str, Mapping[str, Any]]] = {}
     for one in known:
         for (kind, aws_id), request in one.holds.items():
@@ -127,7 +126,7 @@ def _seen(
 
 
 def _proves(kind: Kind, one: Known, observation: Observation, database_id: str) -> bool:
-    """Whether the kind takes what is shown for this deployment's, whatever resource it was made for."""
+    """Whether the kind accepts the object as this deployment's, for whichever of its resources."""
     tag = observation.tags.get(TAG_RESOURCE, "")
     tags = {
         TAG_DATABASE: database_id,

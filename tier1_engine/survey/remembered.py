@@ -1,6 +1,6 @@
-"""Lists that one survey has read already, shared among the kinds that need the same one.
+"""A cache of the lists that one survey has read, shared by the kinds that need them.
 
-Owns their life: the length of one survey of one place. It only reads.
+A cache lives for one survey of one place. It only reads.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tier1_engine.errors import Tier1Error
 
 @dataclass(slots=True)
 class Remembered:
-    """The lists that one survey of a place has read: kinds that need the same one share it."""
+    """The lists that one survey of a place has read."""
 
     lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     locks: dict[str, Lock] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def read(self, key: str, read: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """The list of this key, read once; one that failed is read again by who asks next."""
+        """Return the list of this key, read once; after a failed read, the next caller reads it again."""
         with self.lock:
             own = self.locks.setdefault(key, Lock())
         with own:
@@ -35,7 +35,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class CachedReads:
-    """A cloud for the length of one survey: it only reads, and no list twice."""
+    """A cloud for one survey: it only reads, and reads each list once."""
 
     cloud: Cloud
     remembered: Remembered
@@ -49,13 +49,13 @@ class CachedReads:
         return self.cloud.account_id
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Reads as the cloud does."""
+        """Read as the cloud does."""
         return self.cloud.read(service, operation, **parameters)
 
     def pages(
         self, service: str, operation: str, result_key: str, **parameters: Any
     ) -> Iterator[dict[str, Any]]:
-        """Lists as the cloud does; the same list is read once."""
+        """List as the cloud does, but read the same list only once."""
         key = json.dumps([service, operation, result_key, parameters], sort_keys=True, default=str)
         pages = self.cloud.pages
         yield from self.remembered.read(
@@ -63,5 +63,5 @@ class CachedReads:
         )
 
     def change(self, service: str, operation: str, **parameters: Any) -> Reply:
-        """Never: a look changes nothing."""
+        """Never: a read changes nothing."""
         raise Tier1Error("A survey must not change anything.")

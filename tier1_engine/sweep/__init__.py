@@ -1,1 +1,1 @@
-"""Finds and cleans up what was left behind."""
+"""Finds and deletes abandoned deployments, orphans and duplicates."""

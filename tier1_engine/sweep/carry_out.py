@@ -1,11 +1,11 @@
-"""One deployment of a sweep's plan: looked at again under its lease, then swept by the engine itself.
+"""One deployment of a sweep's plan: checked again under its lease, then swept by the engine itself.
 
-    take down   the goal is written, and the engine rolls back, destroys or continues
-    clear       what turned up is recorded as duplicates, and the engine deletes only those
-    foreign     what an operator reviewed is put on record as a deployment that has ended, then cleared
+    take down   writes the target state; the engine rolls back, destroys or continues
+    clear       records what was found as duplicates; the engine deletes only those
+    foreign     records what an operator reviewed under an ended deployment, then clears it
 
-Nothing here deletes: every deletion is the engine's, with its intent on disk before the call, its proof
-by tags read anew, and its read-back. Whatever differs from what was marked is left alone.
+Nothing here deletes: the engine makes every deletion, with its intent on disk before the call, a proof of
+ownership by current tags, and a read-back. Anything that differs from what was marked is left alone.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ GOALS: Mapping[Act, Goal] = {Act.ROLL_BACK: Goal.ROLLED_BACK, Act.DESTROY: Goal.
 
 
 class Spared(Tier1Error):
-    """What was marked is not so any more: it is left alone."""
+    """What was marked has changed: it is left alone."""
 
 
 class InTheWay(Tier1Error):
-    """It was to go, and something keeps it: it is left alone and told of."""
+    """Something blocks its deletion: it is left alone and reported."""
 
 
 @dataclass(slots=True)
@@ -55,8 +55,8 @@ class Worker:
     """Sweeps units, each under the lease of its deployment. Safe to use from several threads.
 
     Attributes:
-        earlier: sweeps that were begun with this very plan, and may have been killed.
-        blocked: places where AWS stopped letting us act during this sweep, and why.
+        earlier: the ids of sweeps that were started with this same plan, and may have been killed.
+        blocked: the places that AWS has blocked during this sweep, and why.
     """
 
     sweep_id: str
@@ -67,10 +67,10 @@ class Worker:
     blocked: dict[Place, str] = field(default_factory=dict)
 
     def sweep(self, unit: Unit) -> list[Result]:
-        """Sweep one unit; what goes wrong with it is its result, and stops no other.
+        """Sweep one unit; a problem with it becomes its result, and stops no other unit.
 
         Raises:
-            DatabaseUnavailable: nothing can be recorded, so nothing more is done.
+            DatabaseUnavailable: nothing can be recorded, so the sweep stops.
         """
         if (why := self._hindrance(unit.place)) is not None:
             return unit.all(ItemOutcome.REMAINED, why)
@@ -87,7 +87,7 @@ class Worker:
             return unit.all(ItemOutcome.SKIPPED, str(error))
 
     def _hindrance(self, place: Place) -> str | None:
-        """Why nothing can be done in a place now; None when something can."""
+        """Return why nothing can be done in a place now; None if something can."""
         if self.stop.asked:
             return "stopped by a signal: sweep again"
         if place not in self.blocked and (gap := identify(self.access, place)) is not None:
@@ -125,12 +125,12 @@ class Worker:
             _same_ids(unit, record, begun=begun)
             self._nothing_strange(equipment, record, [r for r in record.resources.values() if not r.settled])
             for kind in _beside(unit, record):
-                with suppress(InTheWay):  # what cannot be looked at remains, and the rest goes
+                with suppress(InTheWay):  # what cannot be checked remains, and the rest is deleted
                     found.update(self._observe_again(equipment, known, kind))
             sweeps.claim(store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now())
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
-            # A duplicate may stand in what is to go: it goes first, and not when a census comes to it.
+            # A duplicate may be inside a resource to delete: record it now, not when a census finds it.
             changes = [*openings.go_on(record, pace)]
             return changes + _turned_up(unit, found, record.apply(changes), equipment)
 
@@ -139,16 +139,16 @@ class Worker:
         return self._ended(unit, equipment, ended, before)
 
     def _known(self, equipment: Equipment, unit: Unit) -> Known:
-        """The deployment as it stands under our lease: nobody else drives it."""
+        """Read the deployment under the lease of this sweep, while no other process can drive it."""
         found = sweeps.all_known(equipment.store, lambda holder, end: None, only=unit.deployment_id)
         if not found:
             raise Spared("its deployment is no longer in the database")
         return found[0]
 
     def _begun(self, equipment: Equipment, unit: Unit) -> bool:
-        """Whether this sweep, or an earlier one by this very plan, began with it; nobody else came between.
+        """Whether this sweep or an earlier one with the same plan has started on it, with nothing in between.
 
-        It continues from there: what the plan does not name is not deleted now either.
+        It then continues from there: what the plan does not name is not deleted now either.
         """
         last_event = unit.items[0].last_event
         if last_event is None:
@@ -159,7 +159,11 @@ class Worker:
     def _still_as_marked(
         self, unit: Unit, deployment: Deployment, last_event: int, *, begun: bool = False
     ) -> None:
-        """Raises Spared when the deployment is not what was marked, or what an earlier sweep made of it."""
+        """Check that the deployment is as marked, or as an earlier sweep left it.
+
+        Raises:
+            Spared: it is not, or something protects it.
+        """
         first = unit.items[0]
         wanted = GOALS.get(unit.act, first.goal)
         on_its_way = begun and unit.act in TAKING_DOWN and deployment.state not in ENDED
@@ -174,7 +178,11 @@ class Worker:
             raise Spared(why)
 
     def _nothing_strange(self, equipment: Equipment, record: Record, resources: Sequence[Resource]) -> None:
-        """Raises InTheWay when something that is not the deployment's stands inside of what would go."""
+        """Check that no resource to delete contains anything foreign.
+
+        Raises:
+            InTheWay: one does, or its contents could not be listed.
+        """
         cloud, known = equipment.cloud(AlwaysPermitted()), ours(record)
         for resource in resources:
             kind = equipment.registry.kinds.get(resource.kind)
@@ -192,7 +200,7 @@ class Worker:
     def _ended(
         self, unit: Unit, equipment: Equipment, ended: engine.Ended, before: frozenset[str] = frozenset()
     ) -> list[Result]:
-        """What came of each item, by the rows; and what was found on the way and went with them."""
+        """Return the result of each item from the rows, and of what was found and deleted besides."""
         if ended.why is Why.BLOCKED:
             self.blocked[unit.place] = "AWS no longer grants access: sign in, then sweep again"
         record = equipment.store.load(ended.record.deployment.id)
@@ -230,7 +238,7 @@ class Worker:
     def _observe_again(
         self, equipment: Equipment, known: Known, kind_name: str
     ) -> dict[tuple[str, str], Observation]:
-        """What of a kind is the deployment's by tags read anew, and in no row of it."""
+        """Find objects of a kind that current tags prove to be the deployment's and that have no row."""
         kind = equipment.registry.kinds.get(kind_name)
         if kind is None:
             raise InTheWay(f"the kind {kind_name} is not installed on this host")
@@ -246,10 +254,10 @@ class Worker:
             and unproved(known, one) is None
         }
 
-    # --- what another database made
+    # --- resources of another database
 
     def _foreign(self, unit: Unit) -> list[Result]:
-        """Delete reviewed things of another database, by rows of a deployment that ended before it began."""
+        """Delete reviewed objects of another database, through the rows of an ended stand-in deployment."""
         equipment = self._parts(unit)
         there, gone = self._still_reviewed(equipment, unit)
         if not there:
@@ -277,7 +285,7 @@ class Worker:
     def _still_reviewed(
         self, equipment: Equipment, unit: Unit
     ) -> tuple[list[tuple[Item, Observation]], list[tuple[Item, str]]]:
-        """The items whose tags, read anew, are those that were reviewed; and the others, with why."""
+        """Return the items whose current tags equal the reviewed ones, and the others with the reason."""
         there: list[tuple[Item, Observation]] = []
         gone: list[tuple[Item, str]] = []
         claim = {TAG_DEPLOYMENT: unit.items[0].owner.deployment}
@@ -302,7 +310,7 @@ class Worker:
 
 
 def _beside(unit: Unit, record: Record) -> set[str]:
-    """The kinds of items that no row stands for, or one that says that it is gone."""
+    """Return the kinds of the items that have no row, or only a settled one."""
     held = {(row.kind, row.aws_id) for row in record.resources.values() if not row.settled}
     return {item.kind for item in unit.items if item.aws_id and (item.kind, item.aws_id) not in held}
 
@@ -310,7 +318,7 @@ def _beside(unit: Unit, record: Record) -> set[str]:
 def _turned_up(
     unit: Unit, found: Mapping[tuple[str, str], Observation], record: Record, equipment: Equipment
 ) -> list[Change]:
-    """What puts on record those items of a unit that a look has just found."""
+    """Return the changes that record the items of a unit that a read has just found."""
     changes: list[Change] = []
     for item in unit.items:
         if (observation := found.get((item.kind, item.aws_id or ""))) is not None:
@@ -322,7 +330,7 @@ def _turned_up(
 
 
 def _afresh(record: Record) -> list[Change]:
-    """What could not be deleted last time gets its whole deadline again."""
+    """Reset what could not be deleted last time: it gets its full deadline again."""
     return [
         ResourceSet(resource.id, {"error": None, "driven_seconds": 0.0})
         for resource in loose(record)
@@ -331,7 +339,11 @@ def _afresh(record: Record) -> list[Change]:
 
 
 def _same_ids(unit: Unit, record: Record, *, begun: bool) -> None:
-    """Raises Spared when a row has another AWS id than was marked, or is settled (by others than us)."""
+    """Check that the rows have the marked AWS ids, and that no other process settled them.
+
+    Raises:
+        Spared: one differs.
+    """
     for item in unit.items:
         row = record.resources.get(item.id)
         if row is not None and ((row.settled and not begun) or row.aws_id != item.aws_id):

@@ -1,7 +1,7 @@
-"""Rows for what another database made and an operator reviewed, so that its deletion is on record too.
+"""Rows for reviewed resources of another database, so that their deletion is recorded, too.
 
-They hang on a deployment of ours that had ended before it began: nothing drives it, a sweep clears
-it, and one that is killed is finished by the next. Pure: it makes values and writes nothing.
+They belong to a stand-in deployment that is created in an ended state: no driver runs it, a sweep clears it,
+and the next sweep finishes after one that was killed. Pure: it returns values and writes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOREIGN_ATTEMPTS = 5
 
 
 def stand_in(items: Sequence[Item], now: datetime) -> Deployment:
-    """A deployment of ours that holds the rows of foreign things: it ended before it began."""
+    """Return the stand-in deployment for the rows of foreign resources, already ended."""
     first = items[0]
     place = first.place
     claims = {TAG_DATABASE: first.owner.database, TAG_DEPLOYMENT: first.owner.deployment}
@@ -52,7 +52,7 @@ def stand_in(items: Sequence[Item], now: datetime) -> Deployment:
 
 
 def stand_in_step(deployment: Deployment, number: int, item: Item) -> Step:
-    """They need nothing of each other that we know: AWS says what must wait (`DependencyViolation`)."""
+    """Return the step of one item, without needs: they are unknown, and AWS enforces them on deletion."""
     return Step(
         deployment_id=deployment.id,
         name=f"{item.kind}-{number + 1}",
@@ -70,7 +70,7 @@ def stand_in_step(deployment: Deployment, number: int, item: Item) -> Step:
 def stand_in_row(
     deployment: Deployment, step: Step, item: Item, observation: Observation, id: str, now: datetime
 ) -> Resource:
-    """The row of one foreign thing, as AWS shows it now."""
+    """Return the row of one foreign resource, as AWS shows it now."""
     return Resource(
         id=id,
         deployment_id=deployment.id,

@@ -1,6 +1,6 @@
-"""What came of the items of one deployment, read from its rows after the sweep. Pure.
+"""The results of the items of one deployment, read from its rows after the sweep. Pure.
 
-Owns the outcomes and their words. What was to go and is still there remained, whatever else holds.
+Owns the outcomes and their messages. What was to be deleted and still exists has the outcome `remained`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ NEVER_MADE = "AWS never created it"
 
 
 class ItemOutcome(StrEnum):
-    """What came of one item."""
+    """The outcome of one item."""
 
-    DELETED = "deleted"  # a read-back said that it is gone
-    DONE = "done"  # the deployment is where it was to go; nothing of it had to be deleted
-    SKIPPED = "skipped"  # it is not what was marked any more, or somebody else has it
-    REMAINED = "remained"  # it was to go, and is still there
+    DELETED = "deleted"  # a read-back confirmed that it is gone
+    DONE = "done"  # the deployment is in its target state; nothing of it had to be deleted
+    SKIPPED = "skipped"  # it has changed since it was marked, or another process holds it
+    REMAINED = "remained"  # it was to be deleted, and still exists
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one item, and why."""
+    """The outcome of one item, and the reason."""
 
     item: Item
     outcome: ItemOutcome
@@ -43,7 +43,7 @@ class Unit:
     """The items of one deployment.
 
     Attributes:
-        whole: everything that is ours of it may go; otherwise only what the items name.
+        whole: whether everything owned by it may be deleted; otherwise only what the items name.
     """
 
     act: Act
@@ -57,7 +57,7 @@ class Unit:
 
 
 def deletions(attempts: Iterable[Attempt]) -> frozenset[str]:
-    """The ids of the rows whose deletion AWS accepted of us, or may have."""
+    """Return the ids of the rows whose deletion AWS accepted, or may have accepted, from tier1."""
     tried = (a for a in attempts if a.action is Action.DELETE and a.outcome is not Outcome.REFUSED)
     return frozenset(attempt.resource_id for attempt in tried if attempt.resource_id)
 
@@ -65,13 +65,13 @@ def deletions(attempts: Iterable[Attempt]) -> frozenset[str]:
 def results_of(
     unit: Unit, record: Record, why: Why, before: frozenset[str], by_us: frozenset[str], last_words: str
 ) -> list[Result]:
-    """What came of each item, by the rows; and what was found on the way and went with them.
+    """Return the result of each item from the rows, and of what was found and deleted besides.
 
     Args:
-        why: the drive ended.
+        why: why the drive ended.
         before: the ids of the rows that were deleted before it.
-        by_us: the ids of those that we deleted (`deletions`): what else is gone was gone already.
-        last_words: of the deployment's time line.
+        by_us: the ids of the rows that tier1 deleted (`deletions`); others were already gone.
+        last_words: the last message of the deployment's timeline.
     """
     rows: dict[tuple[str, str | None], Resource] = {
         (row.kind, row.aws_id): row for row in record.resources.values() if row.aws_id
@@ -86,14 +86,14 @@ def results_of(
     ]
     found = [_result(item, record, rows, why, by_us, last_words) for item in unit.items]
     if unit.act in TAKING_DOWN and unit.whole and not _settled(record, found):
-        # Every row is gone, and AWS would not list what else there may be.
+        # Every row is deleted, but AWS could not list whether anything else exists.
         what = _why_not_ended(record, why, last_words)
         found.append(Result(_as_a_whole(unit), ItemOutcome.REMAINED, what))
     return found + [Result(_beside(unit, row), ItemOutcome.DELETED, "found during the sweep") for row in more]
 
 
 def _beside(unit: Unit, row: Resource) -> Item:
-    """What no item named: a create whose answer never came, or a duplicate that the census found."""
+    """Return an item for a row that no item names: an adopted create, or a duplicate from the census."""
     return replace(
         unit.items[0], id=row.id, kind=row.kind, name=row.name, aws_id=row.aws_id, order=0, age_seconds=None
     )
@@ -109,7 +109,7 @@ def _as_a_whole(unit: Unit) -> Item:
 
 
 def _why_not_ended(record: Record, why: Why, last_words: str) -> str:
-    """Why a deployment is not taken down though all that is known of it is gone."""
+    """Return why a deployment has not ended, although all its known resources are gone."""
     stalled = record.deployment.state is State.FAILED
     return last_words if stalled and last_words else _why_it_remains(None, why)
 
@@ -124,7 +124,7 @@ def _result(
 ) -> Result:
     deployment = record.deployment
     if item.kind == DEPLOYMENT:
-        # One that was resumed and failed for good has rolled itself back: nothing of it remains.
+        # A resumed deployment that failed permanently has rolled itself back: nothing of it remains.
         done = deployment.state in (*ENDED, *((State.ACTIVE,) if item.act is Act.RESUME else ()))
         return Result(item, ItemOutcome.DONE if done else ItemOutcome.REMAINED, f"it is {deployment.state}")
     row = rows.get((item.kind, item.aws_id)) or record.resources.get(item.id)

@@ -1,8 +1,8 @@
-"""The plan of a sweep: what was marked, as readable JSON that cannot be changed unnoticed. Pure.
+"""The plan of a sweep: the marked items, as readable JSON that cannot be changed unnoticed. Pure.
 
-Owns the file's shape, its digest, and what makes one unusable. The digest is a SHA-256 over
-everything else in the file: it finds what was edited or cut off by mistake. Who can write the file
-can also compute a digest; keep plans where only operators write.
+Owns the format of the file, its digest, and when a plan is refused. The digest is a SHA-256 of everything
+else in the file: it detects accidental edits and truncation. Anyone who can write the file can also compute a
+digest: keep plans where only operators can write.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ DIGEST = "digest"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a sweep means to do.
+    """What a sweep is going to do.
 
     Attributes:
-        digest: of the file, where an operator reviewed it: it is done to the letter, and nothing is added.
-        left_out: items that the operator's filters took out of it.
+        digest: the digest of the file, if an operator reviewed it; the sweep then adds nothing to it.
+        left_out: the items that the operator's filters removed.
     """
 
     database_id: str
@@ -51,16 +51,16 @@ class Plan:
 
     @property
     def deletions(self) -> int:
-        """How many things it would delete."""
+        """Return the number of deletions."""
         return sum(item.counts for item in self.items)
 
 
 def narrowed(plan: Plan, only: Collection[str], exclude: Collection[str]) -> Plan:
-    """The plan without what is of other kinds than `only`, and without what `exclude` names.
+    """Return the plan with only the kinds in `only`, and without what `exclude` names.
 
     Args:
-        exclude: AWS ids, names of deployments, and their ids or the beginnings of those: one that fits
-            several leaves all of them out.
+        exclude: AWS ids, names of deployments, and ids of deployments or prefixes of them; each excludes
+            everything that it matches.
     """
 
     def chosen(item: Item) -> bool:
@@ -73,7 +73,7 @@ def narrowed(plan: Plan, only: Collection[str], exclude: Collection[str]) -> Pla
 
 
 def unfitting(plan: Plan, exclude: Collection[str]) -> list[str]:
-    """The entries of `exclude` that leave nothing out: maybe a slip, so they are reported."""
+    """Return the entries of `exclude` that match nothing: they may be mistakes, so they are reported."""
     return [word for word in exclude if not any(_is_named(item, word) for item in plan.items)]
 
 
@@ -83,7 +83,7 @@ def _is_named(item: Item, word: str) -> bool:
 
 
 def foreign_reported(plan: Plan) -> Plan:
-    """The plan without what is foreign, which it only reports."""
+    """Return the plan with foreign items only reported."""
     foreign = tuple(item for item in plan.items if item.act is Act.FOREIGN)
     told = tuple(replace(item, act=None, order=0) for item in foreign)
     marking = Marking(
@@ -96,7 +96,7 @@ def foreign_reported(plan: Plan) -> Plan:
 
 
 def of_plan(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON values, with its digest."""
+    """Return the plan as JSON values, with its digest."""
     whole = {
         "plan": "tier1 sweep",
         "version": VERSION,
@@ -111,7 +111,7 @@ def of_plan(plan: Plan) -> dict[str, Any]:
 
 
 def of_item(item: Item) -> dict[str, Any]:
-    """One item as JSON values."""
+    """Return one item as JSON values."""
     return {
         "order": item.order,
         "action": item.act.value if item.act else None,
@@ -139,7 +139,7 @@ def of_item(item: Item) -> dict[str, Any]:
 
 
 def of_gap(gap: Gap) -> dict[str, Any]:
-    """What could not be looked at, as JSON values."""
+    """Return what could not be checked, as JSON values."""
     return {
         "region": gap.place.region,
         "account_id": gap.place.account_id,
@@ -150,15 +150,15 @@ def of_gap(gap: Gap) -> dict[str, Any]:
 
 
 def written(plan: Plan) -> str:
-    """The text of a plan's file."""
+    """Return the text of a plan's file."""
     return json.dumps(of_plan(plan), indent=2) + "\n"
 
 
 def read(text: str, *, database_id: str, now: datetime, max_age_seconds: float) -> Plan:
-    """The plan that `written` wrote, as an operator reviewed it.
+    """Read a reviewed plan from the text of `written`.
 
     Raises:
-        Refused: it is no plan, was changed, is too old, or is of another database.
+        Refused: it is not a plan, was changed, is too old, or belongs to another database.
     """
     whole = _parsed(text)
     if whole.get("version") != VERSION:
@@ -228,6 +228,6 @@ def _item(one: Mapping[str, Any]) -> Item:
 
 
 def described(items: Sequence[Item]) -> str:
-    """A few of the items by name, for a sentence."""
+    """Name the first few items, for a message."""
     named = [item.aws_id or item.name for item in items[:5]]
     return ", ".join(named) + (f" and {len(items) - 5} more" if len(items) > 5 else "")

@@ -1,7 +1,7 @@
-"""What a sweep may touch: a pure function of what the database holds and what AWS showed.
+"""What a sweep may delete: a pure function of the database's rows and of what AWS showed.
 
-Owns the rules of `docs/sweeps.md`, and nothing else. It reads no database, asks no AWS and deletes
-nothing; what it marks is looked at again just before each deletion (`sweep`).
+Owns the rules of `docs/sweeps.md`, and nothing else. It reads no database, calls no AWS and deletes nothing;
+what it marks is checked again just before each deletion (`carry_out`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tier1_engine.survey.around import Seen
 from tier1_engine.views.prices import Prices
 
 DEPLOYMENT = "deployment"
-"""The kind of an item that stands for a deployment as a whole."""
+"""The kind of an item that represents a whole deployment."""
 NOT_THERE = frozenset({Presence.ABSENT, Presence.LEAVING, Presence.GONE})
 
 
@@ -29,10 +29,10 @@ class Act(StrEnum):
 
     ROLL_BACK = "rollback"
     DESTROY = "destroy"
-    FINISH = "finish"  # continue a rollback or teardown that was begun
-    RESUME = "resume"  # go on towards `active`
-    CLEAR = "clear"  # delete orphans and duplicates, and nothing else of it
-    FOREIGN = "foreign"  # delete what another database made, or one that was lost
+    FINISH = "finish"  # continue a rollback or teardown that was started
+    RESUME = "resume"  # continue to `active`
+    CLEAR = "clear"  # delete only its orphans and duplicates
+    FOREIGN = "foreign"  # delete resources of another or a lost database
 
 
 DELETING = frozenset(Act) - {Act.RESUME}
@@ -40,7 +40,7 @@ TAKING_DOWN = frozenset({Act.ROLL_BACK, Act.DESTROY, Act.FINISH})
 
 
 class Interrupted(StrEnum):
-    """What a sweep does with a deployment that lost its driver on the way."""
+    """What a sweep does with an interrupted deployment."""
 
     RESUME = "resume"
     ROLLBACK = "rollback"
@@ -49,11 +49,11 @@ class Interrupted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What an operator wants swept.
+    """The options of an operator.
 
     Attributes:
-        older_than_seconds: since the last event of a failed or interrupted deployment.
-        interrupted: None: what goes back is finished, what went forward is reported.
+        older_than_seconds: the minimum time since the last event of a failed or interrupted deployment.
+        interrupted: None finishes interrupted rollbacks and teardowns, and only reports the others.
     """
 
     older_than_seconds: float = 86_400.0
@@ -80,12 +80,12 @@ class Item:
     """One object (or one deployment as a whole) that a sweep marked, or only reports.
 
     Attributes:
-        id: of its row; of an object without one: its AWS id.
-        state, goal, last_event: of its deployment, as marked; a later difference spares it.
-        tags: of what is foreign; a later difference spares it.
-        age_seconds: of a deployment since its last event, of an object since it was made.
-        cost: a month, estimated by list prices, in US dollars; None where they do not tell.
-        order: in which deletion begins; 0 for what is only reported.
+        id: the id of its row, or the AWS id of an object without one.
+        state, goal, last_event: of its deployment when marked; if they change, it is left alone.
+        tags: of a foreign object when marked; if they change, it is left alone.
+        age_seconds: since the last event of a deployment, or the creation of an object.
+        cost: estimated US dollars a month, by list prices; None if unknown.
+        order: the position in which its deletion starts; 0 if it is only reported.
     """
 
     act: Act | None
@@ -106,13 +106,13 @@ class Item:
 
     @property
     def counts(self) -> bool:
-        """Whether it is a deletion, as `--max-deletions` counts them."""
+        """Whether it counts as a deletion for `--max-deletions`."""
         return self.act in DELETING and self.kind != DEPLOYMENT
 
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """What a sweep would do, in order, and what it only tells of."""
+    """The items that a sweep would act on, in order, and those that it only reports."""
 
     items: tuple[Item, ...]
     reported: tuple[Item, ...]
@@ -126,10 +126,10 @@ def mark(
     database_id: str,
     prices: Prices,
 ) -> Marking:
-    """Say what is to be swept, by the written rules.
+    """Mark what to sweep, by the rules of `docs/sweeps.md`.
 
     Args:
-        seen: everything that claims a deployment, of every place that was looked at.
+        seen: everything that names a deployment in its tags, of every place that was listed.
     """
     by_id = {one.deployment.id: one for one in known}
     found: list[Item] = []
@@ -154,7 +154,7 @@ def _priced(found: Iterable[Item], by_id: Mapping[str, Known], prices: Prices) -
 
 
 def _ordered(found: Sequence[Item], by_id: Mapping[str, Known]) -> Marking:
-    """Deployment by deployment, the longest untouched first; within one, the last made first."""
+    """Order by deployment, the longest unchanged first; within one, in reverse order of creation."""
 
     def rank(item: Item) -> tuple[datetime, str, int, str]:
         one = by_id.get(item.owner.deployment)
@@ -171,9 +171,9 @@ def _ordered(found: Sequence[Item], by_id: Mapping[str, Known]) -> Marking:
 
 
 def due(one: Known, choice: Choice, now: datetime) -> tuple[Act | None, str] | None:
-    """What becomes of a deployment, and why; None when it is nobody's business.
+    """Return what to do with a deployment, and why; None if a sweep ignores it.
 
-    No act: it is only reported. Protection and drivers are not looked at here.
+    Without an act it is only reported. Protection and drivers are not checked here.
     """
     deployment = one.deployment
     state, goal = deployment.state, deployment.goal
@@ -205,7 +205,7 @@ def due(one: Known, choice: Choice, now: datetime) -> tuple[Act | None, str] | N
 
 
 def spared(one: Known, now: datetime) -> str | None:
-    """Why a deployment must be left alone whatever else holds; None when nothing protects it."""
+    """Return why a deployment must be left alone in any case; None if nothing protects it."""
     if one.deployment.protected(now):
         until = one.deployment.keep_until
         if until is None or until <= now:
@@ -223,7 +223,7 @@ def _of_deployment(one: Known, choice: Choice, now: datetime, database_id: str) 
         for resource in (None,) if whole else one.remaining:
             yield _item(one, resource, act, reason, now, database_id)
     if choice.orphans and why is None and act in (None, Act.RESUME):
-        # What an earlier sweep put on record and could not delete: nothing else would come back to it.
+        # Duplicates that an earlier sweep recorded but could not delete: nothing else would retry them.
         for duplicate in (resource for resource in one.remaining if resource.is_duplicate):
             yield _item(one, duplicate, Act.CLEAR, _untracked_of(one), now, database_id)
 
@@ -258,7 +258,7 @@ def _item(
 
 
 def _each_once(seen: Iterable[Seen], by_id: Mapping[str, Known]) -> Iterator[Seen]:
-    """IAM shows the same in every region: what is seen where its deployment lives counts."""
+    """Yield each object once: IAM shows it in every region, and the region of its deployment counts."""
     best: dict[tuple[str, str, str, str], Seen] = {}
     for thing in seen:
         place = thing.place
@@ -296,13 +296,13 @@ def _of_observation(
 
 
 def _expected(one: Known, thing: Seen) -> bool:
-    """Whether a create whose answer never came may have made it: a resume will adopt it."""
+    """Whether a create without a reply may have created it: a resume will adopt it."""
     tag = thing.observation.tags.get(TAG_RESOURCE)
     return any(kind == thing.kind and tag in (None, expected) for kind, expected in one.expects)
 
 
 def unproved(one: Known, thing: Seen) -> str | None:
-    """Why what carries our tags is not taken for ours; None when it is."""
+    """Return why an object with the tags of a deployment is not proven to be its own; None if it is."""
     place, observation = thing.place, thing.observation
     lives = one.place
     tag = observation.tags.get(TAG_RESOURCE)
@@ -315,7 +315,7 @@ def unproved(one: Known, thing: Seen) -> str | None:
     if not thing.proved:
         return "its tags and name do not prove that it belongs to it"
     if tag is None and (one.deployment.state not in ENDED or one.retains):
-        # A mount target has no tags: on a file system that stands it may be the user's.
+        # A mount target has no tags: on an existing file system it may be the user's.
         return "it cannot have tags, and its parent is in use"
     return None
 

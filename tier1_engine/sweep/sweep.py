@@ -1,9 +1,8 @@
-"""The sweep: mark, look again, delete. The safest command of all.
+"""The sweep: mark, check again, delete.
 
-Owns the order of it: what is read, what is put on record before the first deletion, how units are
-worked on side by side, and what it all comes to. `rules` decides what may be touched, and every
-deletion is the engine's, under the lease of its deployment: two sweeps at once do not disturb each
-other, and one that is killed is finished by the next.
+Owns its order: what is read, what is recorded before the first deletion, how units run concurrently, and the
+summary. `sweep.rules` decides what may be deleted, and the engine makes every deletion under the lease of its
+deployment: two concurrent sweeps do not interfere, and the next sweep finishes after one that was killed.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a sweep stands on.
+    """What a sweep needs.
 
     Attributes:
         access: how AWS is read, and the engine's equipment for a place.
@@ -62,7 +61,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What came of a sweep."""
+    """The result of a sweep."""
 
     id: str
     plan: Plan
@@ -71,7 +70,7 @@ class Swept:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The five figures of the summary."""
+        """Return the five figures of the summary."""
 
         def of(outcome: ItemOutcome) -> int:
             return sum(result.outcome is outcome for result in self.results)
@@ -86,7 +85,7 @@ class Swept:
 
     @property
     def exit_code(self) -> int:
-        """0: all went as planned. 5: something remained or was not seen. 7: AWS let us do nothing."""
+        """0: all as planned. 5: something remained or could not be checked. 7: AWS refused everything."""
         if self.stopped:
             return 130
         if not self.counts["remained"] and not self.plan.gaps:
@@ -97,7 +96,7 @@ class Swept:
 
 
 def summary(counts: Mapping[str, int]) -> str:
-    """The one line that a search of a log finds."""
+    """Return the summary as one line that can be found in a log."""
     return "tier1 sweep: " + " ".join(f"{name}={count}" for name, count in counts.items())
 
 
@@ -105,11 +104,11 @@ def summary(counts: Mapping[str, int]) -> str:
 
 
 def survey(ground: Ground, choice: Choice, regions: Sequence[str], here: Place | None) -> Plan:
-    """Read everything and say what is to be swept. Changes nothing.
+    """Read everything and plan what to sweep. Changes nothing.
 
     Args:
-        regions: looked at beside those that deployments used.
-        here: where the environment points, for `regions` of a database without deployments.
+        regions: read besides those that deployments used.
+        here: the place from the environment, for `regions` if the database has no deployments.
     """
     store = ground.store
     now = sweeps.database_time(store, ground.clock.now())
@@ -119,7 +118,7 @@ def survey(ground: Ground, choice: Choice, regions: Sequence[str], here: Place |
     if choice.reads_aws:
         where = places(known, regions, here)
         seen, gaps = find_untracked(where, known, ground.access, store.database_id)
-        # Read again: what was made while AWS was looked at must not look like nobody's.
+        # Read again: a resource created while AWS was listed must not look untracked.
         known = sweeps.all_known(store, _describe_driver(ground))
     marking = mark(known, seen, choice, now, store.database_id, Prices(ground.registry.kinds))
     return Plan(store.database_id, now, marking, (*gaps, *_clocks(known, now)))
@@ -135,7 +134,7 @@ def _describe_driver(ground: Ground) -> sweeps.DescribeDriver:
 
 
 def _clocks(known: Iterable[Known], now: datetime) -> list[Gap]:
-    """Events that are to come: some clock is wrong, and ages with it."""
+    """Report events in the future: a clock is wrong, and so are the ages."""
     return [
         Gap(one.place, None, "ClockSkew", f"the last event of {one.deployment.name} is in the future")
         for one in known
@@ -147,10 +146,10 @@ def _clocks(known: Iterable[Known], now: datetime) -> list[Gap]:
 
 
 def carry_out(ground: Ground, plan: Plan) -> Swept:
-    """Do what a plan says, each deployment under its lease, and put on record what came of it.
+    """Carry out a plan, each deployment under its lease, and record the results.
 
     Raises:
-        DatabaseUnavailable: nothing can be recorded any more; what was begun can be gone on with.
+        DatabaseUnavailable: nothing more can be recorded; what was started can be resumed.
     """
     sweep = Sweep(
         id=ground.new_id(),
@@ -193,12 +192,12 @@ def _columns(swept: Swept) -> dict[str, Any]:
 
 
 def of_result(result: Result) -> dict[str, Any]:
-    """What came of one item, as JSON values."""
+    """Return the result of one item as JSON values."""
     return {**of_item(result.item), "outcome": result.outcome.value, "why": result.why}
 
 
 def units(plan: Plan) -> list[Unit]:
-    """The plan by deployment, in its order. What was filtered or reviewed is done to the letter."""
+    """Group the plan by deployment, in its order. A filtered or reviewed plan deletes only what it names."""
     grouped: dict[tuple[Any, ...], list[Item]] = {}
     for item in plan.items:
         assert item.act is not None
@@ -216,7 +215,7 @@ def units(plan: Plan) -> list[Unit]:
 
 
 def by_deployment(found: Sequence[Unit]) -> list[list[Unit]]:
-    """Units of one deployment one after the other: its duplicates are cleared before it is resumed."""
+    """Group the units by deployment, to run in sequence: duplicates are cleared before a resume."""
     grouped: dict[tuple[Any, ...], list[Unit]] = {}
     for unit in found:
         owner = unit.items[0].owner
@@ -225,7 +224,7 @@ def by_deployment(found: Sequence[Unit]) -> list[list[Unit]]:
 
 
 def _told(results: Sequence[Result]) -> list[str]:
-    """A line for all that went, and one for each reason why something did not go as marked."""
+    """Return one line for everything swept, and one for each reason why something was not."""
     gone = [result for result in results if result.outcome in (ItemOutcome.DELETED, ItemOutcome.DONE)]
     lines = []
     if gone:

@@ -1,1 +1,1 @@
-"""What people and programs are shown of a deployment, and what it costs."""
+"""How deployments and their costs are presented to people and programs."""

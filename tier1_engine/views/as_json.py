@@ -1,7 +1,7 @@
-"""What the contract's JSON says of a deployment: objects made of records, and nothing else.
+"""The JSON output for deployments, built from records.
 
-Owns the names and the shape of everything that `-o json` prints and that tables are drawn from. Pure:
-it reads no database, asks no clock, and knows neither AWS nor the terminal.
+Owns the keys and the structure of everything that `-o json` prints and that tables show. Pure: it reads no
+database and no clock, and knows neither AWS nor the terminal.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from tier1_engine.deployment.record import Attempt, Deployment, Record, Resource, Step
 
 ConsoleUrl = Callable[[str, str, str], str | None]
-"""Where the AWS console shows an object: of its kind, its region and its AWS id."""
+"""Returns the URL of an object in the AWS console, given its kind, region and AWS id."""
 
 
 def moment(at: datetime | str | None) -> str | None:
-    """A time as ISO 8601 in UTC, to the millisecond: `2026-05-04T03:02:01.000Z`."""
+    """Format a time as ISO 8601 in UTC, to the millisecond: `2026-05-04T03:02:01.000Z`."""
     if at is None:
         return None
     parsed = datetime.fromisoformat(at) if isinstance(at, str) else at
@@ -34,16 +34,16 @@ def moment(at: datetime | str | None) -> str | None:
 
 
 def of_summary(summary: Summary, *, driven: bool) -> dict[str, Any]:
-    """One deployment as `list -o json` prints it: without steps and resources, with what remains."""
+    """Return one deployment as `list -o json` prints it: `remaining` instead of steps and resources."""
     return {**_head(summary, driven=driven), "remaining": summary.remaining}
 
 
 def of_record(record: Record, summary: Summary, *, driven: bool, console_url: ConsoleUrl) -> dict[str, Any]:
-    """One deployment as `show -o json` prints it.
+    """Return one deployment as `show -o json` prints it.
 
     Args:
-        summary: of the same deployment; who holds it.
-        driven: whether that holder is to be taken as driving now.
+        summary: of the same deployment, with the holder of its lease.
+        driven: whether that holder counts as alive.
     """
     region = record.deployment.region
     resources = sorted(
@@ -97,7 +97,7 @@ def _of_failure(failure: Failure | None) -> dict[str, Any] | None:
 
 
 def _of_error(error: Error | None) -> dict[str, Any] | None:
-    """What a step or a resource last ran into; `class` where it decides what follows."""
+    """Return the last error of a step or resource; with `class`, if it decides what to do next."""
     if error is None:
         return None
     shown: dict[str, Any] = {
@@ -143,9 +143,9 @@ def _of_resource(resource: Resource, region: str, console_url: ConsoleUrl) -> di
 
 
 def in_order(attempts: Iterable[Attempt], events: Iterable[Event]) -> list[dict[str, Any]]:
-    """Attempts and time line as one, in the order of time, each with its `type`.
+    """Merge attempts and events in chronological order, each with its `type`.
 
-    `number` tells entries apart from one reading to the next; it is ours alone.
+    `number` identifies an entry between two reads; it is internal.
     """
     entries = [{"type": "attempt", "number": a.id, **of_attempt(a)} for a in attempts]
     entries += [{"type": "event", "number": n, **of_event(e)} for n, e in enumerate(events)]
@@ -155,7 +155,7 @@ def in_order(attempts: Iterable[Attempt], events: Iterable[Event]) -> list[dict[
 
 
 def of_log(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Entries as `log -o json` prints them: attempts and events apart, each in the order of time."""
+    """Return entries as `log -o json` prints them: attempts and events apart, each in chronological order."""
     found: dict[str, list[dict[str, Any]]] = {"attempt": [], "event": []}
     for entry in entries:
         found[entry["type"]].append({k: v for k, v in entry.items() if k not in ("type", "number")})
@@ -163,24 +163,24 @@ def of_log(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def without_number(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry as people get it."""
+    """Return an entry without the internal `number`."""
     return {name: value for name, value in entry.items() if name != "number"}
 
 
 NO_FAILURE_CODES = frozenset({"NotNeeded"})
-"""Shown for an attempt that AWS did not have to carry out: it was so already."""
+"""The codes of attempts that needed no call: the resource was already as requested."""
 BAD_TURNS = frozenset({Trigger.FAIL, Trigger.ROLL_BACK, Trigger.STALL})
 
 
 def went_wrong(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry tells of something that did not go well."""
+    """Whether an entry records a failure."""
     if entry["type"] == "event":
         return entry["trigger"] in BAD_TURNS
     return entry["outcome"] not in (None, Outcome.DONE) and entry["code"] not in NO_FAILURE_CODES
 
 
 def of_attempt(attempt: Attempt) -> dict[str, Any]:
-    """One try of one call. Without an end it is under way, or its driver is gone."""
+    """Return one attempt of one call. Without an end it is in progress, or its driver is gone."""
     ended = attempt.ended_at
     return {
         "id": attempt.id,
@@ -201,7 +201,7 @@ def of_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def of_event(event: Event) -> dict[str, Any]:
-    """One line of the time line; `trigger`, `from` and `to` are null for what moved nothing."""
+    """Return one line of the timeline; `trigger`, `from` and `to` are null unless the state changed."""
     return {
         "at": moment(event.at),
         "trigger": event.trigger.value if event.trigger else None,
@@ -216,14 +216,14 @@ def of_event(event: Event) -> dict[str, Any]:
 
 
 def of_row(row: Deployment | Step | Resource | Attempt) -> dict[str, Any]:
-    """Every column of a row as JSON values, with secrets masked."""
+    """Return every column of a row as JSON values, with secrets masked."""
     values = {field.name: getattr(row, field.name) for field in fields(row)}
     masked_values: dict[str, Any] = masked({name: _plain(value) for name, value in values.items()})
     return masked_values
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """Convert a value to JSON."""
     if isinstance(value, datetime):
         return moment(value)
     return value.to_stored() if isinstance(value, Error | Failure) else value

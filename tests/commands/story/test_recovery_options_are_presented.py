@@ -41,8 +41,8 @@ def test_the_keys_of_the_prompt_after_a_service_failed(tier1: Command, aws: str,
         assert terminal.end() == 0
     shown = tier1.show("demo")
     assert (shown["state"], shown["steps"][-1]["state"]) == ("active", "skipped")
-    assert any("service-door was accepted as failed" in warning for warning in shown["warnings"])
-    assert "warning: service-door was accepted" in terminal.screen
+    assert any("service-door failed, and you accepted that" in warning for warning in shown["warnings"])
+    assert "warning: service-door failed, and you accepted that" in terminal.screen
     assert standing(aws) == WHOLE
 
 

@@ -1,8 +1,8 @@
-"""A corrected spec for a deployment that failed: what of its stored plan it may still change. Pure.
+"""A corrected spec for a failed deployment: which parts of the stored plan it may still change. Pure.
 
-Owns the comparison of the stored plan with a new one. A step may change while nothing stands that
-was made by it or on it; what stands is never made anew here. The changes are committed by the driver
-together with the retry, in one fenced transaction.
+Owns the comparison of the stored plan with a new one. A step may change as long as no resource exists that
+it, or a step that needs it, created: existing resources are never recreated here. The driver commits the
+changes together with the retry, in one fenced transaction.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from tier1_engine.engine.pace import Pace
 from tier1_engine.errors import Refused
 
 REMOVED = "Removed"
-"""The code of a step that a corrected spec no longer has. It stays on record, skipped."""
+"""The error code of a step that the corrected spec no longer has. The step stays on record as skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """What is wanted instead.
+    """A corrected spec and its plan.
 
     Attributes:
-        spec: as it will be stored. plan: what it leads to.
-        values: columns of the deployment that follow from what the spec says otherwise now.
+        spec: as it will be stored. plan: the plan compiled from it.
+        values: columns of the deployment that the corrected spec changes.
     """
 
     spec: Mapping[str, Any]
@@ -51,10 +51,10 @@ class Amendment:
 
 
 def retry(record: Record, pace: Pace, amendment: Amendment) -> Sequence[Change]:
-    """The opening of a retry with a corrected spec.
+    """Return the first changes of a retry with a corrected spec.
 
     Raises:
-        Refused: it is no failed deployment, or something that stands would have to be made anew.
+        Refused: the deployment has not failed, or an existing resource would have to be recreated.
     """
     openings.check_retry(record.deployment)
     changes = _amend(record, amendment)
@@ -70,7 +70,7 @@ def _amend(record: Record, amendment: Amendment) -> list[Change]:
     what = {name: _differs(step, plan.get(name), retagged) for name, step in record.steps.items()}
     touched = {name: keys for name, keys in what.items() if keys}
     _refuse_what_exists(record, touched)
-    # A request that was resolved names what it stood on: what needs a changed step begins anew, too.
+    # A resolved request names the resources it needs: steps that need a changed step also start over.
     anew = {*touched, *(other for name in touched for other in _standing_on(record, name))}
     changes: list[Change] = []
     for position, step in enumerate(plan.values()):
@@ -98,11 +98,11 @@ def _amend(record: Record, amendment: Amendment) -> list[Change]:
     return [*changes, DeploymentSet(whole), Note(_told(record, plan, touched))]
 
 
-# --- what is another
+# --- comparison
 
 
 def _differs(stored: Step, wanted: StepPlan | None, retagged: bool) -> list[str]:
-    """What of a step the new plan has otherwise, in words; empty when it is the same."""
+    """Name what the new plan changes in a step; empty if it is the same."""
     if wanted is None:
         return [] if _is_removed(stored) else ["the step itself"]
     if _is_removed(stored):
@@ -123,16 +123,16 @@ def _is_removed(step: Step) -> bool:
 
 
 def _plain(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as the database gives them back."""
+    """Return the values as the database returns them."""
     plain: dict[str, Any] = json.loads(json.dumps(inputs))
     return plain
 
 
 def _refuse_what_exists(record: Record, touched: Mapping[str, Sequence[str]]) -> None:
-    """A sentence for each step that cannot change, with all that would have to be made anew.
+    """Refuse changes of steps whose resources exist.
 
     Raises:
-        Refused: there is one.
+        Refused: one sentence for each such step, with everything that would have to be recreated.
     """
     sentences: list[str] = []
     for name, keys in touched.items():
@@ -153,17 +153,17 @@ def _named(record: Record, row: Resource) -> str:
 
 
 def _stands(record: Record, row: Resource) -> bool:
-    """Whether it is ours, and exists or may exist."""
+    """Whether the resource is owned, and exists or may exist."""
     living = row.owned and row.state is not ResourceState.DELETED
     return living and (row.aws_id is not None or may_have_acted(record, row))
 
 
 def _standing_on(record: Record, name: str) -> list[str]:
-    """The steps that need one, directly or through others."""
+    """Return the steps that need this one, directly or through others."""
     return [step.name for step in record.steps.values() if name in standing_module.all_needs(record, step)]
 
 
-# --- what becomes of it
+# --- changes
 
 
 _FROM_THE_START: Mapping[str, Any] = {
@@ -173,16 +173,16 @@ _FROM_THE_START: Mapping[str, Any] = {
     "tries": 0,
     "driven_seconds": 0.0,
 }
-"""What is reset in a step that changes; its attempts so far are kept."""
+"""The columns to reset in a changed step; its attempts so far stay on record."""
 
 
 def _terms(step: StepPlan) -> dict[str, Any]:
-    """What may change at any time, because nothing is made by it."""
+    """Return the columns that may change at any time, because they affect no resource."""
     return {"deadline_seconds": step.deadline_seconds, "on_failure": step.on_failure}
 
 
 def _planned(step: StepPlan) -> dict[str, Any]:
-    """The columns of a step that its plan says."""
+    """Return the columns that the plan sets in a step."""
     return {
         "phase": step.phase,
         "kind": step.kind,
@@ -205,7 +205,7 @@ def _removed(record: Record, position: int) -> dict[str, Any]:
 
 
 def _let_go(record: Record, name: str) -> list[Change]:
-    """The row of what was never made gives its name away; its attempts stay with it."""
+    """Free the name of a row whose resource does not exist; its attempts stay with the row."""
     row = record.resource_of(name)
     if row is None:
         return []
@@ -219,7 +219,7 @@ def _let_go(record: Record, name: str) -> list[Change]:
 
 
 def _told(record: Record, plan: Iterable[str], touched: Mapping[str, Sequence[str]]) -> str:
-    """The line of the time line."""
+    """Describe the correction for the timeline."""
     names = list(plan)
     parts = [f"{name} ({', '.join(keys)})" for name, keys in touched.items() if name in names]
     parts += [f"{name} (new)" for name in names if name not in record.steps]

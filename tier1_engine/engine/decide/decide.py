@@ -1,8 +1,8 @@
-"""What to do next with a deployment: a pure function of its record and of the driver's pace.
+"""Decides the next actions for a deployment: a pure function of its record and of the driver's pace.
 
-`decide` answers one of three things: `Changed` (bookkeeping that follows from what is known: apply
-it and ask again), `Work` (what to perform side by side, and when to look again), or `End` (why
-there is nothing more to do for this driver). It never waits, asks AWS, or writes.
+`decide` returns one of three values: `Changed` (bookkeeping: apply it and call `decide` again), `Work` (the
+tasks to perform in parallel, and when to decide again), or `End` (why there is nothing more to do for this
+driver). It never waits, calls AWS, or writes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tier1_engine.engine.pace import Pace
 
 
 def decide(record: Record, pace: Pace) -> Decision:
-    """Say what follows from what is known."""
+    """Choose the next actions for the whole life of a deployment."""
     state, goal = record.deployment.state, record.deployment.goal
     if pace.stopping:
         return Work((), None) if pace.in_flight else End(Why.STOPPED)

@@ -1,6 +1,6 @@
-"""What `decide` can answer, and what forward and backward share. Pure.
+"""The results of `decide`, and what provisioning and teardown share. Pure.
 
-Owns the three answers, the moves of the table as changes, and how wanted tasks become due ones.
+Owns the three results, the transitions of the state machine as changes, and the choice of due tasks.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from tier1_engine.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Bookkeeping that follows from what is known."""
+    """Bookkeeping to apply before `decide` is called again."""
 
     changes: Sequence[Change]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What to perform now, and the steady time at which to look again if nothing ends before."""
+    """The tasks to perform now, and the steady time at which to decide again if nothing ends before."""
 
     tasks: Sequence[Task]
     wake_at: float | None
@@ -44,12 +44,12 @@ class Why(StrEnum):
     SETTLED = "settled"  # active, failed, rolled_back or destroyed
     BLOCKED = "blocked"
     STOPPED = "stopped"
-    HELD = "held"  # what is left is not among what may be deleted
+    HELD = "held"  # what remains is not in `may_delete`
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """There is nothing more to do for this driver."""
+    """Nothing more to do for this driver."""
 
     why: Why
 
@@ -58,14 +58,14 @@ Decision = Changed | Work | End
 
 
 def move(record: Record, trigger: Trigger, message: str = "", *, goal: Goal | None = None) -> Move:
-    """A move of the table from where the record is."""
+    """Return the transition that `trigger` causes in the current state."""
     deployment = record.deployment
     target = next_state(deployment.state, trigger, record.facts)
     return Move(trigger, deployment.state, target, goal or deployment.goal, message)
 
 
 def turn_back(record: Record, *, failure: Failure | None = None) -> list[Change]:
-    """The changes that begin a rollback or a destruction, or begin a stalled one again."""
+    """Return the changes that start a rollback or a destruction, or restart a stalled one."""
     goal = Goal.ROLLED_BACK if failure else record.deployment.goal
     trigger = Trigger.DESTROY if goal is Goal.DESTROYED else Trigger.ROLL_BACK
     message = f"{failure.code}: {failure.message}" if failure else f"target state {goal}"
@@ -77,7 +77,7 @@ def turn_back(record: Record, *, failure: Failure | None = None) -> list[Change]
         for step in record.steps.values()
         if step.state is StepState.RUNNING
     ]
-    # What could not be deleted last time gets its whole deadline again.
+    # A resource that could not be deleted last time gets its full deadline again.
     changes += [
         ResourceSet(r.id, {"error": None, "driven_seconds": 0.0})
         for r in record.resources.values()
@@ -87,7 +87,7 @@ def turn_back(record: Record, *, failure: Failure | None = None) -> list[Change]
 
 
 def work(pace: Pace, tasks: Sequence[Task], *, not_before: float = 0.0) -> Work:
-    """Picks the tasks that are due and not yet in flight, and says when the rest is due."""
+    """Select the tasks that are due and not in flight; `wake_at` is when the next of the others is due."""
     free = [task for task in tasks if task.subject not in pace.in_flight]
     due_at = {task: max(pace.due.get(task.subject, 0.0), not_before) for task in free}
     now = [task for task in free if due_at[task] <= pace.now]
@@ -96,17 +96,17 @@ def work(pace: Pace, tasks: Sequence[Task], *, not_before: float = 0.0) -> Work:
 
 
 def because(error: Error | None) -> str:
-    """What a warning adds of an error: its code and its message."""
+    """Return the suffix of a warning: the code and the message of the error."""
     return f": {error.code}: {error.message}" if error else ""
 
 
 def failure_of(
     cause: Error | Problem, step: str | None, failure_class: FailureClass, at: datetime, message: str = ""
 ) -> Failure:
-    """What is kept of the cause that ended provisioning, or keeps a teardown from its end.
+    """Build the failure of a deployment from the cause that ended provisioning or stalled a teardown.
 
     Args:
-        message: said instead of the cause's own.
+        message: replaces the message of the cause.
     """
     return Failure(
         step=step,
@@ -120,7 +120,7 @@ def failure_of(
 
 
 def activated(record: Record, at: datetime) -> dict[str, Any]:
-    """The columns of a deployment that becomes active: since when, and what it offers."""
+    """Return the columns of a deployment that becomes active: the time and the outputs."""
     facts = record.known_facts
     outputs = {
         name: _output(resolve(template, facts))
@@ -131,7 +131,7 @@ def activated(record: Record, at: datetime) -> dict[str, Any]:
 
 
 def _output(value: Any) -> Any:
-    """A list is the words of a command line."""
+    """Render an output; a list is the arguments of a command line."""
     return shlex.join(map(str, value)) if isinstance(value, list) else value
 
 

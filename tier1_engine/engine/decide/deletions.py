@@ -1,4 +1,4 @@
-"""Which resource is deleted next, and which deletion is overdue."""
+"""Decides which resources are deleted next, and which deletions are overdue. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_ARCHIVE_TRIES = 3
 
 
 def clear(record: Record, pace: Pace) -> Decision:
-    """Delete what is loose, and leave the deployment itself as it is."""
+    """Delete loose resources, and leave the deployment itself as it is."""
     if pace.stopping:
         return Work((), None) if pace.in_flight else End(Why.STOPPED)
     if pace.blocked is not None:
@@ -32,15 +32,15 @@ def clear(record: Record, pace: Pace) -> Decision:
 
 
 def loose(record: Record) -> list[Resource]:
-    """What is ours, is still there, and is no part of what the deployment is: duplicates, and after its end
-    whatever turned up.
+    """Return the owned resources that exist but are not part of the deployment: its duplicates and, after its
+    end, everything that was found.
     """
     ended = record.deployment.state in ENDED
     return [r for r in record.resources.values() if not r.settled and (ended or r.is_duplicate)]
 
 
 def delete_tasks(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Task]:
-    """What can be worked on now: everything that nothing living still needs, side by side."""
+    """Return the tasks for all resources that no other remaining resource needs; they run in parallel."""
     needed = needed_by(record, living)
     return [
         Task(_delete_task(record, pace, resource), resource.name)
@@ -64,7 +64,7 @@ def _delete_task(record: Record, pace: Pace, resource: Resource) -> Do:
 
 
 def needed_by(record: Record, living: Sequence[Resource]) -> set[str]:
-    """Names of the steps that some living resource needs, directly or through others."""
+    """Return the steps that some resource in `living` needs, directly or through others."""
     needed: set[str] = set()
     frontier = [resource.step for resource in living]
     while frontier:
@@ -76,14 +76,14 @@ def needed_by(record: Record, living: Sequence[Resource]) -> set[str]:
 
 
 def held(pace: Pace, resource: Resource) -> bool:
-    """It may not be deleted this time: an operator's list does not name it."""
+    """Whether the resource must not be deleted in this run: the operator's list does not name it."""
     if pace.may_delete is None or resource.aws_id is None:
         return False
     return (resource.kind, resource.aws_id) not in pace.may_delete
 
 
 def overdue_deletions(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Change]:
-    """Deletions whose driven time is over since nothing used the resource any more."""
+    """Mark the deletions that have used up their driven time; it counts once nothing needs the resource."""
     limit = record.deployment.delete_seconds
     return [
         ResourceSet(resource.id, {"error": _undeletable_error(resource, limit)})

@@ -1,7 +1,7 @@
-"""What a command does first under the lease: go on, retry, or accept what failed. Pure.
+"""The first changes of a command under the lease: continue, retry, or accept what failed. Pure.
 
-Owns which of these a deployment allows, and the sentence that says why not. The changes are committed
-by the driver, in its first turn and behind its fence.
+Owns which of these a deployment allows, and the message that says why not. The driver commits the changes
+in its first turn, behind its fence.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tier1_engine.errors import Refused
 
 
 def go_on(record: Record, pace: Pace) -> Sequence[Change]:
-    """The opening of a bare resume: a stalled deletion begins again, a blocked failure is retried."""
+    """Open a plain resume: restart a stalled deletion, retry a blocked failure."""
     deployment = record.deployment
     if deployment.state is not State.FAILED:
         return ()
@@ -37,7 +37,7 @@ def go_on(record: Record, pace: Pace) -> Sequence[Change]:
 
 
 def retry(record: Record, pace: Pace) -> Sequence[Change]:
-    """Reopen all failed steps, with new tries, new deadlines and, where settled, a new key."""
+    """Reopen all failed steps with attempts and deadlines reset and, where nothing can exist, a new key."""
     deployment = record.deployment
     check_retry(deployment)
     changes: list[Change] = []
@@ -51,10 +51,10 @@ def retry(record: Record, pace: Pace) -> Sequence[Change]:
 
 
 def check_retry(deployment: Deployment) -> None:
-    """Whether there is something to retry at all.
+    """Check that the deployment can be retried.
 
     Raises:
-        Refused: it has not failed on the way forward.
+        Refused: it has not failed during provisioning.
     """
     if deployment.state is not State.FAILED or deployment.goal is not Goal.ACTIVE:
         raise Refused(_cannot(deployment, "--retry"))
@@ -73,7 +73,11 @@ def _reopen(record: Record, step: Step) -> list[Change]:
 
 
 def accept(record: Record, pace: Pace) -> Sequence[Change]:
-    """Continue with a warning: every failed step is recoverable and nothing else is incomplete."""
+    """Skip the failed steps with a warning, and become active.
+
+    Raises:
+        Refused: a failed step is not recoverable, or another step is incomplete.
+    """
     deployment = record.deployment
     if deployment.state is not State.FAILED or deployment.goal is not Goal.ACTIVE:
         raise Refused(_cannot(deployment, "--continue"))
@@ -84,7 +88,7 @@ def accept(record: Record, pace: Pace) -> Sequence[Change]:
         )
     open_steps = [step for step in record.steps.values() if not step.complete]
     skipped = [StepSet(step.name, {"state": StepState.SKIPPED}) for step in open_steps]
-    warnings = [f"{step.name} was accepted as failed{because(step.error)}" for step in open_steps]
+    warnings = [f"{step.name} failed, and you accepted that{because(step.error)}" for step in open_steps]
     whole = {
         "warnings": (*deployment.warnings, *warnings),
         "failure": None,

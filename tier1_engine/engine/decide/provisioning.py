@@ -1,4 +1,4 @@
-"""The way forward: which steps run, when one has failed, and when a phase is complete. Pure."""
+"""Provisioning: which steps run, when one has failed, and when a phase is complete. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
 
 
 def provision(record: Record, pace: Pace) -> Decision:
-    """Run what can run, and end the phase, or the way, when it is time."""
+    """Run the steps that can run; end the phase, or provisioning, when it is complete or has failed."""
     phase = PHASE_OF_STATE[record.deployment.state]
     if phase is not Phase.HEALTH and _complete(record, phase):
         return Changed([move(record, TRIGGER_ENDING_PHASE[phase])])
@@ -57,7 +57,7 @@ def provision(record: Record, pace: Pace) -> Decision:
 
 
 def _with_duplicates(record: Record, duplicates: Iterable[Resource]) -> tuple[str, ...]:
-    """The warnings, with every duplicate that could not be deleted: the stack works, but it costs money."""
+    """Add a warning for each duplicate that could not be deleted: the stack works, but they cost money."""
     stay = (
         f"{r.aws_id} is a duplicate of {r.step} that could not be deleted{because(r.error)}"
         for r in duplicates
@@ -70,7 +70,7 @@ def _complete(record: Record, phase: Phase) -> bool:
 
 
 def _overdue_steps(record: Record, pace: Pace) -> list[Change]:
-    """Running steps whose driven time is over, once they were looked at since this driver began."""
+    """Fail the running steps that have used up their driven time and that this driver has observed."""
     return [
         StepSet(step.name, _failed_step(pace, _overdue_error(step)))
         for step in record.steps.values()
@@ -82,7 +82,7 @@ def _overdue_steps(record: Record, pace: Pace) -> list[Change]:
 
 
 def _overdue_error(step: Step) -> Error:
-    """The error of a step that took too long: its last problem and code, and that time ran out."""
+    """Return the error of a step that took too long, with the code and message of its last problem."""
     message = f"not ready within {step.deadline_seconds:g} s."
     if step.error is None:
         return Error("DeadlineExceeded", message, failure_class=step.on_failure)
@@ -91,12 +91,12 @@ def _overdue_error(step: Step) -> Error:
 
 
 def _failed_step(pace: Pace, error: Error) -> dict[str, Any]:
-    """The columns of a step that failed for good."""
+    """Return the columns of a step that failed permanently."""
     return {"state": StepState.FAILED, "finished_at": pace.wall, "error": error}
 
 
 def _block(record: Record, pace: Pace) -> Decision:
-    """AWS does not let us act: once the calls in flight have ended, stop and keep everything."""
+    """AWS refuses all calls: let the calls in flight end, then fail and delete nothing."""
     if pace.in_flight:
         return Work((), None)
     problem = pace.blocked
@@ -109,9 +109,9 @@ def _block(record: Record, pace: Pace) -> Decision:
 
 
 def _fail(record: Record, pace: Pace, failed: Sequence[Step]) -> Decision:
-    """No new step starts; what runs is driven to an end; then one trigger fires for the worst class.
+    """Start no new step, let the running ones end, then fire one trigger for the worst failure class.
 
-    With a rollback ahead nothing is gained by waiting for readiness: only the calls in flight are.
+    Before a rollback there is no point in waiting for readiness: only the calls in flight are awaited.
     """
     worst = min(failed, key=lambda step: (_SEVERITY[_class_of(step)], step.finished_at or pace.wall))
     kind_of_failure = _class_of(worst)
@@ -140,7 +140,7 @@ def _class_of(step: Step) -> FailureClass:
 
 
 def _step_tasks(record: Record, pace: Pace, steps: Iterable[Step]) -> list[Task]:
-    """What the given steps want done now, whether due or not."""
+    """Return the next task of each step that can run, whether due or not."""
     done = {step.name for step in record.steps.values() if step.complete}
     return [
         Task(_step_task(record, pace, step), step.name)

@@ -1,6 +1,6 @@
-"""The way back: what can be deleted now, what would not go, and when all of it is gone. Pure.
+"""Rollback and teardown: what can be deleted now, what could not be deleted, and when all is gone. Pure.
 
-Strays are deleted by the same rules on the way forward.
+Provisioning deletes duplicates by the same rules.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
 
 
 def go_back(record: Record, pace: Pace) -> Decision:
-    """Settle what may exist, delete what nothing needs, and end when a census finds no more."""
+    """Settle what may exist, delete what nothing needs, and end when a census finds nothing more."""
     if pace.blocked is not None:
         return Work((), None) if pace.in_flight else End(Why.BLOCKED)
     if not pace.identified:
@@ -46,9 +46,10 @@ def go_back(record: Record, pace: Pace) -> Decision:
 
 
 def _search(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Task]:
-    """A census, while something does not go: what AWS executed late may stand in its way, and no row has it.
+    """Return a census while a resource cannot be deleted: a call that AWS executed late may have created
+    something that blocks the deletion and has no row.
 
-    It is made when that something was asked to go for the whole grace, and once more before it is given up.
+    It runs once the deletion has taken the whole grace period, and again before the resource is given up.
     """
     if pace.census_problem is not None:
         return []
@@ -64,7 +65,7 @@ def _search(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Task
 
 
 def _prove_gone(record: Record, pace: Pace) -> Decision:
-    """No row is left: a census must say the same before it counts as gone."""
+    """No row remains: a census must confirm that nothing exists before the deployment counts as gone."""
     if pace.census_problem is not None:
         return Changed(_stall_unproven(record, pace, pace.census_problem))
     if pace.clean_censuses < (2 if may_have_duplicates(record) else 1):
@@ -75,7 +76,7 @@ def _prove_gone(record: Record, pace: Pace) -> Decision:
 
 
 def _without_aws(record: Record, pace: Pace) -> list[Change]:
-    """What can be ended from the record alone: what is kept, and what was provably never made."""
+    """Settle the rows that need no call: resources to retain, and those that were certainly never created."""
     retain = set(record.deployment.retain)
     changes: list[Change] = []
     for resource in record.resources.values():
@@ -90,7 +91,7 @@ def _without_aws(record: Record, pace: Pace) -> list[Change]:
 
 
 def _stall(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Change]:
-    """Something could not be deleted: name what waits for it, and end."""
+    """Some resources could not be deleted: mark those that they block, and end as failed."""
     stuck = [resource for resource in living if resource.stuck]
     names = ", ".join(resource.name for resource in stuck)
     blocked_by = Error(BLOCKED_BY, f"blocked by {names}, which could not be deleted.")
@@ -98,7 +99,7 @@ def _stall(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Chang
         ResourceSet(resource.id, {"error": blocked_by}) for resource in living if not resource.stuck
     ]
     first = stuck[0].error
-    assert first is not None  # that is what stuck means
+    assert first is not None  # `stuck` is a field of the error
     changes.append(move(record, Trigger.STALL, f"{len(living)} remaining; could not be deleted: {names}"))
     failure = record.deployment.failure or failure_of(
         first, stuck[0].step, FailureClass.CRITICAL, pace.wall, f"{stuck[0].name}: {first.message}"
@@ -108,7 +109,7 @@ def _stall(record: Record, pace: Pace, living: Sequence[Resource]) -> list[Chang
 
 
 def _stall_unproven(record: Record, pace: Pace, problem: Problem) -> list[Change]:
-    """All that is known is gone, but AWS would not list what else there may be."""
+    """Every known resource is deleted, but the census failed, so there may be more."""
     message = f"every known resource is deleted, but the census failed: {problem.code}: {problem.message}"
     failure = record.deployment.failure or failure_of(
         problem, None, FailureClass.CRITICAL, pace.wall, message

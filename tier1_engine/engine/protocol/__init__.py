@@ -1,1 +1,1 @@
-"""The crash protocol of one action: intent, call, recorded result."""
+"""The crash protocol of one action: record the intent, make the call, record the result."""

@@ -1,7 +1,7 @@
-"""What a worker is asked to do and what it brings back: one pair of values for each action.
+"""The assignments of workers and their results: one pair of values for each action.
 
-An assignment holds everything that its action needs, so that a worker reads no record and no database; an
-answer holds its assignment, so that whoever records it needs nothing else. They decide nothing.
+An assignment holds everything that its action needs, so that a worker reads no record and no database. A
+result holds its assignment, so that recording it needs nothing else. They decide nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Identify:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """AWS said which account it is."""
+    """The account that AWS reported."""
 
     asked: Identify
     account_id: str
@@ -38,7 +38,7 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Look at what the user brought."""
+    """Observe the resource that the user provided."""
 
     do: ClassVar = Do.REFERENCE
     action: ClassVar = Action.DESCRIBE
@@ -49,7 +49,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Referenced:
-    """What AWS shows of it."""
+    """The observation of a provided resource."""
 
     asked: Reference
     seen: Observation
@@ -68,7 +68,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the check saw."""
+    """The observation of a health check."""
 
     asked: Check
     seen: Observation
@@ -76,7 +76,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Resolve the request as it will be sent."""
+    """Resolve the request of a create."""
 
     do: ClassVar = Do.PREPARE
     action: ClassVar = Action.DESCRIBE
@@ -87,7 +87,7 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The request as it will be sent."""
+    """The resolved request."""
 
     asked: Prepare
     request: Mapping[str, Any]
@@ -98,7 +98,12 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class _OnResource:
-    """The resource: its name, the id of its row, its kind, and itself as the kind sees it."""
+    """An action on a resource.
+
+    Attributes:
+        subject: the name of the resource. resource_id: the id of its row.
+        target: the resource as its kind sees it.
+    """
 
     action: ClassVar = Action.DESCRIBE
     subject: str
@@ -109,14 +114,14 @@ class _OnResource:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A create was sent, and AWS made it."""
+    """AWS accepted the create and returned the new resource."""
 
     seen: Observation
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The object that counts, and others of ours that the same look showed."""
+    """The object to adopt, and the owned duplicates that the same search returned."""
 
     seen: Observation
     duplicates: tuple[Observation, ...] = ()
@@ -124,7 +129,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What this key made is on its way out or gone."""
+    """The object that this key created is being deleted or is gone."""
 
     seen: Observation
 
@@ -134,7 +139,7 @@ class Create(_OnResource):
     """Find by key, else create.
 
     Attributes:
-        elsewhere: AWS ids that other rows of the deployment hold; never adopted for this one.
+        elsewhere: AWS ids in other rows of the deployment; never adopted for this one.
     """
 
     do: ClassVar = Do.CREATE
@@ -145,7 +150,7 @@ class Create(_OnResource):
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What became of a create."""
+    """The result of a create."""
 
     asked: Create
     outcome: Made | Found | Spent
@@ -153,7 +158,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Settle(_OnResource):
-    """Find by key only: an earlier attempt may have acted. `elsewhere` as of `Create`."""
+    """Find by key only: an earlier attempt may have acted. For `elsewhere` see `Create`."""
 
     do: ClassVar = Do.SETTLE
     elsewhere: frozenset[str]
@@ -161,7 +166,7 @@ class Settle(_OnResource):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was found by key; None: nothing."""
+    """The result of a search by key; None if nothing was found."""
 
     asked: Settle
     outcome: Found | Spent | None
@@ -169,14 +174,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Observe(_OnResource):
-    """Describe it, until it is ready."""
+    """Describe the resource once; repeated until it is ready."""
 
     do: ClassVar = Do.OBSERVE
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What AWS shows of it."""
+    """The observation of a resource."""
 
     asked: Observe
     seen: Observation
@@ -184,7 +189,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Configure(_OnResource):
-    """Set what differs in what was `seen`, then look."""
+    """Set what differs in the observation `seen`, then describe the resource."""
 
     do: ClassVar = Do.CONFIGURE
     action: ClassVar = Action.CONFIGURE
@@ -194,7 +199,7 @@ class Configure(_OnResource):
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """It was set; `seen` is None where the look after it failed."""
+    """The configuration was set; `seen` is None if describing the resource afterwards failed."""
 
     asked: Configure
     seen: Observation | None
@@ -202,7 +207,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class Archive(_OnResource):
-    """Keep the console output."""
+    """Save the console output."""
 
     do: ClassVar = Do.ARCHIVE
     action: ClassVar = Action.ARCHIVE
@@ -211,7 +216,7 @@ class Archive(_OnResource):
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """The console output; empty where there is none."""
+    """The console output; empty if there is none."""
 
     asked: Archive
     text: str
@@ -219,10 +224,10 @@ class Archived:
 
 @dataclass(frozen=True, slots=True)
 class Delete(_OnResource):
-    """Prove it ours, then delete.
+    """Prove ownership, then delete.
 
     Attributes:
-        ours: where it must be looked inside first: every id that the deployment has or had.
+        ours: every id that the deployment has or had, to find foreign objects inside first; None skips that.
     """
 
     do: ClassVar = Do.DELETE
@@ -233,7 +238,7 @@ class Delete(_OnResource):
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What was seen before; `accepted`: the call was made, and AWS accepted it."""
+    """The observation before a delete; `accepted`: whether the call was sent and AWS accepted it."""
 
     asked: Delete
     seen: Observation
@@ -242,14 +247,14 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Confirm(_OnResource):
-    """Look whether it is gone."""
+    """Check whether the resource is gone."""
 
     do: ClassVar = Do.CONFIRM
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What AWS shows of it."""
+    """The observation after a delete."""
 
     asked: Confirm
     seen: Observation
@@ -260,10 +265,10 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """List everything that carries the tags.
+    """List everything with the deployment's tags.
 
     Attributes:
-        known: AWS ids that need not be looked at, each with its request.
+        known: AWS ids that need no observation, each with its request.
     """
 
     do: ClassVar = Do.CENSUS
@@ -276,7 +281,7 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Everything seen, each with the name of its kind, and the titles of kinds that AWS cannot list here."""
+    """Everything listed, each with its kind's name; `unlisted`: titles of kinds that cannot be listed."""
 
     asked: Census
     seen: tuple[tuple[str, Observation], ...]
@@ -286,14 +291,14 @@ class Listed:
 # --- together
 
 Recorded = Create | Configure | Archive | Delete
-"""What changes something (or replaces a chance that will not come again) has an attempt on disk before it."""
+"""Actions whose attempt is on disk before they start: they change something, or cannot be repeated later."""
 OnResource = Recorded | Settle | Observe | Confirm
 Assignment = Identify | Reference | Check | Prepare | OnResource | Census
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What the last call ran into. `in_change`: it was one that changes something; AWS may have acted."""
+    """The error of the last call. `in_change`: it was a mutating call, so AWS may have acted."""
 
     asked: Assignment
     error: CallError
@@ -319,7 +324,7 @@ Result = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A result, with the last call that changes something and the request id of AWS's reply to it."""
+    """A result, with the last mutating call and the request id of AWS's reply to it."""
 
     result: Result
     operation: str | None = None
@@ -331,7 +336,7 @@ class Answer:
 
 
 def kind_of(assignment: Assignment) -> Kind | None:
-    """The kind that is asked, where it is one."""
+    """Return the kind that performs the assignment, if one does."""
     match assignment:
         case Identify() | Check() | Census():
             return None

@@ -1,4 +1,4 @@
-"""Second step of an attempt: gather all that its worker needs, from the record that holds its intent."""
+"""Second step of an attempt: gather everything that its worker needs from the record with its intent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Thing = TypeVar("Thing")
 
 
 class KindMissing(Refused):
-    """The kind of a stored step is not installed on this host."""
+    """The kind or check of a stored step is not installed on this host."""
 
 
 def assign(
@@ -37,15 +37,15 @@ def assign(
     *,
     observes_within: bool = False,
 ) -> Assignment:
-    """Gather what a worker needs for a task.
+    """Build the assignment of a task.
 
     Args:
-        attempt_id: of the attempt that is on record for it, if its kind of task has one.
+        attempt_id: the id of the task's attempt on record, if this kind of task has one.
         observes_within: whether an object that contains something foreign is left alone.
 
     Raises:
         KindMissing: the kind is not installed on this host.
-        Refused: an input refers to something that no finished step provides.
+        Refused: an input refers to a fact that no finished step provides.
     """
     if task.do is Do.IDENTIFY:
         return actions.Identify()
@@ -60,7 +60,7 @@ def assign(
 
 
 def impossible(task: Task, record: Record, pace: Pace, message: str) -> list[Effect]:
-    """A task that cannot be done fails its step; in a teardown its resource is marked instead."""
+    """Fail the step of a task that cannot be performed; in a teardown, mark its resource as undeletable."""
     error = Error("CannotBeDone", message, failure_class=FailureClass.CRITICAL)
     resource = record.resource_of(task.subject)
     teardown = record.deployment.state in GOING_BACK or task.do in REMOVALS
@@ -115,13 +115,13 @@ def _on_resource(
 
 
 def _elsewhere(record: Record, resource: Resource) -> frozenset[str]:
-    """AWS ids that other rows of the kind hold."""
+    """Return the AWS ids in other rows of the same kind."""
     others = (r for r in record.resources.values() if r.kind == resource.kind and r.id != resource.id)
     return frozenset(other.aws_id for other in others if other.aws_id)
 
 
 def refuse_without_code(record: Record, registry: Registry) -> None:
-    """Refuse to provision what this host has no code for: a step that fails for that would be rolled back.
+    """Refuse to provision without the code of every step: a step that fails for that would be rolled back.
 
     Raises:
         KindMissing: an incomplete step is of a kind or check that is not installed on this host.

@@ -1,14 +1,14 @@
-"""The life of one attempt, from "decide says CREATE vpc" to "the step is done", on one screen.
+"""The life of one attempt, from "`decide` returns CREATE vpc" to "the step is done", on one screen.
 
-    begin    resolve, intend, assign     what must be on disk, and all that the worker needs
-    ------   the turn commits            nothing has gone out before this line
-    send     permit, perform, normalise  look first, then act; a worker's call, which never raises
-    finish   record                      what the answer changes, on record and in the pace
+    begin    resolve, intend, assign     what must be on disk, and what the worker needs
+    ------   the turn commits            nothing is sent before this line
+    send     permit, perform, normalise  read first, then act; runs in a worker, never raises
+    finish   record                      what the answer changes in the record and in the pace
     ------   the next turn commits       a crash before this line is repaired from the intent
 
-The driver does these three in this order and nothing else happens in between. `begin` and `finish` are pure:
-they answer effects, and the driver commits them. The answer of a call that takes longer than its budget is
-`too_late`, and an attempt whose driver was killed is `cut_off` by the next one: both are unknown.
+The driver does these three in this order, with nothing in between. `begin` and `finish` are pure: they return
+effects, and the driver commits them. A call that exceeds its time limit gets the answer of `too_late`; the
+attempt of a killed driver is ended by `cut_off` in the next driver. Both outcomes are unknown.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _COUNTED = frozenset({Do.CHECK, Do.REFERENCE, Do.CREATE, Do.OBSERVE})
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What must be committed before an attempt may go out, and what its worker gets.
+    """The effects to commit before an attempt is sent, and the assignment of its worker.
 
     Attributes:
-        assignment: None: it cannot be done, and the effects say why.
+        assignment: None if the task cannot be performed; the effects then hold the error.
     """
 
     effects: list[Effect]
@@ -49,12 +49,12 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Takes attempts through their life, for one driver under one lease.
+    """Runs attempts for one driver under one lease.
 
     Attributes:
-        permit: for calls of an attempt that is given up at a steady time; asked as each of them leaves.
-        term: of the lease.
-        jitter: a number from 0 to 1, another each time.
+        permit: returns the permit of an attempt, given its end in steady seconds; mutating calls check it.
+        term: the term of the lease.
+        jitter: returns a random number from 0 to 1.
         observes_within: whether an object that contains something foreign is left alone.
     """
 
@@ -83,47 +83,47 @@ class Attempts:
         return Begun([*resolved, *intents, *_counted(task, pace)], assignment)
 
     def send(self, assignment: Assignment, ends_at: float) -> Callable[[], Answer]:
-        """After the commit: permit, perform, normalise. The call is made by a worker."""
+        """After the commit: permit, perform, normalise. A worker runs the returned call."""
         cloud = self.cloud(self.permit(ends_at))
         return lambda: carry_out(assignment, cloud)
 
     def finish(self, answer: Answer, record: Record, pace: Pace) -> list[Effect]:
-        """Before the next commit: record the end of the attempt, and all that follows from it."""
+        """Before the next commit: record the end of the attempt and its effects."""
         case = Case(answer, record, pace, self.term, self.new_id, self.jitter)
         teardown = record.deployment.state in GOING_BACK or answer.asked.do in REMOVALS
         return record_teardown(case) if teardown else record_provisioning(case)
 
 
 def carry_out(assignment: Assignment, cloud: Cloud) -> Answer:
-    """Perform it, and make an answer of whatever comes of it: the one boundary that nothing raised passes."""
+    """Perform the assignment and turn its result or exception into an answer; no exception leaves here."""
     noted = Noted(cloud)
     try:
         result = perform(assignment, noted)
-    except Exception as error:  # noqa: BLE001 - a defect in a kind must not take the driver with it
+    except Exception as error:  # noqa: BLE001 - a defect in a kind must not end the driver
         result = normalise(assignment, error)
     return Answer(result, noted.operation, noted.request_id)
 
 
 def too_late(assignment: Assignment) -> Answer:
-    """The answer of a call that is left behind."""
-    message, operation = "no answer within the budget of the task", assignment.do.value
+    """Return the answer of an abandoned call."""
+    message, operation = "no reply within the time limit of the task", assignment.do.value
     error = CallError("CallTimeout", message, operation=operation, acted=Acted.UNKNOWN)
     return Answer(Failed(assignment, error, in_change=True))
 
 
 def cut_off(record: Record, pace: Pace) -> list[Effect]:
-    """The end of attempts that an earlier driver began and did not end: AWS may have acted."""
+    """End the attempts that an earlier driver left open as unknown: AWS may have acted."""
     cut = {
         "ended_at": pace.wall,
         "outcome": Outcome.UNKNOWN,
         "code": "Cut",
-        "message": "the process ended before an answer came",
+        "message": "the process ended before a reply arrived",
     }
     return [AttemptSet(a.id, cut) for a in record.attempts.values() if a.ended_at is None]
 
 
 def _counted(task: Task, pace: Pace) -> list[Effect]:
-    """The driven time of what is worked on runs from its first task on."""
+    """Start counting the driven time of a subject at its first task."""
     if task.do not in _COUNTED or task.subject in pace.counted_from:
         return []
     return [Learn("counted_from", task.subject, pace.now)]

@@ -1,7 +1,7 @@
-"""What the last steps of attempts share: one answer with all that recording it needs.
+"""What the last steps of all attempts share: one answer with everything needed to record it.
 
-Owns how an attempt's end, an adoption, a duplicate and an error are recorded, in provisioning and in teardown
-alike. Nothing here changes anything: record and pace are values, and so is all that follows.
+Owns how the end of an attempt, an adoption, a duplicate and an error are recorded, in provisioning and in
+teardown. Changes nothing: record, pace and effects are values.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from tier1_engine.masking import masked_text
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One answer, and the record and pace that it meets.
+    """One answer, with the record and pace at its arrival.
 
     Attributes:
-        term: of our lease; attempts carry it.
-        jitter: a number from 0 to 1, another each time.
+        term: the term of the lease, stored in each attempt.
+        jitter: returns a random number from 0 to 1.
     """
 
     answer: Answer
@@ -66,21 +66,21 @@ class Case:
 
     @property
     def wall(self) -> datetime:
-        """The time that is recorded."""
+        """The wall-clock time to record."""
         return self.pace.wall
 
     def after(self, effects: Iterable[Effect]) -> Case:
-        """The case as it is once `effects` are recorded."""
+        """Return the case after `effects`."""
         return replace(self, record=self.record.apply(on_record(effects)))
 
     def counted(self) -> list[Effect]:
-        """From now on the driven time of its subject runs, if it does not yet."""
+        """Start counting the driven time of the subject, unless it is already counted."""
         if self.subject in self.pace.counted_from:
             return []
         return [Learn("counted_from", self.subject, self.now)]
 
     def looked(self) -> Effect:
-        """Its subject was looked at since this driver began."""
+        """Record that the subject was observed since this driver started."""
         return PaceSet({"looked": self.pace.looked | {self.subject}})
 
     def poll(self) -> Effect:
@@ -94,12 +94,12 @@ class Case:
 
 
 def blocked(error: CallError, step: str | None = None) -> Effect:
-    """AWS does not let us act."""
+    """Record that AWS refuses all calls."""
     return PaceSet({"blocked": problem_of(error), "blocked_step": step})
 
 
 def error_of(error: CallError | Problem, on_failure: FailureClass | None = None) -> Error:
-    """What a row keeps of an error."""
+    """Return the error to store in a row, with secrets masked."""
     return Error(
         code=error.code,
         message=masked_text(error.message),
@@ -110,7 +110,7 @@ def error_of(error: CallError | Problem, on_failure: FailureClass | None = None)
 
 
 def problem_of(error: CallError) -> Problem:
-    """What keeps us from acting, in words that say what to do."""
+    """Return the problem that prevents all calls, with a message that says what to do."""
     message = masked_text(error.message)
     if error.code in UNREACHABLE_CODES:
         message = (
@@ -120,7 +120,7 @@ def problem_of(error: CallError) -> Problem:
 
 
 def end_attempt(case: Case, outcome: Outcome = Outcome.DONE, **values: Any) -> list[Effect]:
-    """The end of the attempt that was begun for the task, if it has one."""
+    """End the attempt of the task, if it has one."""
     if not isinstance(case.asked, Recorded):
         return []
     answer = case.answer
@@ -130,7 +130,7 @@ def end_attempt(case: Case, outcome: Outcome = Outcome.DONE, **values: Any) -> l
 
 
 def end_in_error(case: Case, failed: Failed) -> list[Effect]:
-    """The end of an attempt that failed; a failed look, which has no row before it, gets one now."""
+    """End a failed attempt; a failed read, which has no row yet, gets one."""
     asked, error = failed.asked, failed.error
     unknown = failed.in_change and error.acted is Acted.UNKNOWN
     outcome = Outcome.UNKNOWN if unknown else Outcome.REFUSED
@@ -162,7 +162,7 @@ def end_in_error(case: Case, failed: Failed) -> list[Effect]:
 
 
 def adopted(case: Case, resource: Resource, aws_id: str) -> list[Effect]:
-    """The record of having found what an unknown attempt made."""
+    """Record the adoption of an object that an unknown attempt created."""
     attempt = Attempt(
         id=case.new_id(),
         deployment_id=resource.deployment_id,
@@ -180,7 +180,7 @@ def adopted(case: Case, resource: Resource, aws_id: str) -> list[Effect]:
 
 
 def settled_attempts(case: Case, resource: Resource) -> list[Effect]:
-    """Every unknown attempt of the resource has been looked after."""
+    """Mark every unknown attempt of the resource as settled."""
     return [
         AttemptSet(attempt.id, {"settled": True})
         for attempt in case.record.attempts.values()
@@ -189,7 +189,7 @@ def settled_attempts(case: Case, resource: Resource) -> list[Effect]:
 
 
 def keep_searching(case: Case, resource: Resource) -> list[Effect]:
-    """Nothing was found: look again until the whole grace has passed, then the attempts are settled."""
+    """Nothing was found: search again until the grace period has passed, then settle the attempts."""
     until = grace_end(case.pace, resource)
     if case.now >= until:
         return [case.at_once(), *settled_attempts(case, resource)]
@@ -197,14 +197,14 @@ def keep_searching(case: Case, resource: Resource) -> list[Effect]:
 
 
 def duplicate_rows(case: Case, resource: Resource, observations: Iterable[Observation]) -> list[Change]:
-    """Rows for what was made beside the one that counts; they will be deleted."""
+    """Add rows for the duplicates of `resource`, to delete them."""
     return duplicates.rows_for(case.record, resource, observations, case.new_id, case.wall)
 
 
 def with_unwritten(
     error: DatabaseUnavailable, changes: Sequence[Change], early: Sequence[Answer], record: Record
 ) -> DatabaseUnavailable:
-    """Name every AWS id that came back and could not be written: stderr is its only record."""
+    """Add to the error every AWS id that was returned but could not be written: stderr is its only record."""
     held = [
         f"{attempt.action} of {attempt.step} (key {attempt.key}) returned {change.values['aws_id']}"
         for change in changes
@@ -222,7 +222,7 @@ def with_unwritten(
 
 
 def _accepted(answers: Iterable[Answer]) -> list[tuple[Created | Configured | Deleted, Observation]]:
-    """The changing calls that AWS accepted, each with its object."""
+    """Return the mutating calls that AWS accepted, each with its object."""
     accepted: list[tuple[Created | Configured | Deleted, Observation]] = []
     for answer in answers:
         match answer.result:
@@ -236,7 +236,7 @@ def _accepted(answers: Iterable[Answer]) -> list[tuple[Created | Configured | De
 
 
 def identified(case: Case, result: Identified | Failed) -> list[Effect]:
-    """AWS said which account this is, or would not."""
+    """Record whether the credentials belong to the deployment's account."""
     if isinstance(result, Failed):
         tries = case.pace.identity_attempts + 1
         effects: list[Effect] = [case.back_off(), PaceSet({"identity_attempts": tries})]

@@ -1,7 +1,7 @@
-"""What AWS shows beside the rows: whether it is known, and the rows that make it so. Pure.
+"""Objects in AWS that no row describes: whether each is known, and the rows to add for it. Pure.
 
-Shared by the way forward (a second hit of a look), the census and the sweep: whatever is found is put
-on record before anything is done about it.
+Shared by provisioning (a second match of a search), the census and the sweep: everything found is recorded
+before anything is done about it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def rows_for(
     new_id: Callable[[], str],
     now: datetime,
 ) -> list[Change]:
-    """Rows for what was made beside `resource`; they will be deleted."""
+    """Add rows for the duplicates of `resource`; they will be deleted."""
     known = {row.aws_id for row in record.resources.values() if row.kind == resource.kind}
     taken = {row.name for row in record.resources.values()}
     changes: list[Change] = []
@@ -65,9 +65,9 @@ def rows_for(
 def turned_up(
     record: Record, kind: str, observation: Observation, new_id: Callable[[], str], now: datetime
 ) -> list[Change]:
-    """One object that carries the deployment's tags: known and expected, known as deleted, or not known.
+    """Record an object with the deployment's tags: unknown, or known as deleted.
 
-    No change: it is expected, or the deployment never made anything of the kind.
+    Returns no change if the object is expected, or if no step creates its kind.
     """
     rows = [r for r in record.resources.values() if r.kind == kind and r.aws_id == observation.aws_id]
     if any(row.state is not ResourceState.DELETED for row in rows):
@@ -80,8 +80,10 @@ def turned_up(
 
 
 def origin(record: Record, kind: str, observation: Observation) -> Resource | None:
-    """The row whose key made it, by its tag; else any of the kind, or one for a step that makes such a
-    thing: its row may have been lost with an older copy of the database. None: no step makes one.
+    """Return the row whose key created the object, by its tag; otherwise any row of the kind, or a new one.
+
+    A new row is for a step that creates this kind: restoring an older copy of the database may have lost its
+    row. None if no step creates one.
     """
     of_kind = [r for r in record.resources.values() if r.kind == kind and r.owned]
     tagged = observation.tags.get(TAG_RESOURCE)

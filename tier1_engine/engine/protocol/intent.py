@@ -1,6 +1,6 @@
-"""First step of an attempt: what must be on disk before its call goes out.
+"""First step of an attempt: what must be on disk before its call is sent.
 
-That is the resource row with the request as it will be sent, and the attempt with its key.
+That is the resource row with its resolved request, and the attempt with its key.
 """
 
 from __future__ import annotations
@@ -28,13 +28,11 @@ from tier1_engine.engine.tasks import Do, Task
 from tier1_engine.errors import Refused
 
 RECORDED_BEFORE = {one.do: one.action for one in (Create, Configure, Archive, Delete)}
-"""What is on disk before it begins, each with the action of its attempt."""
+"""The tasks that must be on disk before they start, each with the action of its attempt."""
 
 
 def resolve_at_once(task: Task, record: Record, registry: Registry) -> tuple[Task, list[Effect]]:
-    """The task, and what is resolved of it. Where a request needs no look at AWS it is known now, and its
-    create joins this commit.
-    """
+    """Replace a prepare by its create if the request needs no read of AWS, so that both share one commit."""
     request = request_at_once(task.subject, record, registry) if task.do is Do.PREPARE else None
     if request is None:
         return task, []
@@ -42,9 +40,9 @@ def resolve_at_once(task: Task, record: Record, registry: Registry) -> tuple[Tas
 
 
 def request_at_once(step_name: str, record: Record, registry: Registry) -> dict[str, Any] | None:
-    """The request of a step whose kind takes its inputs as they stand; None when it must ask AWS.
+    """Return the request of a step whose kind uses its inputs unchanged; None if the kind must ask AWS.
 
-    None also where something is missing: the task that is then made says what.
+    Also None if an input cannot be resolved: the prepare task then reports it.
     """
     step = record.steps[step_name]
     kind = registry.kinds.get(step.kind)
@@ -59,7 +57,7 @@ def request_at_once(step_name: str, record: Record, registry: Registry) -> dict[
 def intend(
     task: Task, record: Record, pace: Pace, term: int, new_id: Callable[[], str]
 ) -> tuple[list[Change], str | None]:
-    """What must be on disk before the task begins, and the id of its attempt."""
+    """Return what must be on disk before the task starts, and the id of its attempt."""
     if task.do not in RECORDED_BEFORE:
         return _started(task, record, pace), None
     changes: list[Change] = []
@@ -90,7 +88,7 @@ def intend(
 
 
 def _started(task: Task, record: Record, pace: Pace) -> list[Change]:
-    """A step that only looks is running from its first look on."""
+    """Mark a step that only observes as running at its first observation."""
     step = record.steps.get(task.subject)
     if task.do not in (Do.CHECK, Do.REFERENCE) or step is None or step.state is not StepState.WAITING:
         return []

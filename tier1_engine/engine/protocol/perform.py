@@ -1,7 +1,7 @@
-"""Third step of an attempt: do at AWS what an assignment says, by the kind's contract.
+"""Third step of an attempt: perform an assignment on AWS through the kind's contract.
 
-A create always looks first: what it finds by its key is adopted, and only what is absent is made. A deletion
-looks first too: only what AWS shows to be ours is deleted. It runs in a worker, and records nothing.
+A create always searches first: it adopts what it finds by key, and creates only what is absent. A deletion
+reads first: it deletes only what AWS shows to be owned. All of this runs in a worker and records nothing.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ from tier1_engine.failures.codes import is_unsupported
 
 
 def perform(asked: Assignment, cloud: Cloud) -> Result:  # noqa: C901 - one case an action
-    """Do it.
+    """Perform an assignment.
 
     Raises:
-        Exception: whatever a look raised; `normalise` makes a result of it. What a call raises that changes
-            something comes back as `Failed`, because AWS may have acted.
+        Exception: any error of a read; `normalise` turns it into a result. An error of a mutating call is
+            returned as `Failed`, because AWS may have acted.
     """
     match asked:
         case Identify():
@@ -84,7 +84,7 @@ def perform(asked: Assignment, cloud: Cloud) -> Result:  # noqa: C901 - one case
 
 
 def normalise(asked: Assignment, error: Exception) -> Failed:
-    """What a look, or code of a kind or check, raised, as a result like any other."""
+    """Turn the exception of a read, or of a defect in a kind or check, into a result."""
     return Failed(asked, error if isinstance(error, CallError) else _defect(asked, error, Acted.REFUSED))
 
 
@@ -112,7 +112,7 @@ def _create(asked: Create, cloud: Cloud) -> Created | Failed:
 
 
 def _look(asked: Create | Settle, cloud: Cloud) -> Found | Spent | None:
-    """Look for what any key of this resource made; say which counts and which are too many."""
+    """Search for what any key of this resource created; return the object to adopt and its duplicates."""
     kind, target = asked.kind, asked.target
     observations = [s for s in kind.find(cloud, target) if s.presence is not Presence.ABSENT]
     ours = [s for s in observations if kind.owns(target, s) and s.aws_id not in asked.elsewhere]
@@ -129,7 +129,7 @@ def _look(asked: Create | Settle, cloud: Cloud) -> Found | Spent | None:
 
 
 def _configure(asked: Configure, cloud: Cloud) -> Configured | Failed:
-    """Set what differs, then look: the attempt's end and what is seen then are one commit."""
+    """Set what differs, then describe the resource, so that one commit records both."""
     kind, target = asked.kind, asked.target
     if not kind.owns(target, asked.seen):
         return Failed(asked, not_ours(asked.seen))
@@ -140,11 +140,11 @@ def _configure(asked: Configure, cloud: Cloud) -> Configured | Failed:
     try:
         return Configured(asked, kind.describe(cloud, target))
     except CallError:
-        return Configured(asked, None)  # the next look will tell
+        return Configured(asked, None)  # the next observation decides
 
 
 def _delete(asked: Delete, cloud: Cloud) -> Deleted | Failed:
-    """Look, prove it ours by what AWS shows now, and only then delete."""
+    """Read the object, prove its ownership from the current tags, and only then delete it."""
     kind, target = asked.kind, asked.target
     seen = kind.glance(cloud, target)
     if seen.presence in (Presence.ABSENT, Presence.GONE, Presence.LEAVING) or not kind.owns(target, seen):
@@ -172,7 +172,7 @@ def _census(asked: Census, cloud: Cloud) -> Listed:
 
 
 class Noted:
-    """A cloud that remembers the last change that was asked of it, for the log."""
+    """A cloud that remembers its last mutating call, for the attempt log."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -201,7 +201,7 @@ class Noted:
     def change(self, service: str, operation: str, **parameters: Any) -> Reply:
         try:
             reply = self._cloud.change(service, operation, **parameters)
-        except CallError as refused:  # a kind may take it for success: it was so already
+        except CallError as refused:  # a kind may treat it as success: nothing was left to change
             self.operation, self.request_id = refused.operation, refused.request_id
             raise
         self.operation, self.request_id = reply.operation, reply.request_id

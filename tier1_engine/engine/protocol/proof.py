@@ -1,6 +1,6 @@
 """Proof of ownership: the errors for what is not owned or holds something foreign, and the ids that prove it.
 
-What proves that an object is ours is `Kind.owns`. Nothing here asks AWS.
+`Kind.owns` decides whether an object is owned. Nothing here calls AWS.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OTHERS_INSIDE = "OthersInside"
 
 
 def ours(record: Record) -> frozenset[str]:
-    """Every id by which AWS knows something that the deployment has or had, interfaces included."""
+    """Return every AWS id that the deployment has or had, including network interfaces."""
     rows = record.resources.values()
     interfaces = (row.facts.get("network_interface_id") for row in rows)
     return frozenset(filter(None, (*(row.aws_id for row in rows if row.owned), *interfaces)))

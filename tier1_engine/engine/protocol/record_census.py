@@ -1,4 +1,4 @@
-"""Last step of an attempt, for a census: what it changes on record and in the pace."""
+"""Last step of a census attempt: what its answer changes in the record and in the pace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tier1_engine.failures.calls import Verdict, judge
 
 
 def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
-    """Everything that AWS lists as this deployment's, against the rows."""
+    """Compare everything that AWS lists with the deployment's tags with the rows."""
     if isinstance(result, Failed):
         return _census_failed(case, result)
     changes: list[Change] = []
@@ -45,7 +45,7 @@ def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
 
 
 def _counted(case: Case, *, nothing: bool) -> list[Effect]:
-    """How many censuses in a row found nothing, and when the last one was made."""
+    """Count how many censuses in a row found nothing, and record when the last one ran."""
     if not nothing:
         return [PaceSet({"last_census_at": case.now, "clean_censuses": 0}), case.poll()]
     clean = case.pace.clean_censuses + (0 if _living(case) else 1)
@@ -53,20 +53,20 @@ def _counted(case: Case, *, nothing: bool) -> list[Effect]:
 
 
 def _living(case: Case) -> list[Resource]:
-    """On the way back: what is still to go. A census beside it is a search, and proves no end."""
+    """During a rollback or teardown, return what remains to be deleted; a census then is only a search."""
     if case.record.deployment.state not in GOING_BACK:
         return []
     return [row for row in case.record.resources.values() if not row.settled]
 
 
 def _searched(case: Case) -> list[Effect]:
-    """Nothing unknown stands in the way of what does not go."""
+    """Record that no unknown resource blocks the remaining deletions."""
     searched = {(row.name, row.stuck) for row in _living(case)}
     return [PaceSet({"searched": case.pace.searched | searched})]
 
 
 def _retry_deletions(case: Case) -> list[Effect]:
-    """Something turned up that may block the deletion: once it is gone, the rest has its time again."""
+    """Reset the failed deletions: the census found a resource that may have blocked them."""
     effects: list[Effect] = [PaceSet({"searched": frozenset()})]
     for row in _living(case):
         if row.error:
@@ -79,7 +79,7 @@ def _retry_deletions(case: Case) -> list[Effect]:
 
 
 def _just_gone(case: Case, kind: str, observation: Observation) -> bool:
-    """Whether a look showed it gone within the grace: AWS's lists may be behind its looks."""
+    """Whether a read within the grace period showed it gone: AWS's lists may lag behind describe calls."""
     gone_at = case.pace.gone_at
     return any(
         row.state is ResourceState.DELETED
@@ -90,7 +90,7 @@ def _just_gone(case: Case, kind: str, observation: Observation) -> bool:
 
 
 def _still_listed(case: Case, behind: list[str]) -> list[Effect]:
-    """Said once of each; after the grace it counts as standing, and is deleted again."""
+    """Note once that a deleted object is still listed; after the grace period it is deleted again."""
     news = [aws_id for aws_id in behind if aws_id not in case.pace.listed_behind]
     known = PaceSet({"listed_behind": case.pace.listed_behind | set(news)})
     notes = [Note(f"{aws_id} is deleted, but AWS still lists it: waiting") for aws_id in news]
@@ -98,7 +98,7 @@ def _still_listed(case: Case, behind: list[str]) -> list[Effect]:
 
 
 def _is_copy(case: Case, asked: Census, kind_name: str, observation: Observation) -> bool:
-    """Whether it carries the deployment's tags and its kind takes that for no proof."""
+    """Whether it has the deployment's tags, but its kind does not accept them as proof of ownership."""
     kind = next(one for one in asked.kinds if one.name == kind_name)
     row = duplicates.origin(case.record, kind_name, observation)
     known = {r.aws_id for r in case.record.resources.values() if r.kind == kind_name}
@@ -109,7 +109,7 @@ def _is_copy(case: Case, asked: Census, kind_name: str, observation: Observation
 
 
 def _census_failed(case: Case, failed: Failed) -> list[Effect]:
-    """A census that cannot be made proves nothing: a teardown stops there, provisioning warns."""
+    """Record a failed census, which proves nothing: a teardown stops there, provisioning warns."""
     error, pace = failed.error, case.pace
     tries = pace.census_attempts + 1
     effects = [*end_in_error(case, failed), case.back_off(), PaceSet({"census_attempts": tries})]

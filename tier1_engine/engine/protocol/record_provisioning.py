@@ -1,6 +1,6 @@
-"""Last step of an attempt, in provisioning: what its answer changes, on record and in the pace.
+"""Last step of an attempt in provisioning: what its answer changes in the record and in the pace.
 
-Each function turns one answer into effects. None asks AWS and none commits: the driver commits a whole turn
+Each function turns one answer into effects. None calls AWS or commits: the driver commits a whole turn
 at once.
 """
 
@@ -61,7 +61,7 @@ from tier1_engine.masking import masked_text
 
 
 def record_provisioning(case: Case) -> list[Effect]:
-    """What one answer of provisioning changes."""
+    """Return the effects of one answer in provisioning."""
     result = case.answer.result
     match result:
         case Identified() | Failed(asked=Identify()):
@@ -89,7 +89,7 @@ def _recorded(case: Case, step: Step) -> list[Effect]:
 
 
 def _created(case: Case, step: Step, result: Created) -> list[Effect]:
-    """The answer of a create: it was made, found, or found to be spent."""
+    """Record the answer of a create: the resource was created or found, or its key is spent."""
     resource = case.record.resources[result.asked.resource_id]
     match result.outcome:
         case Spent(spent):
@@ -103,7 +103,7 @@ def _created(case: Case, step: Step, result: Created) -> list[Effect]:
 
 
 def _settled(case: Case, step: Step, result: Settled) -> list[Effect]:
-    """A look for what an unknown attempt may have made."""
+    """Record a search for what an unknown attempt may have created."""
     resource = case.record.resources[result.asked.resource_id]
     match result.outcome:
         case Found(seen) as found:
@@ -115,7 +115,7 @@ def _settled(case: Case, step: Step, result: Settled) -> list[Effect]:
 
 
 def _take(case: Case, step: Step, asked: Create | Settle, outcome: Made | Found) -> list[Effect]:
-    """It exists: record its id, then judge what was seen of it."""
+    """Record the id of a created or found resource, then its state."""
     resource, seen = case.record.resources[asked.resource_id], outcome.seen
     effects: list[Effect] = [case.at_once(), Forget("exists_since", step.name)]
     values: dict[str, Any] = {"aws_id": seen.aws_id, "arn": seen.arn, "facts": dict(seen.facts)}
@@ -135,7 +135,7 @@ def _take(case: Case, step: Step, asked: Create | Settle, outcome: Made | Found)
 
 
 def _observed(case: Case, step: Step, result: Observed | Configured) -> list[Effect]:
-    """A look at what exists (also the one after it was configured)."""
+    """Record an observation of an existing resource (also the one after configuring it)."""
     resource, seen = case.record.resources[result.asked.resource_id], result.seen
     effects = [Forget("unset", step.name), *end_attempt(case, aws_id=resource.aws_id)]
     if seen is None:
@@ -155,14 +155,14 @@ def _observed(case: Case, step: Step, result: Observed | Configured) -> list[Eff
         effects.append(ResourceSet(resource.id, values))
     if seen.presence is Presence.UNSET:
         effects.append(Learn("unset", step.name, seen))
-    # What was just set and is not yet seen is given time; what differs otherwise is set at once.
+    # A value that was just set may not be visible yet: wait. Any other difference is set at once.
     differs = seen.presence is Presence.UNSET and isinstance(result, Observed)
     effects.append(case.at_once() if differs else case.poll())
     return effects + note_reason(step, seen.problem)
 
 
 def _absent(case: Case, step: Step, resource: Resource) -> list[Effect]:
-    """AWS does not show what it made: too young to be seen, or gone by somebody else's hand."""
+    """AWS does not show a resource that it created: it is not visible yet, or somebody deleted it."""
     if case.pace.age(resource.id) < case.pace.settings.consistency_seconds:
         young = Problem("NotVisibleYet", f"AWS does not show {resource.aws_id} yet")
         return [case.poll(), *note_reason(step, young)]
@@ -171,8 +171,10 @@ def _absent(case: Case, step: Step, resource: Resource) -> list[Effect]:
 
 
 def _dead(case: Case, step: Step, resource: Resource, kind: Kind, seen: Observation) -> list[Effect]:
-    """It died. With a reason of its own the step fails or its next candidate is asked for; without
-    one, somebody deleted it, and it is made anew. What remains of it becomes a duplicate.
+    """Record a dead resource.
+
+    If AWS gives a reason, the step fails or requests its next candidate. If there is none, somebody deleted
+    the resource, and it is recreated. What remains of it becomes a duplicate.
     """
     if seen.problem is None:
         effects = recreate(case, step, resource, seen)
@@ -191,7 +193,7 @@ def _dead(case: Case, step: Step, resource: Resource, kind: Kind, seen: Observat
 
 
 def _looked(case: Case, step: Step, result: Referenced | Checked) -> list[Effect]:
-    """A health check, or a look at what the user brought."""
+    """Record a health check, or an observation of a provided resource."""
     seen = result.seen
     if seen.presence is Presence.READY:
         brought = _brought(case, step, seen) if isinstance(result, Referenced) else []

@@ -1,8 +1,8 @@
-"""Last step of an attempt, in teardown: deletions, their read-backs, and the census.
+"""Last step of an attempt in teardown: deletions, their read-backs, and the census.
 
-A deletion is recorded when a look says that the object is gone, not when the call returned. What cannot be
-deleted is marked and the rest continues; `decide` ends with what remains. Duplicates are deleted by the same
-functions in provisioning.
+A deletion is recorded when a read-back confirms that the object is gone, not when the call returns. A
+resource that cannot be deleted is marked, and the others continue; `decide` ends with what remains.
+Provisioning deletes duplicates through the same functions.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from tier1_engine.failures.calls import Verdict, judge
 
 
 def record_teardown(case: Case) -> list[Effect]:
-    """What one answer of teardown changes."""
+    """Return the effects of one answer in teardown."""
     match case.answer.result:
         case (Identified() | Failed(asked=Identify())) as result:
             return identified(case, result)
@@ -78,10 +78,10 @@ def _recorded(case: Case, resource: Resource) -> list[Effect]:
 
 
 def _failed_call(case: Case, resource: Resource, failed: Failed) -> list[Effect]:
-    """A call of a teardown that failed: wait, try again, or leave it and say why."""
+    """Record a failed call: wait, retry, or mark the resource as undeletable with the reason."""
     error, effects = failed.error, end_in_error(case, failed)
     noted = error_of(error)
-    # What is not visible yet, or not any more, is asked again until the deletion's deadline.
+    # A resource that is not visible, yet or any more, is retried until the deadline of the deletion.
     match judge(error, case.asked.action, kind_of(case.asked), young=True):
         case Verdict.STOPPED:
             return [*effects, case.poll()]
@@ -97,9 +97,9 @@ def _failed_call(case: Case, resource: Resource, failed: Failed) -> list[Effect]
 
 
 def _not_archived(case: Case, resource: Resource, asked: Archive, failed: Failed) -> list[Effect]:
-    """The console could not be read: tried a bounded number of times, then the termination continues.
+    """Record a failed read of the console: a bounded number of attempts, then the termination continues.
 
-    Of what is gone there is none to read, and no second try; what is young may only not be shown yet.
+    A resource that is gone has no console, so there is no retry; a young one may not be visible yet.
     """
     verdict = judge(failed.error, Action.ARCHIVE, asked.kind, young=False)
     if verdict is Verdict.GONE and _grace_left(case, resource) <= 0:
@@ -117,7 +117,7 @@ def _archived(case: Case, resource: Resource, text: str) -> list[Effect]:
 
 
 def _settled(case: Case, resource: Resource, result: Settled) -> list[Effect]:
-    """A look for what an unknown create may have made; what turns up is deleted."""
+    """Record a search for what an unknown create may have created; what is found will be deleted."""
     match result.outcome:
         case Found(seen, beside) if result.asked.kind.owns(result.asked.target, seen):
             found = {"aws_id": seen.aws_id, "arn": seen.arn, "facts": dict(seen.facts), "made_at": case.wall}
@@ -133,7 +133,7 @@ def _settled(case: Case, resource: Resource, result: Settled) -> list[Effect]:
 
 
 def _deleted(case: Case, resource: Resource, result: Deleted) -> list[Effect]:
-    """The answer of a delete: accepted, not needed any more, or refused by us as not ours."""
+    """Record the answer of a delete: accepted, not needed, or not sent because ownership is unproven."""
     seen = result.seen
     if result.accepted:
         accepted = Learn("accepted", case.subject, case.now)
@@ -151,19 +151,19 @@ def _deleted(case: Case, resource: Resource, result: Deleted) -> list[Effect]:
 
 
 def _confirmed(case: Case, resource: Resource, result: Confirmed) -> list[Effect]:
-    """A read-back after AWS accepted the deletion."""
+    """Record a read-back after AWS accepted the deletion."""
     presence = result.seen.presence
     if presence in (Presence.GONE, Presence.ABSENT):
         return _gone(case, resource)
     waited = case.now - case.pace.accepted.get(case.subject, case.now)
     if presence is not Presence.LEAVING and waited > case.pace.settings.visibility_grace_seconds:
-        # It still exists as if nothing had been asked: ask again.
+        # It exists as if no delete had been sent: send it again.
         return [case.poll(), Forget("accepted", case.subject)]
     return [case.poll()]
 
 
 def _shown_absent(case: Case, resource: Resource) -> list[Effect]:
-    """NotFound without a deletion of ours that AWS accepted: proof only after the grace since the create."""
+    """Record NotFound without an accepted deletion; it proves nothing until the grace period has passed."""
     left = _grace_left(case, resource)
     if left <= 0:
         return _gone(case, resource)
@@ -171,7 +171,7 @@ def _shown_absent(case: Case, resource: Resource) -> list[Effect]:
 
 
 def _grace_left(case: Case, resource: Resource) -> float:
-    """Seconds for which NotFound may still mean that AWS does not show it yet."""
+    """Return the seconds for which NotFound may still mean that the resource is not visible yet."""
     return case.pace.settings.visibility_grace_seconds - case.pace.age(resource.id)
 
 

@@ -1,6 +1,6 @@
-"""Setbacks of a step in provisioning: a call failed, or what was made died.
+"""Setbacks of a step in provisioning: a call failed, or the created resource died.
 
-Owns what follows: another attempt later, the next candidate, a new key, or the end of the step. Pure.
+Owns the reaction: a later retry, the next candidate, a new key, or the failure of the step. Pure.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
 
 MAX_GENERATIONS = 3
-"""How often one resource may be made anew because what was made is gone."""
+"""How often one resource may be recreated after it disappeared."""
 
 
 def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
-    """A call that failed: wait, try again, ask for something else, or end the step, by its verdict."""
+    """Record a failed call by its verdict: wait, retry, request the next candidate, or fail the step."""
     error, resource = failed.error, case.record.resource_of(step.name)
     effects = end_in_error(case, failed)
     noted = error_of(error, step.on_failure)
@@ -58,10 +58,10 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
 
 
 def _was_a_read(failed: Failed) -> bool:
-    """Whether a read of what exists failed, the one before a create included.
+    """Whether the failed call was a read, including the one before a create.
 
-    Reads are not counted as attempts: they are repeated until the step's deadline. Giving up on a file system
-    because describing it was throttled would throw away what is nearly ready.
+    Reads do not count as attempts: they are repeated until the step's deadline. To give up on a file system
+    because describing it was throttled would discard a resource that is nearly ready.
     """
     if isinstance(failed.asked, Create):
         return not failed.in_change
@@ -71,12 +71,12 @@ def _was_a_read(failed: Failed) -> bool:
 def _verdict(case: Case, step: Step, error: CallError) -> Verdict:
     young = _youngest(case, {step.name, *step.needs}) < case.pace.settings.consistency_seconds
     if error.code == NOT_OURS and young:
-        return Verdict.UNSEEN  # tags may show later than the object
+        return Verdict.UNSEEN  # tags may become visible later than the object
     return judge(error, case.asked.action, kind_of(case.asked), young=young)
 
 
 def _youngest(case: Case, names: set[str]) -> float:
-    """Seconds since the youngest of our resources of these names was made."""
+    """Return the seconds since the youngest owned resource of these names was created."""
     ages = (
         case.pace.age(resource.id)
         for resource in case.record.resources.values()
@@ -86,13 +86,13 @@ def _youngest(case: Case, names: set[str]) -> float:
 
 
 def fail(case: Case, step: Step, error: Error) -> list[Effect]:
-    """The step has failed for good."""
+    """Fail the step permanently."""
     values = {"state": StepState.FAILED, "finished_at": case.wall, "error": error}
     return [StepSet(step.name, values), Note(f"failed: {error.code}: {error.message}", step.name)]
 
 
 def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> list[Effect]:
-    """Ask for the next (type, zone, market) of the request; when none is left, the step has failed."""
+    """Request the next candidate (type, zone, market); if none is left, fail the step."""
     kind, following = kind_of(case.asked), resource.candidate + 1
     if kind is None or following >= kind.candidates(resource.request):
         return fail(case, step, error)
@@ -108,9 +108,11 @@ _NOT_MADE: Mapping[str, Any] = {"aws_id": None, "arn": None, "made_at": None, "f
 
 
 def recreate(case: Case, step: Step, resource: Resource, spent: Observation) -> list[Effect]:
-    """What this key made is gone: the next key makes another, within bounds."""
+    """Recreate, with the next key, a resource that is gone; limited to `MAX_GENERATIONS`."""
     if resource.generation >= MAX_GENERATIONS:
-        message = f"{in_words(spent)}; it was created {MAX_GENERATIONS} times and is not created again"
+        message = (
+            f"{in_words(spent)}; it was created {MAX_GENERATIONS} times, so tier1 does not create it again"
+        )
         return fail(case, step, Error("GoneByHand", message, failure_class=step.on_failure))
     return [
         case.at_once(),
@@ -121,12 +123,12 @@ def recreate(case: Case, step: Step, resource: Resource, spent: Observation) -> 
 
 
 def in_words(spent: Observation) -> str:
-    """What became of what was made."""
+    """Describe what happened to the created resource."""
     return f"{spent.aws_id or 'what was created'} is {spent.presence}"
 
 
 def note_reason(step: Step, problem: Problem | None) -> list[Effect]:
-    """Keep why it is not ready, when that is news."""
+    """Record why the resource is not ready, if the reason has changed."""
     if problem is None:
         return []
     error = error_of(problem, step.on_failure)
