@@ -3,10 +3,10 @@
     python -m scripts.mutants             every mutant; writes docs/mutants.md
     python -m scripts.mutants NAME ...    some of them; writes nothing
 
-A mutant is a patch in `tests/mutants/` under three lines: what it breaks, which promise of the design
-that is, and the tests that must notice. Each is applied to a copy of the checkout, and its tests run
-there until the first one fails. Exit code 1 when a mutant survives, or cannot be tried: then the proof
-has a hole, or the patch no longer fits the code.
+A mutant is a patch in `tests/mutants/` under three lines: what it breaks, the number of the promise, and the
+tests that must fail. Each is applied to a copy of the checkout, and its tests run there until the first one
+fails. Exit code 1 when a mutant survives, or cannot be tested: then a test is missing, or the patch no longer
+applies.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What came of a mutant.
+    """The outcome of a mutant.
 
     Attributes:
         test: the first that failed; None when none did.
-        problem: why that counts for nothing: it survived, or could not be tried.
+        problem: why the mutant does not count as killed: it survived, or could not be tested.
     """
 
     mutant: Mutant
@@ -69,7 +69,7 @@ class Fate:
 
 
 def mutants(root: Path = ROOT) -> list[Mutant]:
-    """Every mutant that is kept, by promise.
+    """Every mutant in the repository, by promise.
 
     Raises:
         ValueError: a patch has no heading.
@@ -92,7 +92,7 @@ def applies(mutant: Mutant, root: Path = ROOT) -> str:
 
 
 def _apply(mutant: Mutant, root: Path, *options: str) -> str:
-    # A copy below somebody's repository is no part of it.
+    # A copy inside another repository must not be treated as part of it.
     alone = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
     done = subprocess.run(
         ["git", "apply", *options, str(mutant.patch)],  # noqa: S607 - the developer's git
@@ -127,7 +127,7 @@ def attempt(mutant: Mutant) -> Fate:
 
 
 def _copy(target: Path) -> None:
-    """The checkout as it stands, without what is ignored."""
+    """The checkout in its current state, without ignored files."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     files = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, files.split("\0")):
@@ -155,11 +155,11 @@ def _end_of(text: str) -> str:
     return " ".join(text.split())[-300:]
 
 
-# --- what is told
+# --- the report
 
 
 def page(fates: Iterable[Fate]) -> str:
-    """The table as it is kept in the docs."""
+    """The table in the docs."""
     rows = [
         f"| `{fate.mutant.name}` | {fate.mutant.promise} | {fate.mutant.breaks} "
         f"| `{fate.test or fate.problem}` | {fate.seconds:.0f} |"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.simulation.life import LIVES, OUT, WAYS_OUT, Stage, check
 from tests.support.simulation.moments import told_apart
 from tests.support.simulation.operator import BEFORE_COMMIT, Operator
@@ -127,7 +127,7 @@ def test_what_another_operator_asks_for_at_any_instant_is_what_happens(
     played: set[object] = set()
     for at in points:
         moment = moments[at - 1]
-        with told(f"{ask} at instant {at} of {len(moments)}: {moment.instant}"):
+        with at_point(f"{ask} at instant {at} of {len(moments)}: {moment.instant}"):
             if moment.between_transactions in played:
                 continue
             operator = Operator(at=at)
@@ -158,7 +158,7 @@ def test_what_was_asked_for_while_the_driver_was_killed_is_what_a_resume_does(
     moments = first.moments(first.life.command)
     points = [moment for moment in moments if moment.instant != BEFORE_COMMIT]
     for at, moment in told_apart(moments):
-        with told(f"{ask} and a kill at instant {at} of {len(moments)}: {moment.instant}"):
+        with at_point(f"{ask} and a kill at instant {at} of {len(moments)}: {moment.instant}"):
             stage = first.killed_at(moment)  # it was asked in that instant: nobody lived to see it
             taken = answered(ASKS[ask], stage).taken
             assert stage.play(WAYS_OUT["resume"])
