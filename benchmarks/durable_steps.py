@@ -56,7 +56,7 @@ class NotActive(Tier1Error):
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run took. `commits` are those of the engine, counted at the database driver."""
+    """The measurements of one run. `commits` are those of the engine, counted at the database driver."""
 
     seconds: float
     commits: int
@@ -125,7 +125,7 @@ def _count_commits(engine: Engine, seen: list[None]) -> None:
 
 
 def report(url: str, *, workflows: int, steps: int, threads: int, baseline: bool) -> dict[str, Any]:
-    """Measure, and say of what."""
+    """Measure, and report the conditions of the measurement."""
     described = _prepared(url)
     measured, raw_seconds = _in_turn(url, workflows, steps, threads, baseline)
     done = workflows * steps

@@ -1,7 +1,7 @@
-"""What the database itself can do: two commits a step, by its plain driver, and nothing around them.
+"""The throughput of the database itself: two commits a step with its plain driver, and nothing around them.
 
-The first commit inserts the intent, the second writes the result, as any durable step must at least.
-The table stands in the same database, or in a file beside it, and is taken away again.
+The first commit inserts the intent, the second writes the result, as any durable step must at least. The
+table is in the same database, or in a file beside it, and is dropped at the end.
 """
 
 from __future__ import annotations

@@ -3,14 +3,14 @@
     python -m benchmarks.rollback_time [--seeds N] [--poll-seconds S]
 
 Real engine, real kinds, real botocore, a strict sandbox in this process, and one virtual clock for both: a
-second of AWS's is a second of the engine's, and passes when the engine waits. Nothing is written to a
-socket, so a call takes no time; what is measured is waiting. Each deployment gets all that the blueprint
-makes, with two zones, fails, and rolls back by itself.
+second of AWS's is a second of the engine's, and passes when the engine waits. Nothing is written to a socket,
+so a call takes no time; what is measured is waiting. Each deployment creates everything in the blueprint,
+with two zones, fails, and rolls back by itself.
 
-The sandbox draws how long AWS takes for each deletion from its figures (`sandbox/behaviour/figures.py`).
-The longest chain is the longest sum of these along what must wait for each other: a mount target goes
-after the instance, the file system after its mount targets, subnets and groups once the interfaces are
-gone which linger behind instance and mount targets. That AWS shows late what is gone is not in it.
+The sandbox draws how long AWS takes for each deletion from its figures (`sandbox/behaviour/figures.py`). The
+longest chain is the longest sum of these along the dependencies: a mount target is deleted after the
+instance, the file system after its mount targets, subnets and groups once the interfaces of instance and
+mount targets are gone. Delays in the visibility of deletions are not included.
 
 Prints one JSON object; exit code 1 when a rollback took longer than 1.2 times its chain.
 """
@@ -72,7 +72,7 @@ NO_LAUNCH: Final = Fault("RunInstances", "UnauthorizedOperation", times=None)
 
 @dataclass
 class TimedWorld(World):
-    """A world that remembers how long it said that things take, and when it was asked."""
+    """A world that records the durations it returned, and when each was requested."""
 
     drawn: list[tuple[float, str, float]] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ class TimedWorld(World):
         return seconds
 
     def since(self, when: float, name: str) -> list[tuple[float, float]]:
-        """When `name` was asked for, and what it takes, in order."""
+        """When `name` was requested, and its duration, in order."""
         return [(at, seconds) for at, drawn, seconds in self.drawn if drawn == name and at >= when]
 
 
@@ -91,8 +91,8 @@ class Rollback:
     """One rollback. All in seconds of AWS's clock.
 
     Attributes:
-        launched: whether an instance was there to terminate.
-        took: from the move to `rolling_back` to the move to `rolled_back`.
+        launched: whether there was an instance to terminate.
+        took: from the transition to `rolling_back` to the transition to `rolled_back`.
         chain: the longest chain of AWS's own deletion times.
     """
 
@@ -139,7 +139,7 @@ def measure(seed: int, folder: Path, *, launched: bool, settings: Settings | Non
     """Deploy, fail (at the launch, or when the user data has failed), and roll back.
 
     Raises:
-        AssertionError: it ended otherwise, or something is left.
+        AssertionError: it ended in another state, or a resource remains.
     """
     clock = VirtualClock()
     with sandbox(clock, seed, {"user_data": "fails:7"} if launched else {}) as (world, session):

@@ -2,9 +2,9 @@
 
     python -m benchmarks.sandbox_layer [--calls N]
 
-Prints one JSON object: for each operation the median of both in milliseconds, and of their difference,
-by the wall and by the processor's time (of client and server, which are one process). Both answer over a
-socket in turns, so that whatever else the host does strikes both.
+Prints one JSON object: for each operation the median of both in milliseconds, and of their difference, in
+wall time and in processor time (of client and server, which are one process). Both answer over a socket
+alternately, so that other load on the host affects both.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def served(application: WSGIApplication) -> Iterator[str]:
 
 
 def client(service: str, endpoint: str) -> Any:
-    """A client that never tries again."""
+    """A client that never retries."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         region_name="us-east-1",
@@ -103,7 +103,7 @@ def measure(calls: int) -> dict[str, dict[str, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Milliseconds that one call took."""
+    """The duration of one call in milliseconds."""
 
     wall: float
     cpu: float

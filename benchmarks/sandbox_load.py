@@ -2,14 +2,13 @@
 
     python -m benchmarks.sandbox_load [--deployments 100]
 
-Prints one JSON object: the time of describe calls before anything was made and after everything was
-deleted, with the ratio of both, each taken as a multiple of plain moto's (what is gone costs nothing);
-the peak memory of the sandbox's process; and what the whole layer (call and object behaviours) adds to
-a call, against a plain sandbox in the same run. Strict and plain answer in turns, so that whatever else the
-machine does strikes both.
+Prints one JSON object: the time of describe calls before any deployment and after everything was deleted,
+with their ratio, each as a multiple of plain moto's (deleted resources must cost nothing); the peak memory of
+the sandbox's process; and what the whole layer (call and object behaviours) adds to a call, against a plain
+sandbox in the same run. Strict and plain answer alternately, so that other load on the machine affects both.
 
-The deployments are driven by the command's own code, one after the other, in this process: starting a
-Python for each would measure that.
+The command's own code runs the deployments one after the other in this process: starting Python for each
+would dominate the measurement.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ SEED = 1
 LOOKS = 40
 """Of each describe call, before and after."""
 FORGET_SECONDS = 5.0
-"""Of ours; of AWS's, well over the hour for which a terminated instance is shown."""
+"""Real seconds; in AWS time, well over the hour for which a terminated instance is shown."""
 DESCRIBES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "DescribeVpcs": ("ec2", lambda c: c.describe_vpcs(Filters=[{"Name": "tag:a", "Values": ["b"]}])),
     "DescribeSubnets": ("ec2", lambda c: c.describe_subnets(Filters=[{"Name": "tag:a", "Values": ["b"]}])),
@@ -63,7 +62,7 @@ CHANGES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 MIB = 1024 * 1024
 
 
-class NotAsTold(Tier1Error):
+class DemoFailed(Tier1Error):
     """A deployment did not end as it should have: the numbers would mean nothing."""
 
 
@@ -71,7 +70,7 @@ def measure(deployments: int) -> dict[str, Any]:
     """All figures.
 
     Raises:
-        NotAsTold: a deployment did not become active, or did not go.
+        DemoFailed: a deployment did not become active, or did not go.
     """
     with tempfile.TemporaryDirectory(prefix="tier1-load-") as text:
         folder = Path(text)
@@ -138,7 +137,7 @@ def _added(strict_at: str, plain_at: str) -> dict[str, float]:
 
 
 def _in_turns(call: Callable[[Any], Any], strict: Any, plain: Any) -> list[tuple[float, float]]:
-    """What the call took of both, again and again; the first ones have a connection to make."""
+    """The durations of the call on both, alternately; the first calls include connecting."""
     return [(_took(call, strict), _took(call, plain)) for _ in range(LOOKS + 1)][1:]
 
 
@@ -197,11 +196,11 @@ def _must_end(name: str, code: int, act: Callable[[], int]) -> None:
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         found = act()
     if found != code:
-        raise NotAsTold(f"{name} ended with {found} and not {code}:\n{said.getvalue()}")
+        raise DemoFailed(f"{name} ended with {found} and not {code}:\n{said.getvalue()}")
 
 
 def _peak_bytes(pid: int) -> int | None:
-    """The most memory that the process ever had; None where the system does not say."""
+    """The peak memory of the process; None where the system does not report it."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     except FileNotFoundError:

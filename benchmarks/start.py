@@ -2,10 +2,10 @@
 
     python -m benchmarks.start [--runs N]
 
-A database with one deployment that failed and kept all of its stack, so that the guide has everything to say.
-The commands run in turns, so that whatever else the host does strikes all of them. Prints one JSON object:
-least and median of each in milliseconds, and the ratio to `list` by both. Exit code 1 when the least of a
-guide is above 1.5 times that of `list`: what a busy host adds makes a run longer and never shorter.
+The database has one deployment that failed and whose whole stack remains, so that the guide has every
+section. The commands run alternately, so that other load on the host affects all of them. Prints one JSON
+object: minimum and median of each in milliseconds, and the ratio to `list` by both. Exit code 1 when the
+minimum of a guide is above 1.5 times that of `list`: load on the host makes a run longer and never shorter.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
 
 
 def fill(database: Path) -> None:
-    """Put a deployment there that failed in its last phase, and kept everything."""
+    """Store a deployment that failed in its last phase and whose resources remain."""
     clock, store = VirtualClock(), Store.open(f"sqlite:///{database}")
     with sandbox(clock, 1, {"user_data": "fails:7"}) as (_, session):
         ended = deploy(store, clock, session, Settings(), rollback=False)

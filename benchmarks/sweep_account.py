@@ -1,6 +1,6 @@
-"""An account in memory with fourteen kinds of one thing each, which counts what it is asked.
+"""An account in memory with fourteen kinds of one thing each, which counts the calls.
 
-Lists come in pages, as AWS's do; a call takes the time that it is told to. Owns no rule of a sweep.
+Lists are paginated, as AWS's are; a call takes the configured time. Owns no rule of a sweep.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ KINDS = tuple(f"kind{number:02d}" for number in range(1, 15))
 
 @dataclass
 class Account:
-    """What stands, and what was asked.
+    """The objects of an account, and the calls made.
 
     Attributes:
         seconds: how long each call takes.
         things: tags by AWS id, by kind.
-        calls: how many calls of each operation.
+        calls: the number of calls of each operation.
     """
 
     seconds: float = 0.0

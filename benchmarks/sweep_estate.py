@@ -32,7 +32,7 @@ TRIES = 500
 WAIT_SECONDS = 0.02
 PLANTERS = 3
 STRAY_OF = "vpc"
-"""A copy has one more of these than its rows say: what AWS executed late."""
+"""A copy has one more of these than its rows record: AWS executed a create late."""
 
 Row = TypeVar("Row", Deployment, Step, Resource)
 Words = dict[str, str]
@@ -111,7 +111,7 @@ def again(call: Callable[[], Made]) -> Made:
 
 
 def _reworded(row: Row, words: Words) -> Row:
-    """A row in which every old id stands as its new one."""
+    """A row in which every old id is replaced by its new one."""
     pattern = re.compile("|".join(sorted(map(re.escape, words), key=len, reverse=True)))
 
     def new(value: Any) -> Any:

@@ -1,9 +1,9 @@
-"""How a sweep bears a load: failed deployments by the hundred, with fourteen resources each.
+"""How a sweep performs under load: hundreds of failed deployments, with fourteen resources each.
 
     python -m benchmarks.sweep_load [--deployments 200] [--orphans 50] [--call-ms 5] [--url URL]
 
-The account is simulated and counts what it is asked; everything else is real: the engine, its threads,
-the leases, and the database on disk. Prints one JSON object; exit code 1 when a promise does not hold.
+The account is simulated and counts the calls; everything else is real: the engine, its threads, the leases,
+and the database on disk. Prints one JSON object; exit code 1 when a promise does not hold.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ instance: {types: [t3.micro], market: on-demand}
 health: {timeout: 1s, mount_check: none, services: [{name: web, tcp: "127.0.0.1:9"}]}
 """
 KEPT = 4
-"""The code of a deployment that failed and kept everything."""
+"""The error code of a failed deployment whose resources remain."""
 SHARED: Mapping[str, str | None] = {
     "DescribeFileSystems": "file_system",
     "DescribeInstances": "instance",
@@ -62,7 +62,7 @@ THROTTLED = frozenset({"RequestLimitExceeded", "ThrottlingException", "Throttlin
 SETTINGS = {"TIER1_POLL_SECONDS": "0.05", "TIER1_VISIBILITY_GRACE_SECONDS": "0.5"}
 
 
-class NotAsTold(Exception):
+class DemoFailed(Exception):
     """A command did not end as it should have: the numbers would mean nothing."""
 
 
@@ -89,7 +89,7 @@ class Stage:
         """The endpoint of a sandbox that runs meanwhile.
 
         Raises:
-            NotAsTold: it does not answer.
+            DemoFailed: it does not answer.
         """
         self.state.mkdir()
         words = [sys.executable, "-m", "benchmarks.wide_sandbox", str(self.state), str(self.record)]
@@ -98,7 +98,7 @@ class Stage:
             latest = time.monotonic() + START_SECONDS
             while not (found := server.status(self.state)).running:
                 if time.monotonic() > latest or process.poll() is not None:
-                    raise NotAsTold("the sandbox does not answer")
+                    raise DemoFailed("the sandbox does not answer")
                 time.sleep(0.05)
             yield str(found.endpoint)
         finally:
@@ -109,7 +109,7 @@ class Stage:
         """Make the sandbox's token buckets so small that any load is throttled.
 
         Raises:
-            NotAsTold: it does not.
+            DemoFailed: it does not.
         """
         pid = server.status(self.state).pid
         assert pid is not None
@@ -117,14 +117,14 @@ class Stage:
         latest = time.monotonic() + START_SECONDS
         while not (self.state / wide_sandbox.TIGHT).exists():
             if time.monotonic() > latest:
-                raise NotAsTold("the sandbox does not hear")
+                raise DemoFailed("the sandbox does not hear")
             time.sleep(0.05)
 
     def tier1(self, endpoint: str, *words: str, ends: int) -> Any:
         """What a command printed as JSON.
 
         Raises:
-            NotAsTold: it ended with another code.
+            DemoFailed: it ended with another code.
         """
         return json.loads(self.run(endpoint, *words, "-o", "json", ends=ends))
 
@@ -132,7 +132,7 @@ class Stage:
         """What a command printed.
 
         Raises:
-            NotAsTold: it ended with another code.
+            DemoFailed: it ended with another code.
         """
         inherited = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "TIER1_"))}
         keys = {"AWS_ACCESS_KEY_ID": "load", "AWS_SECRET_ACCESS_KEY": "load", "AWS_ENDPOINT_URL": endpoint}
@@ -144,11 +144,11 @@ class Stage:
             check=False,
         )
         if done.returncode != ends:
-            raise NotAsTold(f"tier1 {words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+            raise DemoFailed(f"tier1 {words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
         return done.stdout
 
     def calls(self, after: int = 0) -> list[dict[str, Any]]:
-        """What the sandbox was asked, from a line of its record on."""
+        """The recorded calls of the sandbox, from a line of its record on."""
         lines = self.record.read_text(encoding="utf-8").splitlines()[after:]
         return [json.loads(line) for line in lines]
 
@@ -157,7 +157,7 @@ def measure(deployments: int) -> dict[str, Any]:
     """Plant, mark and sweep; answer the figures.
 
     Raises:
-        NotAsTold: a command did not end as it should have.
+        DemoFailed: a command did not end as it should have.
     """
     with tempfile.TemporaryDirectory(prefix="tier1-sweep-load-") as text:
         stage = Stage(Path(text))
@@ -172,7 +172,7 @@ def plant(stage: Stage, endpoint: str, deployments: int) -> None:
     """Deploy one that fails and keeps everything, and copy it.
 
     Raises:
-        NotAsTold: it did not fail.
+        DemoFailed: it did not fail.
     """
     spec = stage.folder / "load.yaml"
     spec.write_text(SPEC, encoding="utf-8")
@@ -223,7 +223,7 @@ def _page(operation: str) -> int:
 
 
 def _reads(calls: Sequence[Mapping[str, Any]]) -> Counter[str]:
-    """How often each call that only looks was made, the question whose account it is left out."""
+    """The number of each read-only call, without the call that identifies the account."""
     names = (call["operation"] for call in calls if call["service"] != "sts")
     return Counter(name for name in names if name.startswith(("Describe", "Get", "List")))
 
@@ -240,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--deployments", type=int, default=200)
     try:
         found = measure(parser.parse_args(arguments).deployments)
-    except NotAsTold as error:
+    except DemoFailed as error:
         print(f"sweep_sandbox: {error}", file=sys.stderr)
         return 1
     print(json.dumps(found, indent=2))

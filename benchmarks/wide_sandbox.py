@@ -2,7 +2,7 @@
 
     python -m benchmarks.wide_sandbox DIRECTORY RECORD
 
-Serves until a signal comes. Everything else, the token buckets included, is as `tier1 sandbox start` has it.
+Serves until a signal arrives. Everything else, including the token buckets, is as in `tier1 sandbox start`.
 At SIGUSR1 the buckets become so small that a few deployments at once are throttled by them (at this speed
 AWS's own are filled a thousand times as fast as AWS does), and the file `TIGHT` of the directory says so.
 """
@@ -33,7 +33,7 @@ SMALL_BUCKETS = {
         "iam": throttling.Rate(1, 0.01),
     },
 }
-"""One or two tokens, of which ten come back in a second of ours. A census lists some things twice."""
+"""One or two tokens, of which ten are refilled per real second. A census lists some things twice."""
 
 
 def main(directory: str, record: str) -> None:

@@ -1,7 +1,7 @@
-"""A deployment whose steps do nothing: what is left of its time is the engine's own.
+"""A deployment whose steps do nothing, so that all of its time is the engine's.
 
-Owns the kind, the cloud and the plan of the benchmark. The engine that runs them is the real one, with
-its real pool, lease, crash protocol and database; nothing is left out of what it writes.
+Owns the kind, the cloud and the plan of the benchmark. The engine that runs them is the real one, with its
+real pool, lease, crash protocol and database; it writes everything that it always writes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Nothing(Kind):
 
 @dataclass(frozen=True)
 class NoCloud:
-    """An AWS that is never asked for more than whose it is."""
+    """An AWS that only answers which account it is."""
 
     region: str = PLACE.region
     account_id: str = ACCOUNT

@@ -1,8 +1,8 @@
 """The whole of `tier1` on a local AWS, in about a minute: `make demo`, or `python -m examples.demo`.
 
-Drives the real commands as processes and prints each before it runs: deploys, fails and rolls back,
-is killed and continues, destroys. State, database and local AWS stand in a folder of their own, which is
-taken away at the end. Ends with exit code 0 only when everything happened as announced.
+Runs the real commands as processes and prints each before it runs: deploys, fails and rolls back, is killed
+and continues, destroys. State, database and local AWS are in a folder of their own, which is removed at the
+end. Ends with exit code 0 only when everything happened as announced.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ instance: {market: on-demand, ami: ami-00000000000000000}
 """
 
 
-class NotAsTold(Exception):
-    """Something did not happen as the demo says; the text says what."""
+class DemoFailed(Exception):
+    """A result differs from what the demo announced; the message says which."""
 
 
 class Demo:
@@ -66,7 +66,7 @@ class Demo:
         finally:
             _end(process)
         if code != expect:
-            raise NotAsTold(f"`tier1 {shlex.join(words)}` ended with code {code} and not {expect}.")
+            raise DemoFailed(f"`tier1 {shlex.join(words)}` ended with code {code} and not {expect}.")
         print(f"(exit code {code})", flush=True)
 
     def ask(self, *words: str) -> Any:
@@ -82,7 +82,9 @@ class Demo:
         return json.loads(answer.stdout)
 
     def kill_at(self, mark: str, *words: str) -> bool:
-        """Run a command until its output says `mark`, then kill it; whether it was still running."""
+        """Run a command until its output contains `mark`, then kill it; return whether it was still
+        running.
+        """
         _print_command(words)
         process = subprocess.Popen(
             [*self._program, *words],
@@ -105,7 +107,7 @@ class Demo:
         return code == -signal.SIGKILL
 
     def left(self) -> Mapping[tuple[str, str], int]:
-        """What the local AWS holds, by deployment and kind."""
+        """The objects in the local AWS, counted by deployment and kind."""
         return tagged(self.ask("sandbox", "status")["endpoint"], REGION)
 
 
@@ -113,7 +115,7 @@ def run(demo: Demo) -> None:
     """All scenes, in order.
 
     Raises:
-        NotAsTold: one of them went another way.
+        DemoFailed: one of them had another result.
     """
     _tell("1. A local AWS, and a stack deployed on it")
     demo.tier1("sandbox", "start")
@@ -136,7 +138,7 @@ def fail_and_roll_back(demo: Demo) -> None:
     ended = _expect(demo, "no-such-image", state="rolled_back")
     failure = ended["failure"]
     if failure["step"] != "instance" or any(owner == ended["id"] for owner, _ in demo.left()):
-        raise NotAsTold("The rollback is not the one of a refused launch, or it left something.")
+        raise DemoFailed("The rollback is not the one of a refused launch, or it left something.")
     print(f"\nThe reason stays on record: {failure['code']} at {failure['step']}. AWS holds nothing of it.")
 
 
@@ -149,7 +151,7 @@ def kill_and_resume(demo: Demo) -> str:
             break
         print("It had ended before the signal came: once more, under another name.", flush=True)
     else:
-        raise NotAsTold(f"None of {KILL_TRIES} deployments could be killed at `{KILL_AT}`.")
+        raise DemoFailed(f"None of {KILL_TRIES} deployments could be killed at `{KILL_AT}`.")
     print("Killed. Nobody cleaned up; the database has what was begun:", flush=True)
     killed = _expect(demo, name, interrupted=True)
     demo.tier1("list")
@@ -157,13 +159,13 @@ def kill_and_resume(demo: Demo) -> str:
     _expect(demo, name, state="active")
     instances = demo.left().get((killed["id"], "instance"), 0)
     if instances != 1:
-        raise NotAsTold(f"AWS holds {instances} instances of {name} and not one.")
+        raise DemoFailed(f"AWS holds {instances} instances of {name} and not one.")
     print("\nAWS holds exactly one instance of it, whether or not the killed driver's call had arrived.")
     return name
 
 
 def destroy_all(demo: Demo, names: Sequence[str]) -> None:
-    """Take down what is active, and ask AWS what is left."""
+    """Destroy the active deployments, and list what remains in AWS."""
     _tell("5. What is active is taken down")
     _print_left(demo)
     for deployment in demo.ask("list"):
@@ -175,22 +177,22 @@ def destroy_all(demo: Demo, names: Sequence[str]) -> None:
     demo.tier1("list")
     _print_left(demo)
     if demo.left():
-        raise NotAsTold("AWS still holds something that tier1 made.")
+        raise DemoFailed("AWS still holds something that tier1 made.")
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Ours, without anything that would lead to a real AWS or another database."""
+    """The environment of this process, without settings for a real AWS or another database."""
     inherited = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "TIER1_", "MOTO_"))}
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     return {**inherited, **nowhere, **PACE, **REFUSALS, "XDG_STATE_HOME": str(folder / "state")}
 
 
 def _expect(demo: Demo, name: str, **wanted: Any) -> dict[str, Any]:
-    """The deployment of that name, once it is seen to be as told."""
+    """The deployment of that name, once it has the expected values."""
     found: dict[str, Any] = next((d for d in demo.ask("list") if d["name"] == name), {})
     for key, value in wanted.items():
         if found.get(key) != value:
-            raise NotAsTold(f"{name} should have {key} {value}, but has {found.get(key)}.")
+            raise DemoFailed(f"{name} should have {key} {value}, but has {found.get(key)}.")
     return found
 
 
@@ -219,7 +221,7 @@ def _end(process: subprocess.Popen[Any]) -> None:
 
 def main() -> int:
     """Run the demo; answer its exit code."""
-    # Whoever ends the demo ends what it started.
+    # The signal that ends the demo must also end its processes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="tier1-demo-") as folder:
         demo = Demo(Path(folder))
@@ -240,17 +242,17 @@ def stop(demo: Demo) -> None:
     """Stop what was started."""
     demo.tier1("sandbox", "stop")
     if demo.ask("sandbox", "status")["running"]:
-        raise NotAsTold("The local AWS still runs.")
+        raise DemoFailed("The local AWS still runs.")
 
 
 def _guarded(act: Callable[[], None]) -> int:
-    """Do it; answer the exit code, and say what went wrong."""
+    """Run the action; return the exit code, and print what failed."""
     try:
         act()
     except KeyboardInterrupt:
         print("\nThe demo was interrupted.", file=sys.stderr, flush=True)
         return 130
-    except (NotAsTold, SubprocessError, BotoCoreError, ClientError) as error:
+    except (DemoFailed, SubprocessError, BotoCoreError, ClientError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr, flush=True)
         return 1
     return 0

@@ -1,6 +1,6 @@
-"""What the local AWS holds that carries tags of `tier1`: asked with boto3 alone, past the program itself.
+"""Lists everything in the local AWS that carries tags of `tier1`, with boto3 alone.
 
-So that "nothing is left" is said by AWS and not by the one who deleted it.
+So AWS itself confirms that nothing remains, not the program that deleted it.
 """
 
 from __future__ import annotations

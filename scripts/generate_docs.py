@@ -1,9 +1,9 @@
-"""Writes the pages of `docs/` that follow from the code, so that none of them can say something else.
+"""Generates the pages of `docs/` that follow from the code, so that they cannot contradict it.
 
     python -m scripts.generate_docs
 
-`scripts.verify` calls a page stale when it is not what stands here. Owns the words around the facts;
-the facts are those of the table, the commands, the registry and the tree of errors.
+`scripts.verify` reports a page as stale when it differs from the output of this module. Owns the text around
+the facts; the facts come from the transition table, the commands, the registry and the error classes.
 """
 
 from __future__ import annotations
@@ -266,7 +266,9 @@ def sweep_actions() -> list[str]:
 
 
 def sweep_policy() -> str:
-    """The least IAM policy for whoever sweeps, as AWS takes it; `sts:GetCallerIdentity` needs none."""
+    """The minimal IAM policy for a sweep, as a policy document; `sts:GetCallerIdentity` needs no
+    permission.
+    """
     looks = [a for a in sweep_actions() if a.partition(":")[2].startswith(("Describe", "Get", "List"))]
     deletes = [a for a in sweep_actions() if a not in looks]
     statements = [
@@ -307,13 +309,13 @@ def errors_page() -> str:
 
 
 def _sentences(code: int, said: Sequence[Sentence]) -> str:
-    """The sentences of one exit code; those that say the same in two places stand once."""
+    """The sentences of one exit code; duplicates are listed once."""
     texts = sorted({" ".join(one.text.split()) for one in said if one.exit_code == code and one.text})
     return f"### Exit code {code}\n\n" + "\n".join(f"- {_literal(text)}" for text in texts)
 
 
 def _literal(text: str) -> str:
-    """A sentence as code, whatever it quotes itself."""
+    """A sentence as code, whatever quotes it contains."""
     return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
@@ -401,7 +403,7 @@ def _remedies() -> Iterator[tuple[str, str, str, str]]:
 
 
 def _said(remedy: Remedy) -> tuple[str, str]:
-    """What it means and what to do, without what stands for a name that is not known."""
+    """The meaning and the fix of a remedy, without its placeholders for unknown names."""
     why, fix = (_UNKNOWN_FIELD.sub(r"{\1}", text) for text in (remedy.why, " ".join(remedy.fix)))
     return why, fix
 
@@ -453,7 +455,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def stale(root: Path = ROOT) -> list[str]:
-    """The pages that do not say what they should."""
+    """The pages that differ from what would be generated."""
     return [
         name
         for name, page in PAGES.items()

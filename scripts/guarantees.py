@@ -1,11 +1,11 @@
-"""Counts what holds each promise, and writes `docs/guarantees.md` from it.
+"""Counts the test points that verify each promise, and writes `docs/guarantees.md` from the counts.
 
     python -m scripts.guarantees                 runs what holds one, stores the numbers, writes the page
     python -m scripts.guarantees --numbers FILE  the same from what a whole run wrote (pytest --points FILE)
     python -m scripts.guarantees --page          writes the page from the numbers that are stored
 
-A test says by a marker which promises it holds; `tests/support/promises.py` counts them. `scripts.verify`
-calls the page stale when it is not what follows from the numbers that are stored.
+A marker says which promises a test verifies; `tests/support/promises.py` counts them. `scripts.verify`
+reports the page as stale when it does not match the stored numbers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Promise:
 
     Attributes:
         promised, not_promised: the exact words.
-        beside: commands that walk more of it, which is not counted here.
+        beside: commands that test more of it, which is not counted here.
     """
 
     number: int
@@ -126,10 +126,10 @@ Numbers = Mapping[str, Mapping[str, Mapping[str, int]]]
 
 
 def run() -> Numbers:
-    """Run what holds a promise, and answer what was counted.
+    """Run the tests that verify a promise, and return the counts.
 
     Raises:
-        SystemExit: a test failed; what pytest said stands above.
+        SystemExit: a test failed; pytest's output is above.
     """
     with tempfile.TemporaryDirectory() as folder:
         numbers = Path(folder, "numbers.json")
@@ -224,7 +224,7 @@ def findings(root: Path = ROOT) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Count unless told not to, and write the page."""
+    """Count unless `--page` is given, and write the page."""
     if arguments != ["--page"]:
         numbers = read(Path(arguments[1])) if arguments[:1] == ["--numbers"] else run()
         (ROOT / NUMBERS).write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")

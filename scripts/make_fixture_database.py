@@ -1,11 +1,11 @@
-"""Databases of this schema revision in the middle of things, for the versions to come.
+"""Makes fixture databases of interrupted runs in this schema revision, for tests of later versions.
 
     python -m scripts.make_fixture_database [FOLDER]
 
-Writes what the code of this checkout leaves behind when it is killed, as SQL text under
-`tests/migration/fixtures/REVISION/`, with the objects of the simulated account beside it as JSON. It is
-run once, before a revision lands; `tests/migration/test_old_databases.py` then opens, upgrades and
-resumes each with the current code, and fails while the newest revision has none.
+Writes the database that the code of this checkout leaves when it is killed, as SQL text under
+`tests/migration/fixtures/REVISION/`, with the objects of the simulated account beside it as JSON. Run it
+once, before a revision is merged; `tests/migration/test_old_databases.py` then opens, upgrades and resumes
+each with the current code, and fails while the newest revision has none.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ FOLDER = Path(__file__).parent.parent / "tests" / "migration" / "fixtures"
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a deployment of the simulated account is left.
+    """The point at which a deployment of the simulated account is interrupted.
 
     Attributes:
-        killed: the instant at which its process ends, as `tests.support.simulation.process` names them;
-            None where it comes to its own end.
-        refused: AWS refuses to launch the machine.
+        killed: the instant at which its process ends, as `tests.support.simulation.process` names them; None
+            when it runs to its end.
+        refused: whether AWS refuses to launch the machine.
     """
 
     killed: str | None = None
@@ -51,7 +51,7 @@ MOMENTS = {
 
 
 def reached(moment: Moment, path: Path) -> Rig:
-    """A deployment that was brought there, in a new database at `path`; nothing of its process is left."""
+    """A deployment interrupted at that moment, in a new database at `path`; its process is gone."""
     whole = lived(moment, path.with_name("whole.db"), None)
     if moment.killed is None:
         return lived(moment, path, None)[0]

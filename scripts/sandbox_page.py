@@ -1,7 +1,8 @@
 """The tables in `docs/sandbox.md` that follow from the code: behaviours, figures, scenarios.
 
-Owns what stands between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->` of the page; the words
-around them are written by hand. `scripts.generate_docs` writes the page, `scripts.verify` finds it stale.
+Owns the text between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->` of the page; the text around
+them is written by hand. `scripts.generate_docs` writes the page, `scripts.verify` reports it when it is
+stale.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def _seconds(value: float) -> str:
 
 
 def scenarios_table() -> str:
-    """Every named day with its end, and its story below."""
+    """Every named scenario with its expected end, and its story below."""
     days = [scenarios.load(name) for name in scenarios.names()]
     rows = [(f"`{day.name}`", day.title, _end(day.expected), _otherwise(day)) for day in days]
     table = _table(("scenario", "what happens", "how a deploy ends", "with another spec"), rows)

@@ -1,8 +1,8 @@
-"""The sentences that `tier1` can end with, read out of the code: what is raised, and with which words.
+"""The sentences that `tier1` can end with, extracted from the code: the error class and its message.
 
-Reads the syntax tree of every module. A sentence is what stands in `raise ERROR(...)`; what is put into
-it at run time is shown by its name in the code, in braces. Where the words are made elsewhere, by a
-function of the same module, those are followed; what cannot be read off is counted, never guessed.
+Reads the syntax tree of every module. A sentence is the argument of `raise ERROR(...)`; a value inserted at
+run time is shown by its name in the code, in braces. Messages made by a function of the same module are
+followed; a message that cannot be extracted is counted, never guessed.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Sentence:
 
     Attributes:
         error: the class that is raised.
-        module: below the package, where it is raised.
-        text: the words; empty when they cannot be read off the code.
+        module: the module that raises it, relative to the package.
+        text: the message; empty when it cannot be extracted.
     """
 
     exit_code: int
@@ -50,7 +50,7 @@ def sentences() -> tuple[Sentence, ...]:
 
 
 def closing_words() -> list[str]:
-    """What a command that drives says at its end, read off the module that owns these words."""
+    """The closing sentences of a command that runs a deployment, extracted from the module that owns them."""
     tree = ast.parse((PACKAGE / "cli" / "screen" / "closing.py").read_text(encoding="utf-8"))
     texts = {_words(node, {}, 0)[0] for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
     return sorted(text.strip() for text in texts if len(text.split()) >= LEAST_WORDS)
@@ -79,7 +79,7 @@ def _error(name: str) -> type[errors.Tier1Error] | None:
 
 
 def _words(node: ast.expr, functions: dict[str, ast.FunctionDef], depth: int) -> list[str]:
-    """What an expression can say; nothing where it cannot be read off."""
+    """The texts that an expression can produce; empty when they cannot be extracted."""
     if isinstance(node, ast.Constant):
         return [str(node.value)]
     if isinstance(node, ast.JoinedStr):
@@ -101,7 +101,7 @@ def _part(part: ast.expr) -> str:
 
 
 def _name(value: ast.expr) -> str:
-    """What stands there at run time, by its name in the code."""
+    """The name of an inserted value, as in the code."""
     if isinstance(value, ast.Name):
         return value.id
     if isinstance(value, ast.Attribute):

@@ -1,8 +1,8 @@
-"""Checks what no test and no linter does: nothing that is generated or derived is stale.
+"""Checks that no generated or derived file is stale, which no test and no linter does.
 
     python -m scripts.verify
 
-Exit code 0 when all is current, 1 when not; each finding is one line that says what to run.
+Exit code 0 when all files are current, 1 otherwise; each finding is one line with the command to run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tier1_engine.store.tables import SCHEMA_REVISION, Base
 
 
 def page_findings(root: Path = generate_docs.ROOT) -> list[str]:
-    """The generated pages that do not say what they should."""
+    """The generated pages that are stale."""
     return [f"{name} is stale: run `python -m scripts.generate_docs`." for name in generate_docs.stale(root)]
 
 

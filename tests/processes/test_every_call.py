@@ -16,7 +16,7 @@ from contextlib import suppress
 import pytest
 
 from tests.support.command import Result
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.processes.checks import Undisturbed
 from tests.support.processes.lives import (
     LIVES,
@@ -213,7 +213,7 @@ def test_a_kill_at_each_call_alone_is_recovered(
     while done.code == -signal.SIGKILL:
         number += 1
         stage = new_stage()
-        with told(f"killed {moment} call {number}, in a {life}"):
+        with at_point(f"killed {moment} call {number}, in a {life}"):
             done = killed_at(stage, LIVES[life], number, moment)
             LIVES[life].check(stage, None, stage.resume() if done.code == -signal.SIGKILL else done)
     assert number > 1

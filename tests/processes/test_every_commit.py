@@ -14,7 +14,7 @@ from itertools import count
 import pytest
 
 from tests.support.command import Result
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.processes import mortal
 from tests.support.processes.checks import Undisturbed, check_gone
 from tests.support.processes.lives import (
@@ -69,7 +69,7 @@ def test_a_kill_at_each_commit_alone_is_recovered(
     life = LIVES[name]
     for number in count(1):
         stage = new_stage()
-        with told(f"killed {moment} commit {number}, in a {name}"):
+        with at_point(f"killed {moment} commit {number}, in a {name}"):
             life.prepare(stage)
             stage.proxy.rule = life.rule(lambda call: None)
             done = dying(stage, moment, number, life.command)

@@ -1,4 +1,4 @@
-"""What stands in the local AWS, looked at past the program under test."""
+"""Lists the objects in the local AWS, independently of the program under test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def client(service: Any, endpoint: str) -> Any:
 
 
 def standing(endpoint: str) -> dict[str, int]:
-    """How many things of each kind stand that the account did not have from the start."""
+    """The number of objects of each kind that the account did not have from the start."""
     ec2, efs, iam = (client(service, endpoint) for service in ("ec2", "efs", "iam"))
     instances = [
         instance

@@ -1,19 +1,18 @@
 """The census at the end of every test that touches an AWS, whatever the test was about.
 
-It lists everything that stands and compares it with the database. What it finds fails the test:
+It lists every object and compares it with the database. A finding fails the test:
 
-    unknown   it stands, nobody had it before, and no row says that it may
-    twice     two living objects carry the key of one resource
-    changed   what was there before is missing, or has other attributes or tags
+    unknown   it exists, it did not exist before, and no row accounts for it
+    twice     two live objects carry the key of one resource
+    changed   an object from before is missing, or has other attributes or tags
 
-An AWS is watched by whoever makes it: the simulated account (`tests.support.simulation.rig`), the sandbox as
-a process (`tests.support.local_aws`, `tests.support.processes.stage`). moto in this process, as it is or with
-AWS's behaviour, is watched at its calls, whichever test makes them and without its doing
-(`tests.support.census_of_moto`). A scripted cloud (`tests.support.scripted_cloud`) has answers and no
-objects: there is nothing to list.
-A test that leaves something on purpose says `@pytest.mark.leaves("why", "unknown")`; the other two are
-still looked for, and a mark that nothing needs fails as well. This module is a plugin of pytest: the
-census runs right behind the test's last line, while its processes and sandboxes are still there.
+The creator of an AWS registers it: the simulated account (`tests.support.simulation.rig`), the sandbox as a
+process (`tests.support.local_aws`, `tests.support.processes.stage`). moto in this process, plain or with
+AWS's behaviour, is registered automatically at its calls (`tests.support.census_of_moto`). A scripted cloud
+(`tests.support.scripted_cloud`) has answers and no objects: there is nothing to list. A test that leaves
+something on purpose has `@pytest.mark.leaves("why", "unknown")`; the other two are still checked, and an
+unnecessary mark fails, too. This module is a pytest plugin: the census runs right after the test's last line,
+while its processes and sandboxes still exist.
 """
 
 from __future__ import annotations
@@ -49,9 +48,9 @@ class Standing:
     """One object that exists.
 
     Attributes:
-        attributes: everything else that somebody could change of it.
-        part_of: the id of what it comes and goes with.
-        deployment: whose it claims to be, by its own tags or by what it belongs to.
+        attributes: its other mutable attributes.
+        part_of: the id of the object that it is created and deleted with.
+        deployment: the deployment that its tags name, or those of the object it belongs to.
         leaving: its deletion has begun.
         default: AWS had it from the start.
         state: as AWS names it; None where the kind has none.
@@ -86,13 +85,13 @@ class Finding:
 
 @dataclass(slots=True)
 class Books:
-    """What databases know.
+    """What the databases of a test record.
 
     Attributes:
-        ids: their own, which their objects carry as `tier1:database`.
-        states: of every row with an AWS id, by its kind and that.
-        owned: those of them that are ours.
-        expected: `tier1:resource` of every create that may have acted and was not looked after yet.
+        ids: their own ids, which their objects carry as `tier1:database`.
+        states: of every row with an AWS id, by kind and id.
+        owned: the owned rows among them.
+        expected: `tier1:resource` of every create that may have acted and was not reconciled yet.
     """
 
     ids: set[str] = field(default_factory=set)
@@ -172,7 +171,7 @@ def findings(
 
 
 def _is_known_revision(thing: Standing, books: Books | None) -> bool:
-    """It carries the id of one of the databases, or a row says that it is ours."""
+    """Whether it carries the id of one of the databases, or a row records it as owned."""
     if books is None:
         return False
     return thing.tags.get(TAG_DATABASE) in books.ids or (thing.kind, thing.id) in books.owned
@@ -224,12 +223,12 @@ def _unknown(things: Iterable[Standing], ids: Collection[str], books: Books) -> 
 
 @dataclass(slots=True)
 class Account:
-    """One AWS that a test may touch.
+    """One AWS that a test may use.
 
     Attributes:
-        look: everything that stands in it now.
-        books: what the databases of the test know; None where there is none.
-        before: what others had, as it was when it was first seen.
+        look: lists everything that exists in it now.
+        books: what the databases of the test record; None where there is none.
+        before: foreign objects, as they were when first seen.
     """
 
     look: Callable[[], Sequence[Standing]]
@@ -238,13 +237,13 @@ class Account:
     seen: set[Key] = field(default_factory=set)
 
     def note(self) -> None:
-        """What came since the last command of ours is somebody else's: it stays as it is from now on."""
+        """Record what appeared since the last tier1 command as foreign: it must not change from now on."""
         for one in self.look():
             if one.key not in self.seen:
                 self.before.setdefault(one.key, one)
 
     def pass_over(self) -> None:
-        """A command of ours has ended: whatever is new since `note` was made by it."""
+        """A tier1 command has ended: everything new since `note` was created by it."""
         self.seen.update(one.key for one in self.look())
 
     def findings(self) -> list[Finding]:
@@ -255,7 +254,7 @@ class Account:
 
 
 class Watch:
-    """The accounts of the test that runs, and what was found in those that it has left behind."""
+    """The accounts of the running test, and the findings in accounts that it has removed."""
 
     def __init__(self) -> None:
         self.begin()
@@ -287,12 +286,12 @@ class Watch:
     def command(
         self, environment: Mapping[str, str], *, waited_for: bool = True, stops: bool = False
     ) -> None:
-        """A command of ours begins in this environment.
+        """A tier1 command begins in this environment.
 
         Args:
-            stops: it ends the sandbox of that environment, which is therefore judged now.
-            waited_for: `ended` will be said. Where it is not, nobody knows from then on who made what:
-                only what was seen before counts as somebody else's.
+            stops: it stops the sandbox of that environment, which is therefore checked now.
+            waited_for: `ended` will be called. Otherwise the origin of new objects is unknown from then on:
+                only those seen before count as foreign.
         """
         folder = Path(environment.get("XDG_STATE_HOME", Path.home()), "tier1")
         self.databases.add(environment.get("TIER1_DATABASE_URL") or f"sqlite:///{folder / 'tier1.db'}")

@@ -1,15 +1,15 @@
 """This process's moto as the census sees it (`tests.support.census`), whichever test calls it.
 
-Kinds, manners and faults are tried here without a database. What the calls of the test named stands in
-for its rows:
+Kinds, behaviours and faults are tested here without a database. The names in the test's calls replace its
+rows:
 
     changed   no call named it, and it is missing or has other attributes or tags than at the first call
     twice     as everywhere
-    unknown   it carries our tags, and neither a request nor a reply named it
+    unknown   it carries tier1's tags, and neither a request nor a reply named it
 
-So a test may do what it likes to what it names; what it makes without our tags is its own, and goes when
-its account does. Nothing is compared where a test makes no call. What is on its way to be ready or gone
-when the test begins goes on by itself, and so do the parts of it.
+So a test may change everything that it names; objects that it makes without tier1's tags are its own, and are
+deleted with its account. Nothing is compared when a test makes no call. Objects in a transitional state at
+the start of the test change by themselves, and so do their parts.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ ON_ITS_WAY = LEAVING | {"pending", "creating", "stopping"}
 
 
 class Calls:
-    """What the test that runs has asked of moto.
+    """The calls that the running test has made.
 
     Attributes:
-        said: requests and replies of what changed something, as text.
-        heard: a test is under way, and not its fixtures.
+        said: requests and replies of mutating calls, as text.
+        heard: a test is running, and not its fixtures.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Calls:
         self.heard = False
 
     def listen(self) -> None:
-        """Stand at the one place that every call passes, once somebody has loaded moto."""
+        """Hook into the one place that every call passes, once moto is loaded."""
         if self._around or "moto.core.responses" not in sys.modules:
             return
         from moto.core.base_backend import BackendDict
@@ -95,7 +95,7 @@ def _put_around(owner: Any, name: str, function: Callable[..., Any]) -> None:
 
 
 def _account(said: list[str]) -> Account:
-    """This moto as it stands now."""
+    """The current state of this moto."""
     standing: list[Standing] = []
 
     def look() -> list[Standing]:
@@ -113,9 +113,9 @@ def _account(said: list[str]) -> Account:
 
 
 def _settled(stood: Mapping[Key, Standing]) -> dict[Key, Standing]:
-    """Without what goes on by itself: what is on its way, and the parts of that.
+    """The objects without those that change by themselves: transitional ones, and their parts.
 
-    An interface may outlive what it was a part of, and then names nobody.
+    An interface may outlive the object that it was a part of, and then names no owner.
     """
     settled = {one.id for one in stood.values() if one.state not in ON_ITS_WAY}
     return {
@@ -131,7 +131,7 @@ def _is_named(one: Standing, said: list[str]) -> bool:
 
 
 def _told(said: list[str], stood: Mapping[Key, Standing], standing: list[Standing]) -> Books:
-    """All that the test knows of: what was there before it, what was said, and what is not ours."""
+    """Everything that the test knows: earlier objects, named objects, and foreign ones."""
     books = Books()
     for one in standing:
         if one.key in stood or TAG_DEPLOYMENT not in one.tags or _is_named(one, said):

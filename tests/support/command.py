@@ -46,13 +46,15 @@ class Result:
 
     @property
     def id(self) -> str:
-        """The deployment that a `deploy` told of on its way."""
+        """The deployment id that a `deploy` reported while running."""
         found = re.search(r"is deployment ([0-9a-f]{12})", self.err)
         assert found, self.err
         return found[1]
 
     def refused(self, code: int, *words: str) -> None:
-        """It ended with `code` and one clear sentence that has all of `words`, and without a trace."""
+        """Assert that it ended with `code` and one clear sentence that contains all of `words`, without a
+        traceback.
+        """
         assert self.code == code, self
         assert self.out == ""
         said = [line for line in self.err.splitlines() if line.startswith("tier1: ")]
@@ -63,7 +65,7 @@ class Result:
 
 
 class Process(Protocol):
-    """A program that runs: one of its own, or a fork of what is kept warm."""
+    """A running program: a process of its own, or a fork of a warm process."""
 
     @property
     def pid(self) -> int: ...
@@ -81,7 +83,7 @@ class Warm:
     """`tier1`, loaded already (`tests.support.warm`): once with coverage, and once without.
 
     Args:
-        packages: a folder of packages that stand beside it.
+        packages: a folder of additional packages.
     """
 
     def __init__(self, packages: Path | None = None) -> None:
@@ -92,7 +94,7 @@ class Warm:
         self._begun: dict[bool, tuple[subprocess.Popen[bytes], tempfile.TemporaryDirectory[str]]] = {}
 
     def socket(self) -> str:
-        """Where it answers; it measures itself where whoever asks now is measured."""
+        """The address where it answers; with coverage when the caller is measured."""
         measured = measuring.INHERITED in os.environ
         if measured not in self._begun:
             folder = tempfile.TemporaryDirectory()  # a socket's path must be short
@@ -118,9 +120,9 @@ class Command:
     """`tier1` in a folder and an environment.
 
     Attributes:
-        warm: what is waited for runs there; None starts a Python for each.
-        stages: what was made already by `staged`; None makes it anew each time.
-        in_process: it runs in this process (`tests.support.in_process`).
+        warm: runs the commands that are waited for; None starts Python for each.
+        stages: states that `staged` has made already; None makes them each time.
+        in_process: commands run in this process (`tests.support.in_process`).
     """
 
     folder: Path
@@ -192,10 +194,10 @@ class Command:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def begin(self, *arguments: str, within: Sequence[str] = ()) -> Running:
-        """Start it and go on.
+        """Start it without waiting.
 
         Args:
-            within: the program, with its arguments, by which it is started.
+            within: the program, with its arguments, that starts it.
         """
         WATCH.command(self.environment, waited_for=False)
         out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - `Running.end` closes it
@@ -234,7 +236,7 @@ class Command:
 
     @property
     def here(self) -> Command:
-        """The same, in this process: for what it says, reads and refuses.
+        """The same command line in this process, for tests of output, reads and refusals.
 
         A package that stands beside `tier1` is not in this process, so such a command stays outside of it.
         """
@@ -297,7 +299,7 @@ class Heard:
         return self._bytes.decode()
 
     def line_with(self, words: str) -> str:
-        """Wait until a line has `words`; lines before it are not looked at again."""
+        """Wait until a line contains `words`; earlier lines are not searched again."""
         end = time.monotonic() + LIMIT_SECONDS
         while True:
             lines = self._bytes[self._seen :].split(b"\n")[:-1]
@@ -308,7 +310,7 @@ class Heard:
             assert self._read(end), self.text
 
     def to_the_end(self) -> str:
-        """All of it, once nobody can write any more."""
+        """The whole output, once no process can write any more."""
         end = time.monotonic() + LIMIT_SECONDS
         while self._read(end):
             pass
@@ -335,7 +337,7 @@ class Running:
     err: Heard
 
     def hear(self, words: str) -> str:
-        """Wait until a line on stderr has `words`."""
+        """Wait until a line on stderr contains `words`."""
         return self.err.line_with(words)
 
     def signal(self, number: signal.Signals) -> None:

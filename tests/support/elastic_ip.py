@@ -1,4 +1,4 @@
-"""A kind that this package does not have: an Elastic IP address. All that tier1 learns of it stands here.
+"""A kind that this package does not have: an Elastic IP address, complete in this file.
 
 The conformance suite runs over it, and `tests.conformance.test_new_kind` registers a copy of this one file.
 """

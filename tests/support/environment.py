@@ -1,4 +1,4 @@
-"""What the environment of a test run says. Owns the names of its variables."""
+"""The settings of a test run from its environment. Owns the names of its variables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SANDBOX = "TIER1_TEST_SANDBOX"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
-    # Nobody is asked for credentials over the network, and no file of the user's is read.
+    # No credentials are requested over the network, and no file of the user is read.
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -27,7 +27,7 @@ def in_ci() -> bool:
 
 
 def on_plain_moto() -> bool:
-    """Whether the commands are tried on moto as it is, instead of on AWS's behaviour (`make plain`)."""
+    """Whether the commands are tested on plain moto, without AWS's behaviour (`make plain`)."""
     return os.environ.get(SANDBOX, "") == "plain"
 
 

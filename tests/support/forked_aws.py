@@ -1,12 +1,12 @@
-"""A local AWS that is forked off for each test: with nothing in it, or as some commands left it.
+"""A local AWS that is forked for each test: empty, or in the state that some commands left.
 
     python -m tests.support.forked_aws CONTROL [--plain]
 
-Loading moto takes seconds, and emptying it half a second. Here one process loads it; what serves a test
-is a fork of that. A fork that has served stops when it gets SIGUSR1, and can be forked from in its turn:
-so a test begins with a stack that stands already. All of them listen on one port, one at a time.
+Loading moto takes seconds, and emptying it half a second. Here one process loads it, and forks serve the
+tests. A fork stops serving at SIGUSR1, and can then be forked itself, so a test can begin with an existing
+stack. All of them listen on one port, one at a time.
 
-Owns these processes and their end. What AWS does is put together by the sandbox's own `process.local`.
+Owns these processes and their end. The sandbox's own `process.local` assembles the AWS.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class ForkedAws:
         self.origin = self.empty
 
     def serve(self, origin: str) -> None:
-        """Fork from `empty`, or from what `freeze` answered; whatever served until now is ended."""
+        """Fork from `empty`, or from a result of `freeze`; the current server is ended."""
         self.stop()
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(LIMIT_SECONDS)
@@ -81,7 +81,7 @@ class ForkedAws:
         self.origin = origin
 
     def freeze(self) -> str:
-        """Have what serves stop; what stands in it can be forked from."""
+        """Stop the current server; its state can then be forked."""
         assert self._serving is not None
         pid, connection, following = self._serving
         os.kill(pid, signal.SIGUSR1)
@@ -113,11 +113,11 @@ class ForkedAws:
 
 
 class Frozen(BaseException):
-    """The tests want what stands here to be kept as it is. Like KeyboardInterrupt, nobody may catch it."""
+    """The tests freeze this server's state. Like KeyboardInterrupt, it must not be caught."""
 
 
 def main(control: str, *options: str) -> None:
-    """Load moto, say where it will be served, and wait for who asks for it."""
+    """Load moto, report where it will be served, and wait for requests."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     listening = socket.create_server((HOST, 0), backlog=BACKLOG)
@@ -192,7 +192,7 @@ class Connections:
         return self._application(environ, start_response)
 
     def end(self) -> None:
-        """Hang up on all of them; no thread is left."""
+        """Close all connections; no thread remains."""
         for client in self._sockets:
             with suppress(OSError):  # it has hung up already
                 client.shutdown(socket.SHUT_RDWR)

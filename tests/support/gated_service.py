@@ -1,4 +1,4 @@
-"""A service that answers once a test lets it: until then, whatever deploys waits in its health check."""
+"""A service that answers once a test opens it: until then, a deployment waits in its health check."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 
 def waits_for(port: int, timeout: str = "50s") -> str:
-    """A health check that passes once somebody listens there; a part of a spec."""
+    """A health check that passes once a server listens on the port; a part of a spec."""
     return f'health: {{timeout: {timeout}, services: [{{name: door, tcp: "127.0.0.1:{port}"}}]}}\n'
 
 
 @contextmanager
 def listening(port: int) -> Iterator[None]:
-    """Somebody does."""
+    """Listen on the port."""
     with socket.create_server(("127.0.0.1", port), reuse_port=True):
         yield

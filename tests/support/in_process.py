@@ -1,8 +1,9 @@
-"""`tier1` within the process of the tests: for what it says, reads and refuses, which needs none of its own.
+"""Runs `tier1` within the test process: for tests of output, reads and refusals.
 
-Starting a process takes longer than such a command, and measuring one as long again. Everything is as at its
-entry point: arguments, environment, folder and streams, and a defect ends in its sentence. Only signals are
-left to the tests, and a file that it leaves open stays open. What drives a deployment runs as a process.
+Starting a process takes longer than such a command, and measuring it as long again. Everything is as at its
+entry point: arguments, environment, folder and streams, and a defect ends in its sentence. Only signals
+belong to the tests, and a file that it leaves open stays open. Commands that run a deployment run as
+processes.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _code() -> int:
         main.main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
-    except Exception as error:  # noqa: BLE001 - Python's own boundary is stood in for
+    except Exception as error:  # noqa: BLE001 - stands in for Python's own top level
         sys.excepthook(type(error), error, error.__traceback__)
         return DEFECT
     return 0

@@ -58,7 +58,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory, warm_tier1: Warm) -> Ite
 
 
 def empty(endpoint: str) -> None:
-    """Take everything away that stands in a local AWS."""
+    """Delete everything in a local AWS."""
     request = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310 - loopback
     with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
         assert reply.status == 200
@@ -66,7 +66,7 @@ def empty(endpoint: str) -> None:
 
 @pytest.fixture(scope="session")
 def stages(local_aws: ForkedAws) -> Stages | None:
-    """What was made in it already; a plain one cannot be asked for its faults, and makes all anew."""
+    """The states made in it so far; None for a plain one, whose faults cannot be listed."""
     return None if on_plain_moto() else Stages(local_aws)
 
 
@@ -114,7 +114,7 @@ def tier1(newcomer: Command, sqlite_template: Path) -> Command:
 
 @pytest.fixture
 def tier1_here(tier1: Command) -> Command:
-    """The same in this process: for what is said, read or refused, and no test of a process."""
+    """The same command line in this process, for tests of output, reads and refusals."""
     return tier1.here
 
 

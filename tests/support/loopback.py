@@ -31,7 +31,7 @@ def http(status: int, body: bytes, *, length: int | None = None, kind: str = "te
 
 
 def ec2_error(status: int, code: str) -> bytes:
-    """An error as EC2 words it."""
+    """An error in EC2's format."""
     return http(
         status,
         f"<Response><Errors><Error><Code>{code}</Code><Message>No.</Message></Error></Errors>"
@@ -40,7 +40,7 @@ def ec2_error(status: int, code: str) -> bytes:
 
 
 def efs_error(status: int, code: str) -> bytes:
-    """An error as EFS words it."""
+    """An error in EFS's format."""
     return http(
         status, f'{{"ErrorCode":"{code}","Message":"No."}}'.encode(), kind="application/json"
     ).replace(b"\r\n\r\n", f"\r\nx-amzn-ErrorType: {code}\r\n\r\n".encode(), 1)
@@ -48,7 +48,7 @@ def efs_error(status: int, code: str) -> bytes:
 
 @dataclass
 class Endpoint:
-    """An endpoint that does what the test says with every request, and keeps the requests."""
+    """An endpoint that answers every request as the test says, and records the requests."""
 
     respond: bytes | Respond
     requests: list[bytes] = field(default_factory=list)
@@ -100,7 +100,7 @@ def endpoint(respond: bytes | Respond) -> Iterator[Endpoint]:
 
 
 def nobody(environment: pytest.MonkeyPatch, folder: Path) -> None:
-    """Credentials of nobody, and none of this machine's settings."""
+    """Dummy credentials, and none of this machine's settings."""
     environment.setenv("AWS_ACCESS_KEY_ID", "testing")
     environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     environment.setenv("AWS_EC2_METADATA_DISABLED", "true")

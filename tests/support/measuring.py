@@ -1,7 +1,7 @@
-"""Where coverage is measured: not where the same code is walked again and again.
+"""Selects where coverage is measured: not where tests run the same code many times.
 
-What is named here proves what the engine does when it is killed, cut or refused, thousands of times, or
-what commands do that others run as well. Measuring makes that up to twice as long, and shows no line.
+The tests named here verify what the engine does when it is killed, cut off or refused, thousands of times, or
+what commands do that other tests run as well. Measuring makes them up to twice as long, and adds no line.
 """
 
 from __future__ import annotations

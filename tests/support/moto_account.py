@@ -31,7 +31,7 @@ ENDPOINT = "http://127.0.0.1:1"
 
 @dataclass
 class ManualClock:
-    """Seconds of ours that pass when a test says so."""
+    """A clock of real seconds that advances when a test says so."""
 
     seconds: float = 0.0
     waited: list[float] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Rig:
     clock: ManualClock
 
     def client(self, service: str, region: str = REGION) -> Any:
-        """A client whose requests are answered in this process. It never tries again."""
+        """A client whose requests are answered in this process. It never retries."""
         made = boto3.client(
             service,  # type: ignore[call-overload]
             region_name=region,
@@ -125,7 +125,7 @@ def prepare(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
     monkeypatch.setattr(amis, "AMIS", [one for one in amis.AMIS if one["ami_id"] == IMAGE])
-    # Making a local AWS mends this one for good, so it is mended before it is replaced.
+    # Making a local AWS patches this process for good, so patch before replacing.
     region.patch_moto()
     monkeypatch.setattr(amis, "load_resource", lambda _path: [])
 

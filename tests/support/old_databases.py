@@ -19,12 +19,12 @@ FIXTURES = Path(__file__).parents[1] / "migration" / "fixtures"
 
 
 def revision_of(old: Path) -> str:
-    """The schema revision that its database says it has; a folder may name a form of it, too."""
+    """The schema revision of an old database; a folder may name a variant of it, too."""
     return old.parent.name.partition("-")[0]
 
 
 def sqlite_of(old: Path, folder: Path) -> Path:
-    """The database as it was left."""
+    """The database in its original state."""
     path = folder / "tier1.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript((FIXTURES / old).with_suffix(".sql").read_text())
@@ -46,7 +46,7 @@ def on_postgres(path: Path, url: str, revision: str) -> Engine:
         for table in metadata.sorted_tables:
             if table.name != "alembic_version":
                 connection.execute(table.delete())
-                for row in source.execute(f'SELECT * FROM "{table.name}"'):  # noqa: S608 - a table of ours
+                for row in source.execute(f'SELECT * FROM "{table.name}"'):  # noqa: S608 - one of tier1's tables
                     connection.execute(insert(table), in_postgres(table, row))
         connection.execute(text("SELECT setval(pg_get_serial_sequence('events', 'id'), max(id)) FROM events"))
     return server

@@ -1,4 +1,4 @@
-"""Says at which of many points an assertion failed."""
+"""Reports at which of many points an assertion failed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
-    """Say at which kill an assertion failed."""
+def at_point(where: str) -> Iterator[None]:
+    """Add the point to the message of a failed assertion."""
     try:
         yield
     except BaseException as error:

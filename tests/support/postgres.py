@@ -36,7 +36,7 @@ KEEPER = Path(__file__).resolve().with_name("postgres_keeper.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run a folder, and tell the workers of pytest-xdist where it is."""
+    """Give the run a folder, and pass its path to the workers of pytest-xdist."""
     given = getattr(config, "workerinput", {}).get("tier1_postgres")
     if given is not None:
         config.stash[RUN_FOLDER] = Path(given)
@@ -87,7 +87,7 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
     with _made_database(postgres_server, name) as url:
         engine = database.connect(url)
         schema.upgrade(engine)
-        engine.dispose()  # a database that somebody is connected to cannot be copied
+        engine.dispose()  # a database with connections cannot be copied
         yield name
 
 
@@ -215,4 +215,4 @@ def _start_keeper(folder: Path) -> None:
             stderr=log,
             start_new_session=True,
         )
-    keeper.returncode = 0  # it outlives this worker on purpose: nobody is to wait for it or warn
+    keeper.returncode = 0  # it outlives this worker on purpose: no one waits for it

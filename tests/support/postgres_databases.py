@@ -1,7 +1,7 @@
-"""Databases on Postgres that one test after the other uses: to make and drop one costs more than most tests.
+"""Postgres databases that tests reuse: creating and dropping one costs more than most tests.
 
-Owns how a database becomes again what it was when it was new. Only rows are put right. One that has another
-shape than it was given out with (a table, a constraint, a setting or a right was changed) is left aside.
+Owns the reset of a database to its new state. Only rows are reset. A database whose schema, settings or
+permissions were changed is not reused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 WAIT_MILLISECONDS = 5000
-"""How long a connection that a test has left behind may take to end."""
+"""The time limit for connections that a test left open to end."""
 
 Seeds = dict[str, list[tuple[Any, ...]]]
 
@@ -29,7 +29,7 @@ class PostgresPool:
     """The databases of one process of tests.
 
     Args:
-        make: makes another with our schema, and answers its URL; whoever gave it drops it.
+        make: creates another with the schema, and returns its URL; the caller drops it.
     """
 
     def __init__(self, make: Callable[[], str]) -> None:

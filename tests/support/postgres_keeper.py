@@ -2,9 +2,9 @@
 
     python tests/support/postgres_keeper.py FOLDER PID
 
-It ends when FOLDER has a file `ended`, or when the run's process is gone, however it went. Only the
-programs of the pgserver wheel are used: the wheel's own start-up opens the permissions of every
-folder above the environment when it runs as root.
+It ends when FOLDER has a file `ended`, or when the run's process is gone for any reason. Only the programs of
+the pgserver wheel are used: the wheel's own start-up opens the permissions of every folder above the
+environment when it runs as root.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def keep(folder: Path, run: int) -> None:
-    """Start the server, say so, and stop it when the run of process id `run` has ended."""
+    """Start the server, report it, and stop it when the run of process id `run` has ended."""
     with stored_in_memory(folder):
         _keep(folder, run)
     (folder / "keeper").unlink(missing_ok=True)
@@ -163,9 +163,9 @@ def launched(place: Path, data: Path, port: int, user: dict[str, Any] | None) ->
 
 
 def runnable(folder: Path) -> tuple[Path, dict[str, Any] | None]:
-    """The programs, and whom to run them as: Postgres refuses root, so then it is `nobody`.
+    """The programs, and the user to run them as: Postgres refuses root, so then it is `nobody`.
 
-    Who is not root cannot look into an environment below root's home, so a copy stands in for it.
+    An unprivileged user cannot read an environment below root's home, so a copy is used.
     """
     place = programs()
     if place is None:
@@ -183,8 +183,8 @@ def runnable(folder: Path) -> tuple[Path, dict[str, Any] | None]:
 
 
 def _copied(place: Path, into: Path) -> Path:
-    """A copy that everybody can run, laid out as in the wheel: the programs look for the libraries
-    that come with them at a path from their own.
+    """A copy that every user can run, laid out as in the wheel: the programs find their libraries by a
+    relative path.
     """
     shutil.copytree(place, into / "pgserver" / place.name, symlinks=True)
     libraries = place.parents[1] / "pgserver.libs"

@@ -1,10 +1,10 @@
-"""Counts what a run held of each promise of docs/guarantees.md: `@promise(2)` on a test, a class or a module.
+"""Counts the points at which a run verified each promise: `@promise(2)` on a test, a class or a module.
 
     pytest --points FILE      writes the numbers down (`make guarantees`)
 
-A test holds the promises of the marker that is nearest to it, at as many points as it records
-(`record_property("points", n)`), else at one; when it was skipped or failed it holds nothing. The counts of a
-whole run stand at its end. A plugin of pytest.
+A test verifies the promises of its nearest marker, at as many points as it records
+(`record_property("points", n)`), else at one; when it was skipped or failed it counts nothing. The counts of
+a whole run are printed at its end. A pytest plugin.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NUMBERS = pytest.StashKey["Counted"]()
 
 
 class Counted:
-    """What the tests that passed held."""
+    """The points of the tests that passed."""
 
     def __init__(self) -> None:
         self._entries: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
@@ -58,20 +58,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing was held yet."""
+    """Start with zero points."""
     config.stash[NUMBERS] = Counted()
     config.pluginmanager.register(config.stash[NUMBERS])
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Have the report say which promises the test holds."""
+    """Add the promises of the test to its report."""
     if marker := item.get_closest_marker(PROMISE):
         item.user_properties += [(PROMISE, number) for number in marker.args]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say it, and write it down where that is asked for."""
+    """Print the counts, and write them to the file if one is given."""
     counted = config.stash[NUMBERS]
     if counted.numbers:
         terminalreporter.line(counted.line)

@@ -1,7 +1,7 @@
-"""Saves every test what each would otherwise do anew, and what no test is about.
+"""Saves every test repeated work that no test is about.
 
-botocore's models are parsed once per process; what each account of moto has of AWS's own is copied and not
-made; and what was loaded for the whole run is not searched for garbage again and again.
+botocore's models are parsed once per process; AWS's own objects in each account of moto are copied instead of
+created; and what was loaded for the whole run is excluded from garbage collection.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Replays the commands of docs/recovery.md on a local AWS, and writes their output into the page anew.
+"""Replays the commands of docs/recovery.md on a local AWS, and rewrites their output in the page.
 
     python -m tests.support.replay
 
-The page is prose, files and commands. A `yaml` block whose first line is `# NAME` is a file. In a
-`console` block each line that begins with `$ ` is a command; what follows is its output, ending with
-its exit code where that is not 0. A comment `<!-- given: WORDS -->` before a block says what happens
-on the way (see `Stage.given`); readers do not see it. Owns what of an output differs from run to run.
+The page is prose, files and commands. A `yaml` block whose first line is `# NAME` is a file. In a `console`
+block each line that begins with `$ ` is a command; what follows is its output, ending with its exit code
+where that is not 0. A comment `<!-- given: WORDS -->` before a block sets up a condition (see `Stage.given`);
+readers do not see it. Owns the normalisation of output that differs from run to run.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _VARIES = (
 
 @dataclass(frozen=True)
 class Run:
-    """One command of the page: what stands there, and what it printed now."""
+    """One command of the page: its output there, and its output now."""
 
     command: str
     written: str
@@ -89,7 +89,7 @@ class Stage:
     kill_at: str | None = None
 
     def given(self, words: str) -> None:
-        """What holds from here on."""
+        """A condition that holds from here on."""
         what, _, rest = words.partition(" ")
         if what == "refuse":
             operation, code = rest.split()
@@ -127,7 +127,7 @@ class Stage:
             timeout=LIMIT_SECONDS,
             check=False,
         )
-        # Progress is on stderr, and left out; refusals are too, and are what there is to see.
+        # Progress on stderr is left out; for a refusal, stderr is the output.
         said = [text for text in done.stderr.splitlines() if text.startswith("tier1: ")]
         return _with_code("\n".join([*said, done.stdout.rstrip()]).strip(), done.returncode)
 
@@ -162,7 +162,7 @@ def replay(page: str, stage: Stage) -> Iterator[Run]:
 
 
 def commands(console: str) -> Iterator[tuple[str, str]]:
-    """The commands of a block, each with the output that stands below it."""
+    """The commands of a block, each with its output in the page."""
     for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
         command, _, written = part.partition("\n")
         yield command, written
@@ -182,7 +182,7 @@ def rewritten(page: str, stage: Stage) -> str:
 
 
 def main() -> None:
-    """Write the page anew."""
+    """Rewrite the page."""
     os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -196,7 +196,7 @@ def main() -> None:
 
 
 def command_in(folder: Path, endpoint: str, environ: dict[str, str]) -> Command:
-    """The command of somebody who has nothing yet."""
+    """The command of a new user."""
     kept = {n: v for n, v in environ.items() if not n.startswith(("AWS_", "TIER1_"))}
     settings = {
         "AWS_ENDPOINT_URL": endpoint,

@@ -1,7 +1,7 @@
-"""A hand-written `Cloud` for answers that no local AWS gives, and a target to ask about.
+"""A hand-written `Cloud` for answers that no local AWS gives, and a target for them.
 
-It holds calls and replies against botocore's models, so that a test cannot pass on a call that AWS
-would not take.
+It validates calls and replies against botocore's models, so that a test cannot pass with a call that AWS
+would refuse.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Answer = Mapping[str, Any] | CallError | Callable[[Mapping[str, Any]], Mapping[s
 
 
 def target(request: Mapping[str, Any] | None = None, **changes: Any) -> Target:
-    """One of ours, named `it`, that is asked for the first time."""
+    """An owned target named `it`, requested for the first time."""
     values: dict[str, Any] = {
         "deployment_id": DEPLOYMENT,
         "resource_id": RESOURCE,
@@ -51,7 +51,7 @@ def target(request: Mapping[str, Any] | None = None, **changes: Any) -> Target:
 
 
 def refusal(code: str, *, acted: Acted = Acted.REFUSED, http_status: int = 400) -> CallError:
-    """AWS says no, with this code."""
+    """A refusal by AWS with this code."""
     return CallError(code, "said so", operation="Scripted", acted=acted, http_status=http_status)
 
 
@@ -131,7 +131,7 @@ def local_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         monkeypatch.setenv(variable, "testing")
     for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(variable, raising=False)
-    # Reading moto's catalogue of images takes seconds, and nearly no test looks at one.
+    # Loading moto's catalogue of images takes seconds, and almost no test needs it.
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with mock_aws():
         yield AwsSession(REGION, call_timeout_seconds=60.0).cloud(AlwaysPermitted())

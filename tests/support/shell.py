@@ -61,7 +61,7 @@ def program_of(tier1: Warm | None) -> tuple[str, ...]:
 
 
 def put_programs(folder: Path, aws: Path | None, tier1: Warm | None) -> Path:
-    """A folder with `tier1` and `aws`: those kept warm, or for None what starts a Python of its own."""
+    """A folder with `tier1` and `aws`: warm ones, or for None programs that start their own Python."""
     folder.mkdir()
     words_of = {
         "tier1": program_of(tier1),

@@ -1,8 +1,8 @@
-"""Where tests begin that need a deployment to stand already: each is made once, and put in place after that.
+"""Cached starting states for tests that need an existing deployment: each is made once, then restored.
 
-A stage is a local AWS that was stopped (`ForkedAws.freeze`), the database that went with it, and what the
-command said that made both. It is used only where that command would find exactly what it found then: a
-test that has made or changed anything else by then has the command run.
+A stage is a stopped local AWS (`ForkedAws.freeze`), its database, and the output of the command that made
+both. It is used only when that command would find exactly the same state: for a test that has changed
+anything before, the command runs.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Said = tuple[int, str, str]
 
 @dataclass(frozen=True)
 class Stage:
-    """What one command left behind.
+    """The state that one command left.
 
     Attributes:
-        origin: what a local AWS is forked from.
+        origin: the local AWS to fork.
         database: the content of the file.
-        said: with `FOLDER` where it named its folder.
+        said: the command's output, with `FOLDER` in place of its folder.
     """
 
     origin: str
@@ -88,7 +88,9 @@ class Stages:
     def _key(
         self, folder: Path, database: Path, arguments: tuple[str, ...], environment: Mapping[str, str]
     ) -> str:
-        """Everything that the outcome of the command depends on: the account, the database and the words."""
+        """Everything that the outcome of the command depends on: the account, the database and the
+        arguments.
+        """
         things = sorted(f"{one.key} {sorted(one.tags.items())}" for one in of_sandbox(self.aws.directory))
         faults = remote.faults(self.aws.directory)
         with closing(sqlite3.connect(database)) as connection:

@@ -1,4 +1,4 @@
-"""What the acceptance tests share: a spec that fails, services that wait, and rules that spoil calls."""
+"""Shared by the acceptance tests: a spec that fails, services that wait, and rules that disturb calls."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tests.support.command import Command
 from tests.support.processes.proxy import Act, Call, Rule, refused
 
 REFUSED_TYPE = "t9.huge"
-"""The local AWS refuses it at the launch, when all else stands."""
+"""The local AWS refuses it at the launch, when everything else exists."""
 
 
 def refuses(*operations: str, code: str = "AccessDenied", times: int | None = None) -> Rule:
-    """AWS says no to these, always or so many times."""
+    """AWS refuses these operations, always or a number of times."""
     left = [times]
 
     def rule(call: Call) -> Act | None:
@@ -27,12 +27,12 @@ def refuses(*operations: str, code: str = "AccessDenied", times: int | None = No
 
 
 def failed(command: Command, name: str = "demo", *more: str) -> Any:
-    """A deployment that failed at its launch and kept everything; the result of its `deploy`."""
+    """A deployment that failed at its launch and whose resources remain; the result of its `deploy`."""
     done = command.staged("deploy", command.spec(name, type=REFUSED_TYPE), "--no-rollback", *more)
     assert done.code == 4, done
     return done
 
 
 def waits_for(port: int, timeout: str = "1s") -> str:
-    """A service that answers once somebody listens there; nobody waits long for it."""
+    """A service check with a short time-out, which passes once a server listens."""
     return gated_service.waits_for(port, timeout)

@@ -1,4 +1,4 @@
-"""What the tests of `tier1 sweep` share: something to sweep, and the counts of its last line."""
+"""Shared by the tests of `tier1 sweep`: a deployment to sweep, and the counts of its last line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ OLD = ("--older-than", "0s")
 
 
 def failed(tier1: Command, name: str = "demo") -> str:
-    """The id of a deployment that failed and was kept."""
+    """The id of a failed deployment whose resources remain."""
     done = tier1.staged("deploy", tier1.spec(name, type=REFUSED_TYPE), "--no-rollback")
     assert done.code == 4, done
     return done.id

@@ -1,6 +1,6 @@
-"""What a run of the tests took, by folder: a table at its end, as `make test` prints it.
+"""The duration of a test run by folder: a table at its end, as `make test` prints it.
 
-A plugin of pytest. With several workers it adds up their seconds, each test with its fixtures.
+A pytest plugin. With several workers it adds up their seconds, each test with its fixtures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A terminal with somebody at it: `tier1` on a pty, what its screen got, and what is typed."""
+"""A terminal for tests: `tier1` on a pty, its screen output, and typed input."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Terminal:
         self._seen = 0
 
     def see(self, words: str) -> None:
-        """Wait until `words` were written."""
+        """Wait until `words` appear in the output."""
         end = time.monotonic() + LIMIT_SECONDS
         while words not in self.screen:
             assert time.monotonic() < end, self.screen
@@ -40,14 +40,14 @@ class Terminal:
         self._seen = self.screen.rfind(words) + len(words)
 
     def see_again(self, words: str) -> None:
-        """Wait until `words` were written since what was last seen."""
+        """Wait until `words` appear after the last match."""
         end = time.monotonic() + LIMIT_SECONDS
         while words not in self.screen[self._seen :]:
             assert time.monotonic() < end, self.screen
             assert self._read(), self.screen
 
     def watch_until(self, holds: Callable[[], bool]) -> None:
-        """Read what is written until something holds."""
+        """Read output until a condition is true."""
         end = time.monotonic() + LIMIT_SECONDS
         while not holds():
             assert time.monotonic() < end, self.screen
@@ -73,7 +73,7 @@ class Terminal:
         return self.wait()
 
     def close(self) -> None:
-        """Close the window; nobody sees what is written from now on."""
+        """Close the terminal; later output is lost."""
         os.close(self._near)
         self._near = -1
 
@@ -86,7 +86,7 @@ class Terminal:
             return False
         try:
             piece = os.read(self._near, 65_536)
-        except OSError:  # Linux says EIO once the other side is closed
+        except OSError:  # Linux reports EIO once the other side is closed
             return False
         self.screen += piece.decode(errors="replace")
         return bool(piece)

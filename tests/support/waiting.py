@@ -1,4 +1,4 @@
-"""Waits until somebody waits for a lock on Postgres."""
+"""Waits until a session waits for a lock on Postgres."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEEN_SECONDS = 20.0
 
 
 def until_somebody_waits(connection: psycopg.Connection[Any]) -> None:
-    """Another session of this database waits for a lock that we hold."""
+    """Wait until another session of this database waits for a lock that this one holds."""
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"

@@ -1,13 +1,13 @@
-"""`aws`, `tier1` and the process of its sandbox, kept warm: each call runs the program's own `main` in a fork
-of a process that has it loaded already. Starting any of them takes longer than most calls.
+"""`aws`, `tier1` and the process of its sandbox, preloaded: each call runs the program's own `main` in a fork
+of a process that has loaded it. Starting any of them takes longer than most calls.
 
     python warm.py serve aws|tier1|sandbox SOCKET    what a fixture starts
     python warm.py call SOCKET ...                   what the `aws` on a test's path does
 
-It is a program of its own, so that the side that calls can start in a few milliseconds.
-Standard streams, folder and environment are the caller's, and a call ends as its process would: threads
-joined, streams flushed. It is a process like any other: it has an id of its own, hears signals, can be killed
-and can own a terminal. Nothing of the programs is replaced; only botocore's models are read once.
+It is a separate program, so that the calling side can start in a few milliseconds. Standard streams, folder
+and environment are the caller's, and a call ends as its process would: threads joined, streams flushed. It is
+a process like any other: it has an id of its own, hears signals, can be killed and can own a terminal. The
+programs run unchanged; only botocore's models are read once.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def serve(program: str, path: str) -> None:
 def _become(program: str, asked: Mapping[str, Any], kept: Mapping[str, str]) -> None:
     """Be what a new process of the caller's would be."""
     for number in (signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)  # whoever started the tests may have ignored them
+        signal.signal(number, signal.SIG_DFL)  # the caller of the tests may have ignored them
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if asked["at_terminal"]:
         os.setsid()
@@ -95,7 +95,7 @@ def _become(program: str, asked: Mapping[str, Any], kept: Mapping[str, str]) -> 
 
 
 def _run_script(path: str) -> None:
-    """Have it change what it wants changed; then the program is called."""
+    """Run the script that prepares the process; the program is called next."""
     import runpy
 
     runpy.run_path(path, run_name="__main__")
@@ -118,7 +118,7 @@ def _aws() -> tuple[Callable[[], int | None], Mapping[str, str]]:
 
 
 def _ask_nobody(aws: Callable[[], int | None], words: Sequence[str]) -> None:
-    """Have it read whatever it reads for a call of a service; nothing listens at the endpoint."""
+    """Let it load everything for a call of a service; nothing listens at the endpoint."""
     settings = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_MAX_ATTEMPTS": "1"}
     kept, stderr, arguments = dict(os.environ), sys.stderr, sys.argv
     os.environ.update(settings)
@@ -200,7 +200,7 @@ def _read_once(reader: Any) -> None:
 
 
 def _keep(owner: Any, name: str) -> None:
-    """Keep what a method answered, whichever object was asked: it only says what botocore has."""
+    """Cache a method's result for all objects: it only reads botocore's data."""
     find, found = getattr(owner, name), {}
 
     def kept(asked: Any, *arguments: Any, **named: Any) -> Any:
@@ -212,7 +212,7 @@ def _keep(owner: Any, name: str) -> None:
 
 
 def _take_streams(connection: socket.socket) -> Any:
-    """Take the caller's streams under its numbers; answer what is asked."""
+    """Attach the caller's streams under its descriptor numbers; return the request."""
     head, fds, _, _ = socket.recv_fds(connection, LENGTH_BYTES, STREAMS_LIMIT)
     body = b""
     while len(body) < int(head):
@@ -325,7 +325,7 @@ def call(
     streams: Sequence[int] = STREAMS,
     seconds: float | None = None,
 ) -> int:
-    """Have the warm process make the call; answer its exit code, less than 0 for a signal.
+    """Let the warm process run the call; return its exit code, negative for a signal.
 
     Raises:
         TimeoutError: it took longer, and was killed.

@@ -26,7 +26,7 @@ TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
 
 class HandClock(AwsClock):
-    """Stands still until somebody turns it."""
+    """A clock that stands still until the test advances it."""
 
     def __init__(self) -> None:
         super().__init__(Speed.MAX, source=lambda: 0.0)
@@ -54,7 +54,7 @@ class Stage:
         self.ec2, self.efs, self.iam, self.ssm = (client(one) for one in ("ec2", "efs", "iam", "ssm"))
 
     def until(self, holds: Callable[[], bool], within: float = 600.0, step: float = 1.0) -> float:
-        """Turn the clock until something holds, and say how many seconds that took."""
+        """Advance the clock until a condition is true, and return the AWS seconds that this took."""
         passed = 0.0
         while not holds():
             assert passed < within, f"not within {within} s of AWS's"

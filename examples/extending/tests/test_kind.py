@@ -29,7 +29,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 
 def test_a_bucket_through_its_life(cloud: Cloud) -> None:
-    """Found by its name whoever made it, ready once it is versioned, listed by its tags, and gone."""
+    """A bucket is found by its name, becomes ready once versioned, is listed by its tags, and is deleted."""
     kind = Bucket()
     assert kind.find(cloud, TARGET) == []
     made = kind.create(cloud, TARGET)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.simulation.life import LIVES, WAYS_OUT, Command, Life, Stage, check
 from tests.support.simulation.operator import Operator
 from tier1_engine.engine.equipment import Stop
@@ -46,7 +46,7 @@ def test_a_signal_at_any_instant_leaves_a_resumable_deployment(
     assert begun(undisturbed).play(command)
     whole = undisturbed.instants
     for at, instant in enumerate(whole, start=1):
-        with told(f"signal at instant {at} of {len(whole)}: {instant}"):
+        with at_point(f"signal at instant {at} of {len(whole)}: {instant}"):
             operator = Operator(at=at)
             stage = begun(operator)
             operator.ask = stage.rig.stop.ask

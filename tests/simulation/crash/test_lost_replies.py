@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.simulation.faults import name_of
 from tests.support.simulation.life import LIVES, OUT, SETTINGS, WAYS_OUT, Stage, check, sweep_later
 from tests.support.simulation.rig import plan
@@ -152,7 +152,7 @@ def test_a_lost_reply_creates_nothing_twice_and_leaves_nothing(
     """
     wheres = [where for where in OPERATIONS if (way, where[0]) != ("late", "create") or has_key(where)]
     for where in wheres:
-        with told(f"{way}: {where}"):
+        with at_point(f"{way}: {where}"):
             stage = lost(sqlite_template, way, where, killed=killed)
             stage.rig.clock.move_to(stage.rig.clock.seconds + 2 * LATE)
             check(stage, (State.DESTROYED if where[0] == "delete" else State.ACTIVE,))
@@ -215,7 +215,7 @@ def rolled_back_before(step: str, source: Path, *, killed: bool) -> list[str]:
 
     _execute_after(LATE * 10, stage.rig.world, ("create", step), lose)
     assert stage.play(LIVES["deploy"].command) is not killed
-    with told(f"late, after the rollback: {step}"):
+    with at_point(f"late, after the rollback: {step}"):
         assert stage.play(WAYS_OUT["resume"])
         check(stage, OUT)
         stage.rig.clock.move_to(stage.rig.clock.seconds + LATE * 20)
@@ -263,7 +263,7 @@ def rolled_back_around(instant: int, source: Path) -> bool:
         raise lose(unknown())
 
     world.before.append(once(("create", "door-1"), lost))
-    with told(f"executed at call {instant} of the rollback"):
+    with at_point(f"executed at call {instant} of the rollback"):
         stage.play(LIVES["deploy"].command)
         check(stage, OUT)
     stage.close()

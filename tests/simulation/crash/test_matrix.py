@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.simulation import full
 from tests.support.simulation.full import AT_ONCE, LATE
 from tests.support.simulation.life import ALL_LIVES, LIVES, WAYS_OUT, Stage, check, cut_and_recover
@@ -56,7 +56,7 @@ def test_a_kill_at_any_instant_can_be_recovered(
     moments = first.moments(first.life.command)
     assert sorted(points([moment.instant for moment in moments])) == sorted(KINDS)
     for number, moment in told_apart(moments):
-        with told(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
+        with at_point(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
             stage = first.killed_at(moment)
             assert stage.play(WAYS_OUT[way])
             check(stage, stage.life.ends[way])
@@ -72,6 +72,6 @@ def test_a_kill_during_the_recovery_can_be_recovered(
     walks = rng.sample(full.walks(sqlite_template), SAMPLED_WALKS)
     for walk in walks:
         second = rng.randint(1, SAMPLED_SECOND)
-        with told(f"{walk}, its recovery killed at {second}"):
+        with at_point(f"{walk}, its recovery killed at {second}"):
             cut_and_recover(ALL_LIVES[walk.life], walk.way, sqlite_template, walk.seen, [walk.first, second])
     record_property("points", len(walks))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.simulation.life import LIVES, OUT, WAYS_OUT, Stage, check
 from tests.support.simulation.moments import told_apart
 from tests.support.simulation.operator import BEFORE_COMMIT, Operator
@@ -129,7 +129,7 @@ def test_a_request_at_any_instant_is_carried_out(
     played: set[object] = set()
     for at in points:
         moment = moments[at - 1]
-        with told(f"{ask} at instant {at} of {len(moments)}: {moment.instant}"):
+        with at_point(f"{ask} at instant {at} of {len(moments)}: {moment.instant}"):
             if moment.between_transactions in played:
                 continue
             operator = Operator(at=at)
@@ -160,7 +160,7 @@ def test_a_request_made_while_the_driver_was_killed_is_carried_out_by_a_resume(
     moments = first.moments(first.life.command)
     points = [moment for moment in moments if moment.instant != BEFORE_COMMIT]
     for at, moment in told_apart(moments):
-        with told(f"{ask} and a kill at instant {at} of {len(moments)}: {moment.instant}"):
+        with at_point(f"{ask} and a kill at instant {at} of {len(moments)}: {moment.instant}"):
             stage = first.killed_at(moment)  # requested at that instant: no driver survived to see it
             taken = answered(ASKS[ask], stage).taken
             assert stage.play(WAYS_OUT["resume"])

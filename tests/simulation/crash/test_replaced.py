@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.simulation.life import LIVES, SETTINGS, WAYS_OUT, Stage, check, check_time_line, instants
 from tests.support.simulation.operator import BEFORE_COMMIT, Operator
 from tier1_engine.deployment.states import State
@@ -39,7 +39,7 @@ def test_a_replaced_driver_changes_nothing_when_it_wakes(
     # Before a commit it holds the row, so nobody can take over: a takeover waits and comes right after.
     points = [n for n, instant in enumerate(whole, start=1) if instant != BEFORE_COMMIT]
     for at in points:
-        with told(f"replaced at instant {at} of {len(whole)}: {whole[at - 1]}"):
+        with at_point(f"replaced at instant {at} of {len(whole)}: {whole[at - 1]}"):
             sleep_and_wake(life, sqlite_template, at, whole[at - 1])
     record_property("points", len(points))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.simulation.databases import fast_store, kept
 from tests.support.simulation.estate import HOUR, Estate
 from tests.support.simulation.life import SETTINGS
@@ -95,7 +95,7 @@ def test_a_sweep_killed_anywhere_is_completed_by_the_next(
     whole.check()
     assert len(moments) > 40
     for number, moment in told_apart(moments):
-        with told(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
+        with at_point(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
             stage = whole.killed_at(moment)
             assert run(stage.killer, stage.sweep)
             stage.check()
@@ -126,7 +126,7 @@ def test_a_killed_application_of_a_foreign_plan_is_completed_by_the_next(
             assert number > 20
             record_property("points", number - 1)
             return
-        with told(f"killed at instant {number}"):
+        with at_point(f"killed at instant {number}"):
             carry_out(estate.ground, plan)
             estate.sweep(orphans=True)
             assert not estate.living
@@ -148,7 +148,7 @@ def test_a_reviewed_plan_that_is_killed_can_be_applied_again_and_adds_nothing(
     moments = whole.moments(lambda: carry_out(whole.estate.ground, plan))
     assert len(moments) > 40
     for number, moment in told_apart(moments):
-        with told(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
+        with at_point(f"killed at instant {number} of {len(moments)}: {moment.instant}"):
             stage = whole.killed_at(moment)
             estate = stage.estate
             again = carry_out(estate.ground, plan)

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.simulation.life import LIVES, WAYS_OUT, Stage, check
 from tests.support.simulation.process import Killer
 from tier1_engine.errors import DatabaseUnavailable
@@ -105,7 +105,7 @@ def test_a_failed_commit_loses_nothing(
     """This covers each commit of each life on SQLite."""
     whole = commits_of(life, sqlite_template, fails)
     for at in range(1, whole + 1):
-        with told(f"commit {at} of {whole}"):
+        with at_point(f"commit {at} of {whole}"):
             suffered(life, sqlite_template, Storage(fails=fails, at=at, for_good=for_good)).close()
     record_property("points", whole)
 
@@ -132,7 +132,7 @@ def test_a_connection_lost_around_a_commit_loses_nothing(
     whole = commits_of(life, store, fails)
     points = range(1, whole + 1, POSTGRES_STRIDE)
     for at in points:
-        with told(f"commit {at} of {whole}"):
+        with at_point(f"commit {at} of {whole}"):
 
             def dropped() -> Exception:
                 return psycopg.OperationalError("server closed the connection unexpectedly")

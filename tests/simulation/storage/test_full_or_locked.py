@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.points import told
+from tests.support.points import at_point
 from tests.support.simulation import process
 from tests.support.simulation.databases import fast_store, make_pages_small
 from tests.support.simulation.life import LIVES, SETTINGS, WAYS_OUT, Stage, check
@@ -215,7 +215,7 @@ def test_an_unwritable_database_stops_the_driver_before_its_next_call(
     whole = changes_of(life, small_pages)
     stopped = 0
     for at in range(1, whole + 1):
-        with told(f"{kind} from change {at} of {whole} on"):
+        with at_point(f"{kind} from change {at} of {whole} on"):
             stopped += met(life, TROUBLES[kind], small_pages, at, None).sent is not None
     assert stopped >= whole - FITS[kind]
     record_property("points", stopped)
@@ -230,6 +230,6 @@ def test_a_database_that_recovers_before_the_lease_expires_is_waited_for(
     whole = changes_of(life, small_pages)
     points = range(1, whole + 1, STRIDE)
     for at in points:
-        with told(f"{kind} for a moment at change {at} of {whole}"):
+        with at_point(f"{kind} for a moment at change {at} of {whole}"):
             assert not met(life, TROUBLES[kind], small_pages, at, SHORT_SECONDS).ended_the_driver
     record_property("points", len(points))

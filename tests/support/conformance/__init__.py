@@ -1,1 +1,1 @@
-"""What kinds are held to: clouds, surroundings, and how each is judged."""
+"""The parts of the conformance tests of kinds: clouds, fixtures, and assertions."""

@@ -1,4 +1,4 @@
-"""The clouds on which every kind is tried."""
+"""The clouds on which every kind is tested."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KINDS: dict[str, Kind] = {**discover(), ElasticIp.name: ElasticIp()}
 
 
 class PassingClock(AwsClock):
-    """Goes on by the same time at every call, and stands still otherwise."""
+    """A clock that advances by the same time at every call, and stands still otherwise."""
 
     def __init__(self) -> None:
         super().__init__(Speed.MAX, source=lambda: 0.0)
@@ -38,7 +38,7 @@ class PassingClock(AwsClock):
 
 
 class Slowest(Dice):
-    """Lets everything take as long as it ever does: whatever ran before, a test meets the same AWS."""
+    """Makes everything take its maximum time, so that a test sees the same AWS in any order of tests."""
 
     def seconds(self, name: str, figure: Figure) -> float:
         """The most that `figure` allows."""
@@ -67,7 +67,7 @@ BEHAVIOURS: dict[str, Callable[[], AbstractContextManager[None]]] = {"plain": nu
 
 @contextmanager
 def empty_account(behaviour: str = "plain") -> Iterator[Cloud]:
-    """An account of moto with nothing of ours in it. It takes a third of a second, for moto's AMIs."""
+    """An empty moto account. It takes a third of a second, for moto's AMIs."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")

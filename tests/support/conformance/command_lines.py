@@ -1,7 +1,7 @@
-"""Runs an `aws` command line without the AWS CLI: its words become the call that the CLI would make.
+"""Runs an `aws` command line without the AWS CLI: its arguments become the call that the CLI would make.
 
-Knows just as much of the CLI's grammar as the kinds' commands use: one value an option, lists as
-several words, structures as JSON, and waiters. An option that the operation lacks is an error, as there.
+Supports the part of the CLI's grammar that the kinds' commands use: one value per option, lists as several
+arguments, structures as JSON, and waiters. An option that the operation lacks is an error, as in the CLI.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GLOBAL_OPTIONS = frozenset({"output", "query"})
 
 
 def run(cloud: Cloud, line: str) -> None:
-    """Run one line; what only looks or waits is checked for being a real command, and not run."""
+    """Run one line; a line that only reads or waits is validated, and not run."""
     program, service, verb, *words = shlex.split(line)
     assert program == "aws"
     assert "\n" not in line

@@ -16,7 +16,7 @@ from tier1_engine.errors import CallError
 
 
 def deleted(kind: Kind, cloud: Cloud, target: Target) -> Observation:
-    """Delete it, as the engine does: by the look that proves it ours, until it is gone."""
+    """Delete it as the engine does: with the observation that proves ownership, until it is gone."""
     kind.delete(cloud, target, kind.describe(cloud, target))
     return gone(kind, cloud, target)
 
@@ -64,7 +64,7 @@ class Counting:
 
 
 def gone(kind: Kind, cloud: Cloud, target: Target) -> Observation:
-    """The first look that shows it ended: what was told to go may linger."""
+    """The first observation that shows it ended; deleted objects may linger."""
     for _ in range(LOOKS):
         after = kind.describe(cloud, target)
         if after.presence in ENDED:

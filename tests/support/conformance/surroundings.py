@@ -1,8 +1,8 @@
-"""What each kind needs around it to be tried out, made by the other kinds' own create and configure.
+"""The resources that each kind needs for its tests, created by the other kinds' own create and configure.
 
-A new kind adds one entry to `INPUTS` (and, where it can be brought by the user, one to
-`REFERENCE_INPUTS`). Every entry is a function of the `World`, which makes each neighbour once. A `neighbour`
-may serve many worlds; what AWS lets only one refer to, or what proves a deployment's ownership, is its `own`.
+A new kind adds one entry to `INPUTS` (and, where the user can provide one, another to `REFERENCE_INPUTS`).
+Every entry is a function of the `World`, which creates each neighbour once. A `neighbour` may serve many
+worlds; one that AWS lets only one resource refer to, or that proves ownership, is the world's `own`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from tier1_engine.contract.kind import (
 )
 
 LOOKS = 10
-"""Looks that anything on a local AWS may take until it is ready: it is ready at once."""
+"""The maximum number of observations until anything on a local AWS is ready: it is ready at once."""
 
 UNTAGGED = frozenset({"mount_target"})
-"""Kinds that AWS cannot tag: what proves them ours is shown by other evidence than their own tags."""
+"""Kinds that AWS cannot tag: other evidence proves ownership."""
 
 
 @dataclass
@@ -78,13 +78,13 @@ class World:
         return INPUTS[kind](self)
 
     def bring_up(self, kind: str, target: Target | None = None) -> tuple[Target, Observation]:
-        """Make it, configure it, and look until it is ready."""
+        """Create it, configure it, and observe it until it is ready."""
         target = target or self.target(kind)
         aws_id = self.kinds[kind].create(self.cloud, target).aws_id
         return self.settle(kind, replace(target, aws_id=aws_id))
 
     def settle(self, kind: str, target: Target) -> tuple[Target, Observation]:
-        """Look and configure, a bounded number of times, until it is ready."""
+        """Observe and configure, a bounded number of times, until it is ready."""
         for _ in range(LOOKS):
             observation = self.kinds[kind].describe(self.cloud, target)
             if observation.presence is Presence.READY:
@@ -200,4 +200,4 @@ REFERENCE_INPUTS: dict[str, Callable[[World, str], dict[str, Any]]] = {
     "file_system": lambda world, aws_id: {"reference": aws_id, "vpc_id": world.neighbour("vpc").aws_id},
     "instance_profile": lambda world, aws_id: {"reference": aws_id},
 }
-"""Inputs of a step that refers to one that the user brought, by kind."""
+"""Inputs of a step that references a provided resource, by kind."""

@@ -19,10 +19,10 @@ Thing = Mapping[str, Any]
 
 
 class Account:
-    """One region of a local AWS; it has things of its own, such as a default VPC.
+    """One region of a local AWS; it has default objects, such as a default VPC.
 
     Attributes:
-        directory: the state directory of that local AWS, by which `tests.support.census` looks into it.
+        directory: the state directory of that local AWS, from which `tests.support.census` reads it.
     """
 
     def __init__(self, aws: ForkedAws) -> None:
@@ -99,7 +99,7 @@ class Account:
         )
 
     def _all(self, operation: str, key: str) -> list[Thing]:
-        """The list of a call that gives all in one page here: moto pages only when it is asked to."""
+        """The list from a call that returns everything in one page here: moto paginates only on request."""
         found: list[Thing] = getattr(self._ec2, operation)()[key]
         return found
 

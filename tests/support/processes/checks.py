@@ -1,4 +1,4 @@
-"""What has to hold after a command was disturbed."""
+"""Assertions after a command was disturbed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_SECONDS_TO_HEED_A_SIGNAL = 1.0
 
 
 AT_ONCE_SECONDS = 5.0
-"""A process that leaves at once is gone by then, on a slow machine as well."""
+"""The time limit for a process that ends at once, on a slow machine as well."""
 
 
 DELETING = ("Delete", "Terminate", "Detach", "Disassociate", "Revoke", "Remove")
@@ -41,14 +41,14 @@ class Undisturbed:
 
 
 def check_whole(stage: Stage, done: Result, undisturbed: Undisturbed) -> None:
-    """It is active, and AWS holds what it would hold had nothing happened."""
+    """It is active, and AWS has the same objects as after an undisturbed run."""
     assert (done.code, done.json["state"]) == (0, "active"), done.err
     assert stage.account.census() == undisturbed.census
     check_once(stage)
 
 
 def check_gone(stage: Stage) -> None:
-    """AWS holds what it held before."""
+    """AWS has the same objects as before."""
     assert stage.account.census() == stage.account.new
     check_once(stage)
 

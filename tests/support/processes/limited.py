@@ -1,8 +1,8 @@
-"""The real `tier1`, on a disk with so many free pages, or with so little patience for a lock.
+"""The real `tier1`, on a disk with a limited number of free pages, or with a short lock time-out.
 
     limited.py PAGES|- SECONDS|- ARGUMENTS...       run by `tests.support.warm` before `tier1`
 
-Both are what SQLite itself is told; nothing else of the command is changed.
+Both are SQLite settings; nothing else of the command is changed.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ MAX_DEATHS = 120
 
 
 PATIENT = SPEC + "policy: {max_attempts: 20}\n"
-"""A call that is under way at each of a dozen deaths has been tried as often."""
+"""A pending call during each of a dozen kills has been attempted as often."""
 
 
 Record = Callable[[str, object], None]
@@ -55,7 +55,7 @@ class Life:
         return rule
 
     def means(self, call: Call) -> bool:
-        """Of a rollback only the way back: the way there is a deployment's."""
+        """For a rollback, only the calls of the rollback: the others are covered by the deployment."""
         return call.operation.startswith(DELETING) if self.launch_is_refused else call.changing
 
 

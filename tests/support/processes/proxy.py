@@ -1,8 +1,8 @@
-"""A proxy on loopback between `tier1` and a local AWS: it records every call and lets tests spoil some.
+"""A proxy on loopback between `tier1` and a local AWS: it records every call and lets tests disturb some.
 
-Owns what happens to one call on its way: which `Act` a test's rule chose for it, and what was executed.
-What a call means is botocore's: the operation of a request without one in it (EFS) is looked up in
-botocore's own service model. It never changes what the local AWS answers of itself.
+Owns the path of one call: the `Act` that a test's rule chose for it, and what was executed. botocore
+interprets the calls: the operation of a request without one in it (EFS) is looked up in botocore's own
+service model. It never changes the answers of the local AWS itself.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def cut_after(exchange: Exchange) -> None:
 
 
 def failed_after(exchange: Exchange) -> None:
-    """AWS executes the call and says 500."""
+    """AWS executes the call and answers 500."""
     exchange.forward()
     exchange.answer(error(exchange.call, 500, "InternalError"))
 
@@ -147,7 +147,7 @@ def never_answered(exchange: Exchange) -> None:
 
 
 def refused(status: int, code: str) -> Act:
-    """AWS says no, in the words of the call's service, and does not execute it."""
+    """AWS refuses the call in the format of its service, and does not execute it."""
     return lambda exchange: exchange.answer(error(exchange.call, status, code))
 
 
@@ -202,7 +202,7 @@ def executed_then(do: Callable[[], object], then: Act | None = None) -> Act:
 
 
 def error(call: Call, status: int, code: str) -> Reply:
-    """An error as the service words it: the EC2 query, the query and the two JSON protocols of AWS."""
+    """An error in the format of the service: the EC2 query, the query and the two JSON protocols of AWS."""
     message = f"The proxy says {code}."
     inner = f"<Code>{code}</Code><Message>{message}</Message>"
     if call.service == "ec2":
@@ -228,9 +228,9 @@ class Proxy:
 
     Attributes:
         upstream: the URL of the local AWS.
-        rule: chooses what becomes of each call; a test may change it at any time.
+        rule: chooses the act for each call; a test may change it at any time.
         calls: every call that came, in order.
-        executed: the changing calls that AWS executed and answered well, with their replies.
+        executed: the mutating calls that AWS executed successfully, with their replies.
     """
 
     upstream: str
@@ -242,7 +242,7 @@ class Proxy:
 
     @property
     def passes(self) -> bool:
-        """Whether nobody has said otherwise."""
+        """Whether no rule disturbs calls."""
         return self.rule is passes
 
     @property
@@ -274,16 +274,16 @@ class Proxy:
 
 
 class _Server(ThreadingHTTPServer):
-    allow_reuse_port = True  # somebody may hold it for the next one
+    allow_reuse_port = True  # the port may be reserved for the next one
 
 
 @contextmanager
 def proxy(upstream: str, port: int = 0) -> Iterator[Proxy]:
-    """A proxy on a port of the loopback interface: a free one, or one that is held for it."""
+    """A proxy on a port of the loopback interface: a free one, or a reserved one."""
     it = Proxy(upstream)
     handler = type("_Bound", (_Handler,), {"proxy": it})
     with _Server(("127.0.0.1", port), handler) as server:
-        server.block_on_close = False  # a call that is held may outlive its test
+        server.block_on_close = False  # a held call may outlive its test
         it.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()

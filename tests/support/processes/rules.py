@@ -1,4 +1,4 @@
-"""Which calls meet which act of the proxy."""
+"""Rules that choose the proxy's act for a call."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def each_first(chosen: Callable[[Call], bool], act: Act) -> Rule:
 
 @dataclass(frozen=True)
 class Hold:
-    """A call that is held by the proxy, until it is let go."""
+    """A call that the proxy holds until it is released."""
 
     came: threading.Event
     gone: threading.Event

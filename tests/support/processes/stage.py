@@ -41,7 +41,7 @@ SHORT_LEASE = {"TIER1_LEASE_SECONDS": "9", "TIER1_CALL_TIMEOUT_SECONDS": "3"}
 
 @dataclass
 class Process:
-    """A command that runs. Its output goes to files, so that a full pipe never holds it up."""
+    """A running command. Its output goes to files, so that a full pipe never blocks it."""
 
     process: warm.Process
     out: Path
@@ -55,7 +55,7 @@ class Process:
         self.process.send_signal(number)
 
     def freeze(self) -> None:
-        """Stop it with SIGSTOP; it stands still on return."""
+        """Stop it with SIGSTOP; it is stopped on return."""
         self.send(signal.SIGSTOP)
         status = Path(f"/proc/{self.process.pid}/stat")
         wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == STOPPED)
@@ -91,7 +91,7 @@ class Stage:
     @classmethod
     def set(cls, account: Account, proxy: Proxy, folder: Path, database: Path, warm: Warm) -> Stage:
         """Set it with an empty account and a copy of an empty database, which saves making one."""
-        WATCH.leave(account.directory)  # what an earlier stage left is compared before it goes
+        WATCH.leave(account.directory)  # the objects of an earlier stage are compared before it is removed
         account.empty()
         WATCH.sandbox(account.directory)
         (folder / "spec.yaml").write_text(SPEC)
@@ -106,7 +106,7 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its commands are told."""
+        """The environment of its commands."""
         own = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TIER1_"))}
         return {
             **own,
@@ -174,7 +174,7 @@ class Stage:
             connection.close()
 
     def writable(self) -> bool:
-        """Whether no process holds the database for itself at this instant."""
+        """Whether no process holds a lock on the database at this instant."""
         connection = sqlite3.connect(self.database, timeout=0, isolation_level=None)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -194,7 +194,7 @@ class Stage:
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = EVENT_SECONDS) -> None:
-    """Look until something holds."""
+    """Poll until a condition is true."""
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "what was waited for never came"

@@ -19,7 +19,7 @@ def watch(world: World, store: Store) -> None:
     def look() -> list[Standing]:
         note()
         for key in [key for key in account.before if key[2] in world.by_hand]:
-            del account.before[key]  # whoever had it has taken it away
+            del account.before[key]  # it was removed by its owner
         return standing(world)
 
     account = Account(look, partial(_books, store))

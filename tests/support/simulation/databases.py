@@ -49,7 +49,7 @@ def unsynced_engine(path: Path, process: str = "first") -> Engine:
 
 
 def fast_store(name: str, source: Path) -> Store:
-    """A store on a copy of `source`, a file that nobody has open; ends the earlier store of that name."""
+    """A store on a copy of `source`, a file without open connections; ends the earlier store of that name."""
     path = memory_folder() / f"{name}.db"
     engine = unsynced_engine(path)
     if earlier := _latest.pop(path, None):
@@ -87,7 +87,7 @@ class Kept:
         self.empty = self.committed()
 
     def committed(self) -> Rows:
-        """What is committed at this moment, whatever transaction is open."""
+        """The committed rows at this moment, without any open transaction."""
         self._beside.execute("BEGIN")
         found = tuple(
             (name, tuple(self._beside.execute(f"SELECT * FROM {name}")))  # noqa: S608 - a table's name
@@ -112,7 +112,7 @@ class Kept:
 
 @cache
 def kept(name: str, source: Path) -> Kept:
-    """The one of this name, made from a file that nobody has open."""
+    """The database of this name, made from a file without open connections."""
     return Kept(f"kept-{name}-{next(_numbers)}", source)
 
 
@@ -120,9 +120,9 @@ _numbers = itertools.count(1)
 
 
 def make_pages_small(path: Path) -> None:
-    """Give a file that nobody has open the smallest pages of SQLite.
+    """Give a file without open connections the smallest pages of SQLite.
 
-    What a turn writes then needs new ones, and does not fit into room that is left in old ones.
+    A turn's writes then need new pages, and do not fit into free space of old ones.
     """
     connection = sqlite3.connect(path, isolation_level=None)
     for statement in ("PRAGMA journal_mode=DELETE", f"PRAGMA page_size={LEAST_PAGE_BYTES}", "VACUUM"):
@@ -131,7 +131,7 @@ def make_pages_small(path: Path) -> None:
 
 
 def beside(store: Store) -> Store:
-    """The same file, as another process has it open. Whoever asks closes it."""
+    """The same file, as another process has it open. The caller closes it."""
     return Store(unsynced_engine(Path(store.engine.url.database or ""), "another"))
 
 

@@ -1,7 +1,7 @@
-"""A database with many deployments and an account with many things, made by hand for sweeps.
+"""A database with many deployments and an account with many objects, made directly for sweeps.
 
-Owns how a row and its thing are planted, so that every state, age, owner and protection can be had in
-a moment. What is planted has not been driven; the scenarios that drive are in `test_sweep`.
+Owns how a row and its object are created, so that any state, age, owner and protection takes only a moment.
+These deployments have not run; the scenarios with runs are in `test_sweep`.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class Estate:
         return [t for t in self.world(whole.region).living() if t.tags.get(TAG_DEPLOYMENT) == whole.id]
 
     def drive_elsewhere(self, whole: Deployment) -> None:
-        """Somebody drives it for as long as the test lasts."""
+        """Another process runs it for as long as the test lasts."""
         take(self.rig.store, whole.id, this_process(), 1e9, self.clock)
 
     @property

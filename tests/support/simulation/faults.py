@@ -1,4 +1,4 @@
-"""What can go wrong in the simulated account, as faults to put into `World.before` or `World.after`."""
+"""Faults of the simulated account, for `World.before` or `World.after`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def once_each(operation: str, error: Callable[[], CallError]) -> Fault:
 
 
 def act(operation: str, step: str | None, do: Callable[[], None], *, at: int = 1) -> Fault:
-    """Do something at the `at`-th matching call, and let the call go on."""
+    """Run an action at the `at`-th matching call, and let the call continue."""
     seen = [0]
 
     def fault(world: World, called: str, parameters: Parameters) -> None:

@@ -3,8 +3,8 @@
     python -m tests.support.simulation.full [--workers N] [--folder FOLDER]      (`make crash-full`)
     python -m tests.support.simulation.full --replay LIFE WAY SEEN FIRST SECOND
 
-What is done is written down as it goes, so that an interrupted run goes on where it was. A change of
-the sources begins a new one. Exit codes: 0 all is clean, 1 a pair failed, 130 interrupted.
+Results are recorded as they come, so that an interrupted run continues where it was. A change of the sources
+begins a new run. Exit codes: 0 all pairs passed, 1 a pair failed, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Walk:
 
 @dataclass(frozen=True)
 class Walked:
-    """What came of it.
+    """The result.
 
     Attributes:
-        failed: the second kills after which something did not hold, and what.
+        failed: the second kills after which an assertion failed, and which one.
     """
 
     walk: Walk
@@ -80,7 +80,7 @@ def walked(walk: Walk, source: Path) -> Walked:
             kills = [walk.first, second]
             if not cut_and_recover(ALL_LIVES[walk.life], walk.way, source, walk.seen, kills):
                 return Walked(walk, second - 1, tuple(failed), time.perf_counter() - began)
-        except Exception as error:  # noqa: BLE001 - whatever does not hold is on the table
+        except Exception as error:  # noqa: BLE001 - any failure goes into the table
             failed.append((second, f"{type(error).__name__}: {error}".splitlines()[0]))
     raise AssertionError(f"{walk} has no end")
 

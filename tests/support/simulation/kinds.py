@@ -1,7 +1,7 @@
-"""The kinds of the simulated account: they speak to it by the real contract of a kind.
+"""The kinds of the simulated account, which implement the real contract of a kind.
 
-They differ as real ones do: with a token or without, with configuration that follows, with a console
-to keep, or found where somebody else's may already be.
+They differ as real ones do: with a token or without, with later configuration, with a console to archive, or
+found where a foreign one may already be.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class SimCheck(Check):
 
 
 class Outlet(SimKind):
-    """As a mount target: AWS allows one of it, so somebody else's may be found in its place."""
+    """Like a mount target: AWS allows one per place, so a foreign one may be found there."""
 
     may_reference = True
 

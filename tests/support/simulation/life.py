@@ -1,4 +1,4 @@
-"""One deployment's life that is cut at every instant, and what must hold once somebody recovered it."""
+"""The life of one deployment, cut at every instant, and the assertions after its recovery."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ EXCLUDED = {
         "for it has died or not, and `tests/simulation/storage` cuts each commit off before and after it"
     ),
 }
-"""Points at which nothing is killed or asked, each with its reason; `docs/guarantees.md` prints them."""
+"""Points at which nothing is killed or checked, each with its reason; `docs/guarantees.md` prints them."""
 
 BROUGHT = "disk-of-user"
 
 
 def the_plan() -> Plan:
-    """The rig's plan, with a disk that the user brought."""
+    """The rig's plan, with a disk that the user provided."""
     whole = plan()
     inputs = {"reference": BROUGHT}
     return replace(
@@ -65,7 +65,7 @@ def the_plan() -> Plan:
 
 
 def others() -> list[Thing]:
-    """What is in the account and not this deployment's: brought, beside it, and of another database."""
+    """Foreign objects in the account: provided, unrelated, and of another database."""
     foreign = {TAG_DATABASE: "other", TAG_DEPLOYMENT: "f1", TAG_RESOURCE: "r1"}
     return [
         Thing(BROUGHT, "disk", {"Name": "mine"}, "", 0.0, ()),
@@ -88,7 +88,9 @@ def resume(rig: Rig, id: str) -> None:
 
 
 def roll_back(rig: Rig, id: str) -> None:
-    """A rollback, and where that is refused because it became active, what the sentence says instead."""
+    """A rollback or, when it is refused because the deployment became active, the command that the refusal
+    names.
+    """
     try:
         engine.request(rig.equipment, id, Goal.ROLLED_BACK)
     except Refused:
@@ -98,23 +100,23 @@ def roll_back(rig: Rig, id: str) -> None:
 
 
 def take_down(rig: Rig, id: str) -> None:
-    """A destruction, of whatever it is by now."""
+    """Destroy the deployment in any state."""
     engine.request(rig.equipment, id, Goal.DESTROYED)
     engine.resume(rig.equipment, id)
 
 
 def sweep(rig: Rig, id: str) -> None:
-    """Nobody looks at it; a day later a sweep goes on with what was interrupted."""
+    """No one acts; a day later a sweep resumes what was interrupted."""
     _sweep(rig, id, Interrupted.RESUME)
 
 
 def sweep_back(rig: Rig, id: str) -> None:
-    """The same, by a sweep that was told to roll back what was interrupted."""
+    """The same, by a sweep that rolls back what was interrupted."""
     _sweep(rig, id, Interrupted.ROLLBACK)
 
 
 def _sweep(rig: Rig, id: str, how: Interrupted) -> None:
-    """One that went on and failed is removed by the sweep after that."""
+    """If the resumed deployment fails, the next sweep removes it."""
     sweep_later(rig, how)
     if rig.store.load(id).deployment.state is State.FAILED:
         sweep_later(rig, how)
@@ -140,13 +142,13 @@ WAYS_OUT: dict[str, Command] = {
 
 @dataclass(frozen=True)
 class Life:
-    """What is cut: a command on a deployment in some state.
+    """The command to cut, on a deployment in some state.
 
     Attributes:
-        ends: the states that each way out may lead to.
-        was_active: it was deployed before, by a process that nobody killed.
-        rollback_enabled: False as by `--no-rollback`: what failed is kept.
-        one_by_one: replies come so, and not together; else each turn takes in those of the one before.
+        ends: the final states that each recovery may lead to.
+        was_active: it was deployed before, by a process that was not killed.
+        rollback_enabled: False as with `--no-rollback`: resources remain after a failure.
+        one_by_one: replies arrive one by one; otherwise each turn processes all those of the turn before.
     """
 
     name: str
@@ -247,10 +249,10 @@ _starts: dict[tuple[object, ...], _Start] = {}
 
 @dataclass
 class Stage:
-    """A rig with a killer in it, and the one deployment of the story.
+    """A rig with a killer, and its one deployment.
 
     Attributes:
-        database: where it stands, unless a test brought a store of its own.
+        database: its path, unless a test provides a store of its own.
     """
 
     life: Life
@@ -325,7 +327,7 @@ class Stage:
 
     @contextmanager
     def another_process(self) -> Iterator[Rig]:
-        """Somebody else at the same database and account."""
+        """Another process with the same database and account."""
         other = copy(self.rig)
         other.store = beside(self.rig.store) if self.database is None else self.database.another
         try:
@@ -365,7 +367,7 @@ def cut_and_recover(life: Life, way: str, source: Path, visible_after: float, ki
 
 
 def check(stage: Stage, ends: tuple[State, ...]) -> None:
-    """What must hold once a recovery has ended."""
+    """Assert what must be true once a recovery has ended."""
     record = stage.rig.store.load(stage.id)
     assert record.deployment.state in ends, record.deployment
     check_account(stage, record)
@@ -375,7 +377,7 @@ def check(stage: Stage, ends: tuple[State, ...]) -> None:
 
 
 def check_account(stage: Stage, record: Record) -> None:
-    """All that there is stands on record once, or is not ours and as it was, in settings and tags."""
+    """Every object is recorded once, or is foreign and unchanged in settings and tags."""
     rows = [row for row in record.resources.values() if row.owned]
     known = [row.aws_id for row in rows if row.state in (ResourceState.PRESENT, ResourceState.RETAINED)]
     here = {thing.id: thing for thing in stage.rig.world.living()}
@@ -386,7 +388,7 @@ def check_account(stage: Stage, record: Record) -> None:
 
 
 def check_attempts(stage: Stage, record: Record) -> None:
-    """None is open, and what the killed process left open reads as cut."""
+    """No attempt is open, and those that the killed process left open are recorded as cut."""
     attempts = {a.id: a for a in stage.rig.store.attempts(stage.id)}
     assert not [a for a in attempts.values() if a.ended_at is None]
     for id in stage.cut:

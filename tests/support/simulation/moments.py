@@ -1,7 +1,7 @@
-"""What a process leaves that is killed at an instant, kept while it lives on.
+"""The state that a process leaves when it is killed at an instant, recorded while it continues.
 
-Owns the moments of one life, and what makes two of them the same for whoever comes next. A life is played
-once; each kill of it puts the rows and the account of a moment back, and does not play the life up to there.
+Owns the moments of one life, and when two of them are equal for a recovery. A life runs once; each kill of it
+restores the rows and the account of a moment, and does not run the life up to there.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Moment:
 
     @property
     def left(self) -> tuple[Rows, str]:
-        """All that whoever comes next can find. Where two moments left the same, down to the clock and to
-        what the account is about to do, nobody who comes can act differently at one than at the other.
+        """The state that a recovery can observe. When two moments are equal in it, including the clock and
+        the account's pending actions, no recovery can act differently.
         """
         return self.rows, self.world.whole
 
@@ -70,7 +70,7 @@ def without_end(store: Store) -> frozenset[str]:
 
 
 def told_apart(found: Sequence[Moment]) -> Iterator[tuple[int, Moment]]:
-    """Each moment with its number, but those that left what an earlier one had left."""
+    """Each moment with its number, without those that equal an earlier one."""
     known: set[object] = set()
     for number, moment in enumerate(found, start=1):
         if moment.left not in known:

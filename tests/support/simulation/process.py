@@ -34,7 +34,7 @@ class Killer:
     dead: bool = False
     armed: bool = False
     at_each: Callable[[], None] | None = None
-    """Done at each instant of a life that goes on afterwards."""
+    """Called at each instant of a life that continues afterwards."""
     turns: int = 0
     """How often the process has begun a transaction or committed one."""
 
@@ -47,7 +47,7 @@ class Killer:
         if self.at_each is not None:
             turns = self.turns
             self.at_each()
-            self.turns = turns  # whoever looks on is not the process
+            self.turns = turns  # calls by observers are not the process's
         if self.kill_at == len(self.instants):
             self.dead = True
             raise Crash(what)
@@ -182,5 +182,5 @@ def run(killer: Killer, command: Callable[[], object], kill_at: int | None = Non
 
 
 def gone_holder() -> Holder:
-    """A holder as this process would be, were it gone: its id is above what the kernel gives out."""
+    """A holder like this process, as if it were gone: its id is above the kernel's maximum."""
     return replace(this_process(), pid=2**22 + 1)

@@ -79,7 +79,7 @@ class Rig:
     """One operator at one database and one simulated account.
 
     Attributes:
-        holder: who its commands are to others; this very process, unless a test lets them look gone.
+        holder: the holder recorded for its commands; this process, unless a test makes it look gone.
     """
 
     store: Store
@@ -96,7 +96,7 @@ class Rig:
     holder: Callable[[], Holder] = this_process
 
     def beside(self, world: World, store: Store) -> Rig:
-        """Somebody at another account and database, who has the same habits and goes on with the same ids."""
+        """A rig with another account and database, the same settings and the same id sequence."""
         other = copy(self)
         other.store, other.world, other.clock = store, world, world.clock
         other.check, other.stop = SimCheck(), Stop()
@@ -113,7 +113,7 @@ class Rig:
 
     @property
     def equipment(self) -> Equipment:
-        """Anew for every command, as a new process would have it."""
+        """New for every command, as in a new process."""
         known = registry(self.check)
         return Equipment(
             store=self.store,

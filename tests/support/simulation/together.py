@@ -1,8 +1,8 @@
-"""The simulated account behind EC2's and EFS's own calls, so that the looks of a sweep are really shared.
+"""The simulated account behind EC2's and EFS's own calls, so that a sweep really shares its list calls.
 
 Owns a cloud that lists and filters as AWS does, kinds that speak to it as real ones do, and an estate whose
-sweeps work on many deployments side by side, in threads, through `aws.together`. Every answer is a copy of
-what stood when it was made: a look that served anybody later than it should would show.
+sweeps work on many deployments side by side, in threads, through `aws.together`. Every answer is a snapshot,
+so reusing one for too long would be noticed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class LockedClock(VirtualClock):
 
 @dataclass(frozen=True)
 class AwsCloud(SimCloud):
-    """The world through one permit, asked as EC2 and EFS are."""
+    """The world through one permit, with EC2's and EFS's calls."""
 
     shared: Shared = field(default_factory=Shared)
 
@@ -130,11 +130,11 @@ class AwsCloud(SimCloud):
         found = [one for one in everything if all(_fits(listing, one, *each) for each in filters.items())]
         if listing.result_key != "Reservations":
             return found
-        # Whoever starts several at once has them in one reservation.
+        # A launch of several instances puts them in one reservation.
         return [{"ReservationId": "r-1", "Instances": found}] if found else []
 
     def _inside(self, places: Sequence[str]) -> list[dict[str, Any]]:
-        """What stands in each of the places, as an interface there."""
+        """The objects in each of the places, as interfaces there."""
         return [
             {**_shown(self.world, thing, "NetworkInterfaceId"), "VpcId": place}
             for place in places
@@ -165,7 +165,7 @@ def _fits(listing: Listing, one: Mapping[str, Any], name: str, values: Sequence[
 
 
 class AwsKind(SimKind):
-    """A simulated kind that looks by AWS's calls, and changes as before."""
+    """A simulated kind that reads by AWS's calls, and changes as before."""
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self.list_owned(cloud, {TAG_RESOURCE: target.resource_id})
@@ -222,13 +222,13 @@ def registry(check: SimCheck) -> Registry:
 
 @dataclass
 class TogetherEstate(Estate):
-    """An estate whose sweeps work in threads, and share their looks as the command's do."""
+    """An estate whose sweeps run in threads, and share list calls as the command does."""
 
     shared: Shared = field(default_factory=Shared)
 
     @property
     def ground(self) -> Ground:
-        """Anew for each sweep, as a new process would have it."""
+        """New for each sweep, as in a new process."""
 
         @cache
         def made(place: Place) -> Equipment:

@@ -28,10 +28,10 @@ class Crash(BaseException):
 
 
 class VirtualClock:
-    """Time that moves only when somebody waits.
+    """Time that advances only while the code under test waits.
 
     Attributes:
-        offset: what somebody set the wall clock by; the steady one does not jump.
+        offset: the adjustment of the wall clock; the monotonic clock does not jump.
     """
 
     def __init__(self) -> None:
@@ -136,13 +136,13 @@ class World:
 
     Attributes:
         ready_after, visible_after, gone_after: virtual seconds.
-        made: ids of what a call made; all else was put there by a test.
-        by_hand: ids of what somebody else has deleted.
-        on_call: told of each call before it is executed.
-        shown_gone: how long what is gone is still shown, as ended.
-        listed_gone: how long lists by the deployment's tag still show what is gone, as if it stood.
+        made: ids of objects that a call created; a test planted the others.
+        by_hand: ids of objects that were deleted by hand.
+        on_call: called for each call before it is executed.
+        shown_gone: how long a deleted object is still shown, as ended.
+        listed_gone: how long lists by the deployment's tag still show a deleted object as existing.
         natural: kinds of which AWS makes no second one for the same resource.
-        deaf_to: ids whose deletion is accepted so many times without anything happening.
+        deaf_to: ids whose deletion is accepted that many times without effect.
         before, after: faults run before AWS executes a call and after it did; they may raise.
     """
 
@@ -166,7 +166,7 @@ class World:
     on_call: Callable[[], None] = lambda: None
 
     def copied(self) -> World:
-        """Another account that stands as this one does now, on a clock of its own. Nobody hears its calls."""
+        """A copy of this account in its current state, with its own clock. Its calls have no observer."""
         own = {name: copy(getattr(self, name)) for name in _ITS_OWN}
         things = {
             id: replace(thing, tags=dict(thing.tags), settings=set(thing.settings))
@@ -176,7 +176,7 @@ class World:
 
     @property
     def whole(self) -> str:
-        """All that whoever calls next can meet, time and faults included; not what was called before."""
+        """The complete state that later calls depend on, including time and faults, without past calls."""
         stands = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _OUTSIDE}
         return repr((vars(self.clock), stands))
 
@@ -194,7 +194,7 @@ class World:
         return since is None or self.clock.seconds < since + self.gone_after + self.shown_gone
 
     def _as_listed(self, thing: Thing) -> Thing | None:
-        """What is gone, as a list that is behind shows it."""
+        """A deleted object as a delayed list shows it."""
         since = thing.deleting_since
         if since is None or self._visible(thing) or self.clock.seconds >= since + self.listed_gone:
             return None
@@ -205,13 +205,13 @@ class World:
         return [t for t in self.things.values() if t.tags.get("Name", "").endswith(f"-{step}")]
 
     def lingering_interface(self, of: Thing) -> Thing:
-        """Something of AWS's own that uses a thing, and that nobody can delete."""
+        """An object of AWS's own that uses a thing, and that no one can delete."""
         thing = Thing(f"eni-{next(self.numbers):04}", "eni", {}, "", self.clock.seconds, (of.id,))
         self.things[thing.id] = thing
         return thing
 
     def remove_by_hand(self, thing: Thing) -> None:
-        """Somebody deletes it in the AWS console, or AWS does so itself; it is gone at once."""
+        """Delete it by hand or by AWS itself; it is gone at once."""
         self.by_hand.add(thing.id)
         thing.deleting_since = self.clock.seconds - self.gone_after
 

@@ -23,7 +23,7 @@ class BucketPart(Part):
 
 
 class BucketSpec(BaseSpec):
-    """What every spec says, and the bucket."""
+    """The keys of every spec, and the bucket."""
 
     bucket: BucketPart = Field(default_factory=BucketPart)
 
@@ -44,7 +44,7 @@ class BucketBlueprint(Blueprint[BucketSpec]):
         return (
             StepPlan(
                 "bucket",
-                Phase.NETWORK,  # what others stand on; there is no phase of its own for a bucket
+                Phase.NETWORK,  # the foundation phase; buckets have no phase of their own
                 "s3_bucket",
                 inputs={"versioned": wanted.versioned},
                 deadline_seconds=wanted.ready_within,

@@ -13,7 +13,7 @@ NOT_YET = frozenset({"NoSuchBucket"})
 
 
 class BucketAnswers(Check):
-    """Passes once S3 says where the bucket `{bucket}` is."""
+    """Passes once S3 returns the location of the bucket `{bucket}`."""
 
     name = "bucket_answers"
     title = "bucket answers"

@@ -1,7 +1,7 @@
-"""The kind `s3_bucket`: how an S3 bucket is found, made, described, configured, listed and deleted.
+"""The kind `s3_bucket`: how an S3 bucket is found, created, described, configured, listed and deleted.
 
-A bucket has no id but its name, so the name is what makes a create repeatable: it ends with the id of the
-resource's row. The tags, which go out in the same call, prove that the bucket is ours.
+A bucket's only id is its name, so the name makes a create repeatable: it ends with the id of the resource's
+row. The tags, set in the same call, prove that the bucket is owned.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Bucket(Kind):
     def list_beyond(
         self, cloud: Cloud, tags: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
     ) -> Sequence[Observation]:
-        """Each bucket is asked for its tags by itself, so those on record are not asked."""
+        """The tags of each bucket take a separate call, so recorded buckets are skipped."""
         listed = cloud.pages("s3", "list_buckets", "Buckets", BucketRegion=cloud.region)
         names = [str(bucket["Name"]) for bucket in listed if bucket.get("Name")]
         observations = [
