@@ -104,8 +104,8 @@ class Drivers:
         store = self._idle.get()
         try:
             parts = workload.parts(store, SETTINGS)
-            wish = creation.Wish(name=name, spec={"name": name})
-            state = engine.deploy(parts, wish, plan, workload.PLACE).record.deployment.state
+            request = creation.DeploymentRequest(name=name, spec={"name": name})
+            state = engine.deploy(parts, request, plan, workload.PLACE).record.deployment.state
         finally:
             self._idle.put(store)
         if state is not State.ACTIVE:

@@ -37,7 +37,7 @@ from tier1_engine.aws.session import AwsSession
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.blueprints.tier1.spec import Spec
 from tier1_engine.compose.plugins import registry
-from tier1_engine.deployment.creation import Wish
+from tier1_engine.deployment.creation import DeploymentRequest
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.states import State
 from tier1_engine.engine import engine
@@ -171,9 +171,9 @@ def deploy(
         pool=lambda: InlinePool(clock),
         rng=random.Random(1),  # noqa: S311 - jitter
     )
-    wish = Wish(name="demo", spec=SPEC, rollback_enabled=rollback)
+    request = DeploymentRequest(name="demo", spec=SPEC, rollback_enabled=rollback)
     place = Place(ACCOUNT_ID, moto_account.REGION, "", moto_account.ENDPOINT)
-    return engine.deploy(parts, wish, Tier1().plan(Spec.model_validate(SPEC)), place)
+    return engine.deploy(parts, request, Tier1().plan(Spec.model_validate(SPEC)), place)
 
 
 def longest_chain(world: TimedWorld, since: float, *, launched: bool) -> float:

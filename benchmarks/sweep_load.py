@@ -35,7 +35,7 @@ from tier1_engine.store.store import Store
 from tier1_engine.store.transactions import Transaction
 from tier1_engine.survey.access import Access
 from tier1_engine.sweep.rules import Choice
-from tier1_engine.sweep.sweep import UNITS_SIDE_BY_SIDE, Ground, carry_out, survey
+from tier1_engine.sweep.sweep import UNITS_SIDE_BY_SIDE, SweepSetup, carry_out, survey
 
 MAX_RATIO = 1.2
 MAX_SECONDS = 120.0
@@ -141,7 +141,7 @@ def measured(store: Store, deployments: int, orphans: int, call_seconds: float) 
             pool=lambda: ThreadPool(clock),
         )
 
-    ground = Ground(store, clock, Access(parts, time.sleep), registry())
+    ground = SweepSetup(store, clock, Access(parts, time.sleep), registry())
     standing, pages_needed = account.standing, account.pages_needed
     began = time.perf_counter()
     plan = survey(ground, Choice(orphans=True), (), None)

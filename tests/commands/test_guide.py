@@ -233,9 +233,9 @@ def test_an_active_and_an_ended_deployment_are_each_reported_in_a_sentence(tier1
     tier1_here.active()
     tier1_here.write("aaaa00000002", "old", state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK)
     for name, words in (("demo", "is active, as intended"), ("old", "no resources remain")):
-        told = tier1_here("guide", name)
-        assert told.code == 0
-        assert words in told.out
+        reported = tier1_here("guide", name)
+        assert reported.code == 0
+        assert words in reported.out
         assert tier1_here("guide", name, "-o", "json").json["needed"] is False
     assert tier1_here("guide", "nobody").code == 8
 

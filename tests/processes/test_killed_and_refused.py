@@ -334,9 +334,9 @@ def test_a_write_that_fails_is_reported(stage: Stage, undisturbed: Undisturbed) 
     done = stage.deploy()
     assert done.code == 9
     made = {id_of(call, reply) for call, reply in stage.proxy.executed if call.making}
-    told = {id for id in made if id in done.err}
-    assert made == told | set(stage.stored("SELECT aws_id FROM resources WHERE aws_id IS NOT NULL"))
-    assert [id for id in told if id.startswith("vpc-")]
+    reported = {id for id in made if id in done.err}
+    assert made == reported | set(stage.stored("SELECT aws_id FROM resources WHERE aws_id IS NOT NULL"))
+    assert [id for id in reported if id.startswith("vpc-")]
     locks[0].execute("ROLLBACK")
     locks[0].close()
     check_whole(stage, stage.resume(), undisturbed)

@@ -59,8 +59,8 @@ class Aftermath:
         return self.shell.tier1
 
     def guide(self) -> dict[str, Any]:
-        told: dict[str, Any] = self.tier1("guide", self.id, "-o", "json").json
-        return told
+        reported: dict[str, Any] = self.tier1("guide", self.id, "-o", "json").json
+        return reported
 
     def state(self) -> str:
         return str(self.tier1.show(self.id)["state"])
@@ -134,8 +134,8 @@ def fall(tmp_path: Path, warm_aws: Path, warm_tier1: Warm, forked_sandboxes: Non
 def test_the_script_deletes_everything_and_a_rollback_confirms_it(name: str, fall: Fall) -> None:
     """It can be run twice; without tier1 it completes on its own, and tier1 later agrees."""
     aftermath = fall(name)
-    told = aftermath.guide()
-    assert aftermath.owned() <= {item["aws_id"] for item in told["standing"]}
+    reported = aftermath.guide()
+    assert aftermath.owned() <= {item["aws_id"] for item in reported["standing"]}
     script = aftermath.shell.script(aftermath.id)
     aftermath.end_tier1_on_the_path()
     if name in AT_FIRST:
@@ -149,7 +149,9 @@ def test_the_script_deletes_everything_and_a_rollback_confirms_it(name: str, fal
     assert aftermath.left() == set()
     changes = aftermath.changes()
     assert aftermath.shell(script, "--yes").code == 0
-    verb, end = ("destroy", "destroyed") if told["situation"] == "healthy" else ("rollback", "rolled_back")
+    verb, end = (
+        ("destroy", "destroyed") if reported["situation"] == "healthy" else ("rollback", "rolled_back")
+    )
     settled = aftermath.tier1(verb, aftermath.id, "--yes")
     assert (settled.code, aftermath.state()) == (0, end), settled.err
     assert aftermath.changes() == changes
@@ -164,15 +166,15 @@ def test_every_printed_line_works_in_the_printed_order(name: str, fall: Fall) ->
     """These are the diagnostic commands, the checks of resources, and the deletions by hand."""
     aftermath = fall(name)
     aftermath.scenario_is_over()
-    told = aftermath.guide()
+    reported = aftermath.guide()
     table = aftermath.tier1("guide", aftermath.id).out
     if name in FAILED_MARKS:
-        assert told["cause"]["console"][-1] == FAILED_MARKS[name]
+        assert reported["cause"]["console"][-1] == FAILED_MARKS[name]
         assert f"| {FAILED_MARKS[name]}\n" in table
-    lines = [*lines_of(told), *(command["line"] for command in told["by_hand"]["commands"])]
+    lines = [*lines_of(reported), *(command["line"] for command in reported["by_hand"]["commands"])]
     for line in lines:
         assert f" {line}\n" in table
-    aftermath.type(told, lines)
+    aftermath.type(reported, lines)
     assert aftermath.left() == set()
     assert aftermath.state() in ("destroyed", "rolled_back")
 

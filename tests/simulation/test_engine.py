@@ -10,7 +10,7 @@ from tests.support.simulation.world import unknown
 from tier1_engine.cli.screen import outcome
 from tier1_engine.deployment.states import Goal, ResourceState, State, StepState
 from tier1_engine.engine import engine
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 
 pytestmark = pytest.mark.promise(2)
 
@@ -67,4 +67,4 @@ def test_a_lost_reply_is_adopted(rig: Rig) -> None:
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
     assert set(rig.world.executed_creates.values()) == {1}
-    assert ended.why is Why.SETTLED
+    assert ended.why is EndReason.SETTLED

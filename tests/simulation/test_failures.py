@@ -22,7 +22,7 @@ from tier1_engine.deployment.states import (
     StepState,
 )
 from tier1_engine.engine import engine
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.engine.engine import Resume
 from tier1_engine.engine.equipment import Stop
 from tier1_engine.errors import Acted, CallError, Refused
@@ -142,7 +142,7 @@ def test_the_worst_class_counts(rig: Rig) -> None:
 def stopped_at_check(rig: Rig) -> str:
     rig.check.answers = [BAD]
     ended = rig.deploy()
-    assert (ended.record.deployment.state, ended.why) == (State.FAILED, Why.SETTLED)
+    assert (ended.record.deployment.state, ended.why) == (State.FAILED, EndReason.SETTLED)
     assert failure_of(ended).failure_class == "recoverable"
     assert len(rig.world.living()) == 5
     assert exit_code(ended, Goal.ACTIVE) == 4
@@ -219,7 +219,7 @@ def test_an_active_deployment_has_nothing_to_retry(rig: Rig, how: Resume) -> Non
     id = rig.deploy().record.deployment.id
     with pytest.raises(Refused):
         engine.resume(rig.equipment, id, how)
-    assert engine.resume(rig.equipment, id).why is Why.SETTLED
+    assert engine.resume(rig.equipment, id).why is EndReason.SETTLED
 
 
 @pytest.mark.parametrize("how", [Resume.RETRY, Resume.CONTINUE])
@@ -458,7 +458,7 @@ def test_a_failed_deployment_continues_only_in_its_own_account(rig: Rig) -> None
     id = rig.create(rollback_enabled=False)
     rig.clock.after(105.0, rig.stop.ask)
     rig.world.before.append(fail("describe", "disk", error=lambda: refused("Throttling")))
-    assert rig.drive(id).why is Why.STOPPED
+    assert rig.drive(id).why is EndReason.STOPPED
     assert rig.store.load(id).steps["net"].state is StepState.FAILED
     rig.stop = Stop()
     rig.world.account_id = "999999999999"

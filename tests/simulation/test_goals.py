@@ -14,7 +14,7 @@ from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.record import Record
 from tier1_engine.deployment.states import FailureClass, Goal, ResourceState, State
 from tier1_engine.engine import engine
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.engine.engine import Ended
 from tier1_engine.errors import DrivenByAnother, LeaseLost, NameInUse, NoSuchDeployment, Refused
 from tier1_engine.store import holder, lease, names
@@ -130,8 +130,8 @@ def test_destroying_a_deployment_that_becomes_active_meanwhile_remains_a_destroy
 
 
 def follow(rig: Rig, id: str, goal: Goal, *, waits: Callable[[float], bool]) -> tuple[Ended, list[str]]:
-    told: list[str] = []
-    return engine.follow(rig.equipment, id, goal, tell=told.append, wait=waits), told
+    reported: list[str] = []
+    return engine.follow(rig.equipment, id, goal, tell=reported.append, wait=waits), reported
 
 
 def held_by_another(rig: Rig, id: str) -> lease.Lease:
@@ -142,8 +142,8 @@ def test_a_request_for_a_deployment_without_a_driver_is_carried_out_by_its_comma
     """There is no driver to follow."""
     id = rig.deploy().record.deployment.id
     engine.request(rig.equipment, id, Goal.DESTROYED)
-    ended, told = follow(rig, id, Goal.DESTROYED, waits=lambda _: pytest.fail("waited"))
-    assert (ended.record.deployment.state, told) == (State.DESTROYED, [])
+    ended, reported = follow(rig, id, Goal.DESTROYED, waits=lambda _: pytest.fail("waited"))
+    assert (ended.record.deployment.state, reported) == (State.DESTROYED, [])
 
 
 def test_a_follower_names_the_driver_once_and_takes_over_when_it_stops(rig: Rig) -> None:
@@ -156,11 +156,11 @@ def test_a_follower_names_the_driver_once_and_takes_over_when_it_stops(rig: Rig)
         rig.clock.seconds += seconds
         return True
 
-    ended, told = follow(rig, id, Goal.DESTROYED, waits=wait)
+    ended, reported = follow(rig, id, Goal.DESTROYED, waits=wait)
     assert exit_code(ended, Goal.DESTROYED) == 0
-    assert len(told) == 1
-    assert "(pid " in told[0]
-    assert "run the command again" not in told[0]  # there is nothing to do but to watch
+    assert len(reported) == 1
+    assert "(pid " in reported[0]
+    assert "run the command again" not in reported[0]  # there is nothing to do but to watch
 
 
 def test_an_interrupted_follower_only_detaches(rig: Rig) -> None:
@@ -189,7 +189,7 @@ def test_a_follower_ends_with_the_driver(rig: Rig, stalls: bool) -> None:
 
     ended, _ = follow(rig, id, Goal.DESTROYED, waits=the_driver_ends)
     assert exit_code(ended, Goal.DESTROYED) == (5 if stalls else 0)
-    assert ended.why is Why.SETTLED
+    assert ended.why is EndReason.SETTLED
 
 
 def test_a_replaced_driver_says_so_instead_of_following(rig: Rig) -> None:
@@ -258,21 +258,21 @@ def test_an_unknown_or_ambiguous_reference_is_refused(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("why", "state", "goal", "asked", "failure_class", "code"),
     [
-        (Why.STOPPED, State.ROLLING_BACK, Goal.ROLLED_BACK, Goal.ACTIVE, None, 130),
-        (Why.BLOCKED, State.DESTROYING, Goal.DESTROYED, Goal.DESTROYED, None, 7),
-        (Why.SETTLED, State.ACTIVE, Goal.ACTIVE, Goal.ACTIVE, None, 0),
-        (Why.SETTLED, State.ROLLED_BACK, Goal.ROLLED_BACK, Goal.ACTIVE, "critical", 3),
-        (Why.SETTLED, State.ROLLED_BACK, Goal.ROLLED_BACK, Goal.ROLLED_BACK, "critical", 0),
-        (Why.SETTLED, State.ROLLED_BACK, Goal.ROLLED_BACK, Goal.DESTROYED, None, 0),
-        (Why.SETTLED, State.DESTROYED, Goal.DESTROYED, Goal.ACTIVE, None, 3),
-        (Why.SETTLED, State.FAILED, Goal.ACTIVE, Goal.ACTIVE, "recoverable", 4),
-        (Why.SETTLED, State.FAILED, Goal.ACTIVE, Goal.ACTIVE, "blocked", 7),
-        (Why.SETTLED, State.FAILED, Goal.ROLLED_BACK, Goal.ACTIVE, "critical", 5),
-        (Why.SETTLED, State.ACTIVE, Goal.ACTIVE, Goal.DESTROYED, None, 4),
+        (EndReason.STOPPED, State.ROLLING_BACK, Goal.ROLLED_BACK, Goal.ACTIVE, None, 130),
+        (EndReason.BLOCKED, State.DESTROYING, Goal.DESTROYED, Goal.DESTROYED, None, 7),
+        (EndReason.SETTLED, State.ACTIVE, Goal.ACTIVE, Goal.ACTIVE, None, 0),
+        (EndReason.SETTLED, State.ROLLED_BACK, Goal.ROLLED_BACK, Goal.ACTIVE, "critical", 3),
+        (EndReason.SETTLED, State.ROLLED_BACK, Goal.ROLLED_BACK, Goal.ROLLED_BACK, "critical", 0),
+        (EndReason.SETTLED, State.ROLLED_BACK, Goal.ROLLED_BACK, Goal.DESTROYED, None, 0),
+        (EndReason.SETTLED, State.DESTROYED, Goal.DESTROYED, Goal.ACTIVE, None, 3),
+        (EndReason.SETTLED, State.FAILED, Goal.ACTIVE, Goal.ACTIVE, "recoverable", 4),
+        (EndReason.SETTLED, State.FAILED, Goal.ACTIVE, Goal.ACTIVE, "blocked", 7),
+        (EndReason.SETTLED, State.FAILED, Goal.ROLLED_BACK, Goal.ACTIVE, "critical", 5),
+        (EndReason.SETTLED, State.ACTIVE, Goal.ACTIVE, Goal.DESTROYED, None, 4),
     ],
 )
 def test_every_outcome_has_its_exit_code(
-    rig: Rig, why: Why, state: State, goal: Goal, asked: Goal, failure_class: str | None, code: int
+    rig: Rig, why: EndReason, state: State, goal: Goal, asked: Goal, failure_class: str | None, code: int
 ) -> None:
     """The contract's table lists them."""
     record = rig.store.load(rig.create())

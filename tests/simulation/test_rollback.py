@@ -17,7 +17,7 @@ from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, Record, Resource
 from tier1_engine.deployment.states import Action, Goal, Outcome, ResourceState, State
 from tier1_engine.engine import engine
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.engine.engine import Ended, Resume
 from tier1_engine.errors import Refused
 
@@ -250,7 +250,7 @@ def test_expired_credentials_during_the_rollback_change_no_state(rig: Rig, goal:
     expired = fail("delete", error=lambda: refused("ExpiredToken"))
     rig.world.before.append(expired)
     ended = rig.ask(id, goal)
-    assert ended.why is Why.BLOCKED
+    assert ended.why is EndReason.BLOCKED
     assert ended.record.deployment.state in (State.ROLLING_BACK, State.DESTROYING)
     assert exit_code(ended, goal) == 7
     rig.world.before.remove(expired)
@@ -453,8 +453,8 @@ def test_a_denied_search_does_not_keep_a_rollback_from_its_end(rig: Rig) -> None
     assert failure_of(ended).code == "DependencyViolation"
     assert "could not be deleted" in failure_of(ended).message
     assert len(times) == 2
-    told = [event.message for event in rig.store.events(id)]
-    assert sum("what may block the deletion could not be listed" in text for text in told) == 2
+    reported = [event.message for event in rig.store.events(id)]
+    assert sum("what may block the deletion could not be listed" in text for text in reported) == 2
 
 
 def standing_in(rig: Rig, step: str) -> None:
@@ -511,7 +511,7 @@ def test_expired_credentials_during_the_census_block(rig: Rig) -> None:
     id = active(rig)
     rig.world.before.append(fail("find", "net", error=lambda: refused("ExpiredToken")))
     ended = rig.ask(id, Goal.DESTROYED)
-    assert (ended.why, ended.record.deployment.state) == (Why.BLOCKED, State.DESTROYING)
+    assert (ended.why, ended.record.deployment.state) == (EndReason.BLOCKED, State.DESTROYING)
 
 
 def test_a_listed_resource_without_a_row_is_deleted(rig: Rig) -> None:

@@ -155,30 +155,30 @@ def made(estate: Estate, case: Case) -> OracleFacts:
     }.get(case.protection)
     owned = () if case.story is Story.ENDED else case.owned
     whole = estate.plant(state, goal, age_hours=case.hours, owned=owned, once_active=once_active, **values)
-    told = OracleFacts(case, owned=[thing.id for thing in estate.things_of(whole)])
-    if case.moved and told.owned:
+    facts = OracleFacts(case, owned=[thing.id for thing in estate.things_of(whole)])
+    if case.moved and facts.owned:
         # The user moved it into another network, which does not change its owner.
         users = estate.thing("net")
-        thing = estate.world().things[told.owned[-1]]
+        thing = estate.world().things[facts.owned[-1]]
         thing.needs = (*thing.needs, users.id)
     for extra in case.extras:
-        add(estate, whole, told, extra)
+        add(estate, whole, facts, extra)
     if case.driven:
         estate.drive_elsewhere(whole)
-    return told
+    return facts
 
 
-def add(estate: Estate, whole: Deployment, told: OracleFacts, extra: Extra) -> None:
+def add(estate: Estate, whole: Deployment, facts: OracleFacts, extra: Extra) -> None:
     ours = estate.tags(whole, estate.rig.ids(), "disk")
     key = f"{ours[TAG_RESOURCE]}-1-0"
     if extra is Extra.STRAY:
-        told.strays.append(estate.stray(whole).id)
+        facts.strays.append(estate.stray(whole).id)
     elif extra is Extra.RETAINED:
-        retained(estate, whole, told.case.story)
+        retained(estate, whole, facts.case.story)
     elif extra is Extra.BROUGHT:
         brought(estate, whole)
-    elif extra is Extra.GUEST and told.owned:
-        told.guests.append(estate.thing("machine", inside=(told.owned[0],)).id)
+    elif extra is Extra.GUEST and facts.owned:
+        facts.guests.append(estate.thing("machine", inside=(facts.owned[0],)).id)
     elif extra in FALSE:
         tags, its_key, region = FALSE[extra](ours, key)
         estate.thing("disk", tags, its_key, region)
@@ -237,14 +237,14 @@ def taken_down(case: Case, sweep_request: SweepRequest, owned: list[str]) -> boo
     return True
 
 
-def to_go(told: OracleFacts, sweep_request: SweepRequest) -> set[str]:
+def to_go(facts: OracleFacts, sweep_request: SweepRequest) -> set[str]:
     """The ids that the rules require to be deleted; no other may be."""
-    case = told.case
-    if taken_down(case, sweep_request, told.owned):
+    case = facts.case
+    if taken_down(case, sweep_request, facts.owned):
         # The user's own resource inside it stops all of it.
-        return set() if told.guests else {*told.owned, *told.strays}
+        return set() if facts.guests else {*facts.owned, *facts.strays}
     free = case.protection not in PROTECTING and not case.driven
-    return set(told.strays) if sweep_request.orphans and free else set()
+    return set(facts.strays) if sweep_request.orphans and free else set()
 
 
 def resumed(case: Case, sweep_request: SweepRequest) -> bool:
@@ -264,7 +264,7 @@ def plain_estate(name: str, source: Path) -> Estate:
 
 def holds(estate: Estate, cases: list[Case], sweep_request: SweepRequest) -> None:
     """Assert that a sweep deletes what the oracle says, and that a second one deletes nothing."""
-    told = [made(estate, case) for case in cases]
+    facts = [made(estate, case) for case in cases]
     before = {thing.id: dict(thing.tags) for world in estate.worlds.values() for thing in world.living()}
     swept = estate.sweep(
         regions=("eu-west-1",),
@@ -273,12 +273,12 @@ def holds(estate: Estate, cases: list[Case], sweep_request: SweepRequest) -> Non
         older_than_seconds=LIMIT_HOURS * 3600,
     )
     gone = set(before) - estate.living
-    expected = {id for one in told for id in to_go(one, sweep_request)}
+    expected = {id for one in facts for id in to_go(one, sweep_request)}
     assert gone == expected
     assert not [id for id in gone if TAG_DEPLOYMENT not in before[id]], "something untagged is gone"
     if not any(resumed(case, sweep_request) for case in cases):
         assert estate.living <= set(before), "a sweep made something"
-    stopped = [one for one in told if one.guests and taken_down(one.case, sweep_request, one.owned)]
+    stopped = [one for one in facts if one.guests and taken_down(one.case, sweep_request, one.owned)]
     assert (swept.exit_code == 5) is bool(stopped)
     # A resumed deployment is not resumed twice. Where a guest stops a deletion, it does so again.
     finishing = (
@@ -366,9 +366,9 @@ def test_failing_calls_cause_no_wrong_deletion_and_the_next_sweep_completes(
             sweep_request, interrupted=None
         )  # a resumed deployment may fail for good and roll itself back
     estate = how("property-trouble", sqlite_template)
-    told = [made(estate, case) for case in cases]
+    facts = [made(estate, case) for case in cases]
     before = estate.living
-    expected = {id for one in told for id in to_go(one, sweep_request)}
+    expected = {id for one in facts for id in to_go(one, sweep_request)}
     trouble.into(estate.world())
 
     def sweep() -> Swept:

@@ -16,7 +16,7 @@ from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.record import Change, Record
 from tier1_engine.deployment.states import Goal, Outcome, State, StepState
 from tier1_engine.engine import engine
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.engine.driver import Driver
 from tier1_engine.engine.equipment import Stop
 from tier1_engine.engine.pace import Pace
@@ -59,7 +59,7 @@ def test_only_driven_time_counts(rig: Rig) -> None:
     rig.world.ready_after = 90_000.0
     id = rig.create()
     stop_after(rig, 300.0)
-    assert rig.drive(id).why is Why.STOPPED
+    assert rig.drive(id).why is EndReason.STOPPED
     driven = rig.store.load(id).steps["disk"].driven_seconds
     assert 290.0 <= driven <= 310.0
     rig.clock.seconds += 86_400.0
@@ -75,7 +75,7 @@ def test_a_deadline_is_judged_only_after_a_read(rig: Rig) -> None:
     rig.world.before.append(act("create", "machine", lambda: setattr(rig.world, "ready_after", 700.0)))
     id = rig.create()
     stop_after(rig, 599.0)
-    assert rig.drive(id).why is Why.STOPPED
+    assert rig.drive(id).why is EndReason.STOPPED
     rig.clock.seconds += 1000.0
     rig.stop = Stop()
     rig.world.before.append(act("look", None, lambda: sleep(rig, 4.0)))
@@ -109,7 +109,7 @@ def test_a_stopped_deployment_can_be_resumed(rig: Rig, seconds: float) -> None:
 
     rig.world.before.append(note)
     ended = rig.drive(id)
-    assert (ended.why, exit_code(ended, Goal.ACTIVE)) == (Why.STOPPED, 130)
+    assert (ended.why, exit_code(ended, Goal.ACTIVE)) == (EndReason.STOPPED, 130)
     assert all(at <= stopped_at + 1.0 for at in changed)
     assert not [a for a in rig.store.attempts(id) if a.ended_at is None]
     rig.stop = Stop()
@@ -132,7 +132,7 @@ def test_a_stopped_rollback_is_resumed_as_a_rollback(rig: Rig) -> None:
 def test_a_stop_before_anything_was_sent_makes_nothing(rig: Rig) -> None:
     """The signal came before the first turn."""
     rig.stop.ask()
-    assert rig.deploy().why is Why.STOPPED
+    assert rig.deploy().why is EndReason.STOPPED
     assert not rig.world.calls
 
 
@@ -257,7 +257,7 @@ def test_no_create_is_sent_after_a_signal(rig: Rig) -> None:
     """It came between the check and the send: nothing is sent, which is recorded."""
     rig.world.before.append(act("find", "net", rig.stop.ask))
     ended = rig.deploy()
-    assert ended.why is Why.STOPPED
+    assert ended.why is EndReason.STOPPED
     assert "net" not in rig.world.executed("create")
     first = next(a for a in rig.store.attempts(ended.record.deployment.id) if a.step == "net")
     assert "a signal asked this process to stop" in str(first.message)
@@ -370,7 +370,7 @@ def test_driven_time_is_not_lost_when_the_last_turn_is_planned_anew(rig: Rig) ->
         rig.stop.ask()
 
     rig.clock.after(15.0, both)
-    assert rig.drive(id).why is Why.STOPPED
+    assert rig.drive(id).why is EndReason.STOPPED
     assert rig.store.load(id).deployment.goal is Goal.ROLLED_BACK
     assert 14.0 <= rig.store.load(id).steps["disk"].driven_seconds <= 16.0
 

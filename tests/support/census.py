@@ -193,8 +193,8 @@ def _changed(now: Mapping[Key, Standing], theirs: Mapping[Key, Standing]) -> Ite
                 names = sorted(n for n in {*old, *new} - PASSING if old.get(n) != new.get(n))
                 if not names:
                     continue
-                told = "; ".join(f"{n}: {old.get(n)!r} -> {new.get(n)!r}" for n in names)
-                yield Finding(CHANGED, f"{was.kind} {was.id} has other {what} than before: {told}")
+                changed = "; ".join(f"{n}: {old.get(n)!r} -> {new.get(n)!r}" for n in names)
+                yield Finding(CHANGED, f"{was.kind} {was.id} has other {what} than before: {changed}")
 
 
 def _twice(things: Iterable[Standing]) -> Iterator[Finding]:

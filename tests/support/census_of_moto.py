@@ -107,7 +107,7 @@ def _account(said: list[str]) -> Account:
         return standing
 
     stood = {one.key: one for one in of_moto()}
-    account = Account(look, lambda: _told(said, stood, standing))
+    account = Account(look, lambda: _described(said, stood, standing))
     account.before = _settled(stood)
     return account
 
@@ -130,7 +130,7 @@ def _is_named(one: Standing, said: list[str]) -> bool:
     return any(one.id in text or (one.part_of or one.id) in text for text in said)
 
 
-def _told(said: list[str], stood: Mapping[Key, Standing], standing: list[Standing]) -> Books:
+def _described(said: list[str], stood: Mapping[Key, Standing], standing: list[Standing]) -> Books:
     """Everything that the test knows: earlier objects, named objects, and foreign ones."""
     books = Books()
     for one in standing:

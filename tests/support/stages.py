@@ -97,8 +97,8 @@ class Stages:
             rows = list(connection.iterdump())
         files = [path.read_text() for word in arguments if (path := Path(word)).is_file()]
         settings = sorted(one for one in environment.items() if one[0].startswith(SETTINGS))
-        told = _moved(repr((arguments, files, settings)), folder, FOLDER)
-        whole = repr((self.aws.origin, things, faults, rows, told))
+        described = _moved(repr((arguments, files, settings)), folder, FOLDER)
+        whole = repr((self.aws.origin, things, faults, rows, described))
         return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -35,10 +35,10 @@ class Signals:
 
     def install(self) -> None:
         """Install the handlers. A SIGHUP that the caller ignores (`nohup`) stays ignored."""
-        heard, told = os.pipe()
-        os.set_blocking(told, False)
-        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-        threading.Thread(target=self._listen, args=(heard,), name="tier1-signals", daemon=True).start()
+        listening, notified = os.pipe()
+        os.set_blocking(notified, False)
+        signal.set_wakeup_fd(notified, warn_on_full_buffer=False)
+        threading.Thread(target=self._listen, args=(listening,), name="tier1-signals", daemon=True).start()
         for number in SIGNALS:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
@@ -66,8 +66,8 @@ class Signals:
         if self._stop is None:
             raise KeyboardInterrupt
 
-    def _listen(self, heard: int) -> None:
-        while number := os.read(heard, 1):
+    def _listen(self, listening: int) -> None:
+        while number := os.read(listening, 1):
             if number[0] not in SIGNALS:
                 continue
             self._heard += 1

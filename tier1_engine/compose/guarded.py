@@ -98,11 +98,11 @@ def _or_default(
     tell: Tell,
 ) -> Callable[..., Any]:
     """`method`, or the default where it raises or answers with something else. Each method warns once."""
-    told = False
+    warned = False
 
     @wraps(method)
     def guarded(*arguments: Any) -> Any:
-        nonlocal told
+        nonlocal warned
         try:
             with quiet():
                 answer = method(*arguments)
@@ -111,8 +111,8 @@ def _or_default(
             why = f"it answered with {in_line(repr(answer))}"
         except FAILURES as error:
             why = in_words(error)
-        if not told:
-            told = True
+        if not warned:
+            warned = True
             tell(f"warning: {described} fails in `{name}` ({why}): what it should say is left out.")
         return default
 

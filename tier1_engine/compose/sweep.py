@@ -15,7 +15,7 @@ from tier1_engine.compose.engine import equipment
 from tier1_engine.deployment.place import Place
 from tier1_engine.engine.equipment import Equipment, Silent, Stop
 from tier1_engine.survey.access import Access
-from tier1_engine.sweep.sweep import Ground
+from tier1_engine.sweep.sweep import SweepSetup
 
 if TYPE_CHECKING:
     from tier1_engine.compose.guarded import Tell
@@ -46,7 +46,7 @@ def here(settings: Settings) -> Place:
 
 def ground(
     store: Store, settings: Settings, known: Registry, stop: Stop, *, tell: Tell, warn: Tell
-) -> Ground:
+) -> SweepSetup:
     """Return everything that a sweep needs.
 
     Args:
@@ -67,4 +67,4 @@ def ground(
         with making:  # one session per place, created by the first thread that needs it
             return made(where)
 
-    return Ground(store, SystemClock(), Access(one_for_each, time.sleep), known, stop, tell)
+    return SweepSetup(store, SystemClock(), Access(one_for_each, time.sleep), known, stop, tell)

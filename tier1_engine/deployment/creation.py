@@ -15,7 +15,7 @@ from tier1_engine.deployment.states import Goal, State
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DeploymentRequest:
     """What `deploy` requests in addition to the plan."""
 
     name: str
@@ -25,12 +25,14 @@ class Wish:
     ttl_seconds: float | None = None
 
 
-def asked_for(wish: Wish, place: Place) -> str:
+def asked_for(request: DeploymentRequest, place: Place) -> str:
     """Return the first line of the timeline."""
-    return f"requested: {wish.name} in {place.region}"
+    return f"requested: {request.name} in {place.region}"
 
 
-def new_deployment(wish: Wish, plan: Plan, place: Place, now: datetime) -> tuple[Deployment, list[Step]]:
+def new_deployment(
+    request: DeploymentRequest, plan: Plan, place: Place, now: datetime
+) -> tuple[Deployment, list[Step]]:
     """Return a `pending` deployment with a new id, and the steps of its plan in order.
 
     Raises:
@@ -38,7 +40,7 @@ def new_deployment(wish: Wish, plan: Plan, place: Place, now: datetime) -> tuple
     """
     deployment = Deployment(
         id=new_deployment_id(),
-        name=wish.name,
+        name=request.name,
         blueprint=plan.blueprint,
         blueprint_version=plan.version,
         region=place.region,
@@ -47,16 +49,16 @@ def new_deployment(wish: Wish, plan: Plan, place: Place, now: datetime) -> tuple
         account_id=place.account_id,
         state=State.PENDING,
         goal=Goal.ACTIVE,
-        spec=wish.spec,
+        spec=request.spec,
         tags=plan.tags,
         output_templates=plan.outputs,
         delete_seconds=plan.delete_seconds,
         max_attempts=plan.max_attempts,
-        rollback_enabled=wish.rollback_enabled,
-        on_recoverable=wish.on_recoverable,
+        rollback_enabled=request.rollback_enabled,
+        on_recoverable=request.on_recoverable,
         created_at=now,
         updated_at=now,
-        expires_at=None if wish.ttl_seconds is None else now + timedelta(seconds=wish.ttl_seconds),
+        expires_at=None if request.ttl_seconds is None else now + timedelta(seconds=request.ttl_seconds),
     )
     steps = [
         Step(

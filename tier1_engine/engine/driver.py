@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tier1_engine.deployment.record import Change, DeploymentSet, Record, with_values
 from tier1_engine.engine.decide.decide import decide
-from tier1_engine.engine.decide.decision import End, Why, Work
+from tier1_engine.engine.decide.decision import End, EndReason, Work
 from tier1_engine.engine.effects import Effect, on_record
 from tier1_engine.engine.equipment import Decide, Equipment, Opening
 from tier1_engine.engine.pace import Pace, driven_time, rebuilt
@@ -99,7 +99,7 @@ class Driver:
         self._calls: dict[str, tuple[Assignment, float]] = {}
         self._early: list[Answer] = []
 
-    def run(self, opening: Opening = lambda record, pace: ()) -> Why:
+    def run(self, opening: Opening = lambda record, pace: ()) -> EndReason:
         """Drive the deployment until there is nothing more to do for this driver.
 
         Raises:
@@ -112,7 +112,7 @@ class Driver:
         finally:
             self.pool.close()
 
-    def _loop(self, opening: Opening) -> Why:
+    def _loop(self, opening: Opening) -> EndReason:
         self.pace = rebuilt(with_values(self._pace_now(), {"now": self.lease.taken_at}), self.record)
         effects = cut_off(self.record, self.pace)
         effects += opening(self.record.apply(on_record(effects)), self.pace)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from tier1_engine.deployment.creation import Wish, asked_for, new_deployment
+from tier1_engine.deployment.creation import DeploymentRequest, asked_for, new_deployment
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan
 from tier1_engine.deployment.record import Attempt, Deployment, Record
@@ -22,7 +22,7 @@ from tier1_engine.engine.decide import amendment as amendments
 from tier1_engine.engine.decide import openings
 from tier1_engine.engine.decide.amendment import Amendment
 from tier1_engine.engine.decide.decide import decide as whole_life
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.engine.driver import Driver
 from tier1_engine.engine.equipment import Decide, Equipment, Opening
 from tier1_engine.engine.protocol.assignment import refuse_without_code
@@ -49,12 +49,12 @@ class Ended:
     """The record at the end of a drive, and why it ended."""
 
     record: Record
-    why: Why
+    why: EndReason
 
 
 def deploy(
     equipment: Equipment,
-    wish: Wish,
+    request: DeploymentRequest,
     plan: Plan,
     place: Place,
     *,
@@ -72,9 +72,9 @@ def deploy(
         Refused: the plan is not consistent.
         LeaseLost, DatabaseUnavailable: see `drive`.
     """
-    deployment, steps = new_deployment(wish, plan, place, equipment.clock.now())
+    deployment, steps = new_deployment(request, plan, place, equipment.clock.now())
     seconds, holder = equipment.settings.lease_seconds, equipment.holder()
-    message = asked_for(wish, place)
+    message = asked_for(request, place)
     lease = leases.take_with(equipment.store, deployment, steps, message, holder, seconds, equipment.clock)
     record = Record(deployment, {step.name: step for step in steps}, {}, {})
 
@@ -85,15 +85,15 @@ def deploy(
     return _drive(equipment, lease, made, openings.go_on)
 
 
-def create(equipment: Equipment, wish: Wish, plan: Plan, place: Place) -> str:
+def create(equipment: Equipment, request: DeploymentRequest, plan: Plan, place: Place) -> str:
     """Create a `pending` deployment with its whole plan for another process to drive; return its id.
 
     Raises:
         NameInUse: an existing deployment in this account and region has this name.
         Refused: the plan is not consistent.
     """
-    deployment, steps = new_deployment(wish, plan, place, equipment.clock.now())
-    equipment.store.create(deployment, steps, asked_for(wish, place))
+    deployment, steps = new_deployment(request, plan, place, equipment.clock.now())
+    equipment.store.create(deployment, steps, asked_for(request, place))
     return deployment.id
 
 
@@ -181,7 +181,7 @@ def resume(
 def _settled(record: Record, how: Resume) -> Ended:
     if how is not Resume.GO_ON:
         raise Refused(f"{record.deployment.name} is {record.deployment.state}: there is nothing to {how}.")
-    return Ended(record, Why.SETTLED)
+    return Ended(record, EndReason.SETTLED)
 
 
 # --- rollback and destroy
@@ -202,12 +202,14 @@ def request(
     for _ in range(MAX_REQUEST_TRIES):
         record = equipment.store.load(deployment_id)
         closed = closure(record, retain)
-        doomed = _doomed(record, equipment.store.attempts(deployment_id), closed) if closed else []
+        deleting = (
+            _already_being_deleted(record, equipment.store.attempts(deployment_id), closed) if closed else []
+        )
 
         def choice(locked: Deployment) -> Goal | None:
             if closed and locked.revision != record.deployment.revision:  # noqa: B023 - called at once
                 return None  # a driver has committed a turn since: read again which resources it deletes
-            return _granted(goal, record.deployment, locked, closed, doomed)  # noqa: B023
+            return _granted(goal, record.deployment, locked, closed, deleting)  # noqa: B023
 
         now = equipment.clock.now()
         if (asked := equipment.store.request_goal(deployment_id, choice, retain=closed, now=now)) is not None:
@@ -216,14 +218,14 @@ def request(
 
 
 def _granted(
-    goal: Goal, seen: Deployment, locked: Deployment, retain: Sequence[str], doomed: Sequence[str]
+    goal: Goal, seen: Deployment, locked: Deployment, retain: Sequence[str], deleting: Sequence[str]
 ) -> Goal:
     """Return the target state to write.
 
     Args:
         seen: the deployment as read before the request.
         locked: the same row, read under its lock.
-        doomed: names to retain that can no longer be retained.
+        deleting: names to retain that can no longer be retained.
     """
     if goal is Goal.DESTROYED and locked.activated_at is None:
         goal = Goal.ROLLED_BACK
@@ -235,12 +237,12 @@ def _granted(
         goal = Goal.DESTROYED  # it became active between the read and the lock
     if locked.state in ENDED and (retain or locked.state.value != goal.value):
         raise Refused(f"{locked.name} is already {locked.state}: there is nothing left to do.")
-    if doomed:
-        raise Refused(f"{', '.join(doomed)}: already being deleted; omit it from --retain.")
+    if deleting:
+        raise Refused(f"{', '.join(deleting)}: already being deleted; omit it from --retain.")
     return goal
 
 
-def _doomed(record: Record, attempts: Iterable[Attempt], names: Sequence[str]) -> list[str]:
+def _already_being_deleted(record: Record, attempts: Iterable[Attempt], names: Sequence[str]) -> list[str]:
     """Return the names that can no longer be retained: a delete was sent, and AWS did not refuse it."""
     asked = {
         a.resource_id for a in attempts if a.action is Action.DELETE and a.outcome is not Outcome.REFUSED
@@ -263,22 +265,22 @@ def follow(
         tell: called once with a description of the driver.
         wait: sleeps for some seconds; returns False when a signal asks to stop (this only detaches).
     """
-    told = False
+    reported = False
     while True:
         record = equipment.store.load(deployment_id)
         reached = record.deployment.state.value == goal.value
-        if reached or (told and record.deployment.state is State.FAILED):
-            return Ended(record, Why.SETTLED)
+        if reached or (reported and record.deployment.state is State.FAILED):
+            return Ended(record, EndReason.SETTLED)
         try:
             return drive(equipment, deployment_id)
         except DrivenByAnother as error:
             if isinstance(error, LeaseLost):
                 raise
-            if not told:
+            if not reported:
                 tell(error.driver)
-                told = True
+                reported = True
         if not wait(FOLLOW_SECONDS):
-            return Ended(record, Why.STOPPED)
+            return Ended(record, EndReason.STOPPED)
 
 
 # --- the end

@@ -33,7 +33,7 @@ from tier1_engine.store.mapping import (
     write,
 )
 from tier1_engine.store.tables import Installation
-from tier1_engine.store.transactions import Look, Reading, Transaction, Writers
+from tier1_engine.store.transactions import PooledReadTransaction, ReadTransaction, Transaction, Writers
 
 
 class GoalChanged(Tier1Error):
@@ -131,7 +131,7 @@ class Store:
             NoSuchDeployment: no deployment has this id.
         """
         its = {"of": deployment_id}
-        with database.translated(self.engine), Reading(self.writers) as reading:
+        with database.translated(self.engine), PooledReadTransaction(self.writers) as reading:
             found = statements.first(reading, _THE_DEPLOYMENT, its)
             if found is None:
                 raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
@@ -151,7 +151,7 @@ class Store:
         Raises:
             LeaseLost: another driver has taken over.
         """
-        with database.translated(self.engine), Look(self.writers) as look:
+        with database.translated(self.engine), ReadTransaction(self.writers) as look:
             row = statements.first(look, _ITS_GOAL, {"of": deployment_id})
         check_fence(deployment_id, row, fence)
         return row.goal, tuple(row.retain)

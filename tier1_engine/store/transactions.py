@@ -176,7 +176,7 @@ class Transaction:
             ) from error
 
 
-class Look(Transaction):
+class ReadTransaction(Transaction):
     """A read transaction on the same connections, which waits for no writer.
 
     For the frequent reads of a driver: a connection that broke meanwhile fails one of them.
@@ -196,7 +196,7 @@ class Look(Transaction):
         self.dialect.do_rollback(self._pooled)
 
 
-class Reading(Look):
+class PooledReadTransaction(ReadTransaction):
     """A read on a pooled connection, after checking that the server still responds on it."""
 
     __slots__ = ()

@@ -30,7 +30,7 @@ CLAIMS = {TAG_DEPLOYMENT: ANY}
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TaggedResource:
     """One object in AWS whose tags name a deployment.
 
     Attributes:
@@ -64,7 +64,7 @@ def places(known: Iterable[Known], regions: Sequence[str], here: Place | None) -
 
 def find_untracked(
     where: Sequence[Place], known: Sequence[Known], access: Access, database_id: str
-) -> tuple[list[Seen], list[Gap]]:
+) -> tuple[list[TaggedResource], list[Gap]]:
     """Find everything in these places that names a deployment but has no row, and the gaps."""
     by_id = {one.deployment.id: one for one in known}
     gaps: list[Gap] = []
@@ -80,7 +80,7 @@ def find_untracked(
     held = _held(known)
     remembered = {place: Remembered() for place in open_places}
 
-    def list_kind(job: tuple[Place, Kind]) -> tuple[list[Seen], Gap | None]:
+    def list_kind(job: tuple[Place, Kind]) -> tuple[list[TaggedResource], Gap | None]:
         place, kind = job
         at = (place.endpoint, place.account_id, kind.name)
         answer = listed(access, place, kind, CLAIMS, held.get(at, {}), remembered[place])
@@ -88,7 +88,7 @@ def find_untracked(
             return [], gap_of(place, kind.title, answer.error)
         return [_seen(kind, place, observation, by_id, database_id) for _, observation in answer.seen], None
 
-    seen: list[Seen] = []
+    seen: list[TaggedResource] = []
     for found, gap in in_turn(list_kind, jobs, access):
         seen += found
         if gap is not None:
@@ -98,7 +98,7 @@ def find_untracked(
 
 def seen_of(
     access: Access, one: Known, kind: Kind, tags: Mapping[str, str], database_id: str
-) -> list[Seen] | Gap:
+) -> list[TaggedResource] | Gap:
     """Read again which objects of a kind have `tags` in the place of a deployment."""
     answer = listed(access, one.place, kind, tags)
     if isinstance(answer, Failed):
@@ -118,9 +118,9 @@ def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mappin
 
 def _seen(
     kind: Kind, place: Place, observation: Observation, by_id: Mapping[str, Known], database_id: str
-) -> Seen:
+) -> TaggedResource:
     one = by_id.get(observation.tags.get(TAG_DEPLOYMENT, ""))
-    return Seen(
+    return TaggedResource(
         kind.name, place, observation, one is not None and _proves(kind, one, observation, database_id)
     )
 

@@ -24,7 +24,7 @@ from tier1_engine.deployment.record import Change, Deployment, Record, Resource,
 from tier1_engine.deployment.states import ENDED, Goal, ResourceState
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide import openings
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.engine.decide.deletions import clear, loose
 from tier1_engine.engine.equipment import Equipment, Stop
 from tier1_engine.engine.pace import Pace
@@ -42,11 +42,11 @@ from tier1_engine.sweep.rules import NOT_THERE, TAKING_DOWN, Act, Item, spared, 
 GOALS: Mapping[Act, Goal] = {Act.ROLL_BACK: Goal.ROLLED_BACK, Act.DESTROY: Goal.DESTROYED}
 
 
-class Spared(Tier1Error):
+class NoLongerMatches(Tier1Error):
     """What was marked has changed: it is left alone."""
 
 
-class InTheWay(Tier1Error):
+class DeletionBlocked(Tier1Error):
     """Something blocks its deletion: it is left alone and reported."""
 
 
@@ -77,9 +77,9 @@ class Worker:
         try:
             work = {Act.CLEAR: self._clear, Act.FOREIGN: self._foreign}
             return work.get(unit.act, self._drive)(unit)
-        except Spared as error:
+        except NoLongerMatches as error:
             return unit.all(ItemOutcome.SKIPPED, str(error))
-        except InTheWay as error:
+        except DeletionBlocked as error:
             return unit.all(ItemOutcome.REMAINED, str(error))
         except LeaseLost as error:
             return unit.all(ItemOutcome.REMAINED, str(error))
@@ -125,7 +125,7 @@ class Worker:
             _same_ids(unit, record, begun=begun)
             self._nothing_strange(equipment, record, [r for r in record.resources.values() if not r.settled])
             for kind in _beside(unit, record):
-                with suppress(InTheWay):  # what cannot be checked remains, and the rest is deleted
+                with suppress(DeletionBlocked):  # what cannot be checked remains, and the rest is deleted
                     found.update(self._observe_again(equipment, known, kind))
             sweeps.claim(store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now())
 
@@ -142,7 +142,7 @@ class Worker:
         """Read the deployment under the lease of this sweep, while no other process can drive it."""
         found = sweeps.all_known(equipment.store, lambda holder, end: None, only=unit.deployment_id)
         if not found:
-            raise Spared("its deployment is no longer in the database")
+            raise NoLongerMatches("its deployment is no longer in the database")
         return found[0]
 
     def _begun(self, equipment: Equipment, unit: Unit) -> bool:
@@ -162,7 +162,7 @@ class Worker:
         """Check that the deployment is as marked, or as an earlier sweep left it.
 
         Raises:
-            Spared: it is not, or something protects it.
+            NoLongerMatches: it is not, or something protects it.
         """
         first = unit.items[0]
         wanted = GOALS.get(unit.act, first.goal)
@@ -170,18 +170,18 @@ class Worker:
         if (deployment.state, deployment.goal) != (first.state, first.goal) and not (
             on_its_way and deployment.goal is wanted
         ):
-            raise Spared(f"it is {deployment.state} now, with target state {deployment.goal}")
+            raise NoLongerMatches(f"it is {deployment.state} now, with target state {deployment.goal}")
         if last_event != first.last_event and not begun:
-            raise Spared("it has changed since the plan was made: see `tier1 log`")
+            raise NoLongerMatches("it has changed since the plan was made: see `tier1 log`")
         known = Known(deployment, last_event, deployment.updated_at)
         if (why := spared(known, self.access.equipment(unit.place).clock.now())) is not None:
-            raise Spared(why)
+            raise NoLongerMatches(why)
 
     def _nothing_strange(self, equipment: Equipment, record: Record, resources: Sequence[Resource]) -> None:
         """Check that no resource to delete contains anything foreign.
 
         Raises:
-            InTheWay: one does, or its contents could not be listed.
+            DeletionBlocked: one does, or its contents could not be listed.
         """
         cloud, known = equipment.cloud(AlwaysPermitted()), ours(record)
         for resource in resources:
@@ -193,15 +193,17 @@ class Worker:
                 look = partial(kind.others_inside, cloud, target, known)
                 others = patiently(self.access, equipment, look)
             except CallError as error:
-                raise InTheWay(f"the contents of {resource.aws_id} could not be listed: {error}") from error
+                raise DeletionBlocked(
+                    f"the contents of {resource.aws_id} could not be listed: {error}"
+                ) from error
             if others:
-                raise InTheWay(others_inside(resource.aws_id, others).message)
+                raise DeletionBlocked(others_inside(resource.aws_id, others).message)
 
     def _ended(
         self, unit: Unit, equipment: Equipment, ended: engine.Ended, before: frozenset[str] = frozenset()
     ) -> list[Result]:
         """Return the result of each item from the rows, and of what was found and deleted besides."""
-        if ended.why is Why.BLOCKED:
+        if ended.why is EndReason.BLOCKED:
             self.blocked[unit.place] = "AWS no longer grants access: sign in, then sweep again"
         record = equipment.store.load(ended.record.deployment.id)
         last_words = equipment.store.events(record.deployment.id)[-1].message
@@ -241,11 +243,11 @@ class Worker:
         """Find objects of a kind that current tags prove to be the deployment's and that have no row."""
         kind = equipment.registry.kinds.get(kind_name)
         if kind is None:
-            raise InTheWay(f"the kind {kind_name} is not installed on this host")
+            raise DeletionBlocked(f"the kind {kind_name} is not installed on this host")
         tags = {TAG_DATABASE: self.database_id, TAG_DEPLOYMENT: known.deployment.id}
         seen = seen_of(self.access, known, kind, tags, self.database_id)
         if isinstance(seen, Gap):
-            raise InTheWay(_said(seen))
+            raise DeletionBlocked(_said(seen))
         return {
             (kind_name, one.observation.aws_id): one.observation
             for one in seen
@@ -293,11 +295,11 @@ class Worker:
         for item in unit.items:
             kind = equipment.registry.kinds.get(item.kind)
             if kind is None:
-                raise InTheWay(f"the kind {item.kind} is not installed on this host")
+                raise DeletionBlocked(f"the kind {item.kind} is not installed on this host")
             if item.kind not in shown:
                 answer = listed(self.access, unit.place, kind, claim)
                 if isinstance(answer, Failed):
-                    raise InTheWay(str(answer.error))
+                    raise DeletionBlocked(str(answer.error))
                 shown[item.kind] = {observation.aws_id: observation for _, observation in answer.seen}
             observation = shown[item.kind].get(item.aws_id or "")
             if observation is None or observation.presence in NOT_THERE:
@@ -342,12 +344,14 @@ def _same_ids(unit: Unit, record: Record, *, begun: bool) -> None:
     """Check that the rows have the marked AWS ids, and that no other process settled them.
 
     Raises:
-        Spared: one differs.
+        NoLongerMatches: one differs.
     """
     for item in unit.items:
         row = record.resources.get(item.id)
         if row is not None and ((row.settled and not begun) or row.aws_id != item.aws_id):
-            raise Spared(f"{item.name} is {row.state} as {row.aws_id} now; the plan has {item.aws_id}")
+            raise NoLongerMatches(
+                f"{item.name} is {row.state} as {row.aws_id} now; the plan has {item.aws_id}"
+            )
 
 
 def _gone(record: Record) -> frozenset[str]:

@@ -13,7 +13,7 @@ from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import Attempt, Record, Resource
 from tier1_engine.deployment.states import ENDED, Action, Outcome, ResourceState, State
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.sweep.rules import DEPLOYMENT, TAKING_DOWN, Act, Item
 
 NOT_THERE = "it no longer exists, but this sweep did not delete it"
@@ -63,7 +63,7 @@ def deletions(attempts: Iterable[Attempt]) -> frozenset[str]:
 
 
 def results_of(
-    unit: Unit, record: Record, why: Why, before: frozenset[str], by_us: frozenset[str], last_words: str
+    unit: Unit, record: Record, why: EndReason, before: frozenset[str], by_us: frozenset[str], last_words: str
 ) -> list[Result]:
     """Return the result of each item from the rows, and of what was found and deleted besides.
 
@@ -108,7 +108,7 @@ def _as_a_whole(unit: Unit) -> Item:
     return replace(unit.items[0], id=unit.deployment_id, kind=DEPLOYMENT, name=name, aws_id=None, cost=None)
 
 
-def _why_not_ended(record: Record, why: Why, last_words: str) -> str:
+def _why_not_ended(record: Record, why: EndReason, last_words: str) -> str:
     """Return why a deployment has not ended, although all its known resources are gone."""
     stalled = record.deployment.state is State.FAILED
     return last_words if stalled and last_words else _why_it_remains(None, why)
@@ -118,7 +118,7 @@ def _result(
     item: Item,
     record: Record,
     rows: Mapping[tuple[str, str | None], Resource],
-    why: Why,
+    why: EndReason,
     by_us: frozenset[str],
     last_words: str,
 ) -> Result:
@@ -141,11 +141,11 @@ def _result(
     return Result(item, ItemOutcome.REMAINED, _why_it_remains(row.error, why))
 
 
-def _why_it_remains(error: Error | None, why: Why) -> str:
+def _why_it_remains(error: Error | None, why: EndReason) -> str:
     if error:
         return f"{error.code}: {error.message}"
     return {
-        Why.BLOCKED: "AWS refuses access: sign in, then sweep again",
-        Why.STOPPED: "stopped by a signal: sweep again",
-        Why.HELD: "something that depends on it is not in the plan",
+        EndReason.BLOCKED: "AWS refuses access: sign in, then sweep again",
+        EndReason.STOPPED: "stopped by a signal: sweep again",
+        EndReason.HELD: "something that depends on it is not in the plan",
     }.get(why, "it still exists")

@@ -85,9 +85,9 @@ def _is_named(item: Item, word: str) -> bool:
 def foreign_reported(plan: Plan) -> Plan:
     """Return the plan with foreign items only reported."""
     foreign = tuple(item for item in plan.items if item.act is Act.FOREIGN)
-    told = tuple(replace(item, act=None, order=0) for item in foreign)
+    reported = tuple(replace(item, act=None, order=0) for item in foreign)
     marking = Marking(
-        tuple(item for item in plan.items if item.act is not Act.FOREIGN), (*plan.marking.reported, *told)
+        tuple(item for item in plan.items if item.act is not Act.FOREIGN), (*plan.marking.reported, *reported)
     )
     return replace(plan, marking=marking)
 

@@ -16,7 +16,7 @@ from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import FOR_EVER, Resource
 from tier1_engine.deployment.states import ENDED, Goal, State
-from tier1_engine.survey.around import Seen
+from tier1_engine.survey.around import TaggedResource
 from tier1_engine.views.prices import Prices
 
 DEPLOYMENT = "deployment"
@@ -120,7 +120,7 @@ class Marking:
 
 def mark(
     known: Iterable[Known],
-    seen: Iterable[Seen],
+    seen: Iterable[TaggedResource],
     choice: Choice,
     now: datetime,
     database_id: str,
@@ -257,9 +257,9 @@ def _item(
 # --- what AWS shows
 
 
-def _each_once(seen: Iterable[Seen], by_id: Mapping[str, Known]) -> Iterator[Seen]:
+def _each_once(seen: Iterable[TaggedResource], by_id: Mapping[str, Known]) -> Iterator[TaggedResource]:
     """Yield each object once: IAM shows it in every region, and the region of its deployment counts."""
-    best: dict[tuple[str, str, str, str], Seen] = {}
+    best: dict[tuple[str, str, str, str], TaggedResource] = {}
     for thing in seen:
         place = thing.place
         key = (place.endpoint, place.account_id, thing.kind, thing.observation.aws_id)
@@ -270,7 +270,7 @@ def _each_once(seen: Iterable[Seen], by_id: Mapping[str, Known]) -> Iterator[See
 
 
 def _of_observation(
-    thing: Seen,
+    thing: TaggedResource,
     by_id: Mapping[str, Known],
     acts: Mapping[str, Act],
     choice: Choice,
@@ -295,13 +295,13 @@ def _of_observation(
         yield _of_thing(thing, one, act, reason, now)
 
 
-def _expected(one: Known, thing: Seen) -> bool:
+def _expected(one: Known, thing: TaggedResource) -> bool:
     """Whether a create without a reply may have created it: a resume will adopt it."""
     tag = thing.observation.tags.get(TAG_RESOURCE)
     return any(kind == thing.kind and tag in (None, expected) for kind, expected in one.expects)
 
 
-def unproved(one: Known, thing: Seen) -> str | None:
+def unproved(one: Known, thing: TaggedResource) -> str | None:
     """Return why an object with the tags of a deployment is not proven to be its own; None if it is."""
     place, observation = thing.place, thing.observation
     lives = one.place
@@ -321,7 +321,13 @@ def unproved(one: Known, thing: Seen) -> str | None:
 
 
 def _of_thing(
-    thing: Seen, one: Known | None, act: Act | None, reason: str, now: datetime, *, foreign: bool = False
+    thing: TaggedResource,
+    one: Known | None,
+    act: Act | None,
+    reason: str,
+    now: datetime,
+    *,
+    foreign: bool = False,
 ) -> Item:
     tags, known = thing.observation.tags, None if foreign else one
     return Item(

@@ -25,7 +25,7 @@ from tier1_engine.store import sweeps
 from tier1_engine.store.store import Store
 from tier1_engine.store.sweeps import Sweep
 from tier1_engine.survey.access import Access, Gap, in_turn
-from tier1_engine.survey.around import Seen, find_untracked, places
+from tier1_engine.survey.around import TaggedResource, find_untracked, places
 from tier1_engine.sweep.carry_out import Worker
 from tier1_engine.sweep.outcome import ItemOutcome, Result, Unit
 from tier1_engine.sweep.plan import Plan, described, of_item, of_plan
@@ -39,7 +39,7 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class SweepSetup:
     """What a sweep needs.
 
     Attributes:
@@ -103,7 +103,7 @@ def summary(counts: Mapping[str, int]) -> str:
 # --- mark
 
 
-def survey(ground: Ground, choice: Choice, regions: Sequence[str], here: Place | None) -> Plan:
+def survey(ground: SweepSetup, choice: Choice, regions: Sequence[str], here: Place | None) -> Plan:
     """Read everything and plan what to sweep. Changes nothing.
 
     Args:
@@ -113,7 +113,7 @@ def survey(ground: Ground, choice: Choice, regions: Sequence[str], here: Place |
     store = ground.store
     now = sweeps.database_time(store, ground.clock.now())
     known = sweeps.all_known(store, _describe_driver(ground))
-    seen: list[Seen] = []
+    seen: list[TaggedResource] = []
     gaps: list[Gap] = []
     if choice.reads_aws:
         where = places(known, regions, here)
@@ -124,7 +124,7 @@ def survey(ground: Ground, choice: Choice, regions: Sequence[str], here: Place |
     return Plan(store.database_id, now, marking, (*gaps, *_clocks(known, now)))
 
 
-def _describe_driver(ground: Ground) -> sweeps.DescribeDriver:
+def _describe_driver(ground: SweepSetup) -> sweeps.DescribeDriver:
     def words(holder: Mapping[str, Any] | None, expires_at: datetime | None) -> str | None:
         if holder is None or not leases.driven(ground.store, holder, expires_at, ground.clock):
             return None
@@ -145,7 +145,7 @@ def _clocks(known: Iterable[Known], now: datetime) -> list[Gap]:
 # --- carry out
 
 
-def carry_out(ground: Ground, plan: Plan) -> Swept:
+def carry_out(ground: SweepSetup, plan: Plan) -> Swept:
     """Carry out a plan, each deployment under its lease, and record the results.
 
     Raises:
@@ -170,7 +170,7 @@ def carry_out(ground: Ground, plan: Plan) -> Swept:
             found = worker.sweep(unit)
             with recording:
                 results.extend(found)
-                for line in _told(found):
+                for line in _summary_lines(found):
                     ground.tell(line)
                 sweeps.update(ground.store, sweep.id, _columns(_swept(sweep.id, plan, results)))
 
@@ -223,7 +223,7 @@ def by_deployment(found: Sequence[Unit]) -> list[list[Unit]]:
     return [sorted(one, key=lambda unit: unit.act is Act.RESUME) for one in grouped.values()]
 
 
-def _told(results: Sequence[Result]) -> list[str]:
+def _summary_lines(results: Sequence[Result]) -> list[str]:
     """Return one line for everything swept, and one for each reason why something was not."""
     gone = [result for result in results if result.outcome in (ItemOutcome.DELETED, ItemOutcome.DONE)]
     lines = []

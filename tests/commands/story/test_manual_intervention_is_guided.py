@@ -24,19 +24,19 @@ def test_without_a_terminal(operator: Command, line: Proxy) -> None:
     failed(operator)
     calls = len(line.calls)
     made = {r["name"]: r["aws_id"] for r in operator.show("demo")["resources"] if r["aws_id"]}
-    told = operator.here("guide", "demo").out
+    reported = operator.here("guide", "demo").out
     assert len(line.calls) == calls
-    first = told.splitlines()[0]
+    first = reported.splitlines()[0]
     assert "failed at instance: InvalidInstanceType.NotFound" in first
     assert "because rollback is off, nothing was deleted" in first
     assert "12 resources remain" in first
-    assert LEFT_OPEN.search(told) is None
+    assert LEFT_OPEN.search(reported) is None
     for id in made.values():
-        assert id in told
-    assert told.count("console.aws.amazon.com") == len(made)
-    assert "estimate from us-east-1 list prices" in told
-    assert told.index("Cause") < told.index("Safe") < told.index("Retry, once it is fixed")
-    assert told.index("Remaining") < told.index("Delete it by hand, line by line")
+        assert id in reported
+    assert reported.count("console.aws.amazon.com") == len(made)
+    assert "estimate from us-east-1 list prices" in reported
+    assert reported.index("Cause") < reported.index("Safe") < reported.index("Retry, once it is fixed")
+    assert reported.index("Remaining") < reported.index("Delete it by hand, line by line")
     guide = operator.here("guide", "demo", "-o", "json").json
     assert (guide["needed"], guide["situation"], guide["cause"]["code"]) == (
         True,
@@ -54,18 +54,18 @@ def test_a_refusal_names_the_missing_action(operator: Command, line: Proxy) -> N
     """The guide also gives the policy statement with the actions that AWS checks along with it."""
     line.rule = refuses("CreateFileSystem", code="AccessDeniedException")
     assert operator("deploy", operator.spec(), "--no-rollback").code == 4
-    told = operator.here("guide", "demo").out
-    assert '"Action": ["elasticfilesystem:CreateFileSystem", "elasticfilesystem:TagResource"' in told
+    reported = operator.here("guide", "demo").out
+    assert '"Action": ["elasticfilesystem:CreateFileSystem", "elasticfilesystem:TagResource"' in reported
 
 
 def test_errors_of_the_rollback_are_shown_next_to_the_original_cause(operator: Command, line: Proxy) -> None:
     """The cause is still the launch; the undeletable resource has advice of its own."""
     line.rule = refuses("RunInstances", "DeleteRole", code="UnauthorizedOperation")
     assert operator("deploy", operator.spec()).code == 5
-    told = operator.here("guide", "demo").out
-    assert told.index("Cause\n") < told.index("During rollback or teardown: role")
-    assert "Rollback was blocked by role" in told.splitlines()[0]
-    assert '"iam:DeleteRole"' in told
+    reported = operator.here("guide", "demo").out
+    assert reported.index("Cause\n") < reported.index("During rollback or teardown: role")
+    assert "Rollback was blocked by role" in reported.splitlines()[0]
+    assert '"iam:DeleteRole"' in reported
 
 
 def test_on_a_terminal(tier1: Command) -> None:

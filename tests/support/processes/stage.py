@@ -123,13 +123,13 @@ class Stage:
         base = self.folder / str(len(self.processes))
         out, err = base.with_suffix(".out"), base.with_suffix(".err")
         script, *own = self.script or (None,)
-        with out.open("wb") as said, err.open("wb") as told, Path(os.devnull).open("rb") as given:
+        with out.open("wb") as out_file, err.open("wb") as err_file, Path(os.devnull).open("rb") as given:
             process = warm.Process(
                 self.warm.socket(),
                 (*own, *arguments),
                 self.environment,
                 str(self.folder),
-                (given.fileno(), said.fileno(), told.fileno()),
+                (given.fileno(), out_file.fileno(), err_file.fileno()),
                 script=script,
             )
         self.processes.append(Process(process, out, err))

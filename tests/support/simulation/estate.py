@@ -29,7 +29,7 @@ from tier1_engine.store.transactions import Transaction
 from tier1_engine.survey.access import Access
 from tier1_engine.sweep.plan import Plan, foreign_reported
 from tier1_engine.sweep.rules import Choice
-from tier1_engine.sweep.sweep import Ground, Swept, carry_out, survey
+from tier1_engine.sweep.sweep import SweepSetup, Swept, carry_out, survey
 
 HOUR = timedelta(hours=1)
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -192,13 +192,13 @@ class Estate:
         return replace(self.rig.equipment, cloud=lambda permit: SimCloud(world, permit, place.region))
 
     @property
-    def ground(self) -> Ground:
+    def ground(self) -> SweepSetup:
         def sleep(seconds: float) -> None:
             self.clock.move_to(self.clock.seconds + seconds)
 
         access = Access(self.equipment, sleep, side_by_side=1)
         known = self.rig.equipment.registry
-        return Ground(
+        return SweepSetup(
             self.rig.store, self.clock, access, known, self.rig.stop, side_by_side=1, new_id=self.rig.ids
         )
 

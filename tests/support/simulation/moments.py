@@ -14,7 +14,7 @@ from tests.support.simulation.process import CHANGING, Killer
 from tests.support.simulation.rig import Rig
 from tests.support.simulation.world import World
 from tier1_engine.store.store import Store
-from tier1_engine.store.transactions import Reading
+from tier1_engine.store.transactions import PooledReadTransaction
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def moments(rig: Rig, killer: Killer, database: Kept, play: Callable[[], object]
 
 def without_end(store: Store) -> frozenset[str]:
     """Attempts as they are on record now, that have no end there."""
-    with Reading(store.writers) as reading:
+    with PooledReadTransaction(store.writers) as reading:
         reading.cursor.execute("SELECT id FROM attempts WHERE ended_at IS NULL")
         return frozenset(id for (id,) in reading.cursor.fetchall())
 

@@ -13,7 +13,7 @@ from tests.support.simulation import census
 from tests.support.simulation.kinds import SimCheck, registry
 from tests.support.simulation.world import InlinePool, SimCloud, VirtualClock, World
 from tier1_engine.contract.kind import Registry
-from tier1_engine.deployment.creation import Wish
+from tier1_engine.deployment.creation import DeploymentRequest
 from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
@@ -129,15 +129,15 @@ class Rig:
             holder=self.holder,
         )
 
-    def create(self, name: str = "demo", the_plan: Plan | None = None, **wish: Any) -> str:
-        whole = Wish(name=name, spec={"name": name}, **wish)
+    def create(self, name: str = "demo", the_plan: Plan | None = None, **request: Any) -> str:
+        whole = DeploymentRequest(name=name, spec={"name": name}, **request)
         return engine.create(self.equipment, whole, the_plan or plan(), Place("123456789012", "us-east-1"))
 
     def drive(self, id: str) -> Ended:
         return engine.drive(self.equipment, id)
 
-    def deploy(self, name: str = "demo", the_plan: Plan | None = None, **wish: Any) -> Ended:
-        whole = Wish(name=name, spec={"name": name}, **wish)
+    def deploy(self, name: str = "demo", the_plan: Plan | None = None, **request: Any) -> Ended:
+        whole = DeploymentRequest(name=name, spec={"name": name}, **request)
         place = Place("123456789012", "us-east-1")
         return engine.deploy(self.equipment, whole, the_plan or plan(), place)
 

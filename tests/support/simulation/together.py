@@ -36,7 +36,7 @@ from tier1_engine.contract.kind import (
 from tier1_engine.deployment.place import Place
 from tier1_engine.engine.equipment import Equipment
 from tier1_engine.survey.access import Access
-from tier1_engine.sweep.sweep import Ground
+from tier1_engine.sweep.sweep import SweepSetup
 
 QUIET_SECONDS = 0.004
 """Real ones, in which those who ask meet."""
@@ -227,7 +227,7 @@ class TogetherEstate(Estate):
     shared: Shared = field(default_factory=Shared)
 
     @property
-    def ground(self) -> Ground:
+    def ground(self) -> SweepSetup:
         """New for each sweep, as in a new process."""
 
         @cache
@@ -249,7 +249,7 @@ class TogetherEstate(Estate):
 
         access = Access(equipment, sleep)
         known = self.rig.equipment.registry
-        return Ground(self.rig.store, self.clock, access, known, self.rig.stop, new_id=self.rig.ids)
+        return SweepSetup(self.rig.store, self.clock, access, known, self.rig.stop, new_id=self.rig.ids)
 
 
 def together_estate(name: str, source: Path) -> TogetherEstate:

@@ -116,9 +116,9 @@ def test_an_empty_database_gets_its_schema(
 def test_an_invalid_url_is_reported_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     """stderr has one sentence, the exit code is that for bad usage, and there is no traceback."""
     assert durable_steps.main(["--url", "mysql://localhost/x"]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
+    reported = capsys.readouterr()
+    assert reported.out == ""
+    assert reported.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "many"])

@@ -35,7 +35,7 @@ from tier1_engine.deployment.states import (
     StepState,
     Trigger,
 )
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.engine.engine import Ended
 from tier1_engine.errors import Blocked, CallError, Refused
 from tier1_engine.sandbox.faults.board import ActiveFault
@@ -51,7 +51,7 @@ FAILED_STEP = step(state=StepState.FAILED, finished_at=AT, error=ERROR)
 PRICES = Prices(resources.discover())
 
 
-def ended(why: Why = Why.SETTLED, *resources: Any, steps: Any = (), **values: Any) -> Ended:
+def ended(why: EndReason = EndReason.SETTLED, *resources: Any, steps: Any = (), **values: Any) -> Ended:
     rows = {row.id: row for row in resources}
     return Ended(Record(deployment(**values), {s.name: s for s in steps or [step()]}, rows, {}), why)
 
@@ -72,7 +72,7 @@ class TestTheClosing:
         """An option that would be refused is not listed."""
         left = resource(aws_id="net-1", state=ResourceState.PRESENT)
         failed: dict[str, Any] = {"state": State.FAILED, "failure": FAILURE}
-        said = text(ended(Why.SETTLED, left, steps=[FAILED_STEP], **failed))
+        said = text(ended(EndReason.SETTLED, left, steps=[FAILED_STEP], **failed))
         for words in ("NotReady: It is shut.", "net net-1", "--retry", "--continue", "tier1 rollback d1"):
             assert words in said
         error = replace(ERROR, failure_class=FailureClass.CRITICAL)
@@ -84,13 +84,13 @@ class TestTheClosing:
         failure = replace(FAILURE, failure_class=FailureClass.BLOCKED)
         blocked: dict[str, Any] = {"state": State.FAILED, "failure": failure}
         assert "sign in or restore the connection, then resume: tier1 resume d1" in text(ended(**blocked))
-        back = ended(Why.BLOCKED, state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK)
+        back = ended(EndReason.BLOCKED, state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK)
         assert "tier1 resume d1" in text(back)
 
     def test_of_a_stalled_deletion_says_what_could_not_be_deleted_and_why(self) -> None:
         """It does not claim that everything is deleted."""
         stuck = resource(aws_id="net-1", state=ResourceState.DELETING, error=Error("InUse", "By x."))
-        said = text(ended(Why.SETTLED, stuck, state=State.FAILED, goal=Goal.DESTROYED, failure=FAILURE))
+        said = text(ended(EndReason.SETTLED, stuck, state=State.FAILED, goal=Goal.DESTROYED, failure=FAILURE))
         assert "net net-1: InUse: By x." in said
         assert "tier1 resume d1" in said
         assert "no resources remain" not in said
@@ -100,14 +100,14 @@ class TestTheClosing:
         rolled: dict[str, Any] = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK, "failure": FAILURE}
         assert "no resources remain" in text(ended(**rolled))
         kept = resource(aws_id="net-1", state=ResourceState.RETAINED)
-        said = text(ended(Why.SETTLED, kept, **rolled))
+        said = text(ended(EndReason.SETTLED, kept, **rolled))
         assert "no resources remain" not in said
         assert "net net-1" in said
 
     def test_of_a_stopped_command_says_how_to_resume_and_of_a_follower_what_runs(self) -> None:
         """A follower does not suggest a resume that would be refused."""
-        assert "tier1 resume d1" in text(ended(Why.STOPPED, state=State.LAUNCHING_EC2))
-        followed = text(ended(Why.STOPPED, state=State.ROLLING_BACK), driven_by="desk (pid 7)")
+        assert "tier1 resume d1" in text(ended(EndReason.STOPPED, state=State.LAUNCHING_EC2))
+        followed = text(ended(EndReason.STOPPED, state=State.ROLLING_BACK), driven_by="desk (pid 7)")
         assert "the request is recorded, and desk (pid 7) continues" in followed
         assert "resume" not in followed
 
@@ -115,7 +115,7 @@ class TestTheClosing:
 def test_a_deletion_is_announced_with_what_is_deleted_and_what_stays() -> None:
     """The announcement comes before the confirmation."""
     rows = [resource("r1", "net", aws_id="net-1"), resource("r2", "door", aws_id="door-1")]
-    record = ended(Why.SETTLED, *rows, state=State.ACTIVE).record
+    record = ended(EndReason.SETTLED, *rows, state=State.ACTIVE).record
     said = [line.text for line in closing.deletions(record, ["net"], Goal.DESTROYED)]
     assert said[1:] == [
         "To be deleted (1):",
@@ -150,8 +150,8 @@ def test_progress_has_transitions_steps_and_attempts_with_their_countdown() -> N
         ResourceSet("r1", {"state": ResourceState.DELETING}),
         AttemptAdd(REFUSED),
     ]
-    record = ended(Why.SETTLED, resource(aws_id="net-1")).record
-    assert list(messages.told(record, changes, {"net": 12.5}, 10.0)) == [
+    record = ended(EndReason.SETTLED, resource(aws_id="net-1")).record
+    assert list(messages.messages_of(record, changes, {"net": 12.5}, 10.0)) == [
         "pending -> provisioning_network",
         "net: started",
         "door: not ready: NotReady: Shut.",
@@ -165,7 +165,7 @@ def test_progress_has_transitions_steps_and_attempts_with_their_countdown() -> N
 def test_a_call_that_was_not_sent_because_of_a_stop_is_no_failed_attempt() -> None:
     """It is not announced for another attempt, and the stop is reported already."""
     held = replace(REFUSED, code="PermitRefused", message="a signal asked this process to stop")
-    assert list(messages.told(ended().record, [AttemptAdd(held)], {"net": 10.1}, 10.0)) == []
+    assert list(messages.messages_of(ended().record, [AttemptAdd(held)], {"net": 10.1}, 10.0)) == []
 
 
 @pytest.mark.parametrize(
@@ -191,13 +191,13 @@ def test_only_an_endpoint_on_this_host_may_be_a_missing_sandbox(endpoint: str, c
 
 def test_a_blocked_sandbox_deployment_is_told_to_start_it() -> None:
     """The advice appears if it could not be reached, not if a sign-in is needed."""
-    told = {}
+    texts = {}
     for code in ("ConnectionRefused", "ExpiredToken"):
         failure = replace(FAILURE, failure_class=FailureClass.BLOCKED, code=code)
         end = ended(state=State.FAILED, failure=failure, endpoint="http://127.0.0.1:5000")
-        told[code] = text(end)
-    assert "start it: tier1 sandbox start --port 5000" in told["ConnectionRefused"]
-    assert "sandbox start" not in told["ExpiredToken"]
+        texts[code] = text(end)
+    assert "start it: tier1 sandbox start --port 5000" in texts["ConnectionRefused"]
+    assert "sandbox start" not in texts["ExpiredToken"]
 
 
 def test_a_fault_is_described_in_a_sentence() -> None:

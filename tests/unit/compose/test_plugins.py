@@ -116,8 +116,8 @@ pytestmark = pytest.mark.usefixtures("_outsider")
 
 def test_valid_entries_are_usable_and_the_rest_is_named_and_skipped() -> None:
     """Each has one warning with the package and the reason."""
-    told: list[str] = []
-    registry = plugins.registry(told.append)
+    reported: list[str] = []
+    registry = plugins.registry(reported.append)
     assert "calm" in registry.checks
     assert type(registry.checks["http"]).__module__ == "tier1_engine.checks.http"
     assert not {"no_kind", "renamed", "broken"} & (registry.kinds.keys() | registry.checks.keys())
@@ -129,10 +129,10 @@ def test_valid_entries_are_usable_and_the_rest_is_named_and_skipped() -> None:
         "tier1_engine.kinds": "it is not a Kind",
     }
     for what, reason in reasons.items():
-        (line,) = [line for line in told if what in line]
+        (line,) = [line for line in reported if what in line]
         assert reason in line
         assert "of the package outsider 1.5" in line
-    assert len(told) == len(reasons)
+    assert len(reported) == len(reasons)
 
 
 def test_a_spec_is_read_by_the_model_of_the_blueprint_that_it_names(write: Write) -> None:

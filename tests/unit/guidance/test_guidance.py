@@ -148,7 +148,7 @@ def story(
     **values: Any,
 ) -> GuideFacts:
     """Return a failed deployment with all resources remaining, unless arguments say otherwise."""
-    told = {name: values.pop(name) for name in ("consoles", "driven_by") if name in values}
+    given = {name: values.pop(name) for name in ("consoles", "driven_by") if name in values}
     plan = values.pop("steps", None) or steps()
     kept = {
         "state": State.FAILED,
@@ -160,7 +160,7 @@ def story(
     }
     whole = deployment("0123456789ab", **{**kept, **values})
     record = Record(whole, plan, rows() if resources is None else resources, attempts or {})
-    return GuideFacts(record, "dbdbdbdbdbdb", KINDS, CHECKS, **told)
+    return GuideFacts(record, "dbdbdbdbdbdb", KINDS, CHECKS, **given)
 
 
 def attempt(**values: Any) -> Attempt:
@@ -254,9 +254,9 @@ def test_a_local_aws_has_every_read_printed_for_it(monkeypatch: pytest.MonkeyPat
             if error.response["Error"]["Code"] == "NotImplemented":
                 missing.add((service, verb))
     assert missing == {look[:2] for one in REMEDIES.values() for look in one.inspect_on_aws} == ONLY_AWS
-    told = failure("Client.InternalError", "instance")
-    assert not any("kms-key" in line for line in lines(guidance.guide(story(failure=told))))
-    assert any("kms-key" in line for line in lines(guidance.guide(story(failure=told, endpoint=""))))
+    given = failure("Client.InternalError", "instance")
+    assert not any("kms-key" in line for line in lines(guidance.guide(story(failure=given))))
+    assert any("kms-key" in line for line in lines(guidance.guide(story(failure=given, endpoint=""))))
 
 
 def test_there_is_a_remedy_for_more_than_forty_codes() -> None:
@@ -274,8 +274,8 @@ def test_each_remedy_is_complete_whatever_is_known(owner: str, key: str) -> None
     nothing: dict[str, Resource] = {}
     printed = []
     for known in (None, nothing):
-        told = failure(code, step, operation=operation or "CreateVpc")
-        guide = guidance.guide(story(known, failure=told, endpoint=""))
+        given = failure(code, step, operation=operation or "CreateVpc")
+        guide = guidance.guide(story(known, failure=given, endpoint=""))
         assert guide.cause is not None
         assert guide.cause.why.startswith(REMEDIES[owner, key].why.partition("{")[0])
         for text in texts(guide.as_json()):
@@ -300,12 +300,12 @@ def test_every_code_has_a_remedy(code: str) -> None:
 
 def test_every_field_of_a_remedy_is_known_when_every_resource_exists() -> None:
     """A misspelt field is found here."""
-    told = story()
+    given = story()
     for (owner, key), remedy in REMEDIES.items():
         step = next((one for one in steps().values() if one.kind == owner), None)
         looks = (word for look in (*remedy.look, *remedy.inspect_on_aws) for word in look)
         fields = set().union(*map(fields_of, (remedy.why, *remedy.fix, *looks)))
-        assert fields <= told.known(step).keys(), (owner, key)
+        assert fields <= given.known(step).keys(), (owner, key)
     for remedy in (*BY_ABOUT.values(), UNKNOWN):
         assert set().union(*map(fields_of, (remedy.why, *remedy.fix))) <= {"region", "account", "id"}
 
@@ -327,11 +327,11 @@ def test_a_code_has_the_meaning_of_its_kind() -> None:
 
 def test_a_field_comes_from_the_step_then_its_needs_then_the_only_one() -> None:
     """With two subnets neither is taken for the VPC's; a second instance is not used for the first."""
-    told = story()
-    assert told.known(steps()["subnet-2"])["subnet_id"] == "subnet-1"
-    assert told.known(steps()["mount-target-1"])["file_system_id"] == "fs-1"
-    assert told.known(steps()["efs-mount"])["type"] == "t3.medium"
-    assert told.known(steps()["vpc"])["instance_id"] == "instance-1"
+    given = story()
+    assert given.known(steps()["subnet-2"])["subnet_id"] == "subnet-1"
+    assert given.known(steps()["mount-target-1"])["file_system_id"] == "fs-1"
+    assert given.known(steps()["efs-mount"])["type"] == "t3.medium"
+    assert given.known(steps()["vpc"])["instance_id"] == "instance-1"
     other = replace(steps()["instance"], name="other")
     row = replace(rows()["r-instance"], id="r-other", name="other", step="other", aws_id="instance-2")
     two = story({**rows(), "r-other": row}, steps={**steps(), "other": other})
@@ -388,8 +388,8 @@ def test_virtual_cpus_count_against_the_quota_of_family_and_market(
 
 def test_too_many_virtual_cpus_name_the_requested_type() -> None:
     """The market of the last candidate decides the quota."""
-    told = failure("VcpuLimitExceeded", "instance", operation="RunInstances")
-    guide = guidance.guide(story(failure=told, endpoint=""))
+    given = failure("VcpuLimitExceeded", "instance", operation="RunInstances")
+    guide = guidance.guide(story(failure=given, endpoint=""))
     assert guide.cause is not None
     assert "t3.medium (spot)" in guide.cause.why
     assert any("L-34B43A08" in line for line in lines(guide))
@@ -421,8 +421,8 @@ def test_the_action_that_aws_names_comes_first() -> None:
         "User: arn:aws:iam::123456789012:user/ops is not authorized to perform: "
         "elasticfilesystem:TagResource on the specified resource"
     )
-    told = failure("AccessDeniedException", "file-system", operation="CreateFileSystem", message=said)
-    cause = guidance.guide(story(failure=told)).cause
+    given = failure("AccessDeniedException", "file-system", operation="CreateFileSystem", message=said)
+    cause = guidance.guide(story(failure=given)).cause
     assert cause is not None
     assert cause.actions[:2] == ("elasticfilesystem:TagResource", "elasticfilesystem:CreateFileSystem")
     assert len(cause.actions) == len(set(cause.actions))
@@ -432,17 +432,17 @@ def test_the_action_that_aws_names_comes_first() -> None:
 def test_an_encoded_refusal_comes_with_the_command_that_decodes_it() -> None:
     """Only AWS can decode it; the required policy statement is printed anyway."""
     blob = "abc-DEF_123"
-    told = failure(
+    given = failure(
         "UnauthorizedOperation",
         "instance",
         operation="RunInstances",
         message=f"You are not authorized. Encoded authorization failure message: {blob}",
     )
-    cause = guidance.guide(story(failure=told)).cause
+    cause = guidance.guide(story(failure=given)).cause
     assert cause is not None
     assert f"aws {PLACE} sts decode-authorization-message --encoded-message {blob}" in cause.commands[-1].line
     assert '"ec2:RunInstances"' in cause.mend[-1]
-    plain = guidance.guide(story(failure=replace(told, message="No."))).cause
+    plain = guidance.guide(story(failure=replace(given, message="No."))).cause
     assert plain is not None
     assert not any("decode" in command.line for command in plain.commands)
 
@@ -450,15 +450,15 @@ def test_an_encoded_refusal_comes_with_the_command_that_decodes_it() -> None:
 def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
     """A rollback archived the console; lines after the mark are left out."""
     text = "boot\n\n" + "".join(f"line {n}\n" for n in range(40)) + "tier1: user-data-failed 7\nlogin:\n"
-    told = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
-    cause = guidance.guide(story(failure=told, consoles={"r-instance": text})).cause
+    given = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
+    cause = guidance.guide(story(failure=given, consoles={"r-instance": text})).cause
     assert cause is not None
     assert cause.console[-1] == "tier1: user-data-failed 7"
     assert len(cause.console) == 20
     read = Error("UserDataFailed", "It failed.", console="one\ntier1: user-data-failed 302")
     known = steps()
     known["efs-mount"] = replace(known["efs-mount"], error=read)
-    kept = guidance.guide(story(failure=told, steps=known)).cause
+    kept = guidance.guide(story(failure=given, steps=known)).cause
     assert kept is not None
     assert kept.console == ("one", "tier1: user-data-failed 302")  # without a rollback nothing is archived
     other = guidance.guide(story(consoles={"r-instance": text})).cause
@@ -486,7 +486,7 @@ REFUSED_LAST = {
 
 
 @pytest.mark.parametrize(
-    ("told", "situation", "command"),
+    ("given", "situation", "command"),
     [
         ({}, Situation.UNDECIDED, "tier1 resume 0123456789ab --retry"),
         (
@@ -507,9 +507,9 @@ REFUSED_LAST = {
         ({**ENDED, "resources": {}}, Situation.ENDED, "tier1 log 0123456789ab"),
     ],
 )
-def test_each_situation_has_its_options(told: Mapping[str, Any], situation: Situation, command: str) -> None:
+def test_each_situation_has_its_options(given: Mapping[str, Any], situation: Situation, command: str) -> None:
     """The likeliest command is first; a running command is not disturbed."""
-    guide = guidance.guide(story(**told))
+    guide = guidance.guide(story(**given))
     assert guide.situation is situation
     typed = [one.line for way in guide.ways for one in way.commands]
     assert command in typed
@@ -539,8 +539,8 @@ def test_the_cause_is_reported_before_errors_of_the_rollback() -> None:
 
 def test_a_refusal_that_stopped_the_rollback_is_its_cause() -> None:
     """The provisioning did not fail: credentials expired during the destroy."""
-    told = story(state=State.DESTROYING, goal=Goal.DESTROYED, failure=None, attempts=REFUSED_LAST)
-    cause = of_failure(told)
+    given = story(state=State.DESTROYING, goal=Goal.DESTROYED, failure=None, attempts=REFUSED_LAST)
+    cause = of_failure(given)
     assert cause is not None
     assert (cause.code, cause.operation) == ("ExpiredToken", "DeleteVpc")
     later = {"a2": attempt(id="a2", begun_at=AT, ended_at=AT + timedelta(seconds=1), outcome=Outcome.DONE)}
@@ -598,23 +598,23 @@ def test_no_id_is_missing_and_every_line_uses_the_same_aws(state: ResourceState)
 def test_a_resource_without_an_id_is_searched_for(name: str) -> None:
     """Manual commands and script use its tags, or the name that proves ownership."""
     open_create = {"a1": attempt(step=name, resource_id=f"r-{name}")}
-    told = story(without_id(name), attempts=open_create)
-    guide = guidance.guide(told)
+    given = story(without_id(name), attempts=open_create)
+    guide = guidance.guide(given)
     item = next(item for item in guide.standing if item.name == name)
     assert (item.aws_id, item.console_url) == (None, None)
     assert f"r-{name}" in item.look[0] or "tier1-demo-0123456789ab" in item.look[0]
     assert guide.by_hand is not None
     assert any(line.line.startswith("for id in $(aws") for line in guide.by_hand.commands)
-    assert f"{name}: " in script(told)
+    assert f"{name}: " in script(given)
     assert "the create call got no reply" in guide.told
 
 
 def test_a_mount_target_without_an_id_is_for_the_script_alone() -> None:
     """It has no tags: one line cannot both find it and prove its owner."""
     open_create = {"a1": attempt(step="mount-target-1", resource_id="r-mount-target-1")}
-    told = story(without_id("mount-target-1"), attempts=open_create)
-    assert guidance.guide(told).by_hand is None
-    assert re.search(r"^tags_\d+_2\(\) { aws ec2 describe-tags", script(told), re.MULTILINE)
+    given = story(without_id("mount-target-1"), attempts=open_create)
+    assert guidance.guide(given).by_hand is None
+    assert re.search(r"^tags_\d+_2\(\) { aws ec2 describe-tags", script(given), re.MULTILINE)
 
 
 def test_the_script_goes_in_reverse_order_of_need_and_is_bash() -> None:
@@ -642,18 +642,18 @@ def test_a_retained_resource_is_in_no_script() -> None:
 
 def test_a_kind_that_is_not_installed_is_skipped_and_named() -> None:
     """Script and guide do so, and continue with the rest."""
-    told = story()
-    lacking = replace(told, kinds={name: kind for name, kind in KINDS.items() if name != "role"})
+    given = story()
+    lacking = replace(given, kinds={name: kind for name, kind in KINDS.items() if name != "role"})
     assert "give_up role" in script(lacking)
     assert guidance.guide(lacking).by_hand is None
     item = next(item for item in guidance.guide(lacking).standing if item.name == "role")
     assert (item.title, item.console_url, item.look) == ("role", None, ())
 
 
-@pytest.mark.parametrize("told", [{**ENDED, "resources": {}}, {"resources": {}}])
-def test_without_remaining_resources_the_script_only_says_so(told: Mapping[str, Any]) -> None:
+@pytest.mark.parametrize("given", [{**ENDED, "resources": {}}, {"resources": {}}])
+def test_without_remaining_resources_the_script_only_says_so(given: Mapping[str, Any]) -> None:
     """It exits with 0 and calls nothing."""
-    text = script(story(**told))
+    text = script(story(**given))
     done = subprocess.run(["bash"], input=text, text=True, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
     assert "there is nothing to delete" in done.stderr
@@ -669,8 +669,8 @@ def test_for_a_local_aws_the_script_sets_dummy_keys() -> None:
 
 def test_the_guide_and_the_closing_message_count_the_same_resources() -> None:
     """There is one answer to what remains."""
-    told = story()
-    assert {row.id for row in told.standing} == {row.id for row in standing.left(told.record)}
+    given = story()
+    assert {row.id for row in given.standing} == {row.id for row in standing.left(given.record)}
 
 
 def test_shell_words_in_a_name_are_never_run() -> None:
@@ -701,19 +701,19 @@ def test_codes_that_block_or_pass_have_their_remedy_too() -> None:
 )
 def test_for_a_local_aws_the_guide_names_dummy_keys(endpoint: str, profile: str, wanted: bool) -> None:
     """They come before the first `aws` line; on AWS nothing overrides the sign-in."""
-    told = story(endpoint=endpoint, profile=profile)
-    assert (guidance.guide(told).first is not None) is wanted
+    given = story(endpoint=endpoint, profile=profile)
+    assert (guidance.guide(given).first is not None) is wanted
     ended = story({}, state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK, endpoint=endpoint, failure=None)
     assert guidance.guide(ended).first is None
 
 
 def test_no_deleted_resource_is_read() -> None:
     """After a rollback the cause has message and console, and no command that AWS would refuse."""
-    told = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
-    kept = guidance.guide(story(failure=told))
+    given = failure("UserDataFailed", "efs-mount", operation="GetConsoleOutput")
+    kept = guidance.guide(story(failure=given))
     assert any("get-console-output" in line for line in lines(kept))
     gone = {id: replace(row, state=ResourceState.DELETED, deleted_at=AT) for id, row in rows().items()}
-    ended = guidance.guide(story(gone, failure=told, state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK))
+    ended = guidance.guide(story(gone, failure=given, state=State.ROLLED_BACK, goal=Goal.ROLLED_BACK))
     assert ended.cause is not None
     assert not any(line.startswith("aws ") for line in lines(ended))
 
@@ -724,12 +724,12 @@ def test_a_resource_that_ended_by_itself_is_not_checked() -> None:
         id: replace(row, facts={ENDED_FACT: True}) if row.name == "instance" else row
         for id, row in rows().items()
     }
-    told = guidance.guide(story(dead, failure=failure("Client.InternalError", "instance")))
-    assert told.cause is not None
-    assert not any("instance-1" in command.line for command in told.cause.commands)
-    (item,) = [one for one in told.standing if one.name == "instance"]
+    given = guidance.guide(story(dead, failure=failure("Client.InternalError", "instance")))
+    assert given.cause is not None
+    assert not any("instance-1" in command.line for command in given.cause.commands)
+    (item,) = [one for one in given.standing if one.name == "instance"]
     assert (item.look, item.price) == ((), "no charge: terminated")
-    assert told.by_hand is not None
-    by_hand = [command.line for command in told.by_hand.commands if "instance-1" in command.line]
+    assert given.by_hand is not None
+    by_hand = [command.line for command in given.by_hand.commands if "instance-1" in command.line]
     assert by_hand
     assert all(line.endswith(" || true") for line in by_hand)

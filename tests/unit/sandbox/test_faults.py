@@ -280,10 +280,10 @@ class TestWhichCallsAreStruck:
         )
         for _ in range(2):
             board.strike(RUN)
-        told = [
+        reported = [
             {key: one.to_json()[key] for key in ("number", "seen", "struck", "left")} for one in board.all()
         ]
-        assert told == [
+        assert reported == [
             {"number": 1, "seen": 2, "struck": 1, "left": 1},
             {"number": 2, "seen": 1, "struck": 1, "left": None},
         ]

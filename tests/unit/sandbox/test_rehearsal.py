@@ -28,16 +28,16 @@ FAILED = Scenario("a-day", "A day", "", Expected("failed", 5, 1, "X or Y"), then
 class FakeStage(Stage):
     """Answers as configured; commands that delete succeed unless configured otherwise."""
 
-    def __init__(self, folder: Path, **told: Any) -> None:
+    def __init__(self, folder: Path, **given: Any) -> None:
         self.folder, self.spec = folder, folder / "spec.yaml"
-        self.state: str = told.get("state", "active")
-        self.code: int | None = told.get("code", 0)
-        self.failure: dict[str, str] | None = told.get("failure")
-        self.recorded: int = told.get("recorded", 1)
+        self.state: str = given.get("state", "active")
+        self.code: int | None = given.get("code", 0)
+        self.failure: dict[str, str] | None = given.get("failure")
+        self.recorded: int = given.get("recorded", 1)
         self.things: list[Thing] = [DEFAULT]
-        self.made: list[Thing] = told.get("made", [VPC, TABLE])
-        self.kept: list[Thing] = told.get("kept", [])
-        self.codes: dict[str, int] = told.get("codes", {})
+        self.made: list[Thing] = given.get("made", [VPC, TABLE])
+        self.kept: list[Thing] = given.get("kept", [])
+        self.codes: dict[str, int] = given.get("codes", {})
         self.ran: list[str] = []
 
     def start(self, scenario: str) -> None:
@@ -73,8 +73,8 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal, "CENSUS_SECONDS", 0.0)
 
 
-def play(tmp_path: Path, scenario: Scenario, **told: Any) -> tuple[ScenarioResult, list[str]]:
-    stage = FakeStage(tmp_path, **told)
+def play(tmp_path: Path, scenario: Scenario, **given: Any) -> tuple[ScenarioResult, list[str]]:
+    stage = FakeStage(tmp_path, **given)
     return ScenarioRun(stage, scenario, RehearsalSpec()).run(), stage.ran
 
 
@@ -88,15 +88,15 @@ def test_a_successful_deployment_is_destroyed(tmp_path: Path) -> None:
 
 def test_a_failed_deployment_is_ended_as_the_file_says(tmp_path: Path) -> None:
     """One of the codes is enough; a deployment that the file's commands ended needs no others."""
-    told = {"state": "failed", "code": 5, "failure": {"code": "Y"}}
-    played, ran = play(tmp_path, FAILED, **told)
+    given = {"state": "failed", "code": 5, "failure": {"code": "Y"}}
+    played, ran = play(tmp_path, FAILED, **given)
     assert played.ok
     assert ran[2:] == [f"resume {ID}", f"show {ID} -o json"]
 
 
 def test_without_commands_in_the_file_a_failed_deployment_is_rolled_back(tmp_path: Path) -> None:
-    told = {"state": "failed", "code": 5, "failure": {"code": "X"}}
-    played, ran = play(tmp_path, replace(FAILED, then=()), **told)
+    given = {"state": "failed", "code": 5, "failure": {"code": "X"}}
+    played, ran = play(tmp_path, replace(FAILED, then=()), **given)
     assert played.ok
     assert ran[2:] == [f"rollback {ID} --yes"]
 
@@ -112,7 +112,7 @@ def test_the_file_s_commands_apply_only_to_its_default_end(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("scenario", "told", "sentences"),
+    ("scenario", "given", "sentences"),
     [
         (ACTIVE, {"code": 3}, ["exit code 3 instead of 0"]),
         (ACTIVE, {"state": "failed"}, ["state failed instead of active"]),
@@ -133,10 +133,10 @@ def test_the_file_s_commands_apply_only_to_its_default_end(tmp_path: Path) -> No
     ],
 )
 def test_an_unexpected_end_is_reported_and_left_alone(
-    tmp_path: Path, scenario: Scenario, told: dict[str, Any], sentences: list[str]
+    tmp_path: Path, scenario: Scenario, given: dict[str, Any], sentences: list[str]
 ) -> None:
     """It can be examined."""
-    played, ran = play(tmp_path, scenario, **told)
+    played, ran = play(tmp_path, scenario, **given)
     assert list(played.unexpected) == sentences
     assert not played.ok
     assert len(ran) == 2

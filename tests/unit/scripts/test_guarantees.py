@@ -70,7 +70,7 @@ def test_a_stale_page_and_a_missing_test_are_reported(tmp_path: Path) -> None:
     numbers = {**guarantees.stored(), "1": {"tests/gone.py": {"tests": 1, "points": 1}}, "2": {}}
     (tmp_path / guarantees.NUMBERS).write_text(json.dumps(numbers))
     (tmp_path / guarantees.PAGE).write_text("old")
-    told = guarantees.findings(tmp_path)
-    assert "is stale" in told[0]
-    assert any("tests/gone.py, which is not there" in one for one in told)
-    assert "No test holds promise 2." in told
+    reported = guarantees.findings(tmp_path)
+    assert "is stale" in reported[0]
+    assert any("tests/gone.py, which is not there" in one for one in reported)
+    assert "No test holds promise 2." in reported

@@ -292,8 +292,8 @@ def test_a_concurrent_goal_stops_a_commit_and_is_reported(
         store.commit(record, [Note("later")], held.fence, AT)
     assert (news.value.goal, news.value.retain) == (goal, retain)
     assert store.goal("d1", held.fence) == (goal, retain)
-    told = record.apply([DeploymentSet({"goal": goal, "retain": retain})])
-    assert store.commit(told, [Note("later")], held.fence, AT).deployment.goal is goal
+    later = record.apply([DeploymentSet({"goal": goal, "retain": retain})])
+    assert store.commit(later, [Note("later")], held.fence, AT).deployment.goal is goal
 
 
 def test_a_read_of_the_goal_waits_for_no_writer_and_leaves_no_transaction_open(store: Store) -> None:
@@ -317,9 +317,9 @@ def test_a_concurrent_retain_is_reported_too(store: Store) -> None:
     record, held = driven(store)
     for name in ("net", "disk", "net"):
         store.request_goal("d1", rolled_back, retain=(name,), now=AT)
-    told = record.apply([DeploymentSet({"goal": Goal.ROLLED_BACK, "retain": ("net",)})])
+    later = record.apply([DeploymentSet({"goal": Goal.ROLLED_BACK, "retain": ("net",)})])
     with pytest.raises(GoalChanged) as news:
-        store.commit(told, [], held.fence, AT)
+        store.commit(later, [], held.fence, AT)
     assert news.value.retain == ("net", "disk")
     assert [e.message for e in store.events("d1")][1:] == [
         "requested: rolled_back, retaining net",

@@ -98,20 +98,20 @@ def test_an_interrupted_deployment_has_not_ended_and_no_holder(
 class TestTheHolder:
     def test_is_reported_without_internal_values(self) -> None:
         """It has host, process, since and until, but no nonce."""
-        told = as_json.of_summary(summary(holder=HOLDER), driven=True)["holder"]
-        assert told == {"host": "desk", "pid": 7, "since": AT_TEXT, "expires_at": "2026-01-01T00:01:00.000Z"}
+        shown = as_json.of_summary(summary(holder=HOLDER), driven=True)["holder"]
+        assert shown == {"host": "desk", "pid": 7, "since": AT_TEXT, "expires_at": "2026-01-01T00:01:00.000Z"}
 
     def test_is_none_once_its_process_is_gone(self) -> None:
         """A row may still name it."""
-        told = as_json.of_summary(summary(holder=HOLDER), driven=False)
-        assert (told["holder"], told["interrupted"]) == (None, True)
+        shown = as_json.of_summary(summary(holder=HOLDER), driven=False)
+        assert (shown["holder"], shown["interrupted"]) == (None, True)
 
 
 def test_a_listed_deployment_says_what_remains() -> None:
     """It has neither steps nor resources."""
-    told = as_json.of_summary(summary(remaining=3), driven=False)
-    assert told["remaining"] == 3
-    assert not {"steps", "resources"} & set(told)
+    shown = as_json.of_summary(summary(remaining=3), driven=False)
+    assert shown["remaining"] == 3
+    assert not {"steps", "resources"} & set(shown)
 
 
 def test_a_failure_has_the_contracts_keys_even_if_some_are_unknown() -> None:
@@ -140,9 +140,9 @@ def test_a_shown_deployment_has_its_steps_in_order_and_its_resources_with_links(
         ),
         resource("r1", "net", aws_id="net-1", arn="arn:net-1", error=replace(ERROR, stuck=True)),
     ]
-    told = as_json.of_record(record(None, second, first, *rows), summary(), driven=False, console_url=link)
-    assert [one["name"] for one in told["steps"]] == ["net", "door"]
-    assert told["steps"][0] == {
+    shown = as_json.of_record(record(None, second, first, *rows), summary(), driven=False, console_url=link)
+    assert [one["name"] for one in shown["steps"]] == ["net", "door"]
+    assert shown["steps"][0] == {
         "name": "net",
         "phase": "network",
         "state": "done",
@@ -151,9 +151,9 @@ def test_a_shown_deployment_has_its_steps_in_order_and_its_resources_with_links(
         "finished_at": AT_TEXT,
         "error": None,
     }
-    assert told["steps"][1]["error"] == {**SHOWN, "class": "critical"}
-    assert [one["name"] for one in told["resources"]] == ["net", "net~1", "door"]
-    assert told["resources"][0] == {
+    assert shown["steps"][1]["error"] == {**SHOWN, "class": "critical"}
+    assert [one["name"] for one in shown["resources"]] == ["net", "net~1", "door"]
+    assert shown["resources"][0] == {
         "id": "r1",
         "name": "net",
         "kind": "net",
@@ -167,7 +167,7 @@ def test_a_shown_deployment_has_its_steps_in_order_and_its_resources_with_links(
         "console_url": "https://us-east-1/net/net-1",
         "error": SHOWN,
     }
-    assert told["resources"][2]["console_url"] is None  # it has no id yet
+    assert shown["resources"][2]["console_url"] is None  # it has no id yet
 
 
 def test_remaining_resources_are_owned_and_may_exist() -> None:

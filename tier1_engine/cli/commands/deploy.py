@@ -86,7 +86,7 @@ def _deploy(
     from tier1_engine.engine import engine
 
     equipment = command.equipment
-    wish = creation.Wish(
+    request = creation.DeploymentRequest(
         name=spec.name,
         spec=spec.to_stored(),
         rollback_enabled=spec.policy.rollback and rollback,
@@ -99,7 +99,7 @@ def _deploy(
         def created(deployment_id: str) -> None:
             command.view.note(f"{spec.name} is deployment {deployment_id}")
 
-        return engine.deploy(equipment, wish, plan, place, created=created)
+        return engine.deploy(equipment, request, plan, place, created=created)
 
     ended = command.drive(create_and_drive)
     ended = see_through(command, ended, policy_of(on_recoverable, spec.policy.on_recoverable))

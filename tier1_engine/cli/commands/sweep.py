@@ -38,7 +38,7 @@ from tier1_engine.sweep.plan import (
     written,
 )
 from tier1_engine.sweep.rules import DEPLOYMENT, Choice, Interrupted
-from tier1_engine.sweep.sweep import Ground, Swept, carry_out, of_result, summary, survey
+from tier1_engine.sweep.sweep import SweepSetup, Swept, carry_out, of_result, summary, survey
 from tier1_engine.views.as_json import moment
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _refuse_unknown_kinds(only: Sequence[str], registry: Registry) -> None:
         raise Refused(f"--only {unknown[0]}: no such kind; available: {', '.join(sorted(known))}.")
 
 
-def _plan(asked: Asked, choice: Choice, ground: Ground, settings: Settings) -> Plan:
+def _plan(asked: Asked, choice: Choice, ground: SweepSetup, settings: Settings) -> Plan:
     if asked.apply is None:
         nowhere = choice.reads_aws and asked.regions and not ground.store.summaries(limit=1)
         return survey(ground, choice, asked.regions, compose.here(settings) if nowhere else None)

@@ -90,8 +90,8 @@ def in_full(record: Record, attempts: Iterable[Attempt]) -> list[Line]:
     if tried:
         lines.append(Line(f"  {len(tried)} {'attempt' if len(tried) == 1 else 'attempts'}, the last:"))
     for attempt in tried[-_ATTEMPTS_SHOWN:]:
-        told = (moment(attempt.begun_at), attempt.action, attempt.operation, attempt.outcome, attempt.code)
-        lines.append(Line("    " + " ".join(str(word) for word in told if word)))
+        parts = (moment(attempt.begun_at), attempt.action, attempt.operation, attempt.outcome, attempt.code)
+        lines.append(Line("    " + " ".join(str(word) for word in parts if word)))
     return _clean(lines)
 
 

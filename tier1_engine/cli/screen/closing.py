@@ -16,7 +16,7 @@ from tier1_engine.deployment import standing
 from tier1_engine.deployment.record import Deployment, Record, Resource
 from tier1_engine.deployment.standing import asks_for_a_decision, left, retained
 from tier1_engine.deployment.states import FailureClass, Goal, State
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.failures.codes import UNREACHABLE_CODES
 from tier1_engine.masking import masked_text
 from tier1_engine.views.prices import CAVEAT, Prices
@@ -48,9 +48,9 @@ def closing(ended: Ended, prices: Prices, *, driven_by: str | None = None) -> li
 
 def _end_of(ended: Ended, prices: Prices) -> _End:
     record, deployment = ended.record, ended.record.deployment
-    if ended.why is Why.STOPPED:
+    if ended.why is EndReason.STOPPED:
         return _stopped(deployment)
-    if ended.why is Why.BLOCKED:
+    if ended.why is EndReason.BLOCKED:
         return _blocked_in_teardown(record, prices)
     if deployment.state is State.ACTIVE:
         return _active(deployment)

@@ -76,11 +76,11 @@ class LogFile:
 
     def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
         """Write what the engine committed in one turn."""
-        for kind, values in told(record, changes):
+        for kind, values in entries_of(record, changes):
             self.write(kind, deployment=record.deployment.id, **values)
 
 
-def told(record: Record, changes: Sequence[Change]) -> Iterator[tuple[str, dict[str, Any]]]:
+def entries_of(record: Record, changes: Sequence[Change]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the lines for a turn, each as its kind and values."""
     for change in changes:
         match change:

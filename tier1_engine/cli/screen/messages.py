@@ -20,7 +20,9 @@ from tier1_engine.deployment.record import (
 from tier1_engine.deployment.states import Action, ResourceState, StepState
 
 
-def told(record: Record, changes: Sequence[Change], due: Mapping[str, float], steady: float) -> Iterator[str]:
+def messages_of(
+    record: Record, changes: Sequence[Change], due: Mapping[str, float], steady: float
+) -> Iterator[str]:
     """Yield the messages for a turn."""
     tried = {attempt.step for attempt in _refused(record, changes)}
     for change in changes:

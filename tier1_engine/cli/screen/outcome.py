@@ -23,7 +23,7 @@ from tier1_engine.deployment.record import Deployment
 from tier1_engine.deployment.standing import asks_for_a_decision
 from tier1_engine.deployment.states import ENDED, FailureClass, Goal, State
 from tier1_engine.engine import engine
-from tier1_engine.engine.decide.decision import Why
+from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.engine.engine import Ended, Resume
 from tier1_engine.engine.equipment import Equipment, Observer
 from tier1_engine.errors import Tier1Error
@@ -116,16 +116,16 @@ _BY_POLICY = {
 def finish(session: Session, ended: Ended, asked: Goal, output: Output) -> int:
     """Print the summary, and return the exit code."""
     equipment, id = session.equipment, ended.record.deployment.id
-    driven_by = holder(equipment.store, id) if ended.why is Why.STOPPED else None
-    told = closing.closing(ended, session.prices, driven_by=driven_by)
+    driven_by = holder(equipment.store, id) if ended.why is EndReason.STOPPED else None
+    shown = closing.closing(ended, session.prices, driven_by=driven_by)
     if output is Output.JSON:
-        for line in told:
+        for line in shown:
             say(line.text)
         write: Callable[[], object] = partial(put_json, whole(equipment.store, id, equipment.registry))
     else:
         from tier1_engine.cli.screen.render.base import lines
 
-        write = partial(put, lines(told))
+        write = partial(put, lines(shown))
     try:
         write()
     except Tier1Error as unwritten:  # the exit code reports the result of the run, not of printing it
@@ -140,9 +140,9 @@ def exit_code(ended: Ended, asked: Goal) -> int:
     """Return the contract's exit code for a run whose target state is `asked`."""
     deployment = ended.record.deployment
     state, goal = deployment.state, deployment.goal
-    if ended.why is Why.STOPPED:
+    if ended.why is EndReason.STOPPED:
         return 130
-    if ended.why is Why.BLOCKED:
+    if ended.why is EndReason.BLOCKED:
         return 7
     if state.value == asked.value:
         return 0

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-from tier1_engine.cli.screen.messages import told
+from tier1_engine.cli.screen.messages import messages_of
 from tier1_engine.cli.screen.streams import clean, moving, say
 from tier1_engine.clock import Clock, SystemClock
 from tier1_engine.deployment.record import (
@@ -56,7 +56,7 @@ class PlainView:
         self._write = write
 
     def turn(self, record: Record, changes: Sequence[Change], due: Mapping[str, float]) -> None:
-        for line in told(record, changes, due, self._clock.steady()):
+        for line in messages_of(record, changes, due, self._clock.steady()):
             self.note(line)
 
     def note(self, text: str) -> None:

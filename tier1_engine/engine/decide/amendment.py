@@ -95,7 +95,7 @@ def _amend(record: Record, amendment: Amendment) -> list[Change]:
         "blueprint_version": amendment.plan.version,
         **amendment.values,
     }
-    return [*changes, DeploymentSet(whole), Note(_told(record, plan, touched))]
+    return [*changes, DeploymentSet(whole), Note(_change_message(record, plan, touched))]
 
 
 # --- comparison
@@ -218,7 +218,7 @@ def _let_go(record: Record, name: str) -> list[Change]:
     return [ResourceSet(row.id, values)]
 
 
-def _told(record: Record, plan: Iterable[str], touched: Mapping[str, Sequence[str]]) -> str:
+def _change_message(record: Record, plan: Iterable[str], touched: Mapping[str, Sequence[str]]) -> str:
     """Describe the correction for the timeline."""
     names = list(plan)
     parts = [f"{name} ({', '.join(keys)})" for name, keys in touched.items() if name in names]

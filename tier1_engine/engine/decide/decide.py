@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tier1_engine.deployment.record import Record
 from tier1_engine.deployment.states import FORWARD, Goal, State, Trigger
-from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, move, turn_back
+from tier1_engine.engine.decide.decision import Changed, Decision, End, EndReason, Work, move, turn_back
 from tier1_engine.engine.decide.provisioning import provision
 from tier1_engine.engine.decide.teardown import go_back
 from tier1_engine.engine.pace import Pace
@@ -19,7 +19,7 @@ def decide(record: Record, pace: Pace) -> Decision:
     """Choose the next actions for the whole life of a deployment."""
     state, goal = record.deployment.state, record.deployment.goal
     if pace.stopping:
-        return Work((), None) if pace.in_flight else End(Why.STOPPED)
+        return Work((), None) if pace.in_flight else End(EndReason.STOPPED)
     if state in (State.ROLLING_BACK, State.DESTROYING):
         return go_back(record, pace)
     if state is State.ACTIVE and goal is Goal.DESTROYED:
@@ -30,4 +30,4 @@ def decide(record: Record, pace: Pace) -> Decision:
         if goal is Goal.ACTIVE:
             return provision(record, pace)
         return Work((), None) if pace.in_flight else Changed(turn_back(record))
-    return Work((), None) if pace.in_flight else End(Why.SETTLED)
+    return Work((), None) if pace.in_flight else End(EndReason.SETTLED)

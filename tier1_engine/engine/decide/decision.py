@@ -38,7 +38,7 @@ class Work:
     wake_at: float | None
 
 
-class Why(StrEnum):
+class EndReason(StrEnum):
     """Why a driver has nothing more to do."""
 
     SETTLED = "settled"  # active, failed, rolled_back or destroyed
@@ -51,7 +51,7 @@ class Why(StrEnum):
 class End:
     """Nothing more to do for this driver."""
 
-    why: Why
+    why: EndReason
 
 
 Decision = Changed | Work | End

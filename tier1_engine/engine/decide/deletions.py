@@ -8,7 +8,7 @@ from dataclasses import replace
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, Record, Resource, ResourceSet
 from tier1_engine.deployment.states import ENDED, Action, Outcome, State
-from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, work
+from tier1_engine.engine.decide.decision import Changed, Decision, End, EndReason, Work, work
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.tasks import IDENTITY, Do, Task
 
@@ -18,9 +18,9 @@ MAX_ARCHIVE_TRIES = 3
 def clear(record: Record, pace: Pace) -> Decision:
     """Delete loose resources, and leave the deployment itself as it is."""
     if pace.stopping:
-        return Work((), None) if pace.in_flight else End(Why.STOPPED)
+        return Work((), None) if pace.in_flight else End(EndReason.STOPPED)
     if pace.blocked is not None:
-        return Work((), None) if pace.in_flight else End(Why.BLOCKED)
+        return Work((), None) if pace.in_flight else End(EndReason.BLOCKED)
     if not pace.identified:
         return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
     living = loose(record)
@@ -28,7 +28,7 @@ def clear(record: Record, pace: Pace) -> Decision:
         return Changed(overdue)
     if tasks := delete_tasks(record, pace, living):
         return work(pace, tasks)
-    return Work((), None) if pace.in_flight else End(Why.SETTLED)
+    return Work((), None) if pace.in_flight else End(EndReason.SETTLED)
 
 
 def loose(record: Record) -> list[Resource]:

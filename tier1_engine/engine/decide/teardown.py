@@ -17,7 +17,16 @@ from tier1_engine.deployment.states import (
     ResourceState,
     Trigger,
 )
-from tier1_engine.engine.decide.decision import Changed, Decision, End, Why, Work, failure_of, move, work
+from tier1_engine.engine.decide.decision import (
+    Changed,
+    Decision,
+    End,
+    EndReason,
+    Work,
+    failure_of,
+    move,
+    work,
+)
 from tier1_engine.engine.decide.deletions import delete_tasks, held, needed_by, overdue_deletions
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
@@ -26,7 +35,7 @@ from tier1_engine.engine.tasks import CENSUS, IDENTITY, Do, Task
 def go_back(record: Record, pace: Pace) -> Decision:
     """Settle what may exist, delete what nothing needs, and end when a census finds nothing more."""
     if pace.blocked is not None:
-        return Work((), None) if pace.in_flight else End(Why.BLOCKED)
+        return Work((), None) if pace.in_flight else End(EndReason.BLOCKED)
     if not pace.identified:
         return work(pace, [Task(Do.IDENTIFY, IDENTITY)])
     if changes := _without_aws(record, pace):
@@ -37,7 +46,7 @@ def go_back(record: Record, pace: Pace) -> Decision:
     if tasks := delete_tasks(record, pace, living):
         return work(pace, [*tasks, *_search(record, pace, living)])
     if living and any(held(pace, resource) for resource in living):
-        return Work((), None) if pace.in_flight else End(Why.HELD)
+        return Work((), None) if pace.in_flight else End(EndReason.HELD)
     if search := _search(record, pace, living):
         return work(pace, search)
     if pace.in_flight:

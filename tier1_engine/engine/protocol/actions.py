@@ -128,7 +128,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class TokenSpent:
     """The object that this key created is being deleted or is gone."""
 
     seen: Observation
@@ -153,7 +153,7 @@ class Created:
     """The result of a create."""
 
     asked: Create
-    outcome: Made | Found | Spent
+    outcome: Made | Found | TokenSpent
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Settled:
     """The result of a search by key; None if nothing was found."""
 
     asked: Settle
-    outcome: Found | Spent | None
+    outcome: Found | TokenSpent | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from tier1_engine.engine.protocol.actions import Answer, Assignment, Failed
 from tier1_engine.engine.protocol.assignment import KindMissing, assign, impossible
 from tier1_engine.engine.protocol.case import Case
 from tier1_engine.engine.protocol.intent import intend, resolve_at_once
-from tier1_engine.engine.protocol.perform import Noted, normalise, perform
+from tier1_engine.engine.protocol.perform import RecordingCloud, normalise, perform
 from tier1_engine.engine.protocol.record_provisioning import record_provisioning
 from tier1_engine.engine.protocol.record_teardown import record_teardown
 from tier1_engine.engine.tasks import REMOVALS, Do, Task
@@ -96,7 +96,7 @@ class Attempts:
 
 def carry_out(assignment: Assignment, cloud: Cloud) -> Answer:
     """Perform the assignment and turn its result or exception into an answer; no exception leaves here."""
-    noted = Noted(cloud)
+    noted = RecordingCloud(cloud)
     try:
         result = perform(assignment, noted)
     except Exception as error:  # noqa: BLE001 - a defect in a kind must not end the driver

@@ -41,7 +41,7 @@ from tier1_engine.engine.protocol.actions import (
     Result,
     Settle,
     Settled,
-    Spent,
+    TokenSpent,
     kind_of,
 )
 from tier1_engine.engine.protocol.proof import not_ours, others_inside
@@ -111,7 +111,7 @@ def _create(asked: Create, cloud: Cloud) -> Created | Failed:
     return Created(asked, Made(made))
 
 
-def _look(asked: Create | Settle, cloud: Cloud) -> Found | Spent | None:
+def _look(asked: Create | Settle, cloud: Cloud) -> Found | TokenSpent | None:
     """Search for what any key of this resource created; return the object to adopt and its duplicates."""
     kind, target = asked.kind, asked.target
     observations = [s for s in kind.find(cloud, target) if s.presence is not Presence.ABSENT]
@@ -125,7 +125,7 @@ def _look(asked: Create | Settle, cloud: Cloud) -> Found | Spent | None:
     if foreign and kind.may_reference:
         return Found(foreign[0])
     spent = next((s for s in ours if s.key in (None, target.key)), None)
-    return Spent(spent) if spent is not None else None
+    return TokenSpent(spent) if spent is not None else None
 
 
 def _configure(asked: Configure, cloud: Cloud) -> Configured | Failed:
@@ -171,7 +171,7 @@ def _census(asked: Census, cloud: Cloud) -> Listed:
     return Listed(asked, tuple(seen), tuple(unlisted))
 
 
-class Noted:
+class RecordingCloud:
     """A cloud that remembers its last mutating call, for the attempt log."""
 
     def __init__(self, cloud: Cloud) -> None:

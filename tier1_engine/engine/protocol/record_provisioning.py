@@ -37,7 +37,7 @@ from tier1_engine.engine.protocol.actions import (
     Referenced,
     Settle,
     Settled,
-    Spent,
+    TokenSpent,
 )
 from tier1_engine.engine.protocol.case import (
     Case,
@@ -92,7 +92,7 @@ def _created(case: Case, step: Step, result: Created) -> list[Effect]:
     """Record the answer of a create: the resource was created or found, or its key is spent."""
     resource = case.record.resources[result.asked.resource_id]
     match result.outcome:
-        case Spent(spent):
+        case TokenSpent(spent):
             end = end_attempt(case, Outcome.REFUSED, code="KeySpent", message=in_words(spent))
             return [*end, *recreate(case, step, resource, spent)]
         case Made(seen) as made:
@@ -108,7 +108,7 @@ def _settled(case: Case, step: Step, result: Settled) -> list[Effect]:
     match result.outcome:
         case Found(seen) as found:
             return adopted(case, resource, seen.aws_id) + _take(case, step, result.asked, found)
-        case Spent(spent):
+        case TokenSpent(spent):
             return settled_attempts(case, resource) + recreate(case, step, resource, spent)
         case None:
             return keep_searching(case, resource)

@@ -25,7 +25,7 @@ from tier1_engine.engine.protocol.actions import (
     Identify,
     Listed,
     Settled,
-    Spent,
+    TokenSpent,
     kind_of,
 )
 from tier1_engine.engine.protocol.case import (
@@ -126,7 +126,7 @@ def _settled(case: Case, resource: Resource, result: Settled) -> list[Effect]:
             # Its deletion has not begun.
             effects += [case.at_once(), Forget("counted_from", case.subject)]
             return [*effects, Note(f"found what an earlier attempt created: {seen.aws_id}", resource.step)]
-        case Spent():
+        case TokenSpent():
             return [case.at_once(), *settled_attempts(case, resource)]
         case _:
             return keep_searching(case, resource)

@@ -79,13 +79,13 @@ def read(path: Path) -> Scenario:
 
 
 def _report(document: Document, error: ValidationError | None) -> str:
-    told = {(problem.line, problem.sentence) for problem in document.problems}
+    reported = {(problem.line, problem.sentence) for problem in document.problems}
     for path, sentence in (
         wording.problems(error, document.values, _KEYS, "scenario") if error is not None else ()
     ):
-        told.add((document.line_of(path), sentence))
+        reported.add((document.line_of(path), sentence))
     return "\n".join(
-        wording.one_line(f"{document.source}:{line}: {sentence}") for line, sentence in sorted(told)
+        wording.one_line(f"{document.source}:{line}: {sentence}") for line, sentence in sorted(reported)
     )
 
 

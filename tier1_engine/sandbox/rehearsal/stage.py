@@ -82,16 +82,16 @@ class Stage:
         self._number += 1
         base = self.folder / f"{self._number}-{words[0]}"
         out, err = base.with_suffix(".out"), base.with_suffix(".err")
-        with out.open("wb") as said, err.open("wb") as told:
-            told.write(f"$ tier1 {shlex.join(words)}\n".encode())
-            told.flush()
+        with out.open("wb") as out_file, err.open("wb") as err_file:
+            err_file.write(f"$ tier1 {shlex.join(words)}\n".encode())
+            err_file.flush()
             process = subprocess.Popen(
                 [sys.executable, "-m", "tier1_engine.cli", *words],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=told,
+                stdout=out_file,
+                stderr=err_file,
                 start_new_session=True,  # this process handles Ctrl-C itself
             )
         code = self._wait(process)

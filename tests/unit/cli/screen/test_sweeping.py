@@ -15,7 +15,7 @@ from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import FOR_EVER, Deployment, Resource
 from tier1_engine.deployment.states import FailureClass, Goal, State
-from tier1_engine.survey.around import Seen
+from tier1_engine.survey.around import TaggedResource
 from tier1_engine.sweep.outcome import ItemOutcome, Result
 from tier1_engine.sweep.plan import Plan, narrowed, of_item, of_plan, unfitting
 from tier1_engine.sweep.rules import Choice, Interrupted, mark
@@ -43,7 +43,7 @@ def known(*remaining: Resource, at: Deployment | None = None) -> Known:
     return Known(whole, 7, AT, remaining=remaining)
 
 
-def plan(*all_known: Known, choice: Choice | None = None, seen: tuple[Seen, ...] = ()) -> Plan:
+def plan(*all_known: Known, choice: Choice | None = None, seen: tuple[TaggedResource, ...] = ()) -> Plan:
     return Plan("db", NOW, mark(all_known, seen, choice or Choice(), NOW, "db", PRICES))
 
 
@@ -81,7 +81,7 @@ def test_a_reported_item_has_its_owner_and_advice() -> None:
     lost = known(row("vpc", "vpc-2"), at=deployment("d3", name="three", state=State.PROVISIONING_EFS))
     tags = {"tier1:database": "other", "tier1:deployment": "f1", "tier1:name": "theirs"}
     place = Place("123456789012", "eu-west-1", "", "")
-    foreign = Seen("vpc", place, Observation(Presence.READY, "vpc-9", tags=tags), proved=False)
+    foreign = TaggedResource("vpc", place, Observation(Presence.READY, "vpc-9", tags=tags), proved=False)
     text = planned(of_plan(plan(kept, lost, seen=(foreign,), choice=Choice(orphans=True))))
     assert "two (d2) in us-east-1: it expired at" in text
     assert "but it is protected" in text

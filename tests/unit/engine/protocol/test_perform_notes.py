@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.scripted_cloud import ScriptedCloud
-from tier1_engine.engine.protocol.perform import Noted
+from tier1_engine.engine.protocol.perform import RecordingCloud
 from tier1_engine.errors import CallError
 
 
@@ -17,7 +17,7 @@ def test_a_change_is_stored_with_its_api_name_and_request_id() -> None:
         "create_vpc": {"Vpc": {"VpcId": "vpc-1"}, "ResponseMetadata": {"RequestId": "req-1"}},
         "create_tags": {},
     }
-    noted = Noted(ScriptedCloud(**replies))
+    noted = RecordingCloud(ScriptedCloud(**replies))
     assert (noted.operation, noted.request_id) == (None, None)
     noted.change("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
     assert (noted.operation, noted.request_id) == ("CreateVpc", "req-1")
@@ -28,7 +28,7 @@ def test_a_change_is_stored_with_its_api_name_and_request_id() -> None:
 
 def test_a_change_is_stored_as_aws_names_it() -> None:
     """boto3's name does not tell which words AWS writes in capitals."""
-    noted = Noted(ScriptedCloud(delete_db_instance={}))
+    noted = RecordingCloud(ScriptedCloud(delete_db_instance={}))
     noted.change("rds", "delete_db_instance", DBInstanceIdentifier="one")
     assert noted.operation == "DeleteDBInstance"
 
@@ -36,7 +36,7 @@ def test_a_change_is_stored_as_aws_names_it() -> None:
 def test_a_refused_change_is_stored_too() -> None:
     """A kind may count it as success if the state was already as requested."""
     refused = CallError("Duplicate", "It is so.", operation="CreateDBInstance", request_id="req-2")
-    noted = Noted(ScriptedCloud(delete_db_instance=refused))
+    noted = RecordingCloud(ScriptedCloud(delete_db_instance=refused))
     with pytest.raises(CallError):
         noted.change("rds", "delete_db_instance", DBInstanceIdentifier="one")
     assert (noted.operation, noted.request_id) == ("CreateDBInstance", "req-2")

@@ -72,15 +72,15 @@ def width() -> int:
     return Console(file=sys.stdout).width
 
 
-def lines(told: Iterable[Line]) -> str:
+def lines(shown: Iterable[Line]) -> str:
     """Render lines, each in the colour of its tone."""
-    return drawn(*(Text(line.text, style=STYLE_OF_TONE[line.tone]) for line in told))
+    return drawn(*(Text(line.text, style=STYLE_OF_TONE[line.tone]) for line in shown))
 
 
-def wrapped(told: Iterable[Line]) -> str:
+def wrapped(shown: Iterable[Line]) -> str:
     """Render lines wrapped at word boundaries to the width of the screen, with a hanging indent."""
     columns, found = width(), list[Text]()
-    for line in told:
+    for line in shown:
         inner = " " * (len(line.text) - len(line.text.lstrip(" ")) + 3)
         rows = textwrap.wrap(
             line.text,

@@ -25,7 +25,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from tier1_engine.cli.screen.messages import told
+from tier1_engine.cli.screen.messages import messages_of
 from tier1_engine.cli.screen.render.base import QUIET, STYLE_OF_STATE, elapsed
 from tier1_engine.cli.screen.streams import Quiet, clean
 from tier1_engine.clock import Clock
@@ -63,7 +63,7 @@ class LiveView:
         for change in changes:
             # The tree shows everything else; a state change would not be visible in it.
             if isinstance(change, Move):
-                for line in told(record, [change], {}, 0.0):
+                for line in messages_of(record, [change], {}, 0.0):
                     self._lines.append(Text(clean(line), style=QUIET))
 
     def note(self, text: str) -> None:
