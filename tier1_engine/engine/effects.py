@@ -44,10 +44,8 @@ class AtOnce:
     subject: str
 
 
-Memory = Literal[
-    "counted_from", "unknown_at", "exists_since", "accepted", "gone_at", "unset", "prepared", "made_at"
-]
-"""The fields of `Pace` that map a subject or resource to one value."""
+Memory = Literal["counted_from", "unknown_at", "exists_since", "accepted", "gone_at", "unset", "prepared"]
+"""The fields of `Pace` that map a subject or resource to one value. `made_at` follows the record."""
 
 
 @dataclass(frozen=True, slots=True)

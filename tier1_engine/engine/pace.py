@@ -12,7 +12,15 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from tier1_engine.contract.kind import Observation, Problem
-from tier1_engine.deployment.record import Move, Record, Resource, ResourceSet, StepSet, with_values
+from tier1_engine.deployment.record import (
+    Move,
+    Record,
+    Resource,
+    ResourceAdd,
+    ResourceSet,
+    StepSet,
+    with_values,
+)
 from tier1_engine.deployment.states import GOING_BACK, ResourceState, StepState
 from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, PaceSet, Poll
 from tier1_engine.settings import Settings
@@ -32,7 +40,8 @@ class Pace:
         counted_from: since when this process counts the driven time of a subject.
         looked: subjects observed since this driver started.
         unknown_at: by resource id, when its last unknown attempt ended, or when the lease began if later.
-        made_at, gone_at: by resource id, when AWS created it, and when an observation showed it gone.
+        made_at: by resource id, when it got its AWS id: it was created, adopted, or found as a duplicate.
+        gone_at: by resource id, when an observation showed it gone.
         exists_since: by step, since when AWS answers that the resource to create already exists.
         accepted: by name, when AWS accepted the deletion of a resource that may still be visible.
         unset: by step, the last observation of a resource whose configuration differs.
@@ -112,6 +121,8 @@ def _after(pace: Pace, effect: Effect) -> Pace:
             return with_values(pace, {memory: _without(getattr(pace, memory), key)})
         case PaceSet(values):
             return with_values(pace, values)
+        case ResourceAdd(Resource(id=id, made_at=made_at)) | ResourceSet(id, {"made_at": made_at}):
+            return with_values(pace, {"made_at": _aged(pace, id, made_at)})
         case Move() if effect.target in GOING_BACK:
             return _turned_back(pace)
     return pace
@@ -125,6 +136,11 @@ def _put_off(
     due = min(pace.now + interval * share, no_later_than)
     later = {"due": {**pace.due, subject: due}, "rounds": {**pace.rounds, subject: rounds}}
     return with_values(pace, later)
+
+
+def _aged(pace: Pace, resource_id: str, made_at: datetime | None) -> Mapping[str, float]:
+    """Count the age from now: of what was created, adopted or found beside; of what has no id, forget it."""
+    return _without(pace.made_at, resource_id) if made_at is None else {**pace.made_at, resource_id: pace.now}
 
 
 def _without(known: Mapping[str, Value], key: str) -> Mapping[str, Value]:

@@ -142,6 +142,7 @@ class World:
         shown_gone: how long a deleted object is still shown, as ended.
         listed_gone: how long lists by the deployment's tag still show a deleted object as existing.
         natural: kinds of which AWS makes no second one for the same resource.
+        hidden_until: by id, until when AWS does not show an object, whatever it showed before.
         deaf_to: ids whose deletion is accepted that many times without effect.
         before, after: faults run before AWS executes a call and after it did; they may raise.
     """
@@ -153,6 +154,7 @@ class World:
     shown_gone: float = 0.0
     listed_gone: float = 0.0
     natural: frozenset[str] = frozenset()
+    hidden_until: dict[str, float] = field(default_factory=dict)
     deaf_to: dict[str, int] = field(default_factory=dict)
     account_id: str = "123456789012"
     things: dict[str, Thing] = field(default_factory=dict)
@@ -180,6 +182,10 @@ class World:
         stands = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _OUTSIDE}
         return repr((vars(self.clock), stands))
 
+    def hide(self, step: str, seconds: float) -> None:
+        """Show nothing of a step for so long: another server of AWS answers, which does not know it yet."""
+        self.hidden_until |= {thing.id: self.clock.seconds + seconds for thing in self.of(step)}
+
     def living(self) -> list[Thing]:
         return [thing for thing in self.things.values() if self.exists(thing)]
 
@@ -188,7 +194,7 @@ class World:
         return since is None or self.clock.seconds < since + self.gone_after
 
     def _visible(self, thing: Thing) -> bool:
-        if self.clock.seconds < thing.born + self.visible_after:
+        if self.clock.seconds < max(thing.born + self.visible_after, self.hidden_until.get(thing.id, 0.0)):
             return False
         since = thing.deleting_since
         return since is None or self.clock.seconds < since + self.gone_after + self.shown_gone
@@ -295,7 +301,17 @@ class World:
         return {"text": f"console of {id}"}
 
 
-_ITS_OWN = ("deaf_to", "calls", "before", "after", "executed_creates", "numbers", "made", "by_hand")
+_ITS_OWN = (
+    "hidden_until",
+    "deaf_to",
+    "calls",
+    "before",
+    "after",
+    "executed_creates",
+    "numbers",
+    "made",
+    "by_hand",
+)
 _OUTSIDE = ("clock", "calls", "on_call")
 
 

@@ -6,9 +6,11 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from tests.support.rows import AT, deployment, resource, step
 from tier1_engine.contract.kind import ABSENT, Problem
-from tier1_engine.deployment.record import Attempt, Move, Note, Record, StepSet
+from tier1_engine.deployment.record import Attempt, Move, Note, Record, ResourceAdd, ResourceSet, StepSet
 from tier1_engine.deployment.states import Action, Goal, Outcome, State, StepState, Trigger
 from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, PaceSet, Poll, on_record
 from tier1_engine.engine.pace import Pace, driven_time, rebuilt
@@ -75,7 +77,7 @@ def test_a_pace_is_a_value() -> None:
 def test_only_the_record_is_written() -> None:
     """The pace is lost with the process."""
     noted, moved = Note("said"), StepSet("net", {"attempts": 1})
-    effects: list[Effect] = [Poll("a"), noted, Learn("made_at", "r1", 1.0), AtOnce("a"), moved]
+    effects: list[Effect] = [Poll("a"), noted, Learn("unknown_at", "r1", 1.0), AtOnce("a"), moved]
     assert on_record([*effects, BackOff("a", 0.0), Forget("unset", "a"), PaceSet({})]) == [noted, moved]
 
 
@@ -112,6 +114,27 @@ def test_a_new_driver_rebuilds_what_the_record_implies() -> None:
     assert later.driven("door", 3.0) == 3.0
 
 
+@pytest.mark.parametrize(
+    "effect",
+    [
+        ResourceSet("r1", {"aws_id": "net-1", "made_at": AT}),
+        ResourceAdd(resource("r1", "net~1", made_at=AT)),
+    ],
+    ids=["created or adopted", "a duplicate"],
+)
+def test_the_age_of_a_resource_counts_from_when_it_got_its_id(effect: Effect) -> None:
+    """However it got the id: what was adopted or found beside is as young as what was just created."""
+    pace = replace(pace_at(500.0).apply([effect]), now=507.0)
+    assert pace.age("r1") == 7.0
+
+
+def test_a_resource_without_an_id_has_no_age() -> None:
+    """The next candidate or generation is not as old as the one before it."""
+    created = ResourceSet("r1", {"aws_id": "net-1", "made_at": AT})
+    pace = pace_at(500.0).apply([created, ResourceSet("r1", {"aws_id": None, "made_at": None})])
+    assert pace.made_at == {}
+
+
 def test_a_wall_clock_set_back_makes_no_age_negative() -> None:
     """With an age in the future a NotFound would never be proof."""
     row = resource(made_at=AT + timedelta(hours=1))
@@ -138,7 +161,7 @@ def test_a_rollback_forgets_the_provisioning_and_nothing_else() -> None:
         Learn("prepared", "net", {}),
         Learn("accepted", "net", 1.0),
         Learn("unknown_at", "r1", 5.0),
-        Learn("made_at", "r1", 5.0),
+        ResourceSet("r1", {"aws_id": "net-1", "made_at": AT}),
         PaceSet({"looked": frozenset({"net"}), "searched": frozenset({("net", True)})}),
         PaceSet({"clean_censuses": 1, "census_attempts": 2, "census_problem": Problem("x", "y")}),
         PaceSet({"in_flight": frozenset({"net"})}),
@@ -150,4 +173,4 @@ def test_a_rollback_forgets_the_provisioning_and_nothing_else() -> None:
     assert (pace.clean_censuses, pace.census_attempts, pace.census_problem) == (0, 0, None)
     assert pace.unknown_at == {"r1": 5.0}
     assert pace.in_flight == frozenset({"net"})
-    assert pace.made_at == {"r1": 5.0}
+    assert pace.made_at == {"r1": 100.0}

@@ -128,7 +128,6 @@ def _take(case: Case, step: Step, asked: Create | Settle, outcome: Made | Found)
     if isinstance(outcome, Found):
         effects += duplicate_rows(case.after(effects), resource, outcome.duplicates)
         return [*effects, Note(f"found what an earlier attempt created: {seen.aws_id}", step.name)]
-    effects.append(Learn("made_at", resource.id, case.now))
     if seen.presence is Presence.READY:
         effects += [ResourceSet(resource.id, {"state": ResourceState.PRESENT}), *_done(case, step)]
     return effects

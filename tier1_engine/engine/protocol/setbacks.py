@@ -13,7 +13,7 @@ from tier1_engine.contract.kind import Observation, Presence, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Note, Resource, ResourceSet, Step, StepSet
 from tier1_engine.deployment.states import StepState
-from tier1_engine.engine.effects import Effect, Forget, Learn
+from tier1_engine.engine.effects import Effect, Learn
 from tier1_engine.engine.protocol.actions import Check, Create, Failed, Observe, Settle, kind_of
 from tier1_engine.engine.protocol.case import Case, blocked, end_in_error, error_of
 from tier1_engine.engine.protocol.proof import NOT_OURS
@@ -116,7 +116,6 @@ def recreate(case: Case, step: Step, resource: Resource, spent: Observation) -> 
         return fail(case, step, Error("GoneByHand", message, failure_class=step.on_failure))
     return [
         case.at_once(),
-        Forget("made_at", resource.id),
         ResourceSet(resource.id, {"generation": resource.generation + 1, **_NOT_MADE}),
         Note(f"{in_words(spent)}: it is recreated", step.name),
     ]
