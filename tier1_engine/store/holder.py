@@ -55,7 +55,7 @@ def is_alive(holder: Mapping[str, Any], expires_at: datetime, now: datetime, clo
     """Whether the holder may still be running: its process exists, and its lease has not ended."""
     if not on_this_boot(holder):
         return now < expires_at
-    if holder["namespace"] == _namespace() and _started(holder["pid"]) != holder["started"]:
+    if holder["namespace"] == _namespace() and _has_ended(holder["pid"], holder["started"]):
         return False
     return bool(clock.steady() < holder["steady_end"])
 
@@ -88,17 +88,36 @@ def _namespace() -> str:
     return _link("/proc/self/ns/pid")
 
 
-def _started(pid: int) -> str | None:
-    """Return the start time of a process in clock ticks since boot (proc(5), stat field 22); None if gone.
+def _has_ended(pid: int, started: str) -> bool:
+    """Whether it is proved that the process which began at `started` no longer runs.
 
-    A zombie counts as gone: it no longer runs.
+    Without its entry in `/proc` only ESRCH proves that: `hidepid` (proc(5)) and systemd's `ProtectProc` hide
+    the processes of other users, and a read may fail for other reasons.
     """
-    stat = _text(f"/proc/{pid}/stat")
+    stat = _stat(pid)
+    if stat is not None:
+        state, begun = stat
+        return state in ("Z", "X") or bool(started and begun != started)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # EPERM: it exists, and belongs to somebody else
+    return False
+
+
+def _started(pid: int) -> str | None:
+    """Return the start time of a process in clock ticks since boot (proc(5), stat field 22)."""
+    stat = _stat(pid)
+    return None if stat is None else stat[1]
+
+
+def _stat(pid: int) -> tuple[str, str] | None:
+    """Return the state and start time of a process (proc(5), stat); None if they cannot be read."""
     # The second field is the command in parentheses and may hold spaces and parentheses itself.
-    rest = stat.rpartition(")")[2].split()
-    if len(rest) < 20 or rest[0] in ("Z", "X"):
-        return None
-    return rest[19]
+    rest = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (rest[0], rest[19]) if len(rest) >= 20 else None
 
 
 def _link(path: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,6 +230,67 @@ def test_a_system_without_a_boot_id_relies_on_time(
     monkeypatch.setattr(holder_module, "_boot", lambda: "")
     monkeypatch.setattr(holder_module, "_namespace", lambda: "")
     taken(store, clock, replace(this_process(), pid=2**22 + 1), seconds=1e6)
+    with pytest.raises(DrivenByAnother):
+        taken(store, clock)
+
+
+# --- a process that cannot be seen
+
+
+HIDDEN = """
+import json, os, sys
+from tests.support.rows import SteppedClock
+from tier1_engine.store import holder
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+asked = json.loads(sys.argv[1])
+clock = SteppedClock()
+print(json.dumps([holder._text(f"/proc/{one['pid']}/stat") == "" for one in asked]))
+print(json.dumps([holder.is_alive(one, clock.now(), clock.now(), clock) for one in asked]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="only root can hide processes")
+@pytest.mark.parametrize("option", ["hidepid=1", "hidepid=2"])
+def test_the_hidden_process_of_another_user_is_not_taken_for_gone(option: str) -> None:
+    """Not with `hidepid`, nor with systemd's `ProtectProc`: only ESRCH proves that a process has ended."""
+    mine = asdict(replace(this_process(), steady_end=1e12))
+    gone = {**mine, "pid": 2**22 + 1}
+    shell = f'mount -t proc -o {option} proc /proc && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", shell, "sh", sys.executable, "-c", HIDDEN]
+    done = subprocess.run(
+        [*command, json.dumps([mine, gone])],
+        cwd=Path(lease.__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [[True, True], [True, False]]
+
+
+@pytest.mark.parametrize(
+    ("error", "alive"),
+    [(ProcessLookupError, False), (PermissionError, True), (None, True)],
+)
+def test_without_its_entry_only_esrch_proves_that_a_process_has_ended(
+    monkeypatch: pytest.MonkeyPatch, error: type[OSError] | None, alive: bool
+) -> None:
+    """A read of `/proc` may fail for many reasons (no file descriptor left, too): none is proof."""
+
+    def kill(*_: object) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(holder_module, "_text", lambda _: "")
+    monkeypatch.setattr(os, "kill", kill)
+    assert holder_module._has_ended(1, "5") is not alive  # noqa: SLF001
+
+
+def test_a_holder_that_could_not_read_its_own_start_is_not_taken_for_gone(
+    store: Store, clock: SteppedClock
+) -> None:
+    """It recorded none, so another start time proves nothing: it is waited for."""
+    taken(store, clock, replace(this_process(), started=""))
     with pytest.raises(DrivenByAnother):
         taken(store, clock)
 
