@@ -411,6 +411,19 @@ def test_copied_tags_prove_nothing(estate: Estate) -> None:
     assert any(copy.id in text for text in estate.rig.store.load(failed.id).deployment.warnings)
 
 
+@pytest.mark.leaves("what carries an altered copy of our tags", "unknown")
+def test_a_resource_tag_longer_than_any_of_tier1s_proves_nothing(estate: Estate) -> None:
+    """Field case: on Postgres it did not fit its column, and ended every destroy."""
+    failed = estate.plant()
+    copy = estate.stray(failed, "machine")
+    copy.tags[TAG_RESOURCE] += "-copied-by-the-auto-tagger-of-the-platform-team"
+    copy.key = f"{copy.tags[TAG_RESOURCE]}-1-0"
+    estate.sweep(orphans=True)
+    assert estate.state(failed) is State.ROLLED_BACK
+    assert estate.living == {copy.id}
+    assert any(copy.id in text for text in estate.rig.store.load(failed.id).deployment.warnings)
+
+
 @pytest.mark.leaves("what carries our tags where we never were", "unknown")
 def test_tags_in_a_region_other_than_the_deployments_are_reported(estate: Estate) -> None:
     """A deployment creates nothing in another region."""

@@ -23,6 +23,8 @@ from tier1_engine.errors import Refused
 TAG_DATABASE = "tier1:database"
 TAG_DEPLOYMENT = "tier1:deployment"
 TAG_RESOURCE = "tier1:resource"
+RESOURCE_ID_CHARACTERS = 32
+"""The most that `tier1:resource` holds on an owned object; a longer value is somebody else's."""
 TAG_NAME = "tier1:name"
 DEPLOYMENT_PROOF = (TAG_DATABASE, TAG_DEPLOYMENT)
 """The tags that together prove that a deployment created an object."""

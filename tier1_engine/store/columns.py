@@ -1,17 +1,69 @@
-"""Column types: times, enums, JSON, and tier1's own values as JSON. No table, no query."""
+"""Column types: text, times, enums, JSON, and tier1's own values as JSON. No table, no query.
+
+Text comes from AWS, too: consoles, messages, other people's tags. What a database would refuse is replaced
+and bounded here, where a value becomes a row, so that no text can prevent a driver from recording.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol, Self
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, Enum, String, TypeDecorator
+from sqlalchemy import JSON, CheckConstraint, DateTime, Enum, String, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import MappedColumn, mapped_column
 from sqlalchemy.types import TypeEngine
+
+TEXT_CHARACTERS = 256 * 1024
+"""The limit of a text column without one of its own: four consoles of EC2."""
+UNKNOWN_CHARACTER = "\ufffd"
+"""U+FFFD stands for what no database takes: Postgres refuses NUL, and UTF-8 has no lone surrogates."""
+
+
+class CleanText(TypeDecorator[str]):
+    """Text of at most `limit` characters; the rest is cut off, and what cannot be stored is replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, limit: int | None = None) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text() if self.limit is None else String(self.limit))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else self.stored(value)
+
+    def stored(self, value: str) -> str:
+        """Return the text as a column holds it."""
+        return clean(value)[: self.limit or TEXT_CHARACTERS]
+
+
+def clean(text: str) -> str:
+    """Replace what Postgres or UTF-8 cannot hold."""
+    if "\0" in text:
+        text = text.replace("\0", UNKNOWN_CHARACTER)
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def json_text(value: Any) -> str:
+    """Serialise a JSON value for either database; used by both engines."""
+    text = json.dumps(value)
+    return json.dumps(_clean(value)) if "\\u0000" in text or "\\ud" in text else text
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {clean(key): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @lru_cache(maxsize=16)

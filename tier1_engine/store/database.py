@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from tier1_engine.errors import ConfigurationError, DatabaseUnavailable
+from tier1_engine.store.columns import json_text
 from tier1_engine.store.sqlite_file import file_id, make_private_file, same_file, same_log, vanished
 
 BUSY_SECONDS = 5.0
@@ -63,6 +64,7 @@ def _sqlite(url: URL) -> Engine:
     path = Path(url.database or "")
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
+        json_serializer=json_text,
         hide_parameters=True,  # they contain user data, and error messages are written to a trace file
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )
@@ -129,6 +131,7 @@ def _postgres(url: URL, lease_seconds: float) -> Engine:
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
+            json_serializer=json_text,
             hide_parameters=True,
             pool_pre_ping=True,
             connect_args={"options": options, "connect_timeout": 10, "application_name": "tier1"},

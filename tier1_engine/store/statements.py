@@ -18,7 +18,7 @@ from sqlalchemy import Enum, Select, Table, bindparam, insert, update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import Insert, Update
 
-from tier1_engine.store.columns import UtcTime, as_text, from_text
+from tier1_engine.store.columns import CleanText, UtcTime, as_text, from_text
 from tier1_engine.store.transactions import Transaction
 
 MAX_COMPILED = 512
@@ -117,6 +117,8 @@ def _into(type: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     """Return the conversion of a column's values for the driver: SQLAlchemy's, or a faster equivalent."""
     if isinstance(type, Enum):
         return _VALUE
+    if isinstance(type, CleanText):
+        return type.stored
     if isinstance(type, UtcTime) and dialect.name != "postgresql":
         return as_text
     convert: Callable[[Any], Any] | None = type.dialect_impl(dialect).bind_processor(dialect)

@@ -20,8 +20,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    String,
-    Text,
     event,
     text,
 )
@@ -40,7 +38,7 @@ from tier1_engine.deployment.states import (
     StepState,
     Trigger,
 )
-from tier1_engine.store.columns import JsonDocument, JsonOf, UtcTime, one_of
+from tier1_engine.store.columns import CleanText, JsonDocument, JsonOf, UtcTime, one_of
 
 SCHEMA_REVISION = "0003"
 """The newest migration. A test checks that it is alembic's head; a database must have it to be opened."""
@@ -84,7 +82,7 @@ class Installation(Base):
     __table_args__ = (CheckConstraint("id = 1", name="there_is_one_installation"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    database_id: Mapped[str] = mapped_column(String(32))
+    database_id: Mapped[str] = mapped_column(CleanText(32))
     made_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
@@ -117,14 +115,14 @@ class DeploymentRow(Base):
         Index("deployments_by_name", "name"),
     )
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    name: Mapped[str] = mapped_column(String(64))
-    blueprint: Mapped[str] = mapped_column(String(64))
+    id: Mapped[str] = mapped_column(CleanText(32), primary_key=True)
+    name: Mapped[str] = mapped_column(CleanText(64))
+    blueprint: Mapped[str] = mapped_column(CleanText(64))
     blueprint_version: Mapped[int] = mapped_column(Integer)
-    region: Mapped[str] = mapped_column(String(32))
-    profile: Mapped[str] = mapped_column(String(128))
-    endpoint: Mapped[str] = mapped_column(String(512))
-    account_id: Mapped[str] = mapped_column(String(32))
+    region: Mapped[str] = mapped_column(CleanText(32))
+    profile: Mapped[str] = mapped_column(CleanText(128))
+    endpoint: Mapped[str] = mapped_column(CleanText(512))
+    account_id: Mapped[str] = mapped_column(CleanText(32))
     state: Mapped[State] = one_of(State, "state", "deployment_state_is_known")
     goal: Mapped[Goal] = one_of(Goal, "goal", "goal_is_known")
     spec: Mapped[dict[str, Any]] = mapped_column(_Json)
@@ -133,7 +131,7 @@ class DeploymentRow(Base):
     delete_seconds: Mapped[float] = mapped_column(Float)
     max_attempts: Mapped[int] = mapped_column(Integer)
     rollback_enabled: Mapped[bool] = mapped_column(Boolean)
-    on_recoverable: Mapped[str] = mapped_column(String(16))
+    on_recoverable: Mapped[str] = mapped_column(CleanText(16))
     failure: Mapped[Failure | None] = mapped_column(JsonOf(Failure))
     warnings: Mapped[list[str]] = mapped_column(_Json)
     outputs: Mapped[dict[str, Any]] = mapped_column(_Json)
@@ -149,7 +147,7 @@ class DeploymentRow(Base):
     lease_since: Mapped[datetime | None] = mapped_column(UtcTime)
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
     keep_until: Mapped[datetime | None] = mapped_column(UtcTime)
-    swept_by: Mapped[str | None] = mapped_column(String(32))
+    swept_by: Mapped[str | None] = mapped_column(CleanText(32))
     tagged_as: Mapped[dict[str, str] | None] = mapped_column(_Json)
 
 
@@ -167,10 +165,10 @@ class StepRow(Base):
     )
 
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    name: Mapped[str] = mapped_column(CleanText(128), primary_key=True)
     position: Mapped[int] = mapped_column(Integer)
     phase: Mapped[Phase] = one_of(Phase, "phase", "phase_is_known")
-    kind: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(CleanText(64))
     mode: Mapped[Mode] = one_of(Mode, "mode", "mode_is_known")
     needs: Mapped[list[str]] = mapped_column(_Json)
     inputs: Mapped[dict[str, Any]] = mapped_column(_Json)
@@ -211,17 +209,17 @@ class ResourceRow(Base):
     )
 
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    step: Mapped[str] = mapped_column(String(128))
-    name: Mapped[str] = mapped_column(String(160))
-    kind: Mapped[str] = mapped_column(String(64))
+    id: Mapped[str] = mapped_column(CleanText(32), primary_key=True)
+    step: Mapped[str] = mapped_column(CleanText(128))
+    name: Mapped[str] = mapped_column(CleanText(160))
+    kind: Mapped[str] = mapped_column(CleanText(64))
     state: Mapped[ResourceState] = one_of(ResourceState, "state", "resource_state_is_known")
     owned: Mapped[bool] = mapped_column(Boolean)
-    tagged_as: Mapped[str] = mapped_column(String(32))
+    tagged_as: Mapped[str] = mapped_column(CleanText(32))
     request: Mapped[dict[str, Any]] = mapped_column(_Json)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
-    aws_id: Mapped[str | None] = mapped_column(String(256))
-    arn: Mapped[str | None] = mapped_column(String(512))
+    aws_id: Mapped[str | None] = mapped_column(CleanText(256))
+    arn: Mapped[str | None] = mapped_column(CleanText(512))
     generation: Mapped[int] = mapped_column(Integer)
     candidate: Mapped[int] = mapped_column(Integer)
     facts: Mapped[dict[str, Any]] = mapped_column(_Json)
@@ -252,20 +250,20 @@ class AttemptRow(Base):
     )
 
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    step: Mapped[str] = mapped_column(String(128))
+    id: Mapped[str] = mapped_column(CleanText(32), primary_key=True)
+    step: Mapped[str] = mapped_column(CleanText(128))
     action: Mapped[Action] = one_of(Action, "action", "action_is_known")
     begun_at: Mapped[datetime] = mapped_column(UtcTime)
     term: Mapped[int] = mapped_column(Integer)
-    resource_id: Mapped[str | None] = mapped_column(String(32))
-    key: Mapped[str | None] = mapped_column(String(64))
+    resource_id: Mapped[str | None] = mapped_column(CleanText(32))
+    key: Mapped[str | None] = mapped_column(CleanText(64))
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     outcome: Mapped[Outcome | None] = one_of(Outcome, "outcome", "outcome_is_known")
-    operation: Mapped[str | None] = mapped_column(String(128))
-    code: Mapped[str | None] = mapped_column(String(256))
-    message: Mapped[str | None] = mapped_column(Text)
-    request_id: Mapped[str | None] = mapped_column(String(128))
-    aws_id: Mapped[str | None] = mapped_column(String(256))
+    operation: Mapped[str | None] = mapped_column(CleanText(128))
+    code: Mapped[str | None] = mapped_column(CleanText(256))
+    message: Mapped[str | None] = mapped_column(CleanText())
+    request_id: Mapped[str | None] = mapped_column(CleanText(128))
+    aws_id: Mapped[str | None] = mapped_column(CleanText(256))
     settled: Mapped[bool] = mapped_column(Boolean)
 
 
@@ -284,9 +282,9 @@ class EventRow(Base):
     trigger: Mapped[Trigger | None] = one_of(Trigger, "trigger", "trigger_is_known")
     from_state: Mapped[State | None] = one_of(State, "from_state", "from_state_is_known")
     to_state: Mapped[State | None] = one_of(State, "to_state", "to_state_is_known")
-    step: Mapped[str | None] = mapped_column(String(128))
-    message: Mapped[str] = mapped_column(Text)
-    sweep_id: Mapped[str | None] = mapped_column(String(32))  # the sweep that asked for it
+    step: Mapped[str | None] = mapped_column(CleanText(128))
+    message: Mapped[str] = mapped_column(CleanText())
+    sweep_id: Mapped[str | None] = mapped_column(CleanText(32))  # the sweep that asked for it
 
 
 class ConsoleRow(Base):
@@ -298,9 +296,9 @@ class ConsoleRow(Base):
     )
 
     deployment_id: Mapped[str] = mapped_column(ForeignKey("deployments.id"), primary_key=True)
-    resource_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    resource_id: Mapped[str] = mapped_column(CleanText(32), primary_key=True)
     captured_at: Mapped[datetime] = mapped_column(UtcTime)
-    text: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(CleanText())
 
 
 class SweepRow(Base):
@@ -312,10 +310,10 @@ class SweepRow(Base):
         Index("sweeps_by_age", "begun_at"),
     )
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(CleanText(32), primary_key=True)
     begun_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    host: Mapped[str] = mapped_column(String(256))
+    host: Mapped[str] = mapped_column(CleanText(256))
     pid: Mapped[int] = mapped_column(Integer)
     plan: Mapped[dict[str, Any]] = mapped_column(_Json)
     results: Mapped[list[dict[str, Any]]] = mapped_column(_Json)

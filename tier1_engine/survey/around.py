@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tier1_engine.contract.kind import (
+    RESOURCE_ID_CHARACTERS,
     TAG_DATABASE,
     TAG_DEPLOYMENT,
     TAG_NAME,
@@ -134,6 +135,6 @@ def _proves(kind: Kind, one: Known, observation: Observation, database_id: str) 
         TAG_RESOURCE: tag,
         TAG_NAME: one.deployment.name,
     }
-    return kind.owns(
+    return len(tag) <= RESOURCE_ID_CHARACTERS and kind.owns(
         Target(one.deployment.id, tag, "", tags, {}, key="", aws_id=observation.aws_id), observation
     )

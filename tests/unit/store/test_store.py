@@ -40,6 +40,7 @@ from tier1_engine.errors import (
     Refused,
 )
 from tier1_engine.store import database, sweeps
+from tier1_engine.store.columns import TEXT_CHARACTERS
 from tier1_engine.store.holder import this_process
 from tier1_engine.store.lease import release, take, take_with
 from tier1_engine.store.store import GoalChanged, Store
@@ -91,6 +92,44 @@ def test_every_change_is_read_back_as_it_was_applied(store: Store) -> None:
     assert store.console("d1", "r2") is None
     lines = [(e.trigger, e.to_state, e.step, e.message) for e in store.events("d1")]
     assert lines[1:] == [(Trigger.START, State.PROVISIONING_NETWORK, None, "go"), (None, None, "net", "said")]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\0b", "a\ud800b", "\0" * 70_000, "x" * 300_000], ids=["NUL", "surrogate", "NULs", "long"]
+)
+def test_no_text_of_aws_prevents_a_driver_from_recording(store: Store, text: str) -> None:
+    """Postgres refuses NUL in text and JSON, and any driver a lone surrogate; columns have their limits.
+
+    Field case: a boot loader wrote NUL to the console, and the failure of that deployment could not be
+    recorded by any driver.
+    """
+    record, held = driven(store)
+    changes: list[Change] = [
+        ResourceAdd(resource(tagged_as=text, request={"a": [text, {text: 1}]})),
+        AttemptAdd(attempt(message=text, code=text, operation=text, request_id=text, aws_id=text)),
+        StepSet("net", {"error": Error(text, text)}),
+        ResourceSet("r1", {"aws_id": text, "arn": text, "facts": {"ip": text}}),
+        DeploymentSet({"warnings": (text,), "outputs": {"o": text}}),
+        Note(text, "net"),
+        Console("r1", text),
+    ]
+    store.commit(record, changes, held.fence, AT)
+    after = store.load("d1")
+    row, made = after.resources["r1"], after.attempts["a1"]
+    for column, limit in ((row.tagged_as, 32), (row.aws_id, 256), (row.arn, 512), (made.code, 256)):
+        assert column == expected(text)[:limit]
+    assert made.message == expected(text)[:TEXT_CHARACTERS]
+    assert store.console("d1", "r1") == expected(text)[:TEXT_CHARACTERS]
+    assert row.facts == {"ip": expected(text)}
+    assert row.request == {"a": [expected(text), {expected(text): 1}]}
+    error = after.steps["net"].error
+    assert error is not None
+    assert error.message == expected(text)
+
+
+def expected(text: str) -> str:
+    """The text with U+FFFD for what cannot be stored; a surrogate has three bytes."""
+    return text.replace("\0", "\ufffd").replace("\ud800", "\ufffd" * 3)
 
 
 def test_decisions_get_the_relevant_attempts_and_the_log_gets_all(store: Store) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from tier1_engine.contract.kind import TAG_RESOURCE, Observation
+from tier1_engine.contract.kind import RESOURCE_ID_CHARACTERS, TAG_RESOURCE, Observation
 from tier1_engine.deployment.record import (
     Change,
     Deployment,
@@ -87,6 +87,8 @@ def origin(record: Record, kind: str, observation: Observation) -> Resource | No
     """
     of_kind = [r for r in record.resources.values() if r.kind == kind and r.owned]
     tagged = observation.tags.get(TAG_RESOURCE)
+    if tagged is not None and len(tagged) > RESOURCE_ID_CHARACTERS:
+        tagged = None  # no value of tier1's: somebody's own
     exact = next((r for r in of_kind if r.tagged_as == tagged), None)
     if exact is not None:
         return exact
