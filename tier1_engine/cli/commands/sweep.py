@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from tier1_engine.cli.options import Output
-from tier1_engine.cli.screen.streams import clean, complain, interactive, put, put_json, say
+from tier1_engine.cli.screen.streams import clean, complain, confirm, interactive, put, put_json, say
 from tier1_engine.cli.signals import Signals
 from tier1_engine.compose import plugins
 from tier1_engine.compose import sweep as compose
@@ -186,10 +184,8 @@ def _ask(plan: Plan, asked: Asked) -> None:
     if can_ask and plan.items:
         _say_plan(plan)
         limit = f", more than --max-deletions {asked.max_deletions}" if too_many else ""
-        if not typer.confirm(
-            f"{plan.deletions} {'deletion' if plan.deletions == 1 else 'deletions'}{limit}. Continue?",
-            err=True,
-        ):
+        count = f"{plan.deletions} {'deletion' if plan.deletions == 1 else 'deletions'}"
+        if not confirm(f"{count}{limit}. Continue?"):
             raise Refused("Nothing was changed.")
 
 

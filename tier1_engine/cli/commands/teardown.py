@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
 from tier1_engine.cli.options import Output
 from tier1_engine.cli.screen import closing
 from tier1_engine.cli.screen.log_file import opened
 from tier1_engine.cli.screen.outcome import finish, session
 from tier1_engine.cli.screen.render.base import lines
-from tier1_engine.cli.screen.streams import interactive, say
+from tier1_engine.cli.screen.streams import confirm, interactive, say
 from tier1_engine.cli.signals import Signals
 from tier1_engine.compose import engine as compose
 from tier1_engine.deployment import standing
@@ -65,5 +63,5 @@ def _confirm(record: Record, retain: Sequence[str], goal: Goal) -> None:
     """
     kept = standing.closure(record, retain)
     say(lines(closing.deletions(record, kept, goal)))
-    if not typer.confirm("Continue?", err=True):
+    if not confirm("Continue?"):
         raise Refused("Nothing was changed.")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from tier1_engine.cli.screen import choices
 from tier1_engine.cli.screen.choices import Way
 from tier1_engine.cli.screen.render.base import wrapped
-from tier1_engine.cli.screen.streams import Quiet, say
+from tier1_engine.cli.screen.streams import read_line, say
 from tier1_engine.deployment.record import Deployment, Record
 from tier1_engine.deployment.standing import asks_for_a_decision
 from tier1_engine.engine.engine import Resume
@@ -46,7 +46,7 @@ def ask(store: Store, record: Record, prices: Prices) -> tuple[Resume | None, Re
 def _ask(store: Store, record: Record, prices: Prices) -> tuple[Resume | None, Record]:
     _show(record, prices)
     for _ in range(MAX_ANSWERS):
-        answer = _read(f"What do you want to do with {record.deployment.name}? [r/c/b/m/?] (m) ")
+        answer = read_line(f"What do you want to do with {record.deployment.name}? [r/c/b/m/?] (m) ")
         if answer is None:
             say("")
             return None, store.load(record.deployment.id)
@@ -92,12 +92,3 @@ def _show(record: Record, prices: Prices) -> None:
     say(wrapped(choices.question(record, prices)))
     with suppress(termios.error, OSError, ValueError):  # the terminal is gone: reading will report it
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-
-
-def _read(prompt: str) -> str | None:
-    """Read a line from the operator; None at the end of input."""
-    Quiet().write(prompt)
-    try:
-        return sys.stdin.readline() or None
-    except OSError:  # the terminal has hung up
-        return None

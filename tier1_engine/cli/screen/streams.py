@@ -9,11 +9,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
 import sys
 from typing import Any, TextIO
 
 from tier1_engine.errors import Tier1Error
 
+HANDLER_SECONDS = 0.2
+"""How long a signal may wait for its handler while a prompt is open."""
 NOBODY_READS = (errno.EPIPE, errno.EIO)
 """The error numbers of a closed pipe and of a terminal that has hung up."""
 
@@ -59,6 +62,37 @@ def say(text: str) -> None:
     from tier1_engine.masking import masked_text  # imported late: `--help` prints no messages
 
     Quiet().write(f"{masked_text(text)}\n")
+
+
+def read_line(prompt: str) -> str | None:
+    """Ask on the terminal and return the line that was typed; None at the end of input.
+
+    Raises:
+        KeyboardInterrupt: a signal arrived. A blocking read would miss one that arrives just before it:
+            Python runs handlers between two instructions only.
+    """
+    Quiet().write(prompt)
+    try:
+        while not select.select([sys.stdin], [], [], HANDLER_SECONDS)[0]:
+            pass
+        return sys.stdin.readline() or None
+    except (OSError, ValueError):  # the terminal has hung up, or is none
+        return None
+
+
+def confirm(question: str) -> bool:
+    """Ask for a yes; anything but `y` and `yes` is a no.
+
+    Raises:
+        typer.Abort: end of input.
+    """
+    import typer
+
+    answer = read_line(f"{question} [y/N]: ")
+    if answer is None:
+        say("")
+        raise typer.Abort
+    return answer.strip().lower() in ("y", "yes")
 
 
 def interactive() -> bool:
