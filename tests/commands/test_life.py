@@ -80,10 +80,10 @@ def test_a_deployment_is_made_shown_and_destroyed(newcomer: Command, aws: str) -
     assert "ssm_session" in tier1("show", "demo").out
     destroyed = tier1("destroy", "demo", "-o", "json")
     assert (destroyed.code, destroyed.json["state"]) == (0, "destroyed")
-    assert "ssm_session" not in tier1("show", "demo").out  # the instance is terminated
+    assert "ssm_session" not in tier1.here("show", "demo").out  # the instance is terminated
     assert standing(aws) == {}
     assert {resource["state"] for resource in destroyed.json["resources"]} == {"deleted"}
-    assert tier1("list", "-o", "json").json[0]["remaining"] == 0
+    assert tier1.here("list", "-o", "json").json[0]["remaining"] == 0
 
 
 def test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason(tier1: Command, aws: str) -> None:

@@ -51,7 +51,7 @@ def test_a_failed_one_is_read_refused_and_swept(tier1: Command, aws: str) -> Non
     """
     id = failed(tier1)
     before, shown = standing(aws), tier1.show(id)
-    dry = tier1("sweep", *OLD, "--dry-run", "--yes", "-o", "json")
+    dry = tier1.here("sweep", *OLD, "--dry-run", "--yes", "-o", "json")
     assert dry.code == 0, dry
     plan = dry.json
     assert {item["aws_id"] for item in plan["items"]} == ids_of(shown)
@@ -59,11 +59,11 @@ def test_a_failed_one_is_read_refused_and_swept(tier1: Command, aws: str) -> Non
     assert all(item["reason"] and item["order"] for item in plan["items"])
     costs = {item["kind"]: item["estimated_cost"] for item in plan["items"]}
     assert (costs["vpc"], costs["file_system"]) == (0.0, None)  # EFS bills the bytes stored
-    table = tier1("sweep", *OLD, "--dry-run")
+    table = tier1.here("sweep", *OLD, "--dry-run")
     assert table.code == 0
     assert all(word in table.out for word in (id, *ids_of(shown)))
     assert tier1.show(id) == shown
-    tier1("sweep", *OLD).refused(2, "--yes")
+    tier1.here("sweep", *OLD).refused(2, "--yes")
     assert (standing(aws), tier1.show(id)) == (before, shown)
     assert tier1("sweep", "--yes").code == 0  # not old enough
     assert standing(aws) == before
@@ -73,10 +73,10 @@ def test_a_failed_one_is_read_refused_and_swept(tier1: Command, aws: str) -> Non
     count = len([r for r in shown["resources"] if r["aws_id"]])
     assert summary(done) == {"marked": count, "deleted": count, "skipped": 0, "remained": 0, "reported": 0}
     assert tier1.show(id)["state"] == "rolled_back"
-    newest, *_ = tier1("sweep", "--history", "-o", "json").json
+    newest, *_ = tier1.here("sweep", "--history", "-o", "json").json
     assert (newest["exit_code"], newest["deleted"], newest["marked"]) == (0, count, count)
     assert {item["outcome"] for item in newest["items"]} == {"deleted"}
-    assert str(count) in tier1("sweep", "--history").out
+    assert str(count) in tier1.here("sweep", "--history").out
 
 
 def test_a_reviewed_plan_deletes_exactly_what_it_lists(tier1: Command, aws: str, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_more_than_the_limit_is_refused(tier1: Command, aws: str) -> None:
     """`--yes` does not override the limit."""
     failed(tier1)
     before = standing(aws)
-    tier1("sweep", *OLD, "--yes", "--max-deletions", "3").refused(2, "--max-deletions", "3")
+    tier1.here("sweep", *OLD, "--yes", "--max-deletions", "3").refused(2, "--max-deletions", "3")
     assert standing(aws) == before
 
 
@@ -123,19 +123,19 @@ def test_an_expired_stack_is_destroyed_unless_extended_or_protected(tier1: Comma
     assert deployed.code == 0, deployed
     id = deployed.id
     first = datetime.fromisoformat(tier1.show(id)["expires_at"])
-    extended = tier1("extend", id, "24h")
+    extended = tier1.here("extend", id, "24h")
     assert extended.code == 0, extended
     moved = datetime.fromisoformat(tier1.show(id)["expires_at"])
     assert moved - first >= timedelta(hours=24)
     assert tier1("sweep", "--yes").code == 0
     assert tier1.show(id)["state"] == "active"
     expire(tier1, id)
-    assert tier1("keep", id, "--until", "1h").code == 0
+    assert tier1.here("keep", id, "--until", "1h").code == 0
     kept = tier1("sweep", "--yes", "-o", "json")
     assert (kept.code, kept.json["reported"]) == (0, 1)
     assert "protected" in kept.json["reports"][0]["reason"]
-    assert tier1("keep", id, "--off").code == 0
-    plan = tier1("sweep", "--dry-run", "-o", "json").json["items"]
+    assert tier1.here("keep", id, "--off").code == 0
+    plan = tier1.here("sweep", "--dry-run", "-o", "json").json["items"]
     (cost,) = (item["estimated_cost"] for item in plan if item["kind"] == "instance")
     assert cost == pytest.approx(730 * (0.0416 + 0.005) + 30 * 0.08, abs=0.01)  # t3.medium, address, volume
     assert "expired" in tier1.here("list").out
@@ -183,7 +183,7 @@ def test_foreign_resources_are_deleted_only_by_a_reviewed_plan(
     assert tier1("destroy", id, "--yes").code == 0
     foreign = vpc(aws, database="another", deployment="theirs", resource="r1")
     plan = tmp_path / "plan.json"
-    tier1("sweep", "--foreign", "--yes").refused(2, "--save")
+    tier1.here("sweep", "--foreign", "--yes").refused(2, "--save")
     saved = tier1("sweep", "--foreign", "--save", str(plan), "--yes")
     assert saved.code == 0, saved
     assert vpcs(aws) == {foreign}
@@ -285,11 +285,11 @@ def test_invalid_arguments_are_refused(
 
 def test_keep_refuses_what_is_unknown_or_gone(tier1: Command) -> None:
     """It exits with 8 for an unknown deployment and with 2 for one that is being taken down."""
-    tier1("keep", "nobody").refused(8, "nobody")
+    tier1.here("keep", "nobody").refused(8, "nobody")
     tier1.write("aaaa00000001")
     assert tier1("rollback", "demo").code == 0
-    tier1("keep", "demo").refused(2, "rolled_back")
-    assert tier1("keep", "demo", "--off").code == 0
+    tier1.here("keep", "demo").refused(2, "rolled_back")
+    assert tier1.here("keep", "demo", "--off").code == 0
 
 
 SERVICE_PREFIX = {"efs": "elasticfilesystem"}

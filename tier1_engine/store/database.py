@@ -49,6 +49,8 @@ def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
+    except ValueError as error:
+        raise ConfigurationError("The port in TIER1_DATABASE_URL is not a number: correct it.") from error
     except (ArgumentError, NoSuchModuleError):
         backend = ""
     if backend not in ("sqlite", "postgresql"):
@@ -57,6 +59,8 @@ def _parsed(url: str) -> URL:
         )
     if backend == "sqlite" and not parsed.database:
         raise ConfigurationError("TIER1_DATABASE_URL names no file: use sqlite:///FILE.")
+    if "@" in (parsed.host or ""):
+        raise ConfigurationError("The password in TIER1_DATABASE_URL contains an @: write it as %40.")
     return parsed
 
 
@@ -126,15 +130,18 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _postgres(url: URL, lease_seconds: float) -> Engine:
-    milliseconds = max(int(lease_seconds * 1000 / 3), 100)
-    options = f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}"
     try:
+        _refuse_invalid(url)
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             json_serializer=json_text,
             hide_parameters=True,
             pool_pre_ping=True,
-            connect_args={"options": options, "connect_timeout": 10, "application_name": "tier1"},
+            connect_args={
+                "options": _options(url, lease_seconds),
+                "connect_timeout": 10,
+                "application_name": "tier1",
+            },
         )
     except ModuleNotFoundError as error:
         raise ConfigurationError(
@@ -154,6 +161,27 @@ def _postgres(url: URL, lease_seconds: float) -> Engine:
             )
 
     return engine
+
+
+def _refuse_invalid(url: URL) -> None:
+    """Refuse what libpq does not know, before it is a failed connection."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import make_conninfo
+
+    try:
+        make_conninfo("", **{name: str(value) for name, value in url.query.items()})
+    except ProgrammingError as error:
+        raise ConfigurationError(
+            f"TIER1_DATABASE_URL cannot be used ({str(error).strip()}): correct what follows its `?`."
+        ) from error
+
+
+def _options(url: URL, lease_seconds: float) -> str:
+    """Return the options of each session: the operator's, from the URL or PGOPTIONS, then the time-outs."""
+    given = url.query.get("options", os.environ.get("PGOPTIONS", ""))
+    milliseconds = max(int(lease_seconds * 1000 / 3), 100)
+    ours = f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}"
+    return " ".join([*([given] if isinstance(given, str) else given), ours]).strip()
 
 
 @contextmanager
@@ -213,4 +241,6 @@ def describe(engine: Engine) -> str:
     """Describe the database for a message, without its password."""
     if engine.dialect.name == "sqlite":
         return f"The database file {engine.url.database}"
-    return f"The database {engine.url.render_as_string(hide_password=True)}"
+    from tier1_engine.masking import masked_text
+
+    return f"The database {masked_text(engine.url.render_as_string(hide_password=True))}"

@@ -62,9 +62,43 @@ def test_an_unsupported_url_is_refused(url: str, sentence: str) -> None:
         database.connect(url)
 
 
-def test_a_password_is_never_shown() -> None:
-    """No message about the database contains it."""
-    engine = database.connect("postgresql://me:secret@127.0.0.1:1/name")
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("postgresql://me:half@secret@127.0.0.1/name", "contains an @: write it as %40"),
+        ("postgresql://me@127.0.0.1:port/name", "The port in TIER1_DATABASE_URL is not a number"),
+        ("postgresql://me@127.0.0.1/name?optoins=x", 'invalid connection option "optoins"'),
+    ],
+)
+def test_a_mistake_in_a_url_is_named_without_its_password(url: str, sentence: str) -> None:
+    """It exits with 2, before anything is contacted."""
+    with pytest.raises(ConfigurationError) as refusal:
+        database.connect(url)
+    assert sentence in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+@postgres
+@pytest.mark.parametrize("given", ["in the URL", "in PGOPTIONS"])
+def test_the_options_of_the_operator_are_respected(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """The time-outs are added to them."""
+    if given == "in the URL":
+        postgres_url += ("&" if "?" in postgres_url else "?") + "options=-c%20search_path%3Dmine"
+    else:
+        monkeypatch.setenv("PGOPTIONS", "-c search_path=mine")
+    engine = database.connect(postgres_url, lease_seconds=30.0)
+    with engine.connect() as connection:
+        shown = [connection.exec_driver_sql(f"SHOW {n}").scalar() for n in ("search_path", "lock_timeout")]
+    assert shown == ["mine", "10s"]
+    engine.dispose()
+
+
+@pytest.mark.parametrize("query", ["", "?password=secret", "?sslpassword=secret&sslmode=prefer"])
+def test_a_password_is_never_shown(query: str) -> None:
+    """No message about the database contains it, wherever in the URL it is."""
+    engine = database.connect(f"postgresql://me:secret@127.0.0.1:1/name{query}")
     assert "secret" not in database.describe(engine)
     with pytest.raises(DatabaseUnavailable, match=r"cannot be reached.*check TIER1_DATABASE_URL") as error:
         schema.ensure_schema(engine)
