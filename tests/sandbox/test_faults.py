@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from tests.support import warm
 from tests.support.command import Command
-from tier1_engine.sandbox.process import routes, server
+from tier1_engine.sandbox.process import remote, routes, server
 from tier1_engine.sandbox.process.state import Options, read
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -38,15 +38,9 @@ def state_home(tmp_path_factory: pytest.TempPathFactory, warm_sandbox: dict[str,
 def shared(tier1: Command, state_home: Path) -> Iterator[Command]:
     """An operator with that sandbox, which is empty and without faults before and after each test."""
     command = tier1.with_(XDG_STATE_HOME=str(state_home))
-    empty(endpoint_of(command))
+    remote.reset(directory(command))
     yield command
     assert command("sandbox", "fault", "clear").code == 0
-
-
-def empty(endpoint: str) -> None:
-    request = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
-        assert reply.status == 200
 
 
 def endpoint_of(command: Command) -> str:

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from tests.support.environment import CREDENTIALS, on_plain_moto
 from tests.support.forked_aws import ForkedAws
 from tests.support.measuring import unmeasured_processes
 from tests.support.stages import Stages
-from tier1_engine.sandbox.process import server
+from tier1_engine.sandbox.process import remote, server
 
 WARMING_UP = (("deploy", "warm.yaml"), ("destroy", "warm", "--yes"))
 """Every model that the commands need is loaded after these."""
@@ -52,16 +51,9 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory, warm_tier1: Warm) -> Ite
         for arguments in WARMING_UP:
             done = command.unwatched(*arguments)
             assert done.code == 0, done
-        empty(started.endpoint)
+        remote.reset(started.directory)
         started.empty = started.freeze()
         yield started
-
-
-def empty(endpoint: str) -> None:
-    """Delete everything in a local AWS."""
-    request = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
-        assert reply.status == 200
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@
     POST   /_tier1/faults    adds one; returns it with any warnings
     DELETE /_tier1/faults    removes all
     GET    /_tier1/census    everything that exists
+    POST   /_tier1/reset     deletes everything in all accounts
 
 Owns these requests. Each carries the token of the state file, which only its user can read, as a bearer
 token; the socket is bound to loopback. It never answers AWS calls.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -21,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 from tier1_engine.errors import Refused
 from tier1_engine.sandbox.faults.board import warnings
 from tier1_engine.sandbox.faults.faults import from_json
+from tier1_engine.sandbox.process.layer import RESET_PATH as MOTO_RESET_PATH
 from tier1_engine.sandbox.process.local import LocalAws
-from tier1_engine.sandbox.process.routes import CENSUS_PATH, CONTROL_PATH, FAULTS_PATH
+from tier1_engine.sandbox.process.routes import CENSUS_PATH, CONTROL_PATH, FAULTS_PATH, RESET_PATH
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,6 +54,8 @@ def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Response:
         return HTTPStatus.FORBIDDEN, {"error": "The token of this sandbox's state file is missing."}
     if environ["PATH_INFO"] == CENSUS_PATH:
         return _census(aws)
+    if environ["PATH_INFO"] == RESET_PATH:
+        return _reset(aws, environ)
     if environ["PATH_INFO"] != FAULTS_PATH:
         return HTTPStatus.NOT_FOUND, {"error": f"There is nothing at {environ['PATH_INFO']}."}
     if aws.board is None or aws.world is None:
@@ -74,6 +78,20 @@ def _census(aws: LocalAws) -> Response:
             for happen in aws.world.on_call:  # run all due events first
                 happen()
         return HTTPStatus.OK, {"things": [thing.to_json() for thing in things()]}
+
+
+def _reset(aws: LocalAws, environ: WSGIEnvironment) -> Response:
+    if environ["REQUEST_METHOD"] != "POST":
+        return HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{environ['REQUEST_METHOD']} is not supported here."}
+    statuses: list[str] = []
+
+    def started(status: str, *_: Any) -> Callable[[bytes], object]:
+        statuses.append(status)
+        return lambda _: None
+
+    for _ in aws.application({**environ, "PATH_INFO": MOTO_RESET_PATH}, started):
+        pass
+    return HTTPStatus(int(statuses[-1].split()[0])), {}
 
 
 def _faults(aws: LocalAws, method: str, body: bytes) -> Response:

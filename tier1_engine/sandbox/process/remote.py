@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from tier1_engine.errors import Refused, Tier1Error
 from tier1_engine.sandbox.census import Thing, from_json
 from tier1_engine.sandbox.faults.faults import Fault, to_json
-from tier1_engine.sandbox.process.routes import CENSUS_PATH, FAULTS_PATH
+from tier1_engine.sandbox.process.routes import CENSUS_PATH, FAULTS_PATH, RESET_PATH
 from tier1_engine.sandbox.process.server import status
 from tier1_engine.sandbox.process.state import read
 
@@ -73,6 +73,15 @@ def census(directory: Path) -> list[Thing]:
         Refused: none is running.
     """
     return [from_json(thing) for thing in _ask(directory, "GET", path=CENSUS_PATH)["things"]]
+
+
+def reset(directory: Path) -> None:
+    """Delete everything in the accounts of the sandbox of a state directory.
+
+    Raises:
+        Refused: none is running.
+    """
+    _ask(directory, "POST", path=RESET_PATH)
 
 
 def _ask(

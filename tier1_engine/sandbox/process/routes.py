@@ -16,3 +16,7 @@ FAULTS_PATH = f"{CONTROL_PATH}faults"
 
 CENSUS_PATH = f"{CONTROL_PATH}census"
 """Returns its census."""
+
+
+RESET_PATH = f"{CONTROL_PATH}reset"
+"""Deletes everything in its accounts."""

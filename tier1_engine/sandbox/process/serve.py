@@ -24,6 +24,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tier1_engine.errors import Refused
+from tier1_engine.sandbox.process.guard import for_programs
 from tier1_engine.sandbox.process.local import LocalAws, draw_seed, new_world, plain, play, strict
 from tier1_engine.sandbox.process.routes import IDENTITY_PATH
 from tier1_engine.sandbox.process.state import Options, Record, process_started, remove, write
@@ -79,7 +80,7 @@ def _serve(
     aws = _local_aws(options, seed, scenario)
     from tier1_engine.sandbox.process.control import controlled
 
-    application = identified(controlled(aws, record.token), record)
+    application = for_programs(identified(controlled(aws, record.token), record))
 
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
