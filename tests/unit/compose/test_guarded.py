@@ -9,12 +9,10 @@ from typing import Any, cast
 import pytest
 
 from tier1_engine.compose.guarded import Unusable, guard_blueprint, guard_check, guard_kind
-from tier1_engine.contract.blueprint import Blueprint, refuse_impossible
-from tier1_engine.contract.kind import Check, Kind, Registry
+from tier1_engine.contract.blueprint import Blueprint
+from tier1_engine.contract.kind import Check, Kind
 from tier1_engine.contract.price import UNKNOWN_PRICE
 from tier1_engine.contract.remedy import Remedy
-from tier1_engine.deployment.plan import Plan, StepPlan, ref
-from tier1_engine.deployment.states import Phase
 from tier1_engine.errors import Refused, SpecError
 
 PACKAGE = "the kind box (box:Box of the package box 1.0)"
@@ -159,34 +157,3 @@ def test_a_refusal_of_a_blueprint_keeps_its_words() -> None:
     guard_blueprint(blueprint, "The blueprint box")
     with pytest.raises(SpecError, match=r"^zones: there is no such zone\.$"):
         blueprint.survey(None, None)
-
-
-STEP = StepPlan("box", Phase.NETWORK, "box")
-
-
-@pytest.mark.parametrize(
-    ("plan", "words"),
-    [
-        ({"steps": ("a", "b")}, "'a' is not a StepPlan."),
-        (
-            {"steps": (StepPlan("box", cast("Phase", "storage"), "box"),)},
-            "the phase of step box is 'storage'.",
-        ),
-        (
-            {"steps": (StepPlan("box", Phase.NETWORK, "box", inputs={"x": {1}}),)},
-            "the inputs of step box are not",
-        ),
-        ({"steps": (STEP,), "outputs": {"x": object()}}, "its outputs are not JSON values"),
-        (
-            {"steps": (STEP,), "outputs": {"x": [ref("no", "arn")]}},
-            "its outputs refer to no, which is not a step",
-        ),
-        ({"steps": (STEP, STEP)}, "two steps named box"),
-    ],
-)
-def test_a_malformed_plan_is_refused_before_anything_is_created(plan: dict[str, Any], words: str) -> None:
-    """The sentence says what the blueprint's author has to correct."""
-    registry = Registry({"box": failing(Kind, raising(ZeroDivisionError()))}, {})
-    with pytest.raises(Refused) as refusal:
-        refuse_impossible(Plan("box", 1, **plan), registry)
-    assert words in str(refusal.value)
