@@ -35,7 +35,7 @@ class CleanText(TypeDecorator[str]):
         self.limit = limit
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(Text() if self.limit is None else String(self.limit))
+        return Text() if self.limit is None else String(self.limit)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else self.stored(value)
