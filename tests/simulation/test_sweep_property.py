@@ -288,7 +288,7 @@ def holds(estate: Estate, cases: list[Case], sweep_request: SweepRequest) -> Non
     assert again.counts["deleted"] == 0
 
 
-@pytest.mark.leaves("strays that the rules spare", "unknown")
+@pytest.mark.leaves("strays that the rules spare", "unknown", "twice")
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=st.lists(CASES, min_size=1, max_size=5), sweep_request=WISHES)
 def test_a_sweep_deletes_exactly_what_the_rules_say(
@@ -298,7 +298,7 @@ def test_a_sweep_deletes_exactly_what_the_rules_say(
     holds(plain_estate("property", sqlite_template), cases, sweep_request)
 
 
-@pytest.mark.leaves("strays that the rules spare", "unknown")
+@pytest.mark.leaves("strays that the rules spare", "unknown", "twice")
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=st.lists(CASES, min_size=4, max_size=8), sweep_request=WISHES)
 def test_concurrent_deletions_with_shared_reads_delete_the_same(
@@ -350,7 +350,7 @@ TROUBLES = st.builds(
 
 
 @pytest.mark.parametrize("how", [plain_estate, together_estate], ids=["one by one", "sharing looks"])
-@pytest.mark.leaves("strays that the rules spare", "unknown")
+@pytest.mark.leaves("strays that the rules spare", "unknown", "twice")
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=st.lists(CASES, min_size=1, max_size=5), sweep_request=WISHES, trouble=TROUBLES)
 def test_failing_calls_cause_no_wrong_deletion_and_the_next_sweep_completes(

@@ -117,5 +117,37 @@ def may_have_acted(record: Record, resource: Resource) -> bool:
 
 
 def may_have_duplicates(record: Record) -> bool:
-    """Whether the outcome of some create is unknown, so that AWS may still execute it."""
-    return any(a.action is Action.CREATE and a.outcome is Outcome.UNKNOWN for a in record.attempts.values())
+    """Whether something may exist besides the rows: the outcome of a create is unknown, so that AWS may still
+    execute it, or a resource that AWS no longer showed was recreated.
+    """
+    unknown = any(
+        a.action is Action.CREATE and a.outcome is Outcome.UNKNOWN for a in record.attempts.values()
+    )
+    return unknown or any(row.owned and row.generation > 1 for row in record.resources.values())
+
+
+def recorded_ids(record: Record, resource: Resource) -> frozenset[str]:
+    """Return every AWS id that the creates of a resource are recorded to have returned or adopted."""
+    ids = {a.aws_id for a in record.attempts.values() if a.resource_id == resource.id and a.action in _MAKING}
+    return frozenset(filter(None, {resource.aws_id, *ids}))
+
+
+def unaccounted_creates(record: Record, resource: Resource) -> int:
+    """Return how many creates of a resource may have made an object of which no id is on record.
+
+    A create without a known outcome may have made one. It is accounted for by an adoption, or by a duplicate
+    that was found later.
+    """
+    creates = [a for a in record.attempts.values() if a.resource_id == resource.id and a.action in _MAKING]
+    unknown = sum(a.action is Action.CREATE and a.outcome in (None, Outcome.UNKNOWN) for a in creates)
+    adopted = {a.aws_id for a in creates if a.action is Action.ADOPT}
+    duplicates = {
+        row.aws_id
+        for row in record.resources.values()
+        if row.id != resource.id and (row.kind, row.tagged_as) == (resource.kind, resource.tagged_as)
+    }
+    returned = {a.aws_id for a in creates if a.action is Action.CREATE}
+    return max(0, unknown - len((adopted | duplicates) - returned - {None}))
+
+
+_MAKING = frozenset({Action.CREATE, Action.ADOPT})

@@ -42,6 +42,7 @@ class Pace:
         unknown_at: by resource id, when its last unknown attempt ended, or when the lease began if later.
         made_at: by resource id, when it got its AWS id: it was created, adopted, or found as a duplicate.
         gone_at: by resource id, when an observation showed it gone.
+        unproved_since: by name, since when AWS shows a resource without the tags that prove it.
         exists_since: by step, since when AWS answers that the resource to create already exists.
         accepted: by name, when AWS accepted the deletion of a resource that may still be visible.
         unset: by step, the last observation of a resource whose configuration differs.
@@ -68,6 +69,7 @@ class Pace:
     made_at: Mapping[str, float] = field(default_factory=dict)
     gone_at: Mapping[str, float] = field(default_factory=dict)
     exists_since: Mapping[str, float] = field(default_factory=dict)
+    unproved_since: Mapping[str, float] = field(default_factory=dict)
     accepted: Mapping[str, float] = field(default_factory=dict)
     unset: Mapping[str, Observation] = field(default_factory=dict)
     prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -158,6 +160,7 @@ def _turned_back(pace: Pace) -> Pace:
         unset=none,
         prepared=none,
         accepted=none,
+        unproved_since=none,
         looked=frozenset(),
         searched=frozenset(),
         clean_censuses=0,

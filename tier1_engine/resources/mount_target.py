@@ -37,6 +37,7 @@ SECURITY_GROUPS = "security_groups"
 FILE_SYSTEM = "file_system_id"
 """The fact that records the file system, as AWS showed it; rows of older versions have none."""
 
+SUBNET = "subnet_id"
 
 REMEDIES: Remedies = {
     **_ec2.REMEDIES,
@@ -231,7 +232,12 @@ class MountTarget(Kind):
         return owned
 
     def owns(self, target: Target, observation: Observation) -> bool:
-        """Decide by the proof alone: a file system has one mount target per zone, and it has no tags."""
+        """Decide by the proof and the subnet: a mount target has no tags, and a file system one per zone.
+
+        On a file system of the user's, theirs in another subnet can have our group, too.
+        """
+        if observation.facts.get(SUBNET) not in (None, target.request["subnet_id"]):
+            return False
         return all(observation.tags.get(tag) == target.tags[tag] for tag in DEPLOYMENT_PROOF)
 
     def console_url(self, region: str, aws_id: str) -> str:
@@ -363,6 +369,7 @@ def _observation(
             "ip_address": description.get("IpAddress"),
             "zone": description.get("AvailabilityZoneName") or zone,
             FILE_SYSTEM: description.get("FileSystemId"),
+            SUBNET: description.get("SubnetId"),
             # The interface outlives the mount target for a while, and nothing else says whose it was.
             "network_interface_id": description.get("NetworkInterfaceId"),
         },

@@ -125,7 +125,7 @@ class Store:
     def load(self, deployment_id: str) -> Record:
         """Load everything that decisions about a deployment need.
 
-        Leaves out finished attempts other than creates and archives.
+        Leaves out finished attempts other than creates, adoptions and archives.
 
         Raises:
             NoSuchDeployment: no deployment has this id.
@@ -341,9 +341,11 @@ def _of(table: Table, deployment_id: Any) -> Any:
 
 
 def _matters_to_decisions() -> Any:
-    """Select creates (they may have acted), archives (their number is limited), and open attempts."""
-    action = ATTEMPTS.c.action
-    return or_(action == Action.CREATE, action == Action.ARCHIVE, ATTEMPTS.c.ended_at.is_(None))
+    """Select creates (they may have acted), adoptions (they say what a create made), archives (their number
+    is limited), and open attempts.
+    """
+    decisive = (ATTEMPTS.c.action == one for one in (Action.CREATE, Action.ADOPT, Action.ARCHIVE))
+    return or_(*decisive, ATTEMPTS.c.ended_at.is_(None))
 
 
 _THE_DEPLOYMENT = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("of"))

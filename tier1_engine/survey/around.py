@@ -5,22 +5,15 @@ Owns which accounts and regions are searched, and which objects there have a row
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tier1_engine.contract.kind import (
-    RESOURCE_ID_CHARACTERS,
-    TAG_DATABASE,
-    TAG_DEPLOYMENT,
-    TAG_NAME,
-    TAG_RESOURCE,
-    Kind,
-    Observation,
-    Target,
-)
+from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, Kind, Observation
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.record import Record
+from tier1_engine.engine.protocol import duplicates
 from tier1_engine.engine.protocol.actions import Failed
 from tier1_engine.survey.access import Access, Gap, gap_of, identify, in_turn, listed
 from tier1_engine.survey.remembered import Remembered
@@ -35,13 +28,13 @@ class TaggedResource:
     """One object in AWS whose tags name a deployment.
 
     Attributes:
-        proved: whether its kind accepts this as proof that the deployment created it.
+        proved: whether the rows of its deployment prove that it was created by it; see `with_proofs`.
     """
 
     kind: str
     place: Place
     observation: Observation
-    proved: bool
+    proved: bool = False
 
 
 def places(known: Iterable[Known], regions: Sequence[str], here: Place | None) -> list[Place]:
@@ -64,10 +57,9 @@ def places(known: Iterable[Known], regions: Sequence[str], here: Place | None) -
 
 
 def find_untracked(
-    where: Sequence[Place], known: Sequence[Known], access: Access, database_id: str
+    where: Sequence[Place], known: Sequence[Known], access: Access
 ) -> tuple[list[TaggedResource], list[Gap]]:
     """Find everything in these places that names a deployment but has no row, and the gaps."""
-    by_id = {one.deployment.id: one for one in known}
     gaps: list[Gap] = []
     open_places: list[Place] = []
     for place, gap in zip(where, in_turn(lambda p: identify(access, p), where, access), strict=True):
@@ -87,7 +79,7 @@ def find_untracked(
         answer = listed(access, place, kind, CLAIMS, held.get(at, {}), remembered[place])
         if isinstance(answer, Failed):
             return [], gap_of(place, kind.title, answer.error)
-        return [_seen(kind, place, observation, by_id, database_id) for _, observation in answer.seen], None
+        return [TaggedResource(kind.name, place, observation) for _, observation in answer.seen], None
 
     seen: list[TaggedResource] = []
     for found, gap in in_turn(list_kind, jobs, access):
@@ -97,15 +89,43 @@ def find_untracked(
     return seen, gaps
 
 
-def seen_of(
-    access: Access, one: Known, kind: Kind, tags: Mapping[str, str], database_id: str
-) -> list[TaggedResource] | Gap:
-    """Read again which objects of a kind have `tags` in the place of a deployment."""
-    answer = listed(access, one.place, kind, tags)
-    if isinstance(answer, Failed):
-        return gap_of(one.place, kind.title, answer.error)
-    by_id = {one.deployment.id: one}
-    return [_seen(kind, one.place, observation, by_id, database_id) for _, observation in answer.seen]
+def with_proofs(
+    seen: Sequence[TaggedResource],
+    known: Iterable[Known],
+    access: Access,
+    load: Callable[[str], Record],
+    database_id: str,
+) -> list[TaggedResource]:
+    """Mark what the rows of its deployment prove, by the rules of `duplicates.proved`.
+
+    Args:
+        load: returns the record of a deployment. Only those are read of which something without a row exists.
+    """
+    by_id = {one.deployment.id: one for one in known}
+    of: dict[tuple[str, str], list[TaggedResource]] = {}
+    for thing in seen:
+        tags = thing.observation.tags
+        one = by_id.get(tags.get(TAG_DEPLOYMENT, ""))
+        if one is None or tags.get(TAG_DATABASE) != database_id or not same_place(thing.place, one.place):
+            continue
+        if (thing.kind, thing.observation.aws_id) not in one.holds:
+            of.setdefault((one.deployment.id, thing.kind), []).append(thing)
+    proved: set[tuple[str, str, Place]] = set()
+    records = {deployment_id: load(deployment_id) for deployment_id in {id for id, _ in of}}
+    for (deployment_id, kind_name), things in of.items():
+        place = things[0].place
+        kind = access.equipment(place).registry.kinds[kind_name]
+        observations = [thing.observation for thing in things]
+        found = duplicates.proved(records[deployment_id], database_id, kind, observations)
+        proved |= {(kind_name, aws_id, place) for aws_id in found}
+    return [
+        replace(thing, proved=(thing.kind, thing.observation.aws_id, thing.place) in proved) for thing in seen
+    ]
+
+
+def same_place(one: Place, other: Place) -> bool:
+    """Whether both are the same region of the same account."""
+    return (one.account_id, one.region, one.endpoint) == (other.account_id, other.region, other.endpoint)
 
 
 def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mapping[str, Any]]]:
@@ -115,26 +135,3 @@ def _held(known: Iterable[Known]) -> dict[tuple[str, str, str], dict[str, Mappin
         for (kind, aws_id), request in one.holds.items():
             held.setdefault((one.place.endpoint, one.place.account_id, kind), {})[aws_id] = request
     return held
-
-
-def _seen(
-    kind: Kind, place: Place, observation: Observation, by_id: Mapping[str, Known], database_id: str
-) -> TaggedResource:
-    one = by_id.get(observation.tags.get(TAG_DEPLOYMENT, ""))
-    return TaggedResource(
-        kind.name, place, observation, one is not None and _proves(kind, one, observation, database_id)
-    )
-
-
-def _proves(kind: Kind, one: Known, observation: Observation, database_id: str) -> bool:
-    """Whether the kind accepts the object as this deployment's, for whichever of its resources."""
-    tag = observation.tags.get(TAG_RESOURCE, "")
-    tags = {
-        TAG_DATABASE: database_id,
-        TAG_DEPLOYMENT: one.deployment.id,
-        TAG_RESOURCE: tag,
-        TAG_NAME: one.deployment.name,
-    }
-    return len(tag) <= RESOURCE_ID_CHARACTERS and kind.owns(
-        Target(one.deployment.id, tag, "", tags, {}, key="", aws_id=observation.aws_id), observation
-    )

@@ -33,12 +33,13 @@ from tier1_engine.engine.protocol.actions import Failed
 from tier1_engine.engine.protocol.proof import others_inside, ours
 from tier1_engine.errors import CallError, DrivenByAnother, LeaseLost, Tier1Error
 from tier1_engine.store import sweeps
-from tier1_engine.survey.access import Access, Gap, identify, listed, patiently
-from tier1_engine.survey.around import seen_of
+from tier1_engine.survey.access import Access, Gap, gap_of, identify, listed, patiently
 from tier1_engine.sweep.foreign import stand_in, stand_in_row, stand_in_step
 from tier1_engine.sweep.outcome import ItemOutcome, Result, Unit, deletions, results_of
-from tier1_engine.sweep.rules import NOT_THERE, TAKING_DOWN, Act, Item, spared, unproved
+from tier1_engine.sweep.rules import NOT_THERE, TAKING_DOWN, Act, Item, spared
 
+Proved = dict[tuple[str, str], tuple[Observation, Resource]]
+"""By kind and AWS id: an object, and the row that proves that its deployment created it."""
 GOALS: Mapping[Act, Goal] = {Act.ROLL_BACK: Goal.ROLLED_BACK, Act.DESTROY: Goal.DESTROYED}
 
 
@@ -111,7 +112,7 @@ class Worker:
         store, clock = equipment.store, equipment.clock
 
         begun = self._begun(equipment, unit)
-        found: dict[tuple[str, str], Observation] = {}
+        found: Proved = {}
 
         def allowed(deployment: Deployment, last_event: int) -> None:
             self._still_as_marked(unit, deployment, last_event, begun=begun)
@@ -126,7 +127,7 @@ class Worker:
             self._nothing_strange(equipment, record, [r for r in record.resources.values() if not r.settled])
             for kind in _beside(unit, record):
                 with suppress(DeletionBlocked):  # what cannot be checked remains, and the rest is deleted
-                    found.update(self._observe_again(equipment, known, kind))
+                    found.update(self._observe_again(equipment, unit, record, kind))
             sweeps.claim(store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now())
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
@@ -214,7 +215,7 @@ class Worker:
 
     def _clear(self, unit: Unit) -> list[Result]:
         equipment = self._parts(unit)
-        found: dict[tuple[str, str], Observation] = {}
+        found: Proved = {}
         begun = self._begun(equipment, unit)
 
         def first() -> None:
@@ -225,7 +226,7 @@ class Worker:
             record = equipment.store.load(unit.deployment_id)
             held = {(r.kind, r.aws_id): r for r in record.resources.values() if not r.settled}
             for kind in _beside(unit, record):
-                found.update(self._observe_again(equipment, known, kind))
+                found.update(self._observe_again(equipment, unit, record, kind))
             named = {(item.kind, item.aws_id) for item in unit.items}
             self._nothing_strange(equipment, record, [row for pair, row in held.items() if pair in named])
 
@@ -237,24 +238,18 @@ class Worker:
         ended = engine.drive(equipment, unit.deployment_id, opening, first=first, decide=clear)
         return self._ended(unit, equipment, ended, before)
 
-    def _observe_again(
-        self, equipment: Equipment, known: Known, kind_name: str
-    ) -> dict[tuple[str, str], Observation]:
-        """Find objects of a kind that current tags prove to be the deployment's and that have no row."""
+    def _observe_again(self, equipment: Equipment, unit: Unit, record: Record, kind_name: str) -> Proved:
+        """Find the objects of a kind that the rows prove to be the deployment's."""
         kind = equipment.registry.kinds.get(kind_name)
         if kind is None:
             raise DeletionBlocked(f"the kind {kind_name} is not installed on this host")
-        tags = {TAG_DATABASE: self.database_id, TAG_DEPLOYMENT: known.deployment.id}
-        seen = seen_of(self.access, known, kind, tags, self.database_id)
-        if isinstance(seen, Gap):
-            raise DeletionBlocked(_said(seen))
-        return {
-            (kind_name, one.observation.aws_id): one.observation
-            for one in seen
-            if one.observation.presence not in NOT_THERE
-            and (kind_name, one.observation.aws_id) not in known.holds
-            and unproved(known, one) is None
-        }
+        tags = {TAG_DATABASE: self.database_id, TAG_DEPLOYMENT: record.deployment.id}
+        answer = listed(self.access, unit.place, kind, tags)
+        if isinstance(answer, Failed):
+            raise DeletionBlocked(_said(gap_of(unit.place, kind.title, answer.error)))
+        seen = [one for _, one in answer.seen if one.presence not in NOT_THERE]
+        rows = duplicates.proved(record, self.database_id, kind, seen)
+        return {(kind_name, one.aws_id): (one, rows[one.aws_id]) for one in seen if one.aws_id in rows}
 
     # --- resources of another database
 
@@ -317,17 +312,14 @@ def _beside(unit: Unit, record: Record) -> set[str]:
     return {item.kind for item in unit.items if item.aws_id and (item.kind, item.aws_id) not in held}
 
 
-def _turned_up(
-    unit: Unit, found: Mapping[tuple[str, str], Observation], record: Record, equipment: Equipment
-) -> list[Change]:
+def _turned_up(unit: Unit, found: Proved, record: Record, equipment: Equipment) -> list[Change]:
     """Return the changes that record the items of a unit that a read has just found."""
     changes: list[Change] = []
     for item in unit.items:
-        if (observation := found.get((item.kind, item.aws_id or ""))) is not None:
-            now = equipment.clock.now()
-            changes += duplicates.turned_up(
-                record.apply(changes), item.kind, observation, equipment.new_id, now
-            )
+        if (pair := found.get((item.kind, item.aws_id or ""))) is not None:
+            observation, row = pair
+            after, now = record.apply(changes), equipment.clock.now()
+            changes += duplicates.turned_up(after, row, observation, equipment.new_id, now)
     return changes
 
 

@@ -16,7 +16,7 @@ from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import FOR_EVER, Resource
 from tier1_engine.deployment.states import ENDED, Goal, State
-from tier1_engine.survey.around import TaggedResource
+from tier1_engine.survey.around import TaggedResource, same_place
 from tier1_engine.views.prices import Prices
 
 DEPLOYMENT = "deployment"
@@ -303,20 +303,13 @@ def _expected(one: Known, thing: TaggedResource) -> bool:
 
 def unproved(one: Known, thing: TaggedResource) -> str | None:
     """Return why an object with the tags of a deployment is not proven to be its own; None if it is."""
-    place, observation = thing.place, thing.observation
     lives = one.place
-    tag = observation.tags.get(TAG_RESOURCE)
-    if (place.account_id, place.region, place.endpoint) != (lives.account_id, lives.region, lives.endpoint):
+    if not same_place(thing.place, lives):
         return f"the deployment is in {lives.region} of account {lives.account_id}"
     if thing.kind not in one.positions:
         return "the deployment never created such a resource"
-    if tag is not None and observation.key is not None and not observation.key.startswith(f"{tag}-"):
-        return "it was created with another key: somebody copied its tags"
     if not thing.proved:
-        return "its tags and name do not prove that it belongs to it"
-    if tag is None and (one.deployment.state not in ENDED or one.retains):
-        # A mount target has no tags: on an existing file system it may be the user's.
-        return "it cannot have tags, and its parent is in use"
+        return "no create of it is on record: its tags may be copies"
     return None
 
 

@@ -25,7 +25,7 @@ from tier1_engine.store import sweeps
 from tier1_engine.store.store import Store
 from tier1_engine.store.sweeps import Sweep
 from tier1_engine.survey.access import Access, Gap, in_turn
-from tier1_engine.survey.around import TaggedResource, find_untracked, places
+from tier1_engine.survey.around import TaggedResource, find_untracked, places, with_proofs
 from tier1_engine.sweep.carry_out import Worker
 from tier1_engine.sweep.outcome import ItemOutcome, Result, Unit
 from tier1_engine.sweep.plan import Plan, described, of_item, of_plan
@@ -117,9 +117,10 @@ def survey(ground: SweepSetup, choice: Choice, regions: Sequence[str], here: Pla
     gaps: list[Gap] = []
     if choice.reads_aws:
         where = places(known, regions, here)
-        seen, gaps = find_untracked(where, known, ground.access, store.database_id)
+        seen, gaps = find_untracked(where, known, ground.access)
         # Read again: a resource created while AWS was listed must not look untracked.
         known = sweeps.all_known(store, _describe_driver(ground))
+        seen = with_proofs(seen, known, ground.access, store.load, store.database_id)
     marking = mark(known, seen, choice, now, store.database_id, Prices(ground.registry.kinds))
     return Plan(store.database_id, now, marking, (*gaps, *_clocks(known, now)))
 

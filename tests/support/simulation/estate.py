@@ -18,13 +18,13 @@ from tests.support.simulation.world import SimCloud, Thing, VirtualClock, World
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import ordered
-from tier1_engine.deployment.record import Deployment, Resource
-from tier1_engine.deployment.states import ENDED, Goal, ResourceState, State, StepState
+from tier1_engine.deployment.record import Attempt, Deployment, Resource
+from tier1_engine.deployment.states import ENDED, Action, Goal, Outcome, ResourceState, State, StepState
 from tier1_engine.engine.equipment import Equipment
 from tier1_engine.store import statements
 from tier1_engine.store.holder import this_process
 from tier1_engine.store.lease import take
-from tier1_engine.store.mapping import RESOURCES, values_of
+from tier1_engine.store.mapping import ATTEMPTS, RESOURCES, values_of
 from tier1_engine.store.transactions import Transaction
 from tier1_engine.survey.access import Access
 from tier1_engine.sweep.plan import Plan, foreign_reported
@@ -170,9 +170,45 @@ class Estate:
         return made
 
     def stray(self, whole: Deployment, name: str = "disk", region: str | None = None) -> Thing:
-        """What AWS made late for a deployment: no row knows it."""
-        lost = self.rig.ids()
-        return self.thing(KIND[name], self.tags(whole, lost, name), f"{lost}-1-0", region or whole.region)
+        """What AWS made late for a deployment, after the search for it had ended: no row has its id."""
+        rows = self.rig.store.load(whole.id).resources.values()
+        made_by = next((row for row in rows if row.name == name), None) or self.row(
+            resource(
+                self.rig.ids(),
+                name,
+                whole.id,
+                kind=KIND[name],
+                state=ResourceState.DELETED,
+                created_at=whole.created_at,
+                deleted_at=whole.created_at,
+            )
+        )
+        self.lost_reply(whole, made_by)
+        tags = self.tags(whole, made_by.tagged_as, name)
+        return self.thing(KIND[name], tags, f"{made_by.tagged_as}-1-0", region or whole.region)
+
+    def lost_reply(self, whole: Deployment, row: Resource) -> None:
+        """Record a create of a row without a known outcome, which was searched for in vain."""
+        cut = Attempt(
+            id=self.rig.ids(),
+            deployment_id=whole.id,
+            step=row.step,
+            action=Action.CREATE,
+            begun_at=whole.created_at,
+            term=1,
+            resource_id=row.id,
+            key=row.key,
+            ended_at=whole.created_at,
+            outcome=Outcome.UNKNOWN,
+            settled=True,
+        )
+        with Transaction(self.rig.store.writers) as transaction:
+            statements.add(transaction, ATTEMPTS, [values_of(cut)])
+
+    def copy(self, whole: Deployment, name: str = "disk", **tags: str) -> Thing:
+        """What somebody's tool gave the tags of a deployment: no create of it is on record."""
+        copied = {**self.tags(whole, self.rig.ids(), name), **tags}
+        return self.thing(KIND[name], copied, "", whole.region)
 
     def things_of(self, whole: Deployment) -> list[Thing]:
         return [t for t in self.world(whole.region).living() if t.tags.get(TAG_DEPLOYMENT) == whole.id]

@@ -121,7 +121,7 @@ class SimKind(Kind):
             presence,
             aws_id=thing.id,
             tags=thing.tags,
-            key=thing.key,
+            key=thing.key if self.token else None,
             made_at=f"{thing.born:012.3f}",
             problem=problem,
             unset=unset,

@@ -141,7 +141,7 @@ def test_decisions_get_the_relevant_attempts_and_the_log_gets_all(store: Store) 
     changes.append(AttemptAdd(attempt("open", action=Action.DELETE)))
     store.commit(record, changes, held.fence, AT)
     kinds = {a.action for a in store.load("d1").attempts.values()}
-    assert kinds == {Action.CREATE, Action.ARCHIVE, Action.DELETE}
+    assert kinds == {Action.CREATE, Action.ADOPT, Action.ARCHIVE, Action.DELETE}
     assert len(store.attempts("d1")) == len(Action) + 1
 
 

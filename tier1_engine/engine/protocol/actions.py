@@ -121,10 +121,15 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The object to adopt, and the owned duplicates that the same search returned."""
+    """The object to use, and the owned duplicates that the same search returned.
+
+    Attributes:
+        foreign: whether it is not owned, so that it is referenced instead of adopted.
+    """
 
     seen: Observation
     duplicates: tuple[Observation, ...] = ()
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +145,16 @@ class Create(_OnResource):
 
     Attributes:
         elsewhere: AWS ids in other rows of the deployment; never adopted for this one.
+        recorded: AWS ids that earlier creates of this resource returned.
+        unaccounted: how many of its earlier creates may have made an object that is not on record.
     """
 
     do: ClassVar = Do.CREATE
     action: ClassVar = Action.CREATE
     attempt_id: str
     elsewhere: frozenset[str]
+    recorded: frozenset[str] = frozenset()
+    unaccounted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +167,11 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Settle(_OnResource):
-    """Find by key only: an earlier attempt may have acted. For `elsewhere` see `Create`."""
+    """Find by key only: an earlier attempt may have acted. For the attributes see `Create`."""
 
     do: ClassVar = Do.SETTLE
     elsewhere: frozenset[str]
+    recorded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

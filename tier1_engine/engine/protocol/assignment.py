@@ -11,6 +11,7 @@ from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import resolve
 from tier1_engine.deployment.record import Record, Resource, ResourceSet, StepSet
+from tier1_engine.deployment.standing import recorded_ids, unaccounted_creates
 from tier1_engine.deployment.states import GOING_BACK, FailureClass, Mode, StepState
 from tier1_engine.engine.effects import Effect
 from tier1_engine.engine.pace import Pace
@@ -98,7 +99,9 @@ def _on_resource(
     at = (task.subject, resource.id, kind, target)
     match task.do, attempt_id:
         case Do.CREATE, str(attempt):
-            return actions.Create(*at, attempt, _elsewhere(record, resource))
+            earlier = max(0, unaccounted_creates(record, resource) - 1)  # without this attempt
+            proof = recorded_ids(record, resource), earlier
+            return actions.Create(*at, attempt, _elsewhere(record, resource), *proof)
         case Do.CONFIGURE, str(attempt):
             return actions.Configure(*at, attempt, pace.unset[task.subject])
         case Do.ARCHIVE, str(attempt):
@@ -106,7 +109,7 @@ def _on_resource(
         case Do.DELETE, str(attempt):
             return actions.Delete(*at, attempt, ours(record) if observes_within else None)
         case Do.SETTLE, None:
-            return actions.Settle(*at, _elsewhere(record, resource))
+            return actions.Settle(*at, _elsewhere(record, resource), recorded_ids(record, resource))
         case Do.OBSERVE, None:
             return actions.Observe(*at)
         case Do.CONFIRM, None:

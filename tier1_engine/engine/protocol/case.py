@@ -188,6 +188,21 @@ def settled_attempts(case: Case, resource: Resource) -> list[Effect]:
     ]
 
 
+def unproved(case: Case) -> list[Effect]:
+    """Record since when AWS shows the subject without the tags that prove it."""
+    since = case.pace.unproved_since.get(case.subject, case.now)
+    return [Learn("unproved_since", case.subject, since)]
+
+
+def unproved_for_good(case: Case, seconds: float) -> bool:
+    """Whether AWS has shown the subject without the tags that prove it for so long that it has none.
+
+    Tags may become visible later than their object, and a describe call may omit them for a moment
+    (https://github.com/ansible/ansible/issues/12642).
+    """
+    return case.now - case.pace.unproved_since.get(case.subject, case.now) >= seconds
+
+
 def keep_searching(case: Case, resource: Resource) -> list[Effect]:
     """Nothing was found: search again until the grace period has passed, then settle the attempts."""
     until = grace_end(case.pace, resource)

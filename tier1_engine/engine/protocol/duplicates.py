@@ -1,4 +1,4 @@
-"""Objects in AWS that no row describes: whether each is known, and the rows to add for it. Pure.
+"""Objects in AWS that no row describes: which of them are proved to be ours, and the rows to add. Pure.
 
 Shared by provisioning (a second match of a search), the census and the sweep: everything found is recorded
 before anything is done about it.
@@ -7,21 +7,13 @@ before anything is done about it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 
-from tier1_engine.contract.kind import RESOURCE_ID_CHARACTERS, TAG_RESOURCE, Observation
-from tier1_engine.deployment.record import (
-    Change,
-    Deployment,
-    Note,
-    Record,
-    Resource,
-    ResourceAdd,
-    ResourceSet,
-    Step,
-)
-from tier1_engine.deployment.states import Mode, ResourceState
+from tier1_engine.contract.kind import Kind, Observation
+from tier1_engine.contract.target import target_of
+from tier1_engine.deployment.record import Change, Note, Record, Resource, ResourceAdd, ResourceSet
+from tier1_engine.deployment.standing import recorded_ids, unaccounted_creates
+from tier1_engine.deployment.states import ResourceState
 
 
 def rows_for(
@@ -63,51 +55,43 @@ def rows_for(
 
 
 def turned_up(
-    record: Record, kind: str, observation: Observation, new_id: Callable[[], str], now: datetime
+    record: Record, row: Resource, observation: Observation, new_id: Callable[[], str], now: datetime
 ) -> list[Change]:
-    """Record an object with the deployment's tags: unknown, or known as deleted.
+    """Record an object that `proved` found for `row`: unknown, or known as deleted.
 
-    Returns no change if the object is expected, or if no step creates its kind.
+    Returns no change if the object is expected.
     """
-    rows = [r for r in record.resources.values() if r.kind == kind and r.aws_id == observation.aws_id]
-    if any(row.state is not ResourceState.DELETED for row in rows):
+    rows = [r for r in record.resources.values() if r.kind == row.kind and r.aws_id == observation.aws_id]
+    if any(one.state is not ResourceState.DELETED for one in rows):
         return []
     if rows:
         again = {"state": ResourceState.DELETING, "deleted_at": None}
         return [ResourceSet(rows[0].id, again), Note(f"{observation.aws_id} still exists", rows[0].step)]
-    made_by = origin(record, kind, observation)
-    return rows_for(record, made_by, [observation], new_id, now) if made_by else []
+    return rows_for(record, row, [observation], new_id, now)
 
 
-def origin(record: Record, kind: str, observation: Observation) -> Resource | None:
-    """Return the row whose key created the object, by its tag; otherwise any row of the kind, or a new one.
+def proved(record: Record, database_id: str, kind: Kind, seen: Iterable[Observation]) -> dict[str, Resource]:
+    """Return, by AWS id, the row that proves that the deployment created an object of this kind.
 
-    A new row is for a step that creates this kind: restoring an older copy of the database may have lost its
-    row. None if no step creates one.
+    Tags can be copied, so they are no proof by themselves. The proof is a row of the same kind whose creates
+    returned this id, whose key the object shows, or of which a create has no known outcome. Such creates
+    prove as many objects as they may have made: of more than that, none is proved.
     """
-    of_kind = [r for r in record.resources.values() if r.kind == kind and r.owned]
-    tagged = observation.tags.get(TAG_RESOURCE)
-    if tagged is not None and len(tagged) > RESOURCE_ID_CHARACTERS:
-        tagged = None  # no value of tier1's: somebody's own
-    exact = next((r for r in of_kind if r.tagged_as == tagged), None)
-    if exact is not None:
-        return exact
-    if of_kind:
-        return replace(of_kind[0], tagged_as=tagged or of_kind[0].tagged_as)
-    steps = (step for step in record.steps.values() if step.kind == kind and step.mode is Mode.CREATE)
-    return next((_row_of(step, tagged or "", record.deployment) for step in steps), None)
-
-
-def _row_of(step: Step, tagged_as: str, deployment: Deployment) -> Resource:
-    return Resource(
-        id="",
-        deployment_id=step.deployment_id,
-        step=step.name,
-        name=step.name,
-        kind=step.kind,
-        state=ResourceState.CREATING,
-        owned=True,
-        tagged_as=tagged_as,
-        request={},
-        created_at=deployment.created_at,
-    )
+    rows = [r for r in record.resources.values() if r.kind == kind.name and r.owned]
+    by_id = {aws_id: row for row in rows for aws_id in recorded_ids(record, row)}
+    found: dict[str, Resource] = {}
+    may_be: dict[str, list[str]] = {}
+    for observation in seen:
+        if (row := by_id.get(observation.aws_id)) is not None:
+            found[observation.aws_id] = row
+            continue
+        like = [row for row in rows if kind.owns(target_of(row, record.deployment, database_id), observation)]
+        if like and observation.key is not None:
+            found[observation.aws_id] = like[0]
+        elif row := next((row for row in like if unaccounted_creates(record, row)), None):
+            may_be.setdefault(row.id, []).append(observation.aws_id)
+    for row_id, aws_ids in may_be.items():
+        row = record.resources[row_id]
+        if len(aws_ids) <= unaccounted_creates(record, row):
+            found |= dict.fromkeys(aws_ids, row)
+    return found

@@ -6,7 +6,7 @@ reads first: it deletes only what AWS shows to be owned. All of this runs in a w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tier1_engine.contract.cloud import Cloud, Reply
@@ -115,17 +115,39 @@ def _look(asked: Create | Settle, cloud: Cloud) -> Found | TokenSpent | None:
     """Search for what any key of this resource created; return the object to adopt and its duplicates."""
     kind, target = asked.kind, asked.target
     observations = [s for s in kind.find(cloud, target) if s.presence is not Presence.ABSENT]
-    ours = [s for s in observations if kind.owns(target, s) and s.aws_id not in asked.elsewhere]
+    ours = _ours(asked, observations)
     living = sorted(
         (s for s in ours if not s.dead), key=lambda s: (s.key != target.key, s.made_at or "", s.aws_id)
     )
     if living:
         return Found(living[0], tuple(living[1:]))
-    foreign = [s for s in observations if not s.dead and not kind.owns(target, s)]
-    if foreign and kind.may_reference:
-        return Found(foreign[0])
-    spent = next((s for s in ours if s.key in (None, target.key)), None)
+    # What an earlier create may have made can show its evidence late: a search adopts, or waits.
+    foreign = [s for s in observations if not s.dead and s not in ours and s.aws_id not in asked.elsewhere]
+    if foreign and kind.may_reference and isinstance(asked, Create):
+        return Found(foreign[0], foreign=True)
+    spent = next((s for s in ours if _by_this_key(asked, s)), None)
     return TokenSpent(spent) if spent is not None else None
+
+
+def _by_this_key(asked: Create | Settle, observation: Observation) -> bool:
+    """Whether the object was created with the present key, as far as AWS shows keys."""
+    if observation.key is None:
+        return observation.aws_id not in asked.recorded
+    return observation.key == asked.target.key
+
+
+def _ours(asked: Create | Settle, observations: Sequence[Observation]) -> list[Observation]:
+    """Return the observations that creates of this resource made, by the proofs of `duplicates.proved`.
+
+    While a create without a known outcome is searched for, its tags are proof enough.
+    """
+    kind, target = asked.kind, asked.target
+    like = [s for s in observations if kind.owns(target, s) and s.aws_id not in asked.elsewhere]
+    if isinstance(asked, Settle):
+        return like
+    proved = [s for s in like if s.key is not None or s.aws_id in asked.recorded]
+    others = [s for s in like if s not in proved]
+    return like if len(others) <= asked.unaccounted else proved
 
 
 def _configure(asked: Configure, cloud: Cloud) -> Configured | Failed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tier1_engine.contract.kind import Observation
+from tier1_engine.contract.kind import RESOURCE_PROOF, Observation
 from tier1_engine.deployment.record import Record
 from tier1_engine.errors import CallError
 
@@ -20,6 +20,11 @@ def ours(record: Record) -> frozenset[str]:
     rows = record.resources.values()
     interfaces = (row.facts.get("network_interface_id") for row in rows)
     return frozenset(filter(None, (*(row.aws_id for row in rows if row.owned), *interfaces)))
+
+
+def without_proof(observation: Observation) -> bool:
+    """Whether an object shows none of the tags that could prove its owner: they may follow."""
+    return not any(tag in observation.tags for tag in RESOURCE_PROOF)
 
 
 def not_ours(observation: Observation) -> CallError:

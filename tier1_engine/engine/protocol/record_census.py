@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from tier1_engine.contract.kind import TAG_DATABASE, Observation, Presence
-from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.record import Change, DeploymentSet, Note, Resource, ResourceSet
 from tier1_engine.deployment.states import GOING_BACK, Action, ResourceState
 from tier1_engine.engine.effects import AtOnce, Effect, Forget, PaceSet
@@ -14,31 +14,36 @@ from tier1_engine.engine.protocol.actions import Census, Failed, Listed
 from tier1_engine.engine.protocol.case import Case, end_in_error, problem_of
 from tier1_engine.failures.calls import Verdict, judge
 
+_NOT_STANDING = (Presence.LEAVING, Presence.GONE, Presence.ABSENT)
+
 
 def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
     """Compare everything that AWS lists with the deployment's tags with the rows."""
     if isinstance(result, Failed):
         return _census_failed(case, result)
     changes: list[Change] = []
-    warned: list[Effect] = []
+    copies: list[Effect] = []
     behind: list[str] = []
-    for kind, observation in result.seen:
-        if observation.presence in (Presence.LEAVING, Presence.GONE, Presence.ABSENT):
-            continue
+    standing = [one for one in result.seen if one[1].presence not in _NOT_STANDING]
+    proofs = _proofs(case, result.asked, standing)
+    for kind, observation in standing:
+        row = proofs[kind].get(observation.aws_id)
         if _just_gone(case, kind, observation):
             behind.append(observation.aws_id)
-        elif _is_copy(case, result.asked, kind, observation):
-            warned += _warning(
-                case, f"{observation.aws_id} carries copies of tier1's tags: it is not touched"
-            )
-        else:
+        elif row is not None:
             record = case.record.apply(changes)
-            changes += duplicates.turned_up(record, kind, observation, case.new_id, case.wall)
+            changes += duplicates.turned_up(record, row, observation, case.new_id, case.wall)
+        elif not _referenced(case, kind, observation):
+            copies += _warning(
+                case.after(copies),
+                f"{observation.aws_id} has the tags of this deployment, but no create of it is on record: "
+                "it is not touched",
+            )
     return [
         *changes,
         *_counted(case, nothing=not changes and not behind),
         *(_retry_deletions(case) if changes else _searched(case)),
-        *warned,
+        *copies,
         *_still_listed(case, behind),
         *_unlisted(case, result),
     ]
@@ -97,15 +102,25 @@ def _still_listed(case: Case, behind: list[str]) -> list[Effect]:
     return [known, *notes] if news else []
 
 
-def _is_copy(case: Case, asked: Census, kind_name: str, observation: Observation) -> bool:
-    """Whether it has the deployment's tags, but its kind does not accept them as proof of ownership."""
-    kind = next(one for one in asked.kinds if one.name == kind_name)
-    row = duplicates.origin(case.record, kind_name, observation)
-    known = {r.aws_id for r in case.record.resources.values() if r.kind == kind_name}
-    if row is None or observation.aws_id in known:
-        return False
-    database_id = asked.tags[TAG_DATABASE]
-    return not kind.owns(target_of(row, case.record.deployment, database_id), observation)
+def _proofs(
+    case: Case, asked: Census, standing: Sequence[tuple[str, Observation]]
+) -> dict[str, dict[str, Resource]]:
+    """Return, by kind and AWS id, the row that proves that the deployment created an object."""
+    return {
+        kind.name: duplicates.proved(
+            case.record,
+            asked.tags[TAG_DATABASE],
+            kind,
+            [seen for name, seen in standing if name == kind.name],
+        )
+        for kind in asked.kinds
+    }
+
+
+def _referenced(case: Case, kind: str, observation: Observation) -> bool:
+    """Whether a row has it that tier1 does not own: it is used, never changed."""
+    rows = case.record.resources.values()
+    return any(row.kind == kind and row.aws_id == observation.aws_id and not row.owned for row in rows)
 
 
 def _census_failed(case: Case, failed: Failed) -> list[Effect]:

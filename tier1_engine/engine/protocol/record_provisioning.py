@@ -119,7 +119,7 @@ def _take(case: Case, step: Step, asked: Create | Settle, outcome: Made | Found)
     resource, seen = case.record.resources[asked.resource_id], outcome.seen
     effects: list[Effect] = [case.at_once(), Forget("exists_since", step.name)]
     values: dict[str, Any] = {"aws_id": seen.aws_id, "arn": seen.arn, "facts": dict(seen.facts)}
-    if isinstance(outcome, Found) and asked.kind.may_reference and not asked.kind.owns(asked.target, seen):
+    if isinstance(outcome, Found) and outcome.foreign:
         values |= {"owned": False, "state": ResourceState.PRESENT}
         found = f"found {seen.aws_id}, which tier1 does not own: it is used, never changed"
         return [*effects, ResourceSet(resource.id, values), *_done(case, step, found)]
@@ -136,7 +136,10 @@ def _take(case: Case, step: Step, asked: Create | Settle, outcome: Made | Found)
 def _observed(case: Case, step: Step, result: Observed | Configured) -> list[Effect]:
     """Record an observation of an existing resource (also the one after configuring it)."""
     resource, seen = case.record.resources[result.asked.resource_id], result.seen
-    effects = [Forget("unset", step.name), *end_attempt(case, aws_id=resource.aws_id)]
+    effects = [
+        Forget("unset", step.name),
+        *end_attempt(case, aws_id=resource.aws_id),
+    ]
     if seen is None:
         return [*effects, case.at_once()]
     if seen.dead:
@@ -149,14 +152,14 @@ def _observed(case: Case, step: Step, result: Observed | Configured) -> list[Eff
         values["arn"] = seen.arn
     if seen.presence is Presence.READY:
         present = ResourceSet(resource.id, {**values, "state": ResourceState.PRESENT})
-        return [*effects, case.at_once(), present, *_done(case, step)]
+        proved = Forget("unproved_since", step.name)
+        return [*effects, proved, case.at_once(), present, *_done(case, step)]
     if values:
         effects.append(ResourceSet(resource.id, values))
-    if seen.presence is Presence.UNSET:
-        effects.append(Learn("unset", step.name, seen))
-    # A value that was just set may not be visible yet: wait. Any other difference is set at once.
-    differs = seen.presence is Presence.UNSET and isinstance(result, Observed)
-    effects.append(case.at_once() if differs else case.poll())
+    if seen.presence is Presence.UNSET and isinstance(result, Observed):
+        effects += [Learn("unset", step.name, seen), case.at_once()]
+    else:
+        effects.append(case.poll())  # a value that was just set may not be visible yet: look again
     return effects + note_reason(step, seen.problem)
 
 

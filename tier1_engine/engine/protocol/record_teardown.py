@@ -39,8 +39,10 @@ from tier1_engine.engine.protocol.case import (
     identified,
     keep_searching,
     settled_attempts,
+    unproved,
+    unproved_for_good,
 )
-from tier1_engine.engine.protocol.proof import not_ours
+from tier1_engine.engine.protocol.proof import not_ours, without_proof
 from tier1_engine.engine.protocol.record_census import record_census
 from tier1_engine.failures.calls import Verdict, judge
 
@@ -119,7 +121,7 @@ def _archived(case: Case, resource: Resource, text: str) -> list[Effect]:
 def _settled(case: Case, resource: Resource, result: Settled) -> list[Effect]:
     """Record a search for what an unknown create may have created; what is found will be deleted."""
     match result.outcome:
-        case Found(seen, beside) if result.asked.kind.owns(result.asked.target, seen):
+        case Found(seen, beside):
             found = {"aws_id": seen.aws_id, "arn": seen.arn, "facts": dict(seen.facts), "made_at": case.wall}
             effects = [*adopted(case, resource, seen.aws_id), ResourceSet(resource.id, found)]
             effects += duplicate_rows(case.after(effects), resource, beside)
@@ -146,6 +148,9 @@ def _deleted(case: Case, resource: Resource, result: Deleted) -> list[Effect]:
     if seen.presence is Presence.LEAVING:
         return [*found, Learn("accepted", case.subject, case.now), case.poll()]
     error = not_ours(seen)
+    if without_proof(seen) and not unproved_for_good(case, case.pace.settings.visibility_grace_seconds):
+        again = end_attempt(case, Outcome.REFUSED, code=error.code, message=error.message)
+        return [*again, *unproved(case), case.poll(), ResourceSet(resource.id, {"error": error_of(error)})]
     ended = end_attempt(case, Outcome.REFUSED, code=error.code, message=error.message)
     return [*ended, ResourceSet(resource.id, {"error": replace(error_of(error), stuck=True)})]
 

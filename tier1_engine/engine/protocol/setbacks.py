@@ -13,9 +13,16 @@ from tier1_engine.contract.kind import Observation, Presence, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Note, Resource, ResourceSet, Step, StepSet
 from tier1_engine.deployment.states import StepState
-from tier1_engine.engine.effects import Effect, Learn
-from tier1_engine.engine.protocol.actions import Check, Create, Failed, Observe, Settle, kind_of
-from tier1_engine.engine.protocol.case import Case, blocked, end_in_error, error_of
+from tier1_engine.engine.effects import Effect, Forget, Learn
+from tier1_engine.engine.protocol.actions import Check, Configure, Create, Failed, Observe, Settle, kind_of
+from tier1_engine.engine.protocol.case import (
+    Case,
+    blocked,
+    end_in_error,
+    error_of,
+    unproved,
+    unproved_for_good,
+)
 from tier1_engine.engine.protocol.proof import NOT_OURS
 from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
@@ -28,6 +35,7 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
     """Record a failed call by its verdict: wait, retry, request the next candidate, or fail the step."""
     error, resource = failed.error, case.record.resource_of(step.name)
     effects = end_in_error(case, failed)
+    effects += _look_again(case, failed)
     noted = error_of(error, step.on_failure)
     match _verdict(case, step, error):
         case Verdict.STOPPED:
@@ -57,6 +65,14 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
     return effects + fail(case, step, noted)
 
 
+def _look_again(case: Case, failed: Failed) -> list[Effect]:
+    """After a failed configure: what was seen before it is stale, so look before anything else is set."""
+    if not isinstance(failed.asked, Configure):
+        return []
+    since = unproved(case) if failed.error.code == NOT_OURS else []
+    return [Forget("unset", case.subject), *since]
+
+
 def _was_a_read(failed: Failed) -> bool:
     """Whether the failed call was a read, including the one before a create.
 
@@ -69,9 +85,9 @@ def _was_a_read(failed: Failed) -> bool:
 
 
 def _verdict(case: Case, step: Step, error: CallError) -> Verdict:
+    if error.code == NOT_OURS and not unproved_for_good(case, case.pace.settings.consistency_seconds):
+        return Verdict.UNSEEN
     young = _youngest(case, {step.name, *step.needs}) < case.pace.settings.consistency_seconds
-    if error.code == NOT_OURS and young:
-        return Verdict.UNSEEN  # tags may become visible later than the object
     return judge(error, case.asked.action, kind_of(case.asked), young=young)
 
 
