@@ -14,7 +14,7 @@ from scripts import generate_docs
 from tests.support.account import client, standing
 from tests.support.command import Command
 from tests.support.processes.proxy import Call, Proxy, killed_after
-from tests.support.sweeps import OLD, failed, summary
+from tests.support.sweeps import OLD, failed, summary, without_reply
 from tests.support.terminal import Terminal
 from tier1_engine.store.store import Store
 
@@ -160,16 +160,17 @@ def test_orphans_are_deleted_and_what_is_not_owned_is_only_reported(tier1: Comma
     id = tier1.deployed()
     ours = database_id(tier1)
     assert tier1("destroy", id, "--yes").code == 0
-    orphan = vpc(aws, database=ours, deployment=id, resource="late")
+    orphan = vpc(aws, database=ours, deployment=id, resource=without_reply(tier1, "vpc"))
+    copy = vpc(aws, database=ours, deployment=id, resource="copied")
     foreign = vpc(aws, database="another", deployment=id, resource="late")
     unknown = vpc(aws, database=ours, deployment="nobody", resource="late")
     users = vpc(aws)
     assert tier1("sweep", "--yes").code == 0
-    assert vpcs(aws) == {orphan, foreign, unknown, users}
+    assert vpcs(aws) == {orphan, copy, foreign, unknown, users}
     done = tier1("sweep", "--orphans", "--yes", "--region", "eu-west-1", "-o", "json")
     assert done.code == 0, done
-    assert vpcs(aws) == {foreign, unknown, users}
-    assert {item["aws_id"] for item in done.json["reports"]} == {foreign, unknown}
+    assert vpcs(aws) == {copy, foreign, unknown, users}
+    assert {item["aws_id"] for item in done.json["reports"]} == {copy, foreign, unknown}
     attempts = tier1.here("log", id, "-o", "json").json["attempts"]
     assert orphan in {attempt["aws_id"] for attempt in attempts if attempt["action"] == "delete"}
 

@@ -21,6 +21,8 @@ from tests.support.account import client
 from tests.support.command import Command, Warm
 from tests.support.elastic_ip import ElasticIp
 from tests.support.shell import Shell, put_programs
+from tests.support.sweeps import without_reply
+from tier1_engine.contract.kind import TAG_RESOURCE
 
 ADDRESSES_PER_ACCOUNT = 5
 """The quota of the local AWS, which is that of a new AWS account."""
@@ -198,10 +200,12 @@ def test_a_package_that_exits_at_import_ends_no_command(operator: Operator, tmp_
 
 
 def test_an_orphan_of_the_new_kind_is_swept(operator: Operator) -> None:
-    """AWS created it late: it has the tags of a deployment that has ended."""
+    """AWS created it late: it has the tags of a create without a reply, of a deployment that has ended."""
     assert operator.tier1("deploy", operator.spec()).code == 0
     tags = operator.addresses()[0]["Tags"]
     assert operator.tier1("destroy", "demo", "--yes").code == 0
+    tagged = next(tag["Value"] for tag in tags if tag["Key"] == TAG_RESOURCE)
+    assert tagged in [without_reply(operator.tier1, step) for step in ("one", "other")]
     late = operator.ec2.allocate_address(
         Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}]
     )["AllocationId"]

@@ -441,6 +441,34 @@ def test_a_resource_that_appears_at_the_end_is_deleted_and_the_rest_gets_its_dea
     assert len(times) == 4  # for what blocks the deletion, twice, and two for the proof of the end
 
 
+def test_what_a_foreign_object_holds_is_given_up_within_minutes_and_the_object_is_named(rig: Rig) -> None:
+    """It does not leave by itself: waiting for the whole deadline would help nobody."""
+    id = active(rig)
+    (door,) = rig.world.of("door-1")
+    guest = Thing("guest", "machine", {}, "", rig.clock.seconds, (door.id,))
+    rig.world.things[guest.id] = guest
+    began = rig.clock.seconds
+    ended = rig.ask(id, Goal.DESTROYED)
+    assert ended.record.deployment.state is State.FAILED
+    assert "guest" in error(ended, "door-1").message
+    assert "which this deployment did not create" in failure_of(ended).message
+    assert rig.clock.seconds - began < 6 * rig.equipment.settings.visibility_grace_seconds
+    assert rig.world.living() == [*(t for t in rig.world.living() if t.kind == "net"), door, guest]
+    rig.world.remove_by_hand(guest)
+    assert rig.ask(id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
+
+
+def test_a_foreign_object_that_leaves_by_itself_is_waited_for(rig: Rig) -> None:
+    """AWS deletes the interface of a function or a load balancer some time after its owner."""
+    id = active(rig)
+    (door,) = rig.world.of("door-1")
+    guest = Thing("guest", "machine", {}, "", rig.clock.seconds, (door.id,))
+    rig.world.things[guest.id] = guest
+    grace = rig.equipment.settings.visibility_grace_seconds
+    rig.clock.after(3 * grace, lambda: rig.world.remove_by_hand(guest))
+    assert rig.ask(id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
+
+
 def test_a_denied_search_does_not_keep_a_rollback_from_its_end(rig: Rig) -> None:
     """What blocks the deletion cannot be listed: a warning says so, and the result names what remains."""
     id = active(rig)

@@ -123,6 +123,21 @@ class Target:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What keeps a resource from being deleted.
+
+    Attributes:
+        what: its name for people, with its id (`VPC endpoint vpce-0abc (com.amazonaws.us-east-1.s3)`).
+        command: the `aws` command line that removes it, without region and profile; empty if none is known.
+        leaves: whether AWS deletes it by itself, so that waiting helps.
+    """
+
+    what: str
+    command: str = ""
+    leaves: bool = False
+
+
 class Kind(ABC):
     """One kind of AWS resource: everything that tier1 knows about it.
 
@@ -249,6 +264,14 @@ class Kind(ABC):
         and present.
         """
         return ()
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        """Return the foreign objects that keep this one from being deleted. Read-only.
+
+        Called after AWS has refused the deletion with a code of `in_use` for some time. `ours` is as in
+        `others_inside`.
+        """
+        return [Holder(other) for other in self.others_inside(cloud, target, ours)]
 
     def owns(self, target: Target, observation: Observation) -> bool:
         """Whether `observation` proves that this deployment created the object for this resource.

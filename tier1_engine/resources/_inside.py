@@ -40,13 +40,22 @@ def others_inside(cloud: Cloud, target: Target, where: Mapping[str, Any], ours: 
     ended = {one["InstanceId"] for one in instances if (one.get("State") or {}).get("Name") in ENDED}
     found = [f"instance {id}" for id in sorted({i["InstanceId"] for i in instances} - mine - ended)]
     # Some endpoints keep showing the interface of a deleted instance as attached to it.
-    mine |= ended
+    strange = foreign_interfaces(cloud, target, where, frozenset(mine | ended))
+    return found + [f"network interface {one.get('NetworkInterfaceId')}" for one in strange]
+
+
+def foreign_interfaces(
+    cloud: Cloud, target: Target, where: Mapping[str, Any], ours: frozenset[str]
+) -> list[dict[str, Any]]:
+    """Interfaces that match the EC2 filter `where` and belong to nothing in `ours`."""
+    proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
+    filters = [dict(where)]
     interfaces = list(cloud.pages("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters))
-    strange = [one for one in interfaces if not _accounted_for(one, mine, proof)]
+    strange = [one for one in interfaces if not _accounted_for(one, ours, proof)]
     if strange:
         efs = set(_interfaces_of_mount_targets(cloud, ours))
         strange = [one for one in strange if one.get("NetworkInterfaceId") not in efs]
-    return found + [f"network interface {one.get('NetworkInterfaceId')}" for one in strange]
+    return strange
 
 
 def _accounted_for(interface: Mapping[str, Any], ours: frozenset[str], proof: Mapping[str, str]) -> bool:

@@ -11,7 +11,16 @@ from typing import Any
 from tier1_engine.aws.times import iso_8601
 from tier1_engine.aws.words import arn, aws, carries, console, part, proof, tag_dict, tag_list, tagged_query
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, TAG_RESOURCE, Kind, Observation, Presence, Problem, Target
+from tier1_engine.contract.kind import (
+    ABSENT,
+    TAG_RESOURCE,
+    Holder,
+    Kind,
+    Observation,
+    Presence,
+    Problem,
+    Target,
+)
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.contract.price import Price
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
@@ -140,6 +149,17 @@ class FileSystem(Kind):
         everything = cloud.pages("efs", "describe_file_systems", "FileSystems")
         observations = [_observation(cloud, one) for one in everything if one.get("FileSystemId")]
         return [one for one in observations if carries(one.tags, tags)]
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        """Mount targets that somebody else made on it."""
+        return [
+            Holder(
+                f"EFS mount target {one['MountTargetId']} in {one.get('SubnetId')}",
+                aws("efs", "delete-mount-target", "--mount-target-id", one["MountTargetId"]),
+            )
+            for one in _efs.mount_targets(cloud, target.aws_id or "")
+            if one["MountTargetId"] not in ours
+        ]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "efs", f"/file-systems/{aws_id}")

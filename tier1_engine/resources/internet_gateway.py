@@ -22,12 +22,12 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Target
+from tier1_engine.contract.kind import ABSENT, Holder, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
-from tier1_engine.resources import _ec2
+from tier1_engine.resources import _ec2, _holders
 
 NOT_FOUND = "InvalidInternetGatewayID.NotFound"
 ATTACHMENT = "attachment"
@@ -60,6 +60,7 @@ class InternetGateway(Kind):
     not_visible_yet = frozenset({NOT_FOUND, "InvalidVpcID.NotFound"})
     gone = frozenset({NOT_FOUND})
     iam_actions = (
+        *_holders.INTERFACES,
         "ec2:AttachInternetGateway",
         "ec2:CreateInternetGateway",
         "ec2:CreateTags",
@@ -135,6 +136,12 @@ class InternetGateway(Kind):
         """A foreign VPC that it was attached to meanwhile."""
         vpc_ids = self.describe(cloud, target).facts.get("vpc_ids", ())
         return [f"VPC {vpc_id}" for vpc_id in vpc_ids if vpc_id not in ours]
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        """Foreign interfaces with a public address in its VPC."""
+        vpc_ids = list(self.describe(cloud, target).facts.get("vpc_ids", ()))
+        where = {"Name": "vpc-id", "Values": vpc_ids}
+        return _holders.interfaces(cloud, target, where, ours) if vpc_ids else []
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"InternetGateway:internetGatewayId={aws_id}")

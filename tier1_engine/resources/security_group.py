@@ -28,12 +28,12 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, DEPLOYMENT_PROOF, Kind, Observation, Presence, Target
+from tier1_engine.contract.kind import ABSENT, DEPLOYMENT_PROOF, Holder, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
-from tier1_engine.resources import _ec2
+from tier1_engine.resources import _ec2, _holders
 
 NOT_FOUND = "InvalidGroup.NotFound"
 ALREADY_ALLOWED = "InvalidPermission.Duplicate"
@@ -104,6 +104,7 @@ class SecurityGroup(Kind):
     in_use = frozenset({"DependencyViolation", "InvalidGroup.InUse"})
     holds_interfaces = True
     iam_actions = (
+        *_holders.INTERFACES,
         "ec2:AuthorizeSecurityGroupIngress",
         "ec2:CreateSecurityGroup",
         "ec2:CreateTags",
@@ -175,6 +176,12 @@ class SecurityGroup(Kind):
             for observation in self._list(cloud, tag_filters(tags))
             if carries(observation.tags, tags)
         ]
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        """Foreign interfaces that use it, and rules of other groups that refer to it."""
+        where = {"Name": "group-id", "Values": [target.aws_id or ""]}
+        used = _holders.interfaces(cloud, target, where, ours)
+        return [*used, *_holders.rules(cloud, target)]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "ec2", f"SecurityGroup:groupId={aws_id}")

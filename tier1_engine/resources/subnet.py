@@ -22,12 +22,12 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Problem, Target
+from tier1_engine.contract.kind import ABSENT, Holder, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
-from tier1_engine.resources import _ec2, _inside
+from tier1_engine.resources import _ec2, _holders, _inside
 
 NOT_FOUND = "InvalidSubnetID.NotFound"
 # Source: SubnetState in the EC2 model. An endpoint may leave the state out: `available`.
@@ -82,7 +82,7 @@ class Subnet(Kind):
         "ec2:CreateTags",
         "ec2:DeleteSubnet",
         "ec2:DescribeSubnets",
-        *_inside.IAM_ACTIONS,
+        *_holders.IAM_ACTIONS,
     )
     implied_actions = (("CreateSubnet", "ec2:CreateTags"),)
     remedies = REMEDIES
@@ -131,6 +131,10 @@ class Subnet(Kind):
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         where = {"Name": "subnet-id", "Values": [target.aws_id or ""]}
         return _inside.others_inside(cloud, target, where, ours)
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        where = {"Name": "subnet-id", "Values": [target.aws_id or ""]}
+        return _holders.interfaces(cloud, target, where, ours)
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"SubnetDetails:subnetId={aws_id}")

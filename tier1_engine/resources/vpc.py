@@ -25,6 +25,7 @@ from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import (
     ABSENT,
     DEPLOYMENT_PROOF,
+    Holder,
     Kind,
     Observation,
     Presence,
@@ -35,7 +36,7 @@ from tier1_engine.contract.manual import Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
-from tier1_engine.resources import _ec2, _inside
+from tier1_engine.resources import _ec2, _holders, _inside
 
 NOT_FOUND = "InvalidVpcID.NotFound"
 # The required settings: the attribute to request, and the member of the response that holds it.
@@ -83,7 +84,7 @@ class Vpc(Kind):
         "ec2:DescribeVpcs",
         "ec2:DescribeSubnets",
         "ec2:ModifyVpcAttribute",
-        *_inside.IAM_ACTIONS,
+        *_holders.IAM_ACTIONS,
     )
     implied_actions = (("CreateVpc", "ec2:CreateTags"),)
     remedies = REMEDIES
@@ -154,6 +155,9 @@ class Vpc(Kind):
             if one.get("SubnetId") not in ours and not carries(tag_dict(one.get("Tags")), proof)
         ]
         return [*_inside.others_inside(cloud, target, where, ours), *subnets]
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        return list(_holders.of_vpc(cloud, target, ours))
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"VpcDetails:VpcId={aws_id}")

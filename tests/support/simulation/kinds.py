@@ -17,6 +17,7 @@ from tier1_engine.contract.kind import (
     TAG_DEPLOYMENT,
     TAG_RESOURCE,
     Check,
+    Holder,
     Kind,
     Observation,
     Presence,
@@ -91,6 +92,9 @@ class SimKind(Kind):
         proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
         things = cloud.read("sim", "inside", id=target.aws_id)["things"]
         return [t.id for t in things if t.id not in ours and not proof.items() <= t.tags.items()]
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        return [Holder(one, leaves=one.startswith("eni-")) for one in self.others_inside(cloud, target, ours)]
 
     def console(self, cloud: Cloud, target: Target) -> str:
         return str(cloud.read("sim", "console", id=target.aws_id)["text"])

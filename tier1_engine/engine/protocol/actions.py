@@ -237,13 +237,17 @@ class Delete(_OnResource):
     """Prove ownership, then delete.
 
     Attributes:
-        ours: every id that the deployment has or had, to find foreign objects inside first; None skips that.
+        ours: every id that the deployment has or had.
+        observes_within: whether to look for foreign objects inside first, and then to delete nothing.
+        names_holders: whether to look for what holds it if AWS refuses because it is in use.
     """
 
     do: ClassVar = Do.DELETE
     action: ClassVar = Action.DELETE
     attempt_id: str
-    ours: frozenset[str] | None
+    ours: frozenset[str]
+    observes_within: bool
+    names_holders: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,11 +312,17 @@ Assignment = Identify | Reference | Check | Prepare | OnResource | Census
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The error of the last call. `in_change`: it was a mutating call, so AWS may have acted."""
+    """The error of the last call.
+
+    Attributes:
+        in_change: it was a mutating call, so AWS may have acted.
+        held: whether a foreign object keeps the resource in use that does not leave by itself.
+    """
 
     asked: Assignment
     error: CallError
     in_change: bool = False
+    held: bool = False
 
 
 Result = (

@@ -107,7 +107,8 @@ def _on_resource(
         case Do.ARCHIVE, str(attempt):
             return actions.Archive(*at, attempt)
         case Do.DELETE, str(attempt):
-            return actions.Delete(*at, attempt, ours(record) if observes_within else None)
+            known = ours(record)
+            return actions.Delete(*at, attempt, known, observes_within, _refused_for_long(resource, pace))
         case Do.SETTLE, None:
             return actions.Settle(*at, _elsewhere(record, resource), recorded_ids(record, resource))
         case Do.OBSERVE, None:
@@ -115,6 +116,11 @@ def _on_resource(
         case Do.CONFIRM, None:
             return actions.Confirm(*at)
     raise ValueError(f"to {task.do} {task.subject} has no such attempt")
+
+
+def _refused_for_long(resource: Resource, pace: Pace) -> bool:
+    """Whether its deletion fails for longer than what is being deleted beside it usually takes to leave."""
+    return bool(resource.error) and pace.driven(resource.name, resource.driven_seconds) >= pace.grace_seconds
 
 
 def _elsewhere(record: Record, resource: Resource) -> frozenset[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tier1_engine.contract.cloud import Cloud, Reply
-from tier1_engine.contract.kind import Observation, Presence
+from tier1_engine.contract.kind import Holder, Observation, Presence
 from tier1_engine.engine.protocol.actions import (
     Archive,
     Archived,
@@ -44,7 +44,7 @@ from tier1_engine.engine.protocol.actions import (
     TokenSpent,
     kind_of,
 )
-from tier1_engine.engine.protocol.proof import not_ours, others_inside
+from tier1_engine.engine.protocol.proof import held_by, not_ours, others_inside
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures.codes import is_unsupported
 
@@ -171,13 +171,24 @@ def _delete(asked: Delete, cloud: Cloud) -> Deleted | Failed:
     seen = kind.glance(cloud, target)
     if seen.presence in (Presence.ABSENT, Presence.GONE, Presence.LEAVING) or not kind.owns(target, seen):
         return Deleted(asked, seen, accepted=False)
-    if asked.ours is not None and (others := kind.others_inside(cloud, target, asked.ours)):
+    if asked.observes_within and (others := kind.others_inside(cloud, target, asked.ours)):
         return Failed(asked, others_inside(seen.aws_id, others))
     try:
         kind.delete(cloud, target, seen)
     except CallError as error:
+        if asked.names_holders and error.code in kind.in_use and (holders := _holders(asked, cloud)):
+            held = any(not holder.leaves for holder in holders)
+            return Failed(asked, held_by(error, seen.aws_id, holders), in_change=True, held=held)
         return Failed(asked, error, in_change=True)
     return Deleted(asked, seen, accepted=True)
+
+
+def _holders(asked: Delete, cloud: Cloud) -> Sequence[Holder]:
+    """Look for what keeps it in use; what may not be read, or is unknown to this endpoint, names nothing."""
+    try:
+        return asked.kind.holders(cloud, asked.target, asked.ours)
+    except CallError:
+        return ()
 
 
 def _census(asked: Census, cloud: Cloud) -> Listed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tier1_engine.contract.kind import RESOURCE_PROOF, Observation
+from tier1_engine.contract.kind import RESOURCE_PROOF, Holder, Observation
 from tier1_engine.deployment.record import Record
 from tier1_engine.errors import CallError
 
@@ -43,3 +43,24 @@ def others_inside(aws_id: str, others: Sequence[str]) -> CallError:
         f"{', '.join(others)} in {aws_id} does not belong to this deployment: remove it, then sweep again",
         operation="(inside)",
     )
+
+
+def held_by(error: CallError, aws_id: str, holders: Sequence[Holder]) -> CallError:
+    """The error of a refused deletion, with what holds the object and how to remove the first of it."""
+    named = ", ".join(holder.what for holder in holders[:_NAMED])
+    more = f" and {len(holders) - _NAMED} more" if len(holders) > _NAMED else ""
+    command = next((f" with `{holder.command}`" for holder in holders if holder.command), "")
+    advice = "" if all(h.leaves for h in holders) else f": remove it{command}, then resume"
+    return CallError(
+        error.code,
+        f"{aws_id} is in use by {named}{more}, which this deployment did not create{advice}. "
+        f"AWS said: {error.message}",
+        operation=error.operation,
+        request_id=error.request_id,
+        acted=error.acted,
+        http_status=error.http_status,
+    )
+
+
+_NAMED = 5
+"""How many holders one message names."""

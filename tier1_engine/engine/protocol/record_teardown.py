@@ -46,6 +46,9 @@ from tier1_engine.engine.protocol.proof import not_ours, without_proof
 from tier1_engine.engine.protocol.record_census import record_census
 from tier1_engine.failures.calls import Verdict, judge
 
+HOLDER_GRACES = 4
+"""After how many grace periods a deletion that something foreign blocks is given up."""
+
 
 def record_teardown(case: Case) -> list[Effect]:
     """Return the effects of one answer in teardown."""
@@ -91,11 +94,19 @@ def _failed_call(case: Case, resource: Resource, failed: Failed) -> list[Effect]
             effects.append(blocked(error, resource.step))
         case Verdict.GONE:
             return effects + _shown_absent(case, resource)
+        case Verdict.IN_USE if failed.held and _held_for_good(case, resource):
+            noted = replace(noted, stuck=True)
         case Verdict.IN_USE | Verdict.TRANSIENT | Verdict.UNSEEN:
             effects.append(case.back_off())
         case _:
             noted = replace(noted, stuck=True)
     return [*effects, ResourceSet(resource.id, {"error": noted})]
+
+
+def _held_for_good(case: Case, resource: Resource) -> bool:
+    """Whether what holds it had the time to leave by itself: AWS may be deleting it."""
+    driven = case.pace.driven(resource.name, resource.driven_seconds)
+    return driven >= HOLDER_GRACES * case.pace.grace_seconds
 
 
 def _not_archived(case: Case, resource: Resource, asked: Archive, failed: Failed) -> list[Effect]:
