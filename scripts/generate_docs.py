@@ -380,7 +380,9 @@ def _which(row: failures.CallFailure) -> str:
         f"what the kind declares as [{row.declared.replace('_', ' ')}](kinds.md)" if row.declared else ""
     )
     actions = "to " + ", ".join(f"`{action}`" for action in sorted(row.actions)) if row.actions else ""
-    return "; ".join(filter(None, (codes, declared, actions)))
+    operations = f"of {_codes(row.operations)}" if row.operations else ""
+    statuses = f"with HTTP status {', '.join(map(str, sorted(row.statuses)))}" if row.statuses else ""
+    return "; ".join(filter(None, (codes, declared, actions, operations, statuses)))
 
 
 SHOWN_CODES = 20

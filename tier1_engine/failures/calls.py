@@ -1,8 +1,10 @@
-"""Classifies failed calls: the table of failures, by action and AWS error code. Pure.
+"""Classifies failed calls: the table of failures, by action, error code, operation and HTTP status. Pure.
 
-The first row that matches decides (`judge`). Codes specific to one kind (already exists, in use, no capacity)
-are declared by the kind, and a row names the declaration. `StepPlan.on_failure` decides what the permanent
-failure of a step means for the deployment. Codes are matched, never messages. The engine acts on the verdict.
+The first row that matches decides (`judge`). Most codes mean the same for every call; where AWS uses one code
+for two things, a row names the operation and, if need be, the status. Codes specific to one kind (already
+exists, in use, no capacity) are declared by the kind, and a row names the declaration. `StepPlan.on_failure`
+decides what the permanent failure of a step means for the deployment. Codes are matched, never messages. The
+engine acts on the verdict.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures.codes import (
     BLOCKED_CODES,
     HELD_BACK_CODES,
+    HTTP_BAD_REQUEST,
     HTTP_SERVER_ERROR,
     NEVER_ANSWERED,
     SERVER_CODES,
@@ -52,6 +55,8 @@ class CallFailure:
         becomes: the class of failure, in words.
         happens: what the engine does, in words.
         codes: error codes of AWS or of tier1.
+        operations: the API operations that it matches; all if empty.
+        statuses: the HTTP statuses that it matches; all if empty.
         declared: the attribute of a kind that adds its own codes.
         actions: the actions that it matches; all if empty. but: the actions that it does not match.
         while_young: only while an owned resource that the call refers to is younger than the consistency
@@ -65,6 +70,8 @@ class CallFailure:
     becomes: str
     happens: str
     codes: frozenset[str] = frozenset()
+    operations: frozenset[str] = frozenset()
+    statuses: frozenset[int] = frozenset()
     declared: str | None = None
     actions: frozenset[Action] = frozenset()
     but: frozenset[Action] = frozenset()
@@ -77,6 +84,10 @@ class CallFailure:
         if (self.actions and action not in self.actions) or action in self.but:
             return False
         if self.while_young and not young:
+            return False
+        if self.operations and error.operation not in self.operations:
+            return False
+        if self.statuses and error.http_status not in self.statuses:
             return False
         if self.without_end:
             return error.acted is Acted.UNKNOWN or (error.http_status or 0) >= HTTP_SERVER_ERROR
@@ -97,6 +108,27 @@ CALLS: tuple[CallFailure, ...] = (
         "none",
         "does not count against the step",
         codes=HELD_BACK_CODES,
+    ),
+    # AWS answers AuthFailure with 401 when it cannot validate the credentials, and with 400 and "Not
+    # authorized for images" when they may not use the AMI (Orange-Cyberdefense/GOAD#304).
+    CallFailure(
+        "an AMI that is not shared with the account",
+        Verdict.FATAL,
+        "the step's",
+        "the step fails; the guide names the AMI",
+        codes=frozenset({"AuthFailure"}),
+        operations=frozenset({"DescribeImages", "RunInstances"}),
+        statuses=frozenset({HTTP_BAD_REQUEST}),
+    ),
+    # With status 401 and a link to the product (F5Networks/f5-aws-cloudformation#45). An account that is not
+    # signed up for EC2 at all would have been refused its network before.
+    CallFailure(
+        "an AMI of the AWS Marketplace whose terms are not accepted",
+        Verdict.FATAL,
+        "the step's",
+        "the step fails; the guide names the AMI and the page on which to subscribe",
+        codes=frozenset({"OptInRequired"}),
+        operations=frozenset({"RunInstances"}),
     ),
     CallFailure(
         "expired or missing credentials, wrong account",

@@ -45,11 +45,8 @@ CATALOGUE: Remedies = {
         (_WHO,),
     ),
     "AuthFailure": Remedy(
-        "EC2 could not validate the credentials, or they may not use what the call names, such as an AMI.",
-        (
-            _SIGN_IN,
-            "If the identity is right, make sure that the AMI is shared with the account.",
-        ),
+        "EC2 could not validate the credentials, or the clock of this host is wrong.",
+        (_SIGN_IN,),
         (_WHO,),
     ),
     "WrongAccount": Remedy(

@@ -188,6 +188,30 @@ REMEDIES: Remedies = {
     # --- the request
     "InvalidAMIID.NotFound": _NO_AMI,
     "InvalidAMIID.Unavailable": _NO_AMI,
+    # The table of failures tells these two from refused credentials, which have the same codes.
+    "RunInstances/AuthFailure": Remedy(
+        "This account may not use the AMI {ami:of the spec}: it is private, or no longer shared with account "
+        "{account}.",
+        (
+            "Ask the owner of {ami:the AMI} to share it with account {account}, or correct `instance.ami`.",
+            "Omit `instance.ami` to use the current Amazon Linux 2023.",
+        ),
+        (_IMAGES,),
+    ),
+    "DescribeImages/AuthFailure": Remedy(
+        "This account may not see the AMI {ami:of the spec}: it is private, or no longer shared with account "
+        "{account}.",
+        ("Ask its owner to share it with account {account}, or correct `instance.ami`.",),
+    ),
+    "RunInstances/OptInRequired": Remedy(
+        "The AMI {ami:of the spec} is a product of the AWS Marketplace whose terms account {account} has not "
+        "accepted.",
+        (
+            "Subscribe with account {account} on the page that AWS names, then deploy again.",
+            "Or use another AMI in `instance.ami`; without it, tier1 uses the current Amazon Linux 2023.",
+        ),
+        (_IMAGES,),
+    ),
     "InvalidAMIID.Malformed": Remedy(
         "{ami:the AMI} is not an AMI id, which begins with `ami-`.",
         ("Correct `instance.ami`, or omit it to use the current Amazon Linux 2023.",),

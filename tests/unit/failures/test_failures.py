@@ -26,8 +26,10 @@ from tier1_engine.failures.final_codes import FINAL_CODES, About
 KIND = SimKind("net")
 
 
-def error(code: str, acted: Acted = Acted.REFUSED, status: int | None = 400) -> CallError:
-    return CallError(code, "words that are never matched", operation="Do", acted=acted, http_status=status)
+def error(
+    code: str, acted: Acted = Acted.REFUSED, status: int | None = 400, operation: str = "Do"
+) -> CallError:
+    return CallError(code, "never matched", operation=operation, acted=acted, http_status=status)
 
 
 @pytest.mark.parametrize("action", Action)
@@ -64,6 +66,27 @@ def test_the_contracts_blocked_codes_are_all_there() -> None:
         "SubscriptionRequiredException",
         "NoCredentials",
     } <= BLOCKED_CODES
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "status", "verdict"),
+    [
+        ("RunInstances", "AuthFailure", 400, Verdict.FATAL),
+        ("DescribeImages", "AuthFailure", 400, Verdict.FATAL),
+        ("RunInstances", "OptInRequired", 401, Verdict.FATAL),
+        ("RunInstances", "AuthFailure", 401, Verdict.BLOCKED),
+        ("RunInstances", "AuthFailure", None, Verdict.BLOCKED),
+        ("CreateVpc", "AuthFailure", 400, Verdict.BLOCKED),
+        ("CreateVpc", "OptInRequired", 401, Verdict.BLOCKED),
+    ],
+)
+def test_a_launch_refused_for_its_image_is_told_from_refused_credentials(
+    operation: str, code: str, status: int | None, verdict: Verdict
+) -> None:
+    """AWS uses one code for both; the operation and the HTTP status tell them apart."""
+    failed = error(code, status=status, operation=operation)
+    instance = resources.discover()["instance"]
+    assert judge(failed, Action.CREATE, instance, young=True) is verdict
 
 
 @pytest.mark.parametrize(
@@ -174,8 +197,9 @@ def test_every_row_is_reached() -> None:
     ]
     kind = resources.discover()["instance"]
     tried = {
-        row_of(error(code, acted), action, one, young=young).failure
-        for code in codes
+        row_of(error(code, acted, operation=operation), action, one, young=young).failure
+        for code in (*codes, "OptInRequired")
+        for operation in ("Do", "RunInstances")
         for action in (Action.CREATE, Action.DELETE)
         for acted in Acted
         for one in (kind, None)

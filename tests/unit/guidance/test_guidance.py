@@ -310,6 +310,28 @@ def test_every_field_of_a_remedy_is_known_when_every_resource_exists() -> None:
         assert set().union(*map(fields_of, (remedy.why, *remedy.fix))) <= {"region", "account", "id"}
 
 
+def launch_refused(code: str, failure_class: FailureClass, message: str = "No.") -> GuideFacts:
+    """A launch that AWS refused with a code that also means refused credentials."""
+    refused = failure(code, "instance", operation="RunInstances", message=message)
+    return story(failure=replace(refused, failure_class=failure_class))
+
+
+def test_a_launch_refused_for_its_image_names_the_ami_and_the_page() -> None:
+    """A critical refusal is about the AMI; a blocked one with the same code is about the credentials."""
+    private = guidance.guide(launch_refused("AuthFailure", FailureClass.CRITICAL)).cause
+    assert private is not None
+    assert "ami-1" in private.why
+    page = "https://aws.amazon.com/marketplace/pp?sku=8esk90vx7v713sa0muq2skw3j"
+    message = f"In order to use this product you need to accept terms. To do so please visit {page}."
+    paid = guidance.guide(launch_refused("OptInRequired", FailureClass.CRITICAL, message)).cause
+    assert paid is not None
+    assert "ami-1" in paid.why
+    assert paid.mend[-1] == f"The page is {page}"
+    signed_out = guidance.guide(launch_refused("AuthFailure", FailureClass.BLOCKED)).cause
+    assert signed_out is not None
+    assert "Sign in" in signed_out.mend[0]
+
+
 def test_a_code_has_the_meaning_of_its_kind() -> None:
     """EFS and EC2 use one code for two things; a number at the end of a code is ignored."""
     of_group = guidance.guide(story(failure=failure("SecurityGroupLimitExceeded", "efs-security-group")))
