@@ -8,7 +8,8 @@ It matches exception types and error codes, never message text.
     error code with 5xx                                                   unknown, AWS's code
     a reply that is not from AWS (HTML, truncated, a redirect)            refused below 500, else unknown,
                                                                           `UnreadableReply`
-    not sent: no connection, no DNS name, no credentials, no permit       refused
+    not sent: no connection, no DNS name, no permit                       refused
+    not sent: no usable credentials, whatever their source raised         refused, a code that blocks
     sent, but no reply: timeout, connection reset                         unknown
 """
 
@@ -29,15 +30,22 @@ from tier1_engine.failures.codes import (
     CONNECT_TIMEOUT,
     CONNECTION_REFUSED,
     CONNECTION_RESET,
+    CREDENTIAL_SOURCE_BUSY,
+    CREDENTIALS_UNUSABLE,
     HTTP_NOT_IMPLEMENTED,
     HTTP_REQUEST_TIMEOUT,
+    HTTP_SERVER_ERROR,
+    HTTP_TOO_MANY_REQUESTS,
     NAME_NOT_RESOLVED,
     NO_CREDENTIALS,
+    SERVER_CODES,
+    THROTTLE_CODES,
     UNREADABLE_REPLY,
     acts_never,
 )
 
 if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.model import OperationModel, Shape
 
@@ -46,6 +54,10 @@ XML_PROTOCOLS = frozenset({"ec2", "query"})
 PARSER_STUMBLES = (LookupError, ValueError, TypeError, AttributeError)
 """What botocore's parsers raise, unwrapped, on a reply that lacks members they expect."""
 
+CUSTOM_PROCESS = "custom-process"
+"""botocore's name of `credential_process`: a program of this host, which does not throttle."""
+
+_NOT_IN_A_KEY = re.compile(r"[\s\x00-\x1f\x7f]")
 _CAUSES_LIMIT = 8
 _SNIPPET_CHARACTERS = 120
 _XML_ROOT = re.compile(
@@ -60,12 +72,14 @@ class Call:
     Attributes:
         operation: the API operation, such as `CreateVpc`.
         permit: checked before the request is sent; None for a read-only call.
+        signed_in: whether there were usable credentials for it.
         sent: whether the request was handed to the network.
         status: the HTTP status of the reply, once there is one.
     """
 
     operation: str
     permit: Permit | None = None
+    signed_in: bool = False
     sent: bool = False
     status: int | None = None
     _over: bool = False
@@ -91,6 +105,12 @@ class Call:
         """Abandon the call so that it can no longer be sent. The error says whether it was sent before."""
         with self._lock:
             self._over = True
+            if not self.signed_in:
+                return CallError(
+                    CREDENTIAL_SOURCE_BUSY,
+                    f"there were no credentials within {budget_seconds:g} seconds",
+                    operation=self.operation,
+                )
             return CallError(
                 CALL_TIMEOUT,
                 f"no answer within {budget_seconds:g} seconds",
@@ -174,14 +194,12 @@ def translate(error: Exception, call: Call) -> Tier1Error:
     return unreadable(call, str(error))
 
 
-def _answered(error: ClientError, call: Call) -> CallError:
+def _answered(error: ClientError, call: Call) -> Tier1Error:
     details = error.response.get("Error", {})
     metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     if error.operation_name != call.operation:
-        # The credential chain made its own call (AssumeRole, GetRoleCredentials): this one was never sent.
-        said = f"{error.operation_name}: {code}: {message}"
-        return CallError(NO_CREDENTIALS, said, operation=call.operation)
+        return credentials_unusable(error, call)
     status = metadata.get("HTTPStatusCode", call.status)
     if status == HTTP_NOT_IMPLEMENTED and not _is_code(code):
         code = "NotImplemented"
@@ -221,20 +239,22 @@ def unreadable(call: Call, message: str) -> CallError:
     )
 
 
-def _unanswered(error: BotoCoreError, call: Call) -> Tier1Error:
-    from botocore import exceptions as boto
+def _wrong_places() -> tuple[type[BotoCoreError], ...]:
+    return _named("InvalidRegionError", "EndpointProviderError", "NoRegionError")
 
-    if isinstance(error, boto.InvalidRegionError | boto.EndpointProviderError | boto.NoRegionError):
-        return ConfigurationError(
-            f"The region or endpoint cannot be used: {error}. Correct it, and try again."
-        )
+
+def _wrong_place(error: BotoCoreError) -> ConfigurationError:
+    return ConfigurationError(f"The region or endpoint cannot be used: {error}. Correct it, and try again.")
+
+
+def _unanswered(error: BotoCoreError, call: Call) -> Tier1Error:
+    if isinstance(error, _wrong_places()):
+        return _wrong_place(error)
     if isinstance(error, _defects()):
         return Tier1Error(f"{call.operation} was called in a way that its model does not allow: {error}")
-    if isinstance(error, _credential_failures()):
-        return CallError(NO_CREDENTIALS, str(error), operation=call.operation)
+    if not call.sent or isinstance(error, _credential_failures()):
+        return credentials_unusable(error, call)
     code, acted = _network_failure(error)
-    if not call.sent:
-        acted = Acted.REFUSED
     return CallError(code, str(error), operation=call.operation, acted=acted, http_status=call.status)
 
 
@@ -271,7 +291,6 @@ def _credential_failures() -> tuple[type[BotoCoreError], ...]:
     return _named(
         "NoCredentialsError",
         "PartialCredentialsError",
-        "CredentialRetrievalError",
         "NoAuthTokenError",
         "TokenRetrievalError",
         "SSOError",
@@ -282,9 +301,78 @@ def _credential_failures() -> tuple[type[BotoCoreError], ...]:
         "InvalidConfigError",
         "UnknownCredentialError",
         "RefreshWithMFAUnsupportedError",
-        "MetadataRetrievalError",
         "MissingDependencyException",
     )
+
+
+# --- credentials
+
+
+def credentials_unusable(error: Exception, call: Call) -> Tier1Error:
+    """Return the error for anything that was raised while credentials were obtained: nothing was sent.
+
+    Args:
+        error: what the source raised. botocore passes most of it on as it is: what `credential_process`
+            prints may not be JSON, a binary or a token file may be missing, a role may not be assumed.
+    """
+    if isinstance(error, _wrong_places()):
+        return _wrong_place(error)
+    code, message = _source_failure(error)
+    return CallError(code, message, operation=call.operation)
+
+
+def _source_failure(error: Exception) -> tuple[str, str]:
+    """Return the code and the message, without anything that the source returned: it may be a secret."""
+    from botocore import exceptions as boto
+
+    if isinstance(error, boto.ClientError):
+        # The credential chain made a call of its own (AssumeRole, GetRoleCredentials).
+        details = error.response.get("Error", {})
+        code, status = str(details.get("Code", "")), _status_of(error)
+        said = f"{error.operation_name}: {code}: {details.get('Message', '')}"
+        busy = code in THROTTLE_CODES | SERVER_CODES or status >= HTTP_SERVER_ERROR
+        return CREDENTIAL_SOURCE_BUSY if busy or status == HTTP_TOO_MANY_REQUESTS else NO_CREDENTIALS, said
+    if isinstance(error, boto.CredentialRetrievalError | boto.MetadataRetrievalError):
+        local = error.kwargs.get("provider") == CUSTOM_PROCESS
+        return CREDENTIALS_UNUSABLE if local else CREDENTIAL_SOURCE_BUSY, str(error)
+    if isinstance(error, _credential_failures()):
+        return NO_CREDENTIALS, str(error)
+    if isinstance(error, boto.HTTPClientError | boto.ConnectionError | boto.IncompleteReadError):
+        return CREDENTIAL_SOURCE_BUSY, str(error)
+    return CREDENTIALS_UNUSABLE, _source_in_words(error)
+
+
+def _status_of(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+
+
+def _source_in_words(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return "the credential source (see `credential_process` in the AWS config file) does not print JSON"
+    if isinstance(error, OSError) and error.filename:
+        return f"the credential source cannot be used: {error.filename}: {error.strerror}"
+    return f"the credential source failed: {type(error).__name__}: {error}"
+
+
+def check_credentials(frozen: ReadOnlyCredentials | None) -> None:
+    """Reject credentials that cannot be sent; otherwise the HTTP client would print them in its error.
+
+    Raises:
+        NoCredentialsError: there are none.
+        ValueError: one has characters that no credential has; the message does not contain it.
+    """
+    from botocore.exceptions import NoCredentialsError
+
+    if frozen is None:
+        raise NoCredentialsError
+    named = {
+        "access key id": frozen.access_key,
+        "secret access key": frozen.secret_key,
+        "token": frozen.token,
+    }
+    for name, value in named.items():
+        if value and _NOT_IN_A_KEY.search(value):
+            raise ValueError(f"the {name} contains a line break, a space or a control character")
 
 
 def _named(*names: str) -> tuple[type[BotoCoreError], ...]:

@@ -15,7 +15,16 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tier1_engine import __version__
-from tier1_engine.aws.errors import PARSER_STUMBLES, Call, check_body, failures, translate, unreadable
+from tier1_engine.aws.errors import (
+    PARSER_STUMBLES,
+    Call,
+    check_body,
+    check_credentials,
+    credentials_unusable,
+    failures,
+    translate,
+    unreadable,
+)
 from tier1_engine.contract.cloud import Permit, Reply
 from tier1_engine.errors import CallError, ConfigurationError, Tier1Error
 from tier1_engine.failures.codes import UNREADABLE_REPLY
@@ -136,12 +145,13 @@ class AwsSession:
         or a reply that trickles in. An abandoned thread can no longer change anything unless it had already
         sent its request.
         """
-        call.sent, call.status = False, None
+        call.sent, call.status, call.signed_in = False, None, False
         answer: Future[Answer] = Future()
 
         def work() -> None:
             _current.set(call)
             try:
+                self._sign_in(call)
                 answer.set_result(make())
             except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
                 answer.set_exception(error)
@@ -155,12 +165,39 @@ class AwsSession:
 
     def _client_with(self, service: str, operation: str, call: Call) -> Any:
         """Return the client of a service, after checking that it has the operation."""
-        with _translated(call):
-            client = self._client(service)
+        client = self._clients.get(service) or self._exchange(call, lambda: self._client(service))
         if operation not in client.meta.method_to_api_mapping:
             raise Tier1Error(f"{service} has no operation {operation}.")
         call.operation = client.meta.method_to_api_mapping[operation]
         return client
+
+    def _sign_in(self, call: Call) -> None:
+        """Obtain the credentials, and renew them if they are about to expire.
+
+        In a step of its own, so that whatever their source raises is known to be about credentials.
+
+        Raises:
+            CallError: there are none that can be used. They are obtained anew for the next call.
+        """
+        try:
+            with self._lock:
+                credentials = self._botocore().get_credentials()
+            check_credentials(credentials and credentials.get_frozen_credentials())
+        except Exception as error:
+            raise credentials_unusable(error, call) from error
+        call.signed_in = True
+
+    def _botocore(self) -> Any:
+        import botocore.session
+
+        if self._session is None:
+            session = botocore.session.Session(profile=self._profile)
+            # Also bounds the calls that the credential chain makes.
+            config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
+            session.set_default_client_config(config)
+            session.set_config_variable("region", self.region)
+            self._session = session
+        return self._session
 
     def _client(self, service: str) -> Any:
         with self._lock:
@@ -169,16 +206,8 @@ class AwsSession:
             return self._clients[service]
 
     def _make_client(self, service: str) -> Any:
-        import botocore.session
-
-        if self._session is None:
-            session = botocore.session.Session(profile=self._profile)
-            # Also bounds the calls that the credential chain makes.
-            config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
-            session.set_default_client_config(config)
-            self._session = session
         try:
-            client = self._session.create_client(
+            client = self._botocore().create_client(
                 service, region_name=self.region, endpoint_url=self._endpoint_url
             )
         except ValueError as error:

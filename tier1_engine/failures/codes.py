@@ -20,6 +20,7 @@ CALL_TIMEOUT = "CallTimeout"
 CONNECT_TIMEOUT = "ConnectTimeout"
 CONNECTION_REFUSED = "ConnectionRefused"
 CONNECTION_RESET = "ConnectionReset"
+CREDENTIAL_SOURCE_BUSY = "CredentialSourceBusy"
 CREDENTIALS_UNUSABLE = "CredentialsUnusable"
 NAME_NOT_RESOLVED = "NameNotResolved"
 NO_CREDENTIALS = "NoCredentials"
@@ -45,7 +46,6 @@ EXPIRED_CREDENTIALS = frozenset(
 )
 REFUSED_CREDENTIALS = frozenset(
     {
-        "AuthFailure",
         "InvalidAccessKeyId",  # S3
         "InvalidClientTokenId",
         "OptInRequired",
@@ -62,7 +62,9 @@ REFUSED_CREDENTIALS = frozenset(
         WRONG_ACCOUNT,
     }
 )
-BLOCKED_CODES = MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS
+DOUBTFUL_CREDENTIALS = frozenset({"AuthFailure", CREDENTIAL_SOURCE_BUSY})
+"""Often over by itself: EC2 may answer AuthFailure to valid credentials, and their source may be busy."""
+BLOCKED_CODES = MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS | DOUBTFUL_CREDENTIALS
 """Everything that means "no access": nothing is deleted, and the operator signs in first."""
 
 # --- throttles and server errors
@@ -128,6 +130,7 @@ TOKEN_MISMATCH = "IdempotentParameterMismatch"
 
 HTTP_BAD_REQUEST = 400
 HTTP_REQUEST_TIMEOUT = 408
+HTTP_TOO_MANY_REQUESTS = 429
 HTTP_SERVER_ERROR = 500
 HTTP_NOT_IMPLEMENTED = 501
 

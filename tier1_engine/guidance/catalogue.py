@@ -30,7 +30,22 @@ CATALOGUE: Remedies = {
         ),
         (_WHO,),
     ),
-    "CredentialsUnusable": _WRONG_KEYS,
+    "CredentialsUnusable": Remedy(
+        "The source of this host's AWS credentials failed, so no call was sent.",
+        (
+            (
+                "Run the source by itself (`credential_process`, the file of the web identity token, or what "
+                "AWS_PROFILE names), and correct it as the message says."
+            ),
+            "Check who you are with the command below, then resume.",
+        ),
+        (_WHO,),
+    ),
+    "CredentialSourceBusy": Remedy(
+        "The source of this host's AWS credentials did not answer, or throttled the request, for a minute.",
+        ("Check who you are with the command below; as soon as it answers, resume.",),
+        (_WHO,),
+    ),
     "ExpiredToken": _NOT_SIGNED_IN,
     "ExpiredTokenException": _NOT_SIGNED_IN,
     "RequestExpired": Remedy(
