@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 CONNECT_SECONDS_LIMIT = 5.0
 CONNECT_SHARE = 3
 """Connecting may use at most a third of a call's budget."""
+METADATA_TRIES = 3
+"""Tries of EC2's metadata service, which throttles: after one, botocore finds no credentials
+(boto/botocore#2117)."""
 POOL_CONNECTIONS = 32
 PAGES_LIMIT = 1000
 """The most pages of one list call: an endpoint whose list never ends is an error, not a loop."""
@@ -196,6 +199,8 @@ class AwsSession:
             config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
             session.set_default_client_config(config)
             session.set_config_variable("region", self.region)
+            if session.get_config_variable("metadata_service_num_attempts") == 1:  # botocore's default
+                session.set_config_variable("metadata_service_num_attempts", METADATA_TRIES)
             self._session = session
         return self._session
 

@@ -44,7 +44,16 @@ class AtOnce:
     subject: str
 
 
-Memory = Literal["counted_from", "unknown_at", "exists_since", "accepted", "gone_at", "unset", "prepared"]
+Memory = Literal[
+    "counted_from",
+    "unknown_at",
+    "exists_since",
+    "refused_since",
+    "accepted",
+    "gone_at",
+    "unset",
+    "prepared",
+]
 """The fields of `Pace` that map a subject or resource to one value. `made_at` follows the record."""
 
 

@@ -17,13 +17,14 @@ from tier1_engine.deployment.states import Action
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures.codes import (
     BLOCKED_CODES,
+    CUT_CODES,
     HELD_BACK_CODES,
     HTTP_BAD_REQUEST,
     HTTP_SERVER_ERROR,
-    NEVER_ANSWERED,
     SERVER_CODES,
     THROTTLE_CODES,
     TOKEN_MISMATCH,
+    UNREACHABLE_CODES,
 )
 from tier1_engine.failures.final_codes import FINAL_CODES, About
 
@@ -134,7 +135,8 @@ CALLS: tuple[CallFailure, ...] = (
         "expired or missing credentials, wrong account",
         Verdict.BLOCKED,
         "blocked",
-        "stops as `failed` and deletes nothing; a rollback or teardown pauses; the guide says how to sign in",
+        "tried again for a minute; then stops as `failed` and deletes nothing, and a rollback or teardown "
+        "pauses; the guide says how to sign in",
         codes=BLOCKED_CODES,
     ),
     CallFailure(
@@ -195,11 +197,19 @@ CALLS: tuple[CallFailure, ...] = (
         codes=THROTTLE_CODES,
     ),
     CallFailure(
-        "connection refused or reset, timeout, unreadable reply",
+        "no connection: nothing was sent",
+        Verdict.TRANSIENT,
+        "transient, then blocked",
+        "a read is retried until the step's deadline, a change for a minute; then blocked as above, never a "
+        "rollback",
+        codes=UNREACHABLE_CODES,
+    ),
+    CallFailure(
+        "connection reset, timeout, unreadable reply",
         Verdict.TRANSIENT,
         "transient",
-        "as above, after looking for what the call may have created",
-        codes=NEVER_ANSWERED,
+        "as for throttling, after looking for what the call may have created",
+        codes=CUT_CODES,
     ),
     CallFailure(
         "an AWS server error",

@@ -190,7 +190,15 @@ def test_an_unknown_code_is_critical_at_a_create_and_transient_with_5xx() -> Non
 def test_every_row_is_reached() -> None:
     """No row is hidden by an earlier one."""
     codes = [
-        *("PermitRefused", "AuthFailure", "Throttling", "CallTimeout", "Unavailable", "Odd"),
+        *(
+            "PermitRefused",
+            "AuthFailure",
+            "Throttling",
+            "CallTimeout",
+            "ConnectionRefused",
+            "Unavailable",
+            "Odd",
+        ),
         *("UnauthorizedOperation", "VpcLimitExceeded", "IncorrectInstanceState"),
         *("InvalidInstanceID.NotFound", "IdempotentParameterMismatch", "InsufficientInstanceCapacity"),
         *("InvalidParameterValue", "IdempotentInstanceTerminated"),

@@ -15,10 +15,11 @@ from tier1_engine.deployment.record import Note, Resource, ResourceSet, Step, St
 from tier1_engine.deployment.states import StepState
 from tier1_engine.engine.effects import Effect, Learn
 from tier1_engine.engine.protocol.actions import Check, Create, Failed, Observe, Settle, kind_of
-from tier1_engine.engine.protocol.case import Case, blocked, end_in_error, error_of
+from tier1_engine.engine.protocol.case import Case, access_refused, end_in_error, error_of, without_access
 from tier1_engine.engine.protocol.proof import NOT_OURS
 from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
+from tier1_engine.failures.codes import UNREACHABLE_CODES
 
 MAX_GENERATIONS = 3
 """How often one resource may be recreated after it disappeared."""
@@ -33,7 +34,7 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
         case Verdict.STOPPED:
             return [*effects, case.poll()]
         case Verdict.BLOCKED:
-            return [*effects, blocked(error, step.name), StepSet(step.name, {"error": noted})]
+            return [*effects, *access_refused(case, error, step.name), StepSet(step.name, {"error": noted})]
         case Verdict.SPENT if resource is not None:
             return effects + recreate(case, step, resource, Observation(Presence.GONE))
         case Verdict.EXHAUSTED if resource is not None:
@@ -46,15 +47,29 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
         case Verdict.UNSEEN:
             return [*effects, case.back_off(), StepSet(step.name, {"error": noted})]
         case Verdict.TRANSIENT:
-            looking = _was_a_read(failed)
-            tries = step.tries if looking else step.tries + 1
-            if looking or tries < case.record.deployment.max_attempts:
-                again = StepSet(step.name, {"error": noted, "tries": tries})
-                return [*effects, case.back_off(), again]
-            noted = replace(noted, message=f"{noted.message} (after {tries} attempts)")
+            if retried := _retried(case, step, failed, noted):
+                return effects + retried
+            noted = replace(noted, message=f"{noted.message} (after {step.tries + 1} attempts)")
         case _:
             pass
     return effects + fail(case, step, noted)
+
+
+def _retried(case: Case, step: Step, failed: Failed, noted: Error) -> list[Effect]:
+    """Try again what may succeed by itself; empty after the last attempt.
+
+    What cannot be reached was sent nothing, and could not be rolled back either: it counts as refused access.
+    """
+    again, looking = StepSet(step.name, {"error": noted}), _was_a_read(failed)
+    if failed.error.code in UNREACHABLE_CODES:
+        if looking:
+            return [without_access(case), case.back_off(), again]
+        return [*access_refused(case, failed.error, step.name), again]
+    if looking:
+        return [case.back_off(), again]
+    if step.tries + 1 >= case.record.deployment.max_attempts:
+        return []
+    return [case.back_off(), StepSet(step.name, {"error": noted, "tries": step.tries + 1})]
 
 
 def _was_a_read(failed: Failed) -> bool:
