@@ -348,7 +348,8 @@ def failures_page() -> str:
         "## One failed call",
         "The first row that fits decides. Where the class is the step's, there is no further attempt.",
         "Refused access is tried again for 60 times `TIER1_POLL_SECONDS`, a minute by default, before it "
-        "counts as blocked: every attempt is recorded, the screen shows the cause, and that time is on no deadline. "
+        "counts as blocked: every attempt is recorded, the screen shows the cause, and that time is on no "
+        "deadline. "
         "Only the first call of a command is reported at once if AWS definitely refuses the credentials or "
         "there are none, because nothing has begun and the operator is waiting for it; a doubtful refusal "
         "(`AuthFailure`, a busy source of credentials) is tried again there too.",

@@ -163,3 +163,38 @@ def test_a_console_is_not_given_up_for_lack_of_access(rig: Rig) -> None:
     archived = [a for a in rig.store.attempts(id) if a.action is Action.ARCHIVE and a.code is None]
     assert len(archived) == 1
     assert {r.state for r in ended.record.resources.values()} == {ResourceState.DELETED}
+
+
+# --- what tier1 chose itself
+
+
+@pytest.mark.parametrize(
+    "code", ["ReservationCapacityExceeded", "InsufficientHostCapacity", "UnfulfillableCapacity"]
+)
+def test_a_lack_of_capacity_with_a_server_error_leads_to_the_next_candidate(rig: Rig, code: str) -> None:
+    """One call for each candidate, each recorded with its answer, and the timeline names both."""
+    lack = answer(code, 500)
+    rig.world.before.append(fail("create", "machine", error=lambda: lack, times=1))
+    ended = rig.deploy()
+    id = ended.record.deployment.id
+    assert ended.record.deployment.state is State.ACTIVE
+    assert [a.code for a in rig.store.attempts(id) if a.step == "machine" and a.action is Action.CREATE] == [
+        code,
+        None,
+    ]
+    assert f"{code}: not candidate 1; trying candidate 2 (2 of 2)" in [
+        e.message for e in rig.store.events(id)
+    ]
+
+
+def test_an_account_in_verification_keeps_everything_for_a_retry(rig: Rig) -> None:
+    """It blocks, and a resume launches what was refused."""
+    pending = fail("create", "machine", error=lambda: answer("PendingVerification", 400))
+    rig.world.before.append(pending)
+    ended = rig.deploy()
+    assert (failure_of(ended).failure_class, failure_of(ended).code) == ("blocked", "PendingVerification")
+    assert len(rig.world.living()) == 4
+    rig.world.before.remove(pending)
+    ended = engine.resume(rig.equipment, ended.record.deployment.id)
+    assert ended.record.deployment.state is State.ACTIVE
+    assert set(rig.world.executed_creates.values()) == {1}

@@ -23,29 +23,26 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from tier1_engine.aws.credentials import credential_failures, named, source_failure
+from tier1_engine.aws.times import clock_skew
 from tier1_engine.contract.cloud import Permit, PermitRefused
 from tier1_engine.errors import Acted, CallError, ConfigurationError, Tier1Error
 from tier1_engine.failures.codes import (
+    BLOCKED_CODES,
     CALL_TIMEOUT,
+    CLOCK_SKEW,
     CONNECT_TIMEOUT,
     CONNECTION_REFUSED,
     CONNECTION_RESET,
     CREDENTIAL_SOURCE_BUSY,
-    CREDENTIALS_UNUSABLE,
     HTTP_NOT_IMPLEMENTED,
     HTTP_REQUEST_TIMEOUT,
-    HTTP_SERVER_ERROR,
-    HTTP_TOO_MANY_REQUESTS,
     NAME_NOT_RESOLVED,
-    NO_CREDENTIALS,
-    SERVER_CODES,
-    THROTTLE_CODES,
     UNREADABLE_REPLY,
     acts_never,
 )
 
 if TYPE_CHECKING:
-    from botocore.credentials import ReadOnlyCredentials
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.model import OperationModel, Shape
 
@@ -54,10 +51,6 @@ XML_PROTOCOLS = frozenset({"ec2", "query"})
 PARSER_STUMBLES = (LookupError, ValueError, TypeError, AttributeError)
 """What botocore's parsers raise, unwrapped, on a reply that lacks members they expect."""
 
-CUSTOM_PROCESS = "custom-process"
-"""botocore's name of `credential_process`: a program of this host, which does not throttle."""
-
-_NOT_IN_A_KEY = re.compile(r"[\s\x00-\x1f\x7f]")
 _CAUSES_LIMIT = 8
 _SNIPPET_CHARACTERS = 120
 _XML_ROOT = re.compile(
@@ -205,6 +198,8 @@ def _answered(error: ClientError, call: Call) -> Tier1Error:
         code = "NotImplemented"
     if not _is_code(code):
         return unreadable(call, message or f"HTTP status {status} without an AWS error code")
+    if code in BLOCKED_CODES and (skew := clock_skew(metadata.get("HTTPHeaders") or {})):
+        code, message = CLOCK_SKEW, f"{skew} ({code}: {message})"
     return CallError(
         code,
         message,
@@ -240,7 +235,7 @@ def unreadable(call: Call, message: str) -> CallError:
 
 
 def _wrong_places() -> tuple[type[BotoCoreError], ...]:
-    return _named("InvalidRegionError", "EndpointProviderError", "NoRegionError")
+    return named("InvalidRegionError", "EndpointProviderError", "NoRegionError")
 
 
 def _wrong_place(error: BotoCoreError) -> ConfigurationError:
@@ -252,7 +247,7 @@ def _unanswered(error: BotoCoreError, call: Call) -> Tier1Error:
         return _wrong_place(error)
     if isinstance(error, _defects()):
         return Tier1Error(f"{call.operation} was called in a way that its model does not allow: {error}")
-    if not call.sent or isinstance(error, _credential_failures()):
+    if not call.sent or isinstance(error, credential_failures()):
         return credentials_unusable(error, call)
     code, acted = _network_failure(error)
     return CallError(code, str(error), operation=call.operation, acted=acted, http_status=call.status)
@@ -284,25 +279,7 @@ def _is_caused_by(error: BotoCoreError, kind: type[BaseException]) -> bool:
 
 
 def _defects() -> tuple[type[BotoCoreError], ...]:
-    return _named("ParamValidationError", "ValidationError", "MissingParametersError", "DataNotFoundError")
-
-
-def _credential_failures() -> tuple[type[BotoCoreError], ...]:
-    return _named(
-        "NoCredentialsError",
-        "PartialCredentialsError",
-        "NoAuthTokenError",
-        "TokenRetrievalError",
-        "SSOError",
-        "LoginError",
-        "ProfileNotFound",
-        "ConfigParseError",
-        "ConfigNotFound",
-        "InvalidConfigError",
-        "UnknownCredentialError",
-        "RefreshWithMFAUnsupportedError",
-        "MissingDependencyException",
-    )
+    return named("ParamValidationError", "ValidationError", "MissingParametersError", "DataNotFoundError")
 
 
 # --- credentials
@@ -317,66 +294,5 @@ def credentials_unusable(error: Exception, call: Call) -> Tier1Error:
     """
     if isinstance(error, _wrong_places()):
         return _wrong_place(error)
-    code, message = _source_failure(error)
+    code, message = source_failure(error)
     return CallError(code, message, operation=call.operation)
-
-
-def _source_failure(error: Exception) -> tuple[str, str]:
-    """Return the code and the message, without anything that the source returned: it may be a secret."""
-    from botocore import exceptions as boto
-
-    if isinstance(error, boto.ClientError):
-        # The credential chain made a call of its own (AssumeRole, GetRoleCredentials).
-        details = error.response.get("Error", {})
-        code, status = str(details.get("Code", "")), _status_of(error)
-        said = f"{error.operation_name}: {code}: {details.get('Message', '')}"
-        busy = code in THROTTLE_CODES | SERVER_CODES or status >= HTTP_SERVER_ERROR
-        return CREDENTIAL_SOURCE_BUSY if busy or status == HTTP_TOO_MANY_REQUESTS else NO_CREDENTIALS, said
-    if isinstance(error, boto.CredentialRetrievalError | boto.MetadataRetrievalError):
-        local = error.kwargs.get("provider") == CUSTOM_PROCESS
-        return CREDENTIALS_UNUSABLE if local else CREDENTIAL_SOURCE_BUSY, str(error)
-    if isinstance(error, _credential_failures()):
-        return NO_CREDENTIALS, str(error)
-    if isinstance(error, boto.HTTPClientError | boto.ConnectionError | boto.IncompleteReadError):
-        return CREDENTIAL_SOURCE_BUSY, str(error)
-    return CREDENTIALS_UNUSABLE, _source_in_words(error)
-
-
-def _status_of(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
-
-
-def _source_in_words(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return "the credential source (see `credential_process` in the AWS config file) does not print JSON"
-    if isinstance(error, OSError) and error.filename:
-        return f"the credential source cannot be used: {error.filename}: {error.strerror}"
-    return f"the credential source failed: {type(error).__name__}: {error}"
-
-
-def check_credentials(frozen: ReadOnlyCredentials | None) -> None:
-    """Reject credentials that cannot be sent; otherwise the HTTP client would print them in its error.
-
-    Raises:
-        NoCredentialsError: there are none.
-        ValueError: one has characters that no credential has; the message does not contain it.
-    """
-    from botocore.exceptions import NoCredentialsError
-
-    if frozen is None:
-        raise NoCredentialsError
-    named = {
-        "access key id": frozen.access_key,
-        "secret access key": frozen.secret_key,
-        "token": frozen.token,
-    }
-    for name, value in named.items():
-        if value and _NOT_IN_A_KEY.search(value):
-            raise ValueError(f"the {name} contains a line break, a space or a control character")
-
-
-def _named(*names: str) -> tuple[type[BotoCoreError], ...]:
-    """Return botocore's exceptions of these names; an older botocore may lack some."""
-    from botocore import exceptions as boto
-
-    return tuple(getattr(boto, name) for name in names if hasattr(boto, name))

@@ -15,11 +15,11 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tier1_engine import __version__
+from tier1_engine.aws.credentials import check_credentials
 from tier1_engine.aws.errors import (
     PARSER_STUMBLES,
     Call,
     check_body,
-    check_credentials,
     credentials_unusable,
     failures,
     translate,

@@ -15,6 +15,7 @@ from tier1_engine.errors import Blocked, CallError, Refused, Tier1Error
 from tier1_engine.failures.calls import Verdict, judge
 from tier1_engine.failures.codes import (
     BLOCKED_CODES,
+    CLOCK_SKEW,
     CREDENTIAL_SOURCE_BUSY,
     DOUBTFUL_CREDENTIALS,
     EXPIRED_CREDENTIALS,
@@ -73,11 +74,14 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
             f"There are no usable AWS credentials ({_first_line(error.message)}): "
             "sign in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and try again."
         )
+    if error.code == CLOCK_SKEW:
+        return Blocked(f"AWS refuses what this host signs ({said}): set the clock, and try again.")
     if error.code in EXPIRED_CREDENTIALS:
         return Blocked(f"The AWS credentials have expired ({said}): sign in again, and try again.")
     if error.code in BLOCKED_CODES:
         return Blocked(
-            f"AWS does not accept these credentials ({said}): use other credentials, and try again."
+            f"AWS does not accept these credentials ({said}): use other credentials, or enable the region "
+            "for the account, and try again."
         )
     if error.code in UNREACHABLE_CODES:
         fix = "start it, or correct AWS_ENDPOINT_URL" if endpoint else "check the network and the region"

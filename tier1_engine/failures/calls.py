@@ -21,10 +21,12 @@ from tier1_engine.failures.codes import (
     HELD_BACK_CODES,
     HTTP_BAD_REQUEST,
     HTTP_SERVER_ERROR,
+    PENDING_CODES,
     SERVER_CODES,
     THROTTLE_CODES,
     TOKEN_MISMATCH,
     UNREACHABLE_CODES,
+    is_capacity,
 )
 from tier1_engine.failures.final_codes import FINAL_CODES, About
 
@@ -62,6 +64,7 @@ class CallFailure:
         actions: the actions that it matches; all if empty. but: the actions that it does not match.
         while_young: only while an owned resource that the call refers to is younger than the consistency
             deadline.
+        capacity: also with any code about capacity, for a kind that has candidates.
         without_end: with any code, if AWS may have acted or answered with 5xx.
         any_code: with any code; the last row.
     """
@@ -77,6 +80,7 @@ class CallFailure:
     actions: frozenset[Action] = frozenset()
     but: frozenset[Action] = frozenset()
     while_young: bool = False
+    capacity: bool = False
     without_end: bool = False
     any_code: bool = False
 
@@ -92,7 +96,10 @@ class CallFailure:
             return False
         if self.without_end:
             return error.acted is Acted.UNKNOWN or (error.http_status or 0) >= HTTP_SERVER_ERROR
-        return self.any_code or error.code in self.codes or error.code in self.declared_by(kind)
+        declared = self.declared_by(kind)
+        if self.capacity and declared and is_capacity(error.code):
+            return True
+        return self.any_code or error.code in self.codes or error.code in declared
 
     def declared_by(self, kind: Kind | None) -> frozenset[str]:
         """Return the codes that a kind adds to this row."""
@@ -140,6 +147,13 @@ CALLS: tuple[CallFailure, ...] = (
         codes=BLOCKED_CODES,
     ),
     CallFailure(
+        "an account that AWS is still verifying",
+        Verdict.BLOCKED,
+        "blocked",
+        "as above: what exists remains, and a resume continues once AWS has verified the account",
+        codes=PENDING_CODES,
+    ),
+    CallFailure(
         "a deletion, or a last read of a console, that finds nothing",
         Verdict.GONE,
         "none",
@@ -173,11 +187,12 @@ CALLS: tuple[CallFailure, ...] = (
         actions=frozenset({Action.CREATE}),
     ),
     CallFailure(
-        "no capacity, spot price, type not offered in the zone, a quota of one market",
+        "no capacity, spot price, a zone or type not offered to the account, a quota of one market",
         Verdict.EXHAUSTED,
         "next candidate",
         "the next (type, zone, market) of the spec; after the last one, the step fails",
         declared="next_candidate",
+        capacity=True,
         actions=frozenset({Action.CREATE}),
     ),
     CallFailure(

@@ -17,6 +17,7 @@ from tier1_engine.failures.final_codes import FINAL_CODES, About
 # --- tier1's own: what `aws` reports when there was no readable reply, or no call
 
 CALL_TIMEOUT = "CallTimeout"
+CLOCK_SKEW = "ClockSkew"
 CONNECT_TIMEOUT = "ConnectTimeout"
 CONNECTION_REFUSED = "ConnectionRefused"
 CONNECTION_RESET = "ConnectionReset"
@@ -56,6 +57,7 @@ REFUSED_CREDENTIALS = frozenset(
         "IncompleteSignature",
         "InvalidSecurity.RequestHasExpired",
         "InvalidToken",  # S3
+        CLOCK_SKEW,
         "InvalidSignatureException",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
@@ -66,6 +68,9 @@ DOUBTFUL_CREDENTIALS = frozenset({"AuthFailure", CREDENTIAL_SOURCE_BUSY})
 """Often over by itself: EC2 may answer AuthFailure to valid credentials, and their source may be busy."""
 BLOCKED_CODES = MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS | DOUBTFUL_CREDENTIALS
 """Everything that means "no access": nothing is deleted, and the operator signs in first."""
+
+PENDING_CODES = frozenset({"PendingVerification"})
+"""The account is being verified. This passes by itself, so what exists remains for a retry."""
 
 # --- throttles and server errors
 
@@ -135,7 +140,9 @@ HTTP_SERVER_ERROR = 500
 HTTP_NOT_IMPLEMENTED = 501
 
 # Source: the EC2 API reference's server error codes: InsufficientInstanceCapacity is sent with 500.
-_CAPACITY = re.compile(r"^(Server\.)?Insufficient\w*Capacity\w*$")
+_CAPACITY = re.compile(
+    r"^(Server\.)?(Insufficient\w*Capacity\w*|ReservationCapacityExceeded|UnfulfillableCapacity)$"
+)
 
 
 def is_unsupported(error: CallError) -> bool:
@@ -145,7 +152,12 @@ def is_unsupported(error: CallError) -> bool:
 
 def acts_never(code: str, http_status: int | None) -> bool:
     """Whether AWS certainly did not act, whatever the HTTP status: throttled, no capacity, no such call."""
-    return code in THROTTLE_CODES or bool(_CAPACITY.match(code)) or http_status == HTTP_NOT_IMPLEMENTED
+    return code in THROTTLE_CODES or is_capacity(code) or http_status == HTTP_NOT_IMPLEMENTED
+
+
+def is_capacity(code: str) -> bool:
+    """Whether AWS has no capacity, in any spelling: `InsufficientInstanceCapacity`, for example."""
+    return bool(_CAPACITY.match(code))
 
 
 @cache
@@ -153,6 +165,8 @@ def about_of(code: str) -> About | None:
     """Return what a code is about; None if it is in no list."""
     if code in BLOCKED_CODES:
         return About.CREDENTIALS
+    if code in PENDING_CODES:
+        return About.ACCOUNT
     if code in THROTTLE_CODES | NEVER_ANSWERED | SERVER_CODES | UNSUPPORTED_CODES:
         return About.AWS
     return next((about for about, codes in FINAL_CODES.items() if code in codes), None)

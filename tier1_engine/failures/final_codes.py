@@ -39,7 +39,7 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "UnauthorizedOperation",
         }
     ),
-    About.ACCOUNT: frozenset({"Blocked", "PendingVerification", "RegionDisabledException"}),
+    About.ACCOUNT: frozenset({"Blocked", "RegionDisabledException"}),
     About.CAPACITY: frozenset(
         {
             "InsufficientCapacity",
@@ -50,6 +50,7 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "InsufficientThroughputCapacity",
             "InsufficientVolumeCapacity",
             "NoFreeAddressesInSubnet",
+            "ReservationCapacityExceeded",
             "Server.InsufficientInstanceCapacity",
             "Server.SpotInstanceShutdown",
             "Server.SpotInstanceTermination",
@@ -151,8 +152,14 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
     About.STATE: frozenset(
         {
             "CannotDelete",
+            "Client.InstanceInitiatedShutdown",
+            "Client.InstanceTerminated",
             "Client.InternalError",
+            "Client.InvalidKMSKey.InvalidState",
+            "Client.InvalidParameterCombination",
             "Client.InvalidParameterValue",
+            "Client.UserInitiatedHibernate",
+            "Client.UserInitiatedShutdown",
             "CustomerKeyHasBeenRevoked",
             "DeleteConflict",
             "DependencyTimeout",
@@ -171,6 +178,8 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "LegacySecurityGroup",
             "OperationNotPermitted",
             "PolicyNotAttachable",
+            "Server.InternalError",
+            "Server.ScheduledStop",
             "UnmodifiableEntity",
             "VolumeInUse",
         }
@@ -221,6 +230,7 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "InvalidUserData.Malformed",
             "InvalidVpc.Range",
             "InvalidVpcID.Malformed",
+            "InvalidVpcId.Malformed",
             "InvalidVpcRange",
             "MalformedPolicyDocument",
             "MalformedQueryString",

@@ -292,6 +292,46 @@ REMEDIES: Remedies = {
         ("Read its console; remove the shutdown from `instance.user_data`, then retry.",),
         (_SHOW,),
     ),
+    # Source: "StateReason" of the EC2 API reference, and "Troubleshoot instance launch issues".
+    "Client.InvalidKMSKey.*": Remedy(
+        "EC2 could not use the KMS key of the instance's volume: it is disabled, deleted, or denies EC2.",
+        (
+            (
+                "Enable the key and allow `kms:CreateGrant` on it, or set another default key for EBS, then "
+                "retry."
+            ),
+        ),
+        (_SHOW,),
+        (_DEFAULT_KEY,),
+    ),
+    "Client.UserInitiatedShutdown": Remedy(
+        "Somebody stopped the instance by a command or in the console.",
+        (
+            "Find out who stops it (CloudTrail shows StopInstances), and why.",
+            "Start it again in the console, then retry.",
+        ),
+        (_SHOW,),
+    ),
+    "Client.UserInitiatedHibernate": Remedy(
+        "Somebody hibernated the instance.",
+        ("Start it again in the console, then retry.",),
+        (_SHOW,),
+    ),
+    "Client.InstanceTerminated": Remedy(
+        "Somebody terminated the instance, or its last volume was taken from it.",
+        ("Find out who terminates it (CloudTrail shows TerminateInstances), then retry.",),
+        (_SHOW,),
+    ),
+    "Client.InvalidParameterCombination": Remedy(
+        "The instance ended while starting, because its options do not go together.",
+        ("Use another type in `instance.types` or another AMI in `instance.ami`, as the message says.",),
+        (_SHOW,),
+    ),
+    "Server.ScheduledStop": Remedy(
+        "AWS stopped the instance for scheduled maintenance: its host is being retired.",
+        ("Start it again in the console: it then runs on another host. Then retry.",),
+        (_SHOW,),
+    ),
     "Server.InternalError": Remedy(
         "AWS terminated the instance because of an internal error.",
         ("Retry: the next launch gets another host.",),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
-from tests.support.loopback import VPC_XML, ec2_error, endpoint, http, nobody
+from tests.support.loopback import VPC_XML, ec2_error, endpoint, failure, http, nobody
 from tier1_engine.aws.session import AwsCloud, AwsSession
 from tier1_engine.contract.cloud import AlwaysPermitted
 from tier1_engine.deployment.states import Action
@@ -198,3 +199,23 @@ def test_credentials_that_cannot_be_renewed_block_like_missing_ones(
             list(repeated(cloud))
     assert (caught.value.code, caught.value.acted) == ("CredentialsUnusable", Acted.REFUSED)
     assert "does not print JSON" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(-17, "17 minutes ahead of"), (20, "20 minutes behind"), (1, "")]
+)
+def test_a_wrong_clock_is_told_from_wrong_keys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, minutes: int, words: str
+) -> None:
+    """By the date of AWS's reply; AWS's own code stays in the message."""
+    nobody(monkeypatch, tmp_path)
+    theirs = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+    reply = ec2_error(403, "SignatureDoesNotMatch").replace(
+        b"Connection:", f"Date: {theirs}\r\nConnection:".encode()
+    )
+    with endpoint(reply) as served:
+        error = failure(served.url)
+    assert error.code == ("ClockSkew" if words else "SignatureDoesNotMatch")
+    if words:
+        assert f"{words} AWS's (SignatureDoesNotMatch: No.)" in error.message
+    assert judge(error, Action.CREATE, None, young=False) is Verdict.BLOCKED

@@ -130,6 +130,40 @@ def test_a_call_that_an_endpoint_lacks_is_recognised_by_code_or_status() -> None
     assert not is_unsupported(error("UnauthorizedOperation"))
 
 
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ReservationCapacityExceeded", 400),
+        ("ReservationCapacityExceeded", 500),
+        ("InsufficientVolumeCapacity", 500),
+        ("InsufficientInstanceCapacity", 500),
+        ("InsufficientCapacityOnOutpost", 400),
+        ("UnfulfillableCapacity", 500),
+        ("VolumeTypeNotAvailableInZone", 400),
+        ("InvalidParameterCombination", 400),
+        ("UnsupportedOperation", 400),
+        ("Unsupported", 400),
+    ],
+)
+def test_what_another_candidate_may_avoid_leads_to_the_next(code: str, status: int) -> None:
+    """No capacity, in all its spellings and with any status, and a type that AWS refuses to the account."""
+    instance = resources.discover()["instance"]
+    assert judge(error(code, status=status), Action.CREATE, instance, young=False) is Verdict.EXHAUSTED
+
+
+def test_capacity_is_transient_for_a_kind_without_candidates() -> None:
+    """EFS answers InsufficientThroughputCapacity with 503: another attempt may succeed."""
+    file_system = resources.discover()["file_system"]
+    lack = error("InsufficientThroughputCapacity", status=503)
+    assert judge(lack, Action.CREATE, file_system, young=False) is Verdict.TRANSIENT
+
+
+@pytest.mark.parametrize("action", Action)
+def test_an_account_that_is_being_verified_loses_nothing(action: Action) -> None:
+    """It takes up to four hours: everything remains for a retry."""
+    assert judge(error("PendingVerification"), action, KIND, young=False) is Verdict.BLOCKED
+
+
 # --- the whole table
 
 
@@ -196,6 +230,7 @@ def test_every_row_is_reached() -> None:
             "Throttling",
             "CallTimeout",
             "ConnectionRefused",
+            "PendingVerification",
             "Unavailable",
             "Odd",
         ),

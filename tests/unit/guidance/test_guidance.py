@@ -310,6 +310,38 @@ def test_every_field_of_a_remedy_is_known_when_every_resource_exists() -> None:
         assert set().union(*map(fields_of, (remedy.why, *remedy.fix))) <= {"region", "account", "id"}
 
 
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        ("Client.InvalidKMSKey.InvalidState", "KMS key"),
+        ("Client.InvalidKMSKey.DisabledKey", "KMS key"),
+        ("Client.UserInitiatedShutdown", "stopped"),
+        ("Client.UserInitiatedHibernate", "hibernated"),
+        ("Client.InvalidParameterCombination", "do not go together"),
+        ("Client.InstanceTerminated", "terminated"),
+        ("Server.ScheduledStop", "maintenance"),
+        ("InvalidVpcId.Malformed", "not the id of a VPC"),
+        ("ClockSkew", "clock"),
+        ("RegionDisabledException", "not enabled"),
+        ("InvalidClientTokenId", "not enabled"),
+        ("PendingVerification", "verifying"),
+    ],
+)
+def test_each_reason_has_words_of_its_own(code: str, word: str) -> None:
+    """None of them is an unknown code, or only the group that it belongs to."""
+    own = KINDS["vpc" if "Vpc" in code else "instance"].remedies
+    remedy = remedy_of(code, None, own)
+    assert word in remedy.why
+    assert remedy not in (*BY_ABOUT.values(), UNKNOWN)
+
+
+def test_the_guide_for_an_account_in_verification_says_what_remains() -> None:
+    """A retry continues with it, and it costs money meanwhile."""
+    cause = guidance.guide(story(failure=failure("PendingVerification", "instance"))).cause
+    assert cause is not None
+    assert any("remains for the retry" in text for text in cause.mend)
+
+
 def launch_refused(code: str, failure_class: FailureClass, message: str = "No.") -> GuideFacts:
     """A launch that AWS refused with a code that also means refused credentials."""
     refused = failure(code, "instance", operation="RunInstances", message=message)

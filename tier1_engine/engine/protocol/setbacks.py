@@ -109,13 +109,14 @@ def fail(case: Case, step: Step, error: Error) -> list[Effect]:
 def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> list[Effect]:
     """Request the next candidate (type, zone, market); if none is left, fail the step."""
     kind, following = kind_of(case.asked), resource.candidate + 1
-    if kind is None or following >= kind.candidates(resource.request):
+    if kind is None or following >= (count := kind.candidates(resource.request)):
         return fail(case, step, error)
+    refused, chosen = (kind.candidate_name(resource.request, n) for n in (resource.candidate, following))
     return [
         case.at_once(),
         ResourceSet(resource.id, {"candidate": following, **_NOT_MADE}),
         StepSet(step.name, {"error": error, "tries": 0}),
-        Note(f"{error.code}: trying the next candidate ({following + 1})", step.name),
+        Note(f"{error.code}: not {refused}; trying {chosen} ({following + 1} of {count})", step.name),
     ]
 
 
