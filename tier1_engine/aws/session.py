@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tier1_engine import __version__
 from tier1_engine.aws.credentials import check_credentials
+from tier1_engine.aws.denials import ENCODED, in_words
 from tier1_engine.aws.errors import (
     PARSER_STUMBLES,
     Call,
@@ -73,6 +74,7 @@ class AwsSession:
         self._session: Any = None
         self._clients: dict[str, Any] = {}
         self._identity: tuple[str, str] | None = None
+        self._may_decode = True
 
     def identity(self) -> tuple[str, str]:
         """Return the account id and ARN of the caller. Asks AWS once per session.
@@ -163,8 +165,30 @@ class AwsSession:
         wait((answer,), timeout=self._call_timeout_seconds)
         if not answer.done():
             raise call.abandoned(self._call_timeout_seconds)
-        with _translated(call):
-            return answer.result()
+        try:
+            with _translated(call):
+                return answer.result()
+        except CallError as error:
+            raise self._decoded(error) from error
+
+    def _decoded(self, error: CallError) -> CallError:
+        """Return a refusal with its encoded part decoded, where these credentials may do that."""
+        encoded = ENCODED.search(error.message)
+        if encoded is None or not self._may_decode:
+            return error
+        try:
+            reply = self.call("sts", "decode_authorization_message", None, {"EncodedMessage": encoded[1]})
+        except CallError:
+            self._may_decode = False
+            return error
+        return CallError(
+            error.code,
+            in_words(error.message, str(reply.get("DecodedMessage"))),
+            operation=error.operation,
+            acted=error.acted,
+            request_id=error.request_id,
+            http_status=error.http_status,
+        )
 
     def _client_with(self, service: str, operation: str, call: Call) -> Any:
         """Return the client of a service, after checking that it has the operation."""

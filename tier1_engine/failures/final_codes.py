@@ -36,6 +36,7 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "AccessDeniedException",
             "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
             "NotAuthorized",
+            "TagPolicyViolation",
             "UnauthorizedOperation",
         }
     ),
@@ -192,6 +193,7 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "EncryptedVolumesNotSupported",
             "FilterLimitExceeded",
             "InvalidAMIID.Malformed",
+            "InvalidAuthorizationMessageException",
             "InvalidBlockDeviceMapping",
             "InvalidCharacter",
             "InvalidFilter",

@@ -501,6 +501,90 @@ def test_an_encoded_refusal_comes_with_the_command_that_decodes_it() -> None:
     assert not any("decode" in command.line for command in plain.commands)
 
 
+DENIED = (
+    "User: arn:aws:sts::123456789012:assumed-role/ops/me is not authorized to perform: {} on resource: {} {}"
+)
+SUBNET = "arn:aws:ec2:eu-west-1:123456789012:subnet/*"
+
+
+@pytest.mark.parametrize(
+    ("reason", "why", "who"),
+    [
+        (
+            "with an explicit deny in a service control policy",
+            "A service control policy explicitly denies",
+            "organization",
+        ),
+        (
+            "with an explicit deny in a service control policy: arn:aws:organizations::1:policy/o-1/p-1",
+            "A service control policy explicitly denies",
+            "organization",
+        ),
+        ("with an explicit deny in a permissions boundary", "A permissions boundary explicitly", "boundary"),
+        ("with an explicit deny in a session policy", "A session policy explicitly", "session"),
+        ("with an explicit deny in a resource control policy", "A resource control policy", "organization"),
+        ("with an explicit deny in an identity-based policy", "An identity-based policy", "administrator"),
+        ("with an explicit deny", "A policy explicitly denies", "administrator"),
+        (
+            "because no permissions boundary allows the ec2:CreateSubnet action",
+            "No permissions boundary allows",
+            "boundary",
+        ),
+        (
+            "because no service control policy allows the ec2:CreateSubnet action",
+            "No service control policy allows",
+            "organization",
+        ),
+    ],
+)
+def test_a_deny_is_never_answered_with_the_advice_to_allow(reason: str, why: str, who: str) -> None:
+    """It names the policy and who can change it; a statement that allows the action would not help."""
+    message = DENIED.format("ec2:CreateSubnet", SUBNET, reason)
+    given = failure("UnauthorizedOperation", "subnet-1", operation="CreateSubnet", message=message)
+    cause = guidance.guide(story(failure=given)).cause
+    assert cause is not None
+    assert cause.why.startswith(why)
+    assert "ec2:CreateSubnet of the resource type subnet" in cause.why
+    assert who in cause.mend[0]
+    assert (cause.actions, cause.commands) == ((), ())
+    assert not any("Allow" in text or "policy statement" in text for text in cause.mend)
+
+
+def test_a_missing_allow_is_answered_with_the_statement_that_allows() -> None:
+    """No identity-based policy allows the action: the advice is as ever."""
+    reason = "because no identity-based policy allows the ec2:CreateSubnet action"
+    message = DENIED.format("ec2:CreateSubnet", SUBNET, reason)
+    given = failure("UnauthorizedOperation", "subnet-1", operation="CreateSubnet", message=message)
+    cause = guidance.guide(story(failure=given)).cause
+    assert cause is not None
+    assert cause.actions[0] == "ec2:CreateSubnet"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "TagPolicyViolation",
+            "The tag policy does not allow the specified value for the following tag key: 'Project'.",
+        ),
+        (
+            "UnauthorizedOperation",
+            DENIED.format("ec2:RunInstances", "arn:aws:ec2:eu-west-1:1:instance/*", "with an explicit deny")
+            + " (by a condition on aws:RequestTag/Project)",
+        ),
+    ],
+)
+def test_a_deny_for_a_tag_names_resource_type_and_tag(code: str, message: str) -> None:
+    """Of a tag policy, or of any policy with a condition on the tags of the request."""
+    given = failure(code, "instance", operation="RunInstances", message=message)
+    cause = guidance.guide(story(failure=given)).cause
+    assert cause is not None
+    assert "instance" in cause.why
+    assert "with the tag Project" in cause.why
+    assert "`tags`" in cause.mend[0]
+    assert cause.actions == ()
+
+
 def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:
     """A rollback archived the console; lines after the mark are left out."""
     text = "boot\n\n" + "".join(f"line {n}\n" for n in range(40)) + "tier1: user-data-failed 7\nlogin:\n"
