@@ -101,7 +101,9 @@ class AwsSession:
         Raises:
             CallError, ConfigurationError: no client could be created.
         """
-        with _translated(Call(f"the client of {service}")):
+        call = Call(f"the client of {service}")
+        self._open_session(call)
+        with _translated(call):
             return str(self._client(service).meta.endpoint_url)
 
     def call(
@@ -151,6 +153,7 @@ class AwsSession:
         sent its request.
         """
         call.sent, call.status, call.signed_in = False, None, False
+        self._open_session(call)
         answer: Future[Answer] = Future()
 
         def work() -> None:
@@ -192,7 +195,11 @@ class AwsSession:
 
     def _client_with(self, service: str, operation: str, call: Call) -> Any:
         """Return the client of a service, after checking that it has the operation."""
-        client = self._clients.get(service) or self._exchange(call, lambda: self._client(service))
+        if service not in self._clients:
+            # Without credentials a client would be useless for ever, and obtaining them may hang.
+            self._exchange(call, lambda: None)
+        with _translated(call):
+            client = self._client(service)
         if operation not in client.meta.method_to_api_mapping:
             raise Tier1Error(f"{service} has no operation {operation}.")
         call.operation = client.meta.method_to_api_mapping[operation]
@@ -208,25 +215,34 @@ class AwsSession:
         """
         try:
             with self._lock:
-                credentials = self._botocore().get_credentials()
+                credentials = self._session.get_credentials()
             check_credentials(credentials and credentials.get_frozen_credentials())
         except Exception as error:
             raise credentials_unusable(error, call) from error
         call.signed_in = True
 
-    def _botocore(self) -> Any:
+    def _open_session(self, call: Call) -> None:
+        """Load botocore and its configuration, once. This takes a while, which is not the time of a call."""
+        if self._session is not None:
+            return
+        with self._lock:
+            try:
+                if self._session is None:
+                    self._session = self._configured()
+            except Exception as error:
+                raise credentials_unusable(error, call) from error
+
+    def _configured(self) -> Any:
         import botocore.session
 
-        if self._session is None:
-            session = botocore.session.Session(profile=self._profile)
-            # Also bounds the calls that the credential chain makes.
-            config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
-            session.set_default_client_config(config)
-            session.set_config_variable("region", self.region)
-            if session.get_config_variable("metadata_service_num_attempts") == 1:  # botocore's default
-                session.set_config_variable("metadata_service_num_attempts", METADATA_TRIES)
-            self._session = session
-        return self._session
+        session = botocore.session.Session(profile=self._profile)
+        # Also bounds the calls that the credential chain makes.
+        config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
+        session.set_default_client_config(config)
+        session.set_config_variable("region", self.region)
+        if session.get_config_variable("metadata_service_num_attempts") == 1:  # botocore's default
+            session.set_config_variable("metadata_service_num_attempts", METADATA_TRIES)
+        return session
 
     def _client(self, service: str) -> Any:
         with self._lock:
@@ -236,7 +252,7 @@ class AwsSession:
 
     def _make_client(self, service: str) -> Any:
         try:
-            client = self._botocore().create_client(
+            client = self._session.create_client(
                 service, region_name=self.region, endpoint_url=self._endpoint_url
             )
         except ValueError as error:
