@@ -347,6 +347,12 @@ def failures_page() -> str:
         _table(("failure", "phase", "kinds", "class", "what happens"), steps),
         "## One failed call",
         "The first row that fits decides. Where the class is the step's, there is no further attempt.",
+        "Refused access is tried again for 60 times `TIER1_POLL_SECONDS`, a minute by default, before it "
+        "counts as blocked: every attempt is recorded, the screen shows the cause, and that time is on no "
+        "deadline. "
+        "Only the first call of a command is reported at once if AWS definitely refuses the credentials or "
+        "there are none, because nothing has begun and the operator is waiting for it; a doubtful refusal "
+        "(`AuthFailure`, a busy source of credentials) is tried again there too.",
         _table(("failure", "class", "what happens", "which"), calls),
         "With the target states `rolled_back` and `destroyed`, no class triggers anything: what could not be "
         "deleted is reported with its reason, and the failure that broke the deployment stays first.",
@@ -380,7 +386,9 @@ def _which(row: failures.CallFailure) -> str:
         f"what the kind declares as [{row.declared.replace('_', ' ')}](kinds.md)" if row.declared else ""
     )
     actions = "to " + ", ".join(f"`{action}`" for action in sorted(row.actions)) if row.actions else ""
-    return "; ".join(filter(None, (codes, declared, actions)))
+    operations = f"of {_codes(row.operations)}" if row.operations else ""
+    statuses = f"with HTTP status {', '.join(map(str, sorted(row.statuses)))}" if row.statuses else ""
+    return "; ".join(filter(None, (codes, declared, actions, operations, statuses)))
 
 
 SHOWN_CODES = 20

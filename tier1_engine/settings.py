@@ -23,6 +23,8 @@ DEFAULT_LEASE_SECONDS = 60.0
 DEFAULT_CALL_SECONDS = 20.0
 POLL_BACKOFF_LIMIT = 10
 """A poll interval grows to at most this multiple of `poll_seconds`."""
+POLLS_WITHOUT_ACCESS = 60
+"""Refused access counts as blocked after this multiple of `poll_seconds`: a minute, by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Settings:
     @property
     def poll_limit_seconds(self) -> float:
         return self.poll_seconds * POLL_BACKOFF_LIMIT
+
+    @property
+    def access_seconds(self) -> float:
+        """How long a call is repeated while AWS refuses access, before that counts as blocked."""
+        return self.poll_seconds * POLLS_WITHOUT_ACCESS
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:

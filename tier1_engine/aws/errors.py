@@ -8,7 +8,8 @@ It matches exception types and error codes, never message text.
     error code with 5xx                                                   unknown, AWS's code
     a reply that is not from AWS (HTML, truncated, a redirect)            refused below 500, else unknown,
                                                                           `UnreadableReply`
-    not sent: no connection, no DNS name, no credentials, no permit       refused
+    not sent: no connection, no DNS name, no permit                       refused
+    not sent: no usable credentials, whatever their source raised         refused, a code that blocks
     sent, but no reply: timeout, connection reset                         unknown
 """
 
@@ -22,17 +23,21 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from tier1_engine.aws.credentials import credential_failures, named, source_failure
+from tier1_engine.aws.times import clock_skew
 from tier1_engine.contract.cloud import Permit, PermitRefused
 from tier1_engine.errors import Acted, CallError, ConfigurationError, Tier1Error
 from tier1_engine.failures.codes import (
+    BLOCKED_CODES,
     CALL_TIMEOUT,
+    CLOCK_SKEW,
     CONNECT_TIMEOUT,
     CONNECTION_REFUSED,
     CONNECTION_RESET,
+    CREDENTIAL_SOURCE_BUSY,
     HTTP_NOT_IMPLEMENTED,
     HTTP_REQUEST_TIMEOUT,
     NAME_NOT_RESOLVED,
-    NO_CREDENTIALS,
     UNREADABLE_REPLY,
     acts_never,
 )
@@ -60,12 +65,14 @@ class Call:
     Attributes:
         operation: the API operation, such as `CreateVpc`.
         permit: checked before the request is sent; None for a read-only call.
+        signed_in: whether there were usable credentials for it.
         sent: whether the request was handed to the network.
         status: the HTTP status of the reply, once there is one.
     """
 
     operation: str
     permit: Permit | None = None
+    signed_in: bool = False
     sent: bool = False
     status: int | None = None
     _over: bool = False
@@ -91,6 +98,12 @@ class Call:
         """Abandon the call so that it can no longer be sent. The error says whether it was sent before."""
         with self._lock:
             self._over = True
+            if not self.signed_in:
+                return CallError(
+                    CREDENTIAL_SOURCE_BUSY,
+                    f"there were no credentials within {budget_seconds:g} seconds",
+                    operation=self.operation,
+                )
             return CallError(
                 CALL_TIMEOUT,
                 f"no answer within {budget_seconds:g} seconds",
@@ -174,19 +187,19 @@ def translate(error: Exception, call: Call) -> Tier1Error:
     return unreadable(call, str(error))
 
 
-def _answered(error: ClientError, call: Call) -> CallError:
+def _answered(error: ClientError, call: Call) -> Tier1Error:
     details = error.response.get("Error", {})
     metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     if error.operation_name != call.operation:
-        # The credential chain made its own call (AssumeRole, GetRoleCredentials): this one was never sent.
-        said = f"{error.operation_name}: {code}: {message}"
-        return CallError(NO_CREDENTIALS, said, operation=call.operation)
+        return credentials_unusable(error, call)
     status = metadata.get("HTTPStatusCode", call.status)
     if status == HTTP_NOT_IMPLEMENTED and not _is_code(code):
         code = "NotImplemented"
     if not _is_code(code):
         return unreadable(call, message or f"HTTP status {status} without an AWS error code")
+    if code in BLOCKED_CODES and (skew := clock_skew(metadata.get("HTTPHeaders") or {})):
+        code, message = CLOCK_SKEW, f"{skew} ({code}: {message})"
     return CallError(
         code,
         message,
@@ -221,20 +234,22 @@ def unreadable(call: Call, message: str) -> CallError:
     )
 
 
-def _unanswered(error: BotoCoreError, call: Call) -> Tier1Error:
-    from botocore import exceptions as boto
+def _wrong_places() -> tuple[type[BotoCoreError], ...]:
+    return named("InvalidRegionError", "EndpointProviderError", "NoRegionError")
 
-    if isinstance(error, boto.InvalidRegionError | boto.EndpointProviderError | boto.NoRegionError):
-        return ConfigurationError(
-            f"The region or endpoint cannot be used: {error}. Correct it, and try again."
-        )
+
+def _wrong_place(error: BotoCoreError) -> ConfigurationError:
+    return ConfigurationError(f"The region or endpoint cannot be used: {error}. Correct it, and try again.")
+
+
+def _unanswered(error: BotoCoreError, call: Call) -> Tier1Error:
+    if isinstance(error, _wrong_places()):
+        return _wrong_place(error)
     if isinstance(error, _defects()):
         return Tier1Error(f"{call.operation} was called in a way that its model does not allow: {error}")
-    if isinstance(error, _credential_failures()):
-        return CallError(NO_CREDENTIALS, str(error), operation=call.operation)
+    if not call.sent or isinstance(error, credential_failures()):
+        return credentials_unusable(error, call)
     code, acted = _network_failure(error)
-    if not call.sent:
-        acted = Acted.REFUSED
     return CallError(code, str(error), operation=call.operation, acted=acted, http_status=call.status)
 
 
@@ -264,31 +279,20 @@ def _is_caused_by(error: BotoCoreError, kind: type[BaseException]) -> bool:
 
 
 def _defects() -> tuple[type[BotoCoreError], ...]:
-    return _named("ParamValidationError", "ValidationError", "MissingParametersError", "DataNotFoundError")
+    return named("ParamValidationError", "ValidationError", "MissingParametersError", "DataNotFoundError")
 
 
-def _credential_failures() -> tuple[type[BotoCoreError], ...]:
-    return _named(
-        "NoCredentialsError",
-        "PartialCredentialsError",
-        "CredentialRetrievalError",
-        "NoAuthTokenError",
-        "TokenRetrievalError",
-        "SSOError",
-        "LoginError",
-        "ProfileNotFound",
-        "ConfigParseError",
-        "ConfigNotFound",
-        "InvalidConfigError",
-        "UnknownCredentialError",
-        "RefreshWithMFAUnsupportedError",
-        "MetadataRetrievalError",
-        "MissingDependencyException",
-    )
+# --- credentials
 
 
-def _named(*names: str) -> tuple[type[BotoCoreError], ...]:
-    """Return botocore's exceptions of these names; an older botocore may lack some."""
-    from botocore import exceptions as boto
+def credentials_unusable(error: Exception, call: Call) -> Tier1Error:
+    """Return the error for anything that was raised while credentials were obtained: nothing was sent.
 
-    return tuple(getattr(boto, name) for name in names if hasattr(boto, name))
+    Args:
+        error: what the source raised. botocore passes most of it on as it is: what `credential_process`
+            prints may not be JSON, a binary or a token file may be missing, a role may not be assumed.
+    """
+    if isinstance(error, _wrong_places()):
+        return _wrong_place(error)
+    code, message = source_failure(error)
+    return CallError(code, message, operation=call.operation)

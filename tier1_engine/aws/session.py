@@ -15,7 +15,17 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tier1_engine import __version__
-from tier1_engine.aws.errors import PARSER_STUMBLES, Call, check_body, failures, translate, unreadable
+from tier1_engine.aws.credentials import check_credentials
+from tier1_engine.aws.denials import ENCODED, in_words
+from tier1_engine.aws.errors import (
+    PARSER_STUMBLES,
+    Call,
+    check_body,
+    credentials_unusable,
+    failures,
+    translate,
+    unreadable,
+)
 from tier1_engine.contract.cloud import Permit, Reply
 from tier1_engine.errors import CallError, ConfigurationError, Tier1Error
 from tier1_engine.failures.codes import UNREADABLE_REPLY
@@ -27,6 +37,9 @@ if TYPE_CHECKING:
 CONNECT_SECONDS_LIMIT = 5.0
 CONNECT_SHARE = 3
 """Connecting may use at most a third of a call's budget."""
+METADATA_TRIES = 3
+"""Tries of EC2's metadata service, which throttles: after one, botocore finds no credentials
+(boto/botocore#2117)."""
 POOL_CONNECTIONS = 32
 PAGES_LIMIT = 1000
 """The most pages of one list call: an endpoint whose list never ends is an error, not a loop."""
@@ -61,6 +74,7 @@ class AwsSession:
         self._session: Any = None
         self._clients: dict[str, Any] = {}
         self._identity: tuple[str, str] | None = None
+        self._may_decode = True
 
     def identity(self) -> tuple[str, str]:
         """Return the account id and ARN of the caller. Asks AWS once per session.
@@ -87,7 +101,9 @@ class AwsSession:
         Raises:
             CallError, ConfigurationError: no client could be created.
         """
-        with _translated(Call(f"the client of {service}")):
+        call = Call(f"the client of {service}")
+        self._open_session(call)
+        with _translated(call):
             return str(self._client(service).meta.endpoint_url)
 
     def call(
@@ -136,12 +152,14 @@ class AwsSession:
         or a reply that trickles in. An abandoned thread can no longer change anything unless it had already
         sent its request.
         """
-        call.sent, call.status = False, None
+        call.sent, call.status, call.signed_in = False, None, False
+        self._open_session(call)
         answer: Future[Answer] = Future()
 
         def work() -> None:
             _current.set(call)
             try:
+                self._sign_in(call)
                 answer.set_result(make())
             except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
                 answer.set_exception(error)
@@ -150,17 +168,81 @@ class AwsSession:
         wait((answer,), timeout=self._call_timeout_seconds)
         if not answer.done():
             raise call.abandoned(self._call_timeout_seconds)
-        with _translated(call):
-            return answer.result()
+        try:
+            with _translated(call):
+                return answer.result()
+        except CallError as error:
+            raise self._decoded(error) from error
+
+    def _decoded(self, error: CallError) -> CallError:
+        """Return a refusal with its encoded part decoded, where these credentials may do that."""
+        encoded = ENCODED.search(error.message)
+        if encoded is None or not self._may_decode:
+            return error
+        try:
+            reply = self.call("sts", "decode_authorization_message", None, {"EncodedMessage": encoded[1]})
+        except CallError:
+            self._may_decode = False
+            return error
+        return CallError(
+            error.code,
+            in_words(error.message, str(reply.get("DecodedMessage"))),
+            operation=error.operation,
+            acted=error.acted,
+            request_id=error.request_id,
+            http_status=error.http_status,
+        )
 
     def _client_with(self, service: str, operation: str, call: Call) -> Any:
         """Return the client of a service, after checking that it has the operation."""
+        if service not in self._clients:
+            # Without credentials a client would be useless for ever, and obtaining them may hang.
+            self._exchange(call, lambda: None)
         with _translated(call):
             client = self._client(service)
         if operation not in client.meta.method_to_api_mapping:
             raise Tier1Error(f"{service} has no operation {operation}.")
         call.operation = client.meta.method_to_api_mapping[operation]
         return client
+
+    def _sign_in(self, call: Call) -> None:
+        """Obtain the credentials, and renew them if they are about to expire.
+
+        In a step of its own, so that whatever their source raises is known to be about credentials.
+
+        Raises:
+            CallError: there are none that can be used. They are obtained anew for the next call.
+        """
+        try:
+            with self._lock:
+                credentials = self._session.get_credentials()
+            check_credentials(credentials and credentials.get_frozen_credentials())
+        except Exception as error:
+            raise credentials_unusable(error, call) from error
+        call.signed_in = True
+
+    def _open_session(self, call: Call) -> None:
+        """Load botocore and its configuration, once. This takes a while, which is not the time of a call."""
+        if self._session is not None:
+            return
+        with self._lock:
+            try:
+                if self._session is None:
+                    self._session = self._configured()
+            except Exception as error:
+                raise credentials_unusable(error, call) from error
+
+    def _configured(self) -> Any:
+        import botocore.session
+
+        session = botocore.session.Session(profile=self._profile)
+        # Also bounds the calls that the credential chain makes.
+        config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
+        session.set_default_client_config(config)
+        session.set_config_variable("region", self.region)
+        if session.get_config_variable("metadata_service_num_attempts") == 1:  # botocore's default
+            session.set_config_variable("metadata_service_num_attempts", METADATA_TRIES)
+        return session
 
     def _client(self, service: str) -> Any:
         with self._lock:
@@ -169,14 +251,6 @@ class AwsSession:
             return self._clients[service]
 
     def _make_client(self, service: str) -> Any:
-        import botocore.session
-
-        if self._session is None:
-            session = botocore.session.Session(profile=self._profile)
-            # Also bounds the calls that the credential chain makes.
-            config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
-            session.set_default_client_config(config)
-            self._session = session
         try:
             client = self._session.create_client(
                 service, region_name=self.region, endpoint_url=self._endpoint_url

@@ -70,6 +70,7 @@ def guard_kind(kind: Kind, described: str, tell: Tell) -> None:
         "console_url": (lambda value: isinstance(value, str), None),
         "commands": (_is_commands, {"look": [], "delete": []}),
         "recipe": (_is_recipe, None),
+        "candidate_name": (lambda value: isinstance(value, str), "another candidate"),
         "candidates": (lambda value: isinstance(value, int) and value > 0, 1),
     }
     for name, (is_valid, default) in defaults.items():

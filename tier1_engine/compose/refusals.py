@@ -15,6 +15,9 @@ from tier1_engine.errors import Blocked, CallError, Refused, Tier1Error
 from tier1_engine.failures.calls import Verdict, judge
 from tier1_engine.failures.codes import (
     BLOCKED_CODES,
+    CLOCK_SKEW,
+    CREDENTIAL_SOURCE_BUSY,
+    DOUBTFUL_CREDENTIALS,
     EXPIRED_CREDENTIALS,
     HTTP_SERVER_ERROR,
     MISSING_CREDENTIALS,
@@ -24,7 +27,9 @@ from tier1_engine.failures.codes import (
 )
 
 TRIES = 4
-"""Attempts of a read that was throttled or interrupted. An unreachable endpoint is not retried."""
+"""Attempts of a read that was throttled or interrupted, or whose credentials are in doubt. An unreachable
+endpoint and definitely refused credentials are reported at once: nothing has begun, and the operator waits.
+"""
 
 Seen = TypeVar("Seen")
 
@@ -50,7 +55,10 @@ def looking(
 def _is_transient(error: CallError) -> bool:
     if error.code in UNREACHABLE_CODES or error.code == UNREADABLE_REPLY:
         return False
-    return judge(error, Action.DESCRIBE, None, young=False) is Verdict.TRANSIENT
+    return (
+        error.code in DOUBTFUL_CREDENTIALS
+        or judge(error, Action.DESCRIBE, None, young=False) is Verdict.TRANSIENT
+    )
 
 
 def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
@@ -61,16 +69,19 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
     """
     where = f"The endpoint {endpoint}" if endpoint else "AWS"
     said = f"{error.operation}: {error.code}: {_first_line(error.message)}"
-    if error.code in MISSING_CREDENTIALS:
+    if error.code in MISSING_CREDENTIALS or error.code == CREDENTIAL_SOURCE_BUSY:
         return Blocked(
             f"There are no usable AWS credentials ({_first_line(error.message)}): "
             "sign in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and try again."
         )
+    if error.code == CLOCK_SKEW:
+        return Blocked(f"AWS refuses what this host signs ({said}): set the clock, and try again.")
     if error.code in EXPIRED_CREDENTIALS:
         return Blocked(f"The AWS credentials have expired ({said}): sign in again, and try again.")
     if error.code in BLOCKED_CODES:
         return Blocked(
-            f"AWS does not accept these credentials ({said}): use other credentials, and try again."
+            f"AWS does not accept these credentials ({said}): use other credentials, or enable the region "
+            "for the account, and try again."
         )
     if error.code in UNREACHABLE_CODES:
         fix = "start it, or correct AWS_ENDPOINT_URL" if endpoint else "check the network and the region"

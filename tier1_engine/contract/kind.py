@@ -207,6 +207,10 @@ class Kind(ABC):
         """Return the number of candidates of the request, which are tried in order."""
         return 1
 
+    def candidate_name(self, request: Mapping[str, Any], candidate: int) -> str:
+        """Return what people call a candidate, such as `t3.medium, us-east-1a, spot`."""
+        return f"candidate {candidate + 1}"
+
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """Read an existing resource of the user's; `inputs["reference"]` is its id. Read-only.
 

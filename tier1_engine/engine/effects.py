@@ -45,7 +45,15 @@ class AtOnce:
 
 
 Memory = Literal[
-    "counted_from", "unknown_at", "exists_since", "unproved_since", "accepted", "gone_at", "unset", "prepared"
+    "counted_from",
+    "unknown_at",
+    "exists_since",
+    "unproved_since",
+    "refused_since",
+    "accepted",
+    "gone_at",
+    "unset",
+    "prepared",
 ]
 """The fields of `Pace` that map a subject or resource to one value. `made_at` follows the record."""
 

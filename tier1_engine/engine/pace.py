@@ -44,6 +44,7 @@ class Pace:
         gone_at: by resource id, when an observation showed it gone.
         unproved_since: by name, since when AWS shows a resource without the tags that prove it.
         exists_since: by step, since when AWS answers that the resource to create already exists.
+        refused_since: by subject, since when AWS refuses access to its calls, or cannot be reached.
         accepted: by name, when AWS accepted the deletion of a resource that may still be visible.
         unset: by step, the last observation of a resource whose configuration differs.
         prepared: by step, its resolved request.
@@ -70,6 +71,7 @@ class Pace:
     gone_at: Mapping[str, float] = field(default_factory=dict)
     exists_since: Mapping[str, float] = field(default_factory=dict)
     unproved_since: Mapping[str, float] = field(default_factory=dict)
+    refused_since: Mapping[str, float] = field(default_factory=dict)
     accepted: Mapping[str, float] = field(default_factory=dict)
     unset: Mapping[str, Observation] = field(default_factory=dict)
     prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -92,8 +94,16 @@ class Pace:
         return self.settings.visibility_grace_seconds
 
     def driven(self, subject: str, before: float) -> float:
-        """Return the driven seconds of a subject: `before`, as recorded, plus those of this process."""
-        return before + max(0.0, self.now - self.counted_from.get(subject, self.now))
+        """Return the driven seconds of a subject: `before`, as recorded, plus those of this process.
+
+        The time without access to AWS does not count.
+        """
+        until = self.refused_since.get(subject, self.now)
+        return before + max(0.0, until - self.counted_from.get(subject, until))
+
+    def seconds_without_access(self, subject: str) -> float:
+        """Return for how long AWS has refused access to the subject's calls, or could not be reached."""
+        return self.now - self.refused_since.get(subject, self.now)
 
     def age(self, resource_id: str) -> float:
         """Return the seconds since AWS created the resource; infinity if that is unknown."""
@@ -159,6 +169,7 @@ def _turned_back(pace: Pace) -> Pace:
         counted_from=none,
         unset=none,
         prepared=none,
+        refused_since=none,
         accepted=none,
         unproved_since=none,
         looked=frozenset(),

@@ -1,8 +1,10 @@
-"""Classifies failed calls: the table of failures, by action and AWS error code. Pure.
+"""Classifies failed calls: the table of failures, by action, error code, operation and HTTP status. Pure.
 
-The first row that matches decides (`judge`). Codes specific to one kind (already exists, in use, no capacity)
-are declared by the kind, and a row names the declaration. `StepPlan.on_failure` decides what the permanent
-failure of a step means for the deployment. Codes are matched, never messages. The engine acts on the verdict.
+The first row that matches decides (`judge`). Most codes mean the same for every call; where AWS uses one code
+for two things, a row names the operation and, if need be, the status. Codes specific to one kind (already
+exists, in use, no capacity) are declared by the kind, and a row names the declaration. `StepPlan.on_failure`
+decides what the permanent failure of a step means for the deployment. Codes are matched, never messages. The
+engine acts on the verdict.
 """
 
 from __future__ import annotations
@@ -15,12 +17,16 @@ from tier1_engine.deployment.states import Action
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures.codes import (
     BLOCKED_CODES,
+    CUT_CODES,
     HELD_BACK_CODES,
+    HTTP_BAD_REQUEST,
     HTTP_SERVER_ERROR,
-    NEVER_ANSWERED,
+    PENDING_CODES,
     SERVER_CODES,
     THROTTLE_CODES,
     TOKEN_MISMATCH,
+    UNREACHABLE_CODES,
+    is_capacity,
 )
 from tier1_engine.failures.final_codes import FINAL_CODES, About
 
@@ -52,10 +58,13 @@ class CallFailure:
         becomes: the class of failure, in words.
         happens: what the engine does, in words.
         codes: error codes of AWS or of tier1.
+        operations: the API operations that it matches; all if empty.
+        statuses: the HTTP statuses that it matches; all if empty.
         declared: the attribute of a kind that adds its own codes.
         actions: the actions that it matches; all if empty. but: the actions that it does not match.
         while_young: only while an owned resource that the call refers to is younger than the consistency
             deadline.
+        capacity: also with any code about capacity, for a kind that has candidates.
         without_end: with any code, if AWS may have acted or answered with 5xx.
         any_code: with any code; the last row.
     """
@@ -65,10 +74,13 @@ class CallFailure:
     becomes: str
     happens: str
     codes: frozenset[str] = frozenset()
+    operations: frozenset[str] = frozenset()
+    statuses: frozenset[int] = frozenset()
     declared: str | None = None
     actions: frozenset[Action] = frozenset()
     but: frozenset[Action] = frozenset()
     while_young: bool = False
+    capacity: bool = False
     without_end: bool = False
     any_code: bool = False
 
@@ -78,9 +90,16 @@ class CallFailure:
             return False
         if self.while_young and not young:
             return False
+        if self.operations and error.operation not in self.operations:
+            return False
+        if self.statuses and error.http_status not in self.statuses:
+            return False
         if self.without_end:
             return error.acted is Acted.UNKNOWN or (error.http_status or 0) >= HTTP_SERVER_ERROR
-        return self.any_code or error.code in self.codes or error.code in self.declared_by(kind)
+        declared = self.declared_by(kind)
+        if self.capacity and declared and is_capacity(error.code):
+            return True
+        return self.any_code or error.code in self.codes or error.code in declared
 
     def declared_by(self, kind: Kind | None) -> frozenset[str]:
         """Return the codes that a kind adds to this row."""
@@ -98,12 +117,41 @@ CALLS: tuple[CallFailure, ...] = (
         "does not count against the step",
         codes=HELD_BACK_CODES,
     ),
+    # AWS answers AuthFailure with 401 when it cannot validate the credentials, and with 400 and "Not
+    # authorized for images" when they may not use the AMI (Orange-Cyberdefense/GOAD#304).
+    CallFailure(
+        "an AMI that is not shared with the account",
+        Verdict.FATAL,
+        "the step's",
+        "the step fails; the guide names the AMI",
+        codes=frozenset({"AuthFailure"}),
+        operations=frozenset({"DescribeImages", "RunInstances"}),
+        statuses=frozenset({HTTP_BAD_REQUEST}),
+    ),
+    # With status 401 and a link to the product (F5Networks/f5-aws-cloudformation#45). An account that is not
+    # signed up for EC2 at all would have been refused its network before.
+    CallFailure(
+        "an AMI of the AWS Marketplace whose terms are not accepted",
+        Verdict.FATAL,
+        "the step's",
+        "the step fails; the guide names the AMI and the page on which to subscribe",
+        codes=frozenset({"OptInRequired"}),
+        operations=frozenset({"RunInstances"}),
+    ),
     CallFailure(
         "expired or missing credentials, wrong account",
         Verdict.BLOCKED,
         "blocked",
-        "stops as `failed` and deletes nothing; a rollback or teardown pauses; the guide says how to sign in",
+        "tried again for a minute; then stops as `failed` and deletes nothing, and a rollback or teardown "
+        "pauses; the guide says how to sign in",
         codes=BLOCKED_CODES,
+    ),
+    CallFailure(
+        "an account that AWS is still verifying",
+        Verdict.BLOCKED,
+        "blocked",
+        "as above: what exists remains, and a resume continues once AWS has verified the account",
+        codes=PENDING_CODES,
     ),
     CallFailure(
         "a deletion, or a last read of a console, that finds nothing",
@@ -139,11 +187,12 @@ CALLS: tuple[CallFailure, ...] = (
         actions=frozenset({Action.CREATE}),
     ),
     CallFailure(
-        "no capacity, spot price, type not offered in the zone, a quota of one market",
+        "no capacity, spot price, a zone or type not offered to the account, a quota of one market",
         Verdict.EXHAUSTED,
         "next candidate",
         "the next (type, zone, market) of the spec; after the last one, the step fails",
         declared="next_candidate",
+        capacity=True,
         actions=frozenset({Action.CREATE}),
     ),
     CallFailure(
@@ -163,11 +212,19 @@ CALLS: tuple[CallFailure, ...] = (
         codes=THROTTLE_CODES,
     ),
     CallFailure(
-        "connection refused or reset, timeout, unreadable reply",
+        "no connection: nothing was sent",
+        Verdict.TRANSIENT,
+        "transient, then blocked",
+        "a read is retried until the step's deadline, a change for a minute; then blocked as above, never a "
+        "rollback",
+        codes=UNREACHABLE_CODES,
+    ),
+    CallFailure(
+        "connection reset, timeout, unreadable reply",
         Verdict.TRANSIENT,
         "transient",
-        "as above, after looking for what the call may have created",
-        codes=NEVER_ANSWERED,
+        "as for throttling, after looking for what the call may have created",
+        codes=CUT_CODES,
     ),
     CallFailure(
         "an AWS server error",

@@ -17,9 +17,11 @@ from tier1_engine.failures.final_codes import FINAL_CODES, About
 # --- tier1's own: what `aws` reports when there was no readable reply, or no call
 
 CALL_TIMEOUT = "CallTimeout"
+CLOCK_SKEW = "ClockSkew"
 CONNECT_TIMEOUT = "ConnectTimeout"
 CONNECTION_REFUSED = "ConnectionRefused"
 CONNECTION_RESET = "ConnectionReset"
+CREDENTIAL_SOURCE_BUSY = "CredentialSourceBusy"
 CREDENTIALS_UNUSABLE = "CredentialsUnusable"
 NAME_NOT_RESOLVED = "NameNotResolved"
 NO_CREDENTIALS = "NoCredentials"
@@ -45,7 +47,6 @@ EXPIRED_CREDENTIALS = frozenset(
 )
 REFUSED_CREDENTIALS = frozenset(
     {
-        "AuthFailure",
         "InvalidAccessKeyId",  # S3
         "InvalidClientTokenId",
         "OptInRequired",
@@ -56,14 +57,20 @@ REFUSED_CREDENTIALS = frozenset(
         "IncompleteSignature",
         "InvalidSecurity.RequestHasExpired",
         "InvalidToken",  # S3
+        CLOCK_SKEW,
         "InvalidSignatureException",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
         WRONG_ACCOUNT,
     }
 )
-BLOCKED_CODES = MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS
+DOUBTFUL_CREDENTIALS = frozenset({"AuthFailure", CREDENTIAL_SOURCE_BUSY})
+"""Often over by itself: EC2 may answer AuthFailure to valid credentials, and their source may be busy."""
+BLOCKED_CODES = MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS | DOUBTFUL_CREDENTIALS
 """Everything that means "no access": nothing is deleted, and the operator signs in first."""
+
+PENDING_CODES = frozenset({"PendingVerification"})
+"""The account is being verified. This passes by itself, so what exists remains for a retry."""
 
 # --- throttles and server errors
 
@@ -126,12 +133,16 @@ UNSUPPORTED_CODES = frozenset(
 
 TOKEN_MISMATCH = "IdempotentParameterMismatch"
 
+HTTP_BAD_REQUEST = 400
 HTTP_REQUEST_TIMEOUT = 408
+HTTP_TOO_MANY_REQUESTS = 429
 HTTP_SERVER_ERROR = 500
 HTTP_NOT_IMPLEMENTED = 501
 
 # Source: the EC2 API reference's server error codes: InsufficientInstanceCapacity is sent with 500.
-_CAPACITY = re.compile(r"^(Server\.)?Insufficient\w*Capacity\w*$")
+_CAPACITY = re.compile(
+    r"^(Server\.)?(Insufficient\w*Capacity\w*|ReservationCapacityExceeded|UnfulfillableCapacity)$"
+)
 
 
 def is_unsupported(error: CallError) -> bool:
@@ -141,7 +152,12 @@ def is_unsupported(error: CallError) -> bool:
 
 def acts_never(code: str, http_status: int | None) -> bool:
     """Whether AWS certainly did not act, whatever the HTTP status: throttled, no capacity, no such call."""
-    return code in THROTTLE_CODES or bool(_CAPACITY.match(code)) or http_status == HTTP_NOT_IMPLEMENTED
+    return code in THROTTLE_CODES or is_capacity(code) or http_status == HTTP_NOT_IMPLEMENTED
+
+
+def is_capacity(code: str) -> bool:
+    """Whether AWS has no capacity, in any spelling: `InsufficientInstanceCapacity`, for example."""
+    return bool(_CAPACITY.match(code))
 
 
 @cache
@@ -149,6 +165,8 @@ def about_of(code: str) -> About | None:
     """Return what a code is about; None if it is in no list."""
     if code in BLOCKED_CODES:
         return About.CREDENTIALS
+    if code in PENDING_CODES:
+        return About.ACCOUNT
     if code in THROTTLE_CODES | NEVER_ANSWERED | SERVER_CODES | UNSUPPORTED_CODES:
         return About.AWS
     return next((about for about, codes in FINAL_CODES.items() if code in codes), None)

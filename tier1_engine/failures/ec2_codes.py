@@ -56,7 +56,7 @@ EC2_COMMON = frozenset(
 """The codes that every EC2 call can return, without `DryRunOperation`: tier1 makes no dry runs."""
 
 _TAGGED = {"ConcurrentTagAccess", "InvalidTagKey.Malformed", "TagLimitExceeded"}
-_NO_VPC = {"InvalidVpcID.Malformed", "InvalidVpcID.NotFound"}
+_NO_VPC = {"InvalidVpcID.Malformed", "InvalidVpcID.NotFound", "InvalidVpcId.Malformed"}
 _NO_SUBNET = {"InvalidSubnetID.Malformed", "InvalidSubnetID.NotFound"}
 _NO_GROUP = {"InvalidGroup.NotFound", "InvalidGroupId.Malformed", "InvalidSecurityGroupID.NotFound"}
 _NO_GATEWAY = {"InvalidInternetGatewayID.NotFound", "InvalidInternetGatewayId.Malformed"}
@@ -178,6 +178,7 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
             "OperationNotPermitted",
             "PrivateIpAddressLimitExceeded",
             "RequestResourceCountExceeded",
+            "ReservationCapacityExceeded",
             "ResourceCountExceeded",
             "ResourceLimitExceeded",
             "SecurityGroupLimitExceeded",

@@ -36,10 +36,11 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "AccessDeniedException",
             "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
             "NotAuthorized",
+            "TagPolicyViolation",
             "UnauthorizedOperation",
         }
     ),
-    About.ACCOUNT: frozenset({"Blocked", "PendingVerification", "RegionDisabledException"}),
+    About.ACCOUNT: frozenset({"Blocked", "RegionDisabledException"}),
     About.CAPACITY: frozenset(
         {
             "InsufficientCapacity",
@@ -50,6 +51,7 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "InsufficientThroughputCapacity",
             "InsufficientVolumeCapacity",
             "NoFreeAddressesInSubnet",
+            "ReservationCapacityExceeded",
             "Server.InsufficientInstanceCapacity",
             "Server.SpotInstanceShutdown",
             "Server.SpotInstanceTermination",
@@ -151,8 +153,14 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
     About.STATE: frozenset(
         {
             "CannotDelete",
+            "Client.InstanceInitiatedShutdown",
+            "Client.InstanceTerminated",
             "Client.InternalError",
+            "Client.InvalidKMSKey.InvalidState",
+            "Client.InvalidParameterCombination",
             "Client.InvalidParameterValue",
+            "Client.UserInitiatedHibernate",
+            "Client.UserInitiatedShutdown",
             "CustomerKeyHasBeenRevoked",
             "DeleteConflict",
             "DependencyTimeout",
@@ -171,6 +179,8 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "LegacySecurityGroup",
             "OperationNotPermitted",
             "PolicyNotAttachable",
+            "Server.InternalError",
+            "Server.ScheduledStop",
             "UnmodifiableEntity",
             "VolumeInUse",
         }
@@ -183,6 +193,7 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "EncryptedVolumesNotSupported",
             "FilterLimitExceeded",
             "InvalidAMIID.Malformed",
+            "InvalidAuthorizationMessageException",
             "InvalidBlockDeviceMapping",
             "InvalidCharacter",
             "InvalidFilter",
@@ -221,6 +232,7 @@ FINAL_CODES: Mapping[About, frozenset[str]] = {
             "InvalidUserData.Malformed",
             "InvalidVpc.Range",
             "InvalidVpcID.Malformed",
+            "InvalidVpcId.Malformed",
             "InvalidVpcRange",
             "MalformedPolicyDocument",
             "MalformedQueryString",

@@ -1,8 +1,8 @@
 """The root cause of a failure: what it means, how to fix it, and the commands that help. Pure.
 
 Owns the path from error code and operation to a complete remedy: the missing permission, the quota, the last
-console lines. It never parses AWS's messages, with two exceptions: the action that a refusal names, and the
-encoded part, which only AWS can decode.
+console lines. It parses AWS's messages only for what has no code: the action and the policy that a refusal
+names, the encoded part, which only AWS can decode, and the page on which to subscribe to a product.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from tier1_engine.contract.kind import Check, Kind
 from tier1_engine.contract.remedy import Remedy, sentence
 from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.record import Resource, Step
+from tier1_engine.deployment.states import FailureClass
 from tier1_engine.failures.codes import about_of
 from tier1_engine.failures.final_codes import About
+from tier1_engine.guidance.denials import denial_of
 from tier1_engine.guidance.facts import GuideFacts
 from tier1_engine.guidance.lines import Command, flags, quota_lines, typed, worded
 from tier1_engine.guidance.remedies import remedy_of
@@ -27,6 +29,7 @@ from tier1_engine.guidance.remedies import remedy_of
 CONSOLE_LINES = 20
 _NAMED = re.compile(r"is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
 _ENCODED = re.compile(r"Encoded authorization failure message:\s*(\S+)")
+_SUBSCRIPTION_PAGE = re.compile(r"https?://aws\.amazon\.com/marketplace/[\w./?=&%-]*[\w=]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,12 @@ class Advice:
 
 def of_failure(facts: GuideFacts) -> Advice | None:
     """The root cause: what ended provisioning, or stopped the last run; None when nothing did."""
-    if facts.failure is not None:
-        return _advice(facts, facts.failure, facts.failed_step)
+    if (failure := facts.failure) is not None:
+        blocked = failure.failure_class is FailureClass.BLOCKED
+        return _advice(facts, failure, facts.failed_step, blocked=blocked)
     if (attempt := facts.blocked_by) is not None:
         error = Error(attempt.code or "Unknown", attempt.message or "", attempt.operation)
-        return _advice(facts, error, facts.step(attempt.step))
+        return _advice(facts, error, facts.step(attempt.step), blocked=True)
     return None
 
 
@@ -70,22 +74,45 @@ def of_resource(facts: GuideFacts, resource: Resource) -> Advice | None:
 
 
 def _advice(
-    facts: GuideFacts, error: Error | Failure, step: Step | None, resource: Resource | None = None
+    facts: GuideFacts,
+    error: Error | Failure,
+    step: Step | None,
+    resource: Resource | None = None,
+    *,
+    blocked: bool = False,
 ) -> Advice:
+    """Complete the remedy of an error.
+
+    Args:
+        blocked: the credentials were refused, which is never about the kind that made the call.
+    """
     code, operation, message = error.code, error.operation, error.message
     known, part = facts.known(step, resource), facts.part_of(step)
-    remedy = remedy_of(code, operation, part.remedies if part is not None else {})
-    actions = missing_actions(facts, operation, message) if about_of(code) is About.ACCESS else ()
+    remedy = remedy_of(code, operation, part.remedies if part is not None and not blocked else {})
+    access = about_of(code) is About.ACCESS
+    actions = missing_actions(facts, operation, message) if access else ()
     commands = [*_looks(remedy, _standing(known, facts), facts), *_quota(remedy, known, facts)]
-    fix = [sentence(text, known) for text in remedy.fix]
+    why, fix = sentence(remedy.why, known), [sentence(text, known) for text in remedy.fix]
+    if access and (denial := denial_of(message, part.title if part is not None else "")) is not None:
+        # To allow the action would not help.
+        why, fix, actions = denial.why(actions[0] if actions else "the call"), list(denial.fix), ()
+        commands = []
+    if page := _SUBSCRIPTION_PAGE.search(message):
+        fix.append(f"The page is {page[0]}")
     if actions:
+        if _ENCODED.search(message):
+            fix.insert(
+                0,
+                "Decode the message with the command below: if it has `explicitDeny: true`, only a "
+                "change of that policy helps.",
+            )
         fix.append(f"The user or role that runs tier1 needs this policy statement: {_statement(actions)}")
         commands += _decoding(message, facts)
     return Advice(
         code=code,
         operation=operation,
         message=message,
-        why=sentence(remedy.why, known),
+        why=why,
         mend=tuple(fix),
         resource=resource.name if resource else None,
         actions=actions,

@@ -11,7 +11,23 @@ from tier1_engine.contract.remedy import Remedies, Remedy
 _WHO = ("sts", "get-caller-identity")
 _SIGN_IN = "Sign in again to account {account}, check who you are with the command below, then resume."
 _NOT_SIGNED_IN = Remedy("The credentials have expired, so AWS refuses all calls.", (_SIGN_IN,), (_WHO,))
-_WRONG_KEYS = Remedy("AWS does not know these credentials.", (_SIGN_IN,), (_WHO,))
+_ENABLE_REGION = "If the identity is right, enable {region} for the account; AWS then knows it there, too."
+_REGIONS = (
+    "ec2",
+    "describe-regions",
+    "--all-regions",
+    "--region-names",
+    "{region}",
+    "--query",
+    "Regions[].OptInStatus",
+    "--output",
+    "text",
+)
+_WRONG_KEYS = Remedy(
+    "AWS does not know these credentials, or {region} is not enabled for the account.",
+    (_SIGN_IN, _ENABLE_REGION),
+    (_WHO, _REGIONS),
+)
 _UNREACHED = Remedy(
     "AWS, or the endpoint of this deployment, could not be reached from this host.",
     ("Check the network, DNS and proxy of this host, or start the local AWS, then resume.",),
@@ -30,27 +46,40 @@ CATALOGUE: Remedies = {
         ),
         (_WHO,),
     ),
-    "CredentialsUnusable": _WRONG_KEYS,
+    "CredentialsUnusable": Remedy(
+        "The source of this host's AWS credentials failed, so no call was sent.",
+        (
+            (
+                "Run the source by itself (`credential_process`, the file of the web identity token, or what "
+                "AWS_PROFILE names), and correct it as the message says."
+            ),
+            "Check who you are with the command below, then resume.",
+        ),
+        (_WHO,),
+    ),
+    "CredentialSourceBusy": Remedy(
+        "The source of this host's AWS credentials did not answer, or throttled the request, for a minute.",
+        ("Check who you are with the command below; as soon as it answers, resume.",),
+        (_WHO,),
+    ),
     "ExpiredToken": _NOT_SIGNED_IN,
     "ExpiredTokenException": _NOT_SIGNED_IN,
     "RequestExpired": Remedy(
-        "The request has expired: the credentials have expired, or the clock of this host is wrong.",
-        ("Check the clock of this host, sign in again to account {account}, then resume.",),
+        "The request has expired: most often, the credentials have.",
+        ("Sign in again to account {account}, then resume.",),
     ),
     "InvalidClientTokenId": _WRONG_KEYS,
     "UnrecognizedClientException": _WRONG_KEYS,
-    "SignatureDoesNotMatch": Remedy(
-        "The secret key does not match its key id, or the clock of this host is wrong.",
-        (_SIGN_IN,),
+    "SignatureDoesNotMatch": Remedy("The secret key does not match its key id.", (_SIGN_IN,), (_WHO,)),
+    "ClockSkew": Remedy(
+        "The clock of this host is wrong, so AWS refuses what it signs; the credentials may be good.",
+        ("Set the clock, best by NTP (`timedatectl set-ntp true`), then resume.",),
         (_WHO,),
     ),
     "AuthFailure": Remedy(
-        "EC2 could not validate the credentials, or they may not use what the call names, such as an AMI.",
-        (
-            _SIGN_IN,
-            "If the identity is right, make sure that the AMI is shared with the account.",
-        ),
-        (_WHO,),
+        "EC2 could not validate the credentials, or {region} is not enabled for the account.",
+        (_SIGN_IN, _ENABLE_REGION),
+        (_WHO, _REGIONS),
     ),
     "WrongAccount": Remedy(
         "These credentials belong to another account than the deployment.",
@@ -59,12 +88,20 @@ CATALOGUE: Remedies = {
     ),
     # --- the account
     "PendingVerification": Remedy(
-        "AWS is still verifying the account for {region}; this takes up to four hours.",
-        ("Retry later.",),
+        "AWS is still verifying the account for {region}; this takes minutes, at most four hours.",
+        (
+            "Everything that exists remains for the retry, and costs money meanwhile.",
+            "Resume once AWS has confirmed the account by email, or roll back.",
+        ),
     ),
     "OptInRequired": Remedy(
         "The account is not signed up for the service, or {region} is not enabled for it.",
         ("Enable the region or service in the account's settings, then resume.",),
+    ),
+    "RegionDisabledException": Remedy(
+        "{region} is not enabled for the account.",
+        ("Enable {region} in the account's settings, then resume; it takes minutes.",),
+        (_REGIONS,),
     ),
     "TagLimitExceeded": Remedy(
         "A resource can have at most 50 tags; those of the spec and tier1's own exceed that.",

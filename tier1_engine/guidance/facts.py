@@ -93,7 +93,19 @@ class GuideFacts:
         """The refusal that stopped the last run: its last ended attempt, if AWS refused access."""
         ended = [attempt for attempt in self.record.attempts.values() if attempt.ended_at is not None]
         last = max(ended, key=lambda a: (a.ended_at, a.begun_at), default=None)
-        return last if last is not None and last.code in BLOCKED_CODES else None
+        if last is None or last.code not in BLOCKED_CODES or self._failed_there(last):
+            return None
+        return last
+
+    def _failed_there(self, attempt: Attempt) -> bool:
+        """Whether this attempt ended provisioning, and not for lack of access: its code has two meanings."""
+        failure = self.failure
+        return (
+            failure is not None
+            and failure.failure_class is not FailureClass.BLOCKED
+            and (failure.code, failure.operation, failure.request_id)
+            == (attempt.code, attempt.operation, attempt.request_id)
+        )
 
     @property
     def failed_step(self) -> Step | None:

@@ -30,11 +30,12 @@ def remedy_of(code: str, operation: str | None, own: Remedies) -> Remedy:
 
 
 def _keys(code: str, operation: str | None) -> Iterator[str]:
-    """The keys to look up, the most specific first: `HTTP503` also matches `HTTP`."""
+    """The keys to look up, the most specific first: `HTTP503` also matches `HTTP`, `A.B.C` also `A.B.*`."""
     if operation is not None:
         yield f"{operation}/{code}"
     yield code
     yield code.rstrip(DIGITS)
+    yield f"{code.rpartition('.')[0]}.*"
 
 
 BY_ABOUT: Mapping[About | None, Remedy] = {

@@ -42,7 +42,14 @@ _GONE_BY_HAND = Remedy(
     ("Retry: tier1 recreates what it created. Correct what the spec names.",),
     (VPCS,),
 )
+_NO_VPC_ID = Remedy(
+    "{vpc_id:The VPC of the spec} is not the id of a VPC, which is `vpc-` and 8 or 17 hexadecimal digits.",
+    ("Correct `network.vpc_id`.",),
+    (VPCS,),
+)
 REMEDIES: Remedies = {
+    "InvalidVpcID.Malformed": _NO_VPC_ID,
+    "InvalidVpcId.Malformed": _NO_VPC_ID,
     "InvalidVpcID.NotFound": _GONE_BY_HAND,
     "InvalidSubnetID.NotFound": _GONE_BY_HAND,
     "InvalidGroup.NotFound": _GONE_BY_HAND,

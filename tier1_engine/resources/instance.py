@@ -78,11 +78,17 @@ class Instance(Kind):
             "InsufficientHostCapacity",
             "InsufficientReservedInstanceCapacity",
             "InsufficientVolumeCapacity",
+            "ReservationCapacityExceeded",
             "UnfulfillableCapacity",
+            "VolumeTypeNotAvailableInZone",
             # The zone's subnet has no free address.
             "InsufficientFreeAddressesInSubnet",
             # The type is not offered in the zone.
             "Unsupported",
+            # The type does not go with the rest of the request, or with the account: "The specified instance
+            # type is not eligible for Free Tier" (splunk/attack_range#1302). Another type may.
+            "InvalidParameterCombination",
+            "UnsupportedOperation",
             # Quotas; each applies to one market and one group of instance types.
             "InstanceLimitExceeded",
             "VcpuLimitExceeded",
@@ -90,8 +96,9 @@ class Instance(Kind):
             # Spot: the price, and an account that may not create spot's service-linked role.
             "SpotMaxPriceTooLow",
             "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
-            # State reasons of an instance that AWS reclaimed while it started.
+            # State reasons of an instance that AWS ended while it started.
             "Server.InsufficientInstanceCapacity",
+            "Server.InternalError",
             "Server.SpotInstanceTermination",
             "Server.SpotInstanceShutdown",
         }
@@ -126,6 +133,11 @@ class Instance(Kind):
 
     def candidates(self, request: Mapping[str, Any]) -> int:
         return len(request["candidates"])
+
+    def candidate_name(self, request: Mapping[str, Any], candidate: int) -> str:
+        """Such as `t3.medium, us-east-1a, spot`."""
+        one = instance_request.candidate_of(request, candidate)
+        return ", ".join(str(one[name]) for name in ("type", "zone", "market") if one.get(name))
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return _list(cloud, resource_filters(target))

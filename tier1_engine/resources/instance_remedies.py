@@ -188,6 +188,30 @@ REMEDIES: Remedies = {
     # --- the request
     "InvalidAMIID.NotFound": _NO_AMI,
     "InvalidAMIID.Unavailable": _NO_AMI,
+    # The table of failures tells these two from refused credentials, which have the same codes.
+    "RunInstances/AuthFailure": Remedy(
+        "This account may not use the AMI {ami:of the spec}: it is private, or no longer shared with account "
+        "{account}.",
+        (
+            "Ask the owner of {ami:the AMI} to share it with account {account}, or correct `instance.ami`.",
+            "Omit `instance.ami` to use the current Amazon Linux 2023.",
+        ),
+        (_IMAGES,),
+    ),
+    "DescribeImages/AuthFailure": Remedy(
+        "This account may not see the AMI {ami:of the spec}: it is private, or no longer shared with account "
+        "{account}.",
+        ("Ask its owner to share it with account {account}, or correct `instance.ami`.",),
+    ),
+    "RunInstances/OptInRequired": Remedy(
+        "The AMI {ami:of the spec} is a product of the AWS Marketplace whose terms account {account} has not "
+        "accepted.",
+        (
+            "Subscribe with account {account} on the page that AWS names, then deploy again.",
+            "Or use another AMI in `instance.ami`; without it, tier1 uses the current Amazon Linux 2023.",
+        ),
+        (_IMAGES,),
+    ),
     "InvalidAMIID.Malformed": Remedy(
         "{ami:the AMI} is not an AMI id, which begins with `ami-`.",
         ("Correct `instance.ami`, or omit it to use the current Amazon Linux 2023.",),
@@ -266,6 +290,46 @@ REMEDIES: Remedies = {
     "Client.InstanceInitiatedShutdown": Remedy(
         "The instance was shut down from inside, by its own user data or software.",
         ("Read its console; remove the shutdown from `instance.user_data`, then retry.",),
+        (_SHOW,),
+    ),
+    # Source: "StateReason" of the EC2 API reference, and "Troubleshoot instance launch issues".
+    "Client.InvalidKMSKey.*": Remedy(
+        "EC2 could not use the KMS key of the instance's volume: it is disabled, deleted, or denies EC2.",
+        (
+            (
+                "Enable the key and allow `kms:CreateGrant` on it, or set another default key for EBS, then "
+                "retry."
+            ),
+        ),
+        (_SHOW,),
+        (_DEFAULT_KEY,),
+    ),
+    "Client.UserInitiatedShutdown": Remedy(
+        "Somebody stopped the instance by a command or in the console.",
+        (
+            "Find out who stops it (CloudTrail shows StopInstances), and why.",
+            "Start it again in the console, then retry.",
+        ),
+        (_SHOW,),
+    ),
+    "Client.UserInitiatedHibernate": Remedy(
+        "Somebody hibernated the instance.",
+        ("Start it again in the console, then retry.",),
+        (_SHOW,),
+    ),
+    "Client.InstanceTerminated": Remedy(
+        "Somebody terminated the instance, or its last volume was taken from it.",
+        ("Find out who terminates it (CloudTrail shows TerminateInstances), then retry.",),
+        (_SHOW,),
+    ),
+    "Client.InvalidParameterCombination": Remedy(
+        "The instance ended while starting, because its options do not go together.",
+        ("Use another type in `instance.types` or another AMI in `instance.ami`, as the message says.",),
+        (_SHOW,),
+    ),
+    "Server.ScheduledStop": Remedy(
+        "AWS stopped the instance for scheduled maintenance: its host is being retired.",
+        ("Start it again in the console: it then runs on another host. Then retry.",),
         (_SHOW,),
     ),
     "Server.InternalError": Remedy(

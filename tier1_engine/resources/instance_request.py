@@ -69,12 +69,12 @@ def candidate_of(request: Mapping[str, Any], number: int) -> Mapping[str, str]:
 
 
 def fields(request: Mapping[str, Any], number: int) -> dict[str, str]:
-    """The fields that remedies may use: those of the candidate, and the AMI when all types share one."""
+    """The fields that remedies may use: those of the candidate, and its AMI."""
     candidate = candidate_of(request, number)
     found = {name: str(candidate.get(name) or "") for name in ("type", "zone", "subnet_id", "market")}
-    images = {str(one["id"]) for one in (request.get("images") or {}).values() if one.get("id")}
-    if len(images) == 1:
-        found["ami"] = images.pop()
+    images = request.get("images") or {}
+    image = images.get(architecture_of(found["type"])) or (next(iter(images.values())) if images else {})
+    found["ami"] = str(image.get("id") or "")
     return {name: value for name, value in found.items() if value}
 
 

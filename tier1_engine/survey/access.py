@@ -28,7 +28,7 @@ from tier1_engine.engine.protocol.actions import (
 from tier1_engine.engine.protocol.attempt import carry_out
 from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
-from tier1_engine.failures.codes import UNREACHABLE_CODES, WRONG_ACCOUNT
+from tier1_engine.failures.codes import DOUBTFUL_CREDENTIALS, UNREACHABLE_CODES, WRONG_ACCOUNT
 from tier1_engine.survey.remembered import CachedReads, Remembered
 
 ATTEMPTS = 8
@@ -137,7 +137,8 @@ def _rest(access: Access, equipment: Equipment, attempt: int) -> None:
 def _is_transient(error: CallError) -> bool:
     if error.code in UNREACHABLE_CODES:
         return False
-    return judge(error, Action.CENSUS, None, young=False) is Verdict.TRANSIENT
+    doubtful = error.code in DOUBTFUL_CREDENTIALS
+    return doubtful or judge(error, Action.CENSUS, None, young=False) is Verdict.TRANSIENT
 
 
 def gap_of(place: Place, kind: str | None, error: CallError) -> Gap:

@@ -26,8 +26,10 @@ from tier1_engine.failures.final_codes import FINAL_CODES, About
 KIND = SimKind("net")
 
 
-def error(code: str, acted: Acted = Acted.REFUSED, status: int | None = 400) -> CallError:
-    return CallError(code, "words that are never matched", operation="Do", acted=acted, http_status=status)
+def error(
+    code: str, acted: Acted = Acted.REFUSED, status: int | None = 400, operation: str = "Do"
+) -> CallError:
+    return CallError(code, "never matched", operation=operation, acted=acted, http_status=status)
 
 
 @pytest.mark.parametrize("action", Action)
@@ -64,6 +66,27 @@ def test_the_contracts_blocked_codes_are_all_there() -> None:
         "SubscriptionRequiredException",
         "NoCredentials",
     } <= BLOCKED_CODES
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "status", "verdict"),
+    [
+        ("RunInstances", "AuthFailure", 400, Verdict.FATAL),
+        ("DescribeImages", "AuthFailure", 400, Verdict.FATAL),
+        ("RunInstances", "OptInRequired", 401, Verdict.FATAL),
+        ("RunInstances", "AuthFailure", 401, Verdict.BLOCKED),
+        ("RunInstances", "AuthFailure", None, Verdict.BLOCKED),
+        ("CreateVpc", "AuthFailure", 400, Verdict.BLOCKED),
+        ("CreateVpc", "OptInRequired", 401, Verdict.BLOCKED),
+    ],
+)
+def test_a_launch_refused_for_its_image_is_told_from_refused_credentials(
+    operation: str, code: str, status: int | None, verdict: Verdict
+) -> None:
+    """AWS uses one code for both; the operation and the HTTP status tell them apart."""
+    failed = error(code, status=status, operation=operation)
+    instance = resources.discover()["instance"]
+    assert judge(failed, Action.CREATE, instance, young=True) is verdict
 
 
 @pytest.mark.parametrize(
@@ -105,6 +128,40 @@ def test_a_call_that_an_endpoint_lacks_is_recognised_by_code_or_status() -> None
     assert all(is_unsupported(error(code)) for code in UNSUPPORTED_CODES)
     assert is_unsupported(error("Odd", status=501))
     assert not is_unsupported(error("UnauthorizedOperation"))
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ReservationCapacityExceeded", 400),
+        ("ReservationCapacityExceeded", 500),
+        ("InsufficientVolumeCapacity", 500),
+        ("InsufficientInstanceCapacity", 500),
+        ("InsufficientCapacityOnOutpost", 400),
+        ("UnfulfillableCapacity", 500),
+        ("VolumeTypeNotAvailableInZone", 400),
+        ("InvalidParameterCombination", 400),
+        ("UnsupportedOperation", 400),
+        ("Unsupported", 400),
+    ],
+)
+def test_what_another_candidate_may_avoid_leads_to_the_next(code: str, status: int) -> None:
+    """No capacity, in all its spellings and with any status, and a type that AWS refuses to the account."""
+    instance = resources.discover()["instance"]
+    assert judge(error(code, status=status), Action.CREATE, instance, young=False) is Verdict.EXHAUSTED
+
+
+def test_capacity_is_transient_for_a_kind_without_candidates() -> None:
+    """EFS answers InsufficientThroughputCapacity with 503: another attempt may succeed."""
+    file_system = resources.discover()["file_system"]
+    lack = error("InsufficientThroughputCapacity", status=503)
+    assert judge(lack, Action.CREATE, file_system, young=False) is Verdict.TRANSIENT
+
+
+@pytest.mark.parametrize("action", Action)
+def test_an_account_that_is_being_verified_loses_nothing(action: Action) -> None:
+    """It takes up to four hours: everything remains for a retry."""
+    assert judge(error("PendingVerification"), action, KIND, young=False) is Verdict.BLOCKED
 
 
 # --- the whole table
@@ -167,15 +224,25 @@ def test_an_unknown_code_is_critical_at_a_create_and_transient_with_5xx() -> Non
 def test_every_row_is_reached() -> None:
     """No row is hidden by an earlier one."""
     codes = [
-        *("PermitRefused", "AuthFailure", "Throttling", "CallTimeout", "Unavailable", "Odd"),
+        *(
+            "PermitRefused",
+            "AuthFailure",
+            "Throttling",
+            "CallTimeout",
+            "ConnectionRefused",
+            "PendingVerification",
+            "Unavailable",
+            "Odd",
+        ),
         *("UnauthorizedOperation", "VpcLimitExceeded", "IncorrectInstanceState"),
         *("InvalidInstanceID.NotFound", "IdempotentParameterMismatch", "InsufficientInstanceCapacity"),
         *("InvalidParameterValue", "IdempotentInstanceTerminated"),
     ]
     kind = resources.discover()["instance"]
     tried = {
-        row_of(error(code, acted), action, one, young=young).failure
-        for code in codes
+        row_of(error(code, acted, operation=operation), action, one, young=young).failure
+        for code in (*codes, "OptInRequired")
+        for operation in ("Do", "RunInstances")
         for action in (Action.CREATE, Action.DELETE)
         for acted in Acted
         for one in (kind, None)

@@ -310,6 +310,60 @@ def test_every_field_of_a_remedy_is_known_when_every_resource_exists() -> None:
         assert set().union(*map(fields_of, (remedy.why, *remedy.fix))) <= {"region", "account", "id"}
 
 
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        ("Client.InvalidKMSKey.InvalidState", "KMS key"),
+        ("Client.InvalidKMSKey.DisabledKey", "KMS key"),
+        ("Client.UserInitiatedShutdown", "stopped"),
+        ("Client.UserInitiatedHibernate", "hibernated"),
+        ("Client.InvalidParameterCombination", "do not go together"),
+        ("Client.InstanceTerminated", "terminated"),
+        ("Server.ScheduledStop", "maintenance"),
+        ("InvalidVpcId.Malformed", "not the id of a VPC"),
+        ("ClockSkew", "clock"),
+        ("RegionDisabledException", "not enabled"),
+        ("InvalidClientTokenId", "not enabled"),
+        ("PendingVerification", "verifying"),
+    ],
+)
+def test_each_reason_has_words_of_its_own(code: str, word: str) -> None:
+    """None of them is an unknown code, or only the group that it belongs to."""
+    own = KINDS["vpc" if "Vpc" in code else "instance"].remedies
+    remedy = remedy_of(code, None, own)
+    assert word in remedy.why
+    assert remedy not in (*BY_ABOUT.values(), UNKNOWN)
+
+
+def test_the_guide_for_an_account_in_verification_says_what_remains() -> None:
+    """A retry continues with it, and it costs money meanwhile."""
+    cause = guidance.guide(story(failure=failure("PendingVerification", "instance"))).cause
+    assert cause is not None
+    assert any("remains for the retry" in text for text in cause.mend)
+
+
+def launch_refused(code: str, failure_class: FailureClass, message: str = "No.") -> GuideFacts:
+    """A launch that AWS refused with a code that also means refused credentials."""
+    refused = failure(code, "instance", operation="RunInstances", message=message)
+    return story(failure=replace(refused, failure_class=failure_class))
+
+
+def test_a_launch_refused_for_its_image_names_the_ami_and_the_page() -> None:
+    """A critical refusal is about the AMI; a blocked one with the same code is about the credentials."""
+    private = guidance.guide(launch_refused("AuthFailure", FailureClass.CRITICAL)).cause
+    assert private is not None
+    assert "ami-1" in private.why
+    page = "https://aws.amazon.com/marketplace/pp?sku=8esk90vx7v713sa0muq2skw3j"
+    message = f"In order to use this product you need to accept terms. To do so please visit {page}."
+    paid = guidance.guide(launch_refused("OptInRequired", FailureClass.CRITICAL, message)).cause
+    assert paid is not None
+    assert "ami-1" in paid.why
+    assert paid.mend[-1] == f"The page is {page}"
+    signed_out = guidance.guide(launch_refused("AuthFailure", FailureClass.BLOCKED)).cause
+    assert signed_out is not None
+    assert "Sign in" in signed_out.mend[0]
+
+
 def test_a_code_has_the_meaning_of_its_kind() -> None:
     """EFS and EC2 use one code for two things; a number at the end of a code is ignored."""
     of_group = guidance.guide(story(failure=failure("SecurityGroupLimitExceeded", "efs-security-group")))
@@ -445,6 +499,90 @@ def test_an_encoded_refusal_comes_with_the_command_that_decodes_it() -> None:
     plain = guidance.guide(story(failure=replace(given, message="No."))).cause
     assert plain is not None
     assert not any("decode" in command.line for command in plain.commands)
+
+
+DENIED = (
+    "User: arn:aws:sts::123456789012:assumed-role/ops/me is not authorized to perform: {} on resource: {} {}"
+)
+SUBNET = "arn:aws:ec2:eu-west-1:123456789012:subnet/*"
+
+
+@pytest.mark.parametrize(
+    ("reason", "why", "who"),
+    [
+        (
+            "with an explicit deny in a service control policy",
+            "A service control policy explicitly denies",
+            "organization",
+        ),
+        (
+            "with an explicit deny in a service control policy: arn:aws:organizations::1:policy/o-1/p-1",
+            "A service control policy explicitly denies",
+            "organization",
+        ),
+        ("with an explicit deny in a permissions boundary", "A permissions boundary explicitly", "boundary"),
+        ("with an explicit deny in a session policy", "A session policy explicitly", "session"),
+        ("with an explicit deny in a resource control policy", "A resource control policy", "organization"),
+        ("with an explicit deny in an identity-based policy", "An identity-based policy", "administrator"),
+        ("with an explicit deny", "A policy explicitly denies", "administrator"),
+        (
+            "because no permissions boundary allows the ec2:CreateSubnet action",
+            "No permissions boundary allows",
+            "boundary",
+        ),
+        (
+            "because no service control policy allows the ec2:CreateSubnet action",
+            "No service control policy allows",
+            "organization",
+        ),
+    ],
+)
+def test_a_deny_is_never_answered_with_the_advice_to_allow(reason: str, why: str, who: str) -> None:
+    """It names the policy and who can change it; a statement that allows the action would not help."""
+    message = DENIED.format("ec2:CreateSubnet", SUBNET, reason)
+    given = failure("UnauthorizedOperation", "subnet-1", operation="CreateSubnet", message=message)
+    cause = guidance.guide(story(failure=given)).cause
+    assert cause is not None
+    assert cause.why.startswith(why)
+    assert "ec2:CreateSubnet of the resource type subnet" in cause.why
+    assert who in cause.mend[0]
+    assert (cause.actions, cause.commands) == ((), ())
+    assert not any("Allow" in text or "policy statement" in text for text in cause.mend)
+
+
+def test_a_missing_allow_is_answered_with_the_statement_that_allows() -> None:
+    """No identity-based policy allows the action: the advice is as ever."""
+    reason = "because no identity-based policy allows the ec2:CreateSubnet action"
+    message = DENIED.format("ec2:CreateSubnet", SUBNET, reason)
+    given = failure("UnauthorizedOperation", "subnet-1", operation="CreateSubnet", message=message)
+    cause = guidance.guide(story(failure=given)).cause
+    assert cause is not None
+    assert cause.actions[0] == "ec2:CreateSubnet"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "TagPolicyViolation",
+            "The tag policy does not allow the specified value for the following tag key: 'Project'.",
+        ),
+        (
+            "UnauthorizedOperation",
+            DENIED.format("ec2:RunInstances", "arn:aws:ec2:eu-west-1:1:instance/*", "with an explicit deny")
+            + " (by a condition on aws:RequestTag/Project)",
+        ),
+    ],
+)
+def test_a_deny_for_a_tag_names_resource_type_and_tag(code: str, message: str) -> None:
+    """Of a tag policy, or of any policy with a condition on the tags of the request."""
+    given = failure(code, "instance", operation="RunInstances", message=message)
+    cause = guidance.guide(story(failure=given)).cause
+    assert cause is not None
+    assert "instance" in cause.why
+    assert "with the tag Project" in cause.why
+    assert "`tags`" in cause.mend[0]
+    assert cause.actions == ()
 
 
 def test_failed_user_data_shows_the_end_of_the_console_up_to_its_mark() -> None:

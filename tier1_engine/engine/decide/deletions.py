@@ -11,6 +11,7 @@ from tier1_engine.deployment.states import ENDED, Action, Outcome, State
 from tier1_engine.engine.decide.decision import Changed, Decision, End, EndReason, Work, work
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.tasks import IDENTITY, Do, Task
+from tier1_engine.failures.codes import BLOCKED_CODES
 
 MAX_ARCHIVE_TRIES = 3
 
@@ -57,7 +58,7 @@ def _delete_task(record: Record, pace: Pace, resource: Resource) -> Do:
     if resource.name in pace.accepted:
         return Do.CONFIRM
     if record.deployment.state is State.ROLLING_BACK and resource.kind in pace.archiving_kinds:
-        tries = record.attempts_at(resource.id, Action.ARCHIVE)
+        tries = [a for a in record.attempts_at(resource.id, Action.ARCHIVE) if a.code not in BLOCKED_CODES]
         if len(tries) < MAX_ARCHIVE_TRIES and not any(a.outcome is Outcome.DONE or a.settled for a in tries):
             return Do.ARCHIVE
     return Do.DELETE
@@ -91,6 +92,7 @@ def overdue_deletions(record: Record, pace: Pace, living: Sequence[Resource]) ->
         if not resource.stuck
         and resource.name in pace.looked
         and resource.name not in pace.in_flight
+        and resource.name not in pace.refused_since
         and resource.name in pace.counted_from
         and pace.driven(resource.name, resource.driven_seconds) >= limit
     ]

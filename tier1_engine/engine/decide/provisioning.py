@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tier1_engine.contract.kind import Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, DeploymentSet, Record, Resource, Step, StepSet
 from tier1_engine.deployment.standing import may_have_acted, may_have_duplicates
@@ -34,8 +35,8 @@ def provision(record: Record, pace: Pace) -> Decision:
         return Changed([move(record, TRIGGER_ENDING_PHASE[phase])])
     if overdue := _overdue_steps(record, pace):
         return Changed(overdue)
-    if pace.blocked is not None:
-        return _block(record, pace)
+    if blocked := _blocked(record, pace):
+        return _block(record, pace, *blocked)
     if failed := [step for step in record.steps.values() if step.state is StepState.FAILED]:
         return _fail(record, pace, failed)
     if not pace.identified:
@@ -74,11 +75,17 @@ def _overdue_steps(record: Record, pace: Pace) -> list[Change]:
     return [
         StepSet(step.name, _failed_step(pace, _overdue_error(step)))
         for step in record.steps.values()
-        if step.state is StepState.RUNNING
+        if _is_overdue(pace, step) and step.name not in pace.refused_since
+    ]
+
+
+def _is_overdue(pace: Pace, step: Step, more_seconds: float = 0.0) -> bool:
+    return (
+        step.state is StepState.RUNNING
         and step.name in pace.looked
         and step.name not in pace.in_flight
-        and pace.driven(step.name, step.driven_seconds) >= step.deadline_seconds
-    ]
+        and pace.driven(step.name, step.driven_seconds) + more_seconds >= step.deadline_seconds
+    )
 
 
 def _overdue_error(step: Step) -> Error:
@@ -95,15 +102,25 @@ def _failed_step(pace: Pace, error: Error) -> dict[str, Any]:
     return {"state": StepState.FAILED, "finished_at": pace.wall, "error": error}
 
 
-def _block(record: Record, pace: Pace) -> Decision:
+def _blocked(record: Record, pace: Pace) -> tuple[Problem | Error, str | None] | None:
+    """Return what prevents all calls, and the step that met it: AWS refuses access, or a step is overdue
+    because AWS cannot be reached. A rollback could not reach it either.
+    """
+    if pace.blocked is not None:
+        return pace.blocked, pace.blocked_step
+    for step in record.steps.values():
+        without = pace.seconds_without_access(step.name)
+        if without >= pace.settings.access_seconds and _is_overdue(pace, step, without) and step.error:
+            return step.error, step.name
+    return None
+
+
+def _block(record: Record, pace: Pace, problem: Problem | Error, step: str | None) -> Decision:
     """AWS refuses all calls: let the calls in flight end, then fail and delete nothing."""
     if pace.in_flight:
         return Work((), None)
-    problem = pace.blocked
-    assert problem is not None
     waiting = (step.name for step in record.steps.values() if not step.complete)
-    step = pace.blocked_step or next(waiting, None)
-    failure = failure_of(problem, step, FailureClass.BLOCKED, pace.wall)
+    failure = failure_of(problem, step or next(waiting, None), FailureClass.BLOCKED, pace.wall)
     message = f"{problem.code}: {problem.message}"
     return Changed([move(record, Trigger.FAIL, message), DeploymentSet({"failure": failure})])
 

@@ -24,7 +24,7 @@ from tier1_engine.engine.effects import Effect, Learn
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol.actions import Answer, Assignment, Failed
 from tier1_engine.engine.protocol.assignment import KindMissing, assign, impossible
-from tier1_engine.engine.protocol.case import Case
+from tier1_engine.engine.protocol.case import Case, access_granted
 from tier1_engine.engine.protocol.intent import intend, resolve_at_once
 from tier1_engine.engine.protocol.perform import RecordingCloud, normalise, perform
 from tier1_engine.engine.protocol.record_provisioning import record_provisioning
@@ -91,7 +91,8 @@ class Attempts:
         """Before the next commit: record the end of the attempt and its effects."""
         case = Case(answer, record, pace, self.term, self.new_id, self.jitter)
         teardown = record.deployment.state in GOING_BACK or answer.asked.do in REMOVALS
-        return record_teardown(case) if teardown else record_provisioning(case)
+        follows = record_teardown(case) if teardown else record_provisioning(case)
+        return [*access_granted(case), *follows]
 
 
 def carry_out(assignment: Assignment, cloud: Cloud) -> Answer:

@@ -13,9 +13,9 @@ from typing import Any
 
 from tier1_engine.contract.kind import Observation, Problem
 from tier1_engine.deployment.failure import Error
-from tier1_engine.deployment.record import Attempt, AttemptAdd, AttemptSet, Change, Record, Resource
+from tier1_engine.deployment.record import Attempt, AttemptAdd, AttemptSet, Change, Note, Record, Resource
 from tier1_engine.deployment.states import Action, FailureClass, Outcome
-from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Learn, PaceSet, Poll, on_record
+from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, PaceSet, Poll, on_record
 from tier1_engine.engine.pace import Pace, grace_end
 from tier1_engine.engine.protocol import duplicates
 from tier1_engine.engine.protocol.actions import (
@@ -28,10 +28,11 @@ from tier1_engine.engine.protocol.actions import (
     Identified,
     Made,
     Recorded,
+    kind_of,
 )
 from tier1_engine.errors import Acted, CallError, DatabaseUnavailable
 from tier1_engine.failures.calls import Verdict, judge
-from tier1_engine.failures.codes import UNREACHABLE_CODES
+from tier1_engine.failures.codes import DOUBTFUL_CREDENTIALS, UNREACHABLE_CODES
 from tier1_engine.masking import masked_text
 
 
@@ -93,9 +94,45 @@ class Case:
         return AtOnce(self.subject)
 
 
-def blocked(error: CallError, step: str | None = None) -> Effect:
-    """Record that AWS refuses all calls."""
-    return PaceSet({"blocked": problem_of(error), "blocked_step": step})
+def access_refused(case: Case, error: CallError, step: str | None = None) -> list[Effect]:
+    """Repeat a call to which AWS refused access; once that has lasted for `access_seconds`, stop all calls.
+
+    EC2 may answer AuthFailure to a single call among hundreds (aws/aws-sdk-ruby#886), and the source of the
+    credentials may be busy for a moment (boto/botocore#2117).
+    """
+    limit, so_far = case.pace.settings.access_seconds, case.pace.seconds_without_access(case.subject)
+    if so_far >= limit:
+        return [PaceSet({"blocked": problem_of(error), "blocked_step": step})]
+    waits: list[Effect] = [without_access(case), Poll(case.subject, no_later_than=case.now + limit - so_far)]
+    if case.subject not in case.pace.refused_since:
+        waits.append(Note(f"no access to AWS ({error.code}): trying again for up to {limit:g} s", step))
+    return waits
+
+
+def without_access(case: Case) -> Effect:
+    """Record since when the subject has no access to AWS."""
+    return Learn("refused_since", case.subject, case.pace.refused_since.get(case.subject, case.now))
+
+
+def access_granted(case: Case) -> list[Effect]:
+    """Forget that access was refused, unless this answer is another refusal or says nothing about it.
+
+    The driven time continues from where it was before.
+    """
+    since = case.pace.refused_since.get(case.subject)
+    if since is None:
+        return []
+    result = case.answer.result
+    if isinstance(result, Failed):
+        asked = result.asked
+        verdict = judge(result.error, asked.action, kind_of(asked), young=True)
+        if verdict in (Verdict.BLOCKED, Verdict.TRANSIENT, Verdict.STOPPED):
+            return []
+    granted: list[Effect] = [Forget("refused_since", case.subject)]
+    if (counted_from := case.pace.counted_from.get(case.subject)) is not None:
+        driven = max(0.0, since - counted_from)
+        granted.append(Learn("counted_from", case.subject, case.now - driven))
+    return granted
 
 
 def error_of(error: CallError | Problem, on_failure: FailureClass | None = None) -> Error:
@@ -256,6 +293,9 @@ def identified(case: Case, result: Identified | Failed) -> list[Effect]:
         tries = case.pace.identity_attempts + 1
         effects: list[Effect] = [case.back_off(), PaceSet({"identity_attempts": tries})]
         verdict = judge(result.error, Action.DESCRIBE, None, young=False)
+        if result.error.code in DOUBTFUL_CREDENTIALS:
+            return access_refused(case, result.error)
+        # What is definitely refused at the start of a command is reported at once: the operator waits for it.
         if verdict is not Verdict.TRANSIENT or tries >= case.record.deployment.max_attempts:
             effects.append(PaceSet({"blocked": problem_of(result.error)}))
         return effects

@@ -11,7 +11,7 @@ from tier1_engine.deployment.states import GOING_BACK, Action, ResourceState
 from tier1_engine.engine.effects import AtOnce, Effect, Forget, PaceSet
 from tier1_engine.engine.protocol import duplicates
 from tier1_engine.engine.protocol.actions import Census, Failed, Listed
-from tier1_engine.engine.protocol.case import Case, end_in_error, problem_of
+from tier1_engine.engine.protocol.case import Case, access_refused, end_in_error, problem_of
 from tier1_engine.failures.calls import Verdict, judge
 
 _NOT_STANDING = (Presence.LEAVING, Presence.GONE, Presence.ABSENT)
@@ -126,11 +126,11 @@ def _referenced(case: Case, kind: str, observation: Observation) -> bool:
 def _census_failed(case: Case, failed: Failed) -> list[Effect]:
     """Record a failed census, which proves nothing: a teardown stops there, provisioning warns."""
     error, pace = failed.error, case.pace
-    tries = pace.census_attempts + 1
-    effects = [*end_in_error(case, failed), case.back_off(), PaceSet({"census_attempts": tries})]
     verdict = judge(error, Action.CENSUS, None, young=False)
     if verdict is Verdict.BLOCKED:
-        return [*effects, PaceSet({"blocked": problem_of(error)})]
+        return [*end_in_error(case, failed), *access_refused(case, error)]
+    tries = pace.census_attempts + 1
+    effects = [*end_in_error(case, failed), case.back_off(), PaceSet({"census_attempts": tries})]
     if verdict is Verdict.TRANSIENT and tries < case.record.deployment.max_attempts:
         return effects
     if _living(case):

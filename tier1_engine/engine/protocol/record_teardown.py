@@ -30,8 +30,8 @@ from tier1_engine.engine.protocol.actions import (
 )
 from tier1_engine.engine.protocol.case import (
     Case,
+    access_refused,
     adopted,
-    blocked,
     duplicate_rows,
     end_attempt,
     end_in_error,
@@ -91,7 +91,7 @@ def _failed_call(case: Case, resource: Resource, failed: Failed) -> list[Effect]
         case Verdict.STOPPED:
             return [*effects, case.poll()]
         case Verdict.BLOCKED:
-            effects.append(blocked(error, resource.step))
+            effects += access_refused(case, error, resource.step)
         case Verdict.GONE:
             return effects + _shown_absent(case, resource)
         case Verdict.IN_USE if failed.held and _held_for_good(case, resource):
@@ -117,8 +117,9 @@ def _not_archived(case: Case, resource: Resource, asked: Archive, failed: Failed
     verdict = judge(failed.error, Action.ARCHIVE, asked.kind, young=False)
     if verdict is Verdict.GONE and _grace_left(case, resource) <= 0:
         return [case.at_once(), AttemptSet(asked.attempt_id, {"settled": True})]
-    stopped = [blocked(failed.error, resource.step)] if verdict is Verdict.BLOCKED else []
-    return [*stopped, case.back_off()]
+    if verdict is Verdict.BLOCKED:
+        return access_refused(case, failed.error, resource.step)
+    return [case.back_off()]
 
 
 def _archived(case: Case, resource: Resource, text: str) -> list[Effect]:

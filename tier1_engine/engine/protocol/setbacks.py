@@ -17,15 +17,17 @@ from tier1_engine.engine.effects import Effect, Forget, Learn
 from tier1_engine.engine.protocol.actions import Check, Configure, Create, Failed, Observe, Settle, kind_of
 from tier1_engine.engine.protocol.case import (
     Case,
-    blocked,
+    access_refused,
     end_in_error,
     error_of,
     unproved,
     unproved_for_good,
+    without_access,
 )
 from tier1_engine.engine.protocol.proof import NOT_OURS
 from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
+from tier1_engine.failures.codes import UNREACHABLE_CODES
 
 MAX_GENERATIONS = 3
 """How often one resource may be recreated after it disappeared."""
@@ -41,7 +43,7 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
         case Verdict.STOPPED:
             return [*effects, case.poll()]
         case Verdict.BLOCKED:
-            return [*effects, blocked(error, step.name), StepSet(step.name, {"error": noted})]
+            return [*effects, *access_refused(case, error, step.name), StepSet(step.name, {"error": noted})]
         case Verdict.SPENT if resource is not None:
             return effects + recreate(case, step, resource, Observation(Presence.GONE))
         case Verdict.EXHAUSTED if resource is not None:
@@ -54,12 +56,9 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
         case Verdict.UNSEEN:
             return [*effects, case.back_off(), StepSet(step.name, {"error": noted})]
         case Verdict.TRANSIENT:
-            looking = _was_a_read(failed)
-            tries = step.tries if looking else step.tries + 1
-            if looking or tries < case.record.deployment.max_attempts:
-                again = StepSet(step.name, {"error": noted, "tries": tries})
-                return [*effects, case.back_off(), again]
-            noted = replace(noted, message=f"{noted.message} (after {tries} attempts)")
+            if retried := _retried(case, step, failed, noted):
+                return effects + retried
+            noted = replace(noted, message=f"{noted.message} (after {step.tries + 1} attempts)")
         case _:
             pass
     return effects + fail(case, step, noted)
@@ -71,6 +70,23 @@ def _look_again(case: Case, failed: Failed) -> list[Effect]:
         return []
     since = unproved(case) if failed.error.code == NOT_OURS else []
     return [Forget("unset", case.subject), *since]
+
+
+def _retried(case: Case, step: Step, failed: Failed, noted: Error) -> list[Effect]:
+    """Try again what may succeed by itself; empty after the last attempt.
+
+    What cannot be reached was sent nothing, and could not be rolled back either: it counts as refused access.
+    """
+    again, looking = StepSet(step.name, {"error": noted}), _was_a_read(failed)
+    if failed.error.code in UNREACHABLE_CODES:
+        if looking:
+            return [without_access(case), case.back_off(), again]
+        return [*access_refused(case, failed.error, step.name), again]
+    if looking:
+        return [case.back_off(), again]
+    if step.tries + 1 >= case.record.deployment.max_attempts:
+        return []
+    return [case.back_off(), StepSet(step.name, {"error": noted, "tries": step.tries + 1})]
 
 
 def _was_a_read(failed: Failed) -> bool:
@@ -110,13 +126,14 @@ def fail(case: Case, step: Step, error: Error) -> list[Effect]:
 def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> list[Effect]:
     """Request the next candidate (type, zone, market); if none is left, fail the step."""
     kind, following = kind_of(case.asked), resource.candidate + 1
-    if kind is None or following >= kind.candidates(resource.request):
+    if kind is None or following >= (count := kind.candidates(resource.request)):
         return fail(case, step, error)
+    refused, chosen = (kind.candidate_name(resource.request, n) for n in (resource.candidate, following))
     return [
         case.at_once(),
         ResourceSet(resource.id, {"candidate": following, **_NOT_MADE}),
         StepSet(step.name, {"error": error, "tries": 0}),
-        Note(f"{error.code}: trying the next candidate ({following + 1})", step.name),
+        Note(f"{error.code}: not {refused}; trying {chosen} ({following + 1} of {count})", step.name),
     ]
 
 
