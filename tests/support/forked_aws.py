@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any
 from tier1_engine.sandbox.process.control import controlled
 from tier1_engine.sandbox.process.guard import for_programs
 from tier1_engine.sandbox.process.local import LocalAws, draw_seed, new_world, plain, strict
-from tier1_engine.sandbox.process.serve import identified
 from tier1_engine.sandbox.process.state import Record, process_started, write
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ def _serve(
         strict=aws.world is not None,
         token=secrets.token_hex(16),
     )
-    connections = Connections(for_programs(identified(controlled(aws, record.token), record)))
+    connections = Connections(for_programs(controlled(aws, record.token)))
     server = make_server(
         HOST, 0, connections, threaded=True, request_handler=MotoRequestHandler, fd=listening.fileno()
     )

@@ -1,4 +1,4 @@
-"""The process of the local AWS: moto behind one loopback socket, with its identity at a path of tier1.
+"""The process of the local AWS: moto behind one loopback socket.
 
     python -m tier1_engine.sandbox.process.serve --directory DIR [--port N] [--detach FD] [OPTIONS]
 
@@ -16,7 +16,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -26,13 +26,10 @@ from typing import TYPE_CHECKING, Any
 from tier1_engine.errors import Refused
 from tier1_engine.sandbox.process.guard import for_programs
 from tier1_engine.sandbox.process.local import LocalAws, draw_seed, new_world, plain, play, strict
-from tier1_engine.sandbox.process.routes import IDENTITY_PATH
 from tier1_engine.sandbox.process.state import Options, Record, process_started, remove, write
 from tier1_engine.sandbox.world import Speed
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
     from tier1_engine.sandbox.faults.scenario import Scenario
 
 HOST = "127.0.0.1"
@@ -80,7 +77,7 @@ def _serve(
     aws = _local_aws(options, seed, scenario)
     from tier1_engine.sandbox.process.control import controlled
 
-    application = for_programs(identified(controlled(aws, record.token), record))
+    application = for_programs(controlled(aws, record.token))
 
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
@@ -97,19 +94,6 @@ def _serve(
     finally:
         remove(directory, record.nonce)
         server.server_close()
-
-
-def identified(aws: WSGIApplication, record: Record) -> WSGIApplication:
-    """`aws`, with the identity record at `IDENTITY_PATH`."""
-    body = json.dumps(record.public()).encode()
-
-    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != IDENTITY_PATH:
-            return aws(environ, start_response)
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        return [body]
-
-    return application
 
 
 def _local_aws(options: Options, seed: int, scenario: Scenario | None) -> LocalAws:
