@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from tier1_engine.compose import place
+from tier1_engine.deployment.place import Place
+from tier1_engine.engine.equipment import Equipment
 from tier1_engine.errors import Blocked, Refused
 from tier1_engine.sandbox.process import ask, proof, remote, routes, server, state
 from tier1_engine.sandbox.process.state import STATE_FILE, Record, process_started
+from tier1_engine.survey.access import Access, identify
 
 TOKEN = "5ec2e7"
 NOT_RUNNING = state.Status(running=False)
@@ -121,6 +124,21 @@ def test_what_an_impostor_is_sent_is_of_no_use(directory: Path, impostor: Impost
         assert proof.authorized(TOKEN, header, method, path, body) is None
     nonce = header.split()[1]
     assert not proof.proved(TOKEN, nonce, 200, b"{}", header.split()[2])
+
+
+def test_a_sweep_leaves_its_place_out(directory: Path, impostor: Impostor) -> None:
+    """Nothing is concluded from what an impostor answers; other places are swept."""
+    killed(directory, impostor)
+    where = Place("123456789012", "us-east-1", "", impostor.endpoint)
+
+    def equipment(asked: Place) -> Equipment:
+        place.refuse_impostor(asked.endpoint)
+        raise AssertionError("an impostor was trusted")
+
+    gap = identify(Access(equipment, lambda _: None), where)
+    assert gap is not None
+    assert gap.blocked
+    assert "does not prove its identity" in gap.message
 
 
 @pytest.mark.usefixtures("forked_sandboxes")
