@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.support.environment import hear_signals
+from tests.support.young_account import TRUST
 from tier1_engine.errors import Refused, Tier1Error
 from tier1_engine.sandbox.process import routes, server, state
 from tier1_engine.sandbox.process.state import (
@@ -116,6 +117,7 @@ def test_status_agrees_with_start(running: tuple[Path, state.Status]) -> None:
         "seed": SEED,
         "scenario": None,
         "strict": True,
+        "any_ami": False,
     }
 
 
@@ -148,7 +150,7 @@ def test_a_policy_of_aws_can_be_attached(running: tuple[Path, state.Status]) -> 
     """A role gets the policy that Systems Manager needs."""
     _, found = running
     iam = client("iam", found.endpoint)
-    iam.create_role(RoleName="probe", AssumeRolePolicyDocument="{}")
+    iam.create_role(RoleName="probe", AssumeRolePolicyDocument=TRUST)
     policy = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
     iam.attach_role_policy(RoleName="probe", PolicyArn=policy)
     attached = iam.list_attached_role_policies(RoleName="probe")["AttachedPolicies"]

@@ -72,6 +72,7 @@ def _serve(
         seed=seed,
         scenario=scenario.name if scenario else None,
         strict=options.strict,
+        any_ami=options.any_ami,
         token=secrets.token_hex(16),
     )
     aws = _local_aws(options, seed, scenario)
@@ -102,7 +103,9 @@ def _local_aws(options: Options, seed: int, scenario: Scenario | None) -> LocalA
     """
     if not options.strict:
         return plain(seed)
-    aws = strict(new_world(seed, options.speed), record=options.record)
+    world = new_world(seed, options.speed)
+    world.any_ami = options.any_ami
+    aws = strict(world, record=options.record)
     if scenario is not None:
         play(aws, scenario)
     return aws
@@ -149,8 +152,11 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--scenario")
     parser.add_argument("--record", type=Path)
+    parser.add_argument("--any-ami", action="store_true")
     given = parser.parse_args()
-    options = Options(given.speed, given.seed, not given.plain, given.scenario, given.record)
+    options = Options(
+        given.speed, given.seed, not given.plain, given.scenario, given.record, any_ami=given.any_ami
+    )
     if given.detach is None:
         run(given.directory, given.port, lambda record: None, options)
         return

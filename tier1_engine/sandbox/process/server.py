@@ -179,6 +179,8 @@ def _arguments(options: Options) -> list[str]:
         given.append("--plain")
     if options.scenario is not None:
         given += ["--scenario", options.scenario]
+    if options.any_ami:
+        given.append("--any-ami")
     if options.record is not None:
         given += ["--record", str(options.record.resolve())]
     return given

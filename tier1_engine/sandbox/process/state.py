@@ -43,6 +43,7 @@ class Options:
         strict: with AWS's behaviour; otherwise unmodified moto.
         scenario: the name or the absolute path of the scenario that it plays from its start.
         record: the file in which every call is recorded.
+        any_ami: accept every image id, also one that is not in the catalogue.
     """
 
     speed: Speed = Speed.MAX
@@ -50,6 +51,7 @@ class Options:
     strict: bool = True
     scenario: str | None = None
     record: Path | None = None
+    any_ami: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Status:
         seed: of its ids, delays and random choices.
         scenario: the scenario that it plays, if any.
         strict: with AWS's behaviour; otherwise unmodified moto.
+        any_ami: it accepts every image id.
     """
 
     running: bool
@@ -73,6 +76,7 @@ class Status:
     seed: int | None = None
     scenario: str | None = None
     strict: bool = True
+    any_ami: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +97,19 @@ class Record:
     seed: int | None = None
     scenario: str | None = None
     strict: bool = True
+    any_ami: bool = False
     token: str = ""
 
     def status(self, *, running: bool) -> Status:
         return Status(
-            running, self.endpoint, self.pid, self.speed, self.seed, self.scenario, strict=self.strict
+            running,
+            self.endpoint,
+            self.pid,
+            self.speed,
+            self.seed,
+            self.scenario,
+            strict=self.strict,
+            any_ami=self.any_ami,
         )
 
 
