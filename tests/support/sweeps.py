@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.support.command import Command, Result
+from tests.support.forked_aws import REFUSED_TYPE
 
-REFUSED_TYPE = "t9.huge"
 OLD = ("--older-than", "0s")
 
 
