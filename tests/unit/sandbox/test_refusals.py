@@ -258,6 +258,33 @@ def test_any_image_is_accepted_on_request(account: Account) -> None:
         world.any_ami = False
 
 
+def test_an_image_of_ones_own_has_the_properties_that_it_was_registered_with(account: Account) -> None:
+    """So that one's own can be rehearsed; a copy and an image of an instance inherit them."""
+    account.rig.clock.wait(60)
+    ec2 = account.ec2
+    device = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 40}}
+    root = {"RootDeviceName": "/dev/sda1", "BlockDeviceMappings": [device]}
+    arm = {"Architecture": "arm64", "VirtualizationType": "hvm", "EnaSupport": True, "BootMode": "uefi"}
+    own = ec2.register_image(Name="own", **arm, **root)["ImageId"]
+    copied = ec2.copy_image(Name="copy", SourceImageId=own, SourceRegion="us-east-1")["ImageId"]
+    launched = account.launch(own, "t4g.medium")["Instances"][0]["InstanceId"]
+    made = ec2.create_image(Name="made", InstanceId=launched)["ImageId"]
+    for one in ec2.describe_images(ImageIds=[own, copied, made])["Images"]:
+        assert arm.items() <= one.items()
+        assert one["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"] == 40
+    with pytest.raises(ClientError) as error:
+        account.launch(copied)
+    assert refused(error.value) == ("InvalidParameterValue", 400)
+    bare = ec2.register_image(Name="bare", Architecture="x86_64", VirtualizationType="hvm")["ImageId"]
+    with pytest.raises(ClientError) as error:
+        account.launch(bare)
+    assert refused(error.value) == ("InvalidParameterCombination", 400)
+    ec2.deregister_image(ImageId=own)
+    with pytest.raises(ClientError) as error:
+        account.launch(own, "t4g.medium")
+    assert refused(error.value) == ("InvalidAMIID.Unavailable", 400)
+
+
 def test_a_protected_instance_is_not_terminated_or_stopped(account: Account) -> None:
     """With `OperationNotPermitted`, until its attribute is changed; others of the call stay as they are."""
     account.rig.clock.wait(60)

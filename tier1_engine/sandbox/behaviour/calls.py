@@ -17,6 +17,7 @@ from tier1_engine.sandbox.behaviour.mounts import Mounts
 from tier1_engine.sandbox.behaviour.policies import Policies
 from tier1_engine.sandbox.behaviour.protection import Protection
 from tier1_engine.sandbox.behaviour.quotas import Quotas
+from tier1_engine.sandbox.behaviour.registered_images import RegisteredImages
 from tier1_engine.sandbox.behaviour.shapes import ErrorShapes
 from tier1_engine.sandbox.behaviour.tag_limits import TagLimits
 from tier1_engine.sandbox.behaviour.throttling import Throttling
@@ -34,6 +35,7 @@ def chain(world: World) -> tuple[CallBehaviour, ...]:
         ClientTokens(),
         CreationTokens(),
         Launches(world),
+        RegisteredImages(),
         Protection(),
         Topology(),
         Mounts(),

@@ -113,7 +113,7 @@ def _misfit(call: Call, image: Any) -> Reply | None:
     if described is None:
         return None
     architectures = described["ProcessorInfo"]["SupportedArchitectures"]
-    if image.architecture not in architectures:
+    if image.architecture is not None and image.architecture not in architectures:
         words = (
             f"The architecture '{','.join(architectures)}' of the specified instance type does not match the "
             f"architecture '{image.architecture}' of the specified AMI. Specify an instance type and an AMI "
