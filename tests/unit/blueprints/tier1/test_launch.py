@@ -74,10 +74,15 @@ def stage() -> Iterator[Stage]:
             yield one
 
 
+@pytest.fixture(scope="module")
+def session(stage: Stage) -> AwsSession:
+    return AwsSession("us-east-1", call_timeout_seconds=20.0)
+
+
 @pytest.fixture
-def cloud(stage: Stage) -> Iterator[Cloud]:
+def cloud(stage: Stage, session: AwsSession) -> Iterator[Cloud]:
     """The local AWS as the blueprint sees it."""
-    yield AwsSession("us-east-1", call_timeout_seconds=20.0).cloud(AlwaysPermitted())
+    yield session.cloud(AlwaysPermitted())
     stage.world.any_ami = False
 
 
