@@ -30,18 +30,12 @@ REGION = "us-east-1"
 
 PACE = {"TIER1_POLL_SECONDS": "0.2", "TIER1_VISIBILITY_GRACE_SECONDS": "1"}
 """A local AWS shows at once what it made; for the real one the defaults wait a minute."""
-REFUSALS = {"MOTO_ENABLE_AMI_VALIDATION": "true"}
-"""The local AWS (moto) then refuses an image that does not exist, as AWS does."""
-
 COMMAND_SECONDS = 60.0
 KILL_AT = "instance: started"
 KILL_TRIES = 3
 
-NO_SUCH_IMAGE = """\
-name: no-such-image
-region: us-east-1
-instance: {market: on-demand, ami: ami-00000000000000000}
-"""
+NOT_ALLOWED = "not-allowed"
+REFUSAL = ("--operation", "RunInstances", "--code", "UnauthorizedOperation", "--always")
 
 
 class DemoFailed(Exception):
@@ -130,12 +124,11 @@ def run(demo: Demo) -> None:
 
 def fail_and_roll_back(demo: Demo) -> None:
     """A launch that AWS refuses: everything that was made before it goes again, by itself."""
-    _tell("2. A stack whose instance cannot be launched: its image does not exist")
-    spec = demo.folder / "no-such-image.yaml"
-    spec.write_text(NO_SUCH_IMAGE, encoding="utf-8")
-    print(NO_SUCH_IMAGE, flush=True)
-    demo.tier1("deploy", str(spec), "--sandbox", expect=3)
-    ended = _expect(demo, "no-such-image", state="rolled_back")
+    _tell("2. A stack whose instance cannot be launched: the operator lacks the permission")
+    demo.tier1("sandbox", "fault", "add", *REFUSAL)
+    demo.tier1("deploy", str(MINIMAL), "--name", NOT_ALLOWED, "--sandbox", expect=3)
+    demo.tier1("sandbox", "fault", "clear")
+    ended = _expect(demo, NOT_ALLOWED, state="rolled_back")
     failure = ended["failure"]
     if failure["step"] != "instance" or any(owner == ended["id"] for owner, _ in demo.left()):
         raise DemoFailed("The rollback is not the one of a refused launch, or it left something.")
@@ -184,7 +177,7 @@ def _environment(folder: Path) -> dict[str, str]:
     """The environment of this process, without settings for a real AWS or another database."""
     inherited = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "TIER1_", "MOTO_"))}
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    return {**inherited, **nowhere, **PACE, **REFUSALS, "XDG_STATE_HOME": str(folder / "state")}
+    return {**inherited, **nowhere, **PACE, "XDG_STATE_HOME": str(folder / "state")}
 
 
 def _expect(demo: Demo, name: str, **wanted: Any) -> dict[str, Any]:
@@ -225,7 +218,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="tier1-demo-") as folder:
         demo = Demo(Path(folder))
-        settings = " ".join(f"{name}={value}" for name, value in {**PACE, **REFUSALS}.items())
+        settings = " ".join(f"{name}={value}" for name, value in PACE.items())
         print("Everything happens on this machine; no AWS account is used.")
         print(f"Set for a local AWS: {settings}", flush=True)
         code = _guarded(lambda: run(demo))

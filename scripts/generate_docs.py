@@ -186,10 +186,12 @@ def _helps(path: str, command: Any, parent: Any) -> Iterator[tuple[str, str]]:
 def kinds_page() -> str:
     """Every kind and check of this package: what it is, what it needs of IAM, which codes it knows."""
     from tier1_engine import checks, resources
+    from tier1_engine.blueprints.tier1.plan import Tier1
 
     kinds = resources.discover()
     looks = checks.discover()
     listed = [*(kind.iam_actions for kind in kinds.values()), *(look.iam_actions for look in looks.values())]
+    listed.append(Tier1.iam_actions)
     every = sorted({action for actions in listed for action in actions})
     return _page(
         "Kinds",
@@ -204,7 +206,9 @@ def kinds_page() -> str:
             for check in looks.values()
         ),
         "## All IAM actions",
-        "The user or role that runs `tier1` needs these; `sts:GetCallerIdentity` needs no permission.",
+        "The user or role that runs `tier1` needs these; `sts:GetCallerIdentity` needs no permission. Some "
+        "only observe, before anything is created: where `ec2:DescribeKeyPairs`, `ec2:DescribeInstanceTypes` "
+        "or `ec2:DescribeInstanceTypeOfferings` is denied, a warning says what was not checked.",
         "```text\n" + "\n".join(every) + "\n```",
     )
 

@@ -1,4 +1,4 @@
-"""The tables in `docs/sandbox.md` that follow from the code: behaviours, figures, scenarios.
+"""The tables in `docs/sandbox.md` that follow from the code: behaviours, figures, images, scenarios.
 
 Owns the text between the markers `<!-- NAME: begin -->` and `<!-- NAME: end -->` of the page; the text around
 them is written by hand. `scripts.generate_docs` writes the page, `scripts.verify` reports it when it is
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tier1_engine.sandbox import behaviour
 from tier1_engine.sandbox.behaviour.figures import FIGURES
+from tier1_engine.sandbox.catalogue import IMAGES
 from tier1_engine.sandbox.faults import scenarios
 from tier1_engine.sandbox.faults.scenario import Expected, Scenario
 
@@ -97,8 +98,25 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
+def images_table() -> str:
+    """The catalogue of images."""
+    rows = [
+        (
+            f"`{image_id}`",
+            one.about,
+            one.architecture,
+            f"{one.root_gib} GiB",
+            "yes" if one.ena else "no",
+            one.boot_mode,
+        )
+        for image_id, one in IMAGES.items()
+    ]
+    return _table(("AMI", "what it is", "architecture", "root snapshot", "ENA", "boot mode"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "behaviours": behaviours_table,
     "figures": figures_table,
+    "images": images_table,
     "scenarios": scenarios_table,
 }

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.account import keys_of_another_account, standing
 from tests.support.command import Command
+from tests.support.forked_aws import REFUSED_TYPE
 from tests.support.processes.proxy import Act, Call, Proxy, Rule, killed_after, passes, refused
 from tests.support.shell import Shell, put_programs
 from tier1_engine.deployment.states import Goal, State
@@ -19,7 +20,6 @@ from tier1_engine.deployment.states import Goal, State
 pytestmark = pytest.mark.promise(9)
 
 ONE_ZONE = "network: {zones: 1}\n"
-REFUSED_TYPE = "t9.huge"
 HELD_BY_A_SCRIPT = 4
 """The script's exit codes: declined by its reader, refused in another account, completed, and
 nothing to do.

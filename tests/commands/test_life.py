@@ -7,6 +7,7 @@ from datetime import datetime
 
 from tests.support.account import standing
 from tests.support.command import Command
+from tests.support.forked_aws import REFUSED_TYPE
 
 SHOWN = [
     "id",
@@ -45,7 +46,6 @@ RESOURCE = [
     "error",
 ]
 FAILURE = ["step", "class", "code", "message", "operation", "request_id", "at"]
-REFUSED_TYPE = "t9.huge"
 
 
 def test_a_deployment_is_made_shown_and_destroyed(newcomer: Command, aws: str) -> None:

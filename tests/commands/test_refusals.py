@@ -5,12 +5,14 @@ nothing.
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from tests.support.account import keys_of_another_account, standing
 from tests.support.command import Command
 from tests.support.loopback import HTML, ec2_error, endpoint, http
+from tier1_engine.sandbox.catalogue import IMAGES
 
 NOWHERE = "http://127.0.0.1:1"
 EXPIRED = http(
@@ -68,6 +70,18 @@ class TestBeforeARowExists:
         """It exits with 2: a row stores no endpoint of a single service."""
         refused = tier1_here("deploy", tier1_here.spec(), AWS_ENDPOINT_URL_EC2=NOWHERE)
         refused.refused(2, "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL instead")
+
+    def test_an_image_of_another_architecture(self, tier1_here: Command, aws: str) -> None:
+        """The survey refuses it with 2, and nothing is created."""
+        arm = next(id for id, image in IMAGES.items() if image.architecture == "arm64")
+        spec = Path(tier1_here.spec())
+        spec.write_text(spec.read_text().replace("market: on-demand", f"market: on-demand, ami: {arm}"))
+        refused = tier1_here("deploy", str(spec))
+        refused.refused(
+            2, f"instance.ami: {arm} is for arm64, but t3.medium is x86_64; use an AMI for x86_64"
+        )
+        nothing_is_on_record(tier1_here)
+        assert standing(aws) == {}
 
     def test_a_referenced_subnet_that_does_not_exist(self, tier1_here: Command, aws: str) -> None:
         """The survey refuses it with 2, and nothing is created."""

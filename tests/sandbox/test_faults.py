@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from tests.support import warm
 from tests.support.command import Command
 from tier1_engine.sandbox.process import remote, routes, server
+from tier1_engine.sandbox.process.proof import authorization
 from tier1_engine.sandbox.process.state import Options, read
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -206,9 +207,8 @@ def test_the_control_path_requires_the_token(shared: Command) -> None:
     assert record is not None
 
     def ask(path: str, token: str, method: str = "GET") -> int:
-        request = urllib.request.Request(  # noqa: S310 - loopback
-            endpoint + path, method=method, headers={"Authorization": f"Bearer {token}"}
-        )
+        signed = {"Authorization": authorization(token, "00", method, path, b"")}
+        request = urllib.request.Request(endpoint + path, method=method, headers=signed)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
                 return int(reply.status)
@@ -220,8 +220,8 @@ def test_the_control_path_requires_the_token(shared: Command) -> None:
     assert ask(routes.FAULTS_PATH, record.token, "PUT") == 405
     assert ask(routes.FAULTS_PATH, record.token, "POST") == 400
     assert ask(f"{routes.CONTROL_PATH}nothing", record.token) == 404
-    with urllib.request.urlopen(endpoint + routes.IDENTITY_PATH, timeout=20) as reply:  # noqa: S310
-        assert record.token not in reply.read().decode()
+    assert ask(routes.IDENTITY_PATH, record.token) == 200
+    assert ask(routes.IDENTITY_PATH, "") == ask(routes.IDENTITY_PATH, "guessed") == 403
 
 
 def test_realistic_credentials_are_stored_nowhere(shared: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,22 @@ def test_it_is_started_once_and_can_be_stopped_when_none_runs(nobody: Command) -
     assert nobody("sandbox", "stop").code == 0
     assert nobody("sandbox", "stop").code == 0
     assert nobody("resume", "aaaa00000001").code == 7
+
+
+def test_any_image_is_rehearsed_on_request(nobody: Command) -> None:
+    """That is said at the start; a call that only observes may be denied, which is said, too."""
+    nobody("sandbox", "start", "--any-ami", "--plain").refused(2, "mutually exclusive")
+    spec = Path(nobody.spec())
+    spec.write_text(spec.read_text().replace("market:", "ami: ami-0123456789abcdef0, market:"))
+    started = nobody("sandbox", "start", "--any-ami")
+    assert "any AMI" in started.out
+    assert "Whether that image exists on AWS and fits the instance type is not checked." in started.err
+    fault = ("--operation", "DescribeInstanceTypes", "--code", "UnauthorizedOperation", "--always")
+    assert nobody("sandbox", "fault", "add", *fault).code == 0
+    done = nobody("deploy", str(spec), "--sandbox")
+    assert done.code == 0, done
+    assert "warning: DescribeInstanceTypes is denied" in done.err
+    assert nobody("destroy", "demo").code == 0
 
 
 def test_a_port_in_use_is_refused(nobody: Command, aws: str) -> None:

@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any
 from tier1_engine.sandbox.process.control import controlled
 from tier1_engine.sandbox.process.guard import for_programs
 from tier1_engine.sandbox.process.local import LocalAws, draw_seed, new_world, plain, strict
-from tier1_engine.sandbox.process.serve import identified
 from tier1_engine.sandbox.process.state import Record, process_started, write
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ BACKLOG = 128
 JOIN_SECONDS = 10.0
 LIMIT_SECONDS = 60.0
 SOCKET_KEY = "werkzeug.socket"
+REFUSED_TYPE = "t2.nano"
+"""It passes every check, and is refused at the launch, when everything else exists: AWS offers it no more."""
 
 
 class ForkedAws:
@@ -124,6 +125,7 @@ def main(control: str, *options: str) -> None:
     listening = socket.create_server((HOST, 0), backlog=BACKLOG)
     seed = draw_seed()
     aws = plain(seed) if "--plain" in options else strict(new_world(seed))
+    _withdraw(REFUSED_TYPE)
     offered = _offered(control)
     os.write(1, f"http://{HOST}:{listening.getsockname()[1]}\n".encode())
     while select.select([offered, sys.stdin], [], [])[0] == [offered]:  # what ends the tests closes the other
@@ -136,6 +138,14 @@ def main(control: str, *options: str) -> None:
             offered = _offered(following)
             _serve(aws, listening, Path(directory), endpoint, connection)
     os._exit(0)  # taking moto apart object by object takes a second
+
+
+def _withdraw(instance_type: str) -> None:
+    """Let moto refuse the launch of a type that it describes, as its validation of types does."""
+    from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+
+    for offers in INSTANCE_TYPE_OFFERINGS["region"].values():
+        offers[:] = [one for one in offers if one["InstanceType"] != instance_type]
 
 
 def _offered(path: str) -> socket.socket:
@@ -162,7 +172,7 @@ def _serve(
         strict=aws.world is not None,
         token=secrets.token_hex(16),
     )
-    connections = Connections(for_programs(identified(controlled(aws, record.token), record)))
+    connections = Connections(for_programs(controlled(aws, record.token)))
     server = make_server(
         HOST, 0, connections, threaded=True, request_handler=MotoRequestHandler, fd=listening.fileno()
     )

@@ -183,7 +183,6 @@ def rewritten(page: str, stage: Stage) -> str:
 
 def main() -> None:
     """Rewrite the page."""
-    os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         endpoint = server.start(folder / "sandbox").endpoint

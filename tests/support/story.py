@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support import gated_service
+from tests.support import forked_aws, gated_service
 from tests.support.command import Command
 from tests.support.processes.proxy import Act, Call, Rule, refused
 
-REFUSED_TYPE = "t9.huge"
-"""The local AWS refuses it at the launch, when everything else exists."""
+REFUSED_TYPE = forked_aws.REFUSED_TYPE
 
 
 def refuses(*operations: str, code: str = "AccessDenied", times: int | None = None) -> Rule:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.support.command import Command, Result
+from tests.support.forked_aws import REFUSED_TYPE
 from tier1_engine.store.store import Store
 
-REFUSED_TYPE = "t9.huge"
 OLD = ("--older-than", "0s")
 
 

@@ -22,7 +22,8 @@ REGION = "us-east-1"
 ZONE = f"{REGION}a"
 AT_ONCE = Figure(0, 0, 0, "a test")
 NOTHING_HIDDEN = {f"{service}.{lag}": AT_ONCE for service in ("ec2", "iam") for lag in ("visible", "vanish")}
-TRUST = '{"Version": "2012-10-17", "Statement": []}'
+TRUST = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+"Principal": {"Service": "ec2.amazonaws.com"}}]}"""
 
 
 class HandClock(AwsClock):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tier1_engine.compose.guarded import Tell
-from tier1_engine.compose.place import lend_credentials, session
+from tier1_engine.compose.place import lend_credentials, refuse_impostor, session
 from tier1_engine.compose.plugins import registry
 from tier1_engine.settings import Settings, database_url
 
@@ -41,6 +41,7 @@ def equipment(
     from tier1_engine.engine.equipment import Equipment
     from tier1_engine.engine.pool import ThreadPool
 
+    refuse_impostor(place.endpoint)
     lend_credentials(place.endpoint, place.profile)
     clock = SystemClock()
     return Equipment(

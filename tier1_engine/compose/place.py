@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tier1_engine.errors import ConfigurationError
+from tier1_engine.errors import Blocked, ConfigurationError
 from tier1_engine.masking import has_password
 from tier1_engine.settings import Settings, state_directory
 
@@ -95,7 +95,7 @@ def lend_credentials(endpoint: str, profile: str) -> None:
 
     This also applies if the local AWS has stopped: then the AWS is missing, not the credentials.
     """
-    if profile or os.environ.get("AWS_ACCESS_KEY_ID"):
+    if not endpoint or profile or os.environ.get("AWS_ACCESS_KEY_ID"):
         return
     from tier1_engine.compose.gone import nobody_listens
     from tier1_engine.sandbox.process.state import read
@@ -105,6 +105,27 @@ def lend_credentials(endpoint: str, profile: str) -> None:
         for name in PROFILE_VARIABLES:
             os.environ.pop(name, None)  # a profile of real AWS does not apply here
         os.environ.update(DUMMY_CREDENTIALS)
+
+
+def refuse_impostor(endpoint: str) -> None:
+    """Refuse to use the endpoint of this user's local AWS while another program answers there.
+
+    Raises:
+        Blocked: the one that listens is not the local AWS of the state file, or does not respond.
+    """
+    if not endpoint:
+        return
+    from tier1_engine.compose.gone import nobody_listens
+    from tier1_engine.sandbox.process.ask import answers
+    from tier1_engine.sandbox.process.state import read
+
+    record = read(state_directory())
+    if record is None or record.endpoint != endpoint or answers(record) or nobody_listens(endpoint):
+        return
+    raise Blocked(
+        f"The local AWS at {endpoint} does not prove its identity: it does not respond, or another program "
+        "has its port. Check it with `tier1 sandbox status`, then stop it and start it on that port."
+    )
 
 
 def session(place: Place | Deployment, settings: Settings) -> AwsSession:

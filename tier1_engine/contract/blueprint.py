@@ -41,11 +41,13 @@ class Blueprint(ABC, Generic[Spec]):
         name: the value of `blueprint:` in a spec, and the name of the entry point.
         version: incremented when the blueprint can no longer use specs stored by earlier versions.
         spec_model: the model of its spec, a frozen pydantic model that extends `BaseSpec`.
+        iam_actions: the IAM actions of `survey` that none of its kinds declares.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     spec_model: type[Spec]
+    iam_actions: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def steps(self, spec: Spec, survey: Mapping[str, Any] | None) -> Sequence[StepPlan]:
@@ -67,7 +69,8 @@ class Blueprint(ABC, Generic[Spec]):
     def survey(self, cloud: Cloud, spec: Spec) -> dict[str, Any]:
         """Read what the plan depends on, and refuse a spec that cannot work before anything is created.
 
-        Read-only. The result consists of JSON values and is passed to `steps`.
+        Read-only. The result consists of JSON values and is passed to `steps`. Sentences under `warnings` are
+        shown to the operator: what could not be checked, such as by a call that is denied.
 
         Raises:
             SpecError: something that the spec names does not exist or is not suitable; one line each.

@@ -118,6 +118,7 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
         "DescribeImages": {"InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"},
         "DescribeInstanceStatus": _NO_INSTANCE,
         "DescribeInstanceTypeOfferings": {"InvalidInstanceType"},
+        "DescribeInstanceTypes": {"InvalidInstanceType"},
         "DescribeInstances": _NO_INSTANCE,
         "DescribeInternetGateways": _NO_GATEWAY,
         "DescribeKeyPairs": {"InvalidKeyPair.NotFound"},

@@ -92,15 +92,26 @@ def _images(cloud: Cloud, ami: str | None, types: Sequence[str]) -> dict[str, di
     """The image for each architecture among the types: the given AMI, else Amazon Linux."""
     images: dict[str, dict[str, Any]] = {}
     known: dict[str, dict[str, Any]] = {}
-    for architecture in dict.fromkeys(map(architecture_of, types)):
-        wanted = ami or DEFAULT_AMI.format(architecture=architecture)
+    for type in types:
+        wanted = wanted_image(ami, type)
         if wanted not in known:
-            known[wanted] = _image(cloud, _image_id(cloud, wanted))
-        images[architecture] = known[wanted]
+            known[wanted] = _image(cloud, image_id(cloud, ami, type))
+        images[architecture_of(type)] = known[wanted]
     return images
 
 
-def _image_id(cloud: Cloud, ami: str) -> str:
+def wanted_image(ami: str | None, instance_type: str) -> str:
+    """The AMI of the spec, or the public parameter of the default one for this type."""
+    return ami or DEFAULT_AMI.format(architecture=architecture_of(instance_type))
+
+
+def image_id(cloud: Cloud, ami: str | None, instance_type: str) -> str:
+    """The id of the AMI that a type is launched from.
+
+    Raises:
+        CallError: AWS did not name it.
+    """
+    ami = wanted_image(ami, instance_type)
     if not ami.startswith(SSM_PREFIX):
         return ami
     parameter = ami.removeprefix(SSM_PREFIX)
@@ -123,21 +134,33 @@ def _image(cloud: Cloud, image_id: str) -> dict[str, Any]:
             raise
         found = []
     image: Mapping[str, Any] = next((one for one in found if one.get("ImageId") == image_id), {})
-    root = image.get("RootDeviceName") or DEFAULT_ROOT_DEVICE
-    volumes = {
-        str(mapping["DeviceName"]): mapping["Ebs"]
-        for mapping in image.get("BlockDeviceMappings") or ()
-        if mapping.get("DeviceName") and mapping.get("Ebs")
-    }
+    root, volumes = _root_device(image), _volumes_of(image)
     return {
         "id": image_id,
         "root_device": root,
-        "root_gib": int(volumes.get(root, {}).get("VolumeSize") or 0),
+        "root_gib": root_gib(image),
         "other_volumes": [
             {"device": device, "gib": ebs.get("VolumeSize"), "snapshot_id": ebs.get("SnapshotId")}
             for device, ebs in volumes.items()
             if device != root
         ],
+    }
+
+
+def root_gib(image: Mapping[str, Any]) -> int:
+    """The size of the root device of an image as AWS describes it; 0 when it does not say."""
+    return int(_volumes_of(image).get(_root_device(image), {}).get("VolumeSize") or 0)
+
+
+def _root_device(image: Mapping[str, Any]) -> str:
+    return str(image.get("RootDeviceName") or DEFAULT_ROOT_DEVICE)
+
+
+def _volumes_of(image: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {
+        str(mapping["DeviceName"]): mapping["Ebs"]
+        for mapping in image.get("BlockDeviceMappings") or ()
+        if mapping.get("DeviceName") and mapping.get("Ebs")
     }
 
 

@@ -61,6 +61,10 @@ REMEDIES: Remedies = {
         "A subnet of the spec is not in the VPC of the spec.",
         ("Correct `network.subnet_ids` or `network.vpc_id`.",),
     ),
+    "Ipv6Only": Remedy(
+        "A subnet of the spec has no IPv4 addresses, which the instance and its mount target need.",
+        ("Use subnets with an IPv4 range in `network.subnet_ids`.",),
+    ),
     "SubnetFailed": Remedy(
         "AWS could not create the subnet and marks it as failed.",
         ("Roll back and deploy again, if necessary in other zones.",),
@@ -97,6 +101,13 @@ class Subnet(Kind):
         if subnet.get("VpcId") != vpc_id:
             place = subnet.get("VpcId", "an unknown VPC")
             return _unfit(subnet_id, "WrongVpc", f"The subnet {subnet_id} is in {place}, not in {vpc_id}.")
+        if subnet.get("Ipv6Native"):
+            return _unfit(
+                subnet_id,
+                "Ipv6Only",
+                f"The subnet {subnet_id} is IPv6-only, and instance and mount target need IPv4 addresses: "
+                "use a subnet with an IPv4 range.",
+            )
         return _observation(cloud, subnet)
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:

@@ -107,6 +107,7 @@ class World:
             are `fails` (or `fails:CODE`), `service` is `never` or `flaps`, `instance` is `dies:CODE` with its
             state reason code.
         by_hand: manual changes during the deployment.
+        any_ami: an image that is not known is accepted, and shown as a stand-in.
         on_call: called, under the lock, before a call is answered, to run due events.
         on_reset: called, under the lock, when the account is emptied (`POST /moto-api/reset`); a behaviour
             that remembers objects clears them here.
@@ -117,6 +118,7 @@ class World:
     figures: Mapping[str, Figure]
     wrong: Mapping[str, str] = field(default_factory=dict)
     by_hand: tuple[ManualChange, ...] = ()
+    any_ami: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
     on_call: list[Callable[[], None]] = field(default_factory=list)
     on_reset: list[Callable[[], None]] = field(default_factory=list)

@@ -26,13 +26,15 @@ from tier1_engine.engine.protocol.actions import (
     Result,
 )
 from tier1_engine.engine.protocol.attempt import carry_out
-from tier1_engine.errors import CallError
+from tier1_engine.errors import Blocked, CallError
 from tier1_engine.failures.calls import Verdict, judge
 from tier1_engine.failures.codes import DOUBTFUL_CREDENTIALS, UNREACHABLE_CODES, WRONG_ACCOUNT
 from tier1_engine.survey.remembered import CachedReads, Remembered
 
 ATTEMPTS = 8
 """Attempts of a read that AWS throttles or cuts off; a read may be several calls, each of which can fail."""
+
+WRONG_ENDPOINT = "WrongEndpoint"
 
 NONE_KNOWN: Mapping[str, Mapping[str, Any]] = {}
 
@@ -73,7 +75,11 @@ class Gap:
 
 def identify(access: Access, place: Place) -> Gap | None:
     """Return why AWS cannot be used in a place; None if it can, and the account is the expected one."""
-    match _with_retries(access, place, Identify()):
+    try:
+        result = _with_retries(access, place, Identify())
+    except Blocked as why:  # another program answers at the endpoint of the local AWS
+        return Gap(place, None, WRONG_ENDPOINT, str(why), blocked=True)
+    match result:
         case Failed(error=error):
             return replace(gap_of(place, None, error), blocked=True)
         case Identified(account_id=account_id) if account_id != place.account_id:

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.moto_account import IMAGE, Rig, make_rig, prepare, refused
+from tests.support.young_account import TRUST
 from tier1_engine.sandbox.behaviour.idempotency import ClientTokens
 from tier1_engine.sandbox.behaviour.quotas import QUOTAS, Quota, Quotas
 from tier1_engine.sandbox.behaviour.tag_limits import TagLimits
@@ -266,7 +267,7 @@ class TestQuotas:
         ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
         table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
         iam, efs = rig.client("iam"), rig.client("efs")
-        iam.create_role(RoleName="other", AssumeRolePolicyDocument="{}")
+        iam.create_role(RoleName="other", AssumeRolePolicyDocument=TRUST)
         policy = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
         creates: dict[tuple[str, str], tuple[Callable[..., Any], dict[str, Any]]] = {
             ("ec2", "CreateVpc"): (ec2.create_vpc, {"CidrBlock": "10.1.0.0/16"}),
@@ -283,7 +284,7 @@ class TestQuotas:
                 {"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": gateway},
             ),
             ("efs", "CreateFileSystem"): (efs.create_file_system, {"CreationToken": "t"}),
-            ("iam", "CreateRole"): (iam.create_role, {"RoleName": "r", "AssumeRolePolicyDocument": "{}"}),
+            ("iam", "CreateRole"): (iam.create_role, {"RoleName": "r", "AssumeRolePolicyDocument": TRUST}),
             ("iam", "CreateInstanceProfile"): (iam.create_instance_profile, {"InstanceProfileName": "p"}),
             ("iam", "AttachRolePolicy"): (iam.attach_role_policy, {"RoleName": "other", "PolicyArn": policy}),
         }

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.support.environment import hear_signals
+from tests.support.young_account import TRUST
 from tier1_engine.errors import Refused, Tier1Error
 from tier1_engine.sandbox.process import routes, server, state
 from tier1_engine.sandbox.process.state import (
@@ -28,7 +30,6 @@ from tier1_engine.sandbox.process.state import (
     Record,
     process_started,
     read,
-    record_of,
     write,
 )
 
@@ -116,6 +117,7 @@ def test_status_agrees_with_start(running: tuple[Path, state.Status]) -> None:
         "seed": SEED,
         "scenario": None,
         "strict": True,
+        "any_ami": False,
     }
 
 
@@ -148,7 +150,7 @@ def test_a_policy_of_aws_can_be_attached(running: tuple[Path, state.Status]) -> 
     """A role gets the policy that Systems Manager needs."""
     _, found = running
     iam = client("iam", found.endpoint)
-    iam.create_role(RoleName="probe", AssumeRolePolicyDocument="{}")
+    iam.create_role(RoleName="probe", AssumeRolePolicyDocument=TRUST)
     policy = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
     iam.attach_role_policy(RoleName="probe", PolicyArn=policy)
     attached = iam.list_attached_role_policies(RoleName="probe")["AttachedPolicies"]
@@ -262,29 +264,16 @@ def test_a_stale_process_id_is_left_alone(
     assert not (directory / STATE_FILE).exists()
 
 
-def test_a_server_with_another_nonce_is_left_alone(
+def test_a_server_with_another_token_is_left_alone(
     running: tuple[Path, state.Status], directory: Path
 ) -> None:
     """Another sandbox has the port and even the process id, and must not be ended."""
     first, found = running
     theirs = read(first)
     assert theirs is not None
-    put(directory, replace(theirs, nonce="00"))
+    put(directory, replace(theirs, token="00", started="never"))
     assert server.stop(directory) == state.Status(running=False)
     assert server.status(first) == found
-
-
-@pytest.mark.usefixtures("forked_sandboxes")
-def test_the_listening_process_identifies_itself(directory: Path, bystander: subprocess.Popen[bytes]) -> None:
-    """A state file with another id still ends the one that answers, and only it."""
-    found = server.start(directory)
-    ours = read(directory)
-    assert ours is not None
-    write(directory, replace(ours, pid=bystander.pid, started=process_started(bystander.pid) or ""))
-    assert server.status(directory) == found
-    server.stop(directory)
-    assert process_started(found.pid or 0) is None
-    assert bystander.poll() is None
 
 
 @pytest.mark.usefixtures("forked_sandboxes")
@@ -396,14 +385,14 @@ def test_an_invalid_state_file_counts_as_none(directory: Path, content: str) -> 
     assert server.status(directory) == server.stop(directory) == state.Status(running=False)
 
 
-def test_its_identity_is_at_a_path_of_its_own(running: tuple[Path, state.Status]) -> None:
-    """It equals the state file, without the token of the control path."""
-    directory, found = running
-    written = read(directory)
-    assert written is not None
-    assert written.token
-    with urllib.request.urlopen(f"{found.endpoint}{routes.IDENTITY_PATH}") as reply:  # noqa: S310 - ours
-        assert record_of(json.load(reply)) == replace(written, token="")
+def test_it_tells_a_stranger_nothing_about_itself(running: tuple[Path, state.Status]) -> None:
+    """Neither its process nor its seed is public: who cannot sign is refused, at every path of its own."""
+    _, found = running
+    for path in (routes.IDENTITY_PATH, routes.FAULTS_PATH, routes.CENSUS_PATH):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{found.endpoint}{path}")  # noqa: S310 - ours
+        assert refused.value.code == 403
+        assert str(found.pid) not in refused.value.read().decode()
 
 
 def test_a_process_is_identified_by_its_start() -> None:

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.moto_account import IMAGE, REGION, ManualClock, Rig, prepare
+from tests.support.young_account import TRUST
 from tier1_engine.sandbox.behaviour import objects
 from tier1_engine.sandbox.census import Thing, from_json, things
 from tier1_engine.sandbox.faults import scenarios
@@ -23,7 +24,6 @@ from tier1_engine.sandbox.world import ManualAction, ManualChange, Speed
 
 OWNED = {"tier1:deployment": "d1", "tier1:resource": "r1", "Name": "mine-thing"}
 TAGS = [{"Key": key, "Value": value} for key, value in OWNED.items()]
-TRUST = '{"Version": "2012-10-17", "Statement": []}'
 ALLOW = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}'
 TRAFFIC_SECONDS = 700.0
 STEP_SECONDS = 70.0

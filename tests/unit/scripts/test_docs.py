@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from scripts import generate_docs, sandbox_page, sentences, verify
+from tests.support import our_calls
 from tier1_engine import checks, errors, resources
 from tier1_engine.blueprints.tier1 import failures as steps
 from tier1_engine.contract.kind import Check, Kind
@@ -36,6 +37,15 @@ def error_classes(module: ModuleType) -> dict[str, int]:
 
 
 # --- the pages and the code
+
+
+def test_the_policy_has_every_call_that_the_code_makes() -> None:
+    """Those before anything is created, too: with the documented policy no deployment is refused."""
+    services = {"efs": "elasticfilesystem"}
+    free = {"sts:GetCallerIdentity"}
+    needed = {f"{services.get(service, service)}:{name}" for service, name in our_calls.calls()} - free
+    policy = set(page("kinds").rpartition("```text")[2].split())
+    assert needed - policy == set()
 
 
 def test_the_pages_in_the_checkout_are_current() -> None:

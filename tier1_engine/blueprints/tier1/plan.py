@@ -24,7 +24,7 @@ from tier1_engine.aws.words import partition
 from tier1_engine.blueprints.tier1.failures import class_of
 from tier1_engine.blueprints.tier1.parts import Service
 from tier1_engine.blueprints.tier1.spec import Spec
-from tier1_engine.blueprints.tier1.survey import survey
+from tier1_engine.blueprints.tier1.survey import IAM_ACTIONS, survey
 from tier1_engine.contract.blueprint import Blueprint
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.deployment.plan import StepPlan, ref
@@ -43,6 +43,7 @@ class Tier1(Blueprint[Spec]):
     name = "tier1"
     version = 1
     spec_model = Spec
+    iam_actions = IAM_ACTIONS
 
     def survey(self, cloud: Cloud, spec: Spec) -> dict[str, Any]:
         return survey(cloud, spec)

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tier1_engine.blueprints.tier1.launch import IAM_ACTIONS as LAUNCH_ACTIONS
+from tier1_engine.blueprints.tier1.launch import Launch
 from tier1_engine.blueprints.tier1.spec import Spec
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Kind, Observation, Presence
 from tier1_engine.errors import CallError, SpecError
-from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources.file_system import FileSystem
 from tier1_engine.resources.instance_profile import InstanceProfile
 from tier1_engine.resources.subnet import Subnet
 from tier1_engine.resources.vpc import Vpc
+
+IAM_ACTIONS = ("ec2:DescribeAvailabilityZones", "ec2:DescribeKeyPairs", *LAUNCH_ACTIONS)
+"""The calls of a survey that no kind makes; all but the first may be denied."""
 
 NEW_VPC = "that this deployment will create"
 """The placeholder for the id of a VPC that does not exist yet: no mount target can be in it."""
@@ -28,7 +32,8 @@ def survey(cloud: Cloud, spec: Spec) -> dict[str, Any]:
 
     Returns:
         `zones`: the zone of each subnet step, in order. `file_system_zone`: the only zone in which an
-        existing One Zone file system can be mounted, else None.
+        existing One Zone file system can be mounted, else None. `warnings`: what could not be checked, if
+        anything.
 
     Raises:
         SpecError: one line per resource that does not exist or is not suitable.
@@ -44,9 +49,12 @@ def survey(cloud: Cloud, spec: Spec) -> dict[str, Any]:
             f"efs.file_system_id: {spec.efs.file_system_id} can be mounted in {file_system_zone} only, "
             f"and the network is in {', '.join(zones)}; use that zone or another file system."
         )
-    if looks.problems:
-        raise SpecError("\n".join(looks.problems))
-    return {"zones": zones, "file_system_zone": file_system_zone}
+    looks.launch.check(zones)
+    problems = [*looks.problems, *looks.launch.problems]
+    if problems:
+        raise SpecError("\n".join(problems))
+    found: dict[str, Any] = {"zones": zones, "file_system_zone": file_system_zone}
+    return {**found, "warnings": looks.launch.warnings} if looks.launch.warnings else found
 
 
 class _Findings:
@@ -55,6 +63,7 @@ class _Findings:
     def __init__(self, cloud: Cloud, spec: Spec) -> None:
         self._cloud = cloud
         self._spec = spec
+        self.launch = Launch(cloud, spec)
         self.problems: list[str] = []
 
     def key_pair(self) -> None:
@@ -62,15 +71,17 @@ class _Findings:
         if name is None:
             return
         try:
-            self._cloud.read("ec2", "describe_key_pairs", KeyNames=[name])
+            self.launch.observe(
+                lambda: self._cloud.read("ec2", "describe_key_pairs", KeyNames=[name]),
+                f"whether the key pair {name} exists",
+            )
         except CallError as error:
-            if error.code == "InvalidKeyPair.NotFound":
-                self.problems.append(
-                    f"instance.key_name: the key pair {name} does not exist in {self._cloud.region}; "
-                    "use one that does, or omit it and use Session Manager."
-                )
-            elif not is_unsupported(error):
+            if error.code != "InvalidKeyPair.NotFound":
                 raise
+            self.problems.append(
+                f"instance.key_name: the key pair {name} does not exist in {self._cloud.region}; "
+                "use one that does, or omit it and use Session Manager."
+            )
 
     def profile(self) -> None:
         if self._spec.instance.iam_profile is not None:
@@ -140,27 +151,8 @@ class _Findings:
 
     def _rank_by_type(self) -> Mapping[str, int]:
         """Return, for each zone, the index in the spec's list of the first type that it offers."""
-        types = list(self._spec.instance.types)
-        try:
-            offers = list(
-                self._cloud.pages(
-                    "ec2",
-                    "describe_instance_type_offerings",
-                    "InstanceTypeOfferings",
-                    LocationType="availability-zone",
-                    Filters=[{"Name": "instance-type", "Values": types}],
-                )
-            )
-        except CallError as error:
-            if is_unsupported(error):
-                return {}
-            raise
-        rank: dict[str, int] = {}
-        for offer in offers:
-            zone, type = str(offer.get("Location")), offer.get("InstanceType")
-            if type in types:  # an endpoint may ignore the filter
-                rank[zone] = min(rank.get(zone, len(types)), types.index(type))
-        return rank
+        types = self._spec.instance.types
+        return {zone: min(map(types.index, offered)) for zone, offered in self.launch.offers.items()}
 
     def _brought(self, key: str, kind: Kind, inputs: Mapping[str, Any]) -> Observation | None:
         """Ask the kind whether an existing resource is suitable; if not, add a problem and return None."""

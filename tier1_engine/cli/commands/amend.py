@@ -48,6 +48,8 @@ def amendment(path: Path, record: Record, settings: Settings) -> Amendment:
         poll_seconds=settings.poll_seconds,
         sleep=time.sleep,
     )
+    for sentence in survey.get("warnings") or ():
+        complain(f"warning: {sentence}")
     plan = blueprint.plan(placed, survey)
     refuse_impossible(plan, plugins.registry(complain))
     return Amendment(spec.to_stored(), plan, _values(spec, record))

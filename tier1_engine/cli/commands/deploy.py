@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tier1_engine.cli.options import OnRecoverable, Output
 from tier1_engine.cli.screen.log_file import opened
 from tier1_engine.cli.screen.outcome import Session, finish, policy_of, see_through, session
+from tier1_engine.cli.screen.streams import complain
 from tier1_engine.cli.signals import Signals
 from tier1_engine.compose import engine as compose
 from tier1_engine.compose import place as place_module
@@ -70,6 +71,8 @@ def _survey(
     account_id, survey = refusals.looking(
         look, endpoint=endpoint, poll_seconds=settings.poll_seconds, sleep=time.sleep
     )
+    for sentence in survey.get("warnings") or ():
+        complain(f"warning: {sentence}")
     place = Place(account_id=account_id, region=spec.region, profile=profile, endpoint=endpoint)
     return place, blueprint.plan(spec, survey)
 

@@ -24,14 +24,19 @@ OTHERWISE, REMAINS = 4, 5
 SHOWN_THINGS = 5
 
 
-def run(spec: Path | None, names: Sequence[str], output: Output) -> int:
+def run(spec: Path | None, names: Sequence[str], output: Output, *, any_ami: bool = False) -> int:
     """Run the scenarios, by default all of them; return the exit code."""
     from tier1_engine.sandbox.faults import scenarios
     from tier1_engine.sandbox.rehearsal.rehearsal import rehearse
     from tier1_engine.sandbox.rehearsal.rehearsal_spec import RehearsalSpec
 
     days = [scenarios.load(name) for name in dict.fromkeys(names or scenarios.names())]
-    rehearsed = RehearsalSpec(spec)
+    rehearsed = RehearsalSpec(spec, any_ami=any_ami)
+    if rehearsed.stand_in is not None:
+        say(
+            f"The AMI {rehearsed.stand_in} is not known to the local AWS, which launches a stand-in: whether "
+            "it exists on AWS and fits the instance types is not rehearsed."
+        )
     stop = threading.Event()
     with _ending(stop), Progress(len(days)) as progress:
         played = rehearse(rehearsed, days, began=progress.began, ended=progress.ended, stop=stop)

@@ -9,6 +9,7 @@ from pathlib import Path
 from tier1_engine import sandbox
 from tier1_engine.cli.options import Output, Pace
 from tier1_engine.cli.screen.streams import put, put_json, say
+from tier1_engine.errors import Refused
 from tier1_engine.sandbox.process.state import Options, Status
 from tier1_engine.sandbox.world import Speed
 from tier1_engine.settings import state_directory
@@ -22,17 +23,26 @@ def start(
     seed: int | None,
     strict: bool | None,
     scenario: str | None,
+    any_ami: bool,
     record: Path | None,
 ) -> int:
-    """Start the local AWS, or report that it is running and with which options."""
+    """Start the local AWS, or report that it is running and with which options.
+
+    Raises:
+        Refused: the options exclude each other, or there is no such scenario.
+    """
+    if any_ami and strict is False:
+        raise Refused("--any-ami and --plain are mutually exclusive: plain moto launches any image.")
     options = Options(
         speed=Speed(speed.value) if speed else Speed.MAX,
         seed=seed,
         strict=strict is not False,
         scenario=_known_scenario(scenario),
         record=record.absolute() if record else None,
+        any_ami=any_ami,
     )
     asked = {"speed": speed and speed.value, "seed": seed, "strict": strict, "scenario": scenario}
+    asked["any_ami"] = any_ami or None
     ran = sandbox.status(state_directory()).running
 
     def announce(found: Status) -> None:
@@ -40,10 +50,18 @@ def start(
         put(f"The local AWS {verb} at {found.endpoint} ({_with_which(found)}).")
         if ran and _differs(found, asked, port):
             say("It keeps the options it was started with: to change them, stop it first.")
+        if found.any_ami:
+            say(ANY_AMI)
         say(f"Use it with `tier1 deploy SPEC --sandbox`, or with AWS_ENDPOINT_URL={found.endpoint}.")
 
     sandbox.start(state_directory(), port, foreground, announce, options)
     return 0
+
+
+ANY_AMI = (
+    "Any AMI id is accepted: in place of one that the local AWS does not know it launches a stand-in. "
+    "Whether that image exists on AWS and fits the instance type is not checked."
+)
 
 
 def _known_scenario(name: str | None) -> str | None:
@@ -65,6 +83,8 @@ def _known_scenario(name: str | None) -> str | None:
 def _with_which(found: Status) -> str:
     parts = [f"pid {found.pid}", f"speed {found.speed}", f"seed {found.seed}"]
     parts.append("strict" if found.strict else "plain")
+    if found.any_ami:
+        parts.append("any AMI")
     if found.scenario:
         parts.append(f"scenario {found.scenario}")
     return ", ".join(parts)

@@ -43,6 +43,9 @@ def start(
         typer.Option("--strict/--plain", help="Behave like AWS, or like plain moto. Default: strict."),
     ] = None,
     scenario: Annotated[str | None, typer.Option(metavar="FILE|NAME", help="The scenario to play.")] = None,
+    any_ami: Annotated[
+        bool, typer.Option("--any-ami", help="Accept any AMI id, such as one of your own account.")
+    ] = False,
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", hidden=True, help="Record every call in this file.")
     ] = None,
@@ -58,6 +61,7 @@ def start(
             seed=seed,
             strict=strict,
             scenario=scenario,
+            any_ami=any_ami,
             record=record,
         )
     )
@@ -91,12 +95,16 @@ def rehearse(
             metavar="NAME", help="Scenario name or file. Default: all built-in scenarios. Repeatable."
         ),
     ] = None,
+    any_ami: Annotated[
+        bool,
+        typer.Option("--any-ami", help="Rehearse a spec whose AMI is in your account only, with a stand-in."),
+    ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Deploy a spec in failure scenarios, each in its own sandbox and database."""
     from tier1_engine.cli.commands import rehearse as command
 
-    end(command.run(spec, scenario or [], output))
+    end(command.run(spec, scenario or [], output, any_ami=any_ami))
 
 
 @sandbox.command(epilog="Example: tier1 sandbox census -o json")

@@ -20,6 +20,8 @@ _OF_PARAMETER: Final[Mapping[str, tuple[str, str]]] = {
     "GroupIds": ("sg", "InvalidGroupId.Malformed"),
     "Groups": ("sg", "InvalidGroupId.Malformed"),
     "SecurityGroupIds": ("sg", "InvalidGroupId.Malformed"),
+    "ImageId": ("ami", "InvalidAMIID.Malformed"),
+    "ImageIds": ("ami", "InvalidAMIID.Malformed"),
     "InstanceId": ("i", "InvalidInstanceID.Malformed"),
     "InstanceIds": ("i", "InvalidInstanceID.Malformed"),
     "InternetGatewayId": ("igw", "InvalidInternetGatewayId.Malformed"),

@@ -18,7 +18,9 @@ from tier1_engine.sandbox.behaviour import (
     commands,
     console,
     file_systems,
+    images,
     in_use,
+    instance_types,
     instances,
     interfaces,
     memory,
@@ -52,6 +54,8 @@ def install(world: World) -> None:
     networks.install(world, agenda)
     interfaces.install()
     in_use.install()
+    images.install(world)
+    instance_types.install()
     lingering = interfaces.Interfaces(world, agenda)
     file_systems.install(world, agenda, lingering)
     public = addresses.install()

@@ -1,6 +1,7 @@
-"""Error shapes: EFS puts the code into `ErrorCode`, where moto uses `__type`.
+"""Error shapes: EFS puts the code into `ErrorCode`, where moto uses `__type`, and has a status for each code.
 
-Source: the error shapes of EFS's model (`FileSystemNotFound` and similar), which require `ErrorCode`.
+Source: the error shapes of EFS's model (`FileSystemNotFound` and similar), which require `ErrorCode` and
+declare the status: 400 for `SubnetNotFound` and `SecurityGroupNotFound`, for which moto sends 404.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 
 from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.wire.call import Call
+from tier1_engine.sandbox.wire.codes import declared_status
 from tier1_engine.sandbox.wire.replies import Reply, refusal
 
 
@@ -21,4 +23,5 @@ class ErrorShapes(CallBehaviour):
         document = json.loads(reply.body)
         if "ErrorCode" in document:
             return reply
-        return refusal(call, reply.code, str(document.get("message", "")), reply.status)
+        status = declared_status(call.service, reply.code) or reply.status
+        return refusal(call, reply.code, str(document.get("message", "")), status)

@@ -1,19 +1,19 @@
 """The control path of a running sandbox: its faults and its census, over HTTP on the same port.
 
+    GET    /_tier1/sandbox   nothing, signed: who answers is this sandbox
     GET    /_tier1/faults    all faults, with their counters
     POST   /_tier1/faults    adds one; returns it with any warnings
     DELETE /_tier1/faults    removes all
     GET    /_tier1/census    everything that exists
     POST   /_tier1/reset     deletes everything in all accounts
 
-Owns these requests. Each carries the token of the state file, which only its user can read, as a bearer
-token; the socket is bound to loopback. It never answers AWS calls.
+Owns these requests. Each is signed with the token of the state file, which only its user can read, and so is
+each reply (`proof`); the socket is bound to loopback. It never answers AWS calls.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from http import HTTPStatus
@@ -24,7 +24,14 @@ from tier1_engine.sandbox.faults.board import warnings
 from tier1_engine.sandbox.faults.faults import from_json
 from tier1_engine.sandbox.process.layer import RESET_PATH as MOTO_RESET_PATH
 from tier1_engine.sandbox.process.local import LocalAws
-from tier1_engine.sandbox.process.routes import CENSUS_PATH, CONTROL_PATH, FAULTS_PATH, RESET_PATH
+from tier1_engine.sandbox.process.proof import PROOF_HEADER, authorized, proof
+from tier1_engine.sandbox.process.routes import (
+    CENSUS_PATH,
+    CONTROL_PATH,
+    FAULTS_PATH,
+    IDENTITY_PATH,
+    RESET_PATH,
+)
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,6 +40,11 @@ BODY_BYTES_LIMIT: Final = 65_536
 
 Response = tuple[HTTPStatus, dict[str, Any]]
 
+_UNSIGNED: Final[Response] = (
+    HTTPStatus.FORBIDDEN,
+    {"error": "The request is not signed with the token of this sandbox's state file."},
+)
+
 
 def controlled(aws: LocalAws, token: str) -> WSGIApplication:
     """`aws`, with the control path in front of it."""
@@ -40,18 +52,29 @@ def controlled(aws: LocalAws, token: str) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(CONTROL_PATH):
             return aws.application(environ, start_response)
-        status, document = _answer(aws, token, environ)
+        # An unread body would reset the connection before the answer arrives.
+        asked = _body(environ)
+        nonce = authorized(
+            token,
+            environ.get("HTTP_AUTHORIZATION", ""),
+            environ["REQUEST_METHOD"],
+            environ["PATH_INFO"],
+            asked,
+        )
+        status, document = _UNSIGNED if nonce is None else _answer(aws, environ, asked)
         body = json.dumps(document).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        if nonce is not None:
+            headers.append((PROOF_HEADER, proof(token, nonce, status.value, body)))
         start_response(f"{status.value} {status.phrase}", headers)
         return [body]
 
     return application
 
 
-def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Response:
-    if not secrets.compare_digest(environ.get("HTTP_AUTHORIZATION", ""), f"Bearer {token}"):
-        return HTTPStatus.FORBIDDEN, {"error": "The token of this sandbox's state file is missing."}
+def _answer(aws: LocalAws, environ: WSGIEnvironment, body: bytes) -> Response:
+    if environ["PATH_INFO"] == IDENTITY_PATH:
+        return HTTPStatus.OK, {}
     if environ["PATH_INFO"] == CENSUS_PATH:
         return _census(aws)
     if environ["PATH_INFO"] == RESET_PATH:
@@ -61,8 +84,6 @@ def _answer(aws: LocalAws, token: str, environ: WSGIEnvironment) -> Response:
     if aws.board is None or aws.world is None:
         sentence = "This sandbox runs in plain mode, without faults: stop it, then start it with --strict."
         return HTTPStatus.CONFLICT, {"error": sentence}
-    # An unread body would reset the connection before the answer arrives.
-    body = _body(environ)
     with aws.world.lock:
         try:
             return _faults(aws, environ["REQUEST_METHOD"], body)

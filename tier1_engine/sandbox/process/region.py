@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, TypeVar
 
+from tier1_engine.sandbox.process.images import complete_images
+
 Made = TypeVar("Made")
 COLLECTIONS = frozenset({dict, list, set})
 IMAGES_OF_REGION = "us-east-1"
@@ -19,6 +21,7 @@ IMAGES_OF_REGION = "us-east-1"
 def patch_moto() -> None:
     """Patch moto permanently in this process."""
     _lend_images()
+    complete_images()
     _look_up_keys_quickly()
     _look_up_services_and_methods_quickly()
     make_accounts_quickly()

@@ -1,7 +1,6 @@
 """The client of a sandbox's control path: adds, lists and clears its faults, and reads its census.
 
-Owns the client side of the requests, and the token that authorises them. It validates no fault: the sandbox
-does.
+Owns the client side of the requests. It validates no fault: the sandbox does.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from tier1_engine.errors import Refused, Tier1Error
 from tier1_engine.sandbox.census import Thing, from_json
 from tier1_engine.sandbox.faults.faults import Fault, to_json
+from tier1_engine.sandbox.process.ask import Unproved, ask
 from tier1_engine.sandbox.process.routes import CENSUS_PATH, FAULTS_PATH, RESET_PATH
 from tier1_engine.sandbox.process.server import status
 from tier1_engine.sandbox.process.state import read
@@ -90,19 +89,18 @@ def _ask(
     record = read(directory) if status(directory).running else None
     if record is None:
         raise Refused("No local AWS is running: start it with `tier1 sandbox start`.")
-    place = urlsplit(record.endpoint)
-    connection = http.client.HTTPConnection("127.0.0.1", place.port or 0, timeout=ANSWER_SECONDS)
+    body = b"" if document is None else json.dumps(document).encode()
     try:
-        body = None if document is None else json.dumps(document)
-        connection.request(method, path, body, {"Authorization": f"Bearer {record.token}"})
-        reply = connection.getresponse()
-        said: dict[str, Any] = json.loads(reply.read())
+        answered, reply = ask(record, method, path, body, ANSWER_SECONDS)
+        said: dict[str, Any] = json.loads(reply)
+    except Unproved as error:
+        raise Refused(
+            f"Another program answers at {record.endpoint}: check the local AWS with `tier1 sandbox status`."
+        ) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Tier1Error(
             f"The sandbox did not respond ({error}): check it with `tier1 sandbox status`."
         ) from error
-    finally:
-        connection.close()
-    if reply.status >= _ERROR_FROM:
+    if answered >= _ERROR_FROM:
         raise Refused(str(said.get("error")))
     return said

@@ -7,7 +7,7 @@ CONTROL_PATH = "/_tier1/"
 
 
 IDENTITY_PATH = f"{CONTROL_PATH}sandbox"
-"""Returns the server's identity."""
+"""Proves that the server is this sandbox: the reply is signed, and empty."""
 
 
 FAULTS_PATH = f"{CONTROL_PATH}faults"

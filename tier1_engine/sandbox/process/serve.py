@@ -1,4 +1,4 @@
-"""The process of the local AWS: moto behind one loopback socket, with its identity at a path of tier1.
+"""The process of the local AWS: moto behind one loopback socket.
 
     python -m tier1_engine.sandbox.process.serve --directory DIR [--port N] [--detach FD] [OPTIONS]
 
@@ -16,7 +16,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -26,13 +26,10 @@ from typing import TYPE_CHECKING, Any
 from tier1_engine.errors import Refused
 from tier1_engine.sandbox.process.guard import for_programs
 from tier1_engine.sandbox.process.local import LocalAws, draw_seed, new_world, plain, play, strict
-from tier1_engine.sandbox.process.routes import IDENTITY_PATH
 from tier1_engine.sandbox.process.state import Options, Record, process_started, remove, write
 from tier1_engine.sandbox.world import Speed
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
     from tier1_engine.sandbox.faults.scenario import Scenario
 
 HOST = "127.0.0.1"
@@ -75,12 +72,13 @@ def _serve(
         seed=seed,
         scenario=scenario.name if scenario else None,
         strict=options.strict,
+        any_ami=options.any_ami,
         token=secrets.token_hex(16),
     )
     aws = _local_aws(options, seed, scenario)
     from tier1_engine.sandbox.process.control import controlled
 
-    application = for_programs(identified(controlled(aws, record.token), record))
+    application = for_programs(controlled(aws, record.token))
 
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
@@ -99,26 +97,15 @@ def _serve(
         server.server_close()
 
 
-def identified(aws: WSGIApplication, record: Record) -> WSGIApplication:
-    """`aws`, with the identity record at `IDENTITY_PATH`."""
-    body = json.dumps(record.public()).encode()
-
-    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != IDENTITY_PATH:
-            return aws(environ, start_response)
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        return [body]
-
-    return application
-
-
 def _local_aws(options: Options, seed: int, scenario: Scenario | None) -> LocalAws:
     """The local AWS, loaded before the process reports ready: a client with a short time-out must not wait
     seconds for imports.
     """
     if not options.strict:
         return plain(seed)
-    aws = strict(new_world(seed, options.speed), record=options.record)
+    world = new_world(seed, options.speed)
+    world.any_ami = options.any_ami
+    aws = strict(world, record=options.record)
     if scenario is not None:
         play(aws, scenario)
     return aws
@@ -165,8 +152,11 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--scenario")
     parser.add_argument("--record", type=Path)
+    parser.add_argument("--any-ami", action="store_true")
     given = parser.parse_args()
-    options = Options(given.speed, given.seed, not given.plain, given.scenario, given.record)
+    options = Options(
+        given.speed, given.seed, not given.plain, given.scenario, given.record, any_ami=given.any_ami
+    )
     if given.detach is None:
         run(given.directory, given.port, lambda record: None, options)
         return

@@ -1,13 +1,12 @@
 """Start, stop and query the local AWS. It runs as a separate process (`serve`) on loopback.
 
 Owns the life cycle of that process. It knows nothing of moto: the process is `serve`'s. A process is ended
-only when it is proved to be the sandbox of this state directory: it answers with the nonce of the state file,
-or, when it does not answer at all, it is the process that wrote that file.
+only when it is the one that the state file records, by id and start; whatever answers on the port counts for
+nothing. A server is trusted only when it signs with the token of that file (`ask`).
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import select
@@ -17,10 +16,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tier1_engine.errors import Refused, Tier1Error
-from tier1_engine.sandbox.process.routes import IDENTITY_PATH
+from tier1_engine.sandbox.process.ask import answers
 from tier1_engine.sandbox.process.state import (
     LOG_FILE,
     Options,
@@ -129,40 +127,16 @@ def _look(directory: Path) -> Status:
     record = _record(directory)
     if record is None:
         return Status(running=False)
-    return record.status(running=_answer(record.endpoint) is not None)
+    return record.status(running=answers(record))
 
 
 def _record(directory: Path) -> Record | None:
-    """The record of the running sandbox of this directory; the state file of a dead one is removed.
-
-    Its own answer takes precedence over the file.
-    """
+    """The record of the running sandbox of this directory; the state file of a dead one is removed."""
     record = read(directory)
-    if record is None:
-        return None
-    answer = _answer(record.endpoint)
-    if answer is not None and answer.nonce == record.nonce:
-        return answer
-    if answer is None and process_started(record.pid) == record.started:
-        return record  # the process that wrote the file, suspended or overloaded
+    if record is None or process_started(record.pid) == record.started or answers(record):
+        return record
     remove(directory, record.nonce)
     return None
-
-
-def _answer(endpoint: str) -> Record | None:
-    """The identity that the server at `endpoint` reports; None when it is no sandbox or does not answer."""
-    try:
-        place = urlsplit(endpoint)
-        connection = http.client.HTTPConnection("127.0.0.1", place.port or 0, timeout=ANSWER_SECONDS)
-    except ValueError:
-        return None
-    try:
-        connection.request("GET", IDENTITY_PATH)
-        return record_of(json.loads(connection.getresponse().read(ANSWER_BYTES)))
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
-    finally:
-        connection.close()
 
 
 def _spawn(directory: Path, port: int, options: Options) -> Status:
@@ -205,6 +179,8 @@ def _arguments(options: Options) -> list[str]:
         given.append("--plain")
     if options.scenario is not None:
         given += ["--scenario", options.scenario]
+    if options.any_ami:
+        given.append("--any-ami")
     if options.record is not None:
         given += ["--record", str(options.record.resolve())]
     return given
@@ -231,12 +207,22 @@ def _hear(descriptor: int) -> dict[str, str]:
 
 
 def _end(record: Record) -> None:
-    """Ask the process to end, and kill it after a time-out."""
+    """Ask the process to end, and kill it after a time-out.
+
+    Raises:
+        Refused: it runs, but is not ours to end, or not in sight.
+        Tier1Error: it did not end.
+    """
+    if process_started(record.pid) != record.started:
+        if answers(record):
+            raise Refused(
+                f"The sandbox at {record.endpoint} runs where its process {record.pid} cannot be seen from "
+                "here, such as in a container: stop it there."
+            )
+        return
     for number, seconds in ((signal.SIGTERM, TERMINATE_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
-        if process_started(record.pid) != record.started:
-            return
         try:
-            os.kill(record.pid, number)
+            send_signal(record, number)
         except ProcessLookupError:
             return
         except PermissionError as error:
@@ -249,3 +235,26 @@ def _end(record: Record) -> None:
                 return
             time.sleep(POLL_SECONDS)
     raise Tier1Error(f"The sandbox (process {record.pid}) did not exit: kill it by hand.")
+
+
+def send_signal(record: Record, number: signal.Signals) -> None:
+    """Send a signal to the recorded process, and to no other that has its id by now.
+
+    On Linux a descriptor holds the process itself while its start is compared (pidfd_open(2)).
+
+    Raises:
+        ProcessLookupError: it is gone.
+        PermissionError: it belongs to another user.
+    """
+    if not hasattr(os, "pidfd_open"):
+        if process_started(record.pid) != record.started:
+            raise ProcessLookupError(record.pid)
+        os.kill(record.pid, number)
+        return
+    process = os.pidfd_open(record.pid)
+    try:
+        if process_started(record.pid) != record.started:
+            raise ProcessLookupError(record.pid)
+        signal.pidfd_send_signal(process, number)
+    finally:
+        os.close(process)

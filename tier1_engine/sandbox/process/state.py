@@ -1,7 +1,7 @@
 """The files of a sandbox in its state directory, and the identity of its process.
 
-Owns the state file (`sandbox.json`), the lock and the process identity. It never starts, queries or ends a
-process.
+Owns the state file (`sandbox.json`), which is believed only when nobody else can have written it, the lock
+and the process identity. It never starts, queries or ends a process.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import errno
 import fcntl
 import json
 import os
+import re
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -27,6 +29,8 @@ LOG_FILE = "sandbox.log"
 LOCK_SECONDS = 60.0
 LOCK_POLL_SECONDS = 0.05
 PS_SECONDS = 5.0
+ENDPOINT = re.compile(r"http://127\.0\.0\.1:\d{1,5}")
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Options:
         strict: with AWS's behaviour; otherwise unmodified moto.
         scenario: the name or the absolute path of the scenario that it plays from its start.
         record: the file in which every call is recorded.
+        any_ami: accept every image id, also one that is not in the catalogue.
     """
 
     speed: Speed = Speed.MAX
@@ -46,6 +51,7 @@ class Options:
     strict: bool = True
     scenario: str | None = None
     record: Path | None = None
+    any_ami: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Status:
         seed: of its ids, delays and random choices.
         scenario: the scenario that it plays, if any.
         strict: with AWS's behaviour; otherwise unmodified moto.
+        any_ami: it accepts every image id.
     """
 
     running: bool
@@ -69,16 +76,17 @@ class Status:
     seed: int | None = None
     scenario: str | None = None
     strict: bool = True
+    any_ami: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a sandbox records once it listens, and returns as its identity.
+    """What a sandbox records once it listens.
 
     Attributes:
-        nonce: random, one per start: an answer with another nonce comes from another server.
+        nonce: random, one per start: a file with another nonce belongs to another sandbox.
         started: when the process began, from `process_started`.
-        token: authorises requests to its control path. It is in the file only.
+        token: proves the sandbox to its user, and its user to the sandbox (`proof`). It is in the file only.
     """
 
     endpoint: str
@@ -89,16 +97,20 @@ class Record:
     seed: int | None = None
     scenario: str | None = None
     strict: bool = True
+    any_ami: bool = False
     token: str = ""
 
     def status(self, *, running: bool) -> Status:
         return Status(
-            running, self.endpoint, self.pid, self.speed, self.seed, self.scenario, strict=self.strict
+            running,
+            self.endpoint,
+            self.pid,
+            self.speed,
+            self.seed,
+            self.scenario,
+            strict=self.strict,
+            any_ami=self.any_ami,
         )
-
-    def public(self) -> dict[str, Any]:
-        """The identity that it returns to any client."""
-        return {name: value for name, value in asdict(self).items() if name != "token"}
 
 
 def record_of(value: Any) -> Record | None:
@@ -111,15 +123,44 @@ def record_of(value: Any) -> Record | None:
         return None
     if not all(isinstance(value.get(name, ""), str) for name in ("endpoint", "started", "nonce", "token")):
         return None
-    return Record(**value) if value["endpoint"].startswith("http://127.0.0.1:") else None
+    return Record(**value) if ENDPOINT.fullmatch(value["endpoint"]) else None
 
 
 def read(directory: Path) -> Record | None:
-    """The record of the last sandbox started here; None when there is no readable one."""
+    """The record of the last sandbox started here; None when there is no readable one.
+
+    Raises:
+        Refused: somebody else may have written it, and could have any process ended, or any server trusted.
+    """
+    path = directory / STATE_FILE
     try:
-        return record_of(json.loads((directory / STATE_FILE).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _not_private(path, os.strerror(error.errno or 0)) from error
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        try:
+            record = record_of(json.load(file))
+        except ValueError:
+            return None
+        if record is not None:
+            _require_private(path, os.fstat(descriptor))
+        return record
+
+
+def _require_private(path: Path, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        raise _not_private(path, f"it belongs to user {found.st_uid}")
+    if found.st_mode & OTHERS:
+        raise _not_private(path, f"its mode is {stat.S_IMODE(found.st_mode):04o}, not 0600")
+
+
+def _not_private(path: Path, why: str) -> Refused:
+    return Refused(
+        f"The sandbox's state file {path} is not private ({why}) and cannot be trusted: stop the sandbox as "
+        "the user who started it, or delete the file."
+    )
 
 
 def write(directory: Path, record: Record) -> None:

@@ -149,7 +149,7 @@ class _Rehearsal:
     def play(self, scenario: Scenario) -> ScenarioResult:
         folder = self.home / scenario.name
         folder.mkdir(mode=0o700)
-        stage = Stage(folder, self.stop)
+        stage = Stage(folder, self.stop, any_ami=self.rehearsed.stand_in is not None)
         try:
             played = ScenarioRun(stage, scenario, self.rehearsed).run()
         except Refused:

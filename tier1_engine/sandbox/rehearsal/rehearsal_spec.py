@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from tier1_engine.blueprints.tier1.parts import Timeouts
 from tier1_engine.blueprints.tier1.spec import load_spec
 from tier1_engine.errors import Refused
+from tier1_engine.sandbox.catalogue import IMAGES
 from tier1_engine.sandbox.faults.scenario import Trait
 from tier1_engine.sandbox.world import MAX_FACTOR
 from tier1_engine.spec.document import read_document
@@ -42,16 +43,26 @@ class RehearsalSpec:
 
     Args:
         path: the spec's file; the packaged one by default.
+        any_ami: an image that the sandbox does not know is replaced by a stand-in.
+
+    Attributes:
+        stand_in: the image that a stand-in replaces, if any.
 
     Raises:
         SpecError: the spec is invalid.
         Refused: it references existing resources, which the sandbox does not have.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, any_ami: bool = False) -> None:
         self.path = path or DEFAULT_SPEC
         self.spec = load_spec(self.path)
         _refuse_brought(self.path, self.spec)
+        self.stand_in = _unknown_image(self.spec)
+        if self.stand_in is not None and not any_ami:
+            raise Refused(
+                f"{self.path}: the local AWS does not know instance.ami {self.stand_in}: rehearse with "
+                "--any-ami, which launches a stand-in, or with one of the images that docs/sandbox.md lists."
+            )
         self.traits = frozenset(_traits(self.spec))
 
     def write(self, target: Path) -> None:
@@ -101,6 +112,11 @@ def _refuse_brought(path: Path, spec: Spec) -> None:
             f"{path}: a rehearsal uses new, empty accounts, which have no {' and no '.join(named)}: "
             "rehearse a copy of the spec in which tier1 creates them."
         )
+
+
+def _unknown_image(spec: Spec) -> str | None:
+    ami = spec.instance.ami
+    return ami if ami is not None and ami.startswith("ami-") and ami not in IMAGES else None
 
 
 def _timeouts(given: Timeouts) -> dict[str, str]:

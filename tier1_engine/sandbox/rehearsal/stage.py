@@ -57,13 +57,19 @@ class CommandResult:
 
 
 class Stage:
-    """A folder with a sandbox, a database and the output of the commands that ran there."""
+    """A folder with a sandbox, a database and the output of the commands that ran there.
 
-    def __init__(self, folder: Path, stop: threading.Event) -> None:
+    Args:
+        stop: ends the running command when it is set.
+        any_ami: the sandbox accepts every image id.
+    """
+
+    def __init__(self, folder: Path, stop: threading.Event, *, any_ami: bool = False) -> None:
         self.folder = folder
         self.spec = folder / "spec.yaml"
         self.record = folder / "calls.jsonl"
         self._stop = stop
+        self._any_ami = any_ami
         self.environment = _environment(folder)
         self._directory = state_directory(self.environment)
         self._number = 0
@@ -71,7 +77,8 @@ class Stage:
     def start(self, scenario: str) -> None:
         """Start the sandbox with this scenario."""
         self._directory.mkdir(parents=True, mode=0o700)
-        server.start(self._directory, options=Options(seed=SEED, scenario=scenario, record=self.record))
+        options = Options(seed=SEED, scenario=scenario, record=self.record, any_ami=self._any_ami)
+        server.start(self._directory, options=options)
 
     def tier1(self, *words: str) -> CommandResult:
         """Run a command to its end; its output goes into numbered files.

@@ -105,14 +105,20 @@ def code_of(service: str, code: str) -> str:
 
 def status_of(service: str, code: str) -> int:
     """The HTTP status that a service sends with a code."""
-    model = service_model(service)
-    for shape in model.error_shapes:
-        declared: Any = shape.metadata.get("error") or {}
-        if code in (declared.get("code"), shape.name) and "httpStatusCode" in declared:
-            return int(declared["httpStatusCode"])
+    if (declared := declared_status(service, code)) is not None:
+        return declared
     if code.startswith("Insufficient") and code.endswith("Capacity"):
         return SERVER_ERROR  # EC2 lists them among the server errors
     return _STATUS.get(code, BAD_REQUEST)
+
+
+def declared_status(service: str, code: str) -> int | None:
+    """The HTTP status that a service's model declares for a code."""
+    for shape in service_model(service).error_shapes:
+        declared: Any = shape.metadata.get("error") or {}
+        if code in (declared.get("code"), shape.name) and "httpStatusCode" in declared:
+            return int(declared["httpStatusCode"])
+    return None
 
 
 def message_of(call: Call, code: str) -> str:

@@ -10,9 +10,12 @@ import pytest
 
 from tier1_engine.cli.commands import rehearse
 from tier1_engine.cli.screen.render.rehearsal import census, table
+from tier1_engine.errors import Refused
+from tier1_engine.sandbox.catalogue import STAND_IN
 from tier1_engine.sandbox.census import Thing
 from tier1_engine.sandbox.faults.scenario import Scenario
 from tier1_engine.sandbox.rehearsal.rehearsal import ScenarioResult
+from tier1_engine.sandbox.rehearsal.rehearsal_spec import RehearsalSpec
 
 GOOD = ScenarioResult("capacity", "active", 0, 2415.9, 84, 13)
 WRONG = ScenarioResult(
@@ -26,6 +29,25 @@ LEFT = ScenarioResult(
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+class TestAnUnknownImage:
+    SPEC = "name: demo\nregion: us-east-1\ninstance: {ami: ami-0123456789abcdef0}\n"
+
+    def test_it_is_refused_with_the_option_that_helps(self, tmp_path: Path) -> None:
+        """Nothing is started."""
+        path = tmp_path / "spec.yaml"
+        path.write_text(self.SPEC)
+        with pytest.raises(Refused, match=r"does not know instance.ami ami-0123456789abcdef0.*--any-ami"):
+            RehearsalSpec(path)
+
+    def test_a_stand_in_is_launched_on_request(self, tmp_path: Path) -> None:
+        """An image of the catalogue needs none."""
+        path = tmp_path / "spec.yaml"
+        path.write_text(self.SPEC)
+        assert RehearsalSpec(path, any_ami=True).stand_in == "ami-0123456789abcdef0"
+        path.write_text(self.SPEC.replace("ami-0123456789abcdef0", STAND_IN))
+        assert RehearsalSpec(path, any_ami=True).stand_in is None
 
 
 class TestTheExitCode:
