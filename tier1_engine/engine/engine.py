@@ -128,13 +128,16 @@ def drive(
 
 
 def _drive(equipment: Equipment, lease: leases.Lease, made: Callable[[], Driver], opening: Opening) -> Ended:
-    driver = None
+    driver, keeps = None, False
     try:
         driver = made()
         why = driver.run(opening)
         return Ended(driver.record, why)
+    except DatabaseUnavailable:
+        keeps = driver is not None  # it has tried until the lease ended
+        raise
     finally:
-        if driver is None or not driver.gave_back:
+        if driver is None or not (driver.gave_back or keeps):
             _release(equipment, lease)
 
 

@@ -21,6 +21,7 @@ from tier1_engine.errors import ConfigurationError, DatabaseUnavailable, DrivenB
 from tier1_engine.store import database, schema
 from tier1_engine.store.store import Store
 from tier1_engine.store.tables import SCHEMA_REVISION
+from tier1_engine.store.transactions import Transaction
 
 postgres = pytest.mark.postgres
 
@@ -91,7 +92,7 @@ def test_the_options_of_the_operator_are_respected(
     engine = database.connect(postgres_url, lease_seconds=30.0)
     with engine.connect() as connection:
         shown = [connection.exec_driver_sql(f"SHOW {n}").scalar() for n in ("search_path", "lock_timeout")]
-    assert shown == ["mine", "10s"]
+    assert shown == ["mine", "4500ms"]
     engine.dispose()
 
 
@@ -353,8 +354,55 @@ def test_postgres_sessions_time_out_before_the_lease(postgres_url: str) -> None:
             connection.exec_driver_sql(f"SHOW {name}").scalar()
             for name in ("lock_timeout", "idle_in_transaction_session_timeout")
         ]
-    assert limits == ["10s", "10s"]
+    assert limits == ["4500ms", "4500ms"]
     engine.dispose()
+
+
+@postgres
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("25006", "is read-only .*target_session_attrs=read-write"),
+        ("42501", "denies access .*grant it"),
+        ("26000", "refused a statement"),
+        ("0A000", "refused a statement"),
+        ("22P05", "refused a statement"),
+        ("53300", "cannot be reached"),
+        ("57P03", "cannot be reached"),
+        ("XX000", "cannot be reached"),
+        ("P0001", "cannot be reached"),
+    ],
+)
+def test_whatever_a_server_answers_means_that_it_is_unavailable(
+    postgres_url: str, code: str, sentence: str
+) -> None:
+    """The session is replaced: the next one may be on another server."""
+    store, statement = Store.open(postgres_url), f"RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'"
+    sessions: list[int] = []
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable, match=sentence):
+            perform(store, f"DO $$ BEGIN {statement}; END $$", sessions)
+    assert len(set(sessions)) == len(sessions)
+    store.close()
+
+
+def perform(store: Store, statement: str, sessions: list[int]) -> None:
+    """Perform a statement in a transaction, and note the server's process that serves it."""
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        sessions.extend(transaction.cursor.execute("SELECT pg_backend_pid()").fetchone())
+        transaction.cursor.execute(statement)
+
+
+@postgres
+def test_a_violated_constraint_of_postgres_is_no_database_failure(postgres_url: str) -> None:
+    """The session is kept: the database is in order."""
+    store = Store.open(postgres_url)
+    sessions: list[int] = []
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
+            perform(store, "UPDATE installation SET id = 7", sessions)
+    assert len(set(sessions)) == 1
+    store.close()
 
 
 @postgres
