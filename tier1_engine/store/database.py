@@ -22,7 +22,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tier1_engine.errors import ConfigurationError, DatabaseUnavailable
 from tier1_engine.store.columns import json_text
-from tier1_engine.store.sqlite_file import file_id, make_private_file, same_file, same_log, vanished
+from tier1_engine.store.sqlite_file import (
+    file_id,
+    make_private_file,
+    refuse_network,
+    same_file,
+    same_log,
+    vanished,
+)
 
 BUSY_SECONDS = 5.0
 """How long one statement waits for another writer before it fails as busy."""
@@ -82,6 +89,8 @@ def _sqlite(url: URL) -> Engine:
         # must not be recreated empty, and a file that replaces it is not this database.
         if opened and file_id(path) not in opened:
             raise DatabaseUnavailable(vanished(path))
+        if not opened:
+            refuse_network(path)
         make_private_file(path)
         opened.add(file_id(path))
 
