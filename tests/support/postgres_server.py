@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,9 +63,12 @@ class OwnServer:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
+        """Signal the server, which starts no more processes once it is frozen, and then its processes."""
+        self.process.send_signal(number)
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for pid in (self.process.pid, *map(int, children)):
-            os.kill(pid, number)
+        for pid in map(int, children):
+            with suppress(ProcessLookupError):  # it ended meanwhile
+                os.kill(pid, number)
 
 
 @contextmanager
