@@ -65,7 +65,9 @@ PROMISES = (
         "Owned means ours",
         "Only a resource whose tags prove that this deployment created it is ever deleted or changed. What "
         "the user provided is referenced: never deleted, tagged or modified.",
-        "A mount target cannot be tagged: an owned file system, or an owned security group on it, proves it.",
+        "A mount target cannot be tagged: an owned file system, or an owned security group on it, proves it. "
+        "A copy or backup of the database is refused when AWS shows what it does not know, or this host has "
+        "seen a later revision; a later state that created nothing, on another host, is not detected.",
         ("make long",),
     ),
     Promise(

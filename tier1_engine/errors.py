@@ -9,6 +9,7 @@
     ├── DrivenByAnother            6    another running process holds the lock of the deployment
     │   └── LeaseLost              6    this process lost its lock to another one
     ├── Blocked                    7    no access to AWS: credentials, account, endpoint
+    │   └── DatabaseBehind         7    this database is older than what exists in AWS
     ├── NoSuchDeployment           8    the database has no such deployment
     ├── DatabaseUnavailable        9    the database could not be reached or written
     ├── Interrupted              130    stopped by a signal; resumable
@@ -73,6 +74,10 @@ class Blocked(Tier1Error):
     """No access to AWS: credentials, account or endpoint."""
 
     exit_code = 7
+
+
+class DatabaseBehind(Blocked):
+    """This database is a copy or a backup from before the deployment's last changes."""
 
 
 class NoSuchDeployment(Tier1Error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,13 +12,15 @@ from tests.support.simulation.faults import act, fail
 from tests.support.simulation.rig import Rig, error_of, plan
 from tests.support.simulation.world import Thing, refused
 from tier1_engine.contract.kind import Observation, Presence, Problem
+from tier1_engine.deployment.creation import DeploymentRequest
+from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
 from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide.amendment import REMOVED, Amendment
 from tier1_engine.engine.engine import Ended, Resume
 from tier1_engine.errors import Acted, CallError, DrivenByAnother, Refused
-from tier1_engine.store import holder, lease
+from tier1_engine.store import holder, lease, sweeps
 
 SHUT = Observation(Presence.BROKEN, problem=Problem("Shut", "it is shut"))
 
@@ -276,3 +279,29 @@ def test_a_failure_of_a_part_of_the_stack_is_never_accepted_and_says_why(
     assert ended.record.deployment.state is State.FAILED
     with pytest.raises(Refused, match=r"without alive \(Shut\): its failure is critical"):
         engine.resume(rig.equipment, failed_machine, Resume.CONTINUE)
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("extended_to", "ttl_hours", "ends_after"),
+    [(None, 1, 1), (None, 3, 3), (5, 1, 5), (5, 3, 5), (5, 7, 7), (5, None, None)],
+)
+def test_another_ttl_does_not_take_back_an_extension(
+    rig: Rig, extended_to: int | None, ttl_hours: int | None, ends_after: int | None
+) -> None:
+    """The later end applies; a spec without a `ttl` removes the expiry."""
+    rig.world.before.append(fail("create", "machine", times=1))
+    request = DeploymentRequest(
+        name="demo", spec={"name": "demo", "ttl": 7200}, ttl_seconds=7200, rollback_enabled=False
+    )
+    place = Place("123456789012", "us-east-1")
+    failed = engine.deploy(rig.equipment, request, plan(), place).record.deployment
+    if extended_to is not None:
+        later = failed.created_at + extended_to * HOUR
+        sweeps.protect(rig.store, failed.id, lambda _: ({"expires_at": later}, "extended"), rig.clock.now())
+    wanted = None if ttl_hours is None else failed.created_at + ttl_hours * HOUR
+    ended = corrected(rig, failed.id, plan(), expires_at=wanted).record.deployment
+    assert ended.state is State.ACTIVE
+    assert ended.expires_at == (None if ends_after is None else failed.created_at + ends_after * HOUR)

@@ -316,6 +316,14 @@ def export(
     end(command.export())
 
 
+@db.command("adopt-copy", epilog="Example: tier1 db adopt-copy --yes")
+def adopt_copy(yes: Yes = False) -> None:
+    """Continue with a copy or a restored backup of the database, which other commands refuse."""
+    from tier1_engine.cli.commands import db as command
+
+    end(command.adopt_copy(yes=yes))
+
+
 def main() -> None:
     """Run `tier1`: the entry point."""
     install_hook()

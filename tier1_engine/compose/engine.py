@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from tier1_engine.compose.guarded import Tell
 from tier1_engine.compose.place import lend_credentials, refuse_impostor, session
 from tier1_engine.compose.plugins import registry
-from tier1_engine.settings import Settings, database_url
+from tier1_engine.settings import Settings, database_url, state_directory
 
 if TYPE_CHECKING:
     from tier1_engine.deployment.place import Place
     from tier1_engine.deployment.record import Deployment
     from tier1_engine.engine.equipment import Equipment, Observer
     from tier1_engine.store.store import Store
+    from tier1_engine.store.witness import Witness
 
 
 @contextmanager
@@ -40,6 +41,7 @@ def equipment(
     from tier1_engine.clock import SystemClock
     from tier1_engine.engine.equipment import Equipment
     from tier1_engine.engine.pool import ThreadPool
+    from tier1_engine.survey.history import History
 
     refuse_impostor(place.endpoint)
     lend_credentials(place.endpoint, place.profile)
@@ -52,4 +54,12 @@ def equipment(
         cloud=session(place, settings).cloud,
         pool=lambda: ThreadPool(clock),
         observer=observer,
+        history=History(witness(store)),
     )
+
+
+def witness(store: Store) -> Witness:
+    """Return what this host has seen of the deployments of a database."""
+    from tier1_engine.store.witness import Witness
+
+    return Witness(state_directory() / "seen" / store.database_id)

@@ -121,7 +121,7 @@ class Driver:
             if isinstance(decision, End):
                 return decision.why
             effects = self._recorded(self._wait(decision))
-            if self._renew_when_due():
+            if self._renew_when_due(effects):
                 effects += self._driven_time(effects)
 
     # --- one turn
@@ -225,10 +225,7 @@ class Driver:
                 self.gave_back = last
                 return
             except DatabaseUnavailable as error:
-                if equipment.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
-                    self._pause(0.0)
-                    raise with_unwritten(error, changes, self._early, self.record) from error
-                self._pause(COMMIT_RETRY_SECONDS)
+                self._retry(error, changes)
 
     def _read_goal(self) -> None:
         """Read the target state in a turn that commits nothing: a commit would check it.
@@ -243,17 +240,31 @@ class Driver:
         if (goal, retain) != (self.record.deployment.goal, self.record.deployment.retain):
             raise GoalChanged(goal, retain)
 
-    def _renew_when_due(self) -> bool:
+    def _renew_when_due(self, effects: Sequence[Effect]) -> bool:
+        """Renew the lease if it is time; retry until it ends while the database is unavailable.
+
+        Args:
+            effects: of the answers that arrived and are not yet committed.
+        """
         equipment = self.equipment
         while equipment.clock.steady() >= self.lease.renewal_due:
             try:
                 self.lease = leases.renew(equipment.store, self.lease, equipment.clock)
                 return True
-            except DatabaseUnavailable:
-                if equipment.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
-                    raise
-                self._pause(COMMIT_RETRY_SECONDS)
+            except DatabaseUnavailable as error:
+                self._retry(error, on_record(effects))
         return False
+
+    def _retry(self, error: DatabaseUnavailable, changes: Sequence[Change]) -> None:
+        """Wait for the next attempt to write to the database.
+
+        Raises:
+            DatabaseUnavailable: the lease ends first; the message has the AWS ids that are not yet recorded.
+        """
+        if self.equipment.clock.steady() + COMMIT_RETRY_SECONDS >= self.lease.trusted_until:
+            self._pause(0.0)
+            raise with_unwritten(error, changes, self._early, self.record) from error
+        self._pause(COMMIT_RETRY_SECONDS)
 
     def _pause(self, seconds: float) -> None:
         """Wait, and store the answers that arrive meanwhile."""

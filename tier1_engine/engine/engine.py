@@ -113,6 +113,7 @@ def drive(
 
     Raises:
         DrivenByAnother: a live driver holds the lease.
+        DatabaseBehind: this database is a copy or a backup of an earlier time.
         LeaseLost: another driver took the lease over during the drive.
         DatabaseUnavailable: a turn could not be committed.
         Refused: the opening was refused; nothing was changed.
@@ -121,6 +122,7 @@ def drive(
     lease = leases.take(equipment.store, deployment_id, equipment.holder(), seconds, equipment.clock)
 
     def made() -> Driver:
+        equipment.history.check(equipment, deployment_id)
         first()
         return Driver(equipment, lease, equipment.store.load(deployment_id), decide=decide)
 
@@ -128,13 +130,18 @@ def drive(
 
 
 def _drive(equipment: Equipment, lease: leases.Lease, made: Callable[[], Driver], opening: Opening) -> Ended:
-    driver = None
+    driver, keeps = None, False
     try:
         driver = made()
         why = driver.run(opening)
         return Ended(driver.record, why)
+    except DatabaseUnavailable:
+        keeps = driver is not None  # it has tried until the lease ended
+        raise
     finally:
-        if driver is None or not driver.gave_back:
+        if driver is not None:
+            equipment.history.note(driver.record.deployment)
+        if driver is None or not (driver.gave_back or keeps):
             _release(equipment, lease)
 
 
@@ -197,8 +204,10 @@ def request(
     Raises:
         Refused: a rollback of an active deployment, a different end for an ended one, or a resource to
             retain that is unknown or already being deleted.
+        DatabaseBehind: this database is a copy or a backup of an earlier time.
         NoSuchDeployment: no deployment has this id.
     """
+    equipment.history.check(equipment, deployment_id)
     for _ in range(MAX_REQUEST_TRIES):
         record = equipment.store.load(deployment_id)
         closed = closure(record, retain)

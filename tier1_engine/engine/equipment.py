@@ -14,13 +14,39 @@ from typing import Protocol
 from tier1_engine.clock import Clock, new_id
 from tier1_engine.contract.cloud import Cloud, Permit
 from tier1_engine.contract.kind import Registry
-from tier1_engine.deployment.record import Change, Record
+from tier1_engine.deployment.record import Change, Deployment, Record
 from tier1_engine.engine.decide.decision import Decision
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.pool import Pool
 from tier1_engine.settings import Settings
 from tier1_engine.store.holder import Holder, this_process
 from tier1_engine.store.store import Store
+
+
+class History(Protocol):
+    """Knows whether the database is older than a deployment; `survey.history` has it for real."""
+
+    def check(self, equipment: Equipment, deployment_id: str) -> None:
+        """Called before a deployment of an earlier command is changed.
+
+        Raises:
+            DatabaseBehind: this database is a copy or a backup; nothing may be changed on its word.
+        """
+        ...
+
+    def note(self, deployment: Deployment) -> None:
+        """Called at the end of a run."""
+        ...
+
+
+class Unchecked:
+    """Trusts the database."""
+
+    def check(self, equipment: Equipment, deployment_id: str) -> None:
+        pass
+
+    def note(self, deployment: Deployment) -> None:
+        pass
 
 
 class Observer(Protocol):
@@ -84,6 +110,7 @@ class Equipment:
     cloud: Callable[[Permit], Cloud]
     pool: Callable[[], Pool]
     observer: Observer = field(default_factory=Silent)
+    history: History = field(default_factory=Unchecked)
     stop: Stop = field(default_factory=Stop)
     new_id: Callable[[], str] = new_id
     holder: Callable[[], Holder] = this_process

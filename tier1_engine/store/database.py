@@ -17,11 +17,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tier1_engine.errors import ConfigurationError, DatabaseUnavailable
 from tier1_engine.store.columns import json_text
-from tier1_engine.store.sqlite_file import file_id, make_private_file, same_file, same_log, vanished
+from tier1_engine.store.sqlite_file import (
+    file_id,
+    make_private_file,
+    refuse_network,
+    same_file,
+    same_log,
+    vanished,
+)
 
 BUSY_SECONDS = 5.0
 """How long one statement waits for another writer before it fails as busy."""
@@ -81,6 +89,8 @@ def _sqlite(url: URL) -> Engine:
         # must not be recreated empty, and a file that replaces it is not this database.
         if opened and file_id(path) not in opened:
             raise DatabaseUnavailable(vanished(path))
+        if not opened:
+            refuse_network(path)
         make_private_file(path)
         opened.add(file_id(path))
 
@@ -131,96 +141,72 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _postgres(url: URL, lease_seconds: float) -> Engine:
     try:
-        _refuse_invalid(url)
-        engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            json_serializer=json_text,
-            hide_parameters=True,
-            pool_pre_ping=True,
-            connect_args={
-                "options": _options(url, lease_seconds),
-                "connect_timeout": 10,
-                "application_name": "tier1",
-            },
-        )
+        from tier1_engine.store import postgres
+
+        return postgres.engine(url, lease_seconds)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             "The Postgres driver is missing: install it with `pip install 'tier1-engine[postgres]'`."
         ) from error
 
-    @event.listens_for(engine, "connect")
-    def refuse_lossy(connection: Any, _: Any) -> None:
-        with connection.cursor() as cursor:
-            setting = cursor.execute("SHOW synchronous_commit").fetchone()[0]
-        connection.rollback()
-        if setting == "off":
-            connection.close()  # the pool does not have it yet
-            raise ConfigurationError(
-                "This Postgres has synchronous_commit=off and could lose committed data: "
-                "set it to on for this database or user."
-            )
-
-    return engine
-
-
-def _refuse_invalid(url: URL) -> None:
-    """Refuse what libpq does not know, before it is a failed connection."""
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import make_conninfo
-
-    try:
-        make_conninfo("", **{name: str(value) for name, value in url.query.items()})
-    except ProgrammingError as error:
-        raise ConfigurationError(
-            f"TIER1_DATABASE_URL cannot be used ({str(error).strip()}): correct what follows its `?`."
-        ) from error
-
-
-def _options(url: URL, lease_seconds: float) -> str:
-    """Return the options of each session: the operator's, from the URL or PGOPTIONS, then the time-outs."""
-    given = url.query.get("options", os.environ.get("PGOPTIONS", ""))
-    milliseconds = max(int(lease_seconds * 1000 / 3), 100)
-    ours = f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}"
-    return " ".join([*([given] if isinstance(given, str) else given), ours]).strip()
-
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """Turn the driver's errors into `DatabaseUnavailable`, except violated constraints."""
+    """Turn the errors of the database into `DatabaseUnavailable`, except violated constraints.
+
+    Whatever else it answers, this transaction was not committed, or may not have been, and a driver can only
+    retry it: a standby answers that it is read-only, a pooler that a statement is unknown.
+    """
+    driver: Any = engine.dialect.loaded_dbapi
     try:
         yield
-    except OperationalError as error:
-        raise DatabaseUnavailable(_sentence(engine, error)) from error
-    except DBAPIError as error:
-        if error.connection_invalidated or _is_no_database(error):
-            raise DatabaseUnavailable(_sentence(engine, error)) from error
+    except IntegrityError:
         raise
+    except DBAPIError as error:
+        raise DatabaseUnavailable(_sentence(engine, error.orig)) from error
+    except driver.Error as error:
+        raise DatabaseUnavailable(_sentence(engine, error)) from error
+    except PoolTimeout as error:
+        raise DatabaseUnavailable(
+            f"{describe(engine)} has no free connection for this process: run the command again."
+        ) from error
 
 
-def _is_no_database(error: DBAPIError) -> bool:
-    return isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(
-        error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError
-    )
-
-
-def _sentence(engine: Engine, error: DBAPIError) -> str:
+def _sentence(engine: Engine, error: BaseException | None) -> str:
     where = describe(engine)
-    cause = str(error.orig).strip().splitlines()[0] if error.orig else "no reason given"
+    cause = next(iter(str(error or "").strip().splitlines()), "no reason given")
     if engine.dialect.name == "sqlite":
-        code = getattr(error.orig, "sqlite_errorname", "")
-        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return (
-                f"{where} is locked by another process for more than {BUSY_SECONDS:g} s: "
-                f"stop the process that holds it ({_openers(engine)}), then run the command again."
-            )
-        if code == "SQLITE_FULL":
-            return (
-                f"{where} has no space to grow ({cause}): free space on its disk, then run the command again."
-            )
-        if code == "SQLITE_NOTADB":
-            return f"{where} is not a SQLite database: set TIER1_DATABASE_URL to another file."
-        return f"{where} cannot be read or written ({cause}): fix that, then run the command again."
+        return _sentence_of_sqlite(engine, error, where, cause)
+    code = getattr(error, "sqlstate", None) or ""
+    if code == "25006":
+        return (
+            f"{where} is read-only ({cause}): name the primary server in TIER1_DATABASE_URL, or all servers "
+            "with target_session_attrs=read-write, then retry."
+        )
+    if code == "42501":
+        return f"{where} denies access ({cause}): grant it to the user in TIER1_DATABASE_URL, then retry."
+    if code[:2] in _REFUSED_STATEMENTS:
+        return f"{where} refused a statement ({cause}): check its schema with `tier1 db current`, then retry."
     return f"{where} cannot be reached ({cause}): check TIER1_DATABASE_URL and the server, then retry."
+
+
+_REFUSED_STATEMENTS = frozenset({"0A", "22", "25", "26", "2F", "34", "3F", "42"})
+"""Classes of SQLSTATE with which a server that works refuses a statement
+(https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
+
+def _sentence_of_sqlite(engine: Engine, error: BaseException | None, where: str, cause: str) -> str:
+    code = getattr(error, "sqlite_errorname", "")
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return (
+            f"{where} is locked by another process for more than {BUSY_SECONDS:g} s: "
+            f"stop the process that holds it ({_openers(engine)}), then run the command again."
+        )
+    if code == "SQLITE_FULL":
+        return f"{where} has no space to grow ({cause}): free space on its disk, then run the command again."
+    if code == "SQLITE_NOTADB":
+        return f"{where} is not a SQLite database: set TIER1_DATABASE_URL to another file."
+    return f"{where} cannot be read or written ({cause}): fix that, then run the command again."
 
 
 def _openers(engine: Engine) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, text
 
-from tier1_engine.errors import ConfigurationError, DrivenByAnother, SchemaError
+from tier1_engine.errors import ConfigurationError, DatabaseUnavailable, DrivenByAnother, SchemaError
 from tier1_engine.store.database import BUSY_SECONDS, describe, translated
 from tier1_engine.store.tables import SCHEMA_REVISION
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 UPGRADE_SECONDS = 60.0
 """How long a process waits for another one that creates or upgrades the schema."""
+MIGRATION_SECONDS = 3600.0
+"""How long one statement of an upgrade may take on a large Postgres."""
 
 
 def revision(engine: Engine) -> str | None:
@@ -51,11 +53,7 @@ def ensure_schema(engine: Engine) -> None:
     found = revision(engine)
     if found == SCHEMA_REVISION:
         return
-    if found is not None and not _is_known_revision(found):
-        raise SchemaError(
-            f"{describe(engine)} has schema {found}, which is newer than this tier1 supports "
-            f"({SCHEMA_REVISION}): install a newer tier1."
-        )
+    _refuse_newer(engine, found)
     if engine.dialect.name != "sqlite":
         state = "has no schema yet" if found is None else f"has the older schema {found}"
         raise SchemaError(f"{describe(engine)} {state}: run `tier1 db upgrade`.")
@@ -72,28 +70,33 @@ def upgrade(engine: Engine) -> str:
     found = revision(engine)
     if found == SCHEMA_REVISION:
         return found
-    if found is not None and not _is_known_revision(found):
-        ensure_schema(engine)
-    if engine.dialect.name == "sqlite" and found is not None:
-        _refuse_while_driven(engine)
-        _copy_beside(engine, found)
     with translated(engine), engine.connect() as connection, _patient(connection), connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7391301)"))
-        if _revision(connection) != SCHEMA_REVISION:
-            config = alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, SCHEMA_REVISION)
-    return found or ""
+        before = _revision(connection)  # another process may have upgraded it since
+        if before == SCHEMA_REVISION:
+            return before
+        _refuse_newer(engine, before)
+        if engine.dialect.name == "sqlite" and before is not None:
+            _refuse_while_driven(connection)
+            _copy_beside(engine, before)
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, SCHEMA_REVISION)
+    return before or ""
 
 
 @contextmanager
 def _patient(connection: Connection) -> Iterator[None]:
-    """Let SQLite wait as long as another process may take to upgrade the schema."""
-    if connection.dialect.name != "sqlite":
-        yield
-        return
+    """Wait as long as another process may take to upgrade the schema, or one statement of it on Postgres."""
     driver: Any = connection.connection.driver_connection
+    if connection.dialect.name != "sqlite":
+        usual, driver.silence_seconds = driver.silence_seconds, MIGRATION_SECONDS
+        try:
+            yield
+        finally:
+            driver.silence_seconds = usual
+        return
     driver.execute(f"PRAGMA busy_timeout = {UPGRADE_SECONDS * 1000:.0f}")
     try:
         yield
@@ -116,31 +119,41 @@ def alembic_config() -> Config:
     return config
 
 
-def _is_known_revision(found: str) -> bool:
+def _refuse_newer(engine: Engine, found: str | None) -> None:
+    """Refuse a schema of which no migration is known here."""
     from alembic.script import ScriptDirectory
 
+    if found is None:
+        return
     scripts = ScriptDirectory.from_config(alembic_config())
-    return any(script.revision == found for script in scripts.walk_revisions())
+    if all(script.revision != found for script in scripts.walk_revisions()):
+        raise SchemaError(
+            f"{describe(engine)} has schema {found}, which is newer than this tier1 supports "
+            f"({SCHEMA_REVISION}): install a newer tier1."
+        )
 
 
-def _refuse_while_driven(engine: Engine) -> None:
+def _refuse_while_driven(connection: Connection) -> None:
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     query = text("SELECT id FROM deployments WHERE lease_expires_at > :now")
-    with translated(engine), engine.connect().execution_options(reads_only=True) as connection:
-        driven = connection.execute(query, {"now": now}).scalars().all()
-    if driven:
+    if driven := connection.execute(query, {"now": now}).scalars().all():
         raise DrivenByAnother(
-            f"{describe(engine)} cannot be upgraded while an older tier1 is running {', '.join(driven)}: "
-            "wait for it to finish."
+            f"{describe(connection.engine)} cannot be upgraded while an older tier1 is running "
+            f"{', '.join(driven)}: wait for it to finish."
         )
 
 
 def _copy_beside(engine: Engine, found: str) -> Path:
+    """Copy the file, whose writers wait for this process, without what it writes itself."""
     path = Path(engine.url.database or "")
-    copy = path.with_name(f"{path.name}.{found}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    os.close(os.open(copy, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
-    with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
+    copy = path.with_name(f"{path.name}.{found}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+    try:
+        os.close(os.open(copy, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"{describe(engine)} cannot be copied to {copy} before its upgrade ({error.strerror}): "
+            "fix that, then run the command again."
+        ) from error
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
-    source.close()
-    target.close()
     return copy

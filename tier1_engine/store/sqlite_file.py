@@ -1,7 +1,7 @@
 """The file of a SQLite database on disk, and its write-ahead log.
 
-Owns their creation and the checks on them: they are private, and must not be deleted while in use. SQLite
-itself would continue to write to a deleted file.
+Owns their creation and the checks on them: they are private, on a local file system, and must not be
+deleted while in use. SQLite itself would continue to write to a deleted file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tier1_engine.errors import DatabaseUnavailable
+from tier1_engine.errors import ConfigurationError, DatabaseUnavailable
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {
+        "afs", "beegfs", "ceph", "cifs", "coda", "fuse.ceph", "fuse.gcsfuse", "fuse.glusterfs",
+        "fuse.juicefs", "fuse.mountpoint-s3", "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "gpfs",
+        "lustre", "ncpfs", "nfs", "nfs4", "orangefs", "pvfs2", "smb3", "smbfs",
+    }
+)  # fmt: skip
+"""File systems that several hosts may mount, by the kernel's name. Not among them is what a virtual machine
+shares with its own host only (9p, virtiofs)."""
+MOUNTS = Path("/proc/self/mountinfo")
 
 
 def same_file(info: Mapping[str, Any]) -> None:
@@ -71,6 +82,33 @@ def vanished(path: Path) -> str:
         f"The database file {path} was deleted or replaced while it was in use: put it back, "
         "then run the command again."
     )
+
+
+def refuse_network(path: Path) -> None:
+    """Refuse a file on a network file system: there, another host would not see the locks and the log.
+
+    SQLite shares the index of its log in memory, so "all processes using a database must be on the same host
+    computer; WAL does not work over a network filesystem" (https://www.sqlite.org/wal.html).
+
+    Raises:
+        ConfigurationError: the file, or the folder in which it would be created, is on one (Linux only).
+    """
+    device, _ = next(found for place in (path, *path.absolute().parents) if (found := file_id(place)))
+    kind = _mounted().get(f"{os.major(device)}:{os.minor(device)}", "")
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise ConfigurationError(
+            f"The database file {path} is on a network file system ({kind}), where SQLite cannot protect it: "
+            "set TIER1_DATABASE_URL to a file on a local disk, or to a Postgres."
+        )
+
+
+def _mounted() -> dict[str, str]:
+    """Return the kind of each mounted file system by its device (proc_pid_mountinfo(5))."""
+    try:
+        lines = MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:
+        return {}  # not Linux
+    return {line.split()[2]: line.rpartition(" - ")[2].split()[0] for line in lines if " - " in line}
 
 
 def make_private_file(path: Path) -> None:

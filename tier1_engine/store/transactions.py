@@ -108,11 +108,18 @@ class Transaction:
                 driver: Any = self._pooled.driver_connection
                 driver.execute(self.begins)
                 same_log(driver, self._pooled.info)
+            else:
+                self._limit()
             self.cursor: Any = self._pooled.cursor()
         except BaseException as error:
             self._abandon(error)
             raise
         return self
+
+    def _limit(self) -> None:
+        """Let the server end this transaction when it waits for a lock or idles for too long."""
+        session: Any = self._pooled.driver_connection
+        session.execute(session.limits_locks)
 
     def _connected(self) -> PoolProxiedConnection:
         """Return an idle connection, or a new one.
@@ -160,6 +167,9 @@ class Transaction:
     def _abandon(self, error: BaseException) -> None:
         """Roll back by returning the connection to the pool; a broken one is discarded.
 
+        So is a session of Postgres after any error but a violated constraint: after a failover the server
+        that it is connected to stays read-only, and only a new session finds the other one.
+
         Raises:
             DBAPIError: the SQLAlchemy form of `error`, if that came from the driver.
         """
@@ -167,7 +177,8 @@ class Transaction:
         cause: Any = error
         ours = isinstance(error, driver.Error)
         broken = ours and self.dialect.is_disconnect(cause, self._pooled, None)
-        if broken or isinstance(error, DatabaseUnavailable):
+        outdated = ours and self.dialect.name != "sqlite" and not isinstance(error, driver.IntegrityError)
+        if broken or outdated or isinstance(error, DatabaseUnavailable):
             self._pooled.invalidate()
         self._pooled.close()
         if ours:
@@ -191,6 +202,9 @@ class ReadTransaction(Transaction):
 
     def _give_turn(self) -> None:
         """Do nothing: it has no turn."""
+
+    def _limit(self) -> None:
+        """Do nothing: it locks no row."""
 
     def _finish(self) -> None:
         self.dialect.do_rollback(self._pooled)

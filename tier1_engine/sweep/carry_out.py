@@ -31,7 +31,7 @@ from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.protocol import duplicates
 from tier1_engine.engine.protocol.actions import Failed
 from tier1_engine.engine.protocol.proof import others_inside, ours
-from tier1_engine.errors import CallError, DrivenByAnother, LeaseLost, Tier1Error
+from tier1_engine.errors import CallError, DatabaseBehind, DrivenByAnother, LeaseLost, Tier1Error
 from tier1_engine.store import sweeps
 from tier1_engine.survey.access import Access, Gap, gap_of, identify, listed, patiently
 from tier1_engine.sweep.foreign import stand_in, stand_in_row, stand_in_step
@@ -82,7 +82,7 @@ class Worker:
             return unit.all(ItemOutcome.SKIPPED, str(error))
         except DeletionBlocked as error:
             return unit.all(ItemOutcome.REMAINED, str(error))
-        except LeaseLost as error:
+        except (LeaseLost, DatabaseBehind) as error:
             return unit.all(ItemOutcome.REMAINED, str(error))
         except DrivenByAnother as error:
             return unit.all(ItemOutcome.SKIPPED, str(error))

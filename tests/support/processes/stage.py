@@ -78,6 +78,7 @@ class Stage:
     Attributes:
         settings: what paces the commands, as environment variables.
         script: a Python file that is run before `tier1` in its process, and its arguments.
+        url: the database of the commands, instead of the file in the folder.
     """
 
     account: Account
@@ -86,6 +87,7 @@ class Stage:
     settings: dict[str, str]
     warm: Warm
     script: tuple[str, ...] = ()
+    url: str = ""
     processes: list[Process] = field(default_factory=list)
 
     @classmethod
@@ -113,7 +115,7 @@ class Stage:
             **SIGNED_IN,
             **self.settings,
             "AWS_ENDPOINT_URL": self.proxy.url,
-            "TIER1_DATABASE_URL": f"sqlite:///{self.database}",
+            "TIER1_DATABASE_URL": self.url or f"sqlite:///{self.database}",
             "XDG_STATE_HOME": str(self.folder),
         }
 

@@ -9,18 +9,21 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from tests.support.rows import deployment, step
 from tier1_engine.errors import ConfigurationError, DatabaseUnavailable, DrivenByAnother, SchemaError
-from tier1_engine.store import database, schema
+from tier1_engine.store import database, schema, sqlite_file
 from tier1_engine.store.store import Store
 from tier1_engine.store.tables import SCHEMA_REVISION
+from tier1_engine.store.transactions import Transaction
 
 postgres = pytest.mark.postgres
 
@@ -91,7 +94,7 @@ def test_the_options_of_the_operator_are_respected(
     engine = database.connect(postgres_url, lease_seconds=30.0)
     with engine.connect() as connection:
         shown = [connection.exec_driver_sql(f"SHOW {n}").scalar() for n in ("search_path", "lock_timeout")]
-    assert shown == ["mine", "10s"]
+    assert shown == ["mine", "4500ms"]
     engine.dispose()
 
 
@@ -213,6 +216,34 @@ def test_a_folder_in_place_of_the_file_is_reported(tmp_path: Path) -> None:
     """It cannot be opened as a file."""
     with pytest.raises(DatabaseUnavailable, match="cannot be written"):
         Store.open(f"sqlite:///{tmp_path}")
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "ext4", "9p"])
+def test_a_file_on_a_network_file_system_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It exits with 2 and creates nothing; a local disk, or one shared by a host with its guest, is used."""
+    found = tmp_path.stat().st_dev
+    device = f"{os.major(found)}:{os.minor(found)}"
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "22 1 253:1 / / rw,relatime shared:1 - xfs /dev/vda1 rw\nnothing to read\n"
+        f"36 22 {device} / /mnt/my - disk rw master:1 - {kind} server:/export rw\n"
+    )
+    monkeypatch.setattr(sqlite_file, "MOUNTS", mounts)
+    url = f"sqlite:///{tmp_path / 'new' / 'deep' / 'tier1.db'}"
+    if kind in ("ext4", "9p"):
+        Store.open(url).close()
+        return
+    with pytest.raises(ConfigurationError, match=rf"on a network file system \({kind}\).*on a local disk"):
+        Store.open(url)
+    assert not (tmp_path / "new").exists()
+
+
+def test_where_mounts_cannot_be_read_a_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only Linux lists them there."""
+    monkeypatch.setattr(sqlite_file, "MOUNTS", tmp_path / "missing")
+    Store.open(f"sqlite:///{tmp_path / 'tier1.db'}").close()
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -353,8 +384,55 @@ def test_postgres_sessions_time_out_before_the_lease(postgres_url: str) -> None:
             connection.exec_driver_sql(f"SHOW {name}").scalar()
             for name in ("lock_timeout", "idle_in_transaction_session_timeout")
         ]
-    assert limits == ["10s", "10s"]
+    assert limits == ["4500ms", "4500ms"]
     engine.dispose()
+
+
+@postgres
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("25006", "is read-only .*target_session_attrs=read-write"),
+        ("42501", "denies access .*grant it"),
+        ("26000", "refused a statement"),
+        ("0A000", "refused a statement"),
+        ("22P05", "refused a statement"),
+        ("53300", "cannot be reached"),
+        ("57P03", "cannot be reached"),
+        ("XX000", "cannot be reached"),
+        ("P0001", "cannot be reached"),
+    ],
+)
+def test_whatever_a_server_answers_means_that_it_is_unavailable(
+    postgres_url: str, code: str, sentence: str
+) -> None:
+    """The session is replaced: the next one may be on another server."""
+    store, statement = Store.open(postgres_url), f"RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'"
+    sessions: list[int] = []
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable, match=sentence):
+            perform(store, f"DO $$ BEGIN {statement}; END $$", sessions)
+    assert len(set(sessions)) == len(sessions)
+    store.close()
+
+
+def perform(store: Store, statement: str, sessions: list[int]) -> None:
+    """Perform a statement in a transaction, and note the server's process that serves it."""
+    with database.translated(store.engine), Transaction(store.writers) as transaction:
+        sessions.extend(transaction.cursor.execute("SELECT pg_backend_pid()").fetchone())
+        transaction.cursor.execute(statement)
+
+
+@postgres
+def test_a_violated_constraint_of_postgres_is_no_database_failure(postgres_url: str) -> None:
+    """The session is kept: the database is in order."""
+    store = Store.open(postgres_url)
+    sessions: list[int] = []
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
+            perform(store, "UPDATE installation SET id = 7", sessions)
+    assert len(set(sessions)) == 1
+    store.close()
 
 
 @postgres
@@ -418,6 +496,66 @@ def test_an_older_file_is_upgraded_after_a_private_copy(older: str) -> None:
         assert copy.execute("SELECT version_num FROM alembic_version").fetchone() == (SCHEMA_REVISION,)
         assert copy.execute("SELECT id FROM deployments").fetchall() == [("d1",)]
         assert "colour" not in str(copy.execute("SELECT sql FROM sqlite_master").fetchall())
+
+
+def test_concurrent_starts_on_an_older_file_upgrade_it_once(older: str) -> None:
+    """One process copies and upgrades it; the others wait for that, and read the upgraded file."""
+    before = Store(database.connect(older))
+    before.create(deployment(), [step()], "")
+    before.close()
+    barrier, found, errors = threading.Barrier(OPENERS, timeout=30), [], []
+
+    def start() -> None:
+        barrier.wait()
+        try:
+            store = Store.open(older)
+            found.append([summary.deployment.id for summary in store.summaries()])
+            store.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            errors.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(OPENERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (errors, found) == ([], [["d1"]] * OPENERS)
+    assert len(list(path_of(older).parent.glob(f"tier1.db.{SCHEMA_REVISION}.*"))) == 1
+
+
+def test_a_file_that_a_newer_release_upgrades_meanwhile_is_refused(
+    older: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was waited for, and is neither copied nor changed."""
+    engine, waited = database.connect(older), schema._patient  # noqa: SLF001 - where it waits
+
+    def upgraded_meanwhile(connection: Connection) -> Any:
+        stamp(older, "9999")
+        return waited(connection)
+
+    monkeypatch.setattr(schema, "_patient", upgraded_meanwhile)
+    with pytest.raises(SchemaError, match="has schema 9999, which is newer than this tier1 supports"):
+        schema.upgrade(engine)
+    assert not list(path_of(older).parent.glob("tier1.db.*.*"))
+    engine.dispose()
+
+
+def test_a_copy_that_cannot_be_made_is_reported(older: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is full, or may not be written; the file is not upgraded."""
+    path, engine = path_of(older), database.connect(older)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return moment
+
+    monkeypatch.setattr(schema, "datetime", Stopped)
+    path.with_name(f"{path.name}.{SCHEMA_REVISION}.{moment:%Y%m%dT%H%M%S.%fZ}").touch()
+    with pytest.raises(DatabaseUnavailable, match=r"cannot be copied to .* before its upgrade \(.*\): fix"):
+        schema.upgrade(engine)
+    assert schema.revision(engine) == SCHEMA_REVISION
+    engine.dispose()
 
 
 def test_an_older_file_is_not_upgraded_under_a_live_driver(older: str) -> None:

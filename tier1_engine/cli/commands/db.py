@@ -1,4 +1,4 @@
-"""`tier1 db`: upgrades or shows the schema, and exports the database as JSON."""
+"""`tier1 db`: upgrades or shows the schema, exports the database as JSON, and lets a copy continue."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tier1_engine import masking
 from tier1_engine.cli.options import Output
-from tier1_engine.cli.screen.streams import put, put_json
+from tier1_engine.cli.screen.streams import complain, confirm, interactive, put, put_json, say
 from tier1_engine.compose import engine as compose
+from tier1_engine.deployment.states import ENDED
+from tier1_engine.errors import Refused
 from tier1_engine.settings import database_url, from_environment
 from tier1_engine.store import database, schema
 from tier1_engine.store.tables import SCHEMA_REVISION
@@ -70,6 +72,46 @@ def export() -> int:
             separator = ","
         put(f'], "sweeps": {json.dumps(on_record(store, MAX_SWEEPS))}}}')
     return 0
+
+
+def adopt_copy(*, yes: bool) -> int:
+    """Let this copy or backup continue all deployments; return the exit code.
+
+    Raises:
+        Refused: nobody confirmed it.
+        Blocked: AWS could not be read in one of their places.
+    """
+    from tier1_engine.engine.equipment import Silent
+    from tier1_engine.survey.history import adopt
+
+    settings = from_environment()
+    with compose.opened_store(settings) as store:
+        living = [s.deployment for s in store.summaries() if s.deployment.state not in ENDED]
+        if not yes:
+            _confirm_copy(database.describe(store.engine), [deployment.name for deployment in living])
+        for deployment in living:
+            equipment = compose.equipment(store, deployment, settings, Silent(), complain)
+            rows = adopt(equipment, compose.witness(store), deployment.id)
+            put(f"{deployment.name} ({deployment.id}): {_adopted([row.aws_id or '' for row in rows])}")
+        if not living:
+            put("There is no deployment to continue.")
+    return 0
+
+
+def _confirm_copy(what: str, names: list[str]) -> None:
+    if not interactive():
+        raise Refused(
+            "Nothing was changed: confirm with --yes that no other copy of this database is in use."
+        )
+    say(f"{what} continues: {', '.join(names) or 'no deployment'}. No other copy of it may be used any more.")
+    if not confirm("Continue?"):
+        raise Refused("Nothing was changed.")
+
+
+def _adopted(ids: list[str]) -> str:
+    if not ids:
+        return "continues; everything that AWS has of it is on record"
+    return f"continues; it did not know {', '.join(ids)}, which its next run deletes"
 
 
 def _of_deployment(store: Store, summary: Summary) -> dict[str, Any]:

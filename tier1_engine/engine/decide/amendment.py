@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from tier1_engine.deployment import standing as standing_module
@@ -17,6 +18,7 @@ from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import Plan, StepPlan, ordered
 from tier1_engine.deployment.record import (
     Change,
+    Deployment,
     DeploymentSet,
     Note,
     Record,
@@ -94,8 +96,22 @@ def _amend(record: Record, amendment: Amendment) -> list[Change]:
         "max_attempts": amendment.plan.max_attempts,
         "blueprint_version": amendment.plan.version,
         **amendment.values,
+        **_expiry(record.deployment, amendment.values),
     }
     return [*changes, DeploymentSet(whole), Note(_change_message(record, plan, touched))]
+
+
+def _expiry(deployment: Deployment, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the later end if an operator has extended the deployment and the spec has another `ttl` now.
+
+    An extension is an explicit request: a spec ends it only where it removes the `ttl`.
+    """
+    wanted, current = values.get("expires_at"), deployment.expires_at
+    ttl = deployment.spec.get("ttl")
+    planned = None if ttl is None else deployment.created_at + timedelta(seconds=ttl)
+    if wanted is None or current is None or current == planned:
+        return {}
+    return {"expires_at": max(wanted, current)}
 
 
 # --- comparison

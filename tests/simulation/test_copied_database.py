@@ -1,0 +1,219 @@
+"""A copy of the database, or a restored backup, while the deployment moved on: it changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.simulation.faults import act, fail
+from tests.support.simulation.rig import Rig, plan
+from tests.support.simulation.world import Thing, refused
+from tier1_engine.contract.kind import TAG_RESOURCE
+from tier1_engine.deployment.creation import DeploymentRequest
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.record import Deployment
+from tier1_engine.deployment.states import Goal, State
+from tier1_engine.engine import engine
+from tier1_engine.engine.engine import Resume
+from tier1_engine.engine.equipment import Equipment
+from tier1_engine.errors import Blocked, DatabaseBehind
+from tier1_engine.store.store import Store
+from tier1_engine.store.witness import Witness
+from tier1_engine.survey.access import Access
+from tier1_engine.survey.history import History, adopt
+from tier1_engine.sweep.outcome import ItemOutcome
+from tier1_engine.sweep.rules import Choice, Interrupted
+from tier1_engine.sweep.sweep import SweepSetup, carry_out, survey
+
+pytestmark = pytest.mark.promise(3)
+
+CHANGING = ("create", "set", "delete")
+ELSEWHERE = "another host"
+
+
+@dataclass
+class Case:
+    """A deployment, and a copy of its database from the middle of it.
+
+    Attributes:
+        copy: the copy's store, on this host or another.
+    """
+
+    rig: Rig
+    folder: Path
+    copy: Store
+    id: str
+
+    def equipment(self, store: Store, host: str = "here") -> Equipment:
+        """What a new command has on a host, with the real check."""
+        history = History(Witness(self.folder / host / store.database_id))
+        return replace(self.rig.equipment, store=store, history=history)
+
+    @property
+    def changed(self) -> int:
+        return sum(call in CHANGING for call, _ in self.rig.world.calls)
+
+
+@pytest.fixture
+def copied_at(rig: Rig, tmp_path: Path) -> Callable[..., Case]:
+    """Deploy, and copy the database at a call of the deployment; the original becomes active."""
+
+    def copied(operation: str, step: str | None) -> Case:
+        path = tmp_path / "copy.db"
+
+        def copy() -> None:
+            original = str(rig.store.engine.url.database)
+            with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(path)) as target:
+                source.backup(target)
+
+        rig.world.after.append(act(operation, step, copy))
+        case = Case(rig, tmp_path, rig.store, "")
+        ended = deploy(rig, case.equipment(rig.store))
+        assert ended.state is State.ACTIVE
+        case.id = ended.id
+        case.copy = Store.open(f"sqlite:///{path}")
+        rig.clock.move_to(rig.clock.seconds + 2 * rig.settings.lease_seconds)
+        return case
+
+    return copied
+
+
+def deploy(rig: Rig, equipment: Equipment) -> Deployment:
+    request = DeploymentRequest(name="demo", spec={"name": "demo"})
+    place = Place("123456789012", "us-east-1")
+    return engine.deploy(equipment, request, plan(), place).record.deployment
+
+
+def resume(equipment: Equipment, id: str) -> None:
+    engine.resume(equipment, id)
+
+
+def roll_back(equipment: Equipment, id: str) -> None:
+    engine.resume(equipment, id, Resume.ROLL_BACK)
+
+
+def destroy(equipment: Equipment, id: str) -> None:
+    engine.request(equipment, id, Goal.DESTROYED)
+    engine.drive(equipment, id)
+
+
+COMMANDS = {"resume": resume, "rollback": roll_back, "destroy": destroy}
+
+
+@pytest.mark.parametrize("host", ["here", ELSEWHERE])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_copy_from_the_middle_changes_nothing(
+    copied_at: Callable[..., Case], command: str, host: str
+) -> None:
+    """What was created since shows on any host that the database is behind; the rows stay as they are."""
+    case = copied_at("create", "door-1")
+    before, rows = case.changed, case.copy.load(case.id)
+    with pytest.raises(DatabaseBehind, match=r"copy or a backup .* run `tier1 db adopt-copy`") as refusal:
+        COMMANDS[command](case.equipment(case.copy, host), case.id)
+    assert refusal.value.exit_code == 7
+    assert case.changed == before
+    assert case.copy.load(case.id).deployment == rows.deployment
+    case.copy.close()
+
+
+@pytest.mark.parametrize("how", Interrupted)
+def test_a_sweep_on_a_copy_leaves_the_deployment_alone(
+    copied_at: Callable[..., Case], how: Interrupted
+) -> None:
+    """It is reported as remaining, with the reason; a report stays a report."""
+    case = copied_at("create", "door-1")
+    equipment = case.equipment(case.copy, ELSEWHERE)
+    access = Access(lambda place: equipment, lambda seconds: None, 1)
+    ground = SweepSetup(
+        case.copy, case.rig.clock, access, equipment.registry, side_by_side=1, new_id=case.rig.ids
+    )
+    before = case.changed
+    choice = Choice(older_than_seconds=0.0, interrupted=how)
+    swept = carry_out(ground, survey(ground, choice, [], None))
+    assert case.changed == before
+    if how is not Interrupted.REPORT:
+        assert {result.outcome for result in swept.results} == {ItemOutcome.REMAINED}
+        assert all("adopt-copy" in result.why for result in swept.results)
+        assert swept.exit_code == 5
+    case.copy.close()
+
+
+def test_a_copy_behind_only_in_its_state_is_known_on_this_host(copied_at: Callable[..., Case]) -> None:
+    """Nothing was created since, so AWS does not show it; the host has seen a later revision."""
+    case = copied_at("look", None)
+    before = case.changed
+    with pytest.raises(DatabaseBehind, match="This host has seen revision"):
+        roll_back(case.equipment(case.copy), case.id)
+    assert case.changed == before
+    case.copy.close()
+
+
+def test_the_original_and_a_file_that_was_moved_continue(copied_at: Callable[..., Case]) -> None:
+    """A name is not an identity: the database is the same under another one, and on another host."""
+    case = copied_at("create", "door-1")
+    case.copy.close()
+    url = case.rig.store.engine.url.database or ""
+    moved = Path(url).with_name("moved.db")
+    case.rig.store.close()
+    shutil.move(url, moved)
+    store = Store.open(f"sqlite:///{moved}")
+    destroy(case.equipment(store, ELSEWHERE), case.id)
+    assert store.load(case.id).deployment.state is State.DESTROYED
+    assert not case.rig.world.living()
+    store.close()
+    shutil.move(moved, url)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rollback",
+        pytest.param(
+            "resume", marks=pytest.mark.leaves("the original does not know what its copy makes", "unknown")
+        ),
+    ],
+)
+def test_an_adopted_copy_continues(copied_at: Callable[..., Case], command: str) -> None:
+    """What it did not know is recorded, and deleted by the next command; nothing is left at the end."""
+    case = copied_at("create", "door-1")
+    equipment = case.equipment(case.copy)
+    rows = adopt(equipment, Witness(case.folder / "here" / case.copy.database_id), case.id)
+    assert {row.step for row in rows} == {"machine"}
+    COMMANDS[command](case.equipment(case.copy), case.id)
+    state = case.copy.load(case.id).deployment.state
+    assert state is (State.ACTIVE if command == "resume" else State.ROLLED_BACK)
+    assert len(case.rig.world.living()) == (5 if command == "resume" else 0)
+    case.copy.close()
+
+
+def test_a_copy_is_adopted_only_when_all_of_it_can_be_listed(copied_at: Callable[..., Case]) -> None:
+    """A check without lists proves nothing and passes; a takeover without them would forget something."""
+    case = copied_at("create", "door-1")
+    case.rig.world.before.append(fail("find", error=lambda: refused("UnauthorizedOperation")))
+    witness = Witness(case.folder / ELSEWHERE)
+    with pytest.raises(Blocked, match="could not be listed completely"):
+        adopt(case.equipment(case.copy), witness, case.id)
+    History(witness).check(case.equipment(case.copy), case.id)
+    case.copy.close()
+
+
+@pytest.mark.leaves("somebody copied our tags", "unknown")
+@pytest.mark.parametrize("tag", ["known", "their-own", "0123456789abcdef0123456789abcdef"])
+def test_a_copied_or_strange_tag_is_no_evidence(rig: Rig, tmp_path: Path, tag: str) -> None:
+    """An auto-tagger copies tags of what has a row; nobody has an id of ours by chance."""
+    case = Case(rig, tmp_path, rig.store, "")
+    case.id = deploy(rig, case.equipment(rig.store)).id
+    row = rig.store.load(case.id).resource_of("net")
+    assert row is not None
+    thing = rig.world.things[str(row.aws_id)]
+    tags = {**thing.tags, TAG_RESOURCE: row.id if tag == "known" else tag}
+    rig.world.things["theirs"] = Thing("theirs", "door", tags, "", rig.clock.seconds, ())
+    destroy(case.equipment(rig.store), case.id)
+    assert rig.store.load(case.id).deployment.state is State.DESTROYED
+    assert [one.id for one in rig.world.living()] == ["theirs"]
