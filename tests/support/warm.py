@@ -192,7 +192,9 @@ def _tier1() -> tuple[Callable[[], int | None], Mapping[str, str]]:
         warm.create_client(
             service, "us-east-1", aws_access_key_id="none", aws_secret_access_key="none"
         ).close()
-    return importlib.import_module("tier1_engine.cli.main").main, {}
+    program = importlib.import_module("tier1_engine.cli.main")
+    program.program()
+    return program.main, {}
 
 
 def _sandbox() -> tuple[Callable[[], int | None], Mapping[str, str]]:
