@@ -52,6 +52,7 @@ DETACH = "--detach"
 def serve(program: str, path: str) -> None:
     """Answer calls until the fixture ends this process."""
     main, kept = {"aws": _aws, "tier1": _tier1, "sandbox": _sandbox}[program]()
+    _measure_forks_quickly()
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -277,6 +278,21 @@ def _by_code(judge: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return found[code]
 
     return kept
+
+
+def _measure_forks_quickly() -> None:
+    """Leave out most of what coverage does to begin anew in each fork, and to save its lines.
+
+    It describes its own call stack for debugging, with the source of each frame, and looks for files that
+    were never executed, which the process of the tests does once.
+    """
+    if "coverage" in sys.modules:
+        from coverage import collector, inorout
+
+        parts: Any = collector
+        parts.short_stack = str
+        parts = inorout
+        parts.InOrOut.find_possibly_unexecuted_files = lambda _: iter(())
 
 
 def _take_streams(connection: socket.socket) -> Any:
