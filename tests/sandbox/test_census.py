@@ -9,6 +9,7 @@ from threading import Event
 import pytest
 
 from tests.support.command import Command
+from tests.support.measuring import unmeasured_processes
 from tier1_engine.sandbox.rehearsal import stage as stages
 from tier1_engine.sandbox.rehearsal.stage import Stage
 
@@ -37,9 +38,11 @@ def nobody(tier1: Command, warm_sandbox: dict[str, str]) -> Iterator[Command]:
 @pytest.mark.parametrize("how", ["--strict", pytest.param("--plain", marks=pytest.mark.long)])
 def test_it_lists_a_deployments_resources_until_they_are_deleted(nobody: Command, how: str) -> None:
     """It works with and without the behaviour of AWS, and needs no AWS call to be answered."""
-    assert nobody("sandbox", "start", how).code == 0
+    with unmeasured_processes():  # other tests run these commands, too
+        assert nobody("sandbox", "start", how).code == 0
     assert all(one["default"] for one in nobody("sandbox", "census", "-o", "json").json)
-    deployed = nobody("deploy", nobody.spec(), "--sandbox")
+    with unmeasured_processes():
+        deployed = nobody("deploy", nobody.spec(), "--sandbox")
     assert deployed.code == 0, deployed.err
     if how == "--strict":
         nobody("sandbox", "fault", "add", "--operation", "*", "--code", "ExpiredToken", "--always")
@@ -67,7 +70,8 @@ def test_it_lists_a_deployments_resources_until_they_are_deleted(nobody: Command
     assert "default VPC" in table
     if how == "--strict":
         nobody("sandbox", "fault", "clear")
-    assert nobody("destroy", "demo", "--yes").code == 0
+    with unmeasured_processes():
+        assert nobody("destroy", "demo", "--yes").code == 0
     left = nobody("sandbox", "census", "-o", "json").json
     assert [one for one in left if not one["default"]] == []
 

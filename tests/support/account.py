@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import boto3
@@ -11,6 +12,7 @@ WHOLE = {"vpcs": 1, "groups": 2, "instances": 1, "file_systems": 1, "roles": 1, 
 """What `standing` counts of one deployment."""
 
 
+@cache
 def client(service: Any, endpoint: str) -> Any:
     return boto3.client(
         service,

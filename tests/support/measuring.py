@@ -1,7 +1,8 @@
 """Selects where coverage is measured: not where tests run the same code many times.
 
 The tests named here verify what the engine does when it is killed, cut off or refused, thousands of times, or
-what commands do that other tests run as well. Measuring makes them up to twice as long, and adds no line.
+what commands do that other tests run as well, or read the code instead of running it. Measuring makes them up
+to twice as long, and adds no line.
 """
 
 from __future__ import annotations
@@ -17,17 +18,41 @@ import pytest
 UNMEASURED = (
     "tests/commands/",
     "tests/conformance/",
+    "tests/migration/test_old_databases.py",
     "tests/packaging/",
     "tests/processes/",
+    "tests/sandbox/behaviour/test_boot.py::test_a_terminated_instance",
+    "tests/sandbox/behaviour/test_boot.py::test_the_last_mark",
+    "tests/sandbox/behaviour/test_footprint.py",
+    "tests/sandbox/behaviour/test_in_use.py::test_a_terminated_instance",
+    "tests/sandbox/behaviour/test_rollback_time.py",
+    "tests/sandbox/test_faults.py::test_a_late_reply",
+    "tests/sandbox/test_faults.py::test_a_missing_sandbox",
+    "tests/sandbox/test_faults.py::test_connections_are_really_cut",
+    "tests/sandbox/test_faults.py::test_the_same_seed",
     "tests/sandbox/test_guide_of_scenarios.py",
     "tests/sandbox/test_scenarios.py",
+    "tests/sandbox/test_start_and_stop.py",
     "tests/simulation/crash/",
     "tests/simulation/storage/",
     "tests/simulation/test_sweep_property.py",
-    "tests/sandbox/behaviour/test_rollback_time.py",
-    "tests/sandbox/behaviour/test_footprint.py",
-    "tests/sandbox/test_start_and_stop.py",
+    "tests/simulation/test_time.py::test_a_driver_renews_its_lease",
+    "tests/unit/benchmarks/",
+    "tests/unit/boot/test_userdata.py",
+    "tests/unit/cli/test_startup_imports.py",
+    "tests/unit/deployment/test_states.py::test_a_move_is_written",
     "tests/unit/engine/decide/test_decide.py::test_every_rule_holds",
+    "tests/unit/failures/test_codes.py",
+    "tests/unit/failures/test_failures.py",
+    "tests/unit/guidance/test_guidance.py::test_each_remedy",
+    "tests/unit/harness/test_census_of_moto.py",
+    "tests/unit/sandbox/test_sandbox.py::test_two_can_run",
+    "tests/unit/sandbox/test_scenario_effects.py::TestExpiredCredentials::test_each_service",
+    "tests/unit/sandbox/test_scenario_effects.py::TestTheSameAgain::test_two_runs",
+    "tests/unit/scripts/test_docs.py",
+    "tests/unit/store/test_store.py::test_an_invalid",
+    "tests/unit/test_glossary.py",
+    "tests/unit/test_layers.py",
 )
 """Folders and files, as pytest names them."""
 MEASURED = (

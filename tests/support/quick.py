@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import gc
 import sys
-from functools import cache
-from typing import Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
+
+from tests.support.warm import keep_models
 
 
 def pytest_collection_finish() -> None:
-    _read_models_once()
+    keep_models()
     gc.collect()
     gc.freeze()
 
@@ -28,12 +27,3 @@ def pytest_runtest_setup() -> None:
         from tier1_engine.sandbox.process.region import make_accounts_quickly
 
         make_accounts_quickly()
-
-
-@cache
-def _read_models_once() -> None:
-    """Each session of botocore has a loader of its own, which reads megabytes of JSON."""
-    loader: Any = JSONFileLoader
-    read, known = loader._load_file, JSONFileLoader()  # noqa: SLF001 - botocore has no other door
-    files = cache(lambda *where: read(known, *where))
-    loader._load_file = lambda _, *where: files(*where)  # noqa: SLF001

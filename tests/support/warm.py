@@ -12,6 +12,7 @@ programs run unchanged; only botocore's models are read once.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import gc
 import json
@@ -23,6 +24,7 @@ import sys
 import termios
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,31 +52,74 @@ DETACH = "--detach"
 def serve(program: str, path: str) -> None:
     """Answer calls until the fixture ends this process."""
     main, kept = {"aws": _aws, "tier1": _tier1, "sandbox": _sandbox}[program]()
+    _measure_forks_quickly()
     gc.collect()
     gc.freeze()
     gc.disable()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen()
     os.write(1, b"ready\n")
+    connection = _called(listening)
+    asked = _take_streams(connection)
+    connection.close()
+    _become(program, asked, kept)
+    if asked["script"]:
+        _run_script(asked["script"])
+    _run(main)
+
+
+def _called(listening: socket.socket) -> socket.socket:
+    """Fork a process for each call, in which this returns the caller; report its id and exit
+    code.
+    """
+    running: dict[int, tuple[int, socket.socket]] = {}
+    """Process and caller, by a descriptor that is readable when the process has ended."""
     while True:
-        connection, _ = listening.accept()
-        if os.fork() == 0:
-            listening.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            asked = _take_streams(connection)
+        ready, _, _ = select.select([listening.fileno(), *running], [], [])
+        for descriptor in ready:
+            if descriptor in running:
+                child, caller = running.pop(descriptor)
+                os.close(descriptor)
+                _, status = os.waitpid(child, 0)
+                _tell(caller, os.waitstatus_to_exitcode(status))
+                caller.close()
+                continue
+            caller, _ = listening.accept()
             if (child := os.fork()) == 0:
-                connection.close()
-                _become(program, asked, kept)
-                if asked["script"]:
-                    _run_script(asked["script"])
-                sys.exit(main())
-            connection.sendall(f"{child}\n".encode())
-            _, status = os.waitpid(child, 0)
-            connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-            os._exit(0)
-        connection.close()
+                listening.close()
+                for other, (_, waiting) in running.items():
+                    os.close(other)
+                    waiting.close()
+                return caller
+            running[os.pidfd_open(child)] = child, caller
+            _tell(caller, child)
+
+
+def _tell(caller: socket.socket, number: int) -> None:
+    with suppress(OSError):  # a caller may be killed, too
+        caller.sendall(f"{number}\n".encode())
+
+
+def _run(main: Callable[[], int | None]) -> None:
+    """Run the program, and end as Python ends: threads joined, exit handlers run, streams flushed.
+
+    It only leaves out to take everything loaded apart, object by object, which takes longer than most calls.
+    """
+    try:
+        code = main()
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        code = end.code
+    python: Any = threading
+    python._shutdown()  # noqa: SLF001 - what Python itself calls
+    atexit._run_exitfuncs()  # noqa: SLF001
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
+    sys.exit(code)  # Python reports a stream that cannot be flushed
 
 
 def _become(program: str, asked: Mapping[str, Any], kept: Mapping[str, str]) -> None:
@@ -105,8 +150,7 @@ def _aws() -> tuple[Callable[[], int | None], Mapping[str, str]]:
     from awscli import clidriver
     from botocore import loaders  # awscli's own: it imports it by this name
 
-    _read_once(loaders.JSONFileLoader)
-    _keep(loaders.Loader, "list_available_services")
+    _keep_files(loaders)
     for words in (
         "ec2 describe-vpcs",
         "efs describe-file-systems",
@@ -134,9 +178,7 @@ def _tier1() -> tuple[Callable[[], int | None], Mapping[str, str]]:
     import importlib
     import pkgutil
 
-    import botocore.client
     import botocore.session
-    from botocore import loaders
     from sqlalchemy.orm import configure_mappers
 
     import tier1_engine
@@ -145,15 +187,15 @@ def _tier1() -> tuple[Callable[[], int | None], Mapping[str, str]]:
         if not module.name.startswith(NOT_LOADED):
             importlib.import_module(module.name)
     configure_mappers()
-    _read_once(loaders.JSONFileLoader)
-    _keep(loaders.Loader, "list_available_services")
-    _keep(botocore.client.ClientCreator, "_load_service_model")
+    keep_models()
     warm = botocore.session.get_session()
     for service in ("ec2", "efs", "iam", "ssm", "sts"):
         warm.create_client(
             service, "us-east-1", aws_access_key_id="none", aws_secret_access_key="none"
         ).close()
-    return importlib.import_module("tier1_engine.cli.main").main, {}
+    program = importlib.import_module("tier1_engine.cli.main")
+    program.program()
+    return program.main, {}
 
 
 def _sandbox() -> tuple[Callable[[], int | None], Mapping[str, str]]:
@@ -190,25 +232,67 @@ def sandbox_forked_at(path: str) -> tuple[str, ...]:
     return (sys.executable, "-IS", __file__, "call", path)
 
 
-def _read_once(reader: Any) -> None:
-    """Keep what `botocore.loaders.JSONFileLoader` read; each call makes one of its own."""
-    from functools import cache
+def keep_models() -> None:
+    """Read botocore's data once in this process: each session reads megabytes of JSON, lists the services in
+    some 900 folders, and makes a method of each of their operations.
+    """
+    from botocore import hooks, loaders
+    from botocore.client import ClientCreator
 
-    read, known = reader._load_file, reader()  # noqa: SLF001
-    files = cache(lambda *where: read(known, *where))
-    reader._load_file = lambda _, *where: files(*where)  # noqa: SLF001
+    _keep_files(loaders)
+    _keep(hooks.EventAliaser, "_alias_event_name")
+    registering: Any = hooks
+    registering.accepts_kwargs = _by_code(registering.accepts_kwargs)
+    _keep(ClientCreator, "_load_service_model")
+    _keep(ClientCreator, "_create_methods", dict)
 
 
-def _keep(owner: Any, name: str) -> None:
+def _keep_files(loaders: Any) -> None:
+    """Keep what a `botocore.loaders` read."""
+    _keep(loaders.JSONFileLoader, "_load_file")
+    _keep(loaders.Loader, "list_available_services")
+
+
+def _keep(owner: Any, name: str, copied: Callable[[Any], Any] = lambda found: found) -> None:
     """Cache a method's result for all objects: it only reads botocore's data."""
     find, found = getattr(owner, name), {}
 
     def kept(asked: Any, *arguments: Any, **named: Any) -> Any:
         if (key := (arguments, *named.items())) not in found:
             found[key] = find(asked, *arguments, **named)
-        return found[key]
+        return copied(found[key])
 
     setattr(owner, name, kept)
+
+
+def _by_code(judge: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Cache what only depends on a function's code: every session registers the same handlers."""
+    found: dict[Any, Any] = {}
+
+    def kept(function: Any) -> Any:
+        code = getattr(function, "__code__", None)
+        if code is None or hasattr(function, "__wrapped__"):
+            return judge(function)
+        if code not in found:
+            found[code] = judge(function)
+        return found[code]
+
+    return kept
+
+
+def _measure_forks_quickly() -> None:
+    """Leave out most of what coverage does to begin anew in each fork, and to save its lines.
+
+    It describes its own call stack for debugging, with the source of each frame, and looks for files that
+    were never executed, which the process of the tests does once.
+    """
+    if "coverage" in sys.modules:
+        from coverage import collector, inorout
+
+        parts: Any = collector
+        parts.short_stack = str
+        parts = inorout
+        parts.InOrOut.find_possibly_unexecuted_files = lambda _: iter(())
 
 
 def _take_streams(connection: socket.socket) -> Any:

@@ -6,6 +6,8 @@ it runs, so that `tier1 --help` and `tier1 list` start fast.
 
 # No `from __future__ import annotations`: typer would evaluate each string at every start.
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -324,12 +326,18 @@ def adopt_copy(yes: Yes = False) -> None:
     end(command.adopt_copy(yes=yes))
 
 
+@cache
+def program() -> Callable[..., Any]:
+    """Return all commands with their options, built once."""
+    # Not `app()`, which would replace the exception hook with typer's.
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Run `tier1`: the entry point."""
     install_hook()
     fill()
-    # Not `app()`, which would replace the exception hook with typer's.
-    typer.main.get_command(app)(prog_name="tier1")
+    program()(prog_name="tier1")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ error if it was requested by name. A blueprint is loaded when a spec names it.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +26,7 @@ from tier1_engine.compose.guarded import (
 from tier1_engine.errors import Refused, Tier1Error
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoint, SelectableGroups
 
     from tier1_engine.compose.guarded import Tell
     from tier1_engine.contract.blueprint import Blueprint
@@ -184,9 +186,16 @@ def _attribute(made: object, name: str) -> Any:
 
 
 def _points(group: str) -> list[EntryPoint]:
+    found = _entry_points(tuple(sys.path)).select(group=group)
+    return sorted(found, key=lambda point: (point.name, point.value))
+
+
+@cache
+def _entry_points(path: tuple[str, ...]) -> SelectableGroups:
+    """Read those of every package on the path once: it takes as long as a query."""
     from importlib.metadata import entry_points
 
-    return sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
+    return entry_points()
 
 
 def _made(point: EntryPoint, base: type[Any]) -> Any:

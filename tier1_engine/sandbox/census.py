@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final, TypedDict
 
@@ -49,7 +49,7 @@ class Thing:
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
 
 def from_json(value: Mapping[str, Any]) -> Thing:
@@ -237,8 +237,8 @@ def _of_iam(backend: Any) -> Iterator[Thing]:
             yield _identity("role", role)
     for profile in backend.instance_profiles.values():
         yield _identity("instance profile", profile)
-    for policy in backend.managed_policies.values():
-        if policy.arn.split(":")[4] != "aws":
+    for arn, policy in backend.managed_policies.items():
+        if arn.split(":", 5)[4] != "aws":
             yield _identity("policy", policy)
 
 

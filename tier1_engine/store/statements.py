@@ -2,8 +2,8 @@
 
 A turn of the engine repeats a few forms of INSERT and UPDATE after one locking SELECT. At every execution,
 SQLAlchemy would look up each statement and convert its values by general rules, which costs more than SQLite
-itself. Here a statement is compiled once for each dialect and then executed directly. Values are converted by
-the types of their columns, as elsewhere. Owns no table and no query.
+itself. Here a statement is compiled once for each kind of database and then executed directly. Values are
+converted by the types of their columns, as elsewhere. Owns no table and no query.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tier1_engine.store.columns import CleanText, UtcTime, as_text, from_text
 from tier1_engine.store.transactions import Transaction
 
 MAX_COMPILED = 512
-"""About thirty statements exist, but each engine has its own dialect."""
+"""About thirty statements exist, on two databases; a server that is upgraded meanwhile is a third."""
 
 Values = Mapping[str, Any]
 Parameters = tuple[Any, ...] | dict[str, Any]
@@ -30,7 +30,7 @@ Parameters = tuple[Any, ...] | dict[str, Any]
 
 def add(transaction: Transaction, table: Table, rows: Sequence[Values]) -> None:
     """Insert rows that all have the same columns; the other columns get their defaults."""
-    compiled = _inserting(transaction.dialect, table, tuple(rows[0]))
+    compiled = _inserting(_common(transaction.dialect), table, tuple(rows[0]))
     execute = transaction.cursor.execute
     for row in rows:
         execute(compiled.text, compiled.parameters(row))
@@ -38,14 +38,14 @@ def add(transaction: Transaction, table: Table, rows: Sequence[Values]) -> None:
 
 def change(transaction: Transaction, table: Table, key: Values, values: Values) -> None:
     """Set `values` in the row with this `key`."""
-    compiled = _updating(transaction.dialect, table, tuple(values), tuple(key))
+    compiled = _updating(_common(transaction.dialect), table, tuple(values), tuple(key))
     parameters = {**values, **{f"at_{name}": value for name, value in key.items()}}
     transaction.cursor.execute(compiled.text, compiled.parameters(parameters))
 
 
 def first(transaction: Transaction, query: Select[Any], values: Values) -> Any:
     """Return the first row of `query` with its columns as attributes, or None."""
-    compiled = _selecting(transaction.dialect, query)
+    compiled = _selecting(_common(transaction.dialect), query)
     transaction.cursor.execute(compiled.text, compiled.parameters(values))
     row = transaction.cursor.fetchone()
     return None if row is None else compiled.row(row, transaction.cursor.description)
@@ -53,7 +53,7 @@ def first(transaction: Transaction, query: Select[Any], values: Values) -> Any:
 
 def every(transaction: Transaction, query: Select[Any], values: Values) -> list[Any]:
     """Return all rows of `query` with their columns as attributes."""
-    compiled = _selecting(transaction.dialect, query)
+    compiled = _selecting(_common(transaction.dialect), query)
     cursor = transaction.cursor
     cursor.execute(compiled.text, compiled.parameters(values))
     return [compiled.row(row, cursor.description) for row in cursor.fetchall()]
@@ -133,6 +133,18 @@ def _out_of(type: Any, code: Any, dialect: Dialect) -> Callable[[Any], Any] | No
         return from_text
     convert: Callable[[Any], Any] | None = type.dialect_impl(dialect).result_processor(dialect, code)
     return convert
+
+
+_DIALECTS: dict[tuple[Any, ...], Dialect] = {}
+
+
+def _common(dialect: Dialect) -> Dialect:
+    """Return the dialect for which all engines of this kind of database compile.
+
+    Each engine has a dialect object of its own, but `database.connect` gives all of them the same options,
+    so that only the database and its version make a difference.
+    """
+    return _DIALECTS.setdefault((dialect.name, dialect.driver, dialect.server_version_info), dialect)
 
 
 _VALUE = attrgetter("value")
