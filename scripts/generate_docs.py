@@ -351,12 +351,12 @@ def failures_page() -> str:
         _table(("failure", "phase", "kinds", "class", "what happens"), steps),
         "## One failed call",
         "The first row that fits decides. Where the class is the step's, there is no further attempt.",
-        "Refused access is tried again for 60 times `TIER1_POLL_SECONDS`, a minute by default, before it "
+        "Refused access is retried for 60 times `TIER1_POLL_SECONDS`, a minute by default, before it "
         "counts as blocked: every attempt is recorded, the screen shows the cause, and that time is on no "
         "deadline. "
         "Only the first call of a command is reported at once if AWS definitely refuses the credentials or "
         "there are none, because nothing has begun and the operator is waiting for it; a doubtful refusal "
-        "(`AuthFailure`, a busy source of credentials) is tried again there too.",
+        "(`AuthFailure`, a busy source of credentials) is retried there too.",
         _table(("failure", "class", "what happens", "which"), calls),
         "With the target states `rolled_back` and `destroyed`, no class triggers anything: what could not be "
         "deleted is reported with its reason, and the failure that broke the deployment stays first.",

@@ -142,7 +142,7 @@ CALLS: tuple[CallFailure, ...] = (
         "expired or missing credentials, wrong account",
         Verdict.BLOCKED,
         "blocked",
-        "tried again for a minute; then stops as `failed` and deletes nothing, and a rollback or teardown "
+        "retried for a minute; then stops as `failed` and deletes nothing, and a rollback or teardown "
         "pauses; the guide says how to sign in",
         codes=BLOCKED_CODES,
     ),

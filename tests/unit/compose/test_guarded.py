@@ -23,8 +23,17 @@ DEFAULTS = {
     "commands": {"look": [], "delete": []},
     "recipe": None,
     "candidates": 1,
+    "candidate_name": "another candidate",
 }
-WRONG = {"price": 3.5, "fields": ["x"], "console_url": 7, "commands": {}, "recipe": "x", "candidates": 0}
+WRONG = {
+    "price": 3.5,
+    "fields": ["x"],
+    "console_url": 7,
+    "commands": {},
+    "recipe": "x",
+    "candidates": 0,
+    "candidate_name": 7,
+}
 RAISED = [ZeroDivisionError("by zero"), SystemExit(0), SystemExit("boo")]
 
 
