@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from tier1_engine.aws.console_output import console_output
+from tier1_engine.aws.console_output import latest_console_output
 from tier1_engine.aws.times import iso_8601
 from tier1_engine.boot import userdata
 from tier1_engine.checks._observations import CONSOLE_LINE, PASSED, failed, unknown, waiting
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Check, Observation
+from tier1_engine.contract.kind import Check, Observation, Presence
 from tier1_engine.contract.remedy import Remedies, Remedy
+from tier1_engine.deployment.states import Action
 from tier1_engine.errors import CallError
+from tier1_engine.failures.calls import Verdict, judge
 from tier1_engine.failures.codes import is_unsupported
 
 CONSOLE_LINES = 40
 """The console lines recorded with a failure, up to its marker: enough to show the command that failed."""
 BEGIN, MOUNTED, READY = "tier1: begin", "tier1: mounted", "tier1: ready"
+
+SCROLLED_CHARACTERS = 60 * 1024
+"""From this length on, the beginning of the console may have been replaced: EC2 keeps 64 KB."""
+BOOTED_LONG_AGO = timedelta(hours=2)
+"""After this time an instance whose console has no marks has lost them: the user data was begun at once."""
 
 SAMPLE_OUTPUT = "Linux version 2.6.16-xenU"
 """The start of the sample in EC2's API reference, which emulators return for every instance."""
@@ -105,30 +113,36 @@ class EfsMount(Check):
     name = "efs_mount"
     title = "EFS mount"
     remedies = REMEDIES
-    iam_actions = ("ec2:GetConsoleOutput", "ssm:SendCommand", "ssm:ListCommands")
+    iam_actions = ("ec2:DescribeInstances", "ec2:GetConsoleOutput", "ssm:SendCommand", "ssm:ListCommands")
     explained_by_console = True
 
     def look(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         instance_id = str(inputs["instance_id"])
         if inputs.get("method") == "ssm":
             return _by_command(cloud, instance_id, str(inputs["mount_path"]))
-        return _by_console(cloud, instance_id)
+        return _by_console(cloud, instance_id, str(inputs.get("mount_path")))
 
 
 # --- console
 
+NO_MARKS = waiting("NoConsoleOutput", "The console shows no sign of the user data yet.", "GetConsoleOutput")
 
-def _by_console(cloud: Cloud, instance_id: str) -> Observation:
+
+def _by_console(cloud: Cloud, instance_id: str, mount_path: str) -> Observation:
     operation = "GetConsoleOutput"
     try:
-        text = console_output(cloud, instance_id)
+        reply = latest_console_output(cloud, instance_id)
     except CallError as error:
         if error.code == "InvalidInstanceID.NotFound":
             return waiting(error.code, f"EC2 does not show the instance {instance_id}.", operation)
         if is_unsupported(error):
             return unknown("This endpoint has no console output, so the mount was not checked.", operation)
         raise
-    return judge_marks(text)
+    text = str(reply.get("Output") or "")
+    seen = judge_marks(text)
+    if seen is NO_MARKS and _marks_are_lost(cloud, instance_id, text, reply.get("Timestamp")):
+        return _without_marks(cloud, instance_id, mount_path)
+    return seen
 
 
 def judge_marks(text: str) -> Observation:
@@ -159,7 +173,44 @@ def judge_marks(text: str) -> Observation:
         return unknown(
             "This endpoint returns sample console output, so the mount was not checked.", operation
         )
-    return waiting("NoConsoleOutput", "The console shows no sign of the user data yet.", operation)
+    return NO_MARKS
+
+
+def _marks_are_lost(cloud: Cloud, instance_id: str, text: str, shown_at: Any) -> bool:
+    """Whether the console can no longer show the marks: later output has replaced them, or a reboot.
+
+    EC2 keeps the last 64 KB (API reference, GetConsoleOutput), and the user data runs only at the first boot.
+    """
+    if len(text) >= SCROLLED_CHARACTERS:
+        return True
+    if not text or not isinstance(shown_at, datetime):
+        return False
+    launched_at = _launched_at(cloud, instance_id)
+    return isinstance(launched_at, datetime) and shown_at - launched_at >= BOOTED_LONG_AGO
+
+
+def _launched_at(cloud: Cloud, instance_id: str) -> Any:
+    reply = cloud.read("ec2", "describe_instances", InstanceIds=[instance_id])
+    instances = [one for held in reply.get("Reservations") or () for one in held.get("Instances") or ()]
+    return next((one.get("LaunchTime") for one in instances), None)
+
+
+def _without_marks(cloud: Cloud, instance_id: str, mount_path: str) -> Observation:
+    """Ask Systems Manager what the console can no longer show; if it cannot say, the result is unknown."""
+    try:
+        seen = _by_command(cloud, instance_id, mount_path)
+    except CallError as error:
+        if judge(error, Action.CHECK, None, young=False) is Verdict.TRANSIENT:
+            raise
+        seen = unknown(f"{error.code}: {error.message}", "SendCommand")
+    unreachable = seen.problem is not None and seen.problem.code == "InvalidInstanceId"
+    if seen.presence is not Presence.UNKNOWN and not unreachable:
+        return seen
+    return unknown(
+        "The console no longer shows the marks of the user data, and Systems Manager does not reach the "
+        f"instance: whether {mount_path} is mounted was not checked.",
+        "GetConsoleOutput",
+    )
 
 
 # --- Systems Manager

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -159,6 +159,48 @@ def test_an_endpoint_without_console_output_makes_it_unknown(answer: Any, presen
     """What cannot be observed is a warning, neither a failure nor a mount."""
     cloud = ScriptedCloud(get_console_output=answer)
     assert EfsMount().look(cloud, {"instance_id": INSTANCE, "method": "console"}).presence is presence
+
+
+LAUNCHED = datetime(2026, 1, 1, tzinfo=UTC)
+CHATTER = "[ 99.0] sshd: a line\n"
+LOST_MARKS = [(CHATTER * 3500, LAUNCHED + timedelta(minutes=5)), (CHATTER, LAUNCHED + timedelta(days=1))]
+
+
+def without_marks(text: str, shown_at: datetime, **ssm: Any) -> ScriptedCloud:
+    return ScriptedCloud(
+        get_console_output={"Output": text, "Timestamp": shown_at},
+        describe_instances={"Reservations": [{"Instances": [{"LaunchTime": LAUNCHED}]}]},
+        **ssm,
+    )
+
+
+@pytest.mark.parametrize(("text", "shown_at"), LOST_MARKS, ids=["scrolled", "rebooted"])
+def test_where_the_console_lost_the_marks_systems_manager_is_asked(text: str, shown_at: datetime) -> None:
+    """Field case: a resume the next day found no marks, and rolled back a working stack."""
+    cloud = without_marks(
+        text, shown_at, list_commands={"Commands": []}, send_command={"Command": {"Status": "Success"}}
+    )
+    inputs = {"instance_id": INSTANCE, "method": "console", "mount_path": "/mnt/efs"}
+    assert EfsMount().look(cloud, inputs).presence is Presence.READY
+
+
+@pytest.mark.parametrize(("text", "shown_at"), LOST_MARKS, ids=["scrolled", "rebooted"])
+@pytest.mark.parametrize("code", ["InvalidInstanceId", "AccessDeniedException", "UnsupportedOperation"])
+def test_without_systems_manager_lost_marks_are_unknown(text: str, shown_at: datetime, code: str) -> None:
+    """A warning: nothing says that the stack does not work."""
+    cloud = without_marks(text, shown_at, list_commands={"Commands": []}, send_command=refusal(code))
+    inputs = {"instance_id": INSTANCE, "method": "console", "mount_path": "/mnt/efs"}
+    seen = EfsMount().look(cloud, inputs)
+    assert seen.presence is Presence.UNKNOWN
+    assert seen.problem is not None
+    assert "whether /mnt/efs is mounted was not checked" in seen.problem.message
+
+
+def test_a_young_console_without_marks_is_waited_for() -> None:
+    """The user data has not begun yet."""
+    cloud = without_marks(CHATTER, LAUNCHED + timedelta(minutes=5))
+    inputs = {"instance_id": INSTANCE, "method": "console", "mount_path": "/mnt/efs"}
+    assert EfsMount().look(cloud, inputs).presence is Presence.PENDING
 
 
 def test_a_refused_console_is_an_error() -> None:
