@@ -63,9 +63,12 @@ PROMISES = (
     Promise(
         3,
         "Owned means ours",
-        "Only a resource whose tags prove that this deployment created it is ever deleted or changed. What "
-        "the user provided is referenced: never deleted, tagged or modified.",
-        "A mount target cannot be tagged: an owned file system, or an owned security group on it, proves it. "
+        "Only a resource that a create on record made, and whose tags still say so, is ever deleted or "
+        "changed: its id or its key is recorded, or a create of it has no known outcome. Copied tags prove "
+        "nothing. What the user provided is referenced: never deleted, tagged or modified.",
+        "After a create whose reply was lost, and which AWS shows without a key, an object with exactly its "
+        "tags counts as what it made, unless there are more of them than such creates. A mount target cannot "
+        "be tagged: an owned file system, or an owned security group on it, stands for its tags. "
         "A copy or backup of the database is refused when AWS shows what it does not know, or this host has "
         "seen a later revision; a later state that created nothing, on another host, is not detected.",
         ("make long",),
@@ -83,7 +86,8 @@ PROMISES = (
         "Rollback never gives up early",
         "It continues past a resource that cannot be deleted, reports what remains and why, and can itself "
         "be interrupted and resumed.",
-        "What AWS refuses to delete remains, and is named, until somebody removes what blocks it.",
+        "What AWS refuses to delete remains until somebody removes what blocks it. That is named if tier1 "
+        "may list it, and if it is an interface, a rule, an endpoint, a peering or a part of the network.",
         ("make crash", "make crash-points"),
     ),
     Promise(
@@ -99,7 +103,8 @@ PROMISES = (
     Promise(
         7,
         "No orphan survives a sweep",
-        "What AWS created late, outside any grace period, is found by its tags and reported or removed.",
+        "What AWS created late, outside any grace period, is found by its tags; if a create on record can "
+        "have made it, it is removed, otherwise reported.",
         "Nothing sweeps by itself: between the late execution and the next sweep, it exists and costs money.",
         ("make crash",),
     ),
