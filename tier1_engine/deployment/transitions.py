@@ -128,7 +128,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         Trigger.STALL,
         (State.ROLLING_BACK, State.DESTROYING),
         State.FAILED,
-        "something could not be deleted; the rest is deleted, and what remains is listed",
+        "something could not be deleted; what it does not need is deleted, and what remains is listed",
     ),
     Transition(
         Trigger.DESTROY,

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from tier1_engine.contract.kind import Kind
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.deployment.record import Resource
+from tier1_engine.deployment.standing import recorded_ids, unaccounted_creates
 from tier1_engine.failures.codes import SERVER_CODES, THROTTLE_CODES
 from tier1_engine.guidance.facts import GuideFacts, Situation
 from tier1_engine.guidance.lines import flags, is_local
@@ -29,7 +29,7 @@ def script(facts: GuideFacts) -> str:
     removed = [(number, row, recipe) for number, (row, recipe) in enumerate(rows, start=1) if recipe]
     by_hand = [row for row, recipe in rows if recipe is None]
     functions = "\n".join(_functions(number, recipe) for number, _, recipe in removed)
-    calls = "".join(_remove(facts.kinds[row.kind], number, row, recipe) for number, row, recipe in removed)
+    calls = "".join(_remove(facts, number, row, recipe) for number, row, recipe in removed)
     names = " ".join(shlex.quote(_words(facts, row)) for row, _ in rows)
     left = "".join(
         f"give_up {shlex.quote(row.name)} {shlex.quote(_why_by_hand(facts, row))}\n" for row in by_hand
@@ -152,11 +152,22 @@ def _proved(number: int, recipe: Recipe) -> list[str]:
     return [*lines, f"proved_{number}() {{\n{''.join(checks)}  return 1\n}}"]
 
 
-def _remove(kind: Kind, number: int, row: Resource, recipe: Recipe) -> str:
+def _remove(facts: GuideFacts, number: int, row: Resource, recipe: Recipe) -> str:
+    kind = facts.kinds[row.kind]
     absent, waited_out = _codes(recipe.absent | kind.gone), _codes(kind.in_use)
     recorded = shlex.quote(row.aws_id or "")
     lingers = "yes" if recipe.lingers else "''"
-    return f"remove {number} {shlex.quote(row.name)} {recorded} {absent} {waited_out} {lingers}\n"
+    only = _only(facts, row)
+    return f"remove {number} {shlex.quote(row.name)} {recorded} {absent} {waited_out} {lingers} {only}\n"
+
+
+def _only(facts: GuideFacts, row: Resource) -> str:
+    """The ids on record, if nothing else can carry the tags of the row: somebody may have copied them."""
+    alike = [r for r in facts.record.resources.values() if (r.kind, r.tagged_as) == (row.kind, row.tagged_as)]
+    if any(unaccounted_creates(facts.record, one) for one in alike):
+        return "''"
+    ids = set().union(*(recorded_ids(facts.record, one) for one in alike))
+    return shlex.quote(" ".join(sorted(ids)))
 
 
 def _codes(codes: Iterable[str]) -> str:

@@ -97,7 +97,8 @@ holds() {
 # Whether the answer in SAID shows no tags at all.
 untagged() { [ -z "$CODE" ] && { [ -z "$SAID" ] || [ "$SAID" = None ]; }; }
 
-# FIND PROVED ABSENT: sets IDS to what stands and is proved ours. Fails when AWS would not say.
+# FIND PROVED ABSENT ONLY: sets IDS to what stands and is proved ours. Fails when AWS would not say.
+# ONLY lists the recorded ids; it is empty if a create without a reply may have made something else.
 look() {
   local found
   IDS=
@@ -108,6 +109,7 @@ look() {
   found=$SAID
   for id in $found; do
     [ "$id" != None ] || continue
+    [ -z "$4" ] || among "$id" "$4" || continue
     if "$2"; then
       IDS="$IDS $id"
     elif [ -n "$CODE" ] && ! among "$CODE" "$3"; then
@@ -139,14 +141,14 @@ give_up() {
   LEFT="$LEFT $1"
 }
 
-# NUMBER NAME RECORDED ABSENT WAITED_OUT LINGERS: deletes it, and looks until it is gone.
+# NUMBER NAME RECORDED ABSENT WAITED_OUT LINGERS ONLY: deletes it, and looks until it is gone.
 # However slow the calls are: time is up only once there was a look after the deletion, and one more.
 remove() {
   local passes=0 deleted='' refused until=$((SECONDS + LIMIT_SECONDS))
   while [ "$passes" -lt 3 ] || [ "$SECONDS" -le "$until" ]; do
     [ "$passes" -lt 2 ] || sleep "$PAUSE_SECONDS"
     passes=$((passes + 1))
-    if ! look "find_$1" "proved_$1" "$4"; then
+    if ! look "find_$1" "proved_$1" "$4" "$7"; then
       ! among "$CODE" "$BUSY" || continue
       give_up "$2" "AWS could not look it up: $SAID"
       return 0

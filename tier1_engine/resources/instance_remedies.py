@@ -271,8 +271,11 @@ REMEDIES: Remedies = {
     ),
     # --- deletion
     "OperationNotPermitted": Remedy(
-        "It is protected, for example against termination.",
-        ("Turn the protection off if you are allowed to, then resume.",),
+        "It is protected against termination; what it uses cannot be deleted before it.",
+        (
+            "If it may go, lift the protection with `aws ec2 modify-instance-attribute --instance-id "
+            "{instance_id:ID} --no-disable-api-termination`, then resume.",
+        ),
         (_PROTECTION,),
     ),
     # --- state reasons
