@@ -49,7 +49,9 @@ def _now(facts: GuideFacts) -> str:
     if facts.situation is Situation.STALLED:
         names = ", ".join(r.name for r in facts.stuck if not waits(r))
         verb = "Teardown" if deployment.goal is Goal.DESTROYED else "Rollback"
-        return f"{verb} was blocked by {names or 'the final check of the account'}; the rest is deleted."
+        waiting = ", ".join(r.name for r in facts.stuck if waits(r))
+        also = f"; {waiting} cannot be deleted before that" if waiting and names else ""
+        return f"{verb} was blocked by {names or 'the final check of the account'}{also}."
     if facts.situation is Situation.ENDED:
         verb = "destroyed" if deployment.state is State.DESTROYED else "rolled back"
         kept = "; only what you retained remains" if facts.kept else ": no resources remain"

@@ -90,6 +90,7 @@ _IMAGE_PARAMETERS = (
     "text",
 )
 _KEYS = ("ec2", "describe-key-pairs", "--query", "KeyPairs[].KeyName", "--output", "text")
+_UNPROTECT = "aws ec2 modify-instance-attribute --instance-id {instance_id:ID} --no-disable-api-termination"
 _PROTECTION = (
     "ec2",
     "describe-instance-attribute",
@@ -272,10 +273,7 @@ REMEDIES: Remedies = {
     # --- deletion
     "OperationNotPermitted": Remedy(
         "It is protected against termination; what it uses cannot be deleted before it.",
-        (
-            "If it may go, lift the protection with `aws ec2 modify-instance-attribute --instance-id "
-            "{instance_id:ID} --no-disable-api-termination`, then resume.",
-        ),
+        (f"If it may go, lift the protection with `{_UNPROTECT}`, then resume.",),
         (_PROTECTION,),
     ),
     # --- state reasons
