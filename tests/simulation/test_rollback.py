@@ -505,7 +505,7 @@ def test_a_census_that_this_endpoint_does_not_support_is_a_warning(rig: Rig) -> 
     ended = rig.ask(id, Goal.DESTROYED)
     assert ended.record.deployment.state is State.DESTROYED
     assert ended.record.deployment.warnings == (
-        "this endpoint cannot list door: duplicates would not be found",
+        "AWS does not list door here: what is left of them would not be found",
     )
 
 

@@ -9,7 +9,7 @@ so that users can register their own kinds and checks through entry points.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -32,6 +32,8 @@ RESOURCE_PROOF = (*DEPLOYMENT_PROOF, TAG_RESOURCE)
 """The tags that together prove that a deployment created an object for one of its resources."""
 RESERVED_TAG_PREFIXES = ("tier1:", "aws:")
 IAM_PATH = "/tier1/"
+COMPANIONS = "companions"
+"""The fact with the AWS ids, by kind, of what AWS made together with an object."""
 CONSOLE_FACT = "console"
 """The fact in which a permanently failed check returns the end of the console output, if it read it."""
 
@@ -170,6 +172,8 @@ class Kind(ABC):
         may_reference: `find` may return an object that is not owned, which is then referenced.
         holds_interfaces: network interfaces of AWS can remain in it after their owner is gone, so that a
             manual deletion may have to be repeated.
+        companions: kinds of which AWS makes objects together with this one, with the same tags, and which can
+            outlive it. Their ids are in its fact `COMPANIONS`; a census and a sweep look for them, too.
         archives_console: `console` returns output that is archived before a rollback deletes the object,
             because it explains the failure.
         asks_aws_for_request: `request` is defined and reads from AWS. Otherwise a step's inputs are its
@@ -191,6 +195,7 @@ class Kind(ABC):
     still_safe: ClassVar[str] = ""
     may_reference: ClassVar[bool] = False
     holds_interfaces: ClassVar[bool] = False
+    companions: ClassVar[tuple[str, ...]] = ()
     archives_console: ClassVar[bool] = False
     asks_aws_for_request: ClassVar[bool] = False
 
@@ -361,3 +366,9 @@ class Registry:
 
     kinds: Mapping[str, Kind]
     checks: Mapping[str, Check]
+
+    def made_by(self, kinds: Iterable[str]) -> list[Kind]:
+        """Return the installed kinds of this list with their companions, by name."""
+        installed = {name: self.kinds[name] for name in kinds if name in self.kinds}
+        beside = {name for kind in installed.values() for name in kind.companions}
+        return [self.kinds[name] for name in sorted(installed.keys() | beside) if name in self.kinds]

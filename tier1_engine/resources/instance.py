@@ -26,7 +26,7 @@ from tier1_engine.aws.words import (
     tag_filters,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Problem, Target
+from tier1_engine.contract.kind import ABSENT, COMPANIONS, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.contract.price import Price
 from tier1_engine.errors import CallError
@@ -126,6 +126,7 @@ class Instance(Kind):
     )
     remedies = instance_remedies.REMEDIES
     archives_console = True
+    companions = ("volume",)
     asks_aws_for_request = True
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +147,7 @@ class Instance(Kind):
         reply = cloud.change("ec2", "run_instances", **instance_request.run_parameters(target))
         instances = part(reply, "Instances", operation="RunInstances")
         part(instances[0], "InstanceId", operation="RunInstances")
-        return _observation(cloud, instances[0])
+        return _observation(cloud, instances[0], target)
 
     def describe(self, cloud: Cloud, target: Target) -> Observation:
         try:
@@ -160,7 +161,9 @@ class Instance(Kind):
         if instance is None:
             return ABSENT
         wants_public = bool(target.request.get("associate_public_ip"))
-        observation = _observation(cloud, instance, may_wait=wants_public and _just_launched(instance, reply))
+        observation = _observation(
+            cloud, instance, target, may_wait=wants_public and _just_launched(instance, reply)
+        )
         return replace(observation, problem=_with_spot_status(cloud, instance, observation.problem))
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
@@ -216,7 +219,9 @@ def _list(cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
     return [_observation(cloud, one) for one in shown if one.get("InstanceId")]
 
 
-def _observation(cloud: Cloud, instance: Mapping[str, Any], *, may_wait: bool = False) -> Observation:
+def _observation(
+    cloud: Cloud, instance: Mapping[str, Any], target: Target | None = None, *, may_wait: bool = False
+) -> Observation:
     """The observation of an instance; with `may_wait`, a requested public address may still be missing."""
     state = (instance.get("State") or {}).get("Name") or "pending"
     presence = PRESENCES.get(state, Presence.PENDING)
@@ -235,11 +240,25 @@ def _observation(cloud: Cloud, instance: Mapping[str, Any], *, may_wait: bool = 
             "zone": (instance.get("Placement") or {}).get("AvailabilityZone"),
             "type": instance.get("InstanceType"),
             "market": instance_request.SPOT if spot else instance_request.ON_DEMAND,
+            **_volumes(instance, target),
         },
         key=instance.get("ClientToken") or None,
         made_at=iso_8601(instance.get("LaunchTime")),
         problem=_problem(instance, state, presence),
     )
+
+
+def _volumes(instance: Mapping[str, Any], target: Target | None) -> dict[str, Any]:
+    """The fact with the ids of the volumes that the launch asked for; a user may have attached others."""
+    if target is None:
+        return {}
+    devices = instance_request.devices(target.request, target.candidate)
+    ids = [
+        mapping["Ebs"]["VolumeId"]
+        for mapping in instance.get("BlockDeviceMappings") or ()
+        if mapping.get("DeviceName") in devices and (mapping.get("Ebs") or {}).get("VolumeId")
+    ]
+    return {COMPANIONS: {"volume": sorted(ids)}} if ids else {}
 
 
 def _problem(instance: Mapping[str, Any], state: str, presence: Presence) -> Problem | None:

@@ -132,6 +132,12 @@ def of_instance(request: Mapping[str, Any], candidate: int) -> Price:
     return Price(machine + gib * GP3_GIB_MONTH / HOURS_A_MONTH + address, ", ".join(parts))
 
 
+def of_volume(request: Mapping[str, Any]) -> Price:
+    """The price of a volume; of one that outlived its instance, by the request of the instance."""
+    gib = int(request.get("gib") or request.get("root_volume_gib") or DEFAULT_ROOT_GIB)
+    return Price(gib * GP3_GIB_MONTH / HOURS_A_MONTH, f"{gib} GiB gp3")
+
+
 def of_type(instance_type: str) -> float | None:
     """The hourly price of an instance type in US dollars; None when the table does not have it."""
     if instance_type in ACCELERATED_HOUR:

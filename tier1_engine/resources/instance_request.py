@@ -201,6 +201,15 @@ def run_parameters(target: Target) -> dict[str, Any]:
     return parameters
 
 
+def devices(request: Mapping[str, Any], candidate: int) -> frozenset[str]:
+    """Return the device names of the volumes that the launch asks for; empty for an incomplete request."""
+    if not request.get("images"):
+        return frozenset()
+    image = request["images"][architecture_of(request["candidates"][candidate]["type"])]
+    volumes = _volumes(image, request["root_volume_gib"])
+    return frozenset(str(volume["DeviceName"]) for volume in volumes)
+
+
 def _interface(request: Mapping[str, Any], candidate: Mapping[str, str]) -> dict[str, Any]:
     interface: dict[str, Any] = {
         "DeviceIndex": 0,

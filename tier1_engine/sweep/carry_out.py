@@ -319,7 +319,7 @@ def _turned_up(unit: Unit, found: Proved, record: Record, equipment: Equipment) 
         if (pair := found.get((item.kind, item.aws_id or ""))) is not None:
             observation, row = pair
             after, now = record.apply(changes), equipment.clock.now()
-            changes += duplicates.turned_up(after, row, observation, equipment.new_id, now)
+            changes += duplicates.turned_up(after, row, item.kind, observation, equipment.new_id, now)
     return changes
 
 

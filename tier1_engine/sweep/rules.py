@@ -306,8 +306,6 @@ def unproved(one: Known, thing: TaggedResource) -> str | None:
     lives = one.place
     if not same_place(thing.place, lives):
         return f"the deployment is in {lives.region} of account {lives.account_id}"
-    if thing.kind not in one.positions:
-        return "the deployment never created such a resource"
     if not thing.proved:
         return "no create of it is on record: its tags may be copies"
     return None

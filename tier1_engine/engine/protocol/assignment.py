@@ -51,9 +51,9 @@ def assign(
     if task.do is Do.IDENTIFY:
         return actions.Identify()
     if task.do is Do.CENSUS:
-        kinds = {step.kind for step in record.steps.values() if step.kind in registry.kinds}
+        kinds = registry.made_by(step.kind for step in record.steps.values())
         tags = {TAG_DATABASE: database_id, TAG_DEPLOYMENT: record.deployment.id}
-        return actions.Census(tuple(registry.kinds[name] for name in sorted(kinds)), tags)
+        return actions.Census(tuple(kinds), tags)
     resource = record.resource_of(task.subject)
     if resource is None or task.do in (Do.REFERENCE, Do.CHECK, Do.PREPARE):
         return _on_step(task, record, registry)
@@ -94,7 +94,7 @@ def _on_resource(
     database_id: str,
     observes_within: bool,
 ) -> Assignment:
-    kind = _installed(registry.kinds, record.steps[resource.step].kind)
+    kind = _installed(registry.kinds, resource.kind)
     target = target_of(resource, record.deployment, database_id)
     at = (task.subject, resource.id, kind, target)
     match task.do, attempt_id:

@@ -7,9 +7,10 @@ before anything is done about it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
-from tier1_engine.contract.kind import Kind, Observation
+from tier1_engine.contract.kind import COMPANIONS, Kind, Observation
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.record import Change, Note, Record, Resource, ResourceAdd, ResourceSet
 from tier1_engine.deployment.standing import recorded_ids, unaccounted_creates
@@ -55,35 +56,46 @@ def rows_for(
 
 
 def turned_up(
-    record: Record, row: Resource, observation: Observation, new_id: Callable[[], str], now: datetime
+    record: Record,
+    row: Resource,
+    kind: str,
+    observation: Observation,
+    new_id: Callable[[], str],
+    now: datetime,
 ) -> list[Change]:
-    """Record an object that `proved` found for `row`: unknown, or known as deleted.
+    """Record an object of a kind that `proved` found for `row`: unknown, or known as deleted.
 
     Returns no change if the object is expected.
     """
-    rows = [r for r in record.resources.values() if r.kind == row.kind and r.aws_id == observation.aws_id]
+    rows = [r for r in record.resources.values() if r.kind == kind and r.aws_id == observation.aws_id]
     if any(one.state is not ResourceState.DELETED for one in rows):
         return []
     if rows:
         again = {"state": ResourceState.DELETING, "deleted_at": None}
         return [ResourceSet(rows[0].id, again), Note(f"{observation.aws_id} still exists", rows[0].step)]
-    return rows_for(record, row, [observation], new_id, now)
+    return rows_for(record, replace(row, kind=kind), [observation], new_id, now)
 
 
 def proved(record: Record, database_id: str, kind: Kind, seen: Iterable[Observation]) -> dict[str, Resource]:
     """Return, by AWS id, the row that proves that the deployment created an object of this kind.
 
-    Tags can be copied, so they are no proof by themselves. The proof is a row of the same kind whose creates
-    returned this id, whose key the object shows, or of which a create has no known outcome. Such creates
-    prove as many objects as they may have made: of more than that, none is proved.
+    Tags can be copied, so they are no proof by themselves. The proof is an owned row: of the same kind, if
+    its creates returned this id, or the object shows its key, or a create of it has no known outcome; of
+    another kind, if AWS made the object together with its own (a volume of an instance). Creates without a
+    known outcome prove as many objects as they may have made: of more than that, none is proved.
     """
     rows = [r for r in record.resources.values() if r.kind == kind.name and r.owned]
     by_id = {aws_id: row for row in rows for aws_id in recorded_ids(record, row)}
+    companions = _companions(record, kind.name)
     found: dict[str, Resource] = {}
     may_be: dict[str, list[str]] = {}
     for observation in seen:
         if (row := by_id.get(observation.aws_id)) is not None:
             found[observation.aws_id] = row
+            continue
+        made_with = companions.get(observation.aws_id)
+        if made_with and kind.owns(target_of(made_with, record.deployment, database_id), observation):
+            found[observation.aws_id] = made_with
             continue
         like = [row for row in rows if kind.owns(target_of(row, record.deployment, database_id), observation)]
         if like and observation.key is not None:
@@ -95,3 +107,13 @@ def proved(record: Record, database_id: str, kind: Kind, seen: Iterable[Observat
         if len(aws_ids) <= unaccounted_creates(record, row):
             found |= dict.fromkeys(aws_ids, row)
     return found
+
+
+def _companions(record: Record, kind: str) -> dict[str, Resource]:
+    """Return, by AWS id, the rows together with which AWS made objects of another kind."""
+    return {
+        aws_id: row
+        for row in record.resources.values()
+        if row.owned
+        for aws_id in row.facts.get(COMPANIONS, {}).get(kind, ())
+    }

@@ -11,6 +11,7 @@ from typing import Any
 
 from tier1_engine.contract.cloud import Cloud, Reply
 from tier1_engine.contract.kind import Holder, Observation, Presence
+from tier1_engine.deployment.states import Action
 from tier1_engine.engine.protocol.actions import (
     Archive,
     Archived,
@@ -46,6 +47,7 @@ from tier1_engine.engine.protocol.actions import (
 )
 from tier1_engine.engine.protocol.proof import held_by, not_ours, others_inside
 from tier1_engine.errors import Acted, CallError
+from tier1_engine.failures.calls import Verdict, judge
 from tier1_engine.failures.codes import is_unsupported
 
 
@@ -198,10 +200,20 @@ def _census(asked: Census, cloud: Cloud) -> Listed:
         try:
             seen += [(kind.name, s) for s in kind.list_beyond(cloud, asked.tags, asked.known)]
         except CallError as error:
-            if not is_unsupported(error):
+            beside = any(kind.name in one.companions for one in asked.kinds)
+            if not is_unsupported(error) and not (beside and _is_denied(error)):
                 raise
             unlisted.append(kind.title)
     return Listed(asked, tuple(seen), tuple(unlisted))
+
+
+def _is_denied(error: CallError) -> bool:
+    """Whether AWS will refuse this call in the same way again."""
+    return judge(error, Action.CENSUS, None, young=False) not in (
+        Verdict.BLOCKED,
+        Verdict.TRANSIENT,
+        Verdict.STOPPED,
+    )
 
 
 class RecordingCloud:

@@ -32,7 +32,7 @@ def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
             behind.append(observation.aws_id)
         elif row is not None:
             record = case.record.apply(changes)
-            changes += duplicates.turned_up(record, row, observation, case.new_id, case.wall)
+            changes += duplicates.turned_up(record, row, kind, observation, case.new_id, case.wall)
         elif not _referenced(case, kind, observation):
             copies += _warning(
                 case.after(copies),
@@ -147,7 +147,7 @@ def _unlisted(case: Case, result: Listed) -> list[Effect]:
     if not result.unlisted:
         return []
     return _warning(
-        case, f"this endpoint cannot list {', '.join(result.unlisted)}: duplicates would not be found"
+        case, f"AWS does not list {', '.join(result.unlisted)} here: what is left of them would not be found"
     )
 
 

@@ -151,7 +151,10 @@ def _deleted(case: Case, resource: Resource, result: Deleted) -> list[Effect]:
     seen = result.seen
     if result.accepted:
         accepted = Learn("accepted", case.subject, case.now)
-        return [accepted, case.at_once(), *end_attempt(case, aws_id=seen.aws_id)]
+        # What AWS made with it may outlive it: its ids are known only as long as AWS shows them.
+        facts = {**resource.facts, **seen.facts}
+        shown = [ResourceSet(resource.id, {"facts": facts})] if facts != resource.facts else []
+        return [accepted, case.at_once(), *end_attempt(case, aws_id=seen.aws_id), *shown]
     found = end_attempt(case, Outcome.REFUSED, code="NotNeeded", message=f"it is {seen.presence}")
     if seen.presence is Presence.GONE:
         return found + _gone(case, resource)

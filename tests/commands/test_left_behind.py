@@ -1,0 +1,49 @@
+"""What AWS made with an instance, and keeps because somebody changed a setting, is not forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.account import client
+from tests.support.command import Command
+
+pytestmark = pytest.mark.promise(7)
+
+SIZE_GIB = 1
+
+
+def survive(ec2: Any, instance: dict[str, Any]) -> str:
+    """Let the root volume outlive its instance, as anybody can; its id."""
+    (mapping,) = instance["BlockDeviceMappings"]
+    ec2.modify_instance_attribute(
+        InstanceId=instance["InstanceId"],
+        BlockDeviceMappings=[
+            {"DeviceName": mapping["DeviceName"], "Ebs": {"DeleteOnTermination": False}},
+        ],
+    )
+    return str(mapping["Ebs"]["VolumeId"])
+
+
+def volumes(ec2: Any) -> dict[str, str]:
+    return {one["VolumeId"]: one["State"] for one in ec2.describe_volumes()["Volumes"]}
+
+
+@pytest.mark.leaves("the user's volume", "unknown")
+def test_the_root_volume_that_outlives_its_instance_is_deleted(tier1: Command, aws: str) -> None:
+    """The user's own volume on the same instance stays, also with copies of its tags."""
+    ec2 = client("ec2", aws)
+    id = tier1.deployed()
+    ((instance,),) = (held["Instances"] for held in ec2.describe_instances()["Reservations"])
+    root = survive(ec2, instance)
+    tags = [{"ResourceType": "volume", "Tags": instance["Tags"]}]
+    zone = instance["Placement"]["AvailabilityZone"]
+    users = ec2.create_volume(AvailabilityZone=zone, Size=SIZE_GIB, TagSpecifications=tags)["VolumeId"]
+    ec2.attach_volume(Device="/dev/sdz", InstanceId=instance["InstanceId"], VolumeId=users)
+    done = tier1("destroy", id, "--yes")
+    assert done.code == 0, done
+    assert root not in volumes(ec2)
+    assert users in volumes(ec2)
+    attempts = tier1.here("log", id, "-o", "json").json["attempts"]
+    assert root in {attempt["aws_id"] for attempt in attempts if attempt["action"] == "delete"}
