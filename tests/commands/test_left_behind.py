@@ -30,9 +30,11 @@ def volumes(ec2: Any) -> dict[str, str]:
     return {one["VolumeId"]: one["State"] for one in ec2.describe_volumes()["Volumes"]}
 
 
-@pytest.mark.leaves("the user's volume", "unknown")
+@pytest.mark.leaves("the user's volume, and its address that was on the instance", "unknown", "changed")
 def test_the_root_volume_that_outlives_its_instance_is_deleted(tier1: Command, aws: str) -> None:
-    """The user's own volume on the same instance stays, also with copies of its tags."""
+    """The user's own volume on the same instance stays, also with copies of its tags; the user's address is
+    named, because it costs money from now on.
+    """
     ec2 = client("ec2", aws)
     id = tier1.deployed()
     ((instance,),) = (held["Instances"] for held in ec2.describe_instances()["Reservations"])
@@ -41,9 +43,12 @@ def test_the_root_volume_that_outlives_its_instance_is_deleted(tier1: Command, a
     zone = instance["Placement"]["AvailabilityZone"]
     users = ec2.create_volume(AvailabilityZone=zone, Size=SIZE_GIB, TagSpecifications=tags)["VolumeId"]
     ec2.attach_volume(Device="/dev/sdz", InstanceId=instance["InstanceId"], VolumeId=users)
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    ec2.associate_address(AllocationId=address, InstanceId=instance["InstanceId"])
     done = tier1("destroy", id, "--yes")
     assert done.code == 0, done
     assert root not in volumes(ec2)
     assert users in volumes(ec2)
+    assert f"({address}) was on {instance['InstanceId']}: it stays, and costs about $3.65 a month" in done.err
     attempts = tier1.here("log", id, "-o", "json").json["attempts"]
     assert root in {attempt["aws_id"] for attempt in attempts if attempt["action"] == "delete"}

@@ -282,6 +282,13 @@ class Kind(ABC):
         """
         return [Holder(other) for other in self.others_inside(cloud, target, ours)]
 
+    def left_behind(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        """Return a sentence for each foreign object that costs money once this one is deleted. Read-only.
+
+        Called just before the deletion; the sentences become warnings of the deployment.
+        """
+        return ()
+
     def owns(self, target: Target, observation: Observation) -> bool:
         """Whether `observation` proves that this deployment created the object for this resource.
 

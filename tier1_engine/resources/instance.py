@@ -28,7 +28,7 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, COMPANIONS, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
-from tier1_engine.contract.price import Price
+from tier1_engine.contract.price import HOURS_A_MONTH, Price
 from tier1_engine.errors import CallError
 from tier1_engine.resources import instance_price, instance_remedies, instance_request
 
@@ -109,6 +109,7 @@ class Instance(Kind):
     iam_actions = (
         "ec2:RunInstances",
         "ec2:CreateTags",
+        "ec2:DescribeAddresses",
         "ec2:DescribeInstances",
         "ec2:DescribeImages",
         "ec2:DescribeSpotInstanceRequests",
@@ -168,6 +169,17 @@ class Instance(Kind):
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         cloud.change("ec2", "terminate_instances", InstanceIds=[observation.aws_id])
+
+    def left_behind(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
+        """Elastic IP addresses on it that its deployment did not allocate."""
+        on_it = [{"Name": "instance-id", "Values": [target.aws_id or ""]}]
+        month = instance_price.PUBLIC_IPV4_HOUR * HOURS_A_MONTH
+        return [
+            f"the Elastic IP address {one['PublicIp']} ({one['AllocationId']}) was on {target.aws_id}: it "
+            f"stays, and costs about ${month:.2f} a month until it is released"
+            for one in cloud.read("ec2", "describe_addresses", Filters=on_it).get("Addresses") or ()
+            if one.get("AllocationId") and one["AllocationId"] not in ours
+        ]
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return [

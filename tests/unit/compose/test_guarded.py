@@ -72,7 +72,7 @@ def test_what_a_kind_tells_people_falls_back_to_a_default() -> None:
     for_engine = set(methods(Kind)) - set(DEFAULTS)
     assert for_engine == {
         "request", "reference", "find", "create", "describe", "glance", "configure", "delete", "list_owned",
-        "list_beyond", "others_inside", "holders", "owns", "console",
+        "list_beyond", "others_inside", "holders", "left_behind", "owns", "console",
     }  # fmt: skip
 
 

@@ -252,11 +252,17 @@ class Delete(_OnResource):
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """The observation before a delete; `accepted`: whether the call was sent and AWS accepted it."""
+    """The observation before a delete.
+
+    Attributes:
+        accepted: whether the call was sent and AWS accepted it.
+        left_behind: what of others costs money from now on, a sentence each.
+    """
 
     asked: Delete
     seen: Observation
     accepted: bool
+    left_behind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

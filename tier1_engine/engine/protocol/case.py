@@ -13,7 +13,16 @@ from typing import Any
 
 from tier1_engine.contract.kind import Observation, Problem
 from tier1_engine.deployment.failure import Error
-from tier1_engine.deployment.record import Attempt, AttemptAdd, AttemptSet, Change, Note, Record, Resource
+from tier1_engine.deployment.record import (
+    Attempt,
+    AttemptAdd,
+    AttemptSet,
+    Change,
+    DeploymentSet,
+    Note,
+    Record,
+    Resource,
+)
 from tier1_engine.deployment.states import Action, FailureClass, Outcome
 from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, PaceSet, Poll, on_record
 from tier1_engine.engine.pace import Pace, grace_end
@@ -223,6 +232,12 @@ def settled_attempts(case: Case, resource: Resource) -> list[Effect]:
         for attempt in case.record.attempts.values()
         if attempt.resource_id == resource.id and attempt.may_have_acted
     ]
+
+
+def warning(case: Case, text: str) -> list[Effect]:
+    """Add a warning to the deployment, once."""
+    warnings = case.record.deployment.warnings
+    return [] if text in warnings else [DeploymentSet({"warnings": (*warnings, text)}), Note(text)]
 
 
 def unproved(case: Case) -> list[Effect]:

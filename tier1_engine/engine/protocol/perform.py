@@ -175,6 +175,7 @@ def _delete(asked: Delete, cloud: Cloud) -> Deleted | Failed:
         return Deleted(asked, seen, accepted=False)
     if asked.observes_within and (others := kind.others_inside(cloud, target, asked.ours)):
         return Failed(asked, others_inside(seen.aws_id, others))
+    left_behind = _left_behind(asked, cloud)
     try:
         kind.delete(cloud, target, seen)
     except CallError as error:
@@ -182,7 +183,15 @@ def _delete(asked: Delete, cloud: Cloud) -> Deleted | Failed:
             held = any(not holder.leaves for holder in holders)
             return Failed(asked, held_by(error, seen.aws_id, holders), in_change=True, held=held)
         return Failed(asked, error, in_change=True)
-    return Deleted(asked, seen, accepted=True)
+    return Deleted(asked, seen, accepted=True, left_behind=left_behind)
+
+
+def _left_behind(asked: Delete, cloud: Cloud) -> tuple[str, ...]:
+    """Look for what of others will cost money; what may not be read is not named."""
+    try:
+        return tuple(asked.kind.left_behind(cloud, asked.target, asked.ours))
+    except CallError:
+        return ()
 
 
 def _holders(asked: Delete, cloud: Cloud) -> Sequence[Holder]:

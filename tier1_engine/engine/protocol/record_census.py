@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 
 from tier1_engine.contract.kind import TAG_DATABASE, Observation, Presence
-from tier1_engine.deployment.record import Change, DeploymentSet, Note, Resource, ResourceSet
+from tier1_engine.deployment.record import Change, Note, Resource, ResourceSet
 from tier1_engine.deployment.states import GOING_BACK, Action, ResourceState
 from tier1_engine.engine.effects import AtOnce, Effect, Forget, PaceSet
 from tier1_engine.engine.protocol import duplicates
 from tier1_engine.engine.protocol.actions import Census, Failed, Listed
-from tier1_engine.engine.protocol.case import Case, access_refused, end_in_error, problem_of
+from tier1_engine.engine.protocol.case import Case, access_refused, end_in_error, problem_of, warning
 from tier1_engine.failures.calls import Verdict, judge
 
 _NOT_STANDING = (Presence.LEAVING, Presence.GONE, Presence.ABSENT)
@@ -34,7 +34,7 @@ def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
             record = case.record.apply(changes)
             changes += duplicates.turned_up(record, row, kind, observation, case.new_id, case.wall)
         elif not _referenced(case, kind, observation):
-            copies += _warning(
+            copies += warning(
                 case.after(copies),
                 f"{observation.aws_id} has the tags of this deployment, but no create of it is on record: "
                 "it is not touched",
@@ -139,18 +139,13 @@ def _census_failed(case: Case, failed: Failed) -> list[Effect]:
     if case.record.deployment.state in GOING_BACK:
         return [*effects, PaceSet({"census_problem": problem_of(error)})]
     counted = PaceSet({"clean_censuses": pace.clean_censuses + 1})
-    warned = _warning(case, f"possible duplicates in AWS could not be listed ({error.code})")
+    warned = warning(case, f"possible duplicates in AWS could not be listed ({error.code})")
     return [*effects, counted, *warned]
 
 
 def _unlisted(case: Case, result: Listed) -> list[Effect]:
     if not result.unlisted:
         return []
-    return _warning(
+    return warning(
         case, f"AWS does not list {', '.join(result.unlisted)} here: what is left of them would not be found"
     )
-
-
-def _warning(case: Case, text: str) -> list[Effect]:
-    warnings = case.record.deployment.warnings
-    return [] if text in warnings else [DeploymentSet({"warnings": (*warnings, text)}), Note(text)]

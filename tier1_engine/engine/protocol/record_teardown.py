@@ -41,6 +41,7 @@ from tier1_engine.engine.protocol.case import (
     settled_attempts,
     unproved,
     unproved_for_good,
+    warning,
 )
 from tier1_engine.engine.protocol.proof import not_ours, without_proof
 from tier1_engine.engine.protocol.record_census import record_census
@@ -154,7 +155,8 @@ def _deleted(case: Case, resource: Resource, result: Deleted) -> list[Effect]:
         # What AWS made with it may outlive it: its ids are known only as long as AWS shows them.
         facts = {**resource.facts, **seen.facts}
         shown = [ResourceSet(resource.id, {"facts": facts})] if facts != resource.facts else []
-        return [accepted, case.at_once(), *end_attempt(case, aws_id=seen.aws_id), *shown]
+        warned = [one for text in result.left_behind for one in warning(case, text)]
+        return [accepted, case.at_once(), *end_attempt(case, aws_id=seen.aws_id), *shown, *warned]
     found = end_attempt(case, Outcome.REFUSED, code="NotNeeded", message=f"it is {seen.presence}")
     if seen.presence is Presence.GONE:
         return found + _gone(case, resource)
