@@ -127,7 +127,7 @@ class Instance(Kind):
     )
     remedies = instance_remedies.REMEDIES
     archives_console = True
-    companions = ("volume",)
+    companions = ("network_interface", "volume")
     asks_aws_for_request = True
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,7 +252,7 @@ def _observation(
             "zone": (instance.get("Placement") or {}).get("AvailabilityZone"),
             "type": instance.get("InstanceType"),
             "market": instance_request.SPOT if spot else instance_request.ON_DEMAND,
-            **_volumes(instance, target),
+            **_companions(instance, target),
         },
         key=instance.get("ClientToken") or None,
         made_at=iso_8601(instance.get("LaunchTime")),
@@ -260,17 +260,23 @@ def _observation(
     )
 
 
-def _volumes(instance: Mapping[str, Any], target: Target | None) -> dict[str, Any]:
-    """The fact with the ids of the volumes that the launch asked for; a user may have attached others."""
+def _companions(instance: Mapping[str, Any], target: Target | None) -> dict[str, Any]:
+    """The fact with the volumes and the interface that the launch made; a user may have attached others."""
     if target is None:
         return {}
     devices = instance_request.devices(target.request, target.candidate)
-    ids = [
-        mapping["Ebs"]["VolumeId"]
-        for mapping in instance.get("BlockDeviceMappings") or ()
-        if mapping.get("DeviceName") in devices and (mapping.get("Ebs") or {}).get("VolumeId")
-    ]
-    return {COMPANIONS: {"volume": sorted(ids)}} if ids else {}
+    volumes = (
+        (one.get("Ebs") or {}).get("VolumeId")
+        for one in instance.get("BlockDeviceMappings") or ()
+        if one.get("DeviceName") in devices
+    )
+    interfaces = (
+        one.get("NetworkInterfaceId")
+        for one in instance.get("NetworkInterfaces") or ()
+        if (one.get("Attachment") or {}).get("DeviceIndex") == 0
+    )
+    made = {"network_interface": sorted(filter(None, interfaces)), "volume": sorted(filter(None, volumes))}
+    return {COMPANIONS: {kind: ids for kind, ids in made.items() if ids}} if any(made.values()) else {}
 
 
 def _problem(instance: Mapping[str, Any], state: str, presence: Presence) -> Problem | None:

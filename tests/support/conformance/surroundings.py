@@ -191,6 +191,10 @@ INPUTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "instance_profile": lambda world: {"role_name": world.neighbour("role").facts["name"]},
     "instance": _instance,
     "elastic_ip": lambda world: {},
+    "network_interface": lambda world: {
+        "subnet_id": world.neighbour("subnet").aws_id,
+        "security_group_ids": [world.neighbour("security_group").aws_id],
+    },
     "volume": lambda world: {"zone": f"{world.cloud.region}a", "gib": 8},
 }
 """Inputs that ask for each kind, as its step's would be when they reach it."""

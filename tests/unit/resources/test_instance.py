@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.scripted_cloud import TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import Presence
+from tier1_engine.contract.kind import COMPANIONS, Presence
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.resources.instance import CONSOLE_LIMIT_CHARACTERS, Instance
 from tier1_engine.resources.instance_request import architecture_of, run_parameters
@@ -378,6 +378,26 @@ def test_a_running_one_is_ready_with_its_addresses(
     """A requested public address is waited for, by EC2's own clock, with a limit."""
     instance = {"State": {"Name": "running"}, "LaunchTime": LAUNCHED, **shown}
     assert looked(instance, date, public).presence is presence
+
+
+def test_what_the_launch_made_with_it_is_recorded_and_what_a_user_attached_is_not() -> None:
+    """The volumes of the request's devices, and the interface that it started with: they may outlive it."""
+    instance = {
+        "InstanceId": "i-1",
+        "BlockDeviceMappings": [
+            {"DeviceName": "/dev/sda1", "Ebs": {"VolumeId": "vol-root"}},
+            {"DeviceName": "/dev/sdb", "Ebs": {"VolumeId": "vol-image"}},
+            {"DeviceName": "/dev/sdz", "Ebs": {"VolumeId": "vol-users"}},
+        ],
+        "NetworkInterfaces": [
+            {"NetworkInterfaceId": "eni-1", "Attachment": {"DeviceIndex": 0}},
+            {"NetworkInterfaceId": "eni-users", "Attachment": {"DeviceIndex": 1}},
+        ],
+    }
+    cloud = ScriptedCloud(describe_instances={"Reservations": [{"Instances": [instance]}]})
+    it = target(requested(), aws_id="i-1")
+    made = {"network_interface": ["eni-1"], "volume": ["vol-image", "vol-root"]}
+    assert KIND.describe(cloud, it).facts[COMPANIONS] == made
 
 
 def test_a_found_instance_has_its_key_and_launch_time() -> None:
