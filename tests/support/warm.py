@@ -212,6 +212,7 @@ def _sandbox() -> tuple[Callable[[], int | None], Mapping[str, str]]:
     for service in OWN_SERVICES:
         backends.get_backend(service)
         werkzeug_app.create_backend_app(service)
+        backends.get_backend(service).clear()  # each call makes its accounts, after its changes in moto
 
     def main() -> None:
         os.setsid()  # as if it had been started
