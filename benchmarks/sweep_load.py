@@ -24,13 +24,23 @@ from benchmarks.sweep_account import ACCOUNT_ID, KINDS, REGION, Account, Account
 from tier1_engine.clock import SystemClock, new_id
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE
 from tier1_engine.deployment.failure import Failure
-from tier1_engine.deployment.record import Deployment, Resource, Step
-from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State, StepState
+from tier1_engine.deployment.record import Attempt, Deployment, Resource, Step
+from tier1_engine.deployment.states import (
+    Action,
+    FailureClass,
+    Goal,
+    Mode,
+    Outcome,
+    Phase,
+    ResourceState,
+    State,
+    StepState,
+)
 from tier1_engine.engine.equipment import Equipment
 from tier1_engine.engine.pool import ThreadPool
 from tier1_engine.settings import Settings
 from tier1_engine.store import database, schema, statements
-from tier1_engine.store.mapping import RESOURCES, values_of
+from tier1_engine.store.mapping import ATTEMPTS, RESOURCES, values_of
 from tier1_engine.store.store import Store
 from tier1_engine.store.transactions import Transaction
 from tier1_engine.survey.access import Access
@@ -43,8 +53,8 @@ SETTINGS = Settings(poll_seconds=0.01, visibility_grace_seconds=0.05)
 LONG_AGO = datetime.now(UTC) - timedelta(days=2)
 
 
-def planted(store: Store, account: Account, number: int) -> None:
-    """A failed deployment and its fourteen things: a chain of four levels, as a network is."""
+def planted(store: Store, account: Account, number: int, orphans: int) -> None:
+    """A failed deployment with its fourteen things, a chain of four levels like a network, and orphans."""
     id = f"{number:012x}"
     failure = Failure(KINDS[-1], FailureClass.CRITICAL, "Broken", "it broke", None, None, LONG_AGO)
     whole = Deployment(
@@ -72,8 +82,29 @@ def planted(store: Store, account: Account, number: int) -> None:
     steps = [_step(id, position, kind) for position, kind in enumerate(KINDS)]
     store.create(whole, steps, "planted")
     rows = [_row(store.database_id, whole, kind, account) for kind in KINDS]
+    late = [_late(whole, rows[0], account, one) for one in range(orphans)]
     with Transaction(store.writers) as transaction:
         statements.add(transaction, RESOURCES, [values_of(row) for row in rows])
+        if late:
+            statements.add(transaction, ATTEMPTS, [values_of(attempt) for attempt in late])
+
+
+def _late(whole: Deployment, row: Resource, account: Account, number: int) -> Attempt:
+    """Return a create without a reply, which AWS executed after the search for it."""
+    account.things[row.kind][f"late-{whole.id}-{number}"] = dict(account.things[row.kind][row.aws_id or ""])
+    return Attempt(
+        id=new_id(),
+        deployment_id=whole.id,
+        step=row.step,
+        action=Action.CREATE,
+        begun_at=LONG_AGO,
+        term=1,
+        resource_id=row.id,
+        key=row.key,
+        ended_at=LONG_AGO,
+        outcome=Outcome.UNKNOWN,
+        settled=True,
+    )
 
 
 def _step(id: str, position: int, kind: str) -> Step:
@@ -125,10 +156,7 @@ def measured(store: Store, deployments: int, orphans: int, call_seconds: float) 
     """Plant, mark and sweep; answer the figures."""
     account, clock = Account(), SystemClock()
     for number in range(1, deployments + 1):
-        planted(store, account, number)
-    for number in range(orphans):
-        owner = f"{number % deployments + 1:012x}"
-        account.things[KINDS[0]][f"late-{number}"] = _tags(store.database_id, owner, "late", new_id())
+        planted(store, account, number, orphans // deployments + (number <= orphans % deployments))
     account.seconds = call_seconds
 
     def parts(_: object) -> Equipment:

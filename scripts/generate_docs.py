@@ -191,7 +191,7 @@ def kinds_page() -> str:
     kinds = resources.discover()
     looks = checks.discover()
     listed = [*(kind.iam_actions for kind in kinds.values()), *(look.iam_actions for look in looks.values())]
-    listed.append(Tier1.iam_actions)
+    listed += [Tier1.iam_actions, ("sts:DecodeAuthorizationMessage",)]
     every = sorted({action for actions in listed for action in actions})
     return _page(
         "Kinds",
@@ -208,7 +208,8 @@ def kinds_page() -> str:
         "## All IAM actions",
         "The user or role that runs `tier1` needs these; `sts:GetCallerIdentity` needs no permission. Some "
         "only observe, before anything is created: where `ec2:DescribeKeyPairs`, `ec2:DescribeInstanceTypes` "
-        "or `ec2:DescribeInstanceTypeOfferings` is denied, a warning says what was not checked.",
+        "or `ec2:DescribeInstanceTypeOfferings` is denied, a warning says what was not checked. With "
+        "`sts:DecodeAuthorizationMessage` the encoded refusals of EC2 are shown as text.",
         "```text\n" + "\n".join(every) + "\n```",
     )
 

@@ -67,7 +67,7 @@ PROMISES = (
         "changed: its id or its key is recorded, or a create of it has no known outcome. Copied tags prove "
         "nothing. What the user provided is referenced: never deleted, tagged or modified.",
         "After a create whose reply was lost, and which AWS shows without a key, an object with exactly its "
-        "tags counts as what it made, unless there are more of them than such creates. A mount target cannot "
+        "tags counts as its result, unless there are more of them than such creates. A mount target cannot "
         "be tagged: an owned file system, or an owned security group on it, stands for its tags. "
         "A copy or backup of the database is refused when AWS shows what it does not know, or this host has "
         "seen a later revision; a later state that created nothing, on another host, is not detected.",

@@ -62,6 +62,8 @@ _NO_GROUP = {"InvalidGroup.NotFound", "InvalidGroupId.Malformed", "InvalidSecuri
 _NO_GATEWAY = {"InvalidInternetGatewayID.NotFound", "InvalidInternetGatewayId.Malformed"}
 _NO_TABLE = {"InvalidRouteTableID.NotFound", "InvalidRouteTableId.Malformed"}
 _NO_INSTANCE = {"InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"}
+_NO_INTERFACE = {"InvalidNetworkInterfaceID.NotFound"}
+_NO_VOLUME = {"InvalidVolume.NotFound"}
 _ROUTE = {
     *_NO_TABLE,
     "InvalidGatewayID.NotFound",
@@ -99,6 +101,14 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
             "SecurityGroupLimitExceeded",
             "VPCIdNotSpecified",
         },
+        "CreateNetworkInterface": {
+            *_TAGGED,
+            *_NO_GROUP,
+            *_NO_SUBNET,
+            "InsufficientFreeAddressesInSubnet",
+            "NetworkInterfaceLimitExceeded",
+            "SecurityGroupsPerInterfaceLimitExceeded",
+        },
         "CreateSubnet": {
             *_TAGGED,
             *_NO_VPC,
@@ -109,11 +119,22 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
             "SubnetLimitExceeded",
         },
         "CreateVpc": {*_TAGGED, "InvalidTenancy", "InvalidVpc.Range", "InvalidVpcRange", "VpcLimitExceeded"},
+        "CreateVolume": {
+            *_TAGGED,
+            "InsufficientVolumeCapacity",
+            "InvalidSnapshot.NotFound",
+            "InvalidZone.NotFound",
+            "VolumeLimitExceeded",
+            "VolumeTypeNotAvailableInZone",
+        },
         "DeleteInternetGateway": {*_NO_GATEWAY, "DependencyViolation", "IncorrectState"},
         "DeleteRouteTable": {*_NO_TABLE, "DependencyViolation"},
         "DeleteSecurityGroup": {*_NO_GROUP, "CannotDelete", "DependencyViolation", "InvalidGroup.InUse"},
         "DeleteSubnet": {*_NO_SUBNET, "DependencyViolation", "IncorrectState", "InvalidState"},
         "DeleteVpc": {*_NO_VPC, "DependencyViolation", "InvalidVpcState", "OperationNotPermitted"},
+        "DeleteNetworkInterface": {*_NO_INTERFACE, "InvalidNetworkInterface.InUse"},
+        "DeleteVolume": {*_NO_VOLUME, "IncorrectState", "OperationNotPermitted", "VolumeInUse"},
+        "DescribeAddresses": {"InvalidAddress.NotFound", "InvalidAllocationID.NotFound"},
         "DescribeAvailabilityZones": {"InvalidAvailabilityZone", "InvalidZone.NotFound"},
         "DescribeImages": {"InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"},
         "DescribeInstanceStatus": _NO_INSTANCE,
@@ -122,7 +143,7 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
         "DescribeInstances": _NO_INSTANCE,
         "DescribeInternetGateways": _NO_GATEWAY,
         "DescribeKeyPairs": {"InvalidKeyPair.NotFound"},
-        "DescribeNetworkInterfaces": {"InvalidNetworkInterfaceID.NotFound"},
+        "DescribeNetworkInterfaces": _NO_INTERFACE,
         "DescribeRouteTables": _NO_TABLE,
         "DescribeSecurityGroups": _NO_GROUP,
         "DescribeSpotInstanceRequests": {
@@ -130,7 +151,10 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
             "RequestResourceCountExceeded",
         },
         "DescribeSubnets": _NO_SUBNET,
+        "DescribeVolumes": _NO_VOLUME,
         "DescribeVpcAttribute": _NO_VPC,
+        "DescribeVpcEndpoints": {"InvalidVpcEndpointId.NotFound"},
+        "DescribeVpcPeeringConnections": {"InvalidVpcPeeringConnectionID.NotFound"},
         "DescribeVpcs": _NO_VPC,
         "DetachInternetGateway": {*_NO_GATEWAY, *_NO_VPC, "DependencyViolation", "Gateway.NotAttached"},
         "DisassociateRouteTable": {"InvalidAssociationID.NotFound"},

@@ -106,31 +106,32 @@ def of_vpc(cloud: Cloud, target: Target, ours: frozenset[str]) -> Iterator[Holde
     vpc_id = target.aws_id or ""
     proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
     yield from interfaces(cloud, target, _filter("vpc-id", vpc_id), ours)
-    for operation, key, id_key, filter_name, words in _IN_VPC:
-        for one in cloud.pages("ec2", operation, key, Filters=[_filter(filter_name, vpc_id)]):
-            goes_with_it = _goes_with_the_vpc(one)
-            if not goes_with_it and one[id_key] not in ours and not carries(tag_dict(one.get("Tags")), proof):
-                named = words.format(one[id_key], one.get("ServiceName") or one.get("GroupName") or "")
-                yield _named(named, one[id_key])
+    for one, aws_id, what in _in_vpc(cloud, vpc_id):
+        if (
+            not _goes_with_the_vpc(one)
+            and aws_id not in ours
+            and not carries(tag_dict(one.get("Tags")), proof)
+        ):
+            yield _named(f"{what} {aws_id}", aws_id)
 
 
-_IN_VPC = (
-    ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", "vpc-id", "VPC endpoint {} ({})"),
-    *(
-        (
-            "describe_vpc_peering_connections",
-            "VpcPeeringConnections",
-            "VpcPeeringConnectionId",
-            f"{side}-vpc-info.vpc-id",
-            "peering connection {}",
-        )
-        for side in ("requester", "accepter")
-    ),
-    ("describe_subnets", "Subnets", "SubnetId", "vpc-id", "subnet {}"),
-    ("describe_security_groups", "SecurityGroups", "GroupId", "vpc-id", "security group {} ({})"),
-    ("describe_route_tables", "RouteTables", "RouteTableId", "vpc-id", "route table {}"),
-)
-"""What can be in a VPC: the operation that lists it, its keys, the filter, and its name for people."""
+def _in_vpc(cloud: Cloud, vpc_id: str) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """Yield what is in a VPC besides interfaces: its description, id, and what it is."""
+    inside = [_filter("vpc-id", vpc_id)]
+    for one in cloud.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=inside):
+        yield one, one["VpcEndpointId"], f"{one['ServiceName']} endpoint"
+    for side in ("requester", "accepter"):
+        peered = [_filter(f"{side}-vpc-info.vpc-id", vpc_id)]
+        for one in cloud.pages(
+            "ec2", "describe_vpc_peering_connections", "VpcPeeringConnections", Filters=peered
+        ):
+            yield one, one["VpcPeeringConnectionId"], "peering connection"
+    for one in cloud.pages("ec2", "describe_subnets", "Subnets", Filters=inside):
+        yield one, one["SubnetId"], "subnet"
+    for one in cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=inside):
+        yield one, one["GroupId"], f"security group {one['GroupName']}"
+    for one in cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=inside):
+        yield one, one["RouteTableId"], "route table"
 
 
 def _goes_with_the_vpc(one: Mapping[str, Any]) -> bool:

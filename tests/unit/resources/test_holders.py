@@ -127,9 +127,9 @@ def test_what_is_in_a_vpc_is_named_but_what_goes_with_it() -> None:
     )
     holders = Vpc().holders(cloud, replace(target(), aws_id="vpc-1"), frozenset({"subnet-ours"}))
     assert [holder.what for holder in holders] == [
-        "VPC endpoint vpce-1 (com.amazonaws.us-east-1.guardduty-data)",
+        "com.amazonaws.us-east-1.guardduty-data endpoint vpce-1",
         "subnet subnet-2",
-        "security group sg-2 (web)",
+        "security group web sg-2",
         "route table rtb-2",
     ]
 

@@ -6,6 +6,7 @@ import _thread
 import io
 import os
 import pty
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ def test_a_signal_just_before_the_read_is_heard(keyboard: int) -> None:
 
     `interrupt_main` makes the handler due without a signal that could interrupt a call.
     """
+    # A shell starts what it runs in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timers = [
         threading.Timer(0.05, _thread.interrupt_main),
         threading.Timer(GIVE_UP_SECONDS, os.write, (keyboard, b"too late\n")),
@@ -45,6 +48,7 @@ def test_a_signal_just_before_the_read_is_heard(keyboard: int) -> None:
     finally:
         for timer in timers:
             timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
