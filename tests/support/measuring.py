@@ -57,6 +57,8 @@ MEASURED = (
     "tests/commands/story/test_failed_creations_are_logged.py::test_a_log_file",
     "tests/commands/story/test_recovery_options_are_presented.py::test_a_corrected_spec",
     "tests/commands/story/test_recovery_options_are_presented.py::test_the_keys_of_the_prompt",
+    "tests/commands/story/test_secrets_are_masked.py",
+    "tests/commands/test_copied_database.py",
     "tests/commands/test_db.py",
     "tests/commands/test_life.py::test_a_deployment_is_made",
     "tests/commands/test_life.py::test_without_rollback",
