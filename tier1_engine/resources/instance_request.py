@@ -56,6 +56,7 @@ def resolve(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
         "profile_name": inputs.get("profile_name"),
         "key_name": inputs.get("key_name"),
         "root_volume_gib": int(inputs["root_volume_gib"]),
+        **{name: inputs[name] for name in ("kms_key_id", "capacity_reservation_id") if inputs.get(name)},
         "associate_public_ip": bool(inputs.get("associate_public_ip")),
         "user_data": userdata.render(region=cloud.region, **user_data) if user_data else "",
     }
@@ -185,7 +186,7 @@ def run_parameters(target: Target) -> dict[str, Any]:
             "HttpEndpoint": "enabled",
             "HttpPutResponseHopLimit": METADATA_HOPS,
         },
-        "BlockDeviceMappings": _volumes(image, request["root_volume_gib"]),
+        "BlockDeviceMappings": _volumes(image, request["root_volume_gib"], request.get("kms_key_id")),
         "NetworkInterfaces": [_interface(request, candidate)],
     }
     if spot:
@@ -193,6 +194,9 @@ def run_parameters(target: Target) -> dict[str, Any]:
         parameters["InstanceMarketOptions"] = {"MarketType": SPOT, "SpotOptions": once}
     if request.get("profile_name"):
         parameters["IamInstanceProfile"] = {"Name": request["profile_name"]}
+    if request.get("capacity_reservation_id"):
+        reserved = {"CapacityReservationId": request["capacity_reservation_id"]}
+        parameters["CapacityReservationSpecification"] = {"CapacityReservationTarget": reserved}
     if request.get("key_name"):
         parameters["KeyName"] = request["key_name"]
     if request.get("user_data"):
@@ -222,7 +226,9 @@ def _interface(request: Mapping[str, Any], candidate: Mapping[str, str]) -> dict
     return interface
 
 
-def _volumes(image: Mapping[str, Any], root_volume_gib: int) -> list[dict[str, Any]]:
+def _volumes(
+    image: Mapping[str, Any], root_volume_gib: int, kms_key_id: str | None = None
+) -> list[dict[str, Any]]:
     """Every volume of the image, encrypted and deleted with the instance; the root has the requested size.
 
     AWS refuses a root smaller than its snapshot, so a larger image size wins.
@@ -241,4 +247,7 @@ def _volumes(image: Mapping[str, Any], root_volume_gib: int) -> list[dict[str, A
         if volume.get("snapshot_id"):
             ebs["SnapshotId"] = volume["snapshot_id"]
         mappings.append({"DeviceName": volume["device"], "Ebs": ebs})
+    if kms_key_id:
+        for mapping in mappings:
+            mapping["Ebs"]["KmsKeyId"] = kms_key_id
     return mappings

@@ -170,6 +170,24 @@ def test_every_volume_is_encrypted_and_deleted_with_the_instance() -> None:
     assert mappings[1]["Ebs"]["SnapshotId"] == "snap-2"
 
 
+def test_a_key_encrypts_every_volume_and_a_reservation_is_targeted() -> None:
+    """Both are in the stored request; the observation names the reservation that the instance runs in."""
+    reservation = "cr-0123456789abcdef0"
+    request = requested(kms_key_id="alias/mine", capacity_reservation_id=reservation, market="on-demand")
+    reply = {"Instances": [{"InstanceId": INSTANCE, "CapacityReservationId": reservation}]}
+    cloud = ScriptedCloud(run_instances=reply)
+    observation = KIND.create(cloud, target(request))
+    ((_, sent),) = cloud.changes
+    assert {mapping["Ebs"]["KmsKeyId"] for mapping in sent["BlockDeviceMappings"]} == {"alias/mine"}
+    assert sent["CapacityReservationSpecification"] == {
+        "CapacityReservationTarget": {"CapacityReservationId": reservation}
+    }
+    assert observation.facts["capacity_reservation_id"] == reservation
+    plain = requested()
+    assert {"kms_key_id", "capacity_reservation_id"}.isdisjoint(plain)
+    assert KIND.price(request, 0) == KIND.price(requested(market="on-demand"), 0)
+
+
 def test_a_root_smaller_than_its_image_grows_to_it() -> None:
     """AWS refuses a volume that is smaller than its snapshot."""
     mappings = run_parameters(target(requested(root_volume_gib=4)))["BlockDeviceMappings"]

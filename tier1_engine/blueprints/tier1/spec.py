@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from tier1_engine.aws.words import partition
 from tier1_engine.blueprints.tier1.parts import Efs, Health, Instance, Network, Timeouts
 from tier1_engine.boot import userdata
 from tier1_engine.spec import values as rules
@@ -43,6 +44,26 @@ class Spec(BaseSpec):
             if others:
                 raise Wrong(others)
         return network
+
+    @field_validator("efs", "instance")
+    @classmethod
+    def _arns_are_of_the_region(cls, part: Efs | Instance, info: ValidationInfo) -> Efs | Instance:
+        region, wrong = info.data.get("region"), []
+        if region is None:
+            return part
+        key, boundary = part.kms_key_id or "", getattr(part, "permissions_boundary", None) or ""
+        if key.startswith("arn:") and key.split(":")[3] != region:
+            wrong.append((("kms_key_id",), f"is a key of {key.split(':')[3]}, but must be one of {region}"))
+        if boundary and boundary.split(":")[1] != partition(region):
+            wrong.append(
+                (
+                    ("permissions_boundary",),
+                    f"must begin with arn:{partition(region)}:iam, as policies for {region} do",
+                )
+            )
+        if wrong:
+            raise Wrong(wrong)
+        return part
 
     @field_validator("instance")
     @classmethod
