@@ -77,17 +77,17 @@ class Spec(BaseSpec):
             mount_path=efs.mount_path,
             region=info.data.get("region") or "us-east-1",
             zones=min(network.zone_count, rules.MAX_ZONES) if network else 1,
+            iam=efs.iam,
         )
         if size > most:
             script = len(instance.user_data.text.encode())
-            over = (size - most) * 3 // 4 + 3  # base64 turns three bytes into four
             raise Wrong(
                 [
                     (
                         ("user_data",),
                         (
-                            f"is a script of {script} bytes, which makes {size} bytes of user data, but EC2 "
-                            f"allows {most}; shorten it by {over} bytes, or let it download the rest"
+                            f"is a script of {script} bytes, which makes {size} bytes of compressed user "
+                            f"data, but EC2 allows {most}; shorten it, or let it download the rest"
                         ),
                     )
                 ]
