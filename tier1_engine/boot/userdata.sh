@@ -1,5 +1,5 @@
 #!/bin/bash
-# The body of the user data. `userdata.py` prepends FS, MP, REGION, TARGETS and SCRIPT, and removes comments,
+# The body of the user data. `userdata.py` prepends FS, MP, REGION, TARGETS, TLS and SCRIPT, and removes comments,
 # blank lines and indentation: so no here-documents and no multi-line strings.
 # Only tests set TIER1_ROOT and TIER1_CONSOLE.
 ROOT=${TIER1_ROOT:-}
@@ -98,20 +98,27 @@ mount_efs() {
       attach nfs4 "$ip:/" "$NFS" && return
     elif ((m >= NAME_TRIES && m % 2)) && [ -n "$ip" ]; then
       # In a VPC without DNS names, only the address works.
-      attach efs "$FS:/" "tls,_netdev,mounttargetip=$ip" && return
+      attach efs "$FS:/" "$TLS,_netdev,mounttargetip=$ip" && return
     else
-      attach efs "$FS:/" tls,_netdev && return
+      attach efs "$FS:/" "$TLS,_netdev" && return
     fi
     sleep "$PAUSE"
   done
   fail 302
+}
+# A long script is compressed; the text of a script never begins like that.
+unpack() {
+  case $SCRIPT in
+    H4sI*) base64 -d | gzip -d ;;
+    *) base64 -d ;;
+  esac
 }
 # A separate process isolates the script's `exit`, options and traps.
 run_script() {
   [ -n "$SCRIPT" ] || return 0
   set -o pipefail
   WORK=$(mktemp -d "$ROOT/var/lib/tier1.XXXXXX") || fail 303
-  printf %s "$SCRIPT" | base64 -d >"$WORK/script" || fail 303
+  printf %s "$SCRIPT" | unpack >"$WORK/script" || fail 303
   chmod 700 "$WORK/script" || fail 303
   IFS= read -r -n 2 start <"$WORK/script"
   if [ "$start" = '#!' ]; then

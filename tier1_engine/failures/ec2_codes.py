@@ -185,6 +185,8 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
             "InvalidAMIID.Unavailable",
             "InvalidAvailabilityZone",
             "InvalidBlockDeviceMapping",
+            "InvalidCapacityReservationId.Malformed",
+            "InvalidCapacityReservationId.NotFound",
             "InvalidIPAddress.InUse",
             "InvalidIamInstanceProfileArn.Malformed",
             "InvalidIamInstanceProfileArn.NotFound",

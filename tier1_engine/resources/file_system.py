@@ -66,7 +66,10 @@ REMEDIES: Remedies = {
 
 
 class FileSystem(Kind):
-    """An EFS file system. Source of codes: the efs model of botocore, and the EFS API reference."""
+    """An EFS file system. Source of codes: the efs model of botocore, and the EFS API reference.
+
+    With a KMS key of yours the caller also needs `kms:DescribeKey` and `kms:CreateGrant` on it.
+    """
 
     name = "file_system"
     title = "EFS file system"
@@ -133,6 +136,7 @@ class FileSystem(Kind):
             PerformanceMode=target.request.get("performance_mode") or "generalPurpose",
             ThroughputMode=target.request.get("throughput_mode") or "elastic",
             Encrypted=True,
+            **({"KmsKeyId": key} if (key := target.request.get("kms_key_id")) else {}),
             Tags=tag_list(target.tags),
         )
         part(reply, "FileSystemId", operation="CreateFileSystem")
@@ -202,7 +206,10 @@ def _observation(
         arn=description.get("FileSystemArn")
         or arn(cloud, "elasticfilesystem", f"file-system/{file_system_id}"),
         tags=_efs.tags_of(cloud, description) if tags is None else tags,
-        facts={"dns_name": dns_name(file_system_id, cloud.region)},
+        facts={
+            "dns_name": dns_name(file_system_id, cloud.region),
+            **({"kms_key_id": description["KmsKeyId"]} if description.get("KmsKeyId") else {}),
+        },
         key=description.get("CreationToken"),
         made_at=iso_8601(description.get("CreationTime")),
         problem=_efs.problem_of(description, "file system"),

@@ -54,7 +54,12 @@ TERMINATED_BY_HAND = "Client.UserInitiatedShutdown"
 
 
 class Instance(Kind):
-    """An EC2 instance. Source of codes: the EC2 API reference, "Error codes", and `StateReason`."""
+    """An EC2 instance. Source of codes: the EC2 API reference, "Error codes", and `StateReason`.
+
+    With a KMS key of yours the caller also needs `kms:CreateGrant`, `kms:Decrypt`, `kms:DescribeKey`,
+    `kms:GenerateDataKeyWithoutPlaintext` and `kms:ReEncrypt*` on it (EBS user guide, "Requirements for Amazon
+    EBS encryption").
+    """
 
     name = "instance"
     title = "EC2 instance"
@@ -252,12 +257,19 @@ def _observation(
             "zone": (instance.get("Placement") or {}).get("AvailabilityZone"),
             "type": instance.get("InstanceType"),
             "market": instance_request.SPOT if spot else instance_request.ON_DEMAND,
+            **_reservation(instance),
             **_companions(instance, target),
         },
         key=instance.get("ClientToken") or None,
         made_at=iso_8601(instance.get("LaunchTime")),
         problem=_problem(instance, state, presence),
     )
+
+
+def _reservation(instance: Mapping[str, Any]) -> dict[str, str]:
+    """The fact with the capacity reservation that it runs in, if any."""
+    reservation_id = instance.get("CapacityReservationId")
+    return {"capacity_reservation_id": str(reservation_id)} if reservation_id else {}
 
 
 def _companions(instance: Mapping[str, Any], target: Target | None) -> dict[str, Any]:

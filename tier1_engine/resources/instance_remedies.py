@@ -46,6 +46,7 @@ def of_vcpus(known: Mapping[str, str]) -> Quota | None:
 # --- commands
 
 _SHOW = ("ec2", "describe-instances", "--instance-ids", "{instance_id}")
+_RESERVATIONS = ("ec2", "describe-capacity-reservations")
 _DEFAULT_KEY = ("ec2", "get-ebs-default-kms-key-id")
 _OFFERED = (
     "ec2",
@@ -128,6 +129,12 @@ _NO_AMI = Remedy(
     ),
     (_IMAGES,),
 )
+_NO_RESERVATION = Remedy(
+    "The capacity reservation of `instance.capacity_reservation_id` does not exist in {region}, or is not "
+    "shared with account {account}.",
+    ("Correct `instance.capacity_reservation_id`, or omit it.",),
+    inspect_on_aws=(_RESERVATIONS,),
+)
 _NO_TYPE = Remedy(
     "{type:the instance type} is not an instance type in {region}.",
     ("Correct `instance.types`.",),
@@ -166,6 +173,16 @@ REMEDIES: Remedies = {
     "InsufficientReservedInstanceCapacity": _NO_ROOM,
     "Server.InsufficientInstanceCapacity": _NO_ROOM,
     "UnfulfillableCapacity": _NO_ROOM,
+    "ReservationCapacityExceeded": Remedy(
+        "The capacity reservation has no room for {type:the instance type} in {zone}, or is for another "
+        "type, zone or platform, and all other candidates failed before it.",
+        (
+            "Compare `instance.types`, `instance.ami` and `network.zones` with the reservation.",
+            "Enlarge the reservation, or omit `instance.capacity_reservation_id`.",
+        ),
+        inspect_on_aws=(_RESERVATIONS,),
+    ),
+    "InvalidCapacityReservationId.*": _NO_RESERVATION,
     "InsufficientVolumeCapacity": Remedy(
         "AWS has no capacity for the volume in {zone} at the moment.",
         ("Retry in a few minutes, or add zones to `network.zones`.",),
@@ -279,13 +296,18 @@ REMEDIES: Remedies = {
     # --- state reasons
     "Client.InternalError": Remedy(
         "The instance terminated while starting; most often, EC2 may not use the KMS key of its volume.",
-        ("Allow this account to use the default EBS key, or set another default key, then retry.",),
+        (
+            (
+                "Correct `instance.kms_key_id`, or allow this account to use that key or the default EBS "
+                "key, then retry."
+            ),
+        ),
         (_SHOW,),
         (_DEFAULT_KEY,),
     ),
     "CustomerKeyHasBeenRevoked": Remedy(
         "The KMS key of the volumes cannot be used.",
-        ("Enable the key or set another default key for EBS, then retry.",),
+        ("Enable the key, or use another one in `instance.kms_key_id` or as EBS's default, then retry.",),
         inspect_on_aws=(_DEFAULT_KEY,),
     ),
     "Client.InstanceInitiatedShutdown": Remedy(
@@ -298,8 +320,8 @@ REMEDIES: Remedies = {
         "EC2 could not use the KMS key of the instance's volume: it is disabled, deleted, or denies EC2.",
         (
             (
-                "Enable the key and allow `kms:CreateGrant` on it, or set another default key for EBS, then "
-                "retry."
+                "Enable the key and allow `kms:CreateGrant` on it, or use another one in "
+                "`instance.kms_key_id` or as EBS's default, then retry."
             ),
         ),
         (_SHOW,),

@@ -6,6 +6,7 @@ parameters of `RunInstances`. It only reads; the kind makes the call.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,7 +49,6 @@ def resolve(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         CallError: AWS did not name the AMI.
     """
-    user_data = inputs.get("user_data")
     return {
         "images": _images(cloud, inputs.get("ami"), inputs["types"]),
         "candidates": _candidates(inputs),
@@ -56,9 +56,22 @@ def resolve(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
         "profile_name": inputs.get("profile_name"),
         "key_name": inputs.get("key_name"),
         "root_volume_gib": int(inputs["root_volume_gib"]),
+        **{name: inputs[name] for name in ("kms_key_id", "capacity_reservation_id") if inputs.get(name)},
         "associate_public_ip": bool(inputs.get("associate_public_ip")),
-        "user_data": userdata.render(region=cloud.region, **user_data) if user_data else "",
+        **_user_data(cloud, inputs),
     }
+
+
+def _user_data(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The user data as it is sent: text, or base64 of what is compressed because it is long."""
+    settings = inputs.get("user_data")
+    if not settings:
+        return {"user_data": ""}
+    iam = bool(settings.get("iam") and inputs.get("profile_name"))
+    sent = userdata.packed(region=cloud.region, **{**settings, "iam": iam})
+    if userdata.is_compressed(sent):
+        return {"user_data": base64.b64encode(sent).decode(), "user_data_compressed": True}
+    return {"user_data": sent.decode()}
 
 
 def candidate_of(request: Mapping[str, Any], number: int) -> Mapping[str, str]:
@@ -185,7 +198,7 @@ def run_parameters(target: Target) -> dict[str, Any]:
             "HttpEndpoint": "enabled",
             "HttpPutResponseHopLimit": METADATA_HOPS,
         },
-        "BlockDeviceMappings": _volumes(image, request["root_volume_gib"]),
+        "BlockDeviceMappings": _volumes(image, request["root_volume_gib"], request.get("kms_key_id")),
         "NetworkInterfaces": [_interface(request, candidate)],
     }
     if spot:
@@ -193,11 +206,15 @@ def run_parameters(target: Target) -> dict[str, Any]:
         parameters["InstanceMarketOptions"] = {"MarketType": SPOT, "SpotOptions": once}
     if request.get("profile_name"):
         parameters["IamInstanceProfile"] = {"Name": request["profile_name"]}
+    if request.get("capacity_reservation_id"):
+        reserved = {"CapacityReservationId": request["capacity_reservation_id"]}
+        parameters["CapacityReservationSpecification"] = {"CapacityReservationTarget": reserved}
     if request.get("key_name"):
         parameters["KeyName"] = request["key_name"]
     if request.get("user_data"):
         # botocore encodes it as base64 (its handler `base64_encode_user_data`).
-        parameters["UserData"] = request["user_data"]
+        text = request["user_data"]
+        parameters["UserData"] = base64.b64decode(text) if request.get("user_data_compressed") else text
     return parameters
 
 
@@ -222,7 +239,9 @@ def _interface(request: Mapping[str, Any], candidate: Mapping[str, str]) -> dict
     return interface
 
 
-def _volumes(image: Mapping[str, Any], root_volume_gib: int) -> list[dict[str, Any]]:
+def _volumes(
+    image: Mapping[str, Any], root_volume_gib: int, kms_key_id: str | None = None
+) -> list[dict[str, Any]]:
     """Every volume of the image, encrypted and deleted with the instance; the root has the requested size.
 
     AWS refuses a root smaller than its snapshot, so a larger image size wins.
@@ -241,4 +260,7 @@ def _volumes(image: Mapping[str, Any], root_volume_gib: int) -> list[dict[str, A
         if volume.get("snapshot_id"):
             ebs["SnapshotId"] = volume["snapshot_id"]
         mappings.append({"DeviceName": volume["device"], "Ebs": ebs})
+    if kms_key_id:
+        for mapping in mappings:
+            mapping["Ebs"]["KmsKeyId"] = kms_key_id
     return mappings

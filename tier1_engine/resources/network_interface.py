@@ -25,24 +25,11 @@ from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.contract.price import FREE
-from tier1_engine.contract.remedy import Remedies, Remedy
 from tier1_engine.errors import CallError
-from tier1_engine.resources import _ec2
 
 NOT_FOUND = "InvalidNetworkInterfaceID.NotFound"
 # Source: NetworkInterfaceStatus in the EC2 model.
 PRESENCES = {"pending": Presence.PENDING, "available": Presence.READY, "detaching": Presence.PENDING}
-_SHOW = ("ec2", "describe-network-interfaces", "--network-interface-ids", "{network_interface_id}")
-
-REMEDIES: Remedies = {
-    **_ec2.REMEDIES,
-    "InvalidNetworkInterface.InUse": Remedy(
-        "The network interface is attached.",
-        ("Detach it if it may go, then resume.",),
-        (_SHOW,),
-    ),
-    NOT_FOUND: Remedy("The network interface does not exist, or no longer.", ("Resume.",), (_SHOW,)),
-}
 
 
 class NetworkInterface(Kind):
@@ -60,7 +47,6 @@ class NetworkInterface(Kind):
         "ec2:DeleteNetworkInterface",
     )
     implied_actions = (("CreateNetworkInterface", "ec2:CreateTags"),)
-    remedies = REMEDIES
     list_price = FREE
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:

@@ -22,6 +22,7 @@ from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources import _iam
 
 POLICIES = "policies"
+BOUNDARY = "permissions_boundary"
 AWS_MANAGED = ":iam::aws:policy/"
 """Part of the ARN of every AWS managed policy."""
 
@@ -47,6 +48,10 @@ REMEDIES: Remedies = {
         "The role has reached its limit of managed policies.",
         ("Detach policies that are no longer needed, or ask AWS for a higher quota.",),
         quota=_POLICIES_PER_ROLE,
+    ),
+    "CreateRole/NoSuchEntity": Remedy(
+        "The policy of `instance.permissions_boundary` does not exist, or cannot be a boundary.",
+        ("Correct `instance.permissions_boundary`, or create the policy, then retry.",),
     ),
     "MalformedPolicyDocument": Remedy(
         "IAM rejects the trust policy; in some partitions the service has another name.",
@@ -99,6 +104,7 @@ class Role(Kind):
             RoleName=_iam.name_of(target),
             AssumeRolePolicyDocument=json.dumps(TRUST_POLICY),
             Description="Made by tier1 for the instance of one deployment",
+            **({"PermissionsBoundary": boundary} if (boundary := target.request.get(BOUNDARY)) else {}),
             Tags=tag_list(target.tags),
         )
         part(reply, "Role", "RoleName", operation="CreateRole")
@@ -329,12 +335,18 @@ def _observation(
 ) -> Observation:
     name, path = str(role["RoleName"]), str(role.get("Path") or "/")
     unset = () if set(wanted) <= set(attached) else (POLICIES,)
+    boundary = (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
     return Observation(
         Presence.UNSET if unset else Presence.READY,
         aws_id=name,
         arn=role.get("Arn") or f"arn:{partition(cloud.region)}:iam::{cloud.account_id}:role{path}{name}",
         tags=tags,
-        facts={"name": name, "path": path, POLICIES: list(attached)},
+        facts={
+            "name": name,
+            "path": path,
+            POLICIES: list(attached),
+            **({BOUNDARY: boundary} if boundary else {}),
+        },
         made_at=iso_8601(role.get("CreateDate")),
         unset=unset,
     )

@@ -26,9 +26,7 @@ from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.contract.price import Price
-from tier1_engine.contract.remedy import Remedies, Remedy
 from tier1_engine.errors import CallError
-from tier1_engine.resources import _ec2
 from tier1_engine.resources.instance_price import of_volume
 
 NOT_FOUND = "InvalidVolume.NotFound"
@@ -38,17 +36,6 @@ PRESENCES = {
     "deleting": Presence.LEAVING,
     "deleted": Presence.GONE,
     "error": Presence.BROKEN,
-}
-_SHOW = ("ec2", "describe-volumes", "--volume-ids", "{volume_id}")
-
-REMEDIES: Remedies = {
-    **_ec2.REMEDIES,
-    "VolumeInUse": Remedy(
-        "The volume is attached to an instance.",
-        ("Detach it if it may go, then resume.",),
-        (_SHOW,),
-    ),
-    NOT_FOUND: Remedy("The volume does not exist, or no longer.", ("Resume.",), (_SHOW,)),
 }
 
 
@@ -62,7 +49,6 @@ class Volume(Kind):
     in_use = frozenset({"VolumeInUse", "IncorrectState"})
     iam_actions = ("ec2:CreateVolume", "ec2:CreateTags", "ec2:DescribeVolumes", "ec2:DeleteVolume")
     implied_actions = (("CreateVolume", "ec2:CreateTags"),)
-    remedies = REMEDIES
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return _list(cloud, resource_filters(target))

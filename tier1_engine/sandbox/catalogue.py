@@ -1,4 +1,4 @@
-"""The images of the local AWS: a small catalogue for rehearsals, the same in every region. Pure data.
+"""The images and capacity reservations of the local AWS, the same in every region: for rehearsals. Pure data.
 
 Owns their ids and properties. moto's own images are there, too: those of Amazon Linux, which its public
 parameters name. The instance types are moto's, which are AWS's own descriptions.
@@ -54,6 +54,23 @@ IMAGES: Final[Mapping[str, CatalogueImage]] = {
     "ami-0a1b2c3d4e5f60007": CatalogueImage("disabled by its owner", access=Access.DISABLED),
     "ami-0a1b2c3d4e5f60008": CatalogueImage("deregistered", access=Access.DEREGISTERED),
     "ami-0a1b2c3d4e5f60009": CatalogueImage("of another account, not shared", access=Access.NOT_SHARED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityReservation:
+    """One capacity reservation of the account; it is never used up.
+
+    Attributes:
+        zone_letter: its zone in every region.
+    """
+
+    type: str
+    zone_letter: str
+
+
+RESERVATIONS: Final[Mapping[str, CapacityReservation]] = {
+    "cr-0a1b2c3d4e5f60001": CapacityReservation("t3.medium", "a"),
 }
 STAND_IN: Final = "ami-0a1b2c3d4e5f60001"
 """What an unknown image is shown as with `--any-ami`, without its architecture and boot mode."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.young_account import Stage, refused, user_data
+from tier1_engine.boot.userdata import is_compressed, packed
 from tier1_engine.checks.efs_mount import judge_marks
 from tier1_engine.contract.kind import Presence
 from tier1_engine.sandbox.behaviour.boot import MOUNT_PAUSE_SECONDS, MOUNT_TRIES
@@ -44,6 +45,22 @@ def ended(stage: Stage, instance_id: str) -> list[str]:
     """The marks on the console when the user data has ended."""
     stage.until(lambda: "finished" in console(stage, instance_id), within=1200, step=5)
     return marks(stage, instance_id)
+
+
+def test_compressed_user_data_boots_like_any_other(stage: Stage, place: str, file_system_id: str) -> None:
+    """cloud-init decompresses it."""
+    script = ": something to repeat\n" * 2_000
+    settings = {
+        "file_system_id": file_system_id,
+        "mount_path": "/mnt/efs",
+        "region": "r",
+        "mount_targets": {},
+    }
+    sent = packed(script=script, **settings)
+    assert is_compressed(sent)
+    made = stage.launch(place, UserData=sent)
+    stage.reach(made, "running")
+    assert ended(stage, made)[-1] == "tier1: ready"
 
 
 def test_the_marks_appear_in_order(stage: Stage, place: str, file_system_id: str) -> None:

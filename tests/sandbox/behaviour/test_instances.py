@@ -110,6 +110,17 @@ def test_it_may_terminate_by_itself(stage: Stage, place: tuple[str, str]) -> Non
     }
 
 
+def test_one_whose_key_does_not_exist_terminates_by_itself(stage: Stage, place: tuple[str, str]) -> None:
+    """EC2 looks for the key only after the launch; a key that AWS manages always exists."""
+    for key, state in (("alias/gone", "terminated"), ("alias/aws/ebs", "running")):
+        volume = {"VolumeSize": 8, "Encrypted": True, "KmsKeyId": key}
+        disk = {"DeviceName": "/dev/xvda", "Ebs": volume}
+        made = stage.launch(*place, BlockDeviceMappings=[disk])
+        stage.reach(made, state)
+        code = "Client.InternalError" if state == "terminated" else ""
+        assert stage.instance(made)["StateReason"]["Code"] == code
+
+
 def test_it_stops_and_starts(stage: Stage, place: tuple[str, str]) -> None:
     """It is stopping and pending in between, and has no public address while it is stopped."""
     made = stage.launch(*place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 from tier1_engine.boot import userdata
 
 RUN_SECONDS = 30
-REAL = ("base64", "cat", "chmod", "env", "grep", "mkdir", "mktemp", "rm", "timeout", "touch")
+REAL = ("base64", "cat", "chmod", "env", "grep", "gzip", "mkdir", "mktemp", "rm", "timeout", "touch")
 TARGETS = {"us-east-1a": "10.0.0.5", "us-east-1b": "10.0.16.7"}
 STUB = """#!/bin/bash
 printf '%s\\n' "{name} $*" >>"$STATE/calls"
@@ -27,6 +29,10 @@ printf '%s\\n' "{name} $*" >>"$STATE/calls"
 MOUNTS = 'touch "$STATE/mounted"'
 ARRIVES = 'cat "$0" >"${{0%/*}}/{0}"; chmod +x "${{0%/*}}/{0}"'
 """The body of a stub that installs another command, as a package does."""
+LONG_SCRIPT = "".join(
+    f": install {hashlib.sha256(b'%d' % n).hexdigest()[:8]} --into /opt/tools/{n} --quiet\n"
+    for n in range(800)
+)
 STUBS: Mapping[str, str] = {
     "mount": MOUNTS,
     "mountpoint": 'test -e "$STATE/mounted"',
@@ -74,13 +80,14 @@ class Machine:
         for name in names:
             (self.bin / name).unlink()
 
-    def run(self, script: str | None, targets: Mapping[str, str] = TARGETS) -> Ran:
+    def run(self, script: str | None, targets: Mapping[str, str] = TARGETS, **settings: Any) -> Ran:
         text = userdata.render(
             script=script,
             file_system_id="fs-0123",
             mount_path=str(self.mount_path),
             region="us-east-1",
             mount_targets=targets,
+            **settings,
         )
         program = self.folder / "user-data"
         program.write_text(text)
@@ -134,6 +141,17 @@ class TestMount:
         assert calls_of(ran, "mount") == [f"mount -t efs -o tls,_netdev fs-0123:/ {machine.mount_path}"]
         assert ran.fstab == f"fs-0123:/ {machine.mount_path} efs tls,_netdev,nofail 0 0\n"
         assert (machine.folder / "ran").read_text() == "us-east-1\n"
+
+    def test_mounts_with_the_profile_s_identity_only_where_the_helper_is(self, machine: Machine) -> None:
+        """The option `iam` is the helper's; the kernel's NFS client would refuse it."""
+        ran = machine.run(None, iam=True)
+        assert calls_of(ran, "mount") == [f"mount -t efs -o tls,iam,_netdev fs-0123:/ {machine.mount_path}"]
+        assert ran.fstab == f"fs-0123:/ {machine.mount_path} efs tls,iam,_netdev,nofail 0 0\n"
+        (machine.folder / "mounted").unlink()
+        machine.without("mount.efs")
+        machine.stub("dnf", "exit 1")
+        machine.stub("mount.nfs4")
+        assert "iam" not in calls_of(machine.run(None, iam=True), "mount")[-1]
 
     def test_without_a_script_it_is_ready_once_mounted(self, machine: Machine) -> None:
         """A spec without user data ends with ready."""
@@ -380,6 +398,25 @@ class TestRender:
             userdata.largest_bytes("x" * 9_800, mount_path="/m", region="us-east-1", zones=6)
             <= userdata.MAX_BYTES
         )
+
+    def test_a_long_script_is_sent_compressed_and_runs_unchanged(self, machine: Machine) -> None:
+        """EC2 counts the compressed bytes, and cloud-init decompresses them: 39 KB of shell fit."""
+        script = LONG_SCRIPT + 'echo "$0" >"$STATE/ran"\n'
+        settings: dict[str, Any] = {
+            "file_system_id": "fs-1",
+            "mount_path": "/m",
+            "region": "r",
+            "mount_targets": TARGETS,
+        }
+        sent = userdata.packed(script=script, **settings)
+        most = userdata.largest_bytes(script, mount_path="/m", region="us-east-1", zones=6)
+        assert (sent[:2], len(sent) < most <= userdata.MAX_BYTES) == (b"\x1f\x8b", True)
+        assert len(script) > 39_000
+        assert sent == userdata.packed(script=script, **settings)
+        assert userdata.unpacked(sent) == userdata.render(script=script, **settings, compressed=True)
+        assert userdata.packed(script="true", **settings).startswith(b"#!/bin/bash\n")
+        assert machine.run(script, compressed=True).marks[-1] == "tier1: ready"
+        assert (machine.folder / "ran").exists()
 
     def test_holds_no_comment_and_no_blank_line(self) -> None:
         """Every byte counts against 16 KiB."""

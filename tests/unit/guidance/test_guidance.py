@@ -54,7 +54,11 @@ OWN = {(part.name, key): remedy for part in PARTS for key, remedy in part.remedi
 """The remedies of each kind and check."""
 REMEDIES = {**OWN, **{("", key): remedy for key, remedy in CATALOGUE.items()}}
 """The remedies that belong to no kind or check."""
-ONLY_AWS = {("ec2", "get-ebs-default-kms-key-id"), ("ssm", "describe-instance-information")}
+ONLY_AWS = {
+    ("ec2", "get-ebs-default-kms-key-id"),
+    ("ec2", "describe-capacity-reservations"),
+    ("ssm", "describe-instance-information"),
+}
 """Commands that an endpoint other than AWS lacks."""
 PLACE = "--region eu-west-1 --profile 'my work' --endpoint-url http://aws.example:5000"
 HEALTH = {

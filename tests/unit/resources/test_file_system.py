@@ -64,6 +64,16 @@ def test_it_is_made_encrypted_with_its_key_as_token_and_its_tags_in_the_same_cal
     assert (observation.presence, observation.aws_id, observation.key) == (Presence.PENDING, "fs-1", it.key)
 
 
+def test_a_key_of_the_user_s_is_sent_and_shown() -> None:
+    """Without one, EFS uses the key that AWS manages."""
+    cloud = ScriptedCloud(create_file_system=described(KmsKeyId="arn:of-the-key"))
+    observation = KIND.create(cloud, target({"kms_key_id": "alias/mine"}))
+    KIND.create(cloud, target({}))
+    (_, sent), (_, plain) = cloud.changes
+    assert (sent["KmsKeyId"], sent["Encrypted"], "KmsKeyId" in plain) == ("alias/mine", True, False)
+    assert observation.facts["kms_key_id"] == "arn:of-the-key"
+
+
 def test_a_reply_without_an_id_may_have_acted() -> None:
     """A create without an id in its reply is not taken for a failure without effect."""
     with pytest.raises(CallError) as caught:

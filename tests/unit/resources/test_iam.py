@@ -119,6 +119,16 @@ def test_policies_are_configuration(cloud: Cloud) -> None:
     assert set(observation.facts["policies"]) == {mine, other}
 
 
+def test_a_boundary_is_set_with_the_role_and_shown(cloud: Cloud) -> None:
+    """The role never exists without it; it is no configuration that could be missing."""
+    boundary = own_policy(cloud)
+    it = replace(target({"policies": [], "permissions_boundary": boundary}), aws_id=NAME)
+    ROLE.create(cloud, it)
+    observation = ROLE.describe(cloud, it)
+    assert observation.presence is Presence.READY
+    assert observation.facts["permissions_boundary"] == boundary
+
+
 def test_a_missing_aws_policy_on_the_endpoint_is_ignored(cloud: Cloud) -> None:
     """A local AWS may lack policies that AWS always has."""
     it = replace(target({"policies": [MANAGED]}), aws_id=NAME)

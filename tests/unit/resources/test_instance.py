@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.support.scripted_cloud import TAGS, ScriptedCloud, local_aws, refusal, tag_entries, target
+from tier1_engine.boot.userdata import unpacked
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import COMPANIONS, Presence
 from tier1_engine.errors import Acted, CallError
+from tier1_engine.masking import masked
 from tier1_engine.resources.instance import CONSOLE_LIMIT_CHARACTERS, Instance
 from tier1_engine.resources.instance_request import architecture_of, run_parameters
 
@@ -157,6 +160,25 @@ def test_the_request_stores_the_rendered_user_data() -> None:
     assert requested(user_data=None)["user_data"] == ""
 
 
+def test_user_data_that_is_too_long_is_stored_and_sent_compressed(cloud: Cloud) -> None:
+    """The stored request has the very bytes, so that a second send is the same for EC2's token."""
+    long = {**INPUTS["user_data"], "script": ": something to repeat\n" * 2_000}
+    request = json.loads(json.dumps(requested(user_data=long)))
+    sent = run_parameters(target(request))["UserData"]
+    assert (request["user_data_compressed"], sent[:2], len(sent) < 16_384) == (True, b"\x1f\x8b", True)
+    assert "FS=fs-1" in unpacked(sent)
+    assert masked(request)["user_data"].keys() == {"sha256"}
+    assert "user_data_compressed" not in requested()
+
+
+def test_the_mount_uses_the_profile_s_identity_where_there_is_one() -> None:
+    """Without a profile there is no identity to mount with."""
+    wanted = {**INPUTS["user_data"], "iam": True}
+    assert "TLS=tls,iam\n" in requested(user_data=wanted)["user_data"]
+    assert "TLS=tls\n" in requested(user_data=wanted, profile_name=None)["user_data"]
+    assert "TLS=tls\n" in requested()["user_data"]
+
+
 # --- the call
 
 
@@ -168,6 +190,24 @@ def test_every_volume_is_encrypted_and_deleted_with_the_instance() -> None:
     assert mappings[0]["Ebs"]["VolumeSize"] == 30
     assert mappings[0]["Ebs"]["VolumeType"] == "gp3"
     assert mappings[1]["Ebs"]["SnapshotId"] == "snap-2"
+
+
+def test_a_key_encrypts_every_volume_and_a_reservation_is_targeted() -> None:
+    """Both are in the stored request; the observation names the reservation that the instance runs in."""
+    reservation = "cr-0123456789abcdef0"
+    request = requested(kms_key_id="alias/mine", capacity_reservation_id=reservation, market="on-demand")
+    reply = {"Instances": [{"InstanceId": INSTANCE, "CapacityReservationId": reservation}]}
+    cloud = ScriptedCloud(run_instances=reply)
+    observation = KIND.create(cloud, target(request))
+    ((_, sent),) = cloud.changes
+    assert {mapping["Ebs"]["KmsKeyId"] for mapping in sent["BlockDeviceMappings"]} == {"alias/mine"}
+    assert sent["CapacityReservationSpecification"] == {
+        "CapacityReservationTarget": {"CapacityReservationId": reservation}
+    }
+    assert observation.facts["capacity_reservation_id"] == reservation
+    plain = requested()
+    assert {"kms_key_id", "capacity_reservation_id"}.isdisjoint(plain)
+    assert KIND.price(request, 0) == KIND.price(requested(market="on-demand"), 0)
 
 
 def test_a_root_smaller_than_its_image_grows_to_it() -> None:

@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 
 from tests.support.moto_account import IMAGE, Rig, make_rig, prepare, refused
 from tests.support.young_account import TRUST
-from tier1_engine.sandbox.catalogue import IMAGES
+from tier1_engine.sandbox.catalogue import IMAGES, RESERVATIONS
 
 ARM, NO_ENA, UEFI, BIOS, LARGE, DISABLED, DEREGISTERED, FOREIGN = list(IMAGES)[1:]
 LINUX = next(iter(IMAGES))
 GONE = "0123456789abcdef0"
+(RESERVATION,) = RESERVATIONS
 
 
 @dataclass
@@ -91,6 +92,10 @@ def root(gib: int) -> list[dict[str, Any]]:
     return [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": gib}}]
 
 
+def reserved(id: str) -> dict[str, Any]:
+    return {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": id}}}
+
+
 LAUNCHES: dict[str, tuple[Callable[[Account], Any], str]] = {
     "unknown image": (lambda a: a.launch(f"ami-{GONE}"), "InvalidAMIID.NotFound"),
     "malformed image": (lambda a: a.launch("ami-nonsense"), "InvalidAMIID.Malformed"),
@@ -110,6 +115,22 @@ LAUNCHES: dict[str, tuple[Callable[[Account], Any], str]] = {
     "root below a large snapshot": (
         lambda a: a.launch(LARGE, BlockDeviceMappings=root(99)),
         "InvalidBlockDeviceMapping",
+    ),
+    "malformed reservation": (
+        lambda a: a.launch(**reserved("cr-1")),
+        "InvalidCapacityReservationId.Malformed",
+    ),
+    "unknown reservation": (
+        lambda a: a.launch(**reserved(f"cr-{GONE}")),
+        "InvalidCapacityReservationId.NotFound",
+    ),
+    "reservation of another type": (
+        lambda a: a.launch(type="t3.large", **reserved(RESERVATION)),
+        "ReservationCapacityExceeded",
+    ),
+    "reservation with spot": (
+        lambda a: a.launch(**reserved(RESERVATION), InstanceMarketOptions={"MarketType": "spot"}),
+        "InvalidParameterCombination",
     ),
     "group of another VPC": (lambda a: a.launch(groups=(a.other_group,)), "InvalidParameter"),
 }
@@ -176,6 +197,16 @@ CONNECTIONS: dict[str, tuple[Callable[[Account], Any], str]] = {
         lambda a: a.iam.put_role_policy(RoleName="role", PolicyName="p", PolicyDocument="[]"),
         "MalformedPolicyDocument",
     ),
+    "boundary that is no policy": (
+        lambda a: a.iam.create_role(
+            RoleName="r", AssumeRolePolicyDocument=TRUST, PermissionsBoundary="arn:aws:iam::aws:role/Admin"
+        ),
+        "ValidationError",
+    ),
+    "file system with an unknown key": (
+        lambda a: a.efs.create_file_system(CreationToken="k", Encrypted=True, KmsKeyId="alias/gone"),
+        "BadRequest",
+    ),
     "bad ARN": (
         lambda a: a.iam.attach_role_policy(RoleName="role", PolicyArn="arn:aws:iam::aws:role/Admin"),
         "ValidationError",
@@ -196,6 +227,14 @@ OTHER_STATUS: dict[str, tuple[Callable[[Account], Any], tuple[str, int]]] = {
     ),
     "profiles of a role that is gone": (
         lambda a: a.iam.list_instance_profiles_for_role(RoleName="gone"),
+        ("NoSuchEntity", 404),
+    ),
+    "boundary that does not exist": (
+        lambda a: a.iam.create_role(
+            RoleName="r",
+            AssumeRolePolicyDocument=TRUST,
+            PermissionsBoundary="arn:aws:iam::123456789012:policy/gone",
+        ),
         ("NoSuchEntity", 404),
     ),
     "policy that does not exist": (

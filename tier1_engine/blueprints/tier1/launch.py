@@ -26,10 +26,17 @@ Described = Mapping[str, Any]
 
 NO_IMAGE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed"})
 NO_PARAMETER = frozenset({"ParameterNotFound", "ParameterVersionNotFound"})
+NO_RESERVATION = frozenset(
+    {"InvalidCapacityReservationId.NotFound", "InvalidCapacityReservationId.Malformed"}
+)
 ENA_REQUIRED = "required"
 BOOT_MODES = {"uefi": "UEFI", "legacy-bios": "legacy BIOS"}
 SHOWN_ZONES = 4
-IAM_ACTIONS = ("ec2:DescribeInstanceTypes", "ec2:DescribeInstanceTypeOfferings")
+IAM_ACTIONS = (
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeCapacityReservations",
+)
 
 
 class Launch:
@@ -74,6 +81,7 @@ class Launch:
         if described is not None:
             self._unknown_types(described)
         self._offered(zones, {} if described is None else described)
+        self._reserved(zones)
         for image_id, types in self._images().items():
             image = self._image(image_id)
             if image is not None:
@@ -141,6 +149,47 @@ class Launch:
             f"instance.types: {_listed(zones)} {_verb(zones, 'offers', 'offer')} no {_listed(types, 'or')}"
             f"{where}, or other types."
         )
+
+    def _reserved(self, zones: Sequence[str]) -> None:
+        """Refuse a capacity reservation that no type and zone of the deployment can use."""
+        asked = self._wanted.capacity_reservation_id
+        if asked is None:
+            return
+        key = "instance.capacity_reservation_id"
+        try:
+            found = self.observe(
+                lambda: (
+                    self._cloud.read(
+                        "ec2", "describe_capacity_reservations", CapacityReservationIds=[asked]
+                    ).get("CapacityReservations")
+                    or ()
+                ),
+                f"whether the capacity reservation {asked} can be used",
+            )
+        except CallError as error:
+            if error.code not in NO_RESERVATION:
+                raise
+            found = ()
+        if found is None:
+            return
+        reservation = next((one for one in found if one.get("CapacityReservationId") == asked), None)
+        if reservation is None:
+            self.problems.append(
+                f"{key}: {asked} does not exist in {self._cloud.region}, or is not shared with account "
+                f"{self._cloud.account_id}; correct or omit it."
+            )
+            return
+        state, type = reservation.get("State", "active"), str(reservation.get("InstanceType"))
+        zone = str(reservation.get("AvailabilityZone"))
+        if state != "active":
+            self.problems.append(f"{key}: {asked} is {state}, not active; use another one, or omit it.")
+        elif type not in self._wanted.types:
+            self.problems.append(f"{key}: {asked} is for {type}; add that to instance.types.")
+        elif zones and zone not in zones:
+            self.problems.append(
+                f"{key}: {asked} is in {zone}, but the network is in {_listed(zones)}; name its zone in "
+                "network.zones."
+            )
 
     # --- images
 

@@ -45,6 +45,27 @@ def _id(prefix: str) -> AfterValidator:
 SubnetId = Annotated[str, _id("subnet")]
 
 
+# Source: KmsKeyId of the EFS API reference; EC2 accepts the same forms (EbsBlockDevice).
+_KEY_ID = r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
+_KEY_ALIAS = r"alias/[a-zA-Z0-9/_-]{1,250}"
+KmsKey = Annotated[
+    str,
+    text_like(
+        rf"{_KEY_ID}|{_KEY_ALIAS}|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:(?:key/{_KEY_ID}|{_KEY_ALIAS})",
+        "the id, the alias (alias/NAME) or the ARN of a KMS key",
+    ),
+]
+
+
+PolicyArn = Annotated[
+    str,
+    text_like(
+        r"arn:aws[a-z-]*:iam::(aws|\d{12}):policy/[\w+=,.@/-]{1,512}",
+        "the ARN of an IAM policy, such as arn:aws:iam::123456789012:policy/NAME",
+    ),
+]
+
+
 InstanceType = Annotated[
     str, text_like(r"[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}", "an instance type such as t3.medium")
 ]
@@ -143,13 +164,32 @@ class Network(Part):
 
 
 class Efs(Part):
-    """The shared file system. The modes apply only to one that the deployment creates."""
+    """The shared file system. The modes and the key apply only to one that the deployment creates.
+
+    `iam`: mount with the identity of the instance's profile, where the EFS mount helper is installed; a file
+    system policy may require it.
+    """
 
     file_system_id: Annotated[str, _id("fs")] | None = None
     mount_path: Annotated[str, AfterValidator(rules.mount_path)] = "/mnt/efs"
     performance_mode: Literal["generalPurpose", "maxIO"] = "generalPurpose"
     # `provisioned` needs a throughput figure, for which the spec has no key.
     throughput_mode: Literal["elastic", "bursting"] = "elastic"
+    kms_key_id: KmsKey | None = None
+    iam: bool = False
+
+    @model_validator(mode="after")
+    def _key_of_a_new_one(self) -> Self:
+        if self.kms_key_id is not None and self.file_system_id is not None:
+            raise Wrong(
+                [
+                    (
+                        ("kms_key_id",),
+                        "cannot be combined with efs.file_system_id, which has its key; remove it",
+                    )
+                ]
+            )
+        return self
 
     @model_validator(mode="after")
     def _modes_go_together(self) -> Self:
@@ -188,7 +228,10 @@ def _user_data(value: Any, info: ValidationInfo) -> Any:
 
 
 class Instance(Part):
-    """The EC2 instance. `types` are tried in order, zone by zone."""
+    """The EC2 instance. `types` are tried in order, zone by zone.
+
+    `kms_key_id` encrypts its volumes. `permissions_boundary` limits the role that tier1 creates for it.
+    """
 
     types: Annotated[
         tuple[InstanceType, ...],
@@ -212,6 +255,39 @@ class Instance(Part):
     iam_profile: (
         Annotated[str, text_like(r"[\w+=,.@-]{1,128}", "the name (not ARN) of an instance profile")] | None
     ) = None
+    permissions_boundary: PolicyArn | None = None
+    kms_key_id: KmsKey | None = None
+    capacity_reservation_id: Annotated[str, _id("cr")] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reserved_on_demand(cls, data: Any) -> Any:
+        """The market of a capacity reservation is on-demand, unless the spec says otherwise."""
+        if not isinstance(data, Mapping) or data.get("capacity_reservation_id") is None:
+            return data
+        return {**data, "market": "on-demand" if data.get("market") is None else data["market"]}
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        wrong: list[tuple[KeyPath, str]] = []
+        if self.permissions_boundary is not None and self.iam_profile is not None:
+            wrong.append(
+                (
+                    ("permissions_boundary",),
+                    "is for the role that tier1 creates, but instance.iam_profile has its own; remove one",
+                )
+            )
+        # EC2 user guide, "Capacity Reservations": they cannot be used with Spot Instances.
+        if self.capacity_reservation_id is not None and self.market != "on-demand":
+            wrong.append(
+                (
+                    ("market",),
+                    f"is {self.market}, but a capacity reservation is for on-demand instances; set on-demand",
+                )
+            )
+        if wrong:
+            raise Wrong(wrong)
+        return self
 
 
 class Service(Part):

@@ -197,7 +197,11 @@ def _network_step(
 def _file_system(spec: Spec, site: _Site) -> list[StepPlan]:
     efs, limit = spec.efs, spec.timeouts.efs
     if efs.file_system_id is None:
-        modes = {"performance_mode": efs.performance_mode, "throughput_mode": efs.throughput_mode}
+        modes = {
+            "performance_mode": efs.performance_mode,
+            "throughput_mode": efs.throughput_mode,
+            **_given(kms_key_id=efs.kms_key_id),
+        }
         file_system = StepPlan("file-system", Phase.EFS, "file_system", inputs=modes, deadline_seconds=limit)
     else:
         file_system = StepPlan(
@@ -238,8 +242,9 @@ def _identity(spec: Spec) -> list[StepPlan]:
             StepPlan("instance-profile", Phase.EC2, "instance_profile", Mode.REFERENCE, (), inputs, limit)
         ]
     policies = [f"arn:{partition(spec.region)}:iam::aws:policy/{name}" for name in MANAGED_POLICIES]
+    role = {"policies": policies, **_given(permissions_boundary=spec.instance.permissions_boundary)}
     return [
-        StepPlan("role", Phase.EC2, "role", inputs={"policies": policies}, deadline_seconds=limit),
+        StepPlan("role", Phase.EC2, "role", inputs=role, deadline_seconds=limit),
         StepPlan(
             "instance-profile",
             Phase.EC2,
@@ -276,6 +281,7 @@ def _instance(spec: Spec, site: _Site) -> StepPlan:
             "profile_name": ref("instance-profile", "name"),
             "key_name": wanted.key_name,
             "root_volume_gib": wanted.root_volume_gib,
+            **_given(kms_key_id=wanted.kms_key_id, capacity_reservation_id=wanted.capacity_reservation_id),
             # In an existing VPC the subnet's own setting decides.
             "associate_public_ip": not spec.network.brought,
             "user_data": {
@@ -283,10 +289,16 @@ def _instance(spec: Spec, site: _Site) -> StepPlan:
                 "file_system_id": ref("file-system"),
                 "mount_path": spec.efs.mount_path,
                 "mount_targets": {zone: ref(step, "ip_address") for step, _, zone in site.mounts},
+                **_given(iam=spec.efs.iam or None),
             },
         },
         deadline_seconds=spec.timeouts.ec2,
     )
+
+
+def _given(**inputs: Any) -> dict[str, Any]:
+    """Return the inputs that the spec sets; a plan from before they existed stays the same without them."""
+    return {name: value for name, value in inputs.items() if value is not None}
 
 
 def _health(spec: Spec) -> list[StepPlan]:

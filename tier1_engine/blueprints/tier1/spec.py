@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from tier1_engine.aws.words import partition
 from tier1_engine.blueprints.tier1.parts import Efs, Health, Instance, Network, Timeouts
 from tier1_engine.boot import userdata
 from tier1_engine.spec import values as rules
@@ -44,6 +45,26 @@ class Spec(BaseSpec):
                 raise Wrong(others)
         return network
 
+    @field_validator("efs", "instance")
+    @classmethod
+    def _arns_are_of_the_region(cls, part: Efs | Instance, info: ValidationInfo) -> Efs | Instance:
+        region, wrong = info.data.get("region"), []
+        if region is None:
+            return part
+        key, boundary = part.kms_key_id or "", getattr(part, "permissions_boundary", None) or ""
+        if key.startswith("arn:") and key.split(":")[3] != region:
+            wrong.append((("kms_key_id",), f"is a key of {key.split(':')[3]}, but must be one of {region}"))
+        if boundary and boundary.split(":")[1] != partition(region):
+            wrong.append(
+                (
+                    ("permissions_boundary",),
+                    f"must begin with arn:{partition(region)}:iam, as policies for {region} do",
+                )
+            )
+        if wrong:
+            raise Wrong(wrong)
+        return part
+
     @field_validator("instance")
     @classmethod
     def _user_data_fits(cls, instance: Instance, info: ValidationInfo) -> Instance:
@@ -56,17 +77,17 @@ class Spec(BaseSpec):
             mount_path=efs.mount_path,
             region=info.data.get("region") or "us-east-1",
             zones=min(network.zone_count, rules.MAX_ZONES) if network else 1,
+            iam=efs.iam,
         )
         if size > most:
             script = len(instance.user_data.text.encode())
-            over = (size - most) * 3 // 4 + 3  # base64 turns three bytes into four
             raise Wrong(
                 [
                     (
                         ("user_data",),
                         (
-                            f"is a script of {script} bytes, which makes {size} bytes of user data, but EC2 "
-                            f"allows {most}; shorten it by {over} bytes, or let it download the rest"
+                            f"is a script of {script} bytes, which makes {size} bytes of compressed user "
+                            f"data, but EC2 allows {most}; shorten it, or let it download the rest"
                         ),
                     )
                 ]

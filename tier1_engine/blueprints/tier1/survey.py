@@ -17,6 +17,7 @@ from tier1_engine.contract.kind import Kind, Observation, Presence
 from tier1_engine.errors import CallError, SpecError
 from tier1_engine.resources.file_system import FileSystem
 from tier1_engine.resources.instance_profile import InstanceProfile
+from tier1_engine.resources.role import Role
 from tier1_engine.resources.subnet import Subnet
 from tier1_engine.resources.vpc import Vpc
 
@@ -42,6 +43,7 @@ def survey(cloud: Cloud, spec: Spec) -> dict[str, Any]:
     looks = _Findings(cloud, spec)
     looks.key_pair()
     looks.profile()
+    looks.boundary()
     file_system_zone = looks.file_system()
     zones = looks.brought_zones() if spec.network.brought else looks.own_zones(file_system_zone)
     if file_system_zone is not None and zones and file_system_zone not in zones:
@@ -87,6 +89,24 @@ class _Findings:
         if self._spec.instance.iam_profile is not None:
             self._brought(
                 "instance.iam_profile", InstanceProfile(), {"reference": self._spec.instance.iam_profile}
+            )
+
+    def boundary(self) -> None:
+        """A permissions boundary must be a policy that exists; IAM judges the rest at CreateRole."""
+        arn = self._spec.instance.permissions_boundary
+        if arn is None:
+            return
+        try:
+            self.launch.observe(
+                lambda: self._cloud.read("iam", "get_policy", PolicyArn=arn),
+                f"whether the policy {arn} exists",
+            )
+        except CallError as error:
+            if error.code not in Role.gone:
+                raise
+            self.problems.append(
+                f"instance.permissions_boundary: the policy {arn} does not exist; create it, or use one that "
+                "does."
             )
 
     def file_system(self) -> str | None:

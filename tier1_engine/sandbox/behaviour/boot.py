@@ -7,6 +7,7 @@ user guide, "Mounting file systems": a mount succeeds once the zone has an avail
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any
 
 from moto.efs.models import efs_backends
 
+from tier1_engine.boot import userdata
 from tier1_engine.sandbox.behaviour.agenda import Agenda
 from tier1_engine.sandbox.behaviour.instances import Life, Lives
 from tier1_engine.sandbox.world import World
@@ -133,8 +135,8 @@ def settings_of(user_data: Any) -> dict[str, str]:
     if user_data is None:
         return {}
     try:
-        text = user_data.decode()
-    except UnicodeDecodeError:
+        text = userdata.unpacked(base64.b64decode(str(user_data)))
+    except ValueError:
         return {}
     if _MARKS not in text:
         return {}

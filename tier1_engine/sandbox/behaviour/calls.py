@@ -10,6 +10,7 @@ from tier1_engine.sandbox.behaviour.buckets import BucketTags
 from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
 from tier1_engine.sandbox.behaviour.dry_run import DryRun
 from tier1_engine.sandbox.behaviour.idempotency import ClientTokens, CreationTokens
+from tier1_engine.sandbox.behaviour.keys import Keys
 from tier1_engine.sandbox.behaviour.launches import Launches
 from tier1_engine.sandbox.behaviour.malformed import MalformedIds
 from tier1_engine.sandbox.behaviour.manual_changes import ManualChanges
@@ -38,6 +39,7 @@ def chain(world: World) -> tuple[CallBehaviour, ...]:
         RegisteredImages(),
         Protection(),
         Topology(),
+        Keys(),
         Mounts(),
         Policies(),
         Quotas(),

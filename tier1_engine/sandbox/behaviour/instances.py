@@ -19,6 +19,7 @@ from moto.ec2.models.instances import Instance, InstanceBackend, StateReason
 
 from tier1_engine.sandbox.behaviour.agenda import Agenda
 from tier1_engine.sandbox.behaviour.interfaces import Interfaces
+from tier1_engine.sandbox.behaviour.keys import opens_volumes
 from tier1_engine.sandbox.behaviour.patching import around, put
 from tier1_engine.sandbox.behaviour.tags import forget
 from tier1_engine.sandbox.world import World
@@ -29,6 +30,7 @@ DIES = "dies:"
 by itself.
 """
 BY_USER = "Client.UserInitiatedShutdown"
+KEY_REFUSED = "Client.InternalError"
 REASONS = {
     BY_USER: "User initiated shutdown",
     "Client.VolumeLimitExceeded": "Volume limit exceeded",
@@ -96,6 +98,8 @@ class Lives:
             life.become("pending")
             if fate.startswith(DIES):
                 self._then(life, "instance.dies", partial(self._end, life, fate.removeprefix(DIES)))
+            elif not opens_volumes(backend, instance):
+                self._then(life, "instance.dies", partial(self._end, life, KEY_REFUSED))
             else:
                 self._then(life, "instance.run", partial(self._run, life))
 

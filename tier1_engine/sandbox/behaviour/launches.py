@@ -3,18 +3,20 @@
 Source: "Error codes for the Amazon EC2 API"; for the exact codes and messages:
 hashicorp/packer-plugin-amazon#649 (architecture), hashicorp/terraform-provider-aws#19712 (ENA),
 RhinoSecurityLabs/cloudgoat#247 (boot mode), scylladb/scylla-cluster-tests#2484 (root volume),
-ansible/ansible-modules-core#347 (group of another VPC). "Amazon EC2 endpoints and quotas" for P instances,
+ansible/ansible-modules-core#347 (group of another VPC), hashicorp/terraform-provider-aws#35745 and the EC2
+user guide, "Capacity Reservations" (reservations). "Amazon EC2 endpoints and quotas" for P instances,
 whose default quota is 0. With `--any-ami` an image that is not known fits all.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from tier1_engine.sandbox.behaviour.call_behaviour import CallBehaviour
-from tier1_engine.sandbox.catalogue import IMAGES, Access, not_found
+from tier1_engine.sandbox.catalogue import IMAGES, RESERVATIONS, Access, not_found
 from tier1_engine.sandbox.wire.call import Call
 from tier1_engine.sandbox.wire.places import ec2_backend, zone_of
 from tier1_engine.sandbox.wire.replies import Reply, refusal
@@ -23,6 +25,7 @@ from tier1_engine.sandbox.world import World
 FORBIDDEN = 400
 """RunInstances sends `AuthFailure` for an image that is not shared with the account, with this status."""
 DEFAULT_TYPE = "m1.small"
+_RESERVATION_ID = re.compile(r"cr-[0-9a-f]{17}")
 WITHOUT_QUOTA = ("p2.", "p3.", "p3dn.", "p4d.", "p4de.", "p5.", "p5e.", "p5en.", "p6-")
 
 
@@ -47,6 +50,7 @@ class Launches(CallBehaviour):
             yield _misfit(call, image)
             yield _small_root(call, image)
         yield _quota(call)
+        yield _reservation(call)
         yield _key(call)
         yield _groups(call)
         yield _zone(call)
@@ -157,6 +161,27 @@ def _small_root(call: Call, image: Any) -> Reply | None:
 def _quota(call: Call) -> Reply | None:
     """A new account may run no P instance before its quota is raised."""
     return refusal(call, "VcpuLimitExceeded") if _asked_type(call).startswith(WITHOUT_QUOTA) else None
+
+
+def _reservation(call: Call) -> Reply | None:
+    """A targeted capacity reservation that does not exist, or is for another type, zone or market."""
+    specified = call.parameters.get("CapacityReservationSpecification") or {}
+    asked = (specified.get("CapacityReservationTarget") or {}).get("CapacityReservationId")
+    if asked is None:
+        return None
+    if not _RESERVATION_ID.fullmatch(str(asked)):
+        return refusal(call, "InvalidCapacityReservationId.Malformed", f'Invalid id: "{asked}"')
+    if (call.parameters.get("InstanceMarketOptions") or {}).get("MarketType") == "spot":
+        words = "You can't use Spot Instances with Capacity Reservations."
+        return refusal(call, "InvalidParameterCombination", words)
+    found = RESERVATIONS.get(str(asked))
+    if found is None:
+        words = f"The capacity reservation ID '{asked}' does not exist"
+        return refusal(call, "InvalidCapacityReservationId.NotFound", words)
+    if _asked_type(call) == found.type and zone_of(call) in (None, call.region + found.zone_letter):
+        return None
+    words = "The requested reservation does not have sufficient compatible and available capacity for this "
+    return refusal(call, "ReservationCapacityExceeded", f"{words}request.")
 
 
 def _key(call: Call) -> Reply | None:

@@ -31,7 +31,7 @@ class Policies(CallBehaviour):
         if arn is not None and not _POLICY_ARN.fullmatch(str(arn)):
             return refusal(call, "ValidationError", f"ARN {arn} is not valid.")
         if call.operation == "CreateRole":
-            return _trust(call)
+            return _trust(call) or _boundary(call)
         if call.operation == "ListInstanceProfilesForRole":
             return _gone(call)
         return None
@@ -43,6 +43,15 @@ def _trust(call: Call) -> Reply | None:
     except MalformedPolicyDocument as error:
         return refusal(call, "MalformedPolicyDocument", str(error.message))
     return None
+
+
+def _boundary(call: Call) -> Reply | None:
+    arn = call.parameters.get("PermissionsBoundary")
+    if arn is None or str(arn) in iam_backend(call).managed_policies:
+        return None
+    if not _POLICY_ARN.fullmatch(str(arn)):
+        return refusal(call, "ValidationError", f"ARN {arn} is not valid.")
+    return refusal(call, "NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.")
 
 
 def _gone(call: Call) -> Reply | None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tier1_engine.blueprints.tier1.parts import Timeouts
 from tier1_engine.blueprints.tier1.spec import load_spec
 from tier1_engine.errors import Refused
-from tier1_engine.sandbox.catalogue import IMAGES
+from tier1_engine.sandbox.catalogue import IMAGES, RESERVATIONS
 from tier1_engine.sandbox.faults.scenario import Trait
 from tier1_engine.sandbox.world import MAX_FACTOR
 from tier1_engine.spec.document import read_document
@@ -105,13 +105,22 @@ def _refuse_brought(path: Path, spec: Spec) -> None:
         "efs.file_system_id": spec.efs.file_system_id,
         "instance.iam_profile": spec.instance.iam_profile,
         "instance.key_name": spec.instance.key_name,
+        "efs.kms_key_id": spec.efs.kms_key_id,
+        "instance.kms_key_id": spec.instance.kms_key_id,
+        "instance.permissions_boundary": spec.instance.permissions_boundary,
+        "instance.capacity_reservation_id": spec.instance.capacity_reservation_id,
     }
-    named = [f"{key} {value}" for key, value in brought.items() if value is not None]
+    named = [f"{key} {value}" for key, value in brought.items() if value is not None and not _known(value)]
     if named:
         raise Refused(
             f"{path}: a rehearsal uses new, empty accounts, which have no {' and no '.join(named)}: "
             "rehearse a copy of the spec in which tier1 creates them."
         )
+
+
+def _known(value: str) -> bool:
+    """Whether every account has it: AWS's own keys and policies, and the catalogue's reservation."""
+    return "alias/aws/" in value or ":iam::aws:policy/" in value or value in RESERVATIONS
 
 
 def _unknown_image(spec: Spec) -> str | None:

@@ -35,7 +35,9 @@ ZONES = "us-east-1a, us-east-1b, us-east-1c, us-east-1d"
 
 
 class Answering:
-    """The local AWS, with other answers to some reads: an error's code, or a function of the real answer."""
+    """The local AWS, with other answers to some reads: an error's code, an answer, or a function of the real
+    one.
+    """
 
     def __init__(self, cloud: Cloud, **answers: Any) -> None:
         self._cloud = cloud
@@ -50,6 +52,8 @@ class Answering:
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         self._refuse(operation)
+        if isinstance(given := self._answers.get(operation), dict):
+            return given
         answer = self._cloud.read(service, operation, **parameters)
         edit = self._answers.get(operation)
         return edit(answer) if edit else answer
@@ -266,3 +270,54 @@ def test_any_image_passes_where_the_local_aws_accepts_any(cloud: Cloud, stage: S
     assert "Architecture" not in image
     assert "stand-in" in image["Description"]
     assert refusal(cloud, ami=DISABLED)
+
+
+WHERE = "us-east-1f, but the network is in us-east-1a and us-east-1b"
+RESERVATION = "cr-0123456789abcdef0"
+RESERVED = {
+    "CapacityReservationId": RESERVATION,
+    "State": "active",
+    "InstanceType": "t3.medium",
+    "AvailabilityZone": "us-east-1a",
+}
+OMIT = "or is not shared with account 123456789012; correct or omit it."
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ({"CapacityReservations": [RESERVED]}, None),
+        ("InvalidCapacityReservationId.NotFound", f"{RESERVATION} does not exist in us-east-1, {OMIT}"),
+        ({"CapacityReservations": []}, f"{RESERVATION} does not exist in us-east-1, {OMIT}"),
+        (
+            {"CapacityReservations": [{**RESERVED, "State": "cancelled"}]},
+            f"{RESERVATION} is cancelled, not active; use another one, or omit it.",
+        ),
+        (
+            {"CapacityReservations": [{**RESERVED, "InstanceType": "m5.large"}]},
+            f"{RESERVATION} is for m5.large; add that to instance.types.",
+        ),
+        (
+            {"CapacityReservations": [{**RESERVED, "AvailabilityZone": "us-east-1f"}]},
+            f"{RESERVATION} is in {WHERE}; name its zone in network.zones.",
+        ),
+    ],
+)
+def test_a_capacity_reservation_must_fit(cloud: Cloud, answer: Any, sentence: str | None) -> None:
+    """Otherwise AWS would refuse the launch after network and file system exist."""
+    answering = Answering(cloud, describe_capacity_reservations=answer)
+    if sentence is None:
+        assert "warnings" not in survey(answering, capacity_reservation_id=RESERVATION)
+    else:
+        lines = refusal(answering, capacity_reservation_id=RESERVATION)
+        assert lines == [f"instance.capacity_reservation_id: {sentence}"]
+
+
+def test_a_permissions_boundary_must_exist(cloud: Cloud) -> None:
+    """Where it may not be read, a warning says so."""
+    gone = "arn:aws:iam::123456789012:policy/gone"
+    assert refusal(cloud, permissions_boundary=gone) == [
+        f"instance.permissions_boundary: the policy {gone} does not exist; create it, or use one that does."
+    ]
+    found = survey(Answering(cloud, get_policy="AccessDenied"), permissions_boundary=gone)
+    assert "GetPolicy is denied (AccessDenied)" in found["warnings"][0]

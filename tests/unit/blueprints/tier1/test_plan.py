@@ -160,6 +160,35 @@ class TestPlan:
             "private_ip": {REF: "instance.private_ip"},
         }
 
+    def test_newer_keys_are_inputs_only_where_the_spec_sets_them(self) -> None:
+        """So the plan of an older deployment compares as unchanged; the kinds and needs stay the same."""
+        boundary, reservation = "arn:aws:iam::123456789012:policy/b", "cr-0123456789abcdef0"
+        plain = steps_of(Tier1().plan(spec_of(), ZONES))
+        given = steps_of(
+            Tier1().plan(
+                spec_of(
+                    efs={"kms_key_id": "alias/efs", "iam": True},
+                    instance={
+                        "kms_key_id": "alias/ebs",
+                        "permissions_boundary": boundary,
+                        "capacity_reservation_id": reservation,
+                    },
+                ),
+                ZONES,
+            )
+        )
+        assert given["file-system"].inputs == {**plain["file-system"].inputs, "kms_key_id": "alias/efs"}
+        assert given["role"].inputs == {**plain["role"].inputs, "permissions_boundary": boundary}
+        before = plain["instance"].inputs
+        assert given["instance"].inputs == {
+            **before,
+            "market": "on-demand",
+            "kms_key_id": "alias/ebs",
+            "capacity_reservation_id": reservation,
+            "user_data": {**before["user_data"], "iam": True},
+        }
+        assert [step.needs for step in given.values()] == [step.needs for step in plain.values()]
+
     def test_nothing_is_open_to_the_world_unless_the_spec_says_so(self) -> None:
         """Without ingress in the spec, the instance's group has no rule."""
         assert steps_of(Tier1().plan(spec_of(), ZONES))["instance-security-group"].inputs["ingress"] == []

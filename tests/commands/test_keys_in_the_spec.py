@@ -1,0 +1,75 @@
+"""KMS keys, a permissions boundary, a capacity reservation, IAM mounts and a long script reach AWS."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from tests.support.account import client
+from tests.support.command import Command
+from tier1_engine.boot.userdata import is_compressed, unpacked
+from tier1_engine.sandbox.catalogue import RESERVATIONS
+
+(RESERVATION,) = RESERVATIONS
+SPEC = """name: demo
+region: us-east-1
+network: {{zones: [us-east-1a]}}
+efs: {{kms_key_id: "{key}", iam: true}}
+instance:
+  types: [t3.medium]
+  kms_key_id: {alias}
+  permissions_boundary: {boundary}
+  capacity_reservation_id: {reservation}
+  user_data: long.sh
+"""
+DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+
+
+class Account:
+    """A key with an alias, and a policy that may be a boundary."""
+
+    def __init__(self, aws: str) -> None:
+        self.ec2, self.efs, self.iam = (client(name, aws) for name in ("ec2", "efs", "iam"))
+        kms = client("kms", aws)
+        self.key = kms.create_key()["KeyMetadata"]["Arn"]
+        self.alias = "alias/mine"
+        kms.create_alias(AliasName=self.alias, TargetKeyId=self.key)
+        made = self.iam.create_policy(PolicyName="limit", PolicyDocument=json.dumps(DOCUMENT))
+        self.boundary = made["Policy"]["Arn"]
+
+    def spec(self, tier1: Command, **changes: str) -> str:
+        (tier1.folder / "long.sh").write_text(": something to repeat\n" * 1_500, encoding="utf-8")
+        given = {
+            "key": self.key,
+            "alias": self.alias,
+            "boundary": self.boundary,
+            "reservation": RESERVATION,
+            **changes,
+        }
+        path = tier1.folder / "demo.yaml"
+        path.write_text(SPEC.format(**given), encoding="utf-8")
+        return str(path)
+
+
+def test_all_of_them_are_asked_of_aws_and_a_wrong_one_can_be_corrected(tier1: Command, aws: str) -> None:
+    """The stack becomes active with them, and is destroyed as any other."""
+    mine = Account(aws)
+    failed = tier1("deploy", mine.spec(tier1, key="alias/gone"), "--no-rollback")
+    assert failed.code != 0
+    assert "key could not be found" in failed.out + failed.err
+    corrected = tier1("resume", failed.id, "--retry", "--spec", mine.spec(tier1))
+    assert corrected.code == 0, corrected
+    (role,) = mine.iam.list_roles(PathPrefix="/tier1/")["Roles"]
+    boundary = mine.iam.get_role(RoleName=role["RoleName"])["Role"]["PermissionsBoundary"]
+    assert boundary["PermissionsBoundaryArn"] == mine.boundary
+    (file_system,) = mine.efs.describe_file_systems()["FileSystems"]
+    assert (file_system["Encrypted"], file_system["KmsKeyId"]) == (True, mine.key)
+    (volume,) = mine.ec2.describe_volumes()["Volumes"]
+    assert volume["KmsKeyId"] == mine.alias
+    (attached,) = volume["Attachments"]
+    sent: Any = mine.ec2.describe_instance_attribute(InstanceId=attached["InstanceId"], Attribute="userData")
+    data = base64.b64decode(sent["UserData"]["Value"])
+    assert is_compressed(data)
+    assert "TLS=tls,iam\n" in unpacked(data)
+    assert tier1("destroy", failed.id, "--yes").code == 0
