@@ -22,6 +22,8 @@ SHOWN = [
     "failure",
     "warnings",
     "rollback_enabled",
+    "created_by",
+    "asked_by",
     "created_at",
     "updated_at",
     "finished_at",

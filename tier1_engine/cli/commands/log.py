@@ -114,7 +114,15 @@ def _writer(output: LogOutput) -> Callable[[Entry], bool]:
         return lambda entry: put(json.dumps(as_json.without_number(entry)))
     from tier1_engine.cli.screen.render.history import logged
 
-    return lambda entry: put(logged(entry))
+    last_actor: Any = None
+
+    def write(entry: Entry) -> bool:
+        nonlocal last_actor
+        text = logged(entry, last_actor)
+        last_actor = entry.get("actor") or last_actor
+        return put(text)
+
+    return write
 
 
 # --- filters
