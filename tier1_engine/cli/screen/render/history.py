@@ -16,8 +16,8 @@ def logged(entry: Mapping[str, Any], last_actor: Mapping[str, Any] | None = None
     """Render one entry.
 
     Args:
-        last_actor: who is named on an earlier line. Each request names who made it; the lines of a run that
-            follow name somebody only if it is another.
+        last_actor: who ran the command of the entry before. Each request names who made it; the lines of
+            the run that follows name somebody only if it is another.
     """
     if entry["type"] == "attempt":
         return drawn(_attempt(entry))
