@@ -21,10 +21,15 @@ from pathlib import Path
 from tests.support.simulation.faults import fail
 from tests.support.simulation.process import Killer, run, watch
 from tests.support.simulation.rig import Rig
+from tier1_engine.deployment.actor import Actor
+from tier1_engine.store.holder import this_process
 from tier1_engine.store.store import Store
 from tier1_engine.store.tables import SCHEMA_REVISION
 
 FOLDER = Path(__file__).parent.parent / "tests" / "migration" / "fixtures"
+
+
+WHO = Actor("arn:aws:iam::123456789012:user/ann", "ann", "build-7", "https://ci.example/runs/7")
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def reached(moment: Moment, path: Path) -> Rig:
 
 def lived(moment: Moment, path: Path, kill_at: int | None) -> tuple[Rig, list[str]]:
     """The rig after a deployment that was killed at an instant, or at none, and all instants until then."""
-    rig, killer = Rig(Store.open(f"sqlite:///{path}")), Killer()
+    rig, killer = Rig(Store.open(f"sqlite:///{path}"), holder=lambda: this_process(WHO)), Killer()
     if moment.refused:
         rig.world.before.append(fail("create", "machine"))
     watch(rig, killer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Any
 
 from tests.support.account import standing
 from tests.support.command import Command
@@ -22,6 +23,8 @@ SHOWN = [
     "failure",
     "warnings",
     "rollback_enabled",
+    "created_by",
+    "asked_by",
     "created_at",
     "updated_at",
     "finished_at",
@@ -78,12 +81,31 @@ def test_a_deployment_is_made_shown_and_destroyed(newcomer: Command, aws: str) -
     assert list(listed) == [*SHOWN[:-2], "remaining"]
     assert listed["remaining"] == len(shown["resources"])
     assert "ssm_session" in tier1("show", "demo").out
-    destroyed = tier1("destroy", "demo", "-o", "json")
+    destroyed = tier1("destroy", "demo", "-o", "json", CI_JOB_URL="https://ci.example/7")
     assert (destroyed.code, destroyed.json["state"]) == (0, "destroyed")
     assert "ssm_session" not in tier1.here("show", "demo").out  # the instance is terminated
     assert standing(aws) == {}
     assert {resource["state"] for resource in destroyed.json["resources"]} == {"deleted"}
     assert tier1.here("list", "-o", "json").json[0]["remaining"] == 0
+    names_who_asked(tier1, shown, destroyed.json)
+
+
+def names_who_asked(tier1: Command, made: dict[str, Any], destroyed: dict[str, Any]) -> None:
+    """`show`, `log` and JSON name who deployed, and the CI job that destroyed."""
+    ann, job = made["created_by"], destroyed["asked_by"]
+    assert ann["arn"].startswith("arn:aws:")
+    assert made["account_id"] in ann["arn"]
+    assert (ann["run_url"], made["asked_by"], destroyed["created_by"]) == (None, ann, ann)
+    assert job == {**ann, "run_url": "https://ci.example/7"}
+    events = tier1.here("log", "demo", "-o", "json").json["events"]
+    asked = [event["message"] for event in events].index("requested: destroyed")
+    assert [event["actor"] for event in events] == [ann] * asked + [job] * (len(events) - asked)
+    local = f"{ann['user']}@{ann['host']}"
+    assert f"last command by {ann['arn']} ({local}, https://ci.example/7)" in tier1.here("show", "demo").out
+    log = tier1.here("log", "demo").out
+    assert f"requested: demo in us-east-1 by {ann['arn']} ({local})\n" in log
+    assert f"requested: destroyed by {ann['arn']} ({local}, https://ci.example/7)\n" in log
+    assert log.count(" by arn:") == 2
 
 
 def test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason(tier1: Command, aws: str) -> None:

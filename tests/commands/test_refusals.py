@@ -203,9 +203,11 @@ class TestOnceARowExists:
         assert standing(aws) == {}
 
     def test_missing_credentials_block_and_can_be_corrected(self, tier1: Command) -> None:
-        """A resume exits with 7 too, and later continues from the same point."""
+        """A resume exits with 7 too, and later continues from the same point. Who asked has no ARN then."""
         tier1.active()
         nobody = tier1.without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
         assert nobody("destroy", "demo").code == 7
+        assert tier1.show("demo")["asked_by"]["arn"] is None
         assert nobody("resume", "demo").code == 7
         assert tier1("resume", "demo").code == 0
+        assert tier1.show("demo")["asked_by"]["arn"] is not None

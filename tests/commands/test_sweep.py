@@ -130,7 +130,9 @@ def test_an_expired_stack_is_destroyed_unless_extended_or_protected(tier1: Comma
     assert tier1("sweep", "--yes").code == 0
     assert tier1.show(id)["state"] == "active"
     expire(tier1, id)
-    assert tier1.here("keep", id, "--until", "1h").code == 0
+    made = tier1.show(id)
+    assert tier1.here("keep", id, "--until", "1h", CI_JOB_URL="https://ci.example/7").code == 0
+    assert tier1.show(id)["asked_by"] == {**made["created_by"], "run_url": "https://ci.example/7"}
     kept = tier1("sweep", "--yes", "-o", "json")
     assert (kept.code, kept.json["reported"]) == (0, 1)
     assert "protected" in kept.json["reports"][0]["reason"]

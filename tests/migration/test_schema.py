@@ -141,5 +141,5 @@ def test_a_database_of_the_first_release_keeps_its_data(tmp_path: Path) -> None:
     store = Store.open(url)
     found = store.load("d1").deployment
     store.close()
-    assert (found.name, found.keep_until, found.swept_by, found.tagged_as) == ("old", None, None, None)
+    assert (found.name, found.keep_until, found.swept_by, found.tags_as_deployed) == ("old", None, None, None)
     assert [path for path in tmp_path.iterdir() if path.name.startswith("old.db.0001.")]

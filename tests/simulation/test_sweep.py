@@ -473,7 +473,7 @@ def test_foreign_resources_are_deleted_only_by_a_reviewed_plan(estate: Estate) -
     swept = carry_out(estate.ground, reviewed(estate, text))
     assert (swept.counts["deleted"], swept.exit_code) == (2, 0)
     assert not estate.living
-    stand_in = next(s.deployment for s in estate.rig.store.summaries() if s.deployment.tagged_as)
+    stand_in = next(s.deployment for s in estate.rig.store.summaries() if s.deployment.tags_as_deployed)
     assert stand_in.state is State.ROLLED_BACK
     assert {r.state for r in estate.rig.store.load(stand_in.id).resources.values()} == {ResourceState.DELETED}
 

@@ -47,6 +47,7 @@ _VARIES = (
     (re.compile(r"\b\d+[smhd]\b"), "AGE"),
     (re.compile(r"\(request [^)]*\)|request id: \S+"), "REQUEST"),
     (re.compile(r"\S+ \(pid \d+\)"), "PROCESS"),
+    (re.compile(r"\([^\s()@]+@[^\s()]+(, \S+)?\)"), "(WHO)"),
     (re.compile(r"\b(public|private)_ip +[0-9.]+"), r"\1_ip ADDRESS"),
     (re.compile(r"--port \d+"), "--port PORT"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "ENDPOINT"),

@@ -91,6 +91,11 @@ class AwsSession:
             self._identity = (reply["Account"], reply["Arn"])
         return self._identity
 
+    @property
+    def caller_arn(self) -> str | None:
+        """Return the ARN of the caller, if AWS has already been asked."""
+        return None if self._identity is None else self._identity[1]
+
     def cloud(self, permit: Permit) -> AwsCloud:
         """Return this account and region, with a permit that is checked before every change."""
         return AwsCloud(self, permit)

@@ -15,6 +15,7 @@ from tier1_engine.compose.plugins import registry
 from tier1_engine.settings import Settings, database_url, state_directory
 
 if TYPE_CHECKING:
+    from tier1_engine.aws.session import AwsSession
     from tier1_engine.deployment.place import Place
     from tier1_engine.deployment.record import Deployment
     from tier1_engine.engine.equipment import Equipment, Observer
@@ -35,26 +36,40 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 
 
 def equipment(
-    store: Store, place: Place | Deployment, settings: Settings, observer: Observer, tell: Tell
+    store: Store,
+    place: Place | Deployment,
+    settings: Settings,
+    observer: Observer,
+    tell: Tell,
+    aws: AwsSession | None = None,
 ) -> Equipment:
-    """Return what a driver of one deployment needs. `tell` receives warnings about plug-ins."""
+    """Return what a driver of one deployment needs.
+
+    Args:
+        tell: receives warnings about plug-ins.
+        aws: the session for that place, if the command already has one.
+    """
     from tier1_engine.clock import SystemClock
+    from tier1_engine.compose.caller import Caller
     from tier1_engine.engine.equipment import Equipment
     from tier1_engine.engine.pool import ThreadPool
+    from tier1_engine.store.holder import this_process
     from tier1_engine.survey.history import History
 
     refuse_impostor(place.endpoint)
     lend_credentials(place.endpoint, place.profile)
-    clock = SystemClock()
+    clock, aws = SystemClock(), aws or session(place, settings)
+    caller = Caller(aws)
     return Equipment(
         store=store,
         registry=registry(tell),
         settings=settings,
         clock=clock,
-        cloud=session(place, settings).cloud,
+        cloud=aws.cloud,
         pool=lambda: ThreadPool(clock),
         observer=observer,
         history=History(witness(store)),
+        holder=lambda: this_process(caller()),
     )
 
 

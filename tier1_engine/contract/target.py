@@ -15,7 +15,7 @@ def target_of(resource: Resource, deployment: Deployment, database_id: str) -> T
         TAG_RESOURCE: resource.tagged_as,
         TAG_NAME: deployment.name,
         "Name": f"{deployment.name}-{resource.step}",
-        **(deployment.tagged_as or {}),
+        **(deployment.tags_as_deployed or {}),
     }
     return Target(
         deployment_id=tags[TAG_DEPLOYMENT],

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tier1_engine.clock import new_deployment_id
+from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan, ordered
 from tier1_engine.deployment.record import Deployment, Step
@@ -31,7 +32,7 @@ def asked_for(request: DeploymentRequest, place: Place) -> str:
 
 
 def new_deployment(
-    request: DeploymentRequest, plan: Plan, place: Place, now: datetime
+    request: DeploymentRequest, plan: Plan, place: Place, now: datetime, actor: Actor | None = None
 ) -> tuple[Deployment, list[Step]]:
     """Return a `pending` deployment with a new id, and the steps of its plan in order.
 
@@ -59,6 +60,8 @@ def new_deployment(
         created_at=now,
         updated_at=now,
         expires_at=None if request.ttl_seconds is None else now + timedelta(seconds=request.ttl_seconds),
+        created_by=actor,
+        asked_by=actor,
     )
     steps = [
         Step(

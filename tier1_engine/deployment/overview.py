@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import Deployment, Resource
 from tier1_engine.deployment.states import State, Trigger
@@ -14,7 +15,7 @@ from tier1_engine.deployment.states import State, Trigger
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line of the timeline."""
+    """A line of the timeline. `actor`: who ran the command that caused it."""
 
     at: datetime
     trigger: Trigger | None
@@ -22,6 +23,7 @@ class Event:
     to_state: State | None
     step: str | None
     message: str
+    actor: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.states import (
     Action,
@@ -40,8 +41,10 @@ class Deployment:
     Attributes:
         keep_until: protects it from sweeps until then; `FOR_EVER` for no end.
         swept_by: the sweep that began to delete it; later sweeps continue.
-        tagged_as: the tags of its objects if they are foreign, that is, from another database, and an
+        tags_as_deployed: the tags of its objects if they are foreign, that is, from another database, and an
             operator reviewed them and requested their deletion.
+        created_by: who deployed it; None if an earlier version did.
+        asked_by: who ran the last command that acts on it.
     """
 
     id: str
@@ -73,7 +76,9 @@ class Deployment:
     revision: int = 0
     keep_until: datetime | None = None
     swept_by: str | None = None
-    tagged_as: Mapping[str, str] | None = None
+    tags_as_deployed: Mapping[str, str] | None = None
+    created_by: Actor | None = None
+    asked_by: Actor | None = None
 
     @property
     def failure_class(self) -> FailureClass | None:

@@ -220,7 +220,12 @@ class Driver:
         while True:
             try:
                 self.record = equipment.store.commit(
-                    self.record, changes, self.lease.fence, equipment.clock.now(), gives_back=last
+                    self.record,
+                    changes,
+                    self.lease.fence,
+                    equipment.clock.now(),
+                    gives_back=last,
+                    actor=self.lease.holder.actor,
                 )
                 self.gave_back = last
                 return

@@ -72,8 +72,8 @@ def deploy(
         Refused: the plan is not consistent.
         LeaseLost, DatabaseUnavailable: see `drive`.
     """
-    deployment, steps = new_deployment(request, plan, place, equipment.clock.now())
     seconds, holder = equipment.settings.lease_seconds, equipment.holder()
+    deployment, steps = new_deployment(request, plan, place, equipment.clock.now(), holder.actor)
     message = asked_for(request, place)
     lease = leases.take_with(equipment.store, deployment, steps, message, holder, seconds, equipment.clock)
     record = Record(deployment, {step.name: step for step in steps}, {}, {})
@@ -92,7 +92,7 @@ def create(equipment: Equipment, request: DeploymentRequest, plan: Plan, place: 
         NameInUse: an existing deployment in this account and region has this name.
         Refused: the plan is not consistent.
     """
-    deployment, steps = new_deployment(request, plan, place, equipment.clock.now())
+    deployment, steps = new_deployment(request, plan, place, equipment.clock.now(), equipment.holder().actor)
     equipment.store.create(deployment, steps, asked_for(request, place))
     return deployment.id
 
@@ -208,6 +208,7 @@ def request(
         NoSuchDeployment: no deployment has this id.
     """
     equipment.history.check(equipment, deployment_id)
+    actor = equipment.holder().actor
     for _ in range(MAX_REQUEST_TRIES):
         record = equipment.store.load(deployment_id)
         closed = closure(record, retain)
@@ -221,7 +222,8 @@ def request(
             return _granted(goal, record.deployment, locked, closed, deleting)  # noqa: B023
 
         now = equipment.clock.now()
-        if (asked := equipment.store.request_goal(deployment_id, choice, retain=closed, now=now)) is not None:
+        asked = equipment.store.request_goal(deployment_id, choice, retain=closed, now=now, actor=actor)
+        if asked is not None:
             return asked
     raise Refused(f"{deployment_id} is being changed too quickly to read: run the command again.")
 

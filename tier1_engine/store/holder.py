@@ -10,18 +10,24 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tier1_engine.clock import Clock
+from tier1_engine.deployment.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that holds a lease. `steady_end`: when the lease ends, on the steady clock of its boot."""
+    """The process that holds a lease.
+
+    Attributes:
+        steady_end: when the lease ends, on the steady clock of its boot.
+        actor: who runs the process.
+    """
 
     host: str
     boot: str
@@ -30,9 +36,10 @@ class Holder:
     started: str
     nonce: str
     steady_end: float = 0.0
+    actor: Actor | None = None
 
 
-def this_process() -> Holder:
+def this_process(actor: Actor | None = None) -> Holder:
     """Return this process with a new nonce: two drivers in one process are two holders."""
     pid = os.getpid()
     return Holder(
@@ -42,6 +49,7 @@ def this_process() -> Holder:
         pid=pid,
         started=_started(pid) or "",
         nonce=secrets.token_hex(8),
+        actor=actor,
     )
 
 
@@ -67,7 +75,7 @@ def on_this_boot(holder: Mapping[str, Any]) -> bool:
 
 def holding_until(holder: Holder, steady_end: float) -> Holder:
     """Return the holder with the end of its lease, in steady seconds."""
-    return Holder(**{**asdict(holder), "steady_end": steady_end})
+    return replace(holder, steady_end=steady_end)
 
 
 @cache

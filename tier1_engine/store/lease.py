@@ -118,6 +118,7 @@ def _from(asked_at: float, deployment_id: str, holder: Holder, term: int, second
 
 def _columns(lease: Lease, now: datetime) -> dict[str, Any]:
     return {
+        "asked_by": lease.holder.actor,
         "holder": asdict(lease.holder),
         "lease_term": lease.term,
         "lease_since": now,

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Table
 
+from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.record import (
     FIELDS,
     Attempt,
@@ -76,11 +77,17 @@ _TUPLES = {
 """The tuple fields of each record, which JSON stores as lists."""
 
 
-def write(transaction: Transaction, deployment_id: str, changes: Sequence[Change], now: datetime) -> None:
-    """Write all changes of a turn, with one UPDATE for the deployment itself."""
+def write(
+    transaction: Transaction,
+    deployment_id: str,
+    changes: Sequence[Change],
+    now: datetime,
+    actor: Actor | None = None,
+) -> None:
+    """Write all changes of a turn, with one UPDATE for the deployment. `actor`: who runs the driver."""
     for change in _merged(changes):
         _write_row(transaction, deployment_id, change, now)
-    if events := [_event_of(c, deployment_id, now) for c in changes if isinstance(c, Move | Note)]:
+    if events := [_event_of(c, deployment_id, now, actor) for c in changes if isinstance(c, Move | Note)]:
         statements.add(transaction, EVENTS, events)
     of_deployment: dict[str, Any] = {}
     for change in changes:
@@ -153,8 +160,8 @@ def _both(first: Change, second: Change) -> Change | None:
     return None
 
 
-def _event_of(change: Move | Note, deployment_id: str, now: datetime) -> dict[str, Any]:
-    event = {"deployment_id": deployment_id, "at": now, "message": change.message}
+def _event_of(change: Move | Note, deployment_id: str, now: datetime, actor: Actor | None) -> dict[str, Any]:
+    event = {"deployment_id": deployment_id, "at": now, "message": change.message, "actor": actor}
     if isinstance(change, Note):
         return {**event, "trigger": None, "from_state": None, "to_state": None, "step": change.step}
     move = {"trigger": change.trigger, "from_state": change.source, "to_state": change.target}

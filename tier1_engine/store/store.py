@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, Table, bindparam, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.overview import Event, Summary
 from tier1_engine.deployment.record import Attempt, Change, Deployment, DeploymentSet, Record, Resource, Step
 from tier1_engine.deployment.states import ENDED, Action, Goal, Outcome, ResourceState, State
@@ -102,7 +103,12 @@ class Store:
         Raises:
             NameInUse: an existing deployment in this account and region has this name.
         """
-        event = {"deployment_id": deployment.id, "at": deployment.created_at, "message": message}
+        event = {
+            "deployment_id": deployment.id,
+            "at": deployment.created_at,
+            "message": message,
+            "actor": deployment.created_by,
+        }
         try:
             with database.translated(self.engine), Transaction(self.writers) as transaction:
                 columns = {**values_of(deployment), **held(transaction)}
@@ -164,6 +170,7 @@ class Store:
         now: datetime,
         *,
         gives_back: bool = False,
+        actor: Actor | None = None,
     ) -> Record:
         """Write the changes of a turn in one transaction, and return the new record.
 
@@ -172,6 +179,7 @@ class Store:
 
         Args:
             gives_back: whether this is the last turn, which also releases the lease.
+            actor: who runs the driver.
 
         Raises:
             LeaseLost: another driver has taken over; nothing was written.
@@ -192,7 +200,7 @@ class Store:
                 if row.state is not before.state:
                     raise LeaseLost(f"The state of {before.id} was changed by another process.")
                 released = [DeploymentSet(NOBODY)] if gives_back else []
-                write(transaction, before.id, [*changes, stamped, *released], now)
+                write(transaction, before.id, [*changes, stamped, *released], now, actor)
             elif row.revision != before.revision + 1:
                 raise LeaseLost(f"The record of {before.id} was changed by another process.")
         return after.apply([stamped])
@@ -206,6 +214,7 @@ class Store:
         *,
         retain: Sequence[str] = (),
         now: datetime,
+        actor: Actor | None = None,
     ) -> Deployment | None:
         """Write the target state of a deployment, in one transaction guarded by its state.
 
@@ -213,6 +222,7 @@ class Store:
             choice: returns the target state for the locked deployment; None to write nothing and return None.
                 If it raises, nothing is written.
             retain: names of resources to retain, added to those already retained.
+            actor: who asks for it.
         """
         with database.translated(self.engine), Transaction(self.writers) as transaction:
             row = statements.first(transaction, _LOCK_WHOLE, {"locked": deployment_id})
@@ -224,13 +234,12 @@ class Store:
             kept = tuple(dict.fromkeys((*deployment.retain, *retain)))
             if goal is deployment.goal and kept == deployment.retain:
                 return deployment
-            values = {"goal": goal, "retain": list(kept), "updated_at": now}
+            values = {"goal": goal, "retain": list(kept), "updated_at": now, "asked_by": actor}
             statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, values)
             message = f"requested: {goal}" + (f", retaining {', '.join(kept)}" if kept else "")
-            statements.add(
-                transaction, EVENTS, [{"deployment_id": deployment_id, "at": now, "message": message}]
-            )
-        return replace(deployment, goal=goal, retain=kept)
+            event = {"deployment_id": deployment_id, "at": now, "message": message, "actor": actor}
+            statements.add(transaction, EVENTS, [event])
+        return replace(deployment, goal=goal, retain=kept, asked_by=actor)
 
     # --- reads for people
 
@@ -309,7 +318,7 @@ class Store:
         query = _of(EVENTS, deployment_id).where(EVENTS.c.id > after).order_by(EVENTS.c.id)
         with database.translated(self.engine), self.reading() as connection:
             rows = connection.execute(query).all()
-        return [Event(r.at, r.trigger, r.from_state, r.to_state, r.step, r.message) for r in rows]
+        return [Event(r.at, r.trigger, r.from_state, r.to_state, r.step, r.message, r.actor) for r in rows]
 
     def console(self, deployment_id: str, resource_id: str) -> str | None:
         """Return the archived console output of an instance."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
+from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.record import Deployment, Resource
 from tier1_engine.deployment.states import Action, Goal, Mode, Outcome, ResourceState
@@ -139,6 +140,7 @@ def claim(
     goal: Goal | None,
     allowed: Callable[[Deployment, int], None],
     now: datetime,
+    actor: Actor | None = None,
 ) -> None:
     """Record that a sweep takes a deployment down, in one transaction guarded by its row.
 
@@ -155,14 +157,21 @@ def claim(
         allowed(deployment, statements.first(transaction, _LAST_EVENT, {"of": deployment_id}).id)
         values = {"goal": goal or deployment.goal, "swept_by": sweep_id, "updated_at": now}
         statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, values)
-        event = _asked_for(deployment_id, sweep_id, goal or deployment.goal, now)
+        event = _asked_for(deployment_id, sweep_id, goal or deployment.goal, now, actor)
         statements.add(transaction, EVENTS, [event])
 
 
-def take(store: Store, deployment_id: str, sweep_id: str, what: str, now: datetime) -> None:
+def take(
+    store: Store,
+    deployment_id: str,
+    sweep_id: str,
+    what: str,
+    now: datetime,
+    actor: Actor | None = None,
+) -> None:
     """Record that a sweep works on a deployment without changing its target state."""
     with database.translated(store.engine), Transaction(store.writers) as transaction:
-        statements.add(transaction, EVENTS, [_asked_for(deployment_id, sweep_id, what, now)])
+        statements.add(transaction, EVENTS, [_asked_for(deployment_id, sweep_id, what, now, actor)])
 
 
 def taken_since(store: Store, deployment_id: str, last_event: int, sweeps: Collection[str]) -> bool:
@@ -177,9 +186,12 @@ def taken_since(store: Store, deployment_id: str, last_event: int, sweeps: Colle
         return connection.execute(query).scalar() in sweeps
 
 
-def _asked_for(deployment_id: str, sweep_id: str, what: str, now: datetime) -> dict[str, Any]:
+def _asked_for(
+    deployment_id: str, sweep_id: str, what: str, now: datetime, actor: Actor | None
+) -> dict[str, Any]:
     message = f"asked for by sweep {sweep_id}: {what}"
-    return {"deployment_id": deployment_id, "at": now, "message": message, "sweep_id": sweep_id}
+    event = {"deployment_id": deployment_id, "at": now, "message": message}
+    return {**event, "sweep_id": sweep_id, "actor": actor}
 
 
 _LOCK_WHOLE = select(DEPLOYMENTS).where(DEPLOYMENTS.c.id == bindparam("of")).with_for_update()
@@ -194,6 +206,7 @@ def protect(
     deployment_id: str,
     change: Callable[[Deployment], tuple[Mapping[str, Any], str]],
     now: datetime,
+    actor: Actor | None = None,
 ) -> Deployment:
     """Set the protection of a deployment, in one transaction guarded by its row.
 
@@ -209,9 +222,10 @@ def protect(
         if row is None:
             raise NoSuchDeployment(f"There is no deployment {deployment_id}: see `tier1 list`.")
         deployment = item_of(Deployment, row)
-        values, message = change(deployment)
+        changed, message = change(deployment)
+        values = {**changed, "asked_by": actor}
         statements.change(transaction, DEPLOYMENTS, {"id": deployment_id}, values)
-        event = {"deployment_id": deployment_id, "at": now, "message": message}
+        event = {"deployment_id": deployment_id, "at": now, "message": message, "actor": actor}
         statements.add(transaction, EVENTS, [event])
     return replace(deployment, **values)
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.states import (
     Action,
@@ -40,7 +41,7 @@ from tier1_engine.deployment.states import (
 )
 from tier1_engine.store.columns import CleanText, JsonDocument, JsonOf, UtcTime, one_of
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest migration. A test checks that it is alembic's head; a database must have it to be opened."""
 
 
@@ -148,7 +149,9 @@ class DeploymentRow(Base):
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
     keep_until: Mapped[datetime | None] = mapped_column(UtcTime)
     swept_by: Mapped[str | None] = mapped_column(CleanText(32))
-    tagged_as: Mapped[dict[str, str] | None] = mapped_column(_Json)
+    tags_as_deployed: Mapped[dict[str, str] | None] = mapped_column(_Json)
+    created_by: Mapped[Actor | None] = mapped_column(JsonOf(Actor))
+    asked_by: Mapped[Actor | None] = mapped_column(JsonOf(Actor))
 
 
 class StepRow(Base):
@@ -285,6 +288,7 @@ class EventRow(Base):
     step: Mapped[str | None] = mapped_column(CleanText(128))
     message: Mapped[str] = mapped_column(CleanText())
     sweep_id: Mapped[str | None] = mapped_column(CleanText(32))  # the sweep that asked for it
+    actor: Mapped[Actor | None] = mapped_column(JsonOf(Actor))
 
 
 class ConsoleRow(Base):

@@ -144,7 +144,9 @@ def adopt(equipment: Equipment, witness: Witness, deployment_id: str) -> list[Re
         rows = _rows(equipment, record, unknown)
         message = f"this copy of the database continues; it did not know {len(rows)} resources"
         changes: list[Change] = [ResourceAdd(row) for row in rows]
-        after = store.commit(record, [*changes, Note(message)], lease.fence, clock.now())
+        after = store.commit(
+            record, [*changes, Note(message)], lease.fence, clock.now(), actor=lease.holder.actor
+        )
         witness.note(deployment_id, after.deployment.revision, anew=True)
     finally:
         leases.release(store, lease)

@@ -128,7 +128,8 @@ class Worker:
             for kind in _beside(unit, record):
                 with suppress(DeletionBlocked):  # what cannot be checked remains, and the rest is deleted
                     found.update(self._observe_again(equipment, unit, record, kind))
-            sweeps.claim(store, unit.deployment_id, self.sweep_id, GOALS.get(unit.act), allowed, clock.now())
+            goal, actor = GOALS.get(unit.act), equipment.holder().actor
+            sweeps.claim(store, unit.deployment_id, self.sweep_id, goal, allowed, clock.now(), actor)
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
             # A duplicate may be inside a resource to delete: record it now, not when a census finds it.
@@ -222,7 +223,8 @@ class Worker:
             known = self._known(equipment, unit)
             self._still_as_marked(unit, known.deployment, known.last_event, begun=begun)
             what = f"{len(unit.items)} orphans or duplicates"
-            sweeps.take(equipment.store, unit.deployment_id, self.sweep_id, what, equipment.clock.now())
+            now, actor = equipment.clock.now(), equipment.holder().actor
+            sweeps.take(equipment.store, unit.deployment_id, self.sweep_id, what, now, actor)
             record = equipment.store.load(unit.deployment_id)
             held = {(r.kind, r.aws_id): r for r in record.resources.values() if not r.settled}
             for kind in _beside(unit, record):
@@ -259,7 +261,8 @@ class Worker:
         there, gone = self._still_reviewed(equipment, unit)
         if not there:
             return [Result(item, ItemOutcome.SKIPPED, why) for item, why in gone]
-        deployment = stand_in(unit.items, equipment.clock.now())
+        actor = equipment.holder().actor
+        deployment = replace(stand_in(unit.items, equipment.clock.now()), created_by=actor, asked_by=actor)
         steps = [stand_in_step(deployment, number, item) for number, (item, _) in enumerate(there)]
         message = f"sweep {self.sweep_id}: {len(there)} foreign resources that an operator reviewed"
         equipment.store.create(deployment, steps, message)

@@ -47,7 +47,7 @@ def stand_in(items: Sequence[Item], now: datetime) -> Deployment:
         created_at=now,
         updated_at=now,
         finished_at=now,
-        tagged_as=claims,
+        tags_as_deployed=claims,
     )
 
 

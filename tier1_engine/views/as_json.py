@@ -11,6 +11,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.standing import interrupted
 from tier1_engine.deployment.states import Outcome, Trigger
@@ -71,6 +72,8 @@ def _head(summary: Summary, *, driven: bool) -> dict[str, Any]:
         "failure": _of_failure(deployment.failure),
         "warnings": [masked_text(warning) for warning in deployment.warnings],
         "rollback_enabled": deployment.rollback_enabled,
+        "created_by": _of_actor(deployment.created_by),
+        "asked_by": _of_actor(deployment.asked_by),
         "created_at": moment(deployment.created_at),
         "updated_at": moment(deployment.updated_at),
         "finished_at": moment(deployment.finished_at),
@@ -87,7 +90,12 @@ def _of_holder(summary: Summary) -> dict[str, Any] | None:
         "pid": summary.holder["pid"],
         "since": moment(summary.lease_since),
         "expires_at": moment(summary.lease_expires_at),
+        "actor": summary.holder.get("actor"),
     }
+
+
+def _of_actor(actor: Actor | None) -> dict[str, Any] | None:
+    return None if actor is None else actor.to_stored()
 
 
 def _of_failure(failure: Failure | None) -> dict[str, Any] | None:
@@ -209,6 +217,7 @@ def of_event(event: Event) -> dict[str, Any]:
         "to": event.to_state.value if event.to_state else None,
         "step": event.step,
         "message": masked_text(event.message),
+        "actor": _of_actor(event.actor),
     }
 
 
@@ -226,4 +235,4 @@ def _plain(value: Any) -> Any:
     """Convert a value to JSON."""
     if isinstance(value, datetime):
         return moment(value)
-    return value.to_stored() if isinstance(value, Error | Failure) else value
+    return value.to_stored() if isinstance(value, Actor | Error | Failure) else value

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.rows import AT, deployment, failure, resource, step
 from tier1_engine.deployment import standing
+from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.overview import Event, Summary
 from tier1_engine.deployment.record import Attempt, Deployment, Record, Resource, Step
@@ -30,6 +31,7 @@ from tier1_engine.masking import digest
 from tier1_engine.views import as_json
 
 HOLDER = {"host": "desk", "boot": "b", "namespace": "n", "pid": 7, "started": "1", "nonce": "secret"}
+ANN = Actor("arn:aws:iam::1:user/ann", "ann", "desk")
 ERROR = Error("Throttling", "Slow down.", "CreateVpc", "r-1")
 SHOWN = {"code": "Throttling", "message": "Slow down.", "operation": "CreateVpc", "request_id": "r-1"}
 AT_TEXT = "2026-01-01T00:00:00.000Z"
@@ -99,7 +101,8 @@ class TestTheHolder:
     def test_is_reported_without_internal_values(self) -> None:
         """It has host, process, since and until, but no nonce."""
         shown = as_json.of_summary(summary(holder=HOLDER), driven=True)["holder"]
-        assert shown == {"host": "desk", "pid": 7, "since": AT_TEXT, "expires_at": "2026-01-01T00:01:00.000Z"}
+        ends = "2026-01-01T00:01:00.000Z"
+        assert shown == {"host": "desk", "pid": 7, "since": AT_TEXT, "expires_at": ends, "actor": None}
 
     def test_is_none_once_its_process_is_gone(self) -> None:
         """A row may still name it."""
@@ -190,7 +193,7 @@ def test_the_log_has_attempts_and_transitions() -> None:
     """An open attempt is marked as such; a note is no transition."""
     done = create(ended_at=AT + timedelta(milliseconds=1500), outcome=Outcome.DONE, aws_id="net-1")
     move = Event(AT, Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, None, "")
-    note = Event(AT, None, None, None, "net", "done")
+    note = Event(AT, None, None, None, "net", "done", ANN)
     log = as_json.of_log(as_json.in_order([done, create(id="a2")], [move, note]))
     assert (log["attempts"][0]["seconds"], log["attempts"][0]["outcome"]) == (1.5, "done")
     assert (log["attempts"][1]["ended_at"], log["attempts"][1]["outcome"]) == (None, None)
@@ -202,7 +205,9 @@ def test_the_log_has_attempts_and_transitions() -> None:
         "to": None,
         "step": "net",
         "message": "done",
+        "actor": {"arn": "arn:aws:iam::1:user/ann", "user": "ann", "host": "desk", "run_url": None},
     }
+    assert log["events"][0]["actor"] is None
 
 
 def test_the_log_is_ordered_by_time_with_transitions_first() -> None:

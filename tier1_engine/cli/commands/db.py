@@ -117,8 +117,10 @@ def _adopted(ids: list[str]) -> str:
 def _of_deployment(store: Store, summary: Summary) -> dict[str, Any]:
     id = summary.deployment.id
     record = store.load(id)
+    columns = as_json.of_row(record.deployment)
+    columns["tagged_as"] = columns.pop("tags_as_deployed")  # the export's keys stay what they were
     return {
-        **as_json.of_row(record.deployment),
+        **columns,
         "steps": [as_json.of_row(step) for step in record.steps.values()],
         "resources": [as_json.of_row(resource) for resource in record.resources.values()],
         "attempts": [as_json.of_row(attempt) for attempt in store.attempts(id)],

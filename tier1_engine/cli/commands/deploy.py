@@ -20,6 +20,7 @@ from tier1_engine.deployment.states import Goal
 from tier1_engine.settings import Settings, from_environment
 
 if TYPE_CHECKING:
+    from tier1_engine.aws.session import AwsSession
     from tier1_engine.contract.blueprint import Blueprint
     from tier1_engine.deployment.place import Place
     from tier1_engine.deployment.plan import Plan
@@ -43,15 +44,15 @@ def run(
     loaded = plugins.load_spec(path, name=name)
     spec, settings = loaded.spec, from_environment()
     with opened(log_file) as log, compose.opened_store(settings) as store:
-        place, plan = _survey(spec, loaded.blueprint, settings, use_sandbox)
-        command = session(store, place, settings, signals, log)
+        aws, place, plan = _survey(spec, loaded.blueprint, settings, use_sandbox)
+        command = session(store, place, settings, signals, log, aws)
         refuse_impossible(plan, command.equipment.registry)
         return _deploy(command, spec, plan, place, rollback, on_recoverable, output)
 
 
 def _survey(
     spec: BaseSpec, blueprint: Blueprint[Any], settings: Settings, use_sandbox: bool
-) -> tuple[Place, Plan]:
+) -> tuple[AwsSession, Place, Plan]:
     """Ask AWS for the account, and for what the plan depends on. Nothing is created yet."""
     from tier1_engine.deployment.place import Place
 
@@ -74,7 +75,7 @@ def _survey(
     for sentence in survey.get("warnings") or ():
         complain(f"warning: {sentence}")
     place = Place(account_id=account_id, region=spec.region, profile=profile, endpoint=endpoint)
-    return place, blueprint.plan(spec, survey)
+    return aws, place, blueprint.plan(spec, survey)
 
 
 def _deploy(

@@ -8,6 +8,7 @@ from typing import Any
 
 from tier1_engine.cli.screen.streams import put
 from tier1_engine.clock import SystemClock
+from tier1_engine.compose import caller
 from tier1_engine.compose import engine as compose
 from tier1_engine.deployment.record import FOR_EVER, Deployment
 from tier1_engine.deployment.states import ENDED, Goal
@@ -67,9 +68,11 @@ def extend(reference: str, by: str) -> int:
 
 
 def _protect(reference: str, change: Any, now: datetime) -> Deployment:
-    with compose.opened_store(from_environment()) as store:
+    settings = from_environment()
+    with compose.opened_store(settings) as store:
         found = names.find(store, reference, to_change=True)
-        return sweeps.protect(store, found.id, change, now)
+        change(found)  # what is refused asks AWS nothing
+        return sweeps.protect(store, found.id, change, now, caller.in_place(found, settings))
 
 
 def _refuse_unless_active(deployment: Deployment, what: str) -> None:

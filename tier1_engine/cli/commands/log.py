@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FOLLOW_SECONDS = 0.5
 Entry = Mapping[str, Any]
+Write = Callable[[Entry, Entry | None], bool]
+"""Writes an entry, given who ran the command of the entries before; returns whether stdout is still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,10 @@ def _entries(store: Store, id: str) -> list[dict[str, Any]]:
     return as_json.in_order(store.attempts(id), store.events(id))
 
 
-def _print(
-    store: Store, id: str, chosen: Callable[[Entry], bool], write: Callable[[Entry], bool], *, follow: bool
-) -> None:
+def _print(store: Store, id: str, chosen: Callable[[Entry], bool], write: Write, *, follow: bool) -> None:
     """Write every entry once. While the deployment is running, an attempt in progress is held back."""
     written: set[Any] = set()
+    last_actor: Entry | None = None
     while True:
         # Checked before the entries are read, so that the last of them is not missed.
         driven = follow and holder(store, id) is not None
@@ -102,19 +103,20 @@ def _print(
             if entry["number"] in written or (driven and under_way):
                 continue
             written.add(entry["number"])
-            if chosen(entry) and not write(entry):
+            if chosen(entry) and not write(entry, last_actor):
                 return
+            last_actor = entry.get("actor") or last_actor
         if not driven:
             return
         time.sleep(FOLLOW_SECONDS)
 
 
-def _writer(output: LogOutput) -> Callable[[Entry], bool]:
+def _writer(output: LogOutput) -> Write:
     if output is LogOutput.JSONL:
-        return lambda entry: put(json.dumps(as_json.without_number(entry)))
+        return lambda entry, last_actor: put(json.dumps(as_json.without_number(entry)))
     from tier1_engine.cli.screen.render.history import logged
 
-    return lambda entry: put(logged(entry))
+    return lambda entry, last_actor: put(logged(entry, last_actor))
 
 
 # --- filters

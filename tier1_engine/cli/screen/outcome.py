@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tier1_engine.cli.options import OnRecoverable, Output
 from tier1_engine.cli.screen import closing
@@ -30,6 +31,9 @@ from tier1_engine.errors import Tier1Error
 from tier1_engine.settings import Settings
 from tier1_engine.store.store import Store
 from tier1_engine.views.prices import Prices
+
+if TYPE_CHECKING:
+    from tier1_engine.aws.session import AwsSession
 
 MAX_ANSWERS = 100
 """The most answers in one command; nobody retries more often by hand."""
@@ -58,12 +62,22 @@ class Session:
 
 
 def session(
-    store: Store, place: Place | Deployment, settings: Settings, signals: Signals, log: LogFile | None
+    store: Store,
+    place: Place | Deployment,
+    settings: Settings,
+    signals: Signals,
+    log: LogFile | None,
+    aws: AwsSession | None = None,
 ) -> Session:
-    """Return a session for a deployment, observed by the screen and the log file."""
+    """Return a session for a deployment, observed by the screen and the log file.
+
+    Args:
+        aws: the session with AWS, if the command already has one.
+    """
     watching = view()
     observer: Observer = watching if log is None else Both(watching, log)
-    return Session(compose.equipment(store, place, settings, observer, complain), watching, signals, log)
+    equipment = compose.equipment(store, place, settings, observer, complain, aws)
+    return Session(equipment, watching, signals, log)
 
 
 def policy_of(flag: OnRecoverable | None, stored: str) -> OnRecoverable:

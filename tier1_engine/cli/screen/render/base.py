@@ -9,15 +9,16 @@ from __future__ import annotations
 import io
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.control import Control
 from rich.text import Text
 
 from tier1_engine.cli.screen.lines import Line, Tone
-from tier1_engine.cli.screen.streams import put
+from tier1_engine.cli.screen.streams import clean, put
 
 STYLE_OF_TONE = {
     Tone.GOOD: "bold green",
@@ -96,6 +97,12 @@ def wrapped(shown: Iterable[Line]) -> str:
 def state_text(name: str) -> Text:
     """Return a state in its colour."""
     return Text(name, style=STYLE_OF_STATE.get(name, QUIET))
+
+
+def who(actor: Mapping[str, Any]) -> str:
+    """Describe who ran a command: `arn:aws:iam::1:user/ann (ann@host, https://ci/run/7)`."""
+    local = ", ".join(word for word in (f"{actor['user']}@{actor['host']}", actor["run_url"]) if word)
+    return clean(f"{actor['arn']} ({local})" if actor["arn"] else local)
 
 
 def age(then: str, now: datetime) -> str:

@@ -8,13 +8,23 @@ from typing import Any
 
 from rich.text import Text
 
-from tier1_engine.cli.screen.render.base import QUIET, drawn
+from tier1_engine.cli.screen.render.base import QUIET, drawn, who
 from tier1_engine.cli.screen.streams import clean
 
 
-def logged(entry: Mapping[str, Any]) -> str:
-    """Render one entry."""
-    return drawn(_attempt(entry) if entry["type"] == "attempt" else _event(entry))
+def logged(entry: Mapping[str, Any], last_actor: Mapping[str, Any] | None = None) -> str:
+    """Render one entry.
+
+    Args:
+        last_actor: who ran the command of the entry before. Each request names who made it; the lines of
+            the run that follows name somebody only if it is another.
+    """
+    if entry["type"] == "attempt":
+        return drawn(_attempt(entry))
+    line, actor = _event(entry), entry["actor"]
+    if actor and (actor != last_actor or not (entry["trigger"] or entry["step"])):
+        line.append(f" by {who(actor)}", style=QUIET)
+    return drawn(line)
 
 
 def _attempt(attempt: Mapping[str, Any]) -> Text:

@@ -19,6 +19,7 @@ from tier1_engine.cli.screen.render.base import (
     drawn,
     elapsed,
     state_text,
+    who,
 )
 from tier1_engine.cli.screen.streams import clean
 from tier1_engine.deployment.states import ENDED
@@ -62,8 +63,13 @@ def _head(deployment: Mapping[str, Any], now: datetime) -> list[Text]:
         Text.assemble((deployment["name"], "bold"), f"  {deployment['id']}  ", state),
         Text(f"{where}, {age(deployment['created_at'], now)} old{_expiry(deployment)}", style=QUIET),
     ]
+    asked_by = deployment["asked_by"]
+    if asked_by:
+        found.append(Text(f"last command by {who(asked_by)}", style=QUIET))
     if holder := deployment["holder"]:
         text = f"locked by {holder['host']} (pid {holder['pid']}) since {holder['since']}"
+        if holder["actor"] and holder["actor"] != asked_by:
+            text += f", run by {who(holder['actor'])}"
         found.append(Text(text, style="cyan"))
     if failure := deployment["failure"]:
         found.append(_failure(failure))
