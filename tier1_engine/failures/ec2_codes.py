@@ -136,6 +136,10 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
         "DeleteVolume": {*_NO_VOLUME, "IncorrectState", "OperationNotPermitted", "VolumeInUse"},
         "DescribeAddresses": {"InvalidAddress.NotFound", "InvalidAllocationID.NotFound"},
         "DescribeAvailabilityZones": {"InvalidAvailabilityZone", "InvalidZone.NotFound"},
+        "DescribeCapacityReservations": {
+            "InvalidCapacityReservationId.Malformed",
+            "InvalidCapacityReservationId.NotFound",
+        },
         "DescribeImages": {"InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"},
         "DescribeInstanceStatus": _NO_INSTANCE,
         "DescribeInstanceTypeOfferings": {"InvalidInstanceType"},
