@@ -143,6 +143,9 @@ def test_an_expired_stack_is_destroyed_unless_extended_or_protected(tier1: Comma
     assert "expired" in tier1.here("list").out
     done = tier1("sweep", "--yes")
     assert (done.code, tier1.show(id)["state"]) == (0, "destroyed"), done
+    assert tier1.show(id)["asked_by"] == made["created_by"]  # the sweep's, in place of the keeper's
+    asked = [e for e in tier1.here("log", id, "-o", "json").json["events"] if "by sweep" in e["message"]]
+    assert [event["actor"] for event in asked] == [made["created_by"]]
     assert standing(aws) == {}
 
 
