@@ -17,6 +17,7 @@ import pytest
 from tests.support.points import at_point
 from tests.support.simulation.life import LIVES, WAYS_OUT, Stage, check
 from tests.support.simulation.process import Killer
+from tier1_engine.engine import driver
 from tier1_engine.errors import DatabaseUnavailable
 from tier1_engine.store.store import Store
 
@@ -26,6 +27,8 @@ BEFORE, AFTER = "before commit", "after commit"
 LATE = 3.0
 POSTGRES_STRIDE = 5
 """Only every n-th commit runs on Postgres, where a life takes a third of a second."""
+RETRY_SECONDS = 2.0
+"""Each attempt on Postgres opens a real session; the time between two of them is virtual."""
 
 
 @dataclass
@@ -127,8 +130,10 @@ def test_a_connection_lost_around_a_commit_loses_nothing(
     for_good: bool,
     store: Store,
     record_property: Callable[[str, object], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """This covers a sample on Postgres: between execute and commit, and after an applied commit."""
+    monkeypatch.setattr(driver, "COMMIT_RETRY_SECONDS", RETRY_SECONDS)
     whole = commits_of(life, store, fails)
     points = range(1, whole + 1, POSTGRES_STRIDE)
     for at in points:
