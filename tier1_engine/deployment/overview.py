@@ -51,7 +51,7 @@ class Known:
         driver: a description of its current driver; None if it is not running.
         remaining: the owned resources that are not gone, last step first.
         holds: (kind, AWS id) of every row that is not deleted, including references and retained
-            resources, with its request.
+            resources, with its request; also of what AWS made together with one.
         expects: (kind, `tier1:resource` tag) of creates without a known outcome.
         positions: the highest position of the steps that create each kind.
         retains: whether the operator retained something.

@@ -91,7 +91,10 @@ _IMAGE_PARAMETERS = (
     "text",
 )
 _KEYS = ("ec2", "describe-key-pairs", "--query", "KeyPairs[].KeyName", "--output", "text")
-_UNPROTECT = "aws ec2 modify-instance-attribute --instance-id {instance_id:ID} --no-disable-api-termination"
+_UNPROTECT = (
+    "aws ec2 modify-instance-attribute --region {region} --instance-id {instance_id:ID} "
+    "--no-disable-api-termination"
+)
 _PROTECTION = (
     "ec2",
     "describe-instance-attribute",

@@ -7,13 +7,14 @@ decision: `sweep.rules` decides, and `sweep.sweep` acts.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
+from tier1_engine.contract.kind import COMPANIONS
 from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.record import Deployment, Resource
@@ -98,13 +99,21 @@ def all_known(store: Store, driver: DescribeDriver, only: str | None = None) -> 
             last_event_at=row.last_event_at,
             driver=driver(row.holder, row.lease_expires_at),
             remaining=tuple(item_of(Resource, r) for r in of[row.id] if r.remains),
-            holds={(r.kind, r.aws_id): r.request for r in of[row.id] if r.aws_id},
+            holds={pair: r.request for r in of[row.id] for pair in _held_by(r)},
             expects=frozenset((r.kind, r.tagged_as) for r in of[row.id] if not r.aws_id and r.open),
             positions=positions[row.id],
             retains=any(r.state is ResourceState.RETAINED for r in of[row.id]),
         )
         for row in found
     ]
+
+
+def _held_by(row: Any) -> Iterator[tuple[str, str]]:
+    """Yield the kind and AWS id of a row, and of what AWS made together with it."""
+    if row.aws_id:
+        yield row.kind, row.aws_id
+    for kind, ids in row.facts.get(COMPANIONS, {}).items():
+        yield from ((kind, aws_id) for aws_id in ids)
 
 
 def _open() -> Any:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.rows import AT, SteppedClock, deployment, driven, resource, step
+from tier1_engine.contract.kind import COMPANIONS
 from tier1_engine.deployment.record import Attempt, AttemptAdd, Change, Deployment, ResourceAdd
 from tier1_engine.deployment.states import Action, Goal, Mode, Outcome, ResourceState
 from tier1_engine.errors import NoSuchDeployment, Refused
@@ -49,7 +50,13 @@ def test_a_sweep_reads_everything_it_judges(store: Store) -> None:
         resource("r1", state=ResourceState.PRESENT, aws_id="net-1", request={"cidr": "x"}),
         resource("r2", "net~1", state=ResourceState.DELETED, aws_id="net-2", deleted_at=AT),
         resource("r3", "look", kind="disk", state=ResourceState.PRESENT, aws_id="disk-1", owned=False),
-        resource("r4", "net~2", state=ResourceState.RETAINED, aws_id="net-3"),
+        resource(
+            "r4",
+            "net~2",
+            state=ResourceState.RETAINED,
+            aws_id="net-3",
+            facts={COMPANIONS: {"volume": ["vol-1"]}},
+        ),
         resource("r5", "net~3"),
     ]
     changes: list[Change] = [ResourceAdd(row) for row in rows]
@@ -58,7 +65,12 @@ def test_a_sweep_reads_everything_it_judges(store: Store) -> None:
     clock = SteppedClock()
     (one,) = sweeps.all_known(store, lambda holder, end: "somebody" if holder else None)
     assert {row.id for row in one.remaining} == {"r1", "r5"}
-    assert dict(one.holds) == {("net", "net-1"): {"cidr": "x"}, ("disk", "disk-1"): {}, ("net", "net-3"): {}}
+    assert dict(one.holds) == {
+        ("net", "net-1"): {"cidr": "x"},
+        ("disk", "disk-1"): {},
+        ("net", "net-3"): {},
+        ("volume", "vol-1"): {},  # what AWS made with a resource belongs to it, also while it is detached
+    }
     assert one.expects == {("net", "r5")}
     assert one.positions == {"net": 0}
     assert (one.retains, one.driver, one.last_event_at) == (True, "somebody", AT)

@@ -6,7 +6,7 @@ before anything is done about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -81,12 +81,13 @@ def proved(record: Record, database_id: str, kind: Kind, seen: Iterable[Observat
 
     Tags can be copied, so they are no proof by themselves. The proof is an owned row: of the same kind, if
     its creates returned this id, or the object shows its key, or a create of it has no known outcome; of
-    another kind, if AWS made the object together with its own (a volume of an instance). Creates without a
-    known outcome prove as many objects as they may have made: of more than that, none is proved.
+    another kind, if AWS made the object together with its own (a volume of an instance) and that is deleted.
+    Creates without a known outcome prove as many objects as they may have made: of more than that, none is
+    proved.
     """
     rows = [r for r in record.resources.values() if r.kind == kind.name and r.owned]
     by_id = {aws_id: row for row in rows for aws_id in recorded_ids(record, row)}
-    companions = _companions(record, kind.name)
+    companions = companions_of(record, kind.name, frozenset({ResourceState.DELETED}))
     found: dict[str, Resource] = {}
     may_be: dict[str, list[str]] = {}
     for observation in seen:
@@ -109,11 +110,11 @@ def proved(record: Record, database_id: str, kind: Kind, seen: Iterable[Observat
     return found
 
 
-def _companions(record: Record, kind: str) -> dict[str, Resource]:
-    """Return, by AWS id, the rows together with which AWS made objects of another kind."""
+def companions_of(record: Record, kind: str, states: Collection[ResourceState]) -> dict[str, Resource]:
+    """Return what AWS made together with the owned rows in these states: their rows, by AWS id."""
     return {
         aws_id: row
         for row in record.resources.values()
-        if row.owned
+        if row.owned and row.state in states
         for aws_id in row.facts.get(COMPANIONS, {}).get(kind, ())
     }

@@ -181,7 +181,9 @@ def _delete(asked: Delete, cloud: Cloud) -> Deleted | Failed:
     except CallError as error:
         if asked.names_holders and error.code in kind.in_use and (holders := _holders(asked, cloud)):
             held = any(not holder.leaves for holder in holders)
-            return Failed(asked, held_by(error, seen.aws_id, holders), in_change=True, held=held)
+            return Failed(
+                asked, held_by(error, seen.aws_id, holders, cloud.region), in_change=True, held=held
+            )
         return Failed(asked, error, in_change=True)
     return Deleted(asked, seen, accepted=True, left_behind=left_behind)
 

@@ -45,11 +45,12 @@ def others_inside(aws_id: str, others: Sequence[str]) -> CallError:
     )
 
 
-def held_by(error: CallError, aws_id: str, holders: Sequence[Holder]) -> CallError:
+def held_by(error: CallError, aws_id: str, holders: Sequence[Holder], region: str) -> CallError:
     """The error of a refused deletion, with what holds the object and how to remove the first of it."""
     named = ", ".join(holder.what for holder in holders[:_NAMED])
     more = f" and {len(holders) - _NAMED} more" if len(holders) > _NAMED else ""
-    command = next((f" with `{holder.command}`" for holder in holders if holder.command), "")
+    first = next((holder.command for holder in holders if holder.command), "")
+    command = f" with `{first} --region {region}`" if first else ""
     advice = "" if all(h.leaves for h in holders) else f": remove it{command}, then resume"
     return CallError(
         error.code,

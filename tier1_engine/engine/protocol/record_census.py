@@ -33,7 +33,7 @@ def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
         elif row is not None:
             record = case.record.apply(changes)
             changes += duplicates.turned_up(record, row, kind, observation, case.new_id, case.wall)
-        elif not _referenced(case, kind, observation):
+        elif not _expected(case, kind, observation):
             copies += warning(
                 case.after(copies),
                 f"{observation.aws_id} has the tags of this deployment, but no create of it is on record: "
@@ -117,10 +117,14 @@ def _proofs(
     }
 
 
-def _referenced(case: Case, kind: str, observation: Observation) -> bool:
-    """Whether a row has it that tier1 does not own: it is used, never changed."""
+def _expected(case: Case, kind: str, observation: Observation) -> bool:
+    """Whether it is referenced, and so never changed, or was made together with what is not deleted: somebody
+    detached it.
+    """
     rows = case.record.resources.values()
-    return any(row.kind == kind and row.aws_id == observation.aws_id and not row.owned for row in rows)
+    standing = frozenset(ResourceState) - {ResourceState.DELETED}
+    referenced = any(r.kind == kind and r.aws_id == observation.aws_id and not r.owned for r in rows)
+    return referenced or observation.aws_id in duplicates.companions_of(case.record, kind, standing)
 
 
 def _census_failed(case: Case, failed: Failed) -> list[Effect]:

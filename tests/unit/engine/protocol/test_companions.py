@@ -1,0 +1,60 @@
+"""What AWS made together with a resource is an orphan only once that resource is deleted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.rows import deployment, resource, step
+from tier1_engine.contract.kind import (
+    COMPANIONS,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    TAG_NAME,
+    TAG_RESOURCE,
+    Observation,
+    Presence,
+)
+from tier1_engine.contract.target import target_of
+from tier1_engine.deployment.record import Record
+from tier1_engine.deployment.states import ResourceState
+from tier1_engine.engine.protocol.duplicates import proved
+from tier1_engine.resources.volume import Volume
+
+DATABASE = "d0d0d0d0d0d0"
+ROOT = resource(
+    "r1",
+    "instance",
+    kind="instance",
+    state=ResourceState.DELETED,
+    aws_id="i-1",
+    facts={COMPANIONS: {"volume": ["vol-1"]}},
+)
+PROOFS = (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE, TAG_NAME)
+
+
+def proof_of(state: ResourceState, aws_id: str = "vol-1", **tags: str) -> dict[str, str]:
+    """What a census that lists one unattached volume proves, by AWS id: the names of the rows."""
+    row = replace(ROOT, state=state)
+    record = Record(deployment(), {"instance": step("instance", kind="instance")}, {row.id: row}, {})
+    shown = {tag: target_of(row, record.deployment, DATABASE).tags[tag] for tag in PROOFS} | tags
+    seen = Observation(Presence.READY, aws_id, tags=shown)
+    return {id: found.name for id, found in proved(record, DATABASE, Volume(), [seen]).items()}
+
+
+def test_it_is_ours_once_its_resource_is_deleted() -> None:
+    """Its id was recorded with the instance, and its tags still say so."""
+    assert proof_of(ResourceState.DELETED) == {"vol-1": "instance"}
+
+
+@pytest.mark.parametrize("state", [one for one in ResourceState if one is not ResourceState.DELETED])
+def test_it_is_not_deleted_while_its_resource_stands(state: ResourceState) -> None:
+    """Somebody detached it, to look at it elsewhere."""
+    assert proof_of(state) == {}
+
+
+def test_neither_copied_tags_nor_a_reused_id_prove_it() -> None:
+    """Both are needed."""
+    assert proof_of(ResourceState.DELETED, "vol-2") == {}
+    assert proof_of(ResourceState.DELETED, **{TAG_RESOURCE: "another"}) == {}
