@@ -18,7 +18,14 @@ from tests.support.scripted_cloud import (
     target,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import DEPLOYMENT_PROOF, TAG_DATABASE, TAG_DEPLOYMENT, Presence, Target
+from tier1_engine.contract.kind import (
+    DEPLOYMENT_PROOF,
+    TAG_DATABASE,
+    TAG_DEPLOYMENT,
+    Observation,
+    Presence,
+    Target,
+)
 from tier1_engine.errors import CallError
 from tier1_engine.resources.mount_target import MountTarget
 
@@ -226,6 +233,14 @@ def test_the_owner_of_a_mount_target_being_created_is_unknown() -> None:
         with pytest.raises(CallError) as caught:
             look(cloud, target(REQUEST, aws_id=MOUNT_TARGET))
         assert caught.value.code in KIND.not_visible_yet & KIND.in_use
+
+
+def test_one_in_another_subnet_is_the_users_whatever_group_it_has() -> None:
+    """A create without a reply cannot have made it: it asked for another subnet."""
+    it = target(REQUEST)
+    there = Observation(Presence.READY, MOUNT_TARGET, tags=PROVED, facts={"subnet_id": "subnet-users"})
+    here = replace(there, facts={"subnet_id": REQUEST["subnet_id"]})
+    assert (KIND.owns(it, there), KIND.owns(it, here)) == (False, True)
 
 
 def test_an_endpoint_without_groups_leaves_the_file_system_as_proof() -> None:
