@@ -52,3 +52,29 @@ def test_the_root_volume_that_outlives_its_instance_is_deleted(tier1: Command, a
     assert f"({address}) was on {instance['InstanceId']}: it stays, and costs about $3.65 a month" in done.err
     attempts = tier1.here("log", id, "-o", "json").json["attempts"]
     assert root in {attempt["aws_id"] for attempt in attempts if attempt["action"] == "delete"}
+
+
+@pytest.mark.leaves("the user's volume, restored from a snapshot with its tags", "unknown")
+def test_a_restored_root_volume_stays_and_the_one_that_it_replaced_is_deleted(
+    tier1: Command, aws: str
+) -> None:
+    """The user put it in the place of ours: only what the launch made is known as ours."""
+    ec2 = client("ec2", aws)
+    id = tier1.deployed()
+    ((instance,),) = (held["Instances"] for held in ec2.describe_instances()["Reservations"])
+    (mapping,) = instance["BlockDeviceMappings"]
+    root = mapping["Ebs"]["VolumeId"]
+    zone = instance["Placement"]["AvailabilityZone"]
+    tags = [{"ResourceType": "volume", "Tags": instance["Tags"]}]
+    users = ec2.create_volume(AvailabilityZone=zone, Size=SIZE_GIB, TagSpecifications=tags)["VolumeId"]
+    ec2.stop_instances(InstanceIds=[instance["InstanceId"]])
+    while ec2.describe_volumes(VolumeIds=[root])["Volumes"][0]["Attachments"]:
+        ec2.detach_volume(VolumeId=root, InstanceId=instance["InstanceId"], Device=mapping["DeviceName"])
+    ec2.attach_volume(VolumeId=users, InstanceId=instance["InstanceId"], Device=mapping["DeviceName"])
+    assert tier1("sweep", "--orphans", "--yes").code == 0
+    assert root in volumes(ec2), "what stands may get it back"
+    done = tier1("destroy", id, "--yes")
+    assert done.code == 0, done
+    assert root not in volumes(ec2)
+    assert users in volumes(ec2)
+    assert f"{users} has the tags of this deployment, but no create of it is on record" in done.err

@@ -26,6 +26,8 @@ from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, 
 from tier1_engine.settings import Settings
 
 Value = TypeVar("Value")
+HOLDER_WAITS = 4
+"""How often what holds a resource may be seen for the time of `Pace.holder_seconds` before it is given up."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,14 @@ class Pace:
     @property
     def grace_seconds(self) -> float:
         return self.settings.visibility_grace_seconds
+
+    def holder_seconds(self, delete_seconds: float) -> float:
+        """Return after how long a refused deletion is asked what holds the resource.
+
+        Until then what is being deleted beside it may be the reason. After `HOLDER_WAITS` times as long it is
+        given up; that comes before the deadline of the deletion.
+        """
+        return min(self.grace_seconds, delete_seconds / (HOLDER_WAITS + 1))
 
     def driven(self, subject: str, before: float) -> float:
         """Return the driven seconds of a subject: `before`, as recorded, plus those of this process.

@@ -108,7 +108,9 @@ def _on_resource(
             return actions.Archive(*at, attempt)
         case Do.DELETE, str(attempt):
             known = ours(record)
-            return actions.Delete(*at, attempt, known, observes_within, _refused_for_long(resource, pace))
+            return actions.Delete(
+                *at, attempt, known, observes_within, _refused_for_long(record, resource, pace)
+            )
         case Do.SETTLE, None:
             return actions.Settle(*at, _elsewhere(record, resource), recorded_ids(record, resource))
         case Do.OBSERVE, None:
@@ -118,9 +120,10 @@ def _on_resource(
     raise ValueError(f"to {task.do} {task.subject} has no such attempt")
 
 
-def _refused_for_long(resource: Resource, pace: Pace) -> bool:
+def _refused_for_long(record: Record, resource: Resource, pace: Pace) -> bool:
     """Whether its deletion fails for longer than what is being deleted beside it usually takes to leave."""
-    return bool(resource.error) and pace.driven(resource.name, resource.driven_seconds) >= pace.grace_seconds
+    limit = pace.holder_seconds(record.deployment.delete_seconds)
+    return bool(resource.error) and pace.driven(resource.name, resource.driven_seconds) >= limit
 
 
 def _elsewhere(record: Record, resource: Resource) -> frozenset[str]:

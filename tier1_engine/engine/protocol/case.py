@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tier1_engine.contract.kind import Observation, Problem
+from tier1_engine.contract.kind import COMPANIONS, Observation, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
@@ -232,6 +232,16 @@ def settled_attempts(case: Case, resource: Resource) -> list[Effect]:
         for attempt in case.record.attempts.values()
         if attempt.resource_id == resource.id and attempt.may_have_acted
     ]
+
+
+def known_facts(resource: Resource, seen: Observation) -> dict[str, Any]:
+    """Return the facts of a resource after a look at it.
+
+    What AWS made together with it is what the first look showed: later, a user may have put their own in its
+    place.
+    """
+    first = {COMPANIONS: resource.facts[COMPANIONS]} if COMPANIONS in resource.facts else {}
+    return {**resource.facts, **seen.facts, **first}
 
 
 def warning(case: Case, text: str) -> list[Effect]:

@@ -47,6 +47,7 @@ from tier1_engine.engine.protocol.case import (
     error_of,
     identified,
     keep_searching,
+    known_facts,
     settled_attempts,
 )
 from tier1_engine.engine.protocol.setbacks import (
@@ -146,7 +147,7 @@ def _observed(case: Case, step: Step, result: Observed | Configured) -> list[Eff
         return effects + _dead(case, step, resource, result.asked.kind, seen)
     if seen.presence is Presence.ABSENT:
         return effects + _absent(case, step, resource)
-    facts = {**resource.facts, **seen.facts}
+    facts = known_facts(resource, seen)
     values: dict[str, Any] = {} if facts == resource.facts else {"facts": facts}
     if seen.arn and seen.arn != resource.arn:
         values["arn"] = seen.arn

@@ -13,6 +13,7 @@ from tier1_engine.contract.kind import Presence
 from tier1_engine.deployment.record import AttemptSet, Console, Note, Resource, ResourceSet
 from tier1_engine.deployment.states import Action, Outcome, ResourceState
 from tier1_engine.engine.effects import Effect, Forget, Learn, Poll
+from tier1_engine.engine.pace import HOLDER_WAITS
 from tier1_engine.engine.protocol.actions import (
     Archive,
     Archived,
@@ -38,6 +39,7 @@ from tier1_engine.engine.protocol.case import (
     error_of,
     identified,
     keep_searching,
+    known_facts,
     settled_attempts,
     unproved,
     unproved_for_good,
@@ -46,9 +48,6 @@ from tier1_engine.engine.protocol.case import (
 from tier1_engine.engine.protocol.proof import not_ours, without_proof
 from tier1_engine.engine.protocol.record_census import record_census
 from tier1_engine.failures.calls import Verdict, judge
-
-HOLDER_GRACES = 4
-"""After how many grace periods a deletion that something foreign blocks is given up."""
 
 
 def record_teardown(case: Case) -> list[Effect]:
@@ -107,7 +106,7 @@ def _failed_call(case: Case, resource: Resource, failed: Failed) -> list[Effect]
 def _held_for_good(case: Case, resource: Resource) -> bool:
     """Whether what holds it had the time to leave by itself: AWS may be deleting it."""
     driven = case.pace.driven(resource.name, resource.driven_seconds)
-    return driven >= HOLDER_GRACES * case.pace.grace_seconds
+    return driven >= HOLDER_WAITS * case.pace.holder_seconds(case.record.deployment.delete_seconds)
 
 
 def _not_archived(case: Case, resource: Resource, asked: Archive, failed: Failed) -> list[Effect]:
@@ -153,7 +152,7 @@ def _deleted(case: Case, resource: Resource, result: Deleted) -> list[Effect]:
     if result.accepted:
         accepted = Learn("accepted", case.subject, case.now)
         # What AWS made with it may outlive it: its ids are known only as long as AWS shows them.
-        facts = {**resource.facts, **seen.facts}
+        facts = known_facts(resource, seen)
         shown = [ResourceSet(resource.id, {"facts": facts})] if facts != resource.facts else []
         warned = [one for text in result.left_behind for one in warning(case, text)]
         return [accepted, case.at_once(), *end_attempt(case, aws_id=seen.aws_id), *shown, *warned]

@@ -19,6 +19,7 @@ from tier1_engine.contract.kind import (
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.record import Record
 from tier1_engine.deployment.states import ResourceState
+from tier1_engine.engine.protocol.case import known_facts
 from tier1_engine.engine.protocol.duplicates import proved
 from tier1_engine.resources.volume import Volume
 
@@ -58,3 +59,14 @@ def test_neither_copied_tags_nor_a_reused_id_prove_it() -> None:
     """Both are needed."""
     assert proof_of(ResourceState.DELETED, "vol-2") == {}
     assert proof_of(ResourceState.DELETED, **{TAG_RESOURCE: "another"}) == {}
+
+
+def test_what_the_first_look_showed_is_kept() -> None:
+    """Field case: a user restored the root volume from a snapshot, tags included. A destroy then deleted the
+    restored one, and left ours behind.
+    """
+    later = Observation(
+        Presence.READY, "i-1", facts={COMPANIONS: {"volume": ["vol-users"]}, "type": "t3.large"}
+    )
+    assert known_facts(ROOT, later) == {COMPANIONS: {"volume": ["vol-1"]}, "type": "t3.large"}
+    assert known_facts(replace(ROOT, facts={}), later)[COMPANIONS] == {"volume": ["vol-users"]}
