@@ -22,7 +22,8 @@ characters; a short one (the dummy keys of a local AWS) may be an ordinary word.
 
 _PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s/?#:@]*):[^\s/?#]*@", re.IGNORECASE)
 _QUERY_SECRET = re.compile(
-    r"(?P<head>[?&][^\s=&#]*(?:token|secret|passw|key|signature|credential)[^\s=&#]*=)[^\s&#]*", re.IGNORECASE
+    r"(?P<head>[?&#][^\s=&#]*(?:token|secret|passw|key|signature|credential)[^\s=&#]*=)[^\s&#]*",
+    re.IGNORECASE,
 )
 _SIGNED_TOKEN = re.compile(r"(?P<head>x-amz-security-token\s*[:=]\s*)\S+", re.IGNORECASE)
 """The session token in AWS's quote of the request, when a signature does not match."""

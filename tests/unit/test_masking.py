@@ -40,6 +40,7 @@ def test_no_user_data_stays_none() -> None:
         ("postgresql://me:p%40ss@db/x", "postgresql://me:***@db/x"),
         ("http://h/?a=1&api_key=hidden&b=2", "http://h/?a=1&api_key=***&b=2"),
         ("http://h/?X-Amz-Signature=hidden#top", "http://h/?X-Amz-Signature=***#top"),
+        ("http://h/job#access_token=hidden", "http://h/job#access_token=***"),
         ("http://h:8080/healthz?page=2", "http://h:8080/healthz?page=2"),
         ("a note: at 10:30 me@home", "a note: at 10:30 me@home"),
     ],
