@@ -1,7 +1,7 @@
 """What keeps an owned resource from being deleted: foreign interfaces, rules, endpoints and peerings.
 
-Owns how each holder is named, whose it is, and the one command that removes it. It only reads, and only after
-AWS has refused a deletion for some time.
+Owns how each holder is named, whose it is, and the command that removes it. It only reads, and only after AWS
+has refused a deletion for some time. Tags say nothing here: what is not on record by then is somebody else's.
 
 Sources: the `Description` and `InterfaceType` that AWS gives to the interfaces it manages
 (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/requester-managed-eni.html), and what must go before a
@@ -12,21 +12,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from tier1_engine.aws.words import aws, carries, tag_dict
+from tier1_engine.aws.words import aws
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import DEPLOYMENT_PROOF, Holder, Target
+from tier1_engine.contract.kind import Holder, Target
+from tier1_engine.errors import CallError
 from tier1_engine.resources import _inside
 
 INTERFACES = ("ec2:DescribeNetworkInterfaces", "elasticfilesystem:DescribeMountTargets")
 """The IAM actions that `interfaces` needs."""
 IAM_ACTIONS = (
     *_inside.IAM_ACTIONS,
+    "ec2:DescribeInternetGateways",
+    "ec2:DescribeNetworkAcls",
     "ec2:DescribeRouteTables",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeVpcPeeringConnections",
+    "ec2:DescribeVpnGateways",
 )
 """The IAM actions that `of_vpc` needs."""
 
@@ -48,12 +53,17 @@ _REMOVES = {
     "sg": ("ec2", "delete-security-group", "--group-id"),
     "rtb": ("ec2", "delete-route-table", "--route-table-id"),
     "pcx": ("ec2", "delete-vpc-peering-connection", "--vpc-peering-connection-id"),
+    "acl": ("ec2", "delete-network-acl", "--network-acl-id"),
+}
+_DETACHES = {
+    "igw": ("detach-internet-gateway", "--internet-gateway-id"),
+    "vgw": ("detach-vpn-gateway", "--vpn-gateway-id"),
 }
 
 
-def interfaces(cloud: Cloud, target: Target, where: Mapping[str, Any], ours: frozenset[str]) -> list[Holder]:
-    """The owners of foreign interfaces that match the EC2 filter `where`."""
-    return [_of_interface(one) for one in _inside.foreign_interfaces(cloud, target, where, ours)]
+def interfaces(cloud: Cloud, where: Mapping[str, Any], ours: frozenset[str]) -> list[Holder]:
+    """The owners of interfaces that match the EC2 filter `where` and are not on record."""
+    return [_of_interface(one) for one in _inside.foreign_interfaces(cloud, where, ours)]
 
 
 def _of_interface(interface: Mapping[str, Any]) -> Holder:
@@ -72,73 +82,92 @@ def _of_interface(interface: Mapping[str, Any]) -> Holder:
     return _named(f"network interface {interface_id}{said}", interface_id)
 
 
-def rules(cloud: Cloud, target: Target) -> Iterator[Holder]:
+def rules(cloud: Cloud, target: Target, ours: frozenset[str]) -> Iterator[Holder]:
     """Rules of other groups that refer to the group of the target."""
     group_id = target.aws_id or ""
-    proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
     for direction, name in (
         ("ingress", "ip-permission.group-id"),
         ("egress", "egress.ip-permission.group-id"),
     ):
         filters = [_filter(name, group_id)]
         for group in cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=filters):
-            if group["GroupId"] == group_id or carries(tag_dict(group.get("Tags")), proof):
+            if group["GroupId"] in ours | {group_id}:
                 continue
-            protocol = _protocol(group, direction, group_id)
-            rule = f"IpProtocol={protocol},UserIdGroupPairs=[{{GroupId={group_id}}}]"
             of = ("--group-id", group["GroupId"])
-            command = aws("ec2", f"revoke-security-group-{direction}", *of, "--ip-permissions", rule)
             named = f"an {direction} rule of the security group {group['GroupId']} ({group['GroupName']})"
-            yield Holder(named, command)
+            for protocol in _protocols(group, direction, group_id):
+                rule = f"IpProtocol={protocol},UserIdGroupPairs=[{{GroupId={group_id}}}]"
+                command = aws("ec2", f"revoke-security-group-{direction}", *of, "--ip-permissions", rule)
+                yield Holder(named, command)
 
 
-def _protocol(group: Mapping[str, Any], direction: str, group_id: str) -> str:
-    permissions = group.get("IpPermissions" if direction == "ingress" else "IpPermissionsEgress") or ()
-    for one in permissions:
+def _protocols(group: Mapping[str, Any], direction: str, group_id: str) -> Iterator[str]:
+    """Yield the protocol and ports of each rule that refers to a group, as `aws` takes them."""
+    for one in group.get("IpPermissions" if direction == "ingress" else "IpPermissionsEgress") or ():
         if any(pair.get("GroupId") == group_id for pair in one.get("UserIdGroupPairs") or ()):
             ports = "".join(f",{end}={one[end]}" for end in ("FromPort", "ToPort") if end in one)
-            return f"{one['IpProtocol']}{ports}"
-    return "-1"
+            yield f"{one['IpProtocol']}{ports}"
 
 
 def of_vpc(cloud: Cloud, target: Target, ours: frozenset[str]) -> Iterator[Holder]:
-    """Foreign interfaces, endpoints, peerings, subnets, groups and route tables of a VPC."""
+    """What is in a VPC or attached to it and not on record. What may not be listed is not named."""
     vpc_id = target.aws_id or ""
-    proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
-    yield from interfaces(cloud, target, _filter("vpc-id", vpc_id), ours)
-    for one, aws_id, what in _in_vpc(cloud, vpc_id):
-        if (
-            not _goes_with_the_vpc(one)
-            and aws_id not in ours
-            and not carries(tag_dict(one.get("Tags")), proof)
-        ):
-            yield _named(f"{what} {aws_id}", aws_id)
+    with suppress(CallError):
+        yield from interfaces(cloud, _filter("vpc-id", vpc_id), ours)
+    named = set(ours)
+    for listing in (_endpoints, _peerings, _gateways, _parts):
+        with suppress(CallError):
+            for one, aws_id, what in listing(cloud, vpc_id):
+                if aws_id not in named and not _goes_with_the_vpc(one):
+                    named.add(aws_id)
+                    yield _named(f"{what} {aws_id}", aws_id, vpc_id)
 
 
-def _in_vpc(cloud: Cloud, vpc_id: str) -> Iterator[tuple[Mapping[str, Any], str, str]]:
-    """Yield what is in a VPC besides interfaces: its description, id, and what it is."""
+Inside = Iterator[tuple[Mapping[str, Any], str, str]]
+"""The description of each, its id, and what it is."""
+
+
+def _endpoints(cloud: Cloud, vpc_id: str) -> Inside:
     inside = [_filter("vpc-id", vpc_id)]
     for one in cloud.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=inside):
         yield one, one["VpcEndpointId"], f"{one['ServiceName']} endpoint"
-    for side in ("requester", "accepter"):
+
+
+def _peerings(cloud: Cloud, vpc_id: str) -> Inside:
+    for side, key in (("requester", "RequesterVpcInfo"), ("accepter", "AccepterVpcInfo")):
         peered = [_filter(f"{side}-vpc-info.vpc-id", vpc_id)]
         for one in cloud.pages(
             "ec2", "describe_vpc_peering_connections", "VpcPeeringConnections", Filters=peered
         ):
-            yield one, one["VpcPeeringConnectionId"], "peering connection"
+            if (one.get(key) or {}).get("VpcId") == vpc_id:
+                yield one, one["VpcPeeringConnectionId"], "peering connection"
+
+
+def _gateways(cloud: Cloud, vpc_id: str) -> Inside:
+    attached = [_filter("attachment.vpc-id", vpc_id)]
+    for one in cloud.pages("ec2", "describe_internet_gateways", "InternetGateways", Filters=attached):
+        yield one, one["InternetGatewayId"], "internet gateway"
+    for one in cloud.read("ec2", "describe_vpn_gateways", Filters=attached).get("VpnGateways") or ():
+        yield one, one["VpnGatewayId"], "VPN gateway"
+
+
+def _parts(cloud: Cloud, vpc_id: str) -> Inside:
+    inside = [_filter("vpc-id", vpc_id)]
     for one in cloud.pages("ec2", "describe_subnets", "Subnets", Filters=inside):
         yield one, one["SubnetId"], "subnet"
     for one in cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=inside):
         yield one, one["GroupId"], f"security group {one['GroupName']}"
     for one in cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=inside):
         yield one, one["RouteTableId"], "route table"
+    for one in cloud.pages("ec2", "describe_network_acls", "NetworkAcls", Filters=inside):
+        yield one, one["NetworkAclId"], "network ACL"
 
 
 def _goes_with_the_vpc(one: Mapping[str, Any]) -> bool:
-    """Whether AWS deletes it with the VPC (its default group and main table), or it is gone already."""
+    """Whether AWS deletes it with the VPC (its default group and ACL, its main table), or it is gone."""
     status = (one.get("Status") or {}).get("Code") or str(one.get("State", "")).lower()
     main = any(association.get("Main") for association in one.get("Associations") or ())
-    return main or one.get("GroupName") == "default" or status in _GONE
+    return main or one.get("GroupName") == "default" or bool(one.get("IsDefault")) or status in _GONE
 
 
 _GONE = frozenset({"deleted", "deleting", "rejected", "failed", "expired"})
@@ -148,7 +177,11 @@ def _filter(name: str, value: str) -> dict[str, Any]:
     return {"Name": name, "Values": [value]}
 
 
-def _named(what: str, aws_id: str) -> Holder:
+def _named(what: str, aws_id: str, vpc_id: str = "") -> Holder:
     """The holder with the command that removes it, if one id says which."""
-    command = _REMOVES.get(aws_id.partition("-")[0])
+    prefix = aws_id.partition("-")[0]
+    if prefix in _DETACHES:
+        operation, option = _DETACHES[prefix]
+        return Holder(what, aws("ec2", operation, option, aws_id, "--vpc-id", vpc_id))
+    command = _REMOVES.get(prefix)
     return Holder(what, aws(*command, aws_id) if command else "")

@@ -40,31 +40,28 @@ def others_inside(cloud: Cloud, target: Target, where: Mapping[str, Any], ours: 
     ended = {one["InstanceId"] for one in instances if (one.get("State") or {}).get("Name") in ENDED}
     found = [f"instance {id}" for id in sorted({i["InstanceId"] for i in instances} - mine - ended)]
     # Some endpoints keep showing the interface of a deleted instance as attached to it.
-    strange = foreign_interfaces(cloud, target, where, frozenset(mine | ended))
+    strange = [
+        one
+        for one in foreign_interfaces(cloud, where, frozenset(mine | ended))
+        if not carries(tag_dict(one.get("TagSet")), proof)
+    ]
     return found + [f"network interface {one.get('NetworkInterfaceId')}" for one in strange]
 
 
-def foreign_interfaces(
-    cloud: Cloud, target: Target, where: Mapping[str, Any], ours: frozenset[str]
-) -> list[dict[str, Any]]:
+def foreign_interfaces(cloud: Cloud, where: Mapping[str, Any], ours: frozenset[str]) -> list[dict[str, Any]]:
     """Interfaces that match the EC2 filter `where` and belong to nothing in `ours`."""
-    proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
     filters = [dict(where)]
     interfaces = list(cloud.pages("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters))
-    strange = [one for one in interfaces if not _accounted_for(one, ours, proof)]
+    strange = [one for one in interfaces if not _accounted_for(one, ours)]
     if strange:
         efs = set(_interfaces_of_mount_targets(cloud, ours))
         strange = [one for one in strange if one.get("NetworkInterfaceId") not in efs]
     return strange
 
 
-def _accounted_for(interface: Mapping[str, Any], ours: frozenset[str], proof: Mapping[str, str]) -> bool:
+def _accounted_for(interface: Mapping[str, Any], ours: frozenset[str]) -> bool:
     attached_to = (interface.get("Attachment") or {}).get("InstanceId")
-    return (
-        interface.get("NetworkInterfaceId") in ours
-        or attached_to in ours
-        or carries(tag_dict(interface.get("TagSet")), proof)
-    )
+    return interface.get("NetworkInterfaceId") in ours or attached_to in ours
 
 
 def _interfaces_of_mount_targets(cloud: Cloud, ours: frozenset[str]) -> Iterator[str]:

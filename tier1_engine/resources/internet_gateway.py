@@ -141,7 +141,7 @@ class InternetGateway(Kind):
         """Foreign interfaces with a public address in its VPC."""
         vpc_ids = list(self.describe(cloud, target).facts.get("vpc_ids", ()))
         where = {"Name": "vpc-id", "Values": vpc_ids}
-        return _holders.interfaces(cloud, target, where, ours) if vpc_ids else []
+        return _holders.interfaces(cloud, where, ours) if vpc_ids else []
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"InternetGateway:internetGatewayId={aws_id}")

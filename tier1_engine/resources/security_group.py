@@ -180,8 +180,8 @@ class SecurityGroup(Kind):
     def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
         """Foreign interfaces that use it, and rules of other groups that refer to it."""
         where = {"Name": "group-id", "Values": [target.aws_id or ""]}
-        used = _holders.interfaces(cloud, target, where, ours)
-        return [*used, *_holders.rules(cloud, target)]
+        used = _holders.interfaces(cloud, where, ours)
+        return [*used, *_holders.rules(cloud, target, ours)]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "ec2", f"SecurityGroup:groupId={aws_id}")

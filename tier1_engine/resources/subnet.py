@@ -145,7 +145,7 @@ class Subnet(Kind):
 
     def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
         where = {"Name": "subnet-id", "Values": [target.aws_id or ""]}
-        return _holders.interfaces(cloud, target, where, ours)
+        return _holders.interfaces(cloud, where, ours)
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"SubnetDetails:subnetId={aws_id}")

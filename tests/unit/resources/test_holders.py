@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.scripted_cloud import TAGS, ScriptedCloud, tag_entries, target
+from tests.support.scripted_cloud import TAGS, ScriptedCloud, refusal, tag_entries, target
 from tier1_engine.contract.kind import Holder
 from tier1_engine.resources.file_system import FileSystem
 from tier1_engine.resources.security_group import SecurityGroup
@@ -67,9 +67,14 @@ def test_an_interface_that_aws_is_about_to_delete_leaves_by_itself() -> None:
     assert holder.leaves
 
 
-def test_our_own_interfaces_hold_nothing() -> None:
-    """They have our tags, or are on record."""
-    assert in_subnet(TagSet=tag_entries(TAGS)) == []
+def test_what_is_on_record_holds_nothing_and_copied_tags_hide_nothing() -> None:
+    """A tool may have given the tags of our instance to the user's interface."""
+    shown = {"NetworkInterfaceId": "eni-1", "Status": "in-use", "TagSet": tag_entries(TAGS)}
+    cloud = ScriptedCloud(describe_network_interfaces={"NetworkInterfaces": [shown]})
+    it = replace(target(), aws_id="subnet-1")
+    assert Subnet().holders(cloud, it, frozenset({"eni-1"})) == []
+    (holder,) = Subnet().holders(cloud, it, NOTHING)
+    assert holder.what == "network interface eni-1"
 
 
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
@@ -77,7 +82,14 @@ def test_a_rule_of_another_group_is_named_with_the_command_that_revokes_it(direc
     """Field case: a rule of the default group that refers to ours, and an unexplained DependencyViolation."""
     rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": "sg-1"}]}
     key = "IpPermissions" if direction == "ingress" else "IpPermissionsEgress"
-    other = {"GroupId": "sg-2", "GroupName": "default", key: [rule]}
+    another = {**rule, "FromPort": 80, "ToPort": 80}
+    unrelated = {**rule, "UserIdGroupPairs": [{"GroupId": "sg-9"}]}
+    other = {
+        "GroupId": "sg-2",
+        "GroupName": "default",
+        "Tags": tag_entries(TAGS),
+        key: [rule, another, unrelated],
+    }
 
     def groups(parameters: Any) -> Any:
         asked = parameters["Filters"][0]["Name"].startswith("egress")
@@ -86,16 +98,34 @@ def test_a_rule_of_another_group_is_named_with_the_command_that_revokes_it(direc
     cloud = ScriptedCloud(
         describe_network_interfaces={"NetworkInterfaces": []}, describe_security_groups=groups
     )
-    (holder,) = SecurityGroup().holders(cloud, replace(target(), aws_id="sg-1"), NOTHING)
+    holder, second = SecurityGroup().holders(cloud, replace(target(), aws_id="sg-1"), NOTHING)
     assert holder.what == f"an {direction} rule of the security group sg-2 (default)"
+    assert "FromPort=80,ToPort=80" in second.command
     assert holder.command == (
         f"aws ec2 revoke-security-group-{direction} --group-id sg-2 --ip-permissions "
         "'IpProtocol=tcp,FromPort=443,ToPort=443,UserIdGroupPairs=[{GroupId=sg-1}]'"
     )
 
 
+def in_vpc(**shown: Any) -> list[Holder]:
+    nothing: dict[str, Any] = {
+        "describe_network_interfaces": {"NetworkInterfaces": []},
+        "describe_vpc_endpoints": {"VpcEndpoints": []},
+        "describe_vpc_peering_connections": {"VpcPeeringConnections": []},
+        "describe_internet_gateways": {"InternetGateways": []},
+        "describe_vpn_gateways": {"VpnGateways": []},
+        "describe_subnets": {"Subnets": []},
+        "describe_security_groups": {"SecurityGroups": []},
+        "describe_route_tables": {"RouteTables": []},
+        "describe_network_acls": {"NetworkAcls": []},
+    }
+    known = frozenset({"subnet-ours", "igw-ours", "sg-ours"})
+    cloud = ScriptedCloud(**{**nothing, **shown})
+    return list(Vpc().holders(cloud, replace(target(), aws_id="vpc-1"), known))
+
+
 def test_what_is_in_a_vpc_is_named_but_what_goes_with_it() -> None:
-    """The default group, the main table and a deleted endpoint do not hold it."""
+    """The default group and ACL, the main table and a deleted endpoint do not hold it."""
     endpoints = [
         {
             "VpcEndpointId": "vpce-1",
@@ -104,18 +134,16 @@ def test_what_is_in_a_vpc_is_named_but_what_goes_with_it() -> None:
         },
         {"VpcEndpointId": "vpce-2", "ServiceName": "s3", "State": "Deleted"},
     ]
-    cloud = ScriptedCloud(
-        describe_network_interfaces={"NetworkInterfaces": []},
+    holders = in_vpc(
         describe_vpc_endpoints={"VpcEndpoints": endpoints},
-        describe_vpc_peering_connections={
-            "VpcPeeringConnections": [{"VpcPeeringConnectionId": "pcx-1", "Status": {"Code": "rejected"}}]
-        },
+        describe_internet_gateways={"InternetGateways": [{"InternetGatewayId": "igw-ours"}]},
+        describe_vpn_gateways={"VpnGateways": [{"VpnGatewayId": "vgw-1"}]},
         describe_subnets={"Subnets": [{"SubnetId": "subnet-ours"}, {"SubnetId": "subnet-2"}]},
         describe_security_groups={
             "SecurityGroups": [
                 {"GroupId": "sg-1", "GroupName": "default"},
-                {"GroupId": "sg-2", "GroupName": "web", "Tags": []},
-                {"GroupId": "sg-3", "GroupName": "ours", "Tags": tag_entries(TAGS)},
+                {"GroupId": "sg-2", "GroupName": "web", "Tags": tag_entries(TAGS)},
+                {"GroupId": "sg-ours", "GroupName": "ours"},
             ]
         },
         describe_route_tables={
@@ -124,14 +152,51 @@ def test_what_is_in_a_vpc_is_named_but_what_goes_with_it() -> None:
                 {"RouteTableId": "rtb-2", "Associations": []},
             ]
         },
+        describe_network_acls={
+            "NetworkAcls": [{"NetworkAclId": "acl-1", "IsDefault": True}, {"NetworkAclId": "acl-2"}]
+        },
     )
-    holders = Vpc().holders(cloud, replace(target(), aws_id="vpc-1"), frozenset({"subnet-ours"}))
     assert [holder.what for holder in holders] == [
         "com.amazonaws.us-east-1.guardduty-data endpoint vpce-1",
+        "VPN gateway vgw-1",
         "subnet subnet-2",
         "security group web sg-2",
         "route table rtb-2",
+        "network ACL acl-2",
     ]
+    assert holders[1].command == "aws ec2 detach-vpn-gateway --vpn-gateway-id vgw-1 --vpc-id vpc-1"
+
+
+def test_only_a_peering_of_this_vpc_is_named_and_once() -> None:
+    """An endpoint may ignore the filter: a command must never remove what another network needs."""
+    peerings = [
+        {
+            "VpcPeeringConnectionId": "pcx-1",
+            "RequesterVpcInfo": {"VpcId": "vpc-1"},
+            "Status": {"Code": "active"},
+        },
+        {
+            "VpcPeeringConnectionId": "pcx-2",
+            "RequesterVpcInfo": {"VpcId": "vpc-9"},
+            "Status": {"Code": "active"},
+        },
+        {
+            "VpcPeeringConnectionId": "pcx-3",
+            "AccepterVpcInfo": {"VpcId": "vpc-1"},
+            "Status": {"Code": "rejected"},
+        },
+    ]
+    (holder,) = in_vpc(describe_vpc_peering_connections={"VpcPeeringConnections": peerings})
+    assert holder.what == "peering connection pcx-1"
+
+
+def test_what_may_not_be_listed_hides_no_other_holder() -> None:
+    """A missing permission for one list is no reason to name nothing."""
+    (holder,) = in_vpc(
+        describe_vpc_endpoints=refusal("UnauthorizedOperation"),
+        describe_subnets={"Subnets": [{"SubnetId": "subnet-2"}]},
+    )
+    assert holder.what == "subnet subnet-2"
 
 
 def test_a_mount_target_of_somebody_else_holds_a_file_system() -> None:

@@ -46,12 +46,14 @@ def others_inside(aws_id: str, others: Sequence[str]) -> CallError:
 
 
 def held_by(error: CallError, aws_id: str, holders: Sequence[Holder], region: str) -> CallError:
-    """The error of a refused deletion, with what holds the object and how to remove the first of it."""
-    named = ", ".join(holder.what for holder in holders[:_NAMED])
+    """The error of a refused deletion, with what holds the object and how to remove each of it."""
+    named = ", ".join(
+        holder.what + (f" (`{holder.command} --region {region}`)" if holder.command else "")
+        for holder in holders[:_NAMED]
+    )
     more = f" and {len(holders) - _NAMED} more" if len(holders) > _NAMED else ""
-    first = next((holder.command for holder in holders if holder.command), "")
-    command = f" with `{first} --region {region}`" if first else ""
-    advice = "" if all(h.leaves for h in holders) else f": remove it{command}, then resume"
+    them = "it" if len(holders) == 1 else "them"
+    advice = "" if all(h.leaves for h in holders) else f": remove {them}, then resume"
     return CallError(
         error.code,
         f"{aws_id} is in use by {named}{more}, which this deployment did not create{advice}. "
