@@ -372,6 +372,7 @@ def check(stage: Stage, ends: tuple[State, ...]) -> None:
     assert record.deployment.state in ends, record.deployment
     check_account(stage, record)
     assert set(stage.rig.world.executed_creates.values()) <= {1}
+    assert set(stage.rig.world.executed_sets.values()) <= {1}
     check_attempts(stage, record)
     check_time_line(stage, record)
 
