@@ -1,9 +1,9 @@
 """What belongs to the user, stays after an instance is deleted, and costs money: each named with its price.
 
 It only reads, just before the deletion, and nothing that it finds is ever touched. A snapshot is the user's,
-also of a volume of ours and with copies of its tags: `tier1` makes none, but Data Lifecycle Manager, AWS Backup
-and `CreateImage` do. EFS is not asked: AWS Backup keeps recovery points of a file system only where somebody
-switched that on, because `CreateFileSystem` without `Backup` does not (EFS API reference).
+also of a volume of ours and with copies of its tags: `tier1` makes none, but Data Lifecycle Manager, AWS
+Backup and `CreateImage` do. EFS is not asked: AWS Backup keeps recovery points of a file system only where
+somebody switched that on, because `CreateFileSystem` without `Backup` does not (EFS API reference).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def of_instance(cloud: Cloud, target: Target, ours: frozenset[str]) -> Iterator[
             yield from look(cloud, target, ours)
         except CallError as error:
             yield (
-                f"the {what} {target.aws_id} could not be listed ({error.code}): any that stay and cost money "
-                "are not named"
+                f"the {what} {target.aws_id} could not be listed ({error.code}): any that stay and cost "
+                "money are not named"
             )
 
 

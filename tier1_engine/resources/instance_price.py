@@ -4,8 +4,8 @@ Owns the table of list prices: us-east-1, Linux, on demand. Sources, last compar
 - instances: the list that karpenter-provider-aws generates from AWS's Price List API
   (`pkg/providers/pricing/zz_generated.pricing_aws.go`, commit 265ee0ba, generated on 9 February 2026). In the
   families of `LARGE_HOUR` the price is proportional to the size, apart from rounding of the fifth decimal;
-- gp3, snapshots and the public address: not verified on AWS's own pages, which could not be read when this was written;
-  several guides of 2024 to 2026 name the same.
+- gp3, snapshots and the public address: not verified on AWS's own pages, which could not be read when this
+  was written; several guides of 2024 to 2026 name the same.
 """
 
 from __future__ import annotations

@@ -32,8 +32,10 @@ def test_the_snapshots_of_each_volume_are_one_sentence_with_the_most_that_they_c
     """Backups may have made hundreds: five are named."""
     daily = [snapshot(f"snap-{day}") for day in range(1, 8)]
     assert left_behind(snapshots={"Snapshots": [snapshot("snap-9", "vol-2", 8), *daily]}) == [
-        "the snapshots snap-1, snap-2, snap-3, snap-4, snap-5 and 2 more of the volume vol-1 stay, and cost at "
-        "most $10.50 a month until they are deleted",
+        (
+            "the snapshots snap-1, snap-2, snap-3, snap-4, snap-5 and 2 more of the volume vol-1 stay, and "
+            "cost at most $10.50 a month until they are deleted"
+        ),
         "the snapshot snap-9 of the volume vol-2 stays, and costs at most $0.40 a month until it is deleted",
     ]
 
