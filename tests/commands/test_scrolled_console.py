@@ -52,7 +52,7 @@ def test_a_resume_after_the_console_has_scrolled_ends_active(
     Systems Manager is asked, and does not reach it: a warning. Nothing is made anew or deleted.
     """
     line.rule = consoles("\n", managed=True)
-    running = operator.begin("deploy", operator.spec())
+    running = operator.begin("deploy", operator.spec(more="health: {timeout: 20s}\n"))
     running.hear("efs-mount: started")
     running.signal(signal.SIGKILL)
     running.end()
