@@ -57,7 +57,9 @@ PROMISES = (
         "second one while the first can be found.",
         "A create without a token or a natural key (VPC, internet gateway, address) is not exactly-once when "
         "AWS executes the request after the visibility grace, or when the process is suspended between its "
-        "last check of the lease and the send. Promise 7 holds then.",
+        "last check of the lease and the send. Promise 7 holds then. A configuration (an association, a "
+        "route) is sent a second time when AWS executes the first only after the next look, or the process "
+        "was suspended before it sent the first; AWS then answers that it is already so.",
         ("make crash", "make crash-points", "make crash-full"),
     ),
     Promise(
@@ -78,7 +80,9 @@ PROMISES = (
         "Deleted means gone",
         "A deletion is recorded when a read-back says so, not when the call returned. NotFound proves it "
         "only after the grace since the create. What is in use is waited for up to a deadline.",
-        "What AWS shows again after it had shown it as gone is found by the census or by a sweep.",
+        "What AWS shows again after it had shown it as gone is found by the census or by a sweep. A spot "
+        "request is not looked for: it is one-time, and AWS closes it when its instance is terminated. "
+        "Snapshots that somebody made of an owned volume are theirs: they stay, and are named.",
         ("make crash",),
     ),
     Promise(
@@ -87,7 +91,9 @@ PROMISES = (
         "It continues past a resource that cannot be deleted, reports what remains and why, and can itself "
         "be interrupted and resumed.",
         "What AWS refuses to delete remains until somebody removes what blocks it. That is named if tier1 "
-        "may list it, and if it is an interface, a rule, an endpoint, a peering or a part of the network.",
+        "may list it, and if it is an interface, a rule, an endpoint, a peering or a part of the network. "
+        "A rule that refers to an owned group is not revoked, not even in an owned VPC: somebody else wrote "
+        "it, and revoking it would cut their traffic before anything is certain to be deleted.",
         ("make crash", "make crash-points"),
     ),
     Promise(

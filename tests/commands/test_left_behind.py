@@ -30,10 +30,10 @@ def volumes(ec2: Any) -> dict[str, str]:
     return {one["VolumeId"]: one["State"] for one in ec2.describe_volumes()["Volumes"]}
 
 
-@pytest.mark.leaves("the user's volume, and its address that was on the instance", "unknown", "changed")
+@pytest.mark.leaves("the user's volume, address and snapshots", "unknown", "changed")
 def test_the_root_volume_that_outlives_its_instance_is_deleted(tier1: Command, aws: str) -> None:
-    """The user's own volume on the same instance stays, also with copies of its tags; the user's address is
-    named, because it costs money from now on.
+    """The user's own volume on the same instance stays, also with copies of its tags, and so do the backups
+    that somebody made of ours; the user's address and the backups are named, because they cost money.
     """
     ec2 = client("ec2", aws)
     id = tier1.deployed()
@@ -45,10 +45,15 @@ def test_the_root_volume_that_outlives_its_instance_is_deleted(tier1: Command, a
     ec2.attach_volume(Device="/dev/sdz", InstanceId=instance["InstanceId"], VolumeId=users)
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
     ec2.associate_address(AllocationId=address, InstanceId=instance["InstanceId"])
+    copied = [{"ResourceType": "snapshot", "Tags": instance["Tags"]}]
+    backup = ec2.create_snapshot(VolumeId=root, TagSpecifications=copied)["SnapshotId"]
     done = tier1("destroy", id, "--yes")
     assert done.code == 0, done
     assert root not in volumes(ec2)
     assert users in volumes(ec2)
+    assert ec2.describe_snapshots(SnapshotIds=[backup])["Snapshots"]
+    named = f"the snapshot {backup} of the volume {root} stays, and costs at most $1.50 a month"
+    assert f"{named} until it is deleted" in done.err
     assert f"({address}) was on {instance['InstanceId']}: it stays, and costs about $3.65 a month" in done.err
     attempts = tier1.here("log", id, "-o", "json").json["attempts"]
     assert root in {attempt["aws_id"] for attempt in attempts if attempt["action"] == "delete"}

@@ -67,21 +67,30 @@ def copied_at(rig: Rig, tmp_path: Path) -> Callable[..., Case]:
     def copied(operation: str, step: str | None) -> Case:
         path = tmp_path / "copy.db"
 
-        def copy() -> None:
+        def copy() -> str:
             original = str(rig.store.engine.url.database)
             with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(path)) as target:
                 source.backup(target)
+            return f"sqlite:///{path}"
 
-        rig.world.after.append(act(operation, step, copy))
-        case = Case(rig, tmp_path, rig.store, "")
-        ended = deploy(rig, case.equipment(rig.store))
-        assert ended.state is State.ACTIVE
-        case.id = ended.id
-        case.copy = Store.open(f"sqlite:///{path}")
-        rig.clock.move_to(rig.clock.seconds + 2 * rig.settings.lease_seconds)
-        return case
+        return active_with_copy(rig, tmp_path, copy, operation, step)
 
     return copied
+
+
+def active_with_copy(
+    rig: Rig, folder: Path, copy: Callable[[], str], operation: str, step: str | None
+) -> Case:
+    """Deploy, and copy the database at a call; `copy` tells the URL of the copy."""
+    urls: list[str] = []
+    rig.world.after.append(act(operation, step, lambda: urls.append(copy())))
+    case = Case(rig, folder, rig.store, "")
+    ended = deploy(rig, case.equipment(rig.store))
+    assert ended.state is State.ACTIVE
+    case.id = ended.id
+    case.copy = Store.open(*urls)
+    rig.clock.move_to(rig.clock.seconds + 2 * rig.settings.lease_seconds)
+    return case
 
 
 def deploy(rig: Rig, equipment: Equipment) -> Deployment:
@@ -120,6 +129,32 @@ def test_a_copy_from_the_middle_changes_nothing(
     assert case.changed == before
     assert case.copy.load(case.id).deployment == rows.deployment
     case.copy.close()
+
+
+@pytest.mark.postgres
+def test_a_postgres_that_was_restored_beside_the_original_changes_nothing(
+    postgres_url: str, copied_postgres: Callable[[], str], tmp_path: Path
+) -> None:
+    """Every command is refused on the restored one; once it is adopted, it can delete everything."""
+    rig = Rig(Store.open(postgres_url))
+
+    def restored() -> str:
+        rig.store.close()  # a database with connections cannot be copied; the next turn connects anew
+        return copied_postgres()
+
+    case = active_with_copy(rig, tmp_path, restored, "create", "door-1")
+    before = case.changed
+    for command in COMMANDS.values():
+        with pytest.raises(DatabaseBehind, match=r"copy or a backup .* run `tier1 db adopt-copy`"):
+            command(case.equipment(case.copy, ELSEWHERE), case.id)
+    assert case.changed == before
+    (row,) = adopt(case.equipment(case.copy), Witness(tmp_path / ELSEWHERE / case.copy.database_id), case.id)
+    assert row.step == "machine"
+    roll_back(case.equipment(case.copy, ELSEWHERE), case.id)
+    assert case.copy.load(case.id).deployment.state is State.ROLLED_BACK
+    assert not rig.world.living()
+    case.copy.close()
+    rig.store.close()
 
 
 @pytest.mark.parametrize("how", Interrupted)

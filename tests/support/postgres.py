@@ -16,7 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,21 @@ def postgres_url(postgres_pool: PostgresPool) -> Iterator[str]:
     """A database with our schema and nothing else in it, for this test alone."""
     with postgres_pool.taken() as url:
         yield url
+
+
+@pytest.fixture
+def copied_postgres(postgres_server: str, postgres_url: str) -> Iterator[Callable[[], str]]:
+    """Copies the test's database as it is now, like a restored dump; nothing may be connected to it."""
+    from sqlalchemy.engine import make_url
+
+    with ExitStack() as made:
+
+        def copy() -> str:
+            name = f"tier1_test_{secrets.token_hex(6)}"
+            source = make_url(postgres_url).database or ""
+            return made.enter_context(_made_database(postgres_server, name, source))
+
+        yield copy
 
 
 @pytest.fixture(scope="session")

@@ -151,6 +151,7 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
         "DescribeNetworkInterfaces": _NO_INTERFACE,
         "DescribeRouteTables": _NO_TABLE,
         "DescribeSecurityGroups": _NO_GROUP,
+        "DescribeSnapshots": {"InvalidSnapshot.NotFound"},
         "DescribeSpotInstanceRequests": {
             "InvalidSpotInstanceRequestID.NotFound",
             "RequestResourceCountExceeded",

@@ -28,9 +28,9 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import ABSENT, COMPANIONS, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Recipe
-from tier1_engine.contract.price import HOURS_A_MONTH, Price
+from tier1_engine.contract.price import Price
 from tier1_engine.errors import CallError
-from tier1_engine.resources import instance_price, instance_remedies, instance_request
+from tier1_engine.resources import instance_leftovers, instance_price, instance_remedies, instance_request
 
 NOT_FOUND = "InvalidInstanceID.NotFound"
 CONSOLE_LIMIT_CHARACTERS = 65_536
@@ -114,7 +114,7 @@ class Instance(Kind):
     iam_actions = (
         "ec2:RunInstances",
         "ec2:CreateTags",
-        "ec2:DescribeAddresses",
+        *instance_leftovers.IAM_ACTIONS,
         "ec2:DescribeInstances",
         "ec2:DescribeImages",
         "ec2:DescribeSpotInstanceRequests",
@@ -176,15 +176,8 @@ class Instance(Kind):
         cloud.change("ec2", "terminate_instances", InstanceIds=[observation.aws_id])
 
     def left_behind(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
-        """Elastic IP addresses on it that its deployment did not allocate."""
-        on_it = [{"Name": "instance-id", "Values": [target.aws_id or ""]}]
-        month = instance_price.PUBLIC_IPV4_HOUR * HOURS_A_MONTH
-        return [
-            f"the Elastic IP address {one['PublicIp']} ({one['AllocationId']}) was on {target.aws_id}: it "
-            f"stays, and costs about ${month:.2f} a month until it is released"
-            for one in cloud.read("ec2", "describe_addresses", Filters=on_it).get("Addresses") or ()
-            if one.get("AllocationId") and one["AllocationId"] not in ours
-        ]
+        """Elastic IP addresses on it, and snapshots of its volumes, that its deployment did not make."""
+        return list(instance_leftovers.of_instance(cloud, target, ours))
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return [

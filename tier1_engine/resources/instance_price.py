@@ -4,8 +4,8 @@ Owns the table of list prices: us-east-1, Linux, on demand. Sources, last compar
 - instances: the list that karpenter-provider-aws generates from AWS's Price List API
   (`pkg/providers/pricing/zz_generated.pricing_aws.go`, commit 265ee0ba, generated on 9 February 2026). In the
   families of `LARGE_HOUR` the price is proportional to the size, apart from rounding of the fifth decimal;
-- gp3 and the public address: not verified on AWS's own pages, which could not be read when this was written;
-  several guides of 2024 to 2026 name the same.
+- gp3, snapshots and the public address: not verified on AWS's own pages, which could not be read when this
+  was written; several guides of 2024 to 2026 name the same.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tier1_engine.contract.price import HOURS_A_MONTH, Price
 from tier1_engine.resources.instance_request import SPOT, candidate_of
 
 GP3_GIB_MONTH = 0.08
+SNAPSHOT_GIB_MONTH = 0.05
 PUBLIC_IPV4_HOUR = 0.005
 DEFAULT_ROOT_GIB = 8
 

@@ -202,6 +202,8 @@ def run_parameters(target: Target) -> dict[str, Any]:
         "NetworkInterfaces": [_interface(request, candidate)],
     }
     if spot:
+        # A one-time request is closed when its instance is terminated; only a persistent one would open again
+        # and launch another (EC2 user guide, "Spot Instance request states"). No API changes its type.
         once = {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"}
         parameters["InstanceMarketOptions"] = {"MarketType": SPOT, "SpotOptions": once}
     if request.get("profile_name"):

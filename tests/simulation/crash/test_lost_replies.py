@@ -110,7 +110,11 @@ def _execute_after(seconds: float, world: World, where: Where, lose: Lose) -> No
 
 
 def execute_late(world: World, operation: str, parameters: Mapping[str, Any]) -> None:
-    """Execute the call as AWS does: it refuses one that refers to something deleted."""
+    """Execute the call as AWS does: it refuses one that refers to something deleted.
+
+    A configuration is not counted: no look before the next one can show what AWS has not executed yet. AWS
+    then answers the second that it is already so.
+    """
     if operation == "create":
         with suppress(CallError):
             world.make(parameters)
@@ -148,7 +152,8 @@ def test_a_lost_reply_creates_nothing_twice_and_leaves_nothing(
     way: str, killed: bool, sqlite_template: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """This covers every create and configuration of a deployment and every delete of a destroy. The next test
-    covers a create without a key that is executed late.
+    covers a create without a key that is executed late. A laxer API than AWS's makes a second association or
+    route of a configuration that is sent again: after a lost reply, none is.
     """
     wheres = [where for where in OPERATIONS if (way, where[0]) != ("late", "create") or has_key(where)]
     for where in wheres:

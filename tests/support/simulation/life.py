@@ -366,12 +366,17 @@ def cut_and_recover(life: Life, way: str, source: Path, visible_after: float, ki
     return killed
 
 
-def check(stage: Stage, ends: tuple[State, ...]) -> None:
-    """Assert what must be true once a recovery has ended."""
+def check(stage: Stage, ends: tuple[State, ...], *, set_late: bool = False) -> None:
+    """Assert what must be true once a recovery has ended.
+
+    Args:
+        set_late: a process that was suspended just before it sent a configuration sent it when it woke.
+    """
     record = stage.rig.store.load(stage.id)
     assert record.deployment.state in ends, record.deployment
     check_account(stage, record)
     assert set(stage.rig.world.executed_creates.values()) <= {1}
+    assert set(stage.rig.world.executed_sets.values()) <= ({1, 2} if set_late else {1})
     check_attempts(stage, record)
     check_time_line(stage, record)
 

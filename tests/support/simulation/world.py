@@ -162,6 +162,7 @@ class World:
     before: list[Fault] = field(default_factory=list)
     after: list[Fault] = field(default_factory=list)
     executed_creates: dict[str, int] = field(default_factory=dict)
+    executed_sets: dict[tuple[str, str], int] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     made: set[str] = field(default_factory=set)
     by_hand: set[str] = field(default_factory=set)
@@ -229,6 +230,11 @@ class World:
         """Execute a create whose sender has long given up."""
         self._create(**parameters)
 
+    def set(self, id: str, setting: str) -> None:
+        """Execute a configuration; a laxer API than AWS's would end with one more of it for each."""
+        self.things[id].settings.add(setting)
+        self.executed_sets[id, setting] = self.executed_sets.get((id, setting), 0) + 1
+
     # --- what a call does
 
     def execute(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -277,7 +283,7 @@ class World:
         return {"thing": thing if thing and self._visible(thing) else None}
 
     def _set(self, id: str, setting: str) -> dict[str, Any]:
-        self.things[id].settings.add(setting)
+        self.set(id, setting)
         return {}
 
     def _delete(self, id: str) -> dict[str, Any]:
@@ -308,6 +314,7 @@ _ITS_OWN = (
     "before",
     "after",
     "executed_creates",
+    "executed_sets",
     "numbers",
     "made",
     "by_hand",

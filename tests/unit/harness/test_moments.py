@@ -32,6 +32,7 @@ CHANGES: dict[str, Callable[[World], object]] = {
     "a fault": lambda world: world.before.append(lambda *_: None),
     "what is seen late": lambda world: setattr(world, "visible_after", 3.0),
     "a create that was executed": lambda world: world.executed_creates.update(tag=1),
+    "a configuration that was executed": lambda world: world.executed_sets.update({("net-1", "dns"): 1}),
 }
 
 
