@@ -251,6 +251,8 @@ def test_expired_credentials_during_the_rollback_change_no_state(rig: Rig, goal:
     rig.world.before.append(expired)
     ended = rig.ask(id, goal)
     assert ended.why is EndReason.BLOCKED
+    assert ended.blocked is not None
+    assert ended.blocked.code == "ExpiredToken"
     assert ended.record.deployment.state in (State.ROLLING_BACK, State.DESTROYING)
     assert exit_code(ended, goal) == 7
     rig.world.before.remove(expired)

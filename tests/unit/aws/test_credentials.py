@@ -19,6 +19,9 @@ from tier1_engine.failures.calls import Verdict, judge
 
 KEYS = {"Version": 1, "AccessKeyId": "AKIA", "SecretAccessKey": "hidden"}
 SECRET = "hidden"
+NUMBERS = json.dumps({**KEYS, "AccessKeyId": 5})
+NULLS = json.dumps({**KEYS, "SecretAccessKey": None})
+ENDLESS = json.dumps({**KEYS, "Expiration": "never"})
 Configure = Callable[[str], None]
 
 
@@ -38,8 +41,9 @@ def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Configure:
 
 def refused(budget: float = 5.0) -> CallError:
     """What a change runs into; nothing reaches AWS, and the engine counts it as blocked."""
-    with endpoint(http(200, VPC_XML)) as served:
-        session = AwsSession("us-east-1", None, served.url, budget)
+    with endpoint(http(200, VPC_XML)) as served, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_EC2", served.url)
+        session = AwsSession("us-east-1", None, None, budget)
         with pytest.raises(CallError) as caught:
             session.cloud(AlwaysPermitted()).change("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
         assert served.requests == []
@@ -63,10 +67,16 @@ def program(folder: Path, body: str) -> str:
     [
         (f"echo Welcome. Your key is {SECRET}", "CredentialsUnusable", "does not print JSON"),
         ("true", "CredentialsUnusable", "does not print JSON"),
-        ("echo '[]'", "CredentialsUnusable", "credential source failed"),
+        ("echo '[]'", "CredentialsUnusable", "must print a JSON object"),
+        ("echo null", "CredentialsUnusable", "must print a JSON object"),
+        (f"echo '{NUMBERS}'", "CredentialsUnusable", "must print a JSON object"),
+        (f"echo '{NULLS}'", "CredentialsUnusable", "the secret access key is missing"),
+        (f"echo '{ENDLESS}'", "CredentialsUnusable", "Unknown string format"),
         ("echo '{\"Version\": 1}'", "CredentialsUnusable", "AccessKeyId"),
         ("echo '{\"Version\": 7}'", "CredentialsUnusable", "version"),
-        ("printf '\\377\\376'", "CredentialsUnusable", "credential source failed"),
+        ("printf '\\377\\376'", "CredentialsUnusable", "no UTF-8 text"),
+        ("printf '\\377' >&2; exit 1", "CredentialsUnusable", "no UTF-8 text"),
+        ("exit 1", "CredentialsUnusable", "`credential_process` failed: it does not say why"),
         ("echo Sign in first. >&2; exit 1", "CredentialsUnusable", "Sign in first"),
     ],
 )
@@ -122,7 +132,7 @@ def test_a_source_that_hangs_is_abandoned_with_the_budget_of_a_call(
     config(program(tmp_path, "exec sleep 5"))
     error = refused(budget=0.3)
     assert (error.code, error.message) == (
-        "CredentialSourceBusy",
+        "CredentialSourceSilent",
         "there were no credentials within 0.3 seconds",
     )
 
