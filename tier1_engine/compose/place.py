@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tier1_engine.deployment.record import Deployment
 
 
-SERVICES = ("EC2", "EFS", "IAM", "S3", "SSM", "STS")
+SERVICES = ("EC2", "EFS", "IAM", "KMS", "S3", "SSM", "STS")
 
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")

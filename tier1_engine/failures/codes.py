@@ -71,11 +71,7 @@ REFUSED_CREDENTIALS = frozenset(
 DOUBTFUL_CREDENTIALS = frozenset({"AuthFailure", CREDENTIAL_SOURCE_BUSY})
 """Often over by itself: EC2 may answer AuthFailure to valid credentials, and their source may be busy."""
 BLOCKED_CODES = (
-    NEEDS_A_PERSON
-    | MISSING_CREDENTIALS
-    | EXPIRED_CREDENTIALS
-    | REFUSED_CREDENTIALS
-    | DOUBTFUL_CREDENTIALS
+    NEEDS_A_PERSON | MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS | DOUBTFUL_CREDENTIALS
 )
 """Everything that means "no access": nothing is deleted, and the operator signs in first."""
 
