@@ -209,7 +209,8 @@ def kinds_page() -> str:
         "The user or role that runs `tier1` needs these; `sts:GetCallerIdentity` needs no permission. Some "
         "only observe, before anything is created: where `ec2:DescribeKeyPairs`, "
         "`ec2:DescribeInstanceTypes`, `ec2:DescribeInstanceTypeOfferings` or, for a key of yours, "
-        "`kms:DescribeKey` is denied, a warning says what was not checked. With `sts:DecodeAuthorizationMessage` the encoded refusals of EC2 are shown as text.",
+        "`kms:DescribeKey` is denied, a warning says what was not checked. With "
+        "`sts:DecodeAuthorizationMessage` the encoded refusals of EC2 are shown as text.",
         "```text\n" + "\n".join(every) + "\n```",
     )
 
