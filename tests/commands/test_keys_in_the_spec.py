@@ -6,6 +6,8 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from tests.support.account import client
 from tests.support.command import Command
 from tests.support.processes.proxy import Proxy, refused
@@ -53,6 +55,9 @@ class Account:
         return str(path)
 
 
+@pytest.mark.field_case(
+    "a trial: a KMS key of the spec that does not exist was found after the network existed"
+)
 def test_all_of_them_are_asked_of_aws_and_a_wrong_one_can_be_corrected(
     operator: Command, aws: str, line: Proxy
 ) -> None:

@@ -24,6 +24,7 @@ def operator(tier1: Command, tmp_path: Path) -> Command:
     return signed_out.with_(AWS_CONFIG_FILE=str(path), AWS_PROFILE="ops")
 
 
+@pytest.mark.field_case("a trial: a profile with `mfa_serial` was asked for its code in the middle of a call")
 def test_a_command_asks_before_its_first_call(operator: Command, aws: str) -> None:
     """The question comes before any progress, and the run never asks again."""
     with Terminal(operator, "deploy", operator.spec()) as terminal:

@@ -122,6 +122,7 @@ def test_a_copy_from_the_middle_changes_nothing(
     case.copy.close()
 
 
+@pytest.mark.field_case("a trial: a sweep on a copy of the database deleted what the original had made since")
 @pytest.mark.parametrize("how", Interrupted)
 def test_a_sweep_on_a_copy_leaves_the_deployment_alone(
     copied_at: Callable[..., Case], how: Interrupted

@@ -62,6 +62,7 @@ def program(folder: Path, body: str) -> str:
     return f"credential_process = {path}"
 
 
+@pytest.mark.field_case("a trial: a `credential_process` that prints prose ended in a raw exception")
 @pytest.mark.parametrize(
     ("body", "code", "words"),
     [
@@ -98,6 +99,7 @@ def test_a_missing_program_is_named(config: Configure, tmp_path: Path) -> None:
     assert f"{tmp_path}/no-such-program: No such file" in error.message
 
 
+@pytest.mark.field_case("a trial: a missing file of a web identity token was reported as a defect")
 def test_a_missing_web_identity_token_is_named(config: Configure, tmp_path: Path) -> None:
     """A pod without its token file."""
     config(f"role_arn = arn:aws:iam::123456789012:role/x\nweb_identity_token_file = {tmp_path}/no-token")
@@ -125,6 +127,9 @@ def test_a_key_with_a_line_break_is_refused_and_not_shown(
     assert "contains a line break" in error.message
 
 
+@pytest.mark.field_case(
+    "a trial: a `credential_process` that hangs took four times as long as the message said"
+)
 def test_a_source_that_hangs_is_abandoned_with_the_budget_of_a_call(
     config: Configure, tmp_path: Path
 ) -> None:
@@ -137,6 +142,9 @@ def test_a_source_that_hangs_is_abandoned_with_the_budget_of_a_call(
     )
 
 
+@pytest.mark.field_case(
+    "piskvorky/smart_open#507, synfinatic/aws-sso-cli#520: a source of credentials throttles"
+)
 @pytest.mark.parametrize(
     ("reply", "code"),
     [
@@ -211,6 +219,7 @@ def test_credentials_that_cannot_be_renewed_block_like_missing_ones(
     assert "does not print JSON" in caught.value.message
 
 
+@pytest.mark.field_case("a trial: a wrong clock was reported as wrong keys")
 @pytest.mark.parametrize(
     ("minutes", "words"), [(-17, "17 minutes ahead of"), (20, "20 minutes behind"), (1, "")]
 )

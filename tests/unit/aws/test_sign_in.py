@@ -83,6 +83,7 @@ def failed(aws: AwsSession) -> CallError:
     return caught.value
 
 
+@pytest.mark.field_case("a trial: a profile with `mfa_serial` was asked for its code in the middle of a call")
 @pytest.mark.parametrize("profile", ["ops", "deploy"])
 def test_a_call_never_asks_for_a_code(config: Configure, sts: Sts, profile: str) -> None:
     """Neither the first nor the next, also where a role behind the profile's role wants one."""

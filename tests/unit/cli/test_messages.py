@@ -90,6 +90,7 @@ class TestTheClosing:
         known = replace(back, blocked=Problem("MfaCodeNeeded", "the profile ops asks for an MFA code"))
         assert "blocked: MfaCodeNeeded: the profile ops asks for an MFA code" in text(known)
 
+    @pytest.mark.field_case('a replaced script: "Cleanup completed" was printed after a failed rollback')
     def test_of_a_stalled_deletion_says_what_could_not_be_deleted_and_why(self) -> None:
         """It does not claim that everything is deleted."""
         stuck = resource(aws_id="net-1", state=ResourceState.DELETING, error=Error("InUse", "By x."))
