@@ -9,8 +9,10 @@ import pytest
 
 from tests.support.account import standing
 from tests.support.command import Command
+from tests.support.rows import AT
 from tests.support.sts import CODE, DEVICE, ROLE
 from tests.support.terminal import Terminal
+from tier1_engine.deployment.states import State
 
 CTRL_C = "\x03"
 
@@ -64,3 +66,32 @@ def test_without_a_terminal_the_reason_is_one_sentence(operator: Command, aws: s
         7, "The profile ops asks for an MFA code, and there is no terminal", "run this command in a terminal"
     )
     assert operator.here("list", "-o", "json").json == []
+
+
+def test_a_sweep_without_a_terminal_leaves_the_place_out(operator: Command) -> None:
+    """A nightly sweep asks nobody: it exits with 7 and says where it did not look, and why."""
+    id = operator.write("aaaa00000001", state=State.ACTIVE, activated_at=AT, profile="ops")
+    swept = operator.here("sweep", "--orphans", "--yes", "-o", "json")
+    assert swept.code == 7, swept
+    (gap,) = swept.json["not_looked_at"]
+    assert (gap["code"], "the profile ops asks for an MFA code" in gap["message"]) == ("MfaCodeNeeded", True)
+    assert operator.show(id)["state"] == "active"
+
+
+def test_a_sweep_at_a_terminal_asks_before_it_reads(operator: Command, aws: str) -> None:
+    """Once for each place; then it reads and reports as ever."""
+    operator.write("aaaa00000001", state=State.ACTIVE, activated_at=AT, profile="ops")
+    with Terminal(operator, "sweep", "--orphans", "--dry-run") as terminal:
+        terminal.see("Enter MFA code")
+        terminal.enter(f"{CODE}\n")
+        assert terminal.end() == 0
+    assert terminal.screen.count("Enter MFA code") == 1
+    assert "MfaCodeNeeded" not in terminal.screen
+
+
+def test_a_resume_without_a_terminal_keeps_everything(operator: Command) -> None:
+    """As of a driver that is started again by cron: it exits with 7, and `guide` says what to do."""
+    id = operator.write("aaaa00000001", state=State.PROVISIONING_NETWORK, profile="ops")
+    resumed = operator.here("resume", id)
+    assert (resumed.code, "the profile ops asks for an MFA code" in resumed.out) == (7, True), resumed
+    assert "Resume in a terminal: it asks for the code first." in operator.here("guide", id).out
