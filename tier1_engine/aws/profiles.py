@@ -15,6 +15,7 @@ Profiles = Mapping[str, Mapping[str, Any]]
 MFA_KEY = "mfa_serial"
 SSO_KEYS = frozenset({"sso_session", "sso_start_url"})
 LOGIN_KEY = "login_session"
+PROCESS_KEY = "credential_process"
 
 
 def chain(profiles: Profiles, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -29,6 +30,11 @@ def chain(profiles: Profiles, name: str) -> Iterator[tuple[str, Mapping[str, Any
 def asks_for_a_code(profiles: Profiles, name: str) -> bool:
     """Whether an MFA code is needed for the credentials of a profile."""
     return any(MFA_KEY in section for _, section in chain(profiles, name))
+
+
+def runs_a_program(profiles: Profiles, name: str) -> bool:
+    """Whether a program of the user's, which may ask something itself, gives the credentials of a profile."""
+    return any(PROCESS_KEY in section for _, section in chain(profiles, name))
 
 
 def sign_in_command(profiles: Profiles, name: str) -> tuple[str, ...]:

@@ -78,6 +78,14 @@ class AwsSession:
             self._identity = (reply["Account"], reply["Arn"])
         return self._identity
 
+    def await_credentials(self, seconds: float) -> None:
+        """Obtain the credentials before the first call, from a source that may take longer than one.
+
+        Raises:
+            CallError: there were none within `seconds`, or none that can be used.
+        """
+        self._exchange(Call("the sign-in"), lambda: None, seconds)
+
     @property
     def caller_arn(self) -> str | None:
         """Return the ARN of the caller, if AWS has already been asked."""
@@ -137,7 +145,7 @@ class AwsSession:
             UNREADABLE_REPLY, f"the list is longer than {PAGES_LIMIT} pages", operation=call.operation
         )
 
-    def _exchange(self, call: Call, make: Callable[[], Answer]) -> Answer:
+    def _exchange(self, call: Call, make: Callable[[], Answer], seconds: float | None = None) -> Answer:
         """Make one exchange with AWS within the budget, and translate its errors.
 
         It runs in its own thread, because socket timeouts bound the wait for each byte but not a DNS lookup
@@ -157,9 +165,10 @@ class AwsSession:
                 answer.set_exception(error)
 
         threading.Thread(target=work, name=f"tier1-{call.operation}", daemon=True).start()
-        wait((answer,), timeout=self._call_timeout_seconds)
+        budget = self._call_timeout_seconds if seconds is None else seconds
+        wait((answer,), timeout=budget)
         if not answer.done():
-            raise call.abandoned(self._call_timeout_seconds)
+            raise call.abandoned(budget)
         try:
             with _translated(call):
                 return answer.result()

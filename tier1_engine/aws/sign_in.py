@@ -74,6 +74,14 @@ class SignIn:
             return False  # the first call reports what is wrong with the config file
         return bool(self.command) or profiles.asks_for_a_code(self._profiles, self.profile)
 
+    def runs_a_program(self) -> bool:
+        """Whether the credentials come from a program, such as `aws configure export-credentials`."""
+        try:
+            self.open(Call("the sign-in"))
+        except CallError:
+            return False
+        return profiles.runs_a_program(self._profiles, self.profile)
+
     def now(self, ask: Ask) -> None:
         """Obtain the credentials before the first call, without a time limit while a person is asked.
 

@@ -13,13 +13,14 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from tier1_engine.cli.screen.streams import clean, complain, interactive, read_line, say
 from tier1_engine.compose.place import session
 from tier1_engine.compose.refusals import of_call
 from tier1_engine.errors import Blocked, CallError, Interrupted
-from tier1_engine.failures.codes import SIGN_IN_NEEDED
+from tier1_engine.failures.codes import CREDENTIAL_SOURCE_SILENT, SIGN_IN_NEEDED
 
 if TYPE_CHECKING:
     from tier1_engine.aws.session import AwsSession
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from tier1_engine.settings import Settings
 
 MAX_CODES = 3
+NOTICE_SECONDS = 3.0
+PROGRAM_SECONDS = 120.0
+"""How long a person may take to answer a program of theirs."""
 MAX_PROMPTS = 10
 """The most prompts for one code; one that is not six digits is not sent."""
 CODE = re.compile(r"\d{6}")
@@ -45,12 +49,16 @@ def signed_in(place: Place | Deployment, settings: Settings) -> AwsSession:
         Interrupted: Ctrl-C, or the end of input.
     """
     aws = session(place, settings)
-    if interactive() and aws.sign_in.needs_a_person():
-        try:
+    if not interactive():
+        return aws
+    try:
+        if aws.sign_in.needs_a_person():
             _with_codes(aws.sign_in)
-        except KeyboardInterrupt:
-            say("")
-            raise Interrupted("Nothing was started: the sign-in was interrupted.") from None
+        elif aws.sign_in.runs_a_program():
+            _with_a_program(aws)
+    except KeyboardInterrupt:
+        say("")
+        raise Interrupted("Nothing was started: the sign-in was interrupted.") from None
     return aws
 
 
@@ -91,6 +99,24 @@ def _with_codes(source: SignIn) -> None:
                         f"The profile {source.profile} was not signed in, in {refused} attempts: check the "
                         "MFA device, and try again."
                     ) from error
+
+
+def _with_a_program(aws: AwsSession) -> None:
+    """Wait for `credential_process`, which may ask something on this terminal.
+
+    Raises:
+        Blocked: it does not answer.
+    """
+    slow = f"tier1: waiting for `credential_process` of the profile {clean(aws.sign_in.profile)}"
+    notice = Timer(NOTICE_SECONDS, say, [slow])
+    notice.start()
+    try:
+        aws.await_credentials(PROGRAM_SECONDS)
+    except CallError as error:
+        if error.code == CREDENTIAL_SOURCE_SILENT:
+            raise of_call(error, endpoint="") from error
+    finally:
+        notice.cancel()
 
 
 @dataclass

@@ -166,3 +166,46 @@ class TestByBrowser:
         """It is offered once."""
         aws_command("")
         at_a_terminal(SSO, "y\ny\n")
+
+
+class TestProgram:
+    @pytest.fixture
+    def config(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+        """A config file with a program that gives the credentials; the first call has little time for it."""
+        monkeypatch.setenv("TIER1_CALL_TIMEOUT_SECONDS", "1")
+
+        def of(body: str) -> str:
+            program = tmp_path / "program"
+            program.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+            program.chmod(0o700)
+            return f"[profile ops]\ncredential_process = {program}\n"
+
+        return of
+
+    def test_it_may_take_longer_than_a_call(
+        self,
+        at_a_terminal: Typed,
+        config: Callable[[str], str],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """It asks for a code itself, for example; after a while a message says what tier1 waits for."""
+        monkeypatch.setattr(sign_in, "NOTICE_SECONDS", 0.0)
+        keys = '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b"}'
+        aws = at_a_terminal(config(f"sleep 1.2; echo '{keys}'"), "")
+        assert aws.identity()[0] == "123456789012"
+        assert "waiting for `credential_process` of the profile ops" in capsys.readouterr().err
+
+    def test_one_that_never_answers_ends_the_command(
+        self, at_a_terminal: Typed, config: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With the time that it was given."""
+        monkeypatch.setattr(sign_in, "PROGRAM_SECONDS", 0.2)
+        with pytest.raises(Blocked, match=r"there were no credentials within 0\.2 seconds"):
+            at_a_terminal(config("exec sleep 2"), "")
+
+    def test_one_that_fails_is_left_to_the_first_call(
+        self, at_a_terminal: Typed, config: Callable[[str], str]
+    ) -> None:
+        """That reports it, or tries again."""
+        at_a_terminal(config("exit 1"), "")
