@@ -110,9 +110,11 @@ THROTTLE_CODES = frozenset(
 # Source: `TransientRetryableChecker` in the same file, and the server errors of the same references.
 SERVER_CODES = frozenset(
     {
+        "DependencyTimeoutException",  # KMS: "You can retry the request."
         "InternalError",
         "InternalFailure",
         "InternalServerError",
+        "KMSInternalException",
         "RequestTimeout",
         "RequestTimeoutException",
         "ServiceFailure",
