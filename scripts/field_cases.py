@@ -11,6 +11,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 MARKER = "field_case"
@@ -32,12 +33,16 @@ def cases(root: Path) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted((root / "tests").rglob("test_*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for text, name in _marked(tree, f"{path.relative_to(root)}"):
+        for text, name in _in_file(path.read_text(encoding="utf-8"), f"{path.relative_to(root)}"):
             if not SHAPE.fullmatch(text):
                 raise ValueError(f"{name}: {MARKER}({text!r}) must be a source, a colon and what happened")
             found[text].append(name)
     return {text: sorted(found[text]) for text in sorted(found, key=str.lower)}
+
+
+@cache
+def _in_file(source: str, name: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_marked(ast.parse(source), name)) if MARKER in source else ()
 
 
 def _marked(node: ast.Module | ast.ClassDef, name: str) -> Iterator[tuple[str, str]]:
