@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from scripts import sandbox_page
+from scripts import field_cases, sandbox_page
 from scripts.sentences import UNREAD, Sentence, closing_words, sentences
 from tier1_engine import errors
 from tier1_engine.blueprints.tier1 import failures as steps_module
@@ -207,8 +207,9 @@ def kinds_page() -> str:
         ),
         "## All IAM actions",
         "The user or role that runs `tier1` needs these; `sts:GetCallerIdentity` needs no permission. Some "
-        "only observe, before anything is created: where `ec2:DescribeKeyPairs`, `ec2:DescribeInstanceTypes` "
-        "or `ec2:DescribeInstanceTypeOfferings` is denied, a warning says what was not checked. With "
+        "only observe, before anything is created: where `ec2:DescribeKeyPairs`, "
+        "`ec2:DescribeInstanceTypes`, `ec2:DescribeInstanceTypeOfferings` or, for a key of yours, "
+        "`kms:DescribeKey` is denied, a warning says what was not checked. With "
         "`sts:DecodeAuthorizationMessage` the encoded refusals of EC2 are shown as text.",
         "```text\n" + "\n".join(every) + "\n```",
     )
@@ -435,6 +436,19 @@ def _tree(error: type[errors.Tier1Error], lead: str = "", branch: str = "") -> I
         yield from _tree(sub, lead + ("    " if last else "│   "), lead + ("└── " if last else "├── "))
 
 
+# --- what happened in the field
+
+
+def field_cases_page() -> str:
+    """The failures seen in the field, with the tests that hold them."""
+    found = field_cases.rows(field_cases.cases(ROOT))
+    return _page(
+        "Field cases",
+        field_cases.INTRODUCTION,
+        _table(("what happened", "where", "tests"), found),
+    )
+
+
 # --- how a page is laid out
 
 
@@ -462,6 +476,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
     "docs/failures.md": failures_page,
     "docs/sweep-policy.json": sweep_policy,
+    "docs/field-cases.md": field_cases_page,
     "docs/sandbox.md": lambda: sandbox_page.page(ROOT / "docs" / "sandbox.md"),
 }
 """The generated pages, by their path below the root, and what each should say."""

@@ -65,6 +65,7 @@ class Estate:
         return str(path)
 
 
+@pytest.mark.field_case("a trial: a user's mount target that had an owned security group was deleted")
 @pytest.mark.leaves("what the user made", "changed")
 def test_the_users_mount_target_that_has_the_group_of_the_stack_stays(tier1: Command, aws: str) -> None:
     """It is in a zone that the plan never used; the user lets the stack use it. The rest is deleted."""

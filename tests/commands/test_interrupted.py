@@ -14,6 +14,7 @@ from tests.support.gated_service import listening, waits_for
 from tests.support.loopback import endpoint
 
 
+@pytest.mark.field_case("a replaced script: SIGTERM recorded nothing")
 def test_sigterm_ends_a_deploy_and_resume_needs_no_spec(tier1: Command, aws: str, closed_port: int) -> None:
     """The deploy exits with 130 as interrupted; the resume exits with 0 and has created each
     resource once.
@@ -83,6 +84,9 @@ def test_a_second_signal_exits_at_once(tier1: Command) -> None:
     assert tier1("rollback", "demo").code == 0
 
 
+@pytest.mark.field_case(
+    "pulumi/pulumi#4265, pulumi/pulumi#3702, anomalyco/sst#6367: pending operations block the next run"
+)
 def test_a_killed_deploy_is_resumed_without_duplicates(tier1: Command, aws: str) -> None:
     """SIGKILL leaves a lease behind, which is void once its process has ended."""
     running = tier1.begin("deploy", tier1.spec())
@@ -95,6 +99,7 @@ def test_a_killed_deploy_is_resumed_without_duplicates(tier1: Command, aws: str)
     assert standing(aws) == WHOLE
 
 
+@pytest.mark.field_case("aws/copilot-cli#4892: a deployment that runs cannot be told to roll back")
 def test_a_running_command_is_named_and_obeys_a_rollback(tier1: Command, aws: str, closed_port: int) -> None:
     """`resume` is refused with 6; a rollback redirects the running deploy, which exits with 3, the follower
     with 0.

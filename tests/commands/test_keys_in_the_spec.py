@@ -6,8 +6,11 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from tests.support.account import client
 from tests.support.command import Command
+from tests.support.processes.proxy import Proxy, refused
 from tier1_engine.boot.userdata import is_compressed, unpacked
 from tier1_engine.sandbox.catalogue import RESERVATIONS
 
@@ -52,13 +55,22 @@ class Account:
         return str(path)
 
 
-def test_all_of_them_are_asked_of_aws_and_a_wrong_one_can_be_corrected(tier1: Command, aws: str) -> None:
-    """The stack becomes active with them, and is destroyed as any other."""
-    mine = Account(aws)
-    failed = tier1("deploy", mine.spec(tier1, key="alias/gone"), "--no-rollback")
+@pytest.mark.field_case(
+    "a trial: a KMS key of the spec that does not exist was found after the network existed"
+)
+def test_all_of_them_are_asked_of_aws_and_a_wrong_one_can_be_corrected(
+    operator: Command, aws: str, line: Proxy
+) -> None:
+    """A key that cannot be checked is found wrong later. The stack is destroyed as any other."""
+    mine, unseen = Account(aws), refused(400, "AccessDeniedException")
+    gone = mine.spec(operator, key="alias/gone")
+    operator.here("deploy", gone).refused(2, "efs.kms_key_id: the key alias/gone does not exist in us-east-1")
+    line.rule = lambda call: unseen if call.operation == "DescribeKey" else None
+    failed = operator("deploy", gone, "--no-rollback")
     assert failed.code != 0
+    assert "DescribeKey is denied" in failed.err
     assert "key could not be found" in failed.out + failed.err
-    corrected = tier1("resume", failed.id, "--retry", "--spec", mine.spec(tier1))
+    corrected = operator("resume", failed.id, "--retry", "--spec", mine.spec(operator))
     assert corrected.code == 0, corrected
     (role,) = mine.iam.list_roles(PathPrefix="/tier1/")["Roles"]
     boundary = mine.iam.get_role(RoleName=role["RoleName"])["Role"]["PermissionsBoundary"]
@@ -72,4 +84,4 @@ def test_all_of_them_are_asked_of_aws_and_a_wrong_one_can_be_corrected(tier1: Co
     data = base64.b64decode(sent["UserData"]["Value"])
     assert is_compressed(data)
     assert "TLS=tls,iam\n" in unpacked(data)
-    assert tier1("destroy", failed.id, "--yes").code == 0
+    assert operator("destroy", failed.id, "--yes").code == 0

@@ -30,6 +30,9 @@ def volumes(ec2: Any) -> dict[str, str]:
     return {one["VolumeId"]: one["State"] for one in ec2.describe_volumes()["Volumes"]}
 
 
+@pytest.mark.field_case(
+    "machulav/ec2-github-runner#141, ray-project/ray#28707: volumes outlive their machine"
+)
 @pytest.mark.leaves("the user's volume, address and snapshots", "unknown", "changed")
 def test_the_root_volume_that_outlives_its_instance_is_deleted(tier1: Command, aws: str) -> None:
     """The user's own volume on the same instance stays, also with copies of its tags, and so do the backups

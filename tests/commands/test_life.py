@@ -6,6 +6,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from tests.support.account import standing
 from tests.support.command import Command
 from tests.support.forked_aws import REFUSED_TYPE
@@ -108,6 +110,9 @@ def names_who_asked(tier1: Command, made: dict[str, Any], destroyed: dict[str, A
     assert log.count(" by arn:") == 2
 
 
+@pytest.mark.field_case(
+    "a replaced script: the first live rollback crashed: a stub in the tests had another signature"
+)
 def test_a_launch_that_aws_refuses_is_rolled_back_with_its_reason(tier1: Command, aws: str) -> None:
     """It exits with 3, nothing remains, and show, list and log report the cause."""
     failed = tier1("deploy", tier1.spec(type=REFUSED_TYPE), "-o", "json")
@@ -198,6 +203,9 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(newcomer: Command, aws: s
     assert standing(aws) == {}
 
 
+@pytest.mark.field_case(
+    "a replaced script: a second deployment of a living name overwrote the state of the first"
+)
 def test_a_name_that_is_in_use_is_refused_until_it_is_free(tier1: Command, aws: str) -> None:
     """It exits with 2 and the command that frees the name; afterwards the name can be used again."""
     id = tier1.active()

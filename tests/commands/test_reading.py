@@ -97,6 +97,9 @@ def test_a_name_means_the_living_deployment_first(tier1_here: Command) -> None:
     assert tier1_here.show("demo")["id"] == "aaaa00000001"
 
 
+@pytest.mark.field_case(
+    "a replaced script: a failed deployment could not be loaded again, and its error was not stored"
+)
 def test_show_prints_the_whole_error(three: Command) -> None:
     """It prints class, code, message, operation and request id, and how to resume."""
     shown = three("show", "first").out

@@ -71,6 +71,9 @@ class TestBeforeARowExists:
         refused = tier1_here("deploy", tier1_here.spec(), AWS_ENDPOINT_URL_EC2=NOWHERE)
         refused.refused(2, "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL instead")
 
+    @pytest.mark.field_case(
+        "skypilot-org/skypilot#6315, eksctl-io/eksctl#8235: the wrong architecture is found at the launch"
+    )
     def test_an_image_of_another_architecture(self, tier1_here: Command, aws: str) -> None:
         """The survey refuses it with 2, and nothing is created."""
         arm = next(id for id, image in IMAGES.items() if image.architecture == "arm64")

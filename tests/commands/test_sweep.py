@@ -197,6 +197,8 @@ def test_foreign_resources_are_deleted_only_by_a_reviewed_plan(
     assert vpcs(aws) == set()
 
 
+@pytest.mark.field_case("skypilot-org/skypilot#2169: a failover terminated a user's machine")
+@pytest.mark.field_case("a replaced script: a sweep deleted network interfaces that were not its own")
 @pytest.mark.long
 @pytest.mark.leaves("the instance that its user takes out", "changed")
 def test_the_users_instance_in_an_owned_subnet_stops_the_deletion(tier1: Command, aws: str) -> None:

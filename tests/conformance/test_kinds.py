@@ -186,6 +186,9 @@ def test_a_tag_that_differs_or_is_missing_is_no_proof(kind: Kind, standing: Stan
         )
 
 
+@pytest.mark.field_case(
+    "a replaced script: file systems and security groups were untagged, so that no search found them"
+)
 def test_a_census_finds_it_by_deployment_and_by_database(kind: Kind, standing: Standing) -> None:
     """`list_owned` returns it for its deployment, its database or any, and for no other."""
     world, target = standing.world, standing.target

@@ -47,6 +47,7 @@ def test_an_older_database_keeps_its_tags_and_says_nobody(old_url: str) -> None:
     store.close()
 
 
+@pytest.mark.field_case("a trial: nobody could tell who had destroyed a stack")
 def test_a_database_of_0004_knows_who_made_it(tmp_path: Path) -> None:
     """Every line of its timeline names who ran the command."""
     store = Store.open(f"sqlite:///{sqlite_of(SINCE, tmp_path)}")

@@ -28,6 +28,7 @@ def server() -> Iterator[OwnServer]:
         yield own
 
 
+@pytest.mark.field_case("a trial: a frozen database server kept a command for ever")
 def test_a_frozen_server_ends_a_deployment_within_its_lease_and_one_call(
     stage: Stage, server: OwnServer
 ) -> None:

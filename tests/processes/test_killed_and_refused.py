@@ -85,6 +85,9 @@ def check_recovered(stage: Stage, way: str, done: Result, undisturbed: Undisturb
         check_gone(stage)
 
 
+@pytest.mark.field_case(
+    "hashicorp/terraform#33358, hashicorp/terraform-provider-aws#39741: an interrupted run leaks resources"
+)
 @pytest.mark.promise(2)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("moment", "point"), POINTS)
@@ -204,6 +207,9 @@ def test_a_denied_launch_is_rolled_back(stage: Stage) -> None:
     assert (failure["code"], failure["operation"]) == ("UnauthorizedOperation", "RunInstances")
 
 
+@pytest.mark.field_case(
+    "hashicorp/terraform-provider-aws#43193: a lack of capacity with HTTP 500 is retried 25 times"
+)
 def test_without_capacity_the_next_candidate_is_requested(stage: Stage, undisturbed: Undisturbed) -> None:
     """AWS answers InsufficientInstanceCapacity with 500: the second launch requests another candidate."""
     stage.proxy.rule = times(1, at("RunInstances"), refused(500, "InsufficientInstanceCapacity"))

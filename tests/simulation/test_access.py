@@ -28,6 +28,9 @@ def answer(code: str, status: int, operation: str = "RunInstances") -> CallError
 # --- a launch that is refused for its image
 
 
+@pytest.mark.field_case(
+    "F5Networks/f5-aws-cloudformation#45, splunk/attack_range#551: an unsubscribed AMI is found at the launch"
+)
 @pytest.mark.parametrize(("code", "status"), [("AuthFailure", 400), ("OptInRequired", 401)])
 def test_a_launch_refused_for_its_image_rolls_back(rig: Rig, code: str, status: int) -> None:
     """The credentials are fine: it is critical, nothing remains, and it exits with 3."""
@@ -50,6 +53,9 @@ def attempts(rig: Rig, id: str, code: str) -> list[Attempt]:
     return [attempt for attempt in rig.store.attempts(id) if attempt.code == code]
 
 
+@pytest.mark.field_case(
+    "hashicorp/terraform#6566: one refusal of valid credentials among many calls ends the run"
+)
 @pytest.mark.parametrize(
     "error", [answer("AuthFailure", 401), BUSY, refused("ExpiredToken")], ids=lambda e: e.code
 )
@@ -168,6 +174,9 @@ def test_a_console_is_not_given_up_for_lack_of_access(rig: Rig) -> None:
 # --- what tier1 chose itself
 
 
+@pytest.mark.field_case(
+    "a trial: a choice of its own that AWS refused was rolled back instead of being replaced"
+)
 @pytest.mark.parametrize(
     "code", ["ReservationCapacityExceeded", "InsufficientHostCapacity", "UnfulfillableCapacity"]
 )
@@ -187,6 +196,7 @@ def test_a_lack_of_capacity_with_a_server_error_leads_to_the_next_candidate(rig:
     ]
 
 
+@pytest.mark.field_case("a trial: PendingVerification undid what only had to wait")
 def test_an_account_in_verification_keeps_everything_for_a_retry(rig: Rig) -> None:
     """It blocks, and a resume launches what was refused."""
     pending = fail("create", "machine", error=lambda: answer("PendingVerification", 400))

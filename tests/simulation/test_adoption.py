@@ -63,6 +63,9 @@ def test_an_adopted_object_that_is_not_shown_yet_is_waited_for(rig: Rig, step: s
     assert row_of(ended, step).generation == 1
 
 
+@pytest.mark.field_case(
+    "a trial: NotFound soon after a lost reply was adopted counted as proof, and rolled the run back"
+)
 def test_what_refers_to_an_adopted_object_is_refused_and_repeated(rig: Rig) -> None:
     """AWS answers `NotFound` for it twice: that is a delay, as it would be after a create with a reply."""
     rig.world.after.append(fail("create", "net", error=unknown, times=1))

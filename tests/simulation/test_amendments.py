@@ -284,6 +284,7 @@ def test_a_failure_of_a_part_of_the_stack_is_never_accepted_and_says_why(
 HOUR = timedelta(hours=1)
 
 
+@pytest.mark.field_case("a trial: a corrected spec took back an extension of the expiry")
 @pytest.mark.parametrize(
     ("extended_to", "ttl_hours", "ends_after"),
     [(None, 1, 1), (None, 3, 3), (5, 1, 5), (5, 3, 5), (5, 7, 7), (5, None, None)],

@@ -157,6 +157,7 @@ def test_a_postgres_that_was_restored_beside_the_original_changes_nothing(
     rig.store.close()
 
 
+@pytest.mark.field_case("a trial: a sweep on a copy of the database deleted what the original had made since")
 @pytest.mark.parametrize("how", Interrupted)
 def test_a_sweep_on_a_copy_leaves_the_deployment_alone(
     copied_at: Callable[..., Case], how: Interrupted

@@ -40,6 +40,7 @@ def tagged_like(rig: Rig, step: str, kind: str, *, resource: str | None = None) 
 COPIES = [("net", "net", None), ("net", "door", None), ("door-1", "door", None), ("net", "net", "unheard-of")]
 
 
+@pytest.mark.field_case("a trial: an auto-tagger copied the tags of a VPC, and a sweep deleted what had them")
 @pytest.mark.parametrize(("step", "kind", "resource"), COPIES)
 def test_a_destroy_names_a_copy_and_leaves_it(rig: Rig, step: str, kind: str, resource: str | None) -> None:
     """Neither the exact tags of a resource nor those of another kind or of an unknown one prove anything."""
@@ -93,6 +94,7 @@ def test_a_copy_is_never_adopted_in_place_of_a_missing_resource(rig: Rig) -> Non
     rig.world.remove_by_hand(rig.world.things["copy"])
 
 
+@pytest.mark.field_case("a trial: an auto-tagger copied the tags of a VPC, and a sweep deleted what had them")
 @pytest.mark.parametrize("copied_from", ["disk", "net"])
 @pytest.mark.parametrize("state", [State.ACTIVE, State.FAILED])
 def test_a_sweep_reports_a_copy_and_leaves_it(estate: Estate, state: State, copied_from: str) -> None:
@@ -110,6 +112,9 @@ def test_a_sweep_reports_a_copy_and_leaves_it(estate: Estate, state: State, copi
         estate.world().remove_by_hand(copy)
 
 
+@pytest.mark.field_case(
+    "a trial: after three minutes without a describe call a second object was made, and stayed"
+)
 def test_what_reappears_after_it_was_recreated_is_deleted_before_the_deployment_is_active(rig: Rig) -> None:
     """AWS did not show it for longer than any delay, so there are two; the recorded id proves the first."""
     rig.world.ready_after = 400.0

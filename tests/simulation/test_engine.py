@@ -15,6 +15,9 @@ from tier1_engine.engine.decide.decision import EndReason
 pytestmark = pytest.mark.promise(2)
 
 
+@pytest.mark.field_case(
+    'a replaced script: a deployment that had succeeded kept the status "creating" for ever'
+)
 def test_a_deployment_becomes_active(rig: Rig) -> None:
     """Every step is done, every resource is present, and each was created once."""
     ended = rig.deploy()
@@ -31,6 +34,7 @@ def test_a_deployment_becomes_active(rig: Rig) -> None:
     )
 
 
+@pytest.mark.field_case("a replaced script: a limit of 15 minutes over everything ended healthy deployments")
 def test_slow_readiness_and_late_visibility_are_waited_for(rig: Rig) -> None:
     """Readiness after minutes and visibility after seconds only add time."""
     rig.world.ready_after, rig.world.visible_after = 90.0, 7.0
@@ -60,6 +64,7 @@ def test_a_critical_failure_rolls_back(rig: Rig) -> None:
     assert outcome.exit_code(ended, Goal.ACTIVE) == 3
 
 
+@pytest.mark.field_case("a replaced script: nothing was looked up before it was made")
 def test_a_lost_reply_is_adopted(rig: Rig) -> None:
     """Every create is executed and loses its reply once; nothing is created twice."""
     rig.world.after.append(once_each("create", unknown))

@@ -77,6 +77,9 @@ def test_a_critical_check_rolls_back(rig: Rig) -> None:
     assert (failure_of(ended).step, failure_of(ended).code) == ("alive", "HttpStatus")
 
 
+@pytest.mark.field_case(
+    "go-to-k/cdkd#1710: an exception after a create recorded no id, and a rollback skipped it"
+)
 def test_a_bug_in_a_kind_fails_its_step(rig: Rig) -> None:
     """An exception of the kind does not end the driver; after a send it means that AWS may have acted."""
 
@@ -103,6 +106,9 @@ def test_a_kind_that_is_not_installed_is_named(rig: Rig) -> None:
     assert "The kind machine is not installed" in failure_of(ended).message
 
 
+@pytest.mark.field_case(
+    "a replaced script: an exception deleted everything although rollback was switched off"
+)
 def test_without_rollback_everything_remains_until_a_rollback_is_requested(rig: Rig) -> None:
     """`--no-rollback` ends as failed with all resources; a later rollback deletes them."""
     rig.world.before.append(fail("create", "machine"))

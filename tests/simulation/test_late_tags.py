@@ -32,6 +32,7 @@ def tags_come_late(rig: Rig, step: str) -> None:
     rig.world.after.append(act("create", step, lambda: untagged(rig, step, LATE_SECONDS)))
 
 
+@pytest.mark.field_case("a trial: tags that were shown 8 s after their object ended a deployment")
 @pytest.mark.parametrize("step", ["net", "door-1"])
 def test_a_configure_looks_again_until_the_tags_are_shown(rig: Rig, step: str) -> None:
     """Nothing is set before, nothing is recreated, and the deployment becomes active soon after."""
@@ -53,6 +54,7 @@ def test_a_young_object_without_tags_is_deleted_once_they_are_shown(rig: Rig, st
     assert not rig.world.living()
 
 
+@pytest.mark.field_case("ansible/ansible#12642: a describe call may omit the tags")
 @pytest.mark.parametrize("step", ["net", "disk", "machine"])
 def test_a_describe_without_tags_is_repeated_however_old_the_object_is(rig: Rig, step: str) -> None:
     """One answer that omits them is not the end of a destroy."""
@@ -108,6 +110,9 @@ class Sets:
             raise unknown()
 
 
+@pytest.mark.field_case(
+    "a trial: a setting whose reply was lost was sent again without a look, and applied twice"
+)
 @pytest.mark.parametrize("executed", [True, False])
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
 def test_after_a_set_without_a_reply_only_what_differs_is_set(rig: Rig, at: int, executed: bool) -> None:

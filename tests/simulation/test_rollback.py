@@ -49,6 +49,7 @@ def test_deletion_goes_in_reverse_order_of_need(rig: Rig) -> None:
     assert (kinds[0], sorted(kinds[1:4]), kinds[4]) == ("machine", ["disk", "door", "door"], "net")
 
 
+@pytest.mark.field_case("a replaced script: the report listed deletions that nobody had confirmed")
 def test_a_deletion_is_recorded_only_after_a_read_shows_it(rig: Rig) -> None:
     """At no commit is a row `deleted` while AWS still has the object."""
     rig.world.gone_after = 45.0
@@ -89,6 +90,7 @@ def test_a_resource_that_is_already_gone_is_no_error(rig: Rig) -> None:
     assert not [name for name in rig.world.executed("delete") if name.startswith("machine")]
 
 
+@pytest.mark.field_case("a replaced script: NotFound counted as an error of a deletion")
 def test_a_resource_that_vanishes_before_its_delete_is_gone(rig: Rig) -> None:
     """The delete itself answers NotFound, which the kind declares."""
     id = active(rig)
@@ -124,6 +126,10 @@ def test_a_deletion_that_aws_accepts_and_forgets_is_requested_again(rig: Rig) ->
     assert rig.world.executed("delete").count(machine.id) == 2
 
 
+@pytest.mark.field_case(
+    "skypilot-org/skypilot#3688: security groups stay because termination is asynchronous"
+)
+@pytest.mark.field_case("a replaced script: a DependencyViolation was never retried")
 def test_a_resource_in_use_is_waited_for(rig: Rig) -> None:
     """An interface lingers for two minutes after the machine is gone: the door is retried until then."""
     id = active(rig)
@@ -168,6 +174,7 @@ def test_a_stalled_deletion_names_what_depends_on_it_and_keeps_the_first_cause(r
     assert 600.0 <= rig.clock.seconds - started < 700.0
 
 
+@pytest.mark.field_case("a replaced script: a destroy deleted the state although deletions had failed")
 def test_a_stalled_deletion_continues_at_a_resume(rig: Rig) -> None:
     """It gets its whole deadline again; once the interface is gone, it ends clean."""
     ended, interface = stalled(rig)
@@ -199,6 +206,7 @@ def test_an_undeletable_machine_remains_with_everything_it_needs(rig: Rig) -> No
     assert failure_of(ended).step == "machine"
 
 
+@pytest.mark.field_case("a replaced script: the failure of one subnet skipped the rest of the deletions")
 def test_a_refused_deletion_does_not_stop_the_others(rig: Rig) -> None:
     """Permission to delete the disk is missing, and everything else is deleted."""
     id = active(rig)
@@ -221,6 +229,9 @@ def test_a_kind_that_is_not_installed_is_named_and_remains(rig: Rig) -> None:
     assert engine.resume(rig.equipment, id).record.deployment.state is State.DESTROYED
 
 
+@pytest.mark.field_case(
+    "aws-cloudformation/cloudformation-coverage-roadmap#744: an orphan after three attempts at a deletion"
+)
 def test_throttled_deletions_are_retried_until_the_deadline(rig: Rig) -> None:
     """They get more attempts than a create, because giving up leaves something behind."""
     id = active(rig)
@@ -251,6 +262,8 @@ def test_expired_credentials_during_the_rollback_change_no_state(rig: Rig, goal:
     rig.world.before.append(expired)
     ended = rig.ask(id, goal)
     assert ended.why is EndReason.BLOCKED
+    assert ended.blocked is not None
+    assert ended.blocked.code == "ExpiredToken"
     assert ended.record.deployment.state in (State.ROLLING_BACK, State.DESTROYING)
     assert exit_code(ended, goal) == 7
     rig.world.before.remove(expired)
@@ -297,6 +310,7 @@ def test_a_retain_requested_during_the_destroy_is_obeyed(rig: Rig) -> None:
 # --- the console
 
 
+@pytest.mark.field_case("aws/copilot-cli#2811: a rollback deletes the logs that explain it")
 def test_the_console_is_archived_before_a_rollback_terminates_the_machine(rig: Rig) -> None:
     """A rollback must not delete what explains the failure."""
     rig.world.ready_after = 30.0
@@ -441,6 +455,7 @@ def test_a_resource_that_appears_at_the_end_is_deleted_and_the_rest_gets_its_dea
     assert len(times) == 4  # for what blocks the deletion, twice, and two for the proof of the end
 
 
+@pytest.mark.field_case("ekristen/aws-nuke#394: what blocks a deletion is not named")
 def test_what_a_foreign_object_holds_is_given_up_within_minutes_and_the_object_is_named(rig: Rig) -> None:
     """It does not leave by itself: waiting for the whole deadline would help nobody."""
     id = active(rig)

@@ -172,6 +172,9 @@ def test_an_ended_protection_no_longer_protects(estate: Estate) -> None:
     assert not estate.living
 
 
+@pytest.mark.field_case(
+    "github-aws-runners/terraform-aws-github-runner#4391: living machines were taken for orphans"
+)
 @pytest.mark.leaves("a stray that its driver will find", "unknown", "twice")
 def test_a_running_deployment_is_left_alone(estate: Estate) -> None:
     """Not even its duplicates are touched."""
@@ -412,6 +415,7 @@ def test_copied_tags_prove_nothing(estate: Estate) -> None:
     assert any(copy.id in text for text in estate.rig.store.load(failed.id).deployment.warnings)
 
 
+@pytest.mark.field_case("a trial: a long tag on a copy ended every destroy on Postgres")
 @pytest.mark.leaves("what carries an altered copy of our tags", "unknown")
 def test_a_resource_tag_longer_than_any_of_tier1s_proves_nothing(estate: Estate) -> None:
     """Field case: on Postgres it did not fit its column, and ended every destroy."""
@@ -436,6 +440,7 @@ def test_tags_in_a_region_other_than_the_deployments_are_reported(estate: Estate
     assert moved.id in estate.living
 
 
+@pytest.mark.field_case("a replaced script: the search for orphans used the client of one region for all")
 def test_every_region_that_a_deployment_used_is_read(estate: Estate) -> None:
     """Each orphan is deleted in its region."""
     for region in ("us-east-1", "eu-west-1", "ap-south-1"):
@@ -492,6 +497,7 @@ def test_foreign_resources_that_changed_since_the_review_are_skipped(estate: Est
 # --- plans
 
 
+@pytest.mark.field_case("ekristen/aws-nuke#969: a sweep should delete exactly the list that was reviewed")
 def test_a_reviewed_plan_is_applied_exactly(estate: Estate) -> None:
     """A duplicate created after the review stays, and keeps its deployment from ending."""
     failed = estate.plant()
@@ -549,6 +555,9 @@ def test_an_item_that_is_already_gone_is_skipped_and_reported(
     assert (estate.state(failed), estate.living) == (State.ROLLED_BACK, set())
 
 
+@pytest.mark.field_case(
+    "gruntwork-io/cloud-nuke#846: the real run ignored the tags that its dry run honoured"
+)
 def test_tags_are_read_again_just_before_each_deletion(estate: Estate) -> None:
     """What is no longer owned stays and is named, also in the middle of a deletion."""
     failed = estate.plant(owned=("net", "door-1", "disk"))
@@ -647,6 +656,9 @@ def of_kind(kind: str, error: Any) -> Any:
     return fault
 
 
+@pytest.mark.field_case(
+    "github-aws-runners/terraform-aws-github-runner#4724: a failed look-up left orphans for ever"
+)
 def test_a_kind_that_cannot_be_listed_is_a_gap_and_the_rest_is_deleted(estate: Estate) -> None:
     """Nothing of it is taken for gone; once it can be listed, the next sweep completes."""
     ended = estate.plant(State.ROLLED_BACK, Goal.ROLLED_BACK, owned=())

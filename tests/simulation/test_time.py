@@ -54,6 +54,18 @@ def test_a_step_that_never_gets_ready_fails_at_its_deadline(rig: Rig) -> None:
     assert failure_of(ended).code == "DeadlineExceeded"
 
 
+@pytest.mark.field_case(
+    "a replaced script: a failed wait for `running` left the instance behind, whose id was not saved yet"
+)
+def test_a_machine_that_never_gets_ready_is_deleted_with_the_rest(rig: Rig) -> None:
+    """Its id is recorded with the reply of its create, long before it is ready."""
+    rig.world.before.append(act("create", "machine", lambda: setattr(rig.world, "ready_after", 1e9)))
+    ended = rig.deploy()
+    assert failure_of(ended).step == "machine"
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert not rig.world.living()
+
+
 def test_only_driven_time_counts(rig: Rig) -> None:
     """A pause of a day between two runs uses up nothing."""
     rig.world.ready_after = 90_000.0

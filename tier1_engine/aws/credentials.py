@@ -8,26 +8,93 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tier1_engine.failures.codes import (
     CREDENTIAL_SOURCE_BUSY,
     CREDENTIALS_UNUSABLE,
     HTTP_SERVER_ERROR,
     HTTP_TOO_MANY_REQUESTS,
+    MFA_CODE_NEEDED,
     NO_CREDENTIALS,
     SERVER_CODES,
+    SIGN_IN_NEEDED,
     THROTTLE_CODES,
 )
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.utils import JSONFileCache
 
 CUSTOM_PROCESS = "custom-process"
 """botocore's name of `credential_process`: a program of this host, which does not throttle."""
 
+CLI_CACHE = "~/.aws/cli/cache"
+"""Where the `aws` command keeps the sessions of roles, so that it asks for an MFA code once a session."""
+
+NOT_CREDENTIALS = (
+    "`credential_process` must print a JSON object with Version 1, AccessKeyId and SecretAccessKey as text"
+)
+"""Source: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sourcing-external.html"""
+
 _NOT_IN_A_KEY = re.compile(r"[\s\x00-\x1f\x7f]")
+
+
+class MfaCodeNeeded(Exception):
+    """A profile asks for an MFA code, and nobody can be asked now."""
+
+
+class UnusableKey(ValueError):
+    """A part of the credentials that cannot be sent. The message does not contain it."""
+
+
+def person_needed(error: Exception, profile: str, command: Sequence[str]) -> tuple[str, str] | None:
+    """Return the code and the message if only a person can obtain the credentials; None otherwise.
+
+    Args:
+        error: what the source raised.
+        profile: the profile that is used.
+        command: signs it in by browser; empty if that is not how it signs in.
+    """
+    if isinstance(error, (MfaCodeNeeded, *named("RefreshWithMFAUnsupportedError"))):
+        return MFA_CODE_NEEDED, f"the profile {profile} asks for an MFA code"
+    if command and isinstance(error, _signed_out()):
+        return SIGN_IN_NEEDED, f"the profile {profile} is not signed in: run `{shlex.join(command)}`"
+    return None
+
+
+def _signed_out() -> tuple[type[BotoCoreError], ...]:
+    """Return botocore's exceptions for a token that is missing, has expired or is refused."""
+    return named(
+        "SSOTokenLoadError",
+        "UnauthorizedSSOTokenError",
+        "TokenRetrievalError",
+        "LoginRefreshRequired",
+        "LoginTokenLoadError",
+    )
+
+
+def cli_cache() -> JSONFileCache:
+    """Return the cache of the `aws` command. It is an aid: if it cannot be used, the code is asked again."""
+    from botocore.utils import JSONFileCache
+
+    class CliCache(JSONFileCache):
+        def __contains__(self, key: str) -> bool:
+            try:
+                return "Credentials" in self[key]
+            except (KeyError, TypeError):
+                return False
+
+        def __setitem__(self, key: str, value: Any) -> None:
+            with suppress(OSError):
+                super().__setitem__(key, value)
+
+    return CliCache(str(Path(CLI_CACHE).expanduser()))
 
 
 def source_failure(error: Exception) -> tuple[str, str]:
@@ -42,8 +109,10 @@ def source_failure(error: Exception) -> tuple[str, str]:
         busy = code in THROTTLE_CODES | SERVER_CODES or status >= HTTP_SERVER_ERROR
         return CREDENTIAL_SOURCE_BUSY if busy or status == HTTP_TOO_MANY_REQUESTS else NO_CREDENTIALS, said
     if isinstance(error, boto.CredentialRetrievalError | boto.MetadataRetrievalError):
-        local = error.kwargs.get("provider") == CUSTOM_PROCESS
-        return CREDENTIALS_UNUSABLE if local else CREDENTIAL_SOURCE_BUSY, str(error)
+        if error.kwargs.get("provider") == CUSTOM_PROCESS:
+            said = str(error.kwargs.get("error_msg", "")).strip()
+            return CREDENTIALS_UNUSABLE, f"`credential_process` failed: {said or 'it does not say why'}"
+        return CREDENTIAL_SOURCE_BUSY, str(error)
     if isinstance(error, credential_failures()):
         return NO_CREDENTIALS, str(error)
     if isinstance(error, boto.HTTPClientError | boto.ConnectionError | boto.IncompleteReadError):
@@ -58,6 +127,12 @@ def _status_of(error: ClientError) -> int:
 def _source_in_words(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return "the credential source (see `credential_process` in the AWS config file) does not print JSON"
+    if isinstance(error, UnicodeDecodeError):
+        return "the credential source (see `credential_process` in the AWS config file) prints no UTF-8 text"
+    if isinstance(error, AttributeError | TypeError):
+        return f"the credential source does not return credentials: {NOT_CREDENTIALS}"
+    if isinstance(error, UnusableKey):
+        return f"the credential source returns what cannot be sent: {error}"
     if isinstance(error, OSError) and error.filename:
         return f"the credential source cannot be used: {error.filename}: {error.strerror}"
     return f"the credential source failed: {type(error).__name__}: {error}"
@@ -68,7 +143,7 @@ def check_credentials(frozen: ReadOnlyCredentials | None) -> None:
 
     Raises:
         NoCredentialsError: there are none.
-        ValueError: one has characters that no credential has; the message does not contain it.
+        UnusableKey: one is missing, or has characters that no credential has.
     """
     from botocore.exceptions import NoCredentialsError
 
@@ -80,8 +155,10 @@ def check_credentials(frozen: ReadOnlyCredentials | None) -> None:
         "token": frozen.token,
     }
     for name, value in named.items():
+        if not value and name != "token":
+            raise UnusableKey(f"the {name} is missing")
         if value and _NOT_IN_A_KEY.search(value):
-            raise ValueError(f"the {name} contains a line break, a space or a control character")
+            raise UnusableKey(f"the {name} contains a line break, a space or a control character")
 
 
 def credential_failures() -> tuple[type[BotoCoreError], ...]:

@@ -34,7 +34,7 @@ from tier1_engine.failures.codes import (
     CONNECT_TIMEOUT,
     CONNECTION_REFUSED,
     CONNECTION_RESET,
-    CREDENTIAL_SOURCE_BUSY,
+    CREDENTIAL_SOURCE_SILENT,
     HTTP_NOT_IMPLEMENTED,
     HTTP_REQUEST_TIMEOUT,
     NAME_NOT_RESOLVED,
@@ -100,7 +100,7 @@ class Call:
             self._over = True
             if not self.signed_in:
                 return CallError(
-                    CREDENTIAL_SOURCE_BUSY,
+                    CREDENTIAL_SOURCE_SILENT,
                     f"there were no credentials within {budget_seconds:g} seconds",
                     operation=self.operation,
                 )

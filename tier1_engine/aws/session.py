@@ -14,33 +14,23 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tier1_engine import __version__
-from tier1_engine.aws.credentials import check_credentials
 from tier1_engine.aws.denials import ENCODED, in_words
 from tier1_engine.aws.errors import (
     PARSER_STUMBLES,
     Call,
     check_body,
-    credentials_unusable,
     failures,
     translate,
     unreadable,
 )
+from tier1_engine.aws.sign_in import SignIn
 from tier1_engine.contract.cloud import Permit, Reply
 from tier1_engine.errors import CallError, ConfigurationError, Tier1Error
 from tier1_engine.failures.codes import UNREADABLE_REPLY
 
 if TYPE_CHECKING:
-    from botocore.config import Config
     from botocore.model import OperationModel
 
-CONNECT_SECONDS_LIMIT = 5.0
-CONNECT_SHARE = 3
-"""Connecting may use at most a third of a call's budget."""
-METADATA_TRIES = 3
-"""Tries of EC2's metadata service, which throttles: after one, botocore finds no credentials
-(boto/botocore#2117)."""
-POOL_CONNECTIONS = 32
 PAGES_LIMIT = 1000
 """The most pages of one list call: an endpoint whose list never ends is an error, not a loop."""
 
@@ -66,12 +56,9 @@ class AwsSession:
         call_timeout_seconds: float = 20.0,
     ) -> None:
         self.region = region
-        self._profile = profile
         self._endpoint_url = endpoint_url
         self._call_timeout_seconds = call_timeout_seconds
-        # In botocore, creating sessions and clients is not thread-safe; using a client is.
-        self._lock = threading.Lock()
-        self._session: Any = None
+        self.sign_in = SignIn(region, profile, endpoint_url, call_timeout_seconds)
         self._clients: dict[str, Any] = {}
         self._identity: tuple[str, str] | None = None
         self._may_decode = True
@@ -91,6 +78,14 @@ class AwsSession:
             self._identity = (reply["Account"], reply["Arn"])
         return self._identity
 
+    def await_credentials(self, seconds: float) -> None:
+        """Obtain the credentials before the first call, from a source that may take longer than one.
+
+        Raises:
+            CallError: there were none within `seconds`, or none that can be used.
+        """
+        self._exchange(Call("the sign-in"), lambda: None, seconds)
+
     @property
     def caller_arn(self) -> str | None:
         """Return the ARN of the caller, if AWS has already been asked."""
@@ -107,7 +102,7 @@ class AwsSession:
             CallError, ConfigurationError: no client could be created.
         """
         call = Call(f"the client of {service}")
-        self._open_session(call)
+        self.sign_in.open(call)
         with _translated(call):
             return str(self._client(service).meta.endpoint_url)
 
@@ -150,7 +145,7 @@ class AwsSession:
             UNREADABLE_REPLY, f"the list is longer than {PAGES_LIMIT} pages", operation=call.operation
         )
 
-    def _exchange(self, call: Call, make: Callable[[], Answer]) -> Answer:
+    def _exchange(self, call: Call, make: Callable[[], Answer], seconds: float | None = None) -> Answer:
         """Make one exchange with AWS within the budget, and translate its errors.
 
         It runs in its own thread, because socket timeouts bound the wait for each byte but not a DNS lookup
@@ -158,21 +153,22 @@ class AwsSession:
         sent its request.
         """
         call.sent, call.status, call.signed_in = False, None, False
-        self._open_session(call)
+        self.sign_in.open(call)
         answer: Future[Answer] = Future()
 
         def work() -> None:
             _current.set(call)
             try:
-                self._sign_in(call)
+                self.sign_in.obtain(call)
                 answer.set_result(make())
             except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
                 answer.set_exception(error)
 
         threading.Thread(target=work, name=f"tier1-{call.operation}", daemon=True).start()
-        wait((answer,), timeout=self._call_timeout_seconds)
+        budget = self._call_timeout_seconds if seconds is None else seconds
+        wait((answer,), timeout=budget)
         if not answer.done():
-            raise call.abandoned(self._call_timeout_seconds)
+            raise call.abandoned(budget)
         try:
             with _translated(call):
                 return answer.result()
@@ -210,54 +206,15 @@ class AwsSession:
         call.operation = client.meta.method_to_api_mapping[operation]
         return client
 
-    def _sign_in(self, call: Call) -> None:
-        """Obtain the credentials, and renew them if they are about to expire.
-
-        In a step of its own, so that whatever their source raises is known to be about credentials.
-
-        Raises:
-            CallError: there are none that can be used. They are obtained anew for the next call.
-        """
-        try:
-            with self._lock:
-                credentials = self._session.get_credentials()
-            check_credentials(credentials and credentials.get_frozen_credentials())
-        except Exception as error:
-            raise credentials_unusable(error, call) from error
-        call.signed_in = True
-
-    def _open_session(self, call: Call) -> None:
-        """Load botocore and its configuration, once. This takes a while, which is not the time of a call."""
-        if self._session is not None:
-            return
-        with self._lock:
-            try:
-                if self._session is None:
-                    self._session = self._configured()
-            except Exception as error:
-                raise credentials_unusable(error, call) from error
-
-    def _configured(self) -> Any:
-        import botocore.session
-
-        session = botocore.session.Session(profile=self._profile)
-        # Also bounds the calls that the credential chain makes.
-        config = _client_config(self._call_timeout_seconds, by_path=bool(self._endpoint_url))
-        session.set_default_client_config(config)
-        session.set_config_variable("region", self.region)
-        if session.get_config_variable("metadata_service_num_attempts") == 1:  # botocore's default
-            session.set_config_variable("metadata_service_num_attempts", METADATA_TRIES)
-        return session
-
     def _client(self, service: str) -> Any:
-        with self._lock:
+        with self.sign_in.lock:
             if service not in self._clients:
                 self._clients[service] = self._make_client(service)
             return self._clients[service]
 
     def _make_client(self, service: str) -> Any:
         try:
-            client = self._session.create_client(
+            client = self.sign_in.session.create_client(
                 service, region_name=self.region, endpoint_url=self._endpoint_url
             )
         except ValueError as error:
@@ -304,26 +261,6 @@ class AwsCloud:
             CallError: with code `PermitRefused` if the permit was withdrawn and the call was not sent.
         """
         return self._session.call(service, operation, self._permit, parameters)
-
-
-def _client_config(call_timeout_seconds: float, *, by_path: bool) -> Config:
-    """Return the configuration of every client.
-
-    Args:
-        by_path: address S3 buckets by path instead of by host name, as a local endpoint requires.
-    """
-    from botocore.config import Config
-
-    connect_seconds = min(CONNECT_SECONDS_LIMIT, call_timeout_seconds / CONNECT_SHARE)
-    return Config(
-        connect_timeout=connect_seconds,
-        read_timeout=call_timeout_seconds - connect_seconds,
-        # Set explicitly, so that no AWS variable or config file enables retries or client-side waiting.
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        max_pool_connections=POOL_CONNECTIONS,
-        s3={"addressing_style": "path"} if by_path else None,
-        user_agent_extra=f"tier1/{__version__}",
-    )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tier1_engine.compose.place import lend_credentials, refuse_impostor, session
+from tier1_engine.compose.place import session
 from tier1_engine.deployment.actor import Actor
 from tier1_engine.errors import Blocked, CallError, ConfigurationError
 from tier1_engine.masking import masked_text
@@ -71,8 +71,6 @@ def _user() -> str:
 def in_place(place: Place | Deployment, settings: Settings) -> Actor:
     """Return who runs this command, for one that asks AWS nothing else: it waits a few seconds at most."""
     try:
-        refuse_impostor(place.endpoint)
-        lend_credentials(place.endpoint, place.profile)
         patience = min(settings.call_timeout_seconds, MAX_SECONDS)
         return Caller(session(place, replace(settings, call_timeout_seconds=patience)))()
     except (Blocked, ConfigurationError):

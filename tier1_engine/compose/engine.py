@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tier1_engine.compose.guarded import Tell
-from tier1_engine.compose.place import lend_credentials, refuse_impostor, session
+from tier1_engine.compose.place import session
 from tier1_engine.compose.plugins import registry
 from tier1_engine.settings import Settings, database_url, state_directory
 
@@ -56,8 +56,6 @@ def equipment(
     from tier1_engine.store.holder import this_process
     from tier1_engine.survey.history import History
 
-    refuse_impostor(place.endpoint)
-    lend_credentials(place.endpoint, place.profile)
     clock, aws = SystemClock(), aws or session(place, settings)
     caller = Caller(aws)
     return Equipment(

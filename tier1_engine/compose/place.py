@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tier1_engine.deployment.record import Deployment
 
 
-SERVICES = ("EC2", "EFS", "IAM", "S3", "SSM", "STS")
+SERVICES = ("EC2", "EFS", "IAM", "KMS", "S3", "SSM", "STS")
 
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
@@ -129,9 +129,15 @@ def refuse_impostor(endpoint: str) -> None:
 
 
 def session(place: Place | Deployment, settings: Settings) -> AwsSession:
-    """Return a session for a deployment's recorded region, profile and endpoint."""
+    """Return a session for a deployment's recorded region, profile and endpoint.
+
+    Raises:
+        Blocked: another program answers at the endpoint of the local AWS.
+    """
     from tier1_engine.aws.session import AwsSession
 
+    refuse_impostor(place.endpoint)
+    lend_credentials(place.endpoint, place.profile)
     # tier1 sets the endpoint: those of the environment or a config file must not apply.
     os.environ[IGNORE_ENDPOINTS] = "true"
     return AwsSession(

@@ -21,7 +21,9 @@ from tier1_engine.failures.codes import (
     EXPIRED_CREDENTIALS,
     HTTP_SERVER_ERROR,
     MISSING_CREDENTIALS,
+    NEEDS_A_PERSON,
     NEVER_ANSWERED,
+    SIGN_IN_NEEDED,
     UNREACHABLE_CODES,
     UNREADABLE_REPLY,
 )
@@ -69,6 +71,8 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
     """
     where = f"The endpoint {endpoint}" if endpoint else "AWS"
     said = f"{error.operation}: {error.code}: {_first_line(error.message)}"
+    if error.code in NEEDS_A_PERSON:
+        return Blocked(_for_a_person(error))
     if error.code in MISSING_CREDENTIALS or error.code == CREDENTIAL_SOURCE_BUSY:
         return Blocked(
             f"There are no usable AWS credentials ({_first_line(error.message)}): "
@@ -95,6 +99,16 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
     if error.code in NEVER_ANSWERED or (error.http_status or 0) >= HTTP_SERVER_ERROR:
         return Blocked(f"{where} gave no usable response ({said}): try again later.")
     return Refused(f"AWS refused a check that is needed first ({said}): fix that, and try again.")
+
+
+def _for_a_person(error: CallError) -> str:
+    said = error.message[:1].upper() + error.message[1:]
+    if error.code == SIGN_IN_NEEDED:
+        return f"{said}, and try again."
+    return (
+        f"{said}, and there is no terminal: run this command in a terminal, or use credentials that need no "
+        "code."
+    )
 
 
 def _first_line(text: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+from tier1_engine.contract.kind import Problem
 from tier1_engine.deployment.creation import DeploymentRequest, asked_for, new_deployment
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan
@@ -46,10 +47,15 @@ class Resume(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The record at the end of a drive, and why it ended."""
+    """The record at the end of a drive, and why it ended.
+
+    Attributes:
+        blocked: what refused access, if that ended the drive: without a call there is no attempt with it.
+    """
 
     record: Record
     why: EndReason
+    blocked: Problem | None = None
 
 
 def deploy(
@@ -134,7 +140,7 @@ def _drive(equipment: Equipment, lease: leases.Lease, made: Callable[[], Driver]
     try:
         driver = made()
         why = driver.run(opening)
-        return Ended(driver.record, why)
+        return Ended(driver.record, why, driver.pace.blocked)
     except DatabaseUnavailable:
         keeps = driver is not None  # it has tried until the lease ended
         raise

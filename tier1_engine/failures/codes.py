@@ -22,9 +22,12 @@ CONNECT_TIMEOUT = "ConnectTimeout"
 CONNECTION_REFUSED = "ConnectionRefused"
 CONNECTION_RESET = "ConnectionReset"
 CREDENTIAL_SOURCE_BUSY = "CredentialSourceBusy"
+CREDENTIAL_SOURCE_SILENT = "CredentialSourceSilent"
 CREDENTIALS_UNUSABLE = "CredentialsUnusable"
+MFA_CODE_NEEDED = "MfaCodeNeeded"
 NAME_NOT_RESOLVED = "NameNotResolved"
 NO_CREDENTIALS = "NoCredentials"
+SIGN_IN_NEEDED = "SignInNeeded"
 UNREADABLE_REPLY = "UnreadableReply"
 WRONG_ACCOUNT = "WrongAccount"
 
@@ -41,7 +44,8 @@ NEVER_ANSWERED = UNREACHABLE_CODES | CUT_CODES
 
 # --- credentials
 
-MISSING_CREDENTIALS = frozenset({NO_CREDENTIALS, CREDENTIALS_UNUSABLE})
+NEEDS_A_PERSON = frozenset({MFA_CODE_NEEDED, SIGN_IN_NEEDED})
+MISSING_CREDENTIALS = frozenset({NO_CREDENTIALS, CREDENTIALS_UNUSABLE, CREDENTIAL_SOURCE_SILENT})
 EXPIRED_CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 )
@@ -66,7 +70,9 @@ REFUSED_CREDENTIALS = frozenset(
 )
 DOUBTFUL_CREDENTIALS = frozenset({"AuthFailure", CREDENTIAL_SOURCE_BUSY})
 """Often over by itself: EC2 may answer AuthFailure to valid credentials, and their source may be busy."""
-BLOCKED_CODES = MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS | DOUBTFUL_CREDENTIALS
+BLOCKED_CODES = (
+    NEEDS_A_PERSON | MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS | DOUBTFUL_CREDENTIALS
+)
 """Everything that means "no access": nothing is deleted, and the operator signs in first."""
 
 PENDING_CODES = frozenset({"PendingVerification"})
@@ -104,9 +110,11 @@ THROTTLE_CODES = frozenset(
 # Source: `TransientRetryableChecker` in the same file, and the server errors of the same references.
 SERVER_CODES = frozenset(
     {
+        "DependencyTimeoutException",  # KMS: "You can retry the request."
         "InternalError",
         "InternalFailure",
         "InternalServerError",
+        "KMSInternalException",
         "RequestTimeout",
         "RequestTimeoutException",
         "ServiceFailure",

@@ -57,6 +57,22 @@ CATALOGUE: Remedies = {
         ),
         (_WHO,),
     ),
+    "CredentialSourceSilent": Remedy(
+        "The source of this host's AWS credentials did not answer in time, so no call was sent.",
+        (
+            "Run the source by itself (`credential_process`, or what AWS_PROFILE names): it may wait.",
+            "Check who you are with the command below, then resume.",
+        ),
+        (_WHO,),
+    ),
+    "MfaCodeNeeded": Remedy(
+        "The deployment's profile asks for an MFA code, which only a person at a terminal can give.",
+        ("Resume in a terminal: it asks for the code first.",),
+    ),
+    "SignInNeeded": Remedy(
+        "The deployment's profile is signed in by browser, and its session has ended.",
+        ("Run the `aws` command in the message, then resume. In a terminal, `resume` offers to run it.",),
+    ),
     "CredentialSourceBusy": Remedy(
         "The source of this host's AWS credentials did not answer, or throttled the request, for a minute.",
         ("Check who you are with the command below; as soon as it answers, resume.",),

@@ -13,6 +13,7 @@ from tests.support.story import REFUSED_TYPE, refuses
 from tests.support.terminal import Terminal
 
 
+@pytest.mark.field_case("pulumi/pulumi#96, pulumi/pulumi#1765: a failed deployment is not rolled back")
 @pytest.mark.parametrize(
     ("operation", "step"),
     [

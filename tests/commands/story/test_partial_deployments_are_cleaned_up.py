@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 
+import pytest
+
 from tests.support.account import WHOLE, client, standing
 from tests.support.command import Command
 from tests.support.processes.proxy import Call, Proxy, delayed, passes
@@ -12,6 +14,7 @@ from tests.support.story import REFUSED_TYPE, failed, refuses, waits_for
 from tests.support.terminal import Terminal
 
 
+@pytest.mark.field_case("hashicorp/terraform#20478: a failed destroy does not say what it did delete")
 def test_a_rollback_continues_past_an_undeletable_resource_and_keeps_the_first_cause(
     operator: Command, line: Proxy, aws: str
 ) -> None:

@@ -145,6 +145,9 @@ def lost(source: Path, way: str, where: Where, *, killed: bool) -> Stage:
     return stage
 
 
+@pytest.mark.field_case(
+    "crossplane/crossplane#3037: a create without a known outcome is stuck until somebody removes a marker"
+)
 @pytest.mark.promise(2)
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 @pytest.mark.parametrize("way", WAYS)
@@ -196,6 +199,7 @@ def test_a_create_without_a_key_executed_after_the_grace_is_found_by_a_sweep(
     record_property("points", 1)
 
 
+@pytest.mark.field_case("skypilot-org/skypilot#4431: a machine appears after its record was deleted")
 @pytest.mark.promise(7)
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 def test_a_create_executed_after_the_rollback_is_found_by_a_sweep(

@@ -40,6 +40,9 @@ MATRIX = [
 ]
 
 
+@pytest.mark.field_case(
+    "a replaced script: what existed before the first state file was written had no record"
+)
 @pytest.mark.parametrize(("life", "way", "seen_after"), MATRIX)
 def test_a_kill_at_any_instant_can_be_recovered(
     life: str,

@@ -50,6 +50,7 @@ END_ALL = (
 )
 
 
+@pytest.mark.field_case("a trial: a server that became read-only in a failover was reported as a defect")
 @pytest.mark.postgres
 def test_a_server_that_becomes_a_standby_goes_unnoticed_once_there_is_a_new_primary(
     postgres_url: str,
@@ -142,6 +143,7 @@ def pooled_url(postgres_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.field_case("a trial: prepared statements failed behind pgbouncer in transaction mode")
 @pytest.mark.postgres
 @pytest.mark.pooler
 def test_a_whole_life_behind_a_pooler_in_transaction_mode(pooled_url: str) -> None:

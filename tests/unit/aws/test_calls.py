@@ -51,22 +51,6 @@ def test_a_missing_profile_counts_as_no_credentials() -> None:
     assert (caught.value.code, caught.value.operation) == ("NoCredentials", "GetCallerIdentity")
 
 
-def test_a_missing_sso_token_counts_as_no_credentials(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A required sign-in has the code that blocks everything, whatever botocore calls it."""
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "config").write_text(
-        "[profile sso]\nsso_start_url = https://example.invalid/start\nsso_region = us-east-1\n"
-        "sso_account_id = 123456789012\nsso_role_name = Someone\n"
-    )
-    with pytest.raises(CallError) as caught:
-        AwsSession("us-east-1", profile="sso").identity()
-    assert (caught.value.code, caught.value.acted) == ("NoCredentials", REFUSED)
-
-
 def test_a_role_that_cannot_be_assumed_counts_as_no_credentials(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -19,6 +19,9 @@ from tier1_engine.failures.calls import Verdict, judge
 
 KEYS = {"Version": 1, "AccessKeyId": "AKIA", "SecretAccessKey": "hidden"}
 SECRET = "hidden"
+NUMBERS = json.dumps({**KEYS, "AccessKeyId": 5})
+NULLS = json.dumps({**KEYS, "SecretAccessKey": None})
+ENDLESS = json.dumps({**KEYS, "Expiration": "never"})
 Configure = Callable[[str], None]
 
 
@@ -38,8 +41,9 @@ def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Configure:
 
 def refused(budget: float = 5.0) -> CallError:
     """What a change runs into; nothing reaches AWS, and the engine counts it as blocked."""
-    with endpoint(http(200, VPC_XML)) as served:
-        session = AwsSession("us-east-1", None, served.url, budget)
+    with endpoint(http(200, VPC_XML)) as served, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_EC2", served.url)
+        session = AwsSession("us-east-1", None, None, budget)
         with pytest.raises(CallError) as caught:
             session.cloud(AlwaysPermitted()).change("ec2", "create_vpc", CidrBlock="10.0.0.0/16")
         assert served.requests == []
@@ -58,15 +62,22 @@ def program(folder: Path, body: str) -> str:
     return f"credential_process = {path}"
 
 
+@pytest.mark.field_case("a trial: a `credential_process` that prints prose ended in a raw exception")
 @pytest.mark.parametrize(
     ("body", "code", "words"),
     [
         (f"echo Welcome. Your key is {SECRET}", "CredentialsUnusable", "does not print JSON"),
         ("true", "CredentialsUnusable", "does not print JSON"),
-        ("echo '[]'", "CredentialsUnusable", "credential source failed"),
+        ("echo '[]'", "CredentialsUnusable", "must print a JSON object"),
+        ("echo null", "CredentialsUnusable", "must print a JSON object"),
+        (f"echo '{NUMBERS}'", "CredentialsUnusable", "must print a JSON object"),
+        (f"echo '{NULLS}'", "CredentialsUnusable", "the secret access key is missing"),
+        (f"echo '{ENDLESS}'", "CredentialsUnusable", "Unknown string format"),
         ("echo '{\"Version\": 1}'", "CredentialsUnusable", "AccessKeyId"),
         ("echo '{\"Version\": 7}'", "CredentialsUnusable", "version"),
-        ("printf '\\377\\376'", "CredentialsUnusable", "credential source failed"),
+        ("printf '\\377\\376'", "CredentialsUnusable", "no UTF-8 text"),
+        ("printf '\\377' >&2; exit 1", "CredentialsUnusable", "no UTF-8 text"),
+        ("exit 1", "CredentialsUnusable", "`credential_process` failed: it does not say why"),
         ("echo Sign in first. >&2; exit 1", "CredentialsUnusable", "Sign in first"),
     ],
 )
@@ -88,6 +99,7 @@ def test_a_missing_program_is_named(config: Configure, tmp_path: Path) -> None:
     assert f"{tmp_path}/no-such-program: No such file" in error.message
 
 
+@pytest.mark.field_case("a trial: a missing file of a web identity token was reported as a defect")
 def test_a_missing_web_identity_token_is_named(config: Configure, tmp_path: Path) -> None:
     """A pod without its token file."""
     config(f"role_arn = arn:aws:iam::123456789012:role/x\nweb_identity_token_file = {tmp_path}/no-token")
@@ -115,6 +127,9 @@ def test_a_key_with_a_line_break_is_refused_and_not_shown(
     assert "contains a line break" in error.message
 
 
+@pytest.mark.field_case(
+    "a trial: a `credential_process` that hangs took four times as long as the message said"
+)
 def test_a_source_that_hangs_is_abandoned_with_the_budget_of_a_call(
     config: Configure, tmp_path: Path
 ) -> None:
@@ -122,11 +137,14 @@ def test_a_source_that_hangs_is_abandoned_with_the_budget_of_a_call(
     config(program(tmp_path, "exec sleep 5"))
     error = refused(budget=0.3)
     assert (error.code, error.message) == (
-        "CredentialSourceBusy",
+        "CredentialSourceSilent",
         "there were no credentials within 0.3 seconds",
     )
 
 
+@pytest.mark.field_case(
+    "piskvorky/smart_open#507, synfinatic/aws-sso-cli#520: a source of credentials throttles"
+)
 @pytest.mark.parametrize(
     ("reply", "code"),
     [
@@ -201,6 +219,7 @@ def test_credentials_that_cannot_be_renewed_block_like_missing_ones(
     assert "does not print JSON" in caught.value.message
 
 
+@pytest.mark.field_case("a trial: a wrong clock was reported as wrong keys")
 @pytest.mark.parametrize(
     ("minutes", "words"), [(-17, "17 minutes ahead of"), (20, "20 minutes behind"), (1, "")]
 )

@@ -43,6 +43,7 @@ def test_what_cannot_be_read_changes_nothing(odd: str) -> None:
     assert in_words(SAID, odd) == SAID
 
 
+@pytest.mark.field_case("a trial: an encoded refusal was shown as it is")
 @pytest.mark.parametrize("permitted", [True, False])
 def test_a_refused_call_is_decoded_once_if_permitted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, permitted: bool

@@ -142,6 +142,9 @@ class TestMount:
         assert ran.fstab == f"fs-0123:/ {machine.mount_path} efs tls,_netdev,nofail 0 0\n"
         assert (machine.folder / "ran").read_text() == "us-east-1\n"
 
+    @pytest.mark.field_case(
+        "kubernetes-sigs/aws-efs-csi-driver#280: a file system's policy demands IAM, and refuses the mount"
+    )
     def test_mounts_with_the_profile_s_identity_only_where_the_helper_is(self, machine: Machine) -> None:
         """The option `iam` is the helper's; the kernel's NFS client would refuse it."""
         ran = machine.run(None, iam=True)
@@ -205,8 +208,9 @@ class TestMount:
         assert mounts[-1].split()[4] == "tls,_netdev,mounttargetip=10.0.16.7"
         assert len(calls_of(ran, "sleep")) == 13
 
+    @pytest.mark.field_case("a replaced script: a mount that failed was never noticed")
     def test_a_mount_that_fails_is_reported_and_the_script_does_not_run(self, machine: Machine) -> None:
-        """LESSONS 16: a failed mount is noticed after bounded attempts, with no `mounted` and no script."""
+        """A failed mount is noticed after bounded attempts, with no `mounted` and no script."""
         machine.stub("mount", "exit 32")
         ran = machine.run('touch "$STATE/ran"')
         assert ran.marks == ["tier1: begin", "tier1: user-data-failed 302"]
@@ -215,8 +219,9 @@ class TestMount:
         assert ran.status == 1
         assert ran.fstab == ""
 
+    @pytest.mark.field_case("a replaced script: the check of the mount said yes by default")
     def test_a_mount_that_reports_false_success_is_noticed(self, machine: Machine) -> None:
-        """LESSONS 16: `mount` succeeds, but the kernel shows no mount."""
+        """`mount` succeeds, but the kernel shows no mount."""
         machine.stub("mount", "exit 0")
         assert machine.run(None).marks == ["tier1: begin", "tier1: user-data-failed 302"]
 
@@ -247,8 +252,11 @@ class TestMount:
 
 
 class TestPackageLock:
+    @pytest.mark.field_case(
+        "a replaced script: the dpkg lock was held for over five minutes at the first boot"
+    )
     def test_waits_for_apt_s_locks_and_installs_nfs(self, machine: Machine) -> None:
-        """LESSONS 18: the dpkg lock is held for minutes at first boot. Ubuntu has no helper package."""
+        """The dpkg lock is held for minutes at first boot. Ubuntu has no helper package."""
         machine.without("mount.efs")
         machine.stub(
             "fuser",
@@ -277,6 +285,7 @@ class TestPackageLock:
 
 
 class TestUserScript:
+    @pytest.mark.field_case("a replaced script: `exit 1` bypassed the ERR trap and looked like success")
     @pytest.mark.parametrize(
         ("script", "code"),
         [
@@ -290,13 +299,16 @@ class TestUserScript:
     def test_a_script_that_fails_is_reported_with_its_code(
         self, machine: Machine, script: str, code: int
     ) -> None:
-        """LESSONS 18: `exit 1` bypassed the ERR trap and looked like success."""
+        """`exit 1` bypassed the ERR trap and looked like success."""
         ran = machine.run(script)
         assert ran.marks == ["tier1: begin", "tier1: mounted", f"tier1: user-data-failed {code}"]
         assert ran.status == 1
 
+    @pytest.mark.field_case(
+        "a replaced script: a generated password with `$` stopped the user data under `set -u`"
+    )
     def test_a_password_with_a_dollar_stays_as_it_is(self, machine: Machine) -> None:
-        """LESSONS 18: a generated password with `$` in it stopped the user data under `set -u`."""
+        """A generated password with `$` in it stopped the user data under `set -u`."""
         secret = "pa$$w0rd$HOME'\"`id`\\$(id)!EOF"
         script = f"set -u\ncat >\"$STATE/secret\" <<'END'\n{secret}\nEOF\nEND\n"
         ran = machine.run(script)
@@ -310,8 +322,9 @@ class TestUserScript:
         assert (machine.folder / "ran").read_text() == "py"
         assert ran.marks[-1] == "tier1: ready"
 
+    @pytest.mark.field_case("a replaced script: `sh` ran a script that was written for bash")
     def test_without_an_interpreter_line_bash_runs_it(self, machine: Machine) -> None:
-        """LESSONS 18: `sh` would not do, because it has no arrays."""
+        """`sh` would not do, because it has no arrays."""
         machine.run('a=(1 2); echo "${#a[@]}" >"$STATE/ran"')
         assert (machine.folder / "ran").read_text() == "2\n"
 

@@ -174,6 +174,9 @@ def without_marks(text: str, shown_at: datetime, **ssm: Any) -> ScriptedCloud:
     )
 
 
+@pytest.mark.field_case(
+    "a trial: the console had scrolled by the next day, and a working stack was rolled back"
+)
 @pytest.mark.parametrize(("text", "shown_at"), LOST_MARKS, ids=["scrolled", "rebooted"])
 def test_where_the_console_lost_the_marks_systems_manager_is_asked(text: str, shown_at: datetime) -> None:
     """Field case: a resume the next day found no marks, and rolled back a working stack."""
@@ -246,6 +249,7 @@ def test_the_last_command_decides(commands: list[Any], presence: Presence, sends
     assert bool(cloud.changes) is sends
 
 
+@pytest.mark.field_case("a replaced script: Systems Manager runs `sh`, not bash")
 def test_the_command_only_reads_and_quotes_the_path() -> None:
     """The document runs sh; a path is never more than one word to it."""
     cloud = ScriptedCloud(list_commands={"Commands": []}, send_command={"Command": command("Pending")})

@@ -14,6 +14,7 @@ from tier1_engine.cli.options import Lost, Pace
 from tier1_engine.cli.screen import closing, messages
 from tier1_engine.cli.screen.streams import clean
 from tier1_engine.compose import gone, refusals
+from tier1_engine.contract.kind import Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
@@ -86,7 +87,10 @@ class TestTheClosing:
         assert "sign in or restore the connection, then resume: tier1 resume d1" in text(ended(**blocked))
         back = ended(EndReason.BLOCKED, state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK)
         assert "tier1 resume d1" in text(back)
+        known = replace(back, blocked=Problem("MfaCodeNeeded", "the profile ops asks for an MFA code"))
+        assert "blocked: MfaCodeNeeded: the profile ops asks for an MFA code" in text(known)
 
+    @pytest.mark.field_case('a replaced script: "Cleanup completed" was printed after a failed rollback')
     def test_of_a_stalled_deletion_says_what_could_not_be_deleted_and_why(self) -> None:
         """It does not claim that everything is deleted."""
         stuck = resource(aws_id="net-1", state=ResourceState.DELETING, error=Error("InUse", "By x."))

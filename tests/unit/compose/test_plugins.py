@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.rows import deployment
+from tier1_engine.aws.session import AwsSession
 from tier1_engine.blueprints.tier1.plan import Tier1
 from tier1_engine.cli.commands import amend
 from tier1_engine.compose import plugins
@@ -209,6 +210,10 @@ def test_a_plan_with_a_kind_that_is_not_installed_is_refused_before_anything_is_
         refuse_impossible(plan, Registry({}, {}))
 
 
+def never() -> AwsSession:
+    raise AssertionError("AWS may not be called")
+
+
 @pytest.mark.parametrize(
     ("stored", "words"),
     [
@@ -226,4 +231,4 @@ def test_a_corrected_spec_stays_with_blueprint_version_and_region(
     """AWS is not called before that is known."""
     record = Record(deployment(name="demo", **stored), {}, {}, {})
     with pytest.raises(Refused, match=words):
-        amend.amendment(write("blueprint: site\n"), record, from_environment())
+        amend.amendment(write("blueprint: site\n"), record, from_environment(), never)

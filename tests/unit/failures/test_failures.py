@@ -168,9 +168,9 @@ def test_an_account_that_is_being_verified_loses_nothing(action: Action) -> None
 
 
 def test_no_modelled_error_of_a_call_is_unclassified() -> None:
-    """The models of botocore cover EFS, IAM, SSM and STS."""
+    """The models of botocore cover EFS, IAM, KMS, SSM and STS."""
     ours = [(service, operation) for service, operation in calls() if service != "ec2"]
-    assert {service for service, _ in ours} == {"efs", "iam", "ssm", "sts"}
+    assert {service for service, _ in ours} == {"efs", "iam", "kms", "ssm", "sts"}
     unclassed = {
         (operation, code)
         for service, operation in ours

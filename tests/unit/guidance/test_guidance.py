@@ -511,6 +511,9 @@ DENIED = (
 SUBNET = "arn:aws:ec2:eu-west-1:123456789012:subnet/*"
 
 
+@pytest.mark.field_case(
+    "aws/karpenter-provider-aws#7370, hashicorp/packer#5415: an explicit deny is called a missing permission"
+)
 @pytest.mark.parametrize(
     ("reason", "why", "who"),
     [
@@ -564,6 +567,7 @@ def test_a_missing_allow_is_answered_with_the_statement_that_allows() -> None:
     assert cause.actions[0] == "ec2:CreateSubnet"
 
 
+@pytest.mark.field_case("a trial: the deny of a tag policy did not name the tag")
 @pytest.mark.parametrize(
     ("code", "message"),
     [

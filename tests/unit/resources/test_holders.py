@@ -77,6 +77,9 @@ def test_what_is_on_record_holds_nothing_and_copied_tags_hide_nothing() -> None:
     assert holder.what == "network interface eni-1"
 
 
+@pytest.mark.field_case(
+    "rebuy-de/aws-nuke#410: a rule of the default group that refers to another blocks its deletion"
+)
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
 def test_a_rule_of_another_group_is_named_with_the_command_that_revokes_it(direction: str) -> None:
     """Field case: a rule of the default group that refers to ours, and an unexplained DependencyViolation."""
@@ -124,6 +127,9 @@ def in_vpc(**shown: Any) -> list[Holder]:
     return list(Vpc().holders(cloud, replace(target(), aws_id="vpc-1"), known))
 
 
+@pytest.mark.field_case(
+    "hashicorp/terraform-provider-aws#46747: an endpoint of GuardDuty blocks the deletion of a VPC for ever"
+)
 def test_what_is_in_a_vpc_is_named_but_what_goes_with_it() -> None:
     """The default group and ACL, the main table and a deleted endpoint do not hold it."""
     endpoints = [

@@ -55,6 +55,9 @@ def own_policy(cloud: Cloud, name: str = "own") -> str:
     return str(reply["Policy"]["Arn"])
 
 
+@pytest.mark.field_case(
+    "a replaced script: a leaked role made the next deployment of the name fail with EntityAlreadyExists"
+)
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789-", max_size=200))
 def test_every_name_fits_and_ends_with_the_deployment(name: str) -> None:
     """Even with the longest deployment name a role's name stays within 64 characters and contains the
@@ -119,6 +122,7 @@ def test_policies_are_configuration(cloud: Cloud) -> None:
     assert set(observation.facts["policies"]) == {mine, other}
 
 
+@pytest.mark.field_case("eksctl-io/eksctl#1221: a role may be created only with a permissions boundary")
 def test_a_boundary_is_set_with_the_role_and_shown(cloud: Cloud) -> None:
     """The role never exists without it; it is no configuration that could be missing."""
     boundary = own_policy(cloud)

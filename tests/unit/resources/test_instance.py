@@ -232,6 +232,7 @@ def test_everything_it_creates_is_tagged_in_the_same_call(candidate: int, spot: 
         assert options == {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"}
 
 
+@pytest.mark.field_case("a replaced script: creates carried no tokens")
 def test_the_call_is_safe_by_default_and_sent_once() -> None:
     """It has a token, one instance, IMDSv2, an interface that is deleted with it, and a public address only
     on request.

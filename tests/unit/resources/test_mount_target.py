@@ -91,6 +91,7 @@ class Site:
         return str(reply["MountTargetId"])
 
 
+@pytest.mark.field_case("a replaced script: what was added to a user's security group was never taken out")
 def test_a_users_mount_target_is_found_as_foreign_and_never_changed(cloud: Cloud) -> None:
     """It is in the zone and is not owned, and its groups are left alone."""
     site = Site(cloud)

@@ -41,6 +41,7 @@ def vpcs(found: Status) -> int:
     return len(client("ec2", str(found.endpoint)).describe_vpcs()["Vpcs"])
 
 
+@pytest.mark.field_case("a trial: any web page could drive the local AWS")
 @pytest.mark.parametrize(
     "headers",
     [

@@ -83,6 +83,9 @@ def killed(directory: Path, impostor: Impostor) -> Record:
     return record
 
 
+@pytest.mark.field_case(
+    "a trial: `sandbox stop` ended the process that another program on the port had named"
+)
 def test_stop_ends_no_process_that_an_impostor_names(
     directory: Path, impostor: Impostor, bystander: subprocess.Popen[bytes]
 ) -> None:

@@ -324,6 +324,7 @@ def test_an_image_of_ones_own_has_the_properties_that_it_was_registered_with(acc
     assert refused(error.value) == ("InvalidAMIID.Unavailable", 400)
 
 
+@pytest.mark.field_case("a trial: the local AWS accepted what AWS refuses")
 def test_a_protected_instance_is_not_terminated_or_stopped(account: Account) -> None:
     """With `OperationNotPermitted`, until its attribute is changed; others of the call stay as they are."""
     account.rig.clock.wait(60)

@@ -98,6 +98,7 @@ def test_the_options_of_the_operator_are_respected(
     engine.dispose()
 
 
+@pytest.mark.field_case("a trial: the password in the URL of a database was printed")
 @pytest.mark.parametrize("query", ["", "?password=secret", "?sslpassword=secret&sslmode=prefer"])
 def test_a_password_is_never_shown(query: str) -> None:
     """No message about the database contains it, wherever in the URL it is."""
@@ -498,6 +499,7 @@ def test_an_older_file_is_upgraded_after_a_private_copy(older: str) -> None:
         assert "colour" not in str(copy.execute("SELECT sql FROM sqlite_master").fetchall())
 
 
+@pytest.mark.field_case("a trial: four commands at once on an older file upgraded it four times")
 def test_concurrent_starts_on_an_older_file_upgrade_it_once(older: str) -> None:
     """One process copies and upgrades it; the others wait for that, and read the upgraded file."""
     before = Store(database.connect(older))

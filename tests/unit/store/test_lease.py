@@ -55,6 +55,10 @@ def elsewhere() -> Holder:
 # --- replaced at once
 
 
+@pytest.mark.field_case(
+    "hashicorp/terraform#25776, hashicorp/terraform#30650, hashicorp/terraform#28710: a dead process "
+    "keeps its lock"
+)
 def test_a_holder_whose_process_is_gone_is_replaced_at_once(store: Store, clock: SteppedClock) -> None:
     """Host, boot and namespace are the same and the process has ended: the lease is not waited for."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
@@ -249,6 +253,7 @@ print(json.dumps([holder.is_alive(one, clock.now(), clock.now(), clock) for one 
 """
 
 
+@pytest.mark.field_case("a trial: a living process was replaced where `/proc` hides those of other users")
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="only root can hide processes")
 @pytest.mark.parametrize("option", ["hidepid=1", "hidepid=2"])
 def test_the_hidden_process_of_another_user_is_not_taken_for_gone(option: str) -> None:

@@ -94,6 +94,9 @@ def test_every_change_is_read_back_as_it_was_applied(store: Store) -> None:
     assert lines[1:] == [(Trigger.START, State.PROVISIONING_NETWORK, None, "go"), (None, None, "net", "said")]
 
 
+@pytest.mark.field_case(
+    "a trial: a NUL in the console could not be stored, and ended every run of the deployment"
+)
 @pytest.mark.parametrize(
     "text", ["a\0b", "a\ud800b", "\0" * 70_000, "x" * 300_000], ids=["NUL", "surrogate", "NULs", "long"]
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tier1_engine.blueprints.tier1 import keys
 from tier1_engine.blueprints.tier1.launch import IAM_ACTIONS as LAUNCH_ACTIONS
 from tier1_engine.blueprints.tier1.launch import Launch
 from tier1_engine.blueprints.tier1.spec import Spec
@@ -21,7 +22,12 @@ from tier1_engine.resources.role import Role
 from tier1_engine.resources.subnet import Subnet
 from tier1_engine.resources.vpc import Vpc
 
-IAM_ACTIONS = ("ec2:DescribeAvailabilityZones", "ec2:DescribeKeyPairs", *LAUNCH_ACTIONS)
+IAM_ACTIONS = (
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeKeyPairs",
+    *LAUNCH_ACTIONS,
+    *keys.IAM_ACTIONS,
+)
 """The calls of a survey that no kind makes; all but the first may be denied."""
 
 NEW_VPC = "that this deployment will create"
@@ -44,6 +50,7 @@ def survey(cloud: Cloud, spec: Spec) -> dict[str, Any]:
     looks.key_pair()
     looks.profile()
     looks.boundary()
+    looks.problems += keys.problems(cloud, spec, looks.launch)
     file_system_zone = looks.file_system()
     zones = looks.brought_zones() if spec.network.brought else looks.own_zones(file_system_zone)
     if file_system_zone is not None and zones and file_system_zone not in zones:

@@ -7,13 +7,13 @@ read in the deployment's own place. `engine.decide.amendment` decides what may c
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tier1_engine.cli.screen.streams import complain
-from tier1_engine.compose import place, plugins, refusals
+from tier1_engine.compose import plugins, refusals
 from tier1_engine.contract.cloud import AlwaysPermitted
 from tier1_engine.deployment.record import Record
 from tier1_engine.engine.decide.amendment import Amendment
@@ -21,13 +21,17 @@ from tier1_engine.errors import Refused
 from tier1_engine.settings import Settings
 
 if TYPE_CHECKING:
+    from tier1_engine.aws.session import AwsSession
     from tier1_engine.contract.blueprint import Blueprint
     from tier1_engine.deployment.record import Deployment
     from tier1_engine.spec.base import BaseSpec
 
 
-def amendment(path: Path, record: Record, settings: Settings) -> Amendment:
+def amendment(path: Path, record: Record, settings: Settings, connect: Callable[[], AwsSession]) -> Amendment:
     """Return the amendment for a corrected spec. Reads from AWS what the plan depends on; changes nothing.
+
+    Args:
+        connect: returns a session with the deployment's AWS; called once the spec fits the deployment.
 
     Raises:
         SpecError: the file is not a valid spec, or AWS does not have what it names.
@@ -39,8 +43,7 @@ def amendment(path: Path, record: Record, settings: Settings) -> Amendment:
     loaded = plugins.load_spec(path, name=deployment.name)
     blueprint, spec = loaded.blueprint, loaded.spec
     _refuse_another(path, blueprint, spec, deployment)
-    place.lend_credentials(deployment.endpoint, deployment.profile)
-    cloud = place.session(deployment, settings).cloud(AlwaysPermitted())
+    cloud = connect().cloud(AlwaysPermitted())
     placed = blueprint.as_deployed(spec, record)
     survey = refusals.looking(
         lambda: blueprint.survey(cloud, placed),

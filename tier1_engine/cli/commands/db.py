@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tier1_engine import masking
 from tier1_engine.cli.options import Output
+from tier1_engine.cli.screen.sign_in import signed_in
 from tier1_engine.cli.screen.streams import complain, confirm, interactive, put, put_json, say
 from tier1_engine.compose import engine as compose
 from tier1_engine.deployment.states import ENDED
@@ -90,7 +91,8 @@ def adopt_copy(*, yes: bool) -> int:
         if not yes:
             _confirm_copy(database.describe(store.engine), [deployment.name for deployment in living])
         for deployment in living:
-            equipment = compose.equipment(store, deployment, settings, Silent(), complain)
+            aws = signed_in(deployment, settings)
+            equipment = compose.equipment(store, deployment, settings, Silent(), complain, aws)
             rows = adopt(equipment, compose.witness(store), deployment.id)
             put(f"{deployment.name} ({deployment.id}): {_adopted([row.aws_id or '' for row in rows])}")
         if not living:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tier1_engine.cli.options import OnRecoverable, Output
 from tier1_engine.cli.screen.log_file import opened
 from tier1_engine.cli.screen.outcome import Session, finish, policy_of, see_through, session
+from tier1_engine.cli.screen.sign_in import signed_in
 from tier1_engine.cli.screen.streams import complain
 from tier1_engine.cli.signals import Signals
 from tier1_engine.compose import engine as compose
@@ -61,9 +62,8 @@ def _survey(
         endpoint, profile = place_module.start_sandbox(), ""
     else:
         endpoint = place_module.environment_endpoint(profile)
-    place_module.lend_credentials(endpoint, profile)
     somewhere = Place(account_id="", region=spec.region, profile=profile, endpoint=endpoint)
-    aws = place_module.session(somewhere, settings)
+    aws = signed_in(somewhere, settings)
 
     def look() -> tuple[str, dict[str, Any]]:
         account_id, _ = aws.identity()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from tier1_engine.cli.options import OnRecoverable, Output
 from tier1_engine.cli.screen.log_file import opened
 from tier1_engine.cli.screen.outcome import finish, policy_of, see_through, session
+from tier1_engine.cli.screen.sign_in import signed_in
 from tier1_engine.cli.signals import Signals
 from tier1_engine.compose import engine as compose
 from tier1_engine.deployment.states import Goal, State
@@ -28,12 +30,13 @@ def run(
     with opened(log_file) as log, compose.opened_store(settings) as store:
         deployment = names.find(store, reference, to_change=True)
         asked = Goal.ROLLED_BACK if how is Resume.ROLL_BACK else deployment.goal
+        connect = cache(lambda: signed_in(deployment, settings))
         amendment = None
         if spec is not None:
             from tier1_engine.cli.commands.amend import amendment as read
 
-            amendment = read(spec, store.load(deployment.id), settings)
-        command = session(store, deployment, settings, signals, log)
+            amendment = read(spec, store.load(deployment.id), settings, connect)
+        command = session(store, deployment, settings, signals, log, connect())
         ended = command.drive(lambda: engine.resume(command.equipment, deployment.id, how, amendment))
         # A failure from before, or one that was just retried by hand, is not retried automatically.
         by_itself = how is Resume.GO_ON and deployment.state is not State.FAILED

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tier1_engine.cli.options import Output
+from tier1_engine.cli.screen.sign_in import Sessions, signed_in
 from tier1_engine.cli.screen.streams import clean, complain, confirm, interactive, put, put_json, say
 from tier1_engine.cli.signals import Signals
 from tier1_engine.compose import plugins
@@ -21,9 +22,10 @@ from tier1_engine.compose import sweep as compose
 from tier1_engine.compose.engine import opened_store
 from tier1_engine.engine.equipment import Stop
 from tier1_engine.errors import Refused
-from tier1_engine.settings import Settings, from_environment
+from tier1_engine.settings import from_environment
 from tier1_engine.spec.values import duration
 from tier1_engine.store import sweeps
+from tier1_engine.survey.around import places
 from tier1_engine.sweep.plan import (
     Plan,
     foreign_reported,
@@ -74,10 +76,17 @@ def run(asked: Asked, signals: Signals) -> int:
     with opened_store(settings) as store:
         registry = plugins.registry(complain)
         _refuse_unknown_kinds(asked.only, registry)
+        sessions = Sessions(settings)
         ground = compose.ground(
-            store, settings, registry, stop, tell=lambda text: say(f"tier1: {clean(text)}"), warn=complain
+            store,
+            settings,
+            registry,
+            stop,
+            sessions,
+            tell=lambda text: say(f"tier1: {clean(text)}"),
+            warn=complain,
         )
-        whole = _plan(asked, choice, ground, settings)
+        whole = _plan(asked, choice, ground, sessions)
         plan = narrowed(whole, asked.only, asked.exclude)
         for word in unfitting(whole, asked.exclude):
             say(f"tier1: --exclude {clean(word)}: nothing in the plan has this id or name")
@@ -87,6 +96,7 @@ def run(asked: Asked, signals: Signals) -> int:
             return _only_planned(plan, asked)
         plan = _without_foreign(plan)
         _ask(plan, asked)
+        sessions.sign_in(item.place for item in plan.items)
         with signals.driving(stop, lambda: say("tier1: stopping: finishing calls in flight"), _nothing):
             swept = carry_out(ground, plan)
     _print(swept, asked.output)
@@ -135,10 +145,14 @@ def _refuse_unknown_kinds(only: Sequence[str], registry: Registry) -> None:
         raise Refused(f"--only {unknown[0]}: no such kind; available: {', '.join(sorted(known))}.")
 
 
-def _plan(asked: Asked, choice: Choice, ground: SweepSetup, settings: Settings) -> Plan:
+def _plan(asked: Asked, choice: Choice, ground: SweepSetup, sessions: Sessions) -> Plan:
     if asked.apply is None:
         nowhere = choice.reads_aws and asked.regions and not ground.store.summaries(limit=1)
-        return survey(ground, choice, asked.regions, compose.here(settings) if nowhere else None)
+        here = compose.here(sessions.settings, signed_in) if nowhere else None
+        if choice.reads_aws:
+            known = sweeps.all_known(ground.store, lambda holder, expires_at: None)
+            sessions.sign_in(places(known, asked.regions, here))
+        return survey(ground, choice, asked.regions, here)
     try:
         with asked.apply.open(encoding="utf-8") as file:
             text = file.read(MAX_PLAN_BYTES)

@@ -10,6 +10,7 @@ from tier1_engine.cli.screen import closing
 from tier1_engine.cli.screen.log_file import opened
 from tier1_engine.cli.screen.outcome import finish, session
 from tier1_engine.cli.screen.render.base import lines
+from tier1_engine.cli.screen.sign_in import signed_in
 from tier1_engine.cli.screen.streams import confirm, interactive, say
 from tier1_engine.cli.signals import Signals
 from tier1_engine.compose import engine as compose
@@ -38,7 +39,8 @@ def run(
         deployment = names.find(store, reference, to_change=True)
         if not yes and interactive() and deployment.state not in ENDED:
             _confirm(store.load(deployment.id), retain, goal)
-        command = session(store, deployment, settings, signals, log)
+        aws = signed_in(deployment, settings)
+        command = session(store, deployment, settings, signals, log, aws)
         equipment = command.equipment
         asked = engine.request(equipment, deployment.id, goal, retain=retain).goal
         if goal is Goal.DESTROYED and asked is Goal.ROLLED_BACK:

@@ -51,7 +51,7 @@ def _end_of(ended: Ended, prices: Prices) -> _End:
     if ended.why is EndReason.STOPPED:
         return _stopped(deployment)
     if ended.why is EndReason.BLOCKED:
-        return _blocked_in_teardown(record, prices)
+        return _blocked_in_teardown(ended, prices)
     if deployment.state is State.ACTIVE:
         return _active(deployment)
     if deployment.state is State.ROLLED_BACK:
@@ -124,11 +124,10 @@ def _failed(deployment: Deployment) -> list[Line]:
     return [Line(said, Tone.BAD)]
 
 
-def _blocked_in_teardown(record: Record, prices: Prices) -> _End:
-    deployment = record.deployment
-    said = (
-        f"{_title(deployment)} is {deployment.state}, but blocked: AWS cannot be reached or refuses access."
-    )
+def _blocked_in_teardown(ended: Ended, prices: Prices) -> _End:
+    record, deployment, why = ended.record, ended.record.deployment, ended.blocked
+    reason = "AWS cannot be reached or refuses access." if why is None else f"{why.code}: {why.message}"
+    said = f"{_title(deployment)} is {deployment.state}, but blocked: {reason}"
     commands = [
         _explained(deployment),
         *_start_again(deployment),

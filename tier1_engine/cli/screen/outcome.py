@@ -67,12 +67,12 @@ def session(
     settings: Settings,
     signals: Signals,
     log: LogFile | None,
-    aws: AwsSession | None = None,
+    aws: AwsSession,
 ) -> Session:
     """Return a session for a deployment, observed by the screen and the log file.
 
     Args:
-        aws: the session with AWS, if the command already has one.
+        aws: the session with AWS, signed in.
     """
     watching = view()
     observer: Observer = watching if log is None else Both(watching, log)

@@ -313,6 +313,58 @@ def test_a_capacity_reservation_must_fit(cloud: Cloud, answer: Any, sentence: st
         assert lines == [f"instance.capacity_reservation_id: {sentence}"]
 
 
+KEY = "12345678-1234-1234-1234-123456789012"
+
+
+@pytest.mark.field_case(
+    "aws/karpenter-provider-aws#1407: with a wrong KMS key the launch succeeds, and the instance ends at once"
+)
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("NotFoundException", "does not exist in us-east-1; create it, or use one that does."),
+        ({"KeyState": "Disabled"}, "is in the state Disabled; enable it, or use another one."),
+        ({"KeyState": "PendingDeletion"}, "is in the state PendingDeletion; enable it, or use another one."),
+        (
+            {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"},
+            "is no symmetric key for encryption (RSA_2048, ENCRYPT_DECRYPT); use one that is.",
+        ),
+        (
+            {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+            "is no symmetric key for encryption (HMAC_256, GENERATE_VERIFY_MAC); use one that is.",
+        ),
+        ({"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT"}, None),
+        ({"KeyState": "Updating"}, None),
+    ],
+)
+def test_a_kms_key_must_be_usable(cloud: Cloud, answer: Any, why: str | None) -> None:
+    """A launch with a wrong one succeeds, and its instance ends at once (aws/karpenter-provider-aws#1407)."""
+    answering = Answering(cloud, describe_key=answer if isinstance(answer, str) else {"KeyMetadata": answer})
+    if why is None:
+        assert "warnings" not in survey(answering, kms_key_id=KEY)
+    else:
+        assert refusal(answering, kms_key_id=KEY) == [f"instance.kms_key_id: the key {KEY} {why}"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("AccessDeniedException", "DescribeKey is denied (AccessDeniedException)"),
+        ("ConnectTimeout", "KMS could not be asked (ConnectTimeout)"),
+    ],
+)
+def test_a_key_that_cannot_be_looked_at_is_a_warning(cloud: Cloud, code: str, words: str) -> None:
+    """Its policy may not let the caller describe it, and a private network may have no endpoint of KMS."""
+    (warning,) = survey(Answering(cloud, describe_key=code), kms_key_id=KEY)["warnings"]
+    assert words in warning
+    assert f"whether the key {KEY} can be used was not checked" in warning
+
+
+def test_a_key_that_aws_manages_is_not_looked_at(cloud: Cloud) -> None:
+    """KMS creates it at its first use."""
+    survey(Answering(cloud, describe_key="NotFoundException"), kms_key_id="alias/aws/ebs")
+
+
 def test_a_permissions_boundary_must_exist(cloud: Cloud) -> None:
     """Where it may not be read, a warning says so."""
     gone = "arn:aws:iam::123456789012:policy/gone"

@@ -193,8 +193,11 @@ class TestPlan:
         """Without ingress in the spec, the instance's group has no rule."""
         assert steps_of(Tier1().plan(spec_of(), ZONES))["instance-security-group"].inputs["ingress"] == []
 
+    @pytest.mark.field_case(
+        "a replaced script: the user's VPC was renamed and tagged, and a gateway made inside it leaked"
+    )
     def test_with_a_referenced_network_nothing_of_it_is_created(self) -> None:
-        """LESSONS 13: a referenced VPC is only read, and there is no gateway and no route table."""
+        """A referenced VPC is only read, and there is no gateway and no route table."""
         survey = {"zones": ["us-east-1a", "us-east-1a", "us-east-1c"], "file_system_zone": None}
         steps = steps_of(Tier1().plan(spec_of(**BROUGHT), survey))
         references = [step.name for step in steps.values() if step.mode is Mode.REFERENCE]
