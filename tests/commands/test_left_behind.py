@@ -85,4 +85,7 @@ def test_a_restored_root_volume_stays_and_the_one_that_it_replaced_is_deleted(
     assert done.code == 0, done
     assert root not in volumes(ec2)
     assert users in volumes(ec2)
-    assert f"{users} has the tags of this deployment, but no create of it is on record" in done.err
+    assert (
+        f"{users} has the tags of this deployment, but no create on record proves that it is its own"
+        in done.err
+    )

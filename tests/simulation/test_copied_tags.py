@@ -12,9 +12,9 @@ import pytest
 
 from tests.support.simulation.databases import fast_store
 from tests.support.simulation.estate import Estate
-from tests.support.simulation.faults import executed_late, fail
+from tests.support.simulation.faults import act, executed_late, fail
 from tests.support.simulation.rig import Rig
-from tests.support.simulation.world import Thing, unknown
+from tests.support.simulation.world import Crash, Thing, unknown
 from tier1_engine.contract.kind import TAG_RESOURCE
 from tier1_engine.deployment.states import Goal, ResourceState, State
 
@@ -52,7 +52,8 @@ def test_a_destroy_names_a_copy_and_leaves_it(rig: Rig, step: str, kind: str, re
     rig.world.remove_by_hand(rig.world.things["copy"])
     (warning,) = ended.record.deployment.warnings
     assert warning == (
-        "copy has the tags of this deployment, but no create of it is on record: it is not touched"
+        "copy has the tags of this deployment, but no create on record proves that it is its own: "
+        "it is not touched"
     )
 
 
@@ -64,6 +65,50 @@ def test_an_adopted_object_accounts_for_the_lost_reply(rig: Rig) -> None:
     assert rig.ask(id, Goal.DESTROYED).record.deployment.state is State.DESTROYED
     assert [thing.id for thing in rig.world.living()] == ["copy"]
     rig.world.remove_by_hand(rig.world.things["copy"])
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["continued", "resumed"])
+def test_of_more_objects_than_lost_creates_none_is_adopted(rig: Rig, killed: bool) -> None:
+    """Field case: a VPC was created, its reply lost, and a tool gave its tags to a user's. The search adopted
+    one, and deleted the other as a duplicate.
+    """
+    rig.world.after += [
+        act("create", "net", lambda: tagged_like(rig, "net", "net")),
+        fail("create", "net", error=Crash if killed else unknown, times=1),  # type: ignore[arg-type]
+    ]
+    if killed:
+        with pytest.raises(Crash):
+            rig.deploy()
+        ended = rig.drive(rig.store.summaries()[0].deployment.id)
+    else:
+        ended = rig.deploy()
+    assert ended.record.deployment.state is State.ACTIVE
+    net = ended.record.resource_of("net")
+    assert net is not None
+    ours = {net.aws_id}
+    standing = {thing.id for thing in rig.world.living() if thing.kind == "net"}
+    assert len(standing) == 3
+    assert "copy" in standing
+    assert len([one for one in ended.record.deployment.warnings if "it is not touched" in one]) == 2
+    rig.ask(ended.record.deployment.id, Goal.DESTROYED)
+    assert {thing.id for thing in rig.world.living()} == standing - ours
+    for thing in rig.world.living():
+        rig.world.remove_by_hand(thing)
+
+
+def test_a_rollback_after_a_lost_create_deletes_no_copy(rig: Rig) -> None:
+    """Which of the two is ours cannot be told: both are named, and stay."""
+    rig.world.after.append(fail("create", "net", error=Crash, times=1))  # type: ignore[arg-type]
+    with pytest.raises(Crash):
+        rig.deploy()
+    tagged_like(rig, "net", "net")
+    before = {thing.id for thing in rig.world.living()}
+    ended = rig.ask(rig.store.summaries()[0].deployment.id, Goal.ROLLED_BACK)
+    assert ended.record.deployment.state is State.ROLLED_BACK
+    assert {thing.id for thing in rig.world.living()} == before
+    assert len(ended.record.deployment.warnings) == 2
+    for thing in rig.world.living():
+        rig.world.remove_by_hand(thing)
 
 
 def test_of_more_objects_than_lost_replies_none_is_deleted(rig: Rig) -> None:
@@ -106,7 +151,9 @@ def test_a_sweep_reports_a_copy_and_leaves_it(estate: Estate, state: State, copi
     swept = estate.sweep(orphans=True)
     assert (swept.counts["marked"], swept.counts["deleted"], swept.exit_code) == (0, 0, 0)
     assert {item.aws_id for item in swept.plan.marking.reported} == {copy.id for copy in copies}
-    assert all("no create of it is on record" in item.reason for item in swept.plan.marking.reported)
+    assert all(
+        "no create on record proves that it is its own" in item.reason for item in swept.plan.marking.reported
+    )
     assert estate.living == before
     for copy in copies:
         estate.world().remove_by_hand(copy)

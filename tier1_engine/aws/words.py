@@ -101,6 +101,15 @@ def find_line(operation: str, member: str, id_member: str, target: Target, *filt
     return aws("ec2", operation, "--filters", *tagged, *filters, "--query", query, "--output", "text")
 
 
+def fixed_filters(target: Target, **names: str) -> list[str]:
+    """Return filters for what no call can change after the create: members of the request, by EC2 filter."""
+    return [
+        f"Name={name},Values={target.request[member]}"
+        for member, name in names.items()
+        if member in target.request
+    ]
+
+
 def tagged_query(tags: Mapping[str, str]) -> str:
     """Return the JMESPath condition that `Tags` contains all of `tags`."""
     return " && ".join(f"Tags[?Key=='{key}' && Value=='{value}']" for key, value in tags.items())

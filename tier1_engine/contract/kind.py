@@ -169,6 +169,8 @@ class Kind(ABC):
             {id} remain until the file system is deleted.").
 
     Behaviour:
+        fixed: facts that no call can change after the create, each with the member of the request that set
+            it (a VPC's CIDR): an object that differs is somebody else's, whatever its tags say.
         may_reference: `find` may return an object that is not owned, which is then referenced.
         holds_interfaces: network interfaces of AWS can remain in it after their owner is gone, so that a
             manual deletion may have to be repeated.
@@ -193,6 +195,7 @@ class Kind(ABC):
     implied_actions: ClassVar[tuple[tuple[str, str], ...]] = ()
     list_price: ClassVar[Price] = UNKNOWN_PRICE
     still_safe: ClassVar[str] = ""
+    fixed: ClassVar[Mapping[str, str]] = {}
     may_reference: ClassVar[bool] = False
     holds_interfaces: ClassVar[bool] = False
     companions: ClassVar[tuple[str, ...]] = ()
@@ -293,11 +296,23 @@ class Kind(ABC):
         """Whether `observation` proves that this deployment created the object for this resource.
 
         Tags can be copied, for example by "launch more like this" in the console. If AWS shows the
-        idempotency key of the create, it must also be one of this resource's.
+        idempotency key of the create, it must also be one of this resource's, and what no call can change
+        after the create must be as requested.
         """
         if observation.key is not None and not observation.key.startswith(f"{target.resource_id}-"):
             return False
+        if not self.as_requested(target, observation):
+            return False
         return all(observation.tags.get(tag) == target.tags[tag] for tag in RESOURCE_PROOF)
+
+    def as_requested(self, target: Target, observation: Observation) -> bool:
+        """Whether everything in `fixed` is as requested; what either does not say is not compared."""
+        request, facts = target.request, observation.facts
+        return all(
+            str(facts[fact]) == str(request[member])
+            for fact, member in self.fixed.items()
+            if fact in facts and member in request
+        )
 
     def console(self, cloud: Cloud, target: Target) -> str:
         """Return the text to archive before deletion. Called only if `archives_console`."""

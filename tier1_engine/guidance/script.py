@@ -157,17 +157,16 @@ def _remove(facts: GuideFacts, number: int, row: Resource, recipe: Recipe) -> st
     absent, waited_out = _codes(recipe.absent | kind.gone), _codes(kind.in_use)
     recorded = shlex.quote(row.aws_id or "")
     lingers = "yes" if recipe.lingers else "''"
-    only = _only(facts, row)
-    return f"remove {number} {shlex.quote(row.name)} {recorded} {absent} {waited_out} {lingers} {only}\n"
+    of_row = f"{number} {shlex.quote(row.name)} {recorded}"
+    return f"remove {of_row} {absent} {waited_out} {lingers} {_known(facts, row)}\n"
 
 
-def _only(facts: GuideFacts, row: Resource) -> str:
-    """The ids on record, if nothing else can carry the tags of the row: somebody may have copied them."""
+def _known(facts: GuideFacts, row: Resource) -> str:
+    """The ids on record, and how many others its creates may have made: tags may be copies."""
     alike = [r for r in facts.record.resources.values() if (r.kind, r.tagged_as) == (row.kind, row.tagged_as)]
-    if any(unaccounted_creates(facts.record, one) for one in alike):
-        return "''"
     ids = set().union(*(recorded_ids(facts.record, one) for one in alike))
-    return shlex.quote(" ".join(sorted(ids)))
+    others = sum(unaccounted_creates(facts.record, one) for one in alike)
+    return f"{shlex.quote(' '.join(sorted(ids)))} {others}"
 
 
 def _codes(codes: Iterable[str]) -> str:

@@ -97,11 +97,12 @@ holds() {
 # Whether the answer in SAID shows no tags at all.
 untagged() { [ -z "$CODE" ] && { [ -z "$SAID" ] || [ "$SAID" = None ]; }; }
 
-# FIND PROVED ABSENT ONLY: sets IDS to what stands and is proved ours. Fails when AWS would not say.
-# ONLY lists the recorded ids; it is empty if a create without a reply may have made something else.
+# FIND PROVED ABSENT KNOWN OTHERS: sets IDS to what stands and is proved ours. Fails when AWS would not say.
+# KNOWN lists the recorded ids; creates without a reply may have made as many as OTHERS besides them. If more
+# have the tags, nobody can tell which are ours: they are in COPIES, and not in IDS.
 look() {
-  local found
-  IDS=
+  local found others=0
+  IDS= COPIES=
   attempt "$1" || {
     among "$CODE" "$3"
     return
@@ -109,13 +110,20 @@ look() {
   found=$SAID
   for id in $found; do
     [ "$id" != None ] || continue
-    [ -z "$4" ] || among "$id" "$4" || continue
+    among "$id" "$4" || [ "$5" -gt 0 ] || continue
     if "$2"; then
-      IDS="$IDS $id"
+      if among "$id" "$4"; then
+        IDS="$IDS $id"
+      else
+        COPIES="$COPIES $id" others=$((others + 1))
+      fi
     elif [ -n "$CODE" ] && ! among "$CODE" "$3"; then
       return 1
     fi
   done
+  if [ "$others" -le "$5" ]; then
+    IDS="$IDS$COPIES" COPIES=
+  fi
 }
 
 # LISTING COMMAND FINE: takes off what the first prints, word by word.
@@ -141,14 +149,14 @@ give_up() {
   LEFT="$LEFT $1"
 }
 
-# NUMBER NAME RECORDED ABSENT WAITED_OUT LINGERS ONLY: deletes it, and looks until it is gone.
+# NUMBER NAME RECORDED ABSENT WAITED_OUT LINGERS KNOWN OTHERS: deletes it, and looks until it is gone.
 # However slow the calls are: time is up only once there was a look after the deletion, and one more.
 remove() {
   local passes=0 deleted='' refused until=$((SECONDS + LIMIT_SECONDS))
   while [ "$passes" -lt 3 ] || [ "$SECONDS" -le "$until" ]; do
     [ "$passes" -lt 2 ] || sleep "$PAUSE_SECONDS"
     passes=$((passes + 1))
-    if ! look "find_$1" "proved_$1" "$4" "$7"; then
+    if ! look "find_$1" "proved_$1" "$4" "$7" "$8"; then
       ! among "$CODE" "$BUSY" || continue
       give_up "$2" "AWS could not look it up: $SAID"
       return 0
@@ -164,6 +172,10 @@ remove() {
         return 0
       fi
     done
+    if [ -z "$refused" ] && [ -n "$COPIES" ]; then
+      give_up "$2" "not touched:$COPIES have its tags, but tier1 made at most $8 of them; delete only that"
+      return 0
+    fi
     if [ -z "$IDS$deleted" ]; then
       say "$2: nothing has its tags${3:+; $3 is deleted or not owned}"
       return 0

@@ -15,6 +15,7 @@ from tier1_engine.aws.words import (
     carries,
     console,
     find_line,
+    fixed_filters,
     oldest_first,
     part,
     resource_filters,
@@ -63,6 +64,9 @@ REMEDIES: Remedies = {
 }
 
 
+FIXED = {"vpc_id": "vpc_id"}
+
+
 class RouteTable(Kind):
     """Inputs: `{vpc_id, gateway_id, subnet_ids}`."""
 
@@ -85,6 +89,7 @@ class RouteTable(Kind):
     implied_actions = (("CreateRouteTable", "ec2:CreateTags"),)
     remedies = REMEDIES
     list_price = FREE
+    fixed = FIXED
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))
@@ -160,7 +165,13 @@ class RouteTable(Kind):
     def recipe(self, target: Target) -> Recipe:
         associated = "RouteTables[].Associations[?!Main][].RouteTableAssociationId"
         return Recipe(
-            find=find_line("describe-route-tables", "RouteTables", "RouteTableId", target),
+            find=find_line(
+                "describe-route-tables",
+                "RouteTables",
+                "RouteTableId",
+                target,
+                *fixed_filters(target, vpc_id="vpc-id"),
+            ),
             free=(
                 Freeing(
                     'aws ec2 describe-route-tables --route-table-ids "$id" '
@@ -211,11 +222,12 @@ def _observation(
         arn=arn(cloud, "ec2", f"route-table/{table['RouteTableId']}"),
         tags=tag_dict(table.get("Tags")),
         facts={
+            **({"vpc_id": table["VpcId"]} if "VpcId" in table else {}),
             "association_ids": sorted(
                 association["RouteTableAssociationId"]
                 for association in associations
                 if "RouteTableAssociationId" in association
-            )
+            ),
         },
         key=key,
         problem=_problem(associations) if unset else None,

@@ -20,6 +20,7 @@ from tier1_engine.aws.words import (
     carries,
     console,
     find_line,
+    fixed_filters,
     oldest_first,
     part,
     resource_filters,
@@ -41,6 +42,7 @@ NOT_ALLOWED = "InvalidPermission.NotFound"
 ALL_PROTOCOLS = "-1"
 # AWS returns the name of a protocol that was given by its number (IANA).
 PROTOCOL_NAMES = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": ALL_PROTOCOLS}
+FACTS = {"name": "GroupName", "vpc_id": "VpcId"}
 MEMBER = {"ingress": "IpPermissions", "egress": "IpPermissionsEgress"}
 """The members of DescribeSecurityGroups that hold the rules of each direction."""
 
@@ -93,6 +95,9 @@ REMEDIES: Remedies = {
 }
 
 
+FIXED = {"vpc_id": "vpc_id"}
+
+
 class SecurityGroup(Kind):
     """Inputs: `{vpc_id, description, ingress: [{protocol, from_port, to_port, cidr or source_group}]}`."""
 
@@ -116,6 +121,7 @@ class SecurityGroup(Kind):
     implied_actions = (("CreateSecurityGroup", "ec2:CreateTags"),)
     remedies = REMEDIES
     list_price = FREE
+    fixed = FIXED
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         return self._list(cloud, resource_filters(target))
@@ -124,7 +130,7 @@ class SecurityGroup(Kind):
         reply = cloud.change(
             "ec2",
             "create_security_group",
-            GroupName=f"tier1-{target.deployment_id}-{target.step}",
+            GroupName=_group_name(target),
             Description=target.request["description"],
             VpcId=target.request["vpc_id"],
             TagSpecifications=tag_specifications(target.tags, "security-group"),
@@ -183,6 +189,11 @@ class SecurityGroup(Kind):
         used = _holders.interfaces(cloud, where, ours)
         return [*used, *_holders.rules(cloud, target, ours)]
 
+    def as_requested(self, target: Target, observation: Observation) -> bool:
+        """It is also named for its deployment and step."""
+        named = observation.facts.get("name", _group_name(target)) == _group_name(target)
+        return named and super().as_requested(target, observation)
+
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "ec2", f"SecurityGroup:groupId={aws_id}")
 
@@ -203,7 +214,14 @@ class SecurityGroup(Kind):
         groups.
         """
         return Recipe(
-            find=find_line("describe-security-groups", "SecurityGroups", "GroupId", target),
+            find=find_line(
+                "describe-security-groups",
+                "SecurityGroups",
+                "GroupId",
+                target,
+                f"Name=group-name,Values={_group_name(target)}",
+                *fixed_filters(target, vpc_id="vpc-id"),
+            ),
             free=tuple(_freeing(direction, target) for direction in MEMBER),
             delete='aws ec2 delete-security-group --group-id "$id"',
         )
@@ -259,6 +277,10 @@ def _freeing(direction: str, target: Target) -> Freeing:
         '--security-group-rule-ids "${it#*:}"',
         frozenset({NOT_ALLOWED, NOT_FOUND, "InvalidSecurityGroupRuleId.NotFound"}),
     )
+
+
+def _group_name(target: Target) -> str:
+    return f"tier1-{target.deployment_id}-{target.step}"
 
 
 def wanted_rules(request: Mapping[str, Any]) -> tuple[Rule, ...]:
@@ -327,6 +349,9 @@ def _observation(cloud: Cloud, group: Mapping[str, Any], wanted: Sequence[Rule] 
         group["GroupId"],
         arn=group.get("SecurityGroupArn") or arn(cloud, "ec2", f"security-group/{group['GroupId']}"),
         tags=tag_dict(group.get("Tags")),
-        facts={"rules_to_groups": {d: list(_to_groups(group, d)) for d in MEMBER}},
+        facts={
+            **{fact: group[member] for fact, member in FACTS.items() if member in group},
+            "rules_to_groups": {d: list(_to_groups(group, d)) for d in MEMBER},
+        },
         unset=unset,
     )

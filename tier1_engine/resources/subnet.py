@@ -14,6 +14,7 @@ from tier1_engine.aws.words import (
     carries,
     console,
     find_line,
+    fixed_filters,
     oldest_first,
     part,
     resource_filters,
@@ -37,6 +38,7 @@ PRESENCES = {
     "failed": Presence.BROKEN,
     "failed-insufficient-capacity": Presence.BROKEN,
 }
+FIXED = {"vpc_id": "vpc_id", "cidr": "cidr"}
 FACTS = {"vpc_id": "VpcId", "zone": "AvailabilityZone", "cidr": "CidrBlock"}
 
 
@@ -91,6 +93,7 @@ class Subnet(Kind):
     implied_actions = (("CreateSubnet", "ec2:CreateTags"),)
     remedies = REMEDIES
     list_price = FREE
+    fixed = FIXED
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """READY when it exists in the VPC that the plan uses."""
@@ -158,7 +161,13 @@ class Subnet(Kind):
 
     def recipe(self, target: Target) -> Recipe:
         return Recipe(
-            find=find_line("describe-subnets", "Subnets", "SubnetId", target),
+            find=find_line(
+                "describe-subnets",
+                "Subnets",
+                "SubnetId",
+                target,
+                *fixed_filters(target, vpc_id="vpc-id", cidr="cidr-block"),
+            ),
             delete='aws ec2 delete-subnet --subnet-id "$id"',
         )
 

@@ -14,6 +14,7 @@ from tier1_engine.aws.words import (
     carries,
     console,
     find_line,
+    fixed_filters,
     oldest_first,
     part,
     resource_filters,
@@ -44,6 +45,7 @@ ATTRIBUTES = {
     "dns-support": ("enableDnsSupport", "EnableDnsSupport"),
     "dns-hostnames": ("enableDnsHostnames", "EnableDnsHostnames"),
 }
+FIXED = {"cidr": "cidr"}
 # Source: VpcState in the EC2 model. An endpoint may leave the state out: `available`.
 PRESENCES = {"pending": Presence.PENDING, "deleting": Presence.LEAVING}
 
@@ -89,6 +91,7 @@ class Vpc(Kind):
     implied_actions = (("CreateVpc", "ec2:CreateTags"),)
     remedies = REMEDIES
     list_price = FREE
+    fixed = FIXED
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """READY when it exists; its DNS settings are the user's responsibility."""
@@ -170,7 +173,7 @@ class Vpc(Kind):
 
     def recipe(self, target: Target) -> Recipe:
         return Recipe(
-            find=find_line("describe-vpcs", "Vpcs", "VpcId", target),
+            find=find_line("describe-vpcs", "Vpcs", "VpcId", target, *fixed_filters(target, cidr="cidr")),
             delete='aws ec2 delete-vpc --vpc-id "$id"',
         )
 

@@ -307,7 +307,7 @@ def unproved(one: Known, thing: TaggedResource) -> str | None:
     if not same_place(thing.place, lives):
         return f"the deployment is in {lives.region} of account {lives.account_id}"
     if not thing.proved:
-        return "no create of it is on record: its tags may be copies"
+        return "no create on record proves that it is its own: its tags may be copies"
     return None
 
 

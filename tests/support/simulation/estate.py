@@ -206,7 +206,7 @@ class Estate:
             statements.add(transaction, ATTEMPTS, [values_of(cut)])
 
     def copy(self, whole: Deployment, name: str = "disk", **tags: str) -> Thing:
-        """What somebody's tool gave the tags of a deployment: no create of it is on record."""
+        """What somebody's tool gave the tags of a deployment: no create on record proves that it is ours."""
         copied = {**self.tags(whole, self.rig.ids(), name), **tags}
         return self.thing(KIND[name], copied, "", whole.region)
 

@@ -172,6 +172,7 @@ class Settle(_OnResource):
     do: ClassVar = Do.SETTLE
     elsewhere: frozenset[str]
     recorded: frozenset[str] = frozenset()
+    unaccounted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,8 @@ def _on_resource(
                 *at, attempt, known, observes_within, _refused_for_long(record, resource, pace)
             )
         case Do.SETTLE, None:
-            return actions.Settle(*at, _elsewhere(record, resource), recorded_ids(record, resource))
+            proof = recorded_ids(record, resource), unaccounted_creates(record, resource)
+            return actions.Settle(*at, _elsewhere(record, resource), *proof)
         case Do.OBSERVE, None:
             return actions.Observe(*at)
         case Do.CONFIRM, None:

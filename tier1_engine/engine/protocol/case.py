@@ -234,14 +234,18 @@ def settled_attempts(case: Case, resource: Resource) -> list[Effect]:
     ]
 
 
-def known_facts(resource: Resource, seen: Observation) -> dict[str, Any]:
+def known_facts(record: Record, resource: Resource, seen: Observation) -> dict[str, Any]:
     """Return the facts of a resource after a look at it.
 
-    What AWS made together with it is what the first look showed: later, a user may have put their own in its
-    place.
+    What AWS made together with it is what the first look showed, before the resource was complete: later, a
+    user may have put their own in its place.
     """
-    first = {COMPANIONS: resource.facts[COMPANIONS]} if COMPANIONS in resource.facts else {}
-    return {**resource.facts, **seen.facts, **first}
+    facts = {**resource.facts, **seen.facts}
+    if COMPANIONS in resource.facts:
+        facts[COMPANIONS] = resource.facts[COMPANIONS]
+    elif record.steps[resource.step].complete:
+        facts.pop(COMPANIONS, None)
+    return facts
 
 
 def warning(case: Case, text: str) -> list[Effect]:

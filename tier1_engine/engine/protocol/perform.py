@@ -139,14 +139,9 @@ def _by_this_key(asked: Create | Settle, observation: Observation) -> bool:
 
 
 def _ours(asked: Create | Settle, observations: Sequence[Observation]) -> list[Observation]:
-    """Return the observations that creates of this resource made, by the proofs of `duplicates.proved`.
-
-    While a create without a known outcome is searched for, its tags are proof enough.
-    """
+    """Return the observations that creates of this resource made, by the proofs of `duplicates.proved`."""
     kind, target = asked.kind, asked.target
     like = [s for s in observations if kind.owns(target, s) and s.aws_id not in asked.elsewhere]
-    if isinstance(asked, Settle):
-        return like
     proved = [s for s in like if s.key is not None or s.aws_id in asked.recorded]
     others = [s for s in like if s not in proved]
     return like if len(others) <= asked.unaccounted else proved

@@ -36,8 +36,8 @@ def record_census(case: Case, result: Listed | Failed) -> list[Effect]:
         elif not _expected(case, kind, observation):
             copies += warning(
                 case.after(copies),
-                f"{observation.aws_id} has the tags of this deployment, but no create of it is on record: "
-                "it is not touched",
+                f"{observation.aws_id} has the tags of this deployment, but no create on record proves that "
+                "it is its own: it is not touched",
             )
     return [
         *changes,

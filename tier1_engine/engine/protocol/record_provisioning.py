@@ -147,7 +147,7 @@ def _observed(case: Case, step: Step, result: Observed | Configured) -> list[Eff
         return effects + _dead(case, step, resource, result.asked.kind, seen)
     if seen.presence is Presence.ABSENT:
         return effects + _absent(case, step, resource)
-    facts = known_facts(resource, seen)
+    facts = known_facts(case.record, resource, seen)
     values: dict[str, Any] = {} if facts == resource.facts else {"facts": facts}
     if seen.arn and seen.arn != resource.arn:
         values["arn"] = seen.arn

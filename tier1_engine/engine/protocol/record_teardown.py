@@ -152,7 +152,7 @@ def _deleted(case: Case, resource: Resource, result: Deleted) -> list[Effect]:
     if result.accepted:
         accepted = Learn("accepted", case.subject, case.now)
         # What AWS made with it may outlive it: its ids are known only as long as AWS shows them.
-        facts = known_facts(resource, seen)
+        facts = known_facts(case.record, resource, seen)
         shown = [ResourceSet(resource.id, {"facts": facts})] if facts != resource.facts else []
         warned = [one for text in result.left_behind for one in warning(case, text)]
         return [accepted, case.at_once(), *end_attempt(case, aws_id=seen.aws_id), *shown, *warned]

@@ -18,7 +18,7 @@ from tier1_engine.contract.kind import (
 )
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.record import Record
-from tier1_engine.deployment.states import ResourceState
+from tier1_engine.deployment.states import ResourceState, StepState
 from tier1_engine.engine.protocol.case import known_facts
 from tier1_engine.engine.protocol.duplicates import proved
 from tier1_engine.resources.volume import Volume
@@ -68,5 +68,18 @@ def test_what_the_first_look_showed_is_kept() -> None:
     later = Observation(
         Presence.READY, "i-1", facts={COMPANIONS: {"volume": ["vol-users"]}, "type": "t3.large"}
     )
-    assert known_facts(ROOT, later) == {COMPANIONS: {"volume": ["vol-1"]}, "type": "t3.large"}
-    assert known_facts(replace(ROOT, facts={}), later)[COMPANIONS] == {"volume": ["vol-users"]}
+    record = Record(deployment(), {"instance": step("instance", kind="instance")}, {}, {})
+    assert known_facts(record, ROOT, later) == {COMPANIONS: {"volume": ["vol-1"]}, "type": "t3.large"}
+    assert known_facts(record, replace(ROOT, facts={}), later)[COMPANIONS] == {"volume": ["vol-users"]}
+
+
+def test_what_was_complete_before_companions_were_recorded_learns_none() -> None:
+    """Field case: a database of an earlier schema names none. What stands beside the instance when it is
+    destroyed may be the user's, with copied tags; it is reported.
+    """
+    done = step("instance", kind="instance", state=StepState.DONE)
+    record = Record(deployment(), {"instance": done}, {}, {})
+    later = Observation(
+        Presence.READY, "i-1", facts={COMPANIONS: {"volume": ["vol-users"]}, "type": "t3.large"}
+    )
+    assert known_facts(record, replace(ROOT, facts={}), later) == {"type": "t3.large"}
