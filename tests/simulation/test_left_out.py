@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.points import at_point
-from tests.support.simulation.faults import fail
+from tests.support.simulation.faults import executed_late, fail
 from tests.support.simulation.life import LIVES, WAYS_OUT, Stage, check
 from tests.support.simulation.moments import told_apart
 from tests.support.simulation.rig import Rig, failure_of, placed_plan
@@ -112,3 +112,20 @@ def test_a_kill_at_any_instant_comes_to_the_same_choice(
             record = stage.rig.store.load(stage.id)
             assert record.deployment.warnings in ((WARNING,), *([()] if way == "rollback" else []))
     record_property("points", len(moments))
+
+
+def test_a_create_executed_after_its_place_was_left_out_is_found_and_deleted(rig: Rig) -> None:
+    """Its row has ended by then: the census before `active` finds the object."""
+    late = executed_late(rig.world, "door-2", 24.5, lambda: unknown("CallTimeout"))
+    rig.world.before.append(late)
+    not_offered(rig, "door-2")
+    rig.world.ready_after = 30.0
+    ended = rig.deploy(the_plan=placed_plan())
+    assert ended.record.deployment.state is State.ACTIVE
+    assert creates(rig, ended, "door-2") == [
+        (Outcome.UNKNOWN, "CallTimeout"),
+        (Outcome.REFUSED, "NotOffered"),
+    ]
+    made = [thing.tags["Name"] for thing in rig.world.things.values()]
+    assert made.count("demo-door-2") == 1
+    assert len(rig.world.living()) == 4
