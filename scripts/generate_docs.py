@@ -88,6 +88,7 @@ KIND_CODES: Sequence[tuple[str, str]] = (
     ("token_spent", "the resource of this token is gone: recreated with the next token"),
     ("not_visible_yet", "what it refers to is too new to be visible: retried"),
     ("next_candidate", "the next type, zone or market is used"),
+    ("not_offered", "in a zone that tier1 chose: left out, if another zone has one"),
     ("in_use", "the deletion waits for others"),
     ("gone", "the resource no longer exists"),
 )

@@ -312,7 +312,7 @@ def test_its_printed_commands_delete_it(kind: Kind, world: World) -> None:
 
 def test_its_codes_do_not_contradict_each_other(kind: Kind) -> None:
     """No code of a create or of a deletion has two meanings."""
-    creates = (kind.already_exists, kind.token_spent, kind.next_candidate)
+    creates = (kind.already_exists, kind.token_spent, kind.next_candidate, kind.not_offered)
     deletes = (kind.gone, kind.in_use)
     for group in (creates, deletes):
         assert sum(map(len, group)) == len(frozenset().union(*group))

@@ -72,6 +72,7 @@ def guard_kind(kind: Kind, described: str, tell: Tell) -> None:
         "recipe": (_is_recipe, None),
         "candidate_name": (lambda value: isinstance(value, str), "another candidate"),
         "candidates": (lambda value: isinstance(value, int) and value > 0, 1),
+        "without": (_is_without, None),
     }
     for name, (is_valid, default) in defaults.items():
         setattr(kind, name, _or_default(getattr(kind, name), name, is_valid, default, described, tell))
@@ -189,6 +190,20 @@ def _is_recipe(value: Any) -> bool:
     return value is None or isinstance(value, Recipe)
 
 
+def _is_without(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, tuple) and len(value) == 2 and _is_json_object(value[0]) and _is_text(value[1])
+
+
+def _is_json_object(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, dict)
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -205,7 +220,16 @@ _CHECK_ATTRIBUTES: Mapping[str, Callable[[Any], bool]] = {
 _KIND_ATTRIBUTES: Mapping[str, Callable[[Any], bool]] = {
     **_CHECK_ATTRIBUTES,
     **dict.fromkeys(
-        ("already_exists", "token_spent", "not_visible_yet", "next_candidate", "gone", "in_use"), _is_codes
+        (
+            "already_exists",
+            "token_spent",
+            "not_visible_yet",
+            "next_candidate",
+            "not_offered",
+            "gone",
+            "in_use",
+        ),
+        _is_codes,
     ),
     "implied_actions": _is_pairs,
     "list_price": _is_price,

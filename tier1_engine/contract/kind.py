@@ -156,6 +156,8 @@ class Kind(ABC):
         token_spent: codes of `create` which mean that what this key created is gone: use the next key.
         not_visible_yet: codes of any call which mean that a referenced object is too new to be visible.
         next_candidate: codes of `create`, and of a dead instance's reason, that rule out a candidate.
+        not_offered: codes of `create` which refuse the place in the request: the step is left out if the
+            steps that need it can do `without`.
         gone: codes of `delete` which mean that the object does not exist.
         in_use: codes of `delete` after which deletion is retried later.
 
@@ -188,6 +190,7 @@ class Kind(ABC):
     token_spent: ClassVar[frozenset[str]] = frozenset()
     not_visible_yet: ClassVar[frozenset[str]] = frozenset()
     next_candidate: ClassVar[frozenset[str]] = frozenset()
+    not_offered: ClassVar[frozenset[str]] = frozenset()
     gone: ClassVar[frozenset[str]] = frozenset()
     in_use: ClassVar[frozenset[str]] = frozenset({"DependencyViolation"})
     remedies: ClassVar[Remedies] = {}
@@ -218,6 +221,14 @@ class Kind(ABC):
     def candidate_name(self, request: Mapping[str, Any], candidate: int) -> str:
         """Return what people call a candidate, such as `t3.medium, us-east-1a, spot`."""
         return f"candidate {candidate + 1}"
+
+    def without(
+        self, inputs: Mapping[str, Any], missing: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], str] | None:
+        """Return a step's inputs without what a step with the inputs `missing` would have provided, and what
+        that means, as the end of a sentence; None if it cannot do without.
+        """
+        return None
 
     def reference(self, cloud: Cloud, inputs: Mapping[str, Any]) -> Observation:
         """Read an existing resource of the user's; `inputs["reference"]` is its id. Read-only.

@@ -5,7 +5,7 @@ Pure functions that several packages share. They decide nothing and change nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from tier1_engine.deployment.record import Record, Resource, Step
@@ -50,6 +50,11 @@ def left(record: Record) -> list[Resource]:
 def retained(record: Record) -> list[Resource]:
     """Return the resources that the operator retained."""
     return [r for r in record.resources.values() if r.state is ResourceState.RETAINED]
+
+
+def is_left_out(step: Step, not_offered: Collection[str]) -> bool:
+    """Whether the deployment continues without a step, because AWS refused its place with these codes."""
+    return step.state is StepState.SKIPPED and step.error is not None and step.error.code in not_offered
 
 
 def asks_for_a_decision(deployment: Deployment) -> bool:

@@ -41,6 +41,7 @@ class Verdict(StrEnum):
     EXISTS = "exists"  # an earlier call acted: search for its result
     SPENT = "spent"  # the resource of this key is gone: the next key
     EXHAUSTED = "exhausted"  # this candidate has no capacity: the next one
+    NOT_OFFERED = "not_offered"  # AWS refuses this place: continue without it, if possible
     IN_USE = "in_use"  # a deletion that must wait for others
     GONE = "gone"  # a deletion that found nothing
     FATAL = "fatal"  # no further attempt will help
@@ -193,6 +194,15 @@ CALLS: tuple[CallFailure, ...] = (
         "the next (type, zone, market) of the spec; after the last one, the step fails",
         declared="next_candidate",
         capacity=True,
+        actions=frozenset({Action.CREATE}),
+    ),
+    CallFailure(
+        "a zone that tier1 chose and AWS does not offer",
+        Verdict.NOT_OFFERED,
+        "next candidate",
+        "continues with the other zones and a warning; after the last one, or in a zone that the spec names, "
+        "the step fails",
+        declared="not_offered",
         actions=frozenset({Action.CREATE}),
     ),
     CallFailure(

@@ -16,6 +16,7 @@ from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
 
 FILE_SYSTEM_NOT_FOUND = "FileSystemNotFound"
+UNSUPPORTED_ZONE = "UnsupportedAvailabilityZone"
 MOUNT_TARGET_NOT_FOUND = "MountTargetNotFound"
 
 AVAILABLE = "available"
@@ -42,7 +43,7 @@ FILE_SYSTEMS = (
 )
 # Source: the efs model of botocore, and "Troubleshooting Amazon EFS" of its user guide.
 REMEDIES: Remedies = {
-    "UnsupportedAvailabilityZone": Remedy(
+    UNSUPPORTED_ZONE: Remedy(
         "EFS is not offered in {zone}.",
         ("Use other zones in `network.zones`.",),
     ),

@@ -138,6 +138,11 @@ class Instance(Kind):
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
         return instance_request.resolve(cloud, inputs)
 
+    def without(
+        self, inputs: Mapping[str, Any], missing: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], str] | None:
+        return instance_request.without(inputs, missing)
+
     def candidates(self, request: Mapping[str, Any]) -> int:
         return len(request["candidates"])
 

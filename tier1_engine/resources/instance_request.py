@@ -62,6 +62,20 @@ def resolve(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def without(inputs: Mapping[str, Any], missing: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
+    """The inputs without the zone of a missing mount target; None if the user named the zone, or if no zone
+    with a mount target is left.
+    """
+    settings, zone = inputs.get("user_data") or {}, missing.get("zone")
+    addresses = {name: at for name, at in (settings.get("mount_targets") or {}).items() if name != zone}
+    subnets = [one for one in inputs["subnets"] if one["zone"] != zone]
+    if not missing.get("zone_chosen") or not addresses or not subnets:
+        return None
+    names = ", ".join(dict.fromkeys(str(one["zone"]) for one in subnets))
+    reduced = {**inputs, "subnets": subnets, "user_data": {**settings, "mount_targets": addresses}}
+    return reduced, f"the instance could only be launched in {names}"
+
+
 def _user_data(cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The user data as it is sent: text, or base64 of what is compressed because it is long."""
     settings = inputs.get("user_data")

@@ -105,6 +105,8 @@ class MountTarget(Kind):
             _efs.FILE_SYSTEM_NOT_FOUND,
         }
     )
+    # Of CreateMountTarget, with status 400 (EFS API reference): some zones of a region have no EFS.
+    not_offered = frozenset({_efs.UNSUPPORTED_ZONE})
     gone = frozenset({_efs.MOUNT_TARGET_NOT_FOUND})
     in_use = frozenset({"DependencyTimeout", "DependencyViolation", INCORRECT_STATE})
     iam_actions = (
@@ -127,6 +129,10 @@ class MountTarget(Kind):
     remedies = REMEDIES
     list_price = FREE
     may_reference = True
+
+    def candidate_name(self, request: Mapping[str, Any], candidate: int) -> str:
+        """Such as `us-east-1a`."""
+        return str(request.get("zone") or "its subnet")
 
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         """The mount target of the file system in the zone, no matter who created it.

@@ -33,6 +33,7 @@ class SimKind(Kind):
     gone = frozenset({"Thing.NotFound"})
     not_visible_yet = frozenset({"InvalidReference.NotFound"})
     next_candidate = frozenset({"NoCapacity"})
+    not_offered = frozenset({"NotOffered"})
     already_exists = frozenset({"AlreadyExists"})
     token_spent = frozenset({"TokenSpent"})
     settings: tuple[str, ...] = ()
@@ -50,6 +51,15 @@ class SimKind(Kind):
     def candidates(self, request: Mapping[str, Any]) -> int:
         return int(request.get("candidates", 1))
 
+    def candidate_name(self, request: Mapping[str, Any], candidate: int) -> str:
+        return str(request.get("place", f"candidate {candidate + 1}"))
+
+    def without(
+        self, inputs: Mapping[str, Any], missing: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], str] | None:
+        doors = {place: id for place, id in inputs.get("doors", {}).items() if place != missing.get("place")}
+        return ({**inputs, "doors": doors}, f"it only had {', '.join(doors)}") if doors else None
+
     def find(self, cloud: Cloud, target: Target) -> Sequence[Observation]:
         reply = cloud.read(
             "sim", "find", kind=self.name, tags={TAG_RESOURCE: target.resource_id}, step=target.step
@@ -64,7 +74,7 @@ class SimKind(Kind):
             step=target.step,
             tags=dict(target.tags),
             key=target.key,
-            needs=list(target.request.get("needs", ())),
+            needs=[*target.request.get("needs", ()), *target.request.get("doors", {}).values()],
             token=self.token,
         )
         return Observation(Presence.PENDING, aws_id=reply["id"], tags=target.tags, key=target.key)

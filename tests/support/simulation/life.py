@@ -14,8 +14,8 @@ from tests.support.simulation.estate import Estate
 from tests.support.simulation.faults import fail
 from tests.support.simulation.moments import Moment, check_intent, moments, without_end
 from tests.support.simulation.process import Killer, SpreadPool, gone_holder, run, watch
-from tests.support.simulation.rig import Rig, plan
-from tests.support.simulation.world import Thing, World
+from tests.support.simulation.rig import Rig, placed_plan, plan
+from tests.support.simulation.world import Thing, World, refused
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE
 from tier1_engine.deployment.plan import Plan, StepPlan
 from tier1_engine.deployment.record import Record
@@ -55,9 +55,9 @@ EXCLUDED = {
 BROUGHT = "disk-of-user"
 
 
-def the_plan() -> Plan:
+def the_plan(life: Life) -> Plan:
     """The rig's plan, with a disk that the user provided."""
-    whole = plan()
+    whole = placed_plan() if life.place_is_refused else plan()
     inputs = {"reference": BROUGHT}
     return replace(
         whole, steps=(*whole.steps, StepPlan("share", Phase.EFS, "disk", Mode.REFERENCE, (), inputs))
@@ -148,6 +148,7 @@ class Life:
         ends: the final states that each recovery may lead to.
         was_active: it was deployed before, by a process that was not killed.
         rollback_enabled: False as with `--no-rollback`: resources remain after a failure.
+        place_is_refused: one of two places is not offered, and the deployment continues without its door.
         one_by_one: replies arrive one by one; otherwise each turn processes all those of the turn before.
     """
 
@@ -155,6 +156,7 @@ class Life:
     command: Command
     ends: dict[str, tuple[State, ...]]
     machine_is_refused: bool = False
+    place_is_refused: bool = False
     was_active: bool = False
     rollback_enabled: bool = True
     one_by_one: bool = False
@@ -224,10 +226,12 @@ def _set_up(rig: Rig, life: Life, visible_after: float) -> str:
     rig.world.gone_after = 1.0
     if life.machine_is_refused:
         rig.world.before.append(fail("create", "machine"))
+    if life.place_is_refused:
+        rig.world.before.append(fail("create", "door-2", error=lambda: refused("NotOffered")))
     if life.one_by_one:
         rig.pool = lambda: SpreadPool(rig.clock)
     rig.world.things.update({thing.id: thing for thing in others()})
-    id = rig.create(f"demo{next(_numbers)}", the_plan(), rollback_enabled=life.rollback_enabled)
+    id = rig.create(f"demo{next(_numbers)}", the_plan(life), rollback_enabled=life.rollback_enabled)
     if life.was_active:
         rig.drive(id)
     return id
@@ -235,7 +239,13 @@ def _set_up(rig: Rig, life: Life, visible_after: float) -> str:
 
 def _start(life: Life, database: Kept, visible_after: float) -> _Start:
     """The same for every life of its kind: set up once, then put back."""
-    kind = (life.machine_is_refused, life.one_by_one, life.rollback_enabled, life.was_active)
+    kind = (
+        life.machine_is_refused,
+        life.place_is_refused,
+        life.one_by_one,
+        life.rollback_enabled,
+        life.was_active,
+    )
     key = (database, *kind, visible_after)
     if key not in _starts:
         rig = Rig(database.put_back(database.empty), settings=SETTINGS, holder=gone_holder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -58,6 +58,19 @@ def plan(**changes: Any) -> Plan:
     )
     whole = Plan("sim", 1, steps, outputs={"machine": ref("machine")}, delete_seconds=600.0)
     return replace(whole, **changes)
+
+
+def placed_plan() -> Plan:
+    """The same with each door in a place of its own, so that the machine can do without one of them."""
+    places = {"door-1": "a", "door-2": "b"}
+    doors = {place: ref(door) for door, place in places.items()}
+    inputs: dict[str, Mapping[str, Any]] = {
+        **{door: {"needs": [ref("net")], "place": place} for door, place in places.items()},
+        "machine": {"needs": [ref("disk")], "doors": doors, "candidates": 2},
+    }
+    whole = plan()
+    steps = (replace(step, inputs=inputs.get(step.name, step.inputs)) for step in whole.steps)
+    return replace(whole, steps=tuple(steps))
 
 
 def failure_of(ended: Ended) -> Failure:

@@ -24,6 +24,7 @@ DEFAULTS = {
     "recipe": None,
     "candidates": 1,
     "candidate_name": "another candidate",
+    "without": None,
 }
 WRONG = {
     "price": 3.5,
@@ -33,6 +34,7 @@ WRONG = {
     "recipe": "x",
     "candidates": 0,
     "candidate_name": 7,
+    "without": ({}, 7),
 }
 RAISED = [ZeroDivisionError("by zero"), SystemExit(0), SystemExit("boo")]
 

@@ -236,16 +236,16 @@ def test_every_row_is_reached() -> None:
         ),
         *("UnauthorizedOperation", "VpcLimitExceeded", "IncorrectInstanceState"),
         *("InvalidInstanceID.NotFound", "IdempotentParameterMismatch", "InsufficientInstanceCapacity"),
-        *("InvalidParameterValue", "IdempotentInstanceTerminated"),
+        *("InvalidParameterValue", "IdempotentInstanceTerminated", "UnsupportedAvailabilityZone"),
     ]
-    kind = resources.discover()["instance"]
+    kind, mount_target = (resources.discover()[name] for name in ("instance", "mount_target"))
     tried = {
         row_of(error(code, acted, operation=operation), action, one, young=young).failure
         for code in (*codes, "OptInRequired")
         for operation in ("Do", "RunInstances")
         for action in (Action.CREATE, Action.DELETE)
         for acted in Acted
-        for one in (kind, None)
+        for one in (kind, mount_target, None)
         for young in (True, False)
     }
     assert tried == {row.failure for row in CALLS}

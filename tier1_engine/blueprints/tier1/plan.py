@@ -37,6 +37,10 @@ MANAGED_POLICIES = ("AmazonSSMManagedInstanceCore", "AmazonElasticFileSystemClie
 """AWS managed policies: log in by Session Manager instead of a key; mount and write EFS by IAM identity."""
 
 
+class ChosenZones(tuple[str, ...]):
+    """Zones that the survey chose at deployment, unlike those that the user names."""
+
+
 class Tier1(Blueprint[Spec]):
     """The blueprint `tier1`."""
 
@@ -79,7 +83,10 @@ class Tier1(Blueprint[Spec]):
         )
         if not zones or isinstance(spec.network.zones, tuple) or spec.network.zones != before.get("zones"):
             return spec
-        return spec.model_copy(update={"network": spec.network.model_copy(update={"zones": zones})})
+        # A plan from before `zone_chosen` existed stays the same without it.
+        chosen = any(step.inputs.get("zone_chosen") for step in record.steps.values())
+        placed = ChosenZones(zones) if chosen else zones
+        return spec.model_copy(update={"network": spec.network.model_copy(update={"zones": placed})})
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +233,7 @@ def _file_system(spec: Spec, site: _Site) -> list[StepPlan]:
                     "subnet_id": ref(subnet),
                     "zone": zone,
                     "security_group_ids": [ref("efs-security-group")],
+                    **_given(zone_chosen=isinstance(spec.network.zones, int | ChosenZones) or None),
                 },
                 deadline_seconds=limit,
             )

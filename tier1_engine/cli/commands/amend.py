@@ -16,7 +16,7 @@ from tier1_engine.cli.screen.streams import complain
 from tier1_engine.compose import plugins, refusals
 from tier1_engine.contract.cloud import AlwaysPermitted
 from tier1_engine.deployment.record import Record
-from tier1_engine.engine.decide.amendment import Amendment
+from tier1_engine.engine.decide.amendment import Amendment, with_left_out
 from tier1_engine.errors import Refused
 from tier1_engine.settings import Settings
 
@@ -53,8 +53,9 @@ def amendment(path: Path, record: Record, settings: Settings, connect: Callable[
     )
     for sentence in survey.get("warnings") or ():
         complain(f"warning: {sentence}")
-    plan = blueprint.plan(placed, survey)
-    refuse_impossible(plan, plugins.registry(complain))
+    plan, registry = blueprint.plan(placed, survey), plugins.registry(complain)
+    refuse_impossible(plan, registry)
+    plan = with_left_out(plan, record, registry.kinds)
     return Amendment(spec.to_stored(), plan, _values(spec, record))
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from tier1_engine.contract.kind import Kind
 from tier1_engine.deployment import standing as standing_module
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.plan import Plan, StepPlan, ordered
@@ -28,7 +29,7 @@ from tier1_engine.deployment.record import (
     StepAdd,
     StepSet,
 )
-from tier1_engine.deployment.standing import may_have_acted
+from tier1_engine.deployment.standing import is_left_out, may_have_acted
 from tier1_engine.deployment.states import Mode, ResourceState, StepState
 from tier1_engine.engine.decide import openings
 from tier1_engine.engine.pace import Pace
@@ -50,6 +51,25 @@ class Amendment:
     spec: Mapping[str, Any]
     plan: Plan
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_left_out(plan: Plan, record: Record, kinds: Mapping[str, Kind]) -> Plan:
+    """Return the plan without what AWS does not offer where the deployment is, as its stored plan is.
+
+    A step that the plan still has unchanged stays left out; one that it moves elsewhere starts over.
+    """
+    steps = {step.name: step for step in plan.steps}
+    for stored in record.steps.values():
+        kind, planned = kinds.get(stored.kind), steps.get(stored.name)
+        if kind is None or planned is None or not is_left_out(stored, kind.not_offered):
+            continue
+        if _differs(stored, planned, retagged=False):
+            continue
+        for name, other in steps.items():
+            needing = kinds.get(other.kind) if stored.name in other.needs else None
+            if needing is not None and (does := needing.without(other.inputs, stored.inputs)) is not None:
+                steps[name] = replace(other, inputs=does[0])
+    return replace(plan, steps=tuple(steps.values()))
 
 
 def retry(record: Record, pace: Pace, amendment: Amendment) -> Sequence[Change]:

@@ -89,7 +89,7 @@ class Attempts:
 
     def finish(self, answer: Answer, record: Record, pace: Pace) -> list[Effect]:
         """Before the next commit: record the end of the attempt and its effects."""
-        case = Case(answer, record, pace, self.term, self.new_id, self.jitter)
+        case = Case(answer, record, pace, self.term, self.new_id, self.jitter, self.registry.kinds)
         teardown = record.deployment.state in GOING_BACK or answer.asked.do in REMOVALS
         follows = record_teardown(case) if teardown else record_provisioning(case)
         return [*access_granted(case), *follows]

@@ -6,12 +6,12 @@ teardown. Changes nothing: record, pace and effects are values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tier1_engine.contract.kind import COMPANIONS, Observation, Problem
+from tier1_engine.contract.kind import COMPANIONS, Kind, Observation, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
@@ -52,6 +52,7 @@ class Case:
     Attributes:
         term: the term of the lease, stored in each attempt.
         jitter: returns a random number from 0 to 1.
+        kinds: the installed kinds, by name.
     """
 
     answer: Answer
@@ -60,6 +61,7 @@ class Case:
     term: int
     new_id: Callable[[], str]
     jitter: Callable[[], float]
+    kinds: Mapping[str, Kind]
 
     @property
     def asked(self) -> Assignment:

@@ -1,6 +1,6 @@
 """Setbacks of a step in provisioning: a call failed, or the created resource died.
 
-Owns the reaction: a later retry, the next candidate, a new key, or the failure of the step. Pure.
+Owns the reaction: a later retry, the next candidate, a new key, the step left out, or its failure. Pure.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 
 from tier1_engine.contract.kind import Observation, Presence, Problem
 from tier1_engine.deployment.failure import Error
-from tier1_engine.deployment.record import Note, Resource, ResourceSet, Step, StepSet
-from tier1_engine.deployment.states import StepState
+from tier1_engine.deployment.record import DeploymentSet, Note, Resource, ResourceSet, Step, StepSet
+from tier1_engine.deployment.standing import is_left_out
+from tier1_engine.deployment.states import Mode, ResourceState, StepState
 from tier1_engine.engine.effects import Effect, Forget, Learn
 from tier1_engine.engine.protocol.actions import Check, Configure, Create, Failed, Observe, Settle, kind_of
 from tier1_engine.engine.protocol.case import (
@@ -34,7 +35,7 @@ MAX_GENERATIONS = 3
 
 
 def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
-    """Record a failed call by its verdict: wait, retry, request the next candidate, or fail the step."""
+    """Record a failed call by its verdict: wait, retry, choose something else, or fail the step."""
     error, resource = failed.error, case.record.resource_of(step.name)
     effects = end_in_error(case, failed)
     effects += _look_again(case, failed)
@@ -46,8 +47,9 @@ def failed_call(case: Case, step: Step, failed: Failed) -> list[Effect]:
             return [*effects, *access_refused(case, error, step.name), StepSet(step.name, {"error": noted})]
         case Verdict.SPENT if resource is not None:
             return effects + recreate(case, step, resource, Observation(Presence.GONE))
-        case Verdict.EXHAUSTED if resource is not None:
-            return effects + next_candidate(case, step, resource, noted)
+        case (Verdict.EXHAUSTED | Verdict.NOT_OFFERED) as verdict if resource is not None:
+            instead = next_candidate if verdict is Verdict.EXHAUSTED else leave_out
+            return effects + instead(case, step, resource, noted)
         case Verdict.EXISTS:
             since = case.pace.exists_since.get(step.name, case.now)
             effects.append(Learn("exists_since", step.name, since))
@@ -135,6 +137,59 @@ def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> 
         StepSet(step.name, {"error": error, "tries": 0}),
         Note(f"{error.code}: not {refused}; trying {chosen} ({following + 1} of {count})", step.name),
     ]
+
+
+def leave_out(case: Case, step: Step, resource: Resource, error: Error) -> list[Effect]:
+    """Continue without the step, if all steps that need it can do without; otherwise fail it.
+
+    The step ends and the others change their inputs in one transaction, before any of them begins.
+    """
+    place = _place(case, step)
+    others = [other for other in case.record.steps.values() if step.name in other.needs]
+    reduced = [_without(case, other, step) for other in others]
+    possible = [one for one in reduced if one is not None]
+    if not others or len(possible) < len(others):
+        before = [
+            _place(case, other)
+            for other in case.record.steps.values()
+            if other.kind == step.kind and is_left_out(other, case.kinds[step.kind].not_offered)
+        ]
+        message = f"{error.message.rstrip('.')} (refused: {', '.join([*before, place])})"
+        return fail(case, step, replace(error, message=message))
+    consequences = "; ".join(said for _, said in possible)
+    warning = (
+        f"{step.name} was left out, because AWS does not offer it in {place} ({error.code}): {consequences}"
+    )
+    return [
+        ResourceSet(resource.id, {"state": ResourceState.DELETED, "deleted_at": case.wall}),
+        StepSet(
+            step.name,
+            {
+                "state": StepState.SKIPPED,
+                "finished_at": case.wall,
+                "error": replace(error, failure_class=None),
+            },
+        ),
+        *(
+            StepSet(other.name, {"inputs": inputs})
+            for other, (inputs, _) in zip(others, possible, strict=True)
+        ),
+        DeploymentSet({"warnings": (*case.record.deployment.warnings, warning)}),
+        Note(f"{error.code}: not {place}; continuing without {step.name}", step.name),
+    ]
+
+
+def _without(case: Case, other: Step, missing: Step) -> tuple[dict[str, Any], str] | None:
+    """Return what the kind of a step that has not begun says about doing without another step."""
+    kind = case.kinds.get(other.kind)
+    if kind is None or other.mode is not Mode.CREATE or other.state is not StepState.WAITING:
+        return None
+    return kind.without(other.inputs, missing.inputs)
+
+
+def _place(case: Case, step: Step) -> str:
+    """Return what people call the place of a step, such as its zone."""
+    return case.kinds[step.kind].candidate_name(step.inputs, 0)
 
 
 _NOT_MADE: Mapping[str, Any] = {"aws_id": None, "arn": None, "made_at": None, "facts": {}}

@@ -134,7 +134,8 @@ def _took(step: Mapping[str, Any]) -> str:
 def _resource(resource: Mapping[str, Any]) -> list[Text]:
     gone = resource["state"] == "deleted"
     line = Text("    ")
-    line.append(resource["aws_id"] or "(no id yet)", style=QUIET if gone else "")
+    without_id = "(not created)" if gone else "(no id yet)"
+    line.append(resource["aws_id"] or without_id, style=QUIET if gone else "")
     line.append(" ").append_text(state_text(resource["state"]))
     if not resource["owned"]:
         line.append("  provided by you, never changed", style="magenta")
