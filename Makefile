@@ -8,7 +8,8 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WORKERS ?= 2
+# Some tests wait, so that three workers keep two processors busy.
+WORKERS ?= 3
 ARGS ?=
 
 # Where this is set, every process of the tests recompiles every module.
