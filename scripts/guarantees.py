@@ -58,8 +58,7 @@ PROMISES = (
         "A create without a token or a natural key (VPC, internet gateway, address) is not exactly-once when "
         "AWS executes the request after the visibility grace, or when the process is suspended between its "
         "last check of the lease and the send. Promise 7 holds then. A configuration (an association, a "
-        "route) is sent a second time when AWS executes the first only after the next look, or the process "
-        "was suspended before it sent the first; AWS then answers that it is already so.",
+        "route) is sent a second time in these two cases; AWS then answers that it is already so.",
         ("make crash", "make crash-points", "make crash-full"),
     ),
     Promise(

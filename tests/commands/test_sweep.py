@@ -16,6 +16,7 @@ from tests.support.command import Command
 from tests.support.processes.proxy import Call, Proxy, killed_after
 from tests.support.sweeps import OLD, failed, summary, without_reply
 from tests.support.terminal import Terminal
+from tier1_engine.blueprints.tier1.parts import DEFAULT_CIDR
 from tier1_engine.store.store import Store
 
 
@@ -32,9 +33,9 @@ def database_id(tier1: Command) -> str:
 
 
 def vpc(aws: str, **tags: str) -> str:
-    """A VPC created outside tier1."""
+    """A VPC created outside tier1, with the range that a spec has by default."""
     ec2 = client("ec2", aws)
-    made: str = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    made: str = ec2.create_vpc(CidrBlock=DEFAULT_CIDR)["Vpc"]["VpcId"]
     if tags:
         named = [{"Key": f"tier1:{key}", "Value": value} for key, value in tags.items()]
         ec2.create_tags(Resources=[made], Tags=named)

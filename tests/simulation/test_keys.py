@@ -162,37 +162,37 @@ def test_of_two_resources_with_one_key_the_oldest_is_adopted_and_the_other_delet
     """One read shows both: the duplicate gets its own row and ends as deleted."""
 
     def twice() -> None:
-        first = rig.world.of("net")[0]
-        twin = Thing("net-twin", "net", dict(first.tags), first.key, rig.clock.seconds + 0.5, ())
+        first = rig.world.of("disk")[0]
+        twin = Thing("disk-twin", "disk", dict(first.tags), first.key, rig.clock.seconds + 0.5, ())
         rig.world.things[twin.id] = twin
 
-    rig.world.after.append(act("create", "net", twice))
-    rig.world.after.append(fail("create", "net", error=unknown, times=1))
+    rig.world.after.append(act("create", "disk", twice))
+    rig.world.after.append(fail("create", "disk", error=unknown, times=1))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
-    assert resource(ended, "net").aws_id == "net-0001"
-    assert resource(ended, "net~1").state is ResourceState.DELETED
-    assert not rig.world.exists(rig.world.things["net-twin"])
+    assert resource(ended, "disk").aws_id == "disk-0002"
+    assert resource(ended, "disk~1").state is ResourceState.DELETED
+    assert not rig.world.exists(rig.world.things["disk-twin"])
 
 
 @pytest.mark.leaves("a stray that would not delete yet", "twice")
 def test_a_duplicate_is_never_adopted_in_place_of_a_missing_resource(rig: Rig) -> None:
-    """It is undeletable and has the same tag, but the missing net is recreated all the same."""
+    """It is undeletable and has the same tag, but the missing disk is recreated all the same."""
     rig.world.ready_after, rig.world.shown_gone = 30.0, 1e9
 
     def twice() -> None:
-        first = rig.world.of("net")[0]
-        twin = Thing("net-twin", "net", dict(first.tags), first.key, rig.clock.seconds + 0.5, ())
+        first = rig.world.of("disk")[0]
+        twin = Thing("disk-twin", "disk", dict(first.tags), first.key, rig.clock.seconds + 0.5, ())
         rig.world.things[twin.id] = twin
 
-    rig.world.after.append(act("create", "net", twice))
-    rig.world.after.append(fail("create", "net", error=unknown, times=1))
+    rig.world.after.append(act("create", "disk", twice))
+    rig.world.after.append(fail("create", "disk", error=unknown, times=1))
     rig.world.before.append(fail("delete"))
-    rig.clock.after(10.0, lambda: rig.world.remove_by_hand(rig.world.things["net-0001"]))
+    rig.clock.after(10.0, lambda: rig.world.remove_by_hand(rig.world.things["disk-0002"]))
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ACTIVE
-    assert (resource(ended, "net").generation, resource(ended, "net~1").aws_id) == (2, "net-twin")
-    assert resource(ended, "net").aws_id not in ("net-0001", "net-twin")
+    assert (resource(ended, "disk").generation, resource(ended, "disk~1").aws_id) == (2, "disk-twin")
+    assert resource(ended, "disk").aws_id not in ("disk-0002", "disk-twin")
 
 
 def test_a_duplicate_that_could_not_be_deleted_is_a_warning_of_the_active_deployment(rig: Rig) -> None:

@@ -306,24 +306,15 @@ class Kind(ABC):
     def owns(self, target: Target, observation: Observation) -> bool:
         """Whether `observation` proves that this deployment created the object for this resource.
 
-        Tags can be copied, for example by "launch more like this" in the console. If AWS shows the
-        idempotency key of the create, it must also be one of this resource's, and what no call can change
-        after the create must be as requested.
+        Tags can be copied ("launch more like this"). If AWS shows the idempotency key of the create, it must
+        be one of this resource's, and what no call can change must be as requested.
         """
         if observation.key is not None and not observation.key.startswith(f"{target.resource_id}-"):
             return False
-        if not self.as_requested(target, observation):
+        known = ((observation.facts.get(fact), target.request.get(of)) for fact, of in self.fixed.items())
+        if any(None not in pair and pair[0] != pair[1] for pair in known):
             return False
         return all(observation.tags.get(tag) == target.tags[tag] for tag in RESOURCE_PROOF)
-
-    def as_requested(self, target: Target, observation: Observation) -> bool:
-        """Whether everything in `fixed` is as requested; what either does not say is not compared."""
-        request, facts = target.request, observation.facts
-        return all(
-            str(facts[fact]) == str(request[member])
-            for fact, member in self.fixed.items()
-            if fact in facts and member in request
-        )
 
     def console(self, cloud: Cloud, target: Target) -> str:
         """Return the text to archive before deletion. Called only if `archives_console`."""

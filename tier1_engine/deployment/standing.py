@@ -121,6 +121,15 @@ def may_have_acted(record: Record, resource: Resource) -> bool:
     return any(a.may_have_acted for a in record.attempts.values() if a.resource_id == resource.id)
 
 
+def configured_without_reply(record: Record) -> frozenset[str]:
+    """Return the ids of resources of which a configuration has no known outcome: AWS may execute it late."""
+    return frozenset(
+        a.resource_id
+        for a in record.attempts.values()
+        if a.resource_id and a.action is Action.CONFIGURE and a.outcome in (None, Outcome.UNKNOWN)
+    )
+
+
 def may_have_duplicates(record: Record) -> bool:
     """Whether something may exist besides the rows: the outcome of a create is unknown, so that AWS may still
     execute it, or a resource that AWS no longer showed was recreated.

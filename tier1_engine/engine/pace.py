@@ -21,6 +21,7 @@ from tier1_engine.deployment.record import (
     StepSet,
     with_values,
 )
+from tier1_engine.deployment.standing import configured_without_reply
 from tier1_engine.deployment.states import GOING_BACK, ResourceState, StepState
 from tier1_engine.engine.effects import AtOnce, BackOff, Effect, Forget, Learn, PaceSet, Poll
 from tier1_engine.settings import Settings
@@ -196,7 +197,8 @@ def _turned_back(pace: Pace) -> Pace:
 def rebuilt(pace: Pace, record: Record) -> Pace:
     """Return the pace that the record implies when the lease begins."""
     running = [step.name for step in record.steps.values() if step.state is StepState.RUNNING]
-    unknown = {a.resource_id for a in record.attempts.values() if a.may_have_acted and a.resource_id}
+    created = {a.resource_id for a in record.attempts.values() if a.may_have_acted and a.resource_id}
+    unknown = created | configured_without_reply(record)
     # A clock that was set back must not make anything younger than this moment.
     ages = {
         row.id: max(0.0, (pace.wall - row.made_at).total_seconds())

@@ -102,7 +102,8 @@ untagged() { [ -z "$CODE" ] && { [ -z "$SAID" ] || [ "$SAID" = None ]; }; }
 # have the tags, nobody can tell which are ours: they are in COPIES, and not in IDS.
 look() {
   local found others=0
-  IDS= COPIES=
+  IDS=
+  COPIES=
   attempt "$1" || {
     among "$CODE" "$3"
     return
@@ -122,7 +123,8 @@ look() {
     fi
   done
   if [ "$others" -le "$5" ]; then
-    IDS="$IDS$COPIES" COPIES=
+    IDS="$IDS$COPIES"
+    COPIES=
   fi
 }
 

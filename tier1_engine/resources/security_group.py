@@ -189,10 +189,10 @@ class SecurityGroup(Kind):
         used = _holders.interfaces(cloud, where, ours)
         return [*used, *_holders.rules(cloud, target, ours)]
 
-    def as_requested(self, target: Target, observation: Observation) -> bool:
+    def owns(self, target: Target, observation: Observation) -> bool:
         """It is also named for its deployment and step."""
         named = observation.facts.get("name", _group_name(target)) == _group_name(target)
-        return named and super().as_requested(target, observation)
+        return named and super().owns(target, observation)
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "ec2", f"SecurityGroup:groupId={aws_id}")

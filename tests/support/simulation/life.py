@@ -380,7 +380,7 @@ def check(stage: Stage, ends: tuple[State, ...], *, set_late: bool = False) -> N
     """Assert what must be true once a recovery has ended.
 
     Args:
-        set_late: a process that was suspended just before it sent a configuration sent it when it woke.
+        set_late: a configuration was executed after the grace, or sent by a process that had been suspended.
     """
     record = stage.rig.store.load(stage.id)
     assert record.deployment.state in ends, record.deployment

@@ -190,7 +190,7 @@ def end_in_error(case: Case, failed: Failed) -> list[Effect]:
     }
     if isinstance(asked, Recorded):
         ended = end_attempt(case, outcome, **words)
-        if unknown and asked.action is Action.CREATE:
+        if unknown and asked.action in (Action.CREATE, Action.CONFIGURE):
             return [*ended, Learn("unknown_at", asked.resource_id, case.now)]
         return ended
     resource = case.record.resource_of(case.subject)

@@ -20,8 +20,10 @@ from tier1_engine.deployment.record import (
     Step,
     StepSet,
 )
+from tier1_engine.deployment.standing import configured_without_reply
 from tier1_engine.deployment.states import Action, Outcome, ResourceState, StepState
 from tier1_engine.engine.effects import Effect, Forget, Learn
+from tier1_engine.engine.pace import grace_end
 from tier1_engine.engine.protocol.actions import (
     Checked,
     Configured,
@@ -157,11 +159,21 @@ def _observed(case: Case, step: Step, result: Observed | Configured) -> list[Eff
         return [*effects, proved, case.at_once(), present, *_done(case, step)]
     if values:
         effects.append(ResourceSet(resource.id, values))
-    if seen.presence is Presence.UNSET and isinstance(result, Observed):
+    if (
+        seen.presence is Presence.UNSET
+        and isinstance(result, Observed)
+        and not _may_be_set_late(case, resource)
+    ):
         effects += [Learn("unset", step.name, seen), case.at_once()]
     else:
         effects.append(case.poll())  # a value that was just set may not be visible yet: look again
     return effects + note_reason(step, seen.problem)
+
+
+def _may_be_set_late(case: Case, resource: Resource) -> bool:
+    """Whether AWS may still execute a configuration that had no reply: sent again, it might be set twice."""
+    unknown = resource.id in configured_without_reply(case.record)
+    return unknown and case.now < grace_end(case.pace, resource)
 
 
 def _absent(case: Case, step: Step, resource: Resource) -> list[Effect]:

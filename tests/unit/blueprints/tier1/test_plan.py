@@ -125,6 +125,7 @@ class TestPlan:
             "file_system_id": {REF: "file-system.id"},
             "subnet_id": {REF: "subnet-2.id"},
             "zone": "us-east-1b",
+            "zone_chosen": True,
             "security_group_ids": [{REF: "efs-security-group.id"}],
         }
         assert inputs["instance-profile"] == {"role_name": {REF: "role.name"}}
