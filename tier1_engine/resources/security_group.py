@@ -28,7 +28,16 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, DEPLOYMENT_PROOF, Holder, Kind, Observation, Presence, Target
+from tier1_engine.contract.kind import (
+    ABSENT,
+    DEPLOYMENT_PROOF,
+    TAG_DEPLOYMENT,
+    Holder,
+    Kind,
+    Observation,
+    Presence,
+    Target,
+)
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
@@ -124,7 +133,7 @@ class SecurityGroup(Kind):
         reply = cloud.change(
             "ec2",
             "create_security_group",
-            GroupName=f"tier1-{target.deployment_id}-{target.step}",
+            GroupName=_name(target.deployment_id, target.step),
             Description=target.request["description"],
             VpcId=target.request["vpc_id"],
             TagSpecifications=tag_specifications(target.tags, "security-group"),
@@ -213,13 +222,18 @@ class SecurityGroup(Kind):
         return [_observation(cloud, hit) for hit in oldest_first(hits, "GroupId")]
 
     def _owned_groups(self, cloud: Cloud, target: Target, group_id: str) -> list[Mapping[str, Any]]:
-        """The other groups that this deployment created."""
+        """The other groups that this deployment created. Their names say so, because nobody can change the
+        name of a group; a tool may have copied our tags to a group of the user's.
+        """
         ours = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
+        name = _name(ours[TAG_DEPLOYMENT], "")
         groups = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=tag_filters(ours))
         return [
             group
             for group in groups
-            if group.get("GroupId", group_id) != group_id and carries(tag_dict(group.get("Tags")), ours)
+            if group.get("GroupId", group_id) != group_id
+            and carries(tag_dict(group.get("Tags")), ours)
+            and str(group.get("GroupName")).startswith(name)
         ]
 
     def _revoke(
@@ -239,9 +253,18 @@ class SecurityGroup(Kind):
                 raise
 
 
+def _name(deployment_id: str, step: str) -> str:
+    return f"tier1-{deployment_id}-{step}"
+
+
 def _freeing(direction: str, target: Target) -> Freeing:
     """How a script revokes the rules of one direction in owned groups: each as `GROUP:RULE`."""
-    ours = " ".join(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in DEPLOYMENT_PROOF)
+    ours = " ".join(
+        (
+            *(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in DEPLOYMENT_PROOF),
+            f"'Name=group-name,Values={_name(target.tags[TAG_DEPLOYMENT], '*')}'",
+        )
+    )
     groups = (
         f"$(aws ec2 describe-security-groups --filters {ours} "
         "--query 'SecurityGroups[].GroupId' --output text | tr '\\t' ,)"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.scripted_cloud import TAGS, ScriptedCloud, refusal, tag_entries, target
-from tier1_engine.contract.kind import Holder
+from tests.support.scripted_cloud import DEPLOYMENT, TAGS, ScriptedCloud, refusal, tag_entries, target
+from tier1_engine.contract.kind import Holder, Observation, Presence
 from tier1_engine.resources.file_system import FileSystem
 from tier1_engine.resources.security_group import SecurityGroup
 from tier1_engine.resources.subnet import Subnet
@@ -105,6 +105,25 @@ def test_a_rule_of_another_group_is_named_with_the_command_that_revokes_it(direc
         f"aws ec2 revoke-security-group-{direction} --group-id sg-2 --ip-permissions "
         "'IpProtocol=tcp,FromPort=443,ToPort=443,UserIdGroupPairs=[{GroupId=sg-1}]'"
     )
+
+
+def test_no_rule_of_a_users_group_with_copied_tags_is_revoked() -> None:
+    """Only a group with our name is ours: AWS lets nobody change the name of one."""
+    pair = {"IpProtocol": "tcp", "UserIdGroupPairs": [{"GroupId": "sg-1"}]}
+    groups = [
+        {"GroupId": "sg-2", "GroupName": name, "Tags": tag_entries(TAGS), "IpPermissions": [pair]}
+        for name in ("users", f"tier1-{DEPLOYMENT}-efs")
+    ]
+    groups[1]["GroupId"] = "sg-3"
+    cloud = ScriptedCloud(
+        describe_security_groups={"SecurityGroups": groups},
+        revoke_security_group_ingress={},
+        delete_security_group={},
+    )
+    nothing: dict[str, Any] = {"rules_to_groups": {"ingress": [], "egress": []}}
+    SecurityGroup().delete(cloud, target(), Observation(Presence.READY, "sg-1", facts=nothing))
+    revoked = [parameters["GroupId"] for name, parameters in cloud.changes if name.startswith("revoke")]
+    assert revoked == ["sg-3"]
 
 
 def in_vpc(**shown: Any) -> list[Holder]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tier1_engine.contract.kind import RESOURCE_PROOF, Holder, Observation
+from tier1_engine.contract.kind import COMPANIONS, RESOURCE_PROOF, Holder, Observation
 from tier1_engine.deployment.record import Record
+from tier1_engine.deployment.standing import recorded_ids
 from tier1_engine.errors import CallError
 
 NOT_OURS = "NotOurs"
@@ -16,10 +17,15 @@ OTHERS_INSIDE = "OthersInside"
 
 
 def ours(record: Record) -> frozenset[str]:
-    """Return every AWS id that the deployment has or had, including network interfaces."""
-    rows = record.resources.values()
-    interfaces = (row.facts.get("network_interface_id") for row in rows)
-    return frozenset(filter(None, (*(row.aws_id for row in rows if row.owned), *interfaces)))
+    """Return every AWS id that the deployment has or had: what its creates returned or adopted, and what AWS
+    made together with it, such as network interfaces.
+    """
+    rows = list(record.resources.values())
+    found = {row.facts.get("network_interface_id") for row in rows}
+    for row in (row for row in rows if row.owned):
+        found |= recorded_ids(record, row)
+        found.update(*row.facts.get(COMPANIONS, {}).values())
+    return frozenset(filter(None, found))
 
 
 def without_proof(observation: Observation) -> bool:
