@@ -90,7 +90,10 @@ class SimKind(Kind):
         return [t.id for t in cloud.read("sim", "inside", id=target.aws_id)["things"] if t.id not in ours]
 
     def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
-        return [Holder(one, leaves=one.startswith("eni-")) for one in self.others_inside(cloud, target, ours)]
+        return [
+            Holder(one, f"aws sim remove --id {one}", leaves=one.startswith("eni-"))
+            for one in self.others_inside(cloud, target, ours)
+        ]
 
     def console(self, cloud: Cloud, target: Target) -> str:
         return str(cloud.read("sim", "console", id=target.aws_id)["text"])
