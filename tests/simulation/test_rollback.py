@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from tests.support.simulation.faults import break_new, fail
-from tests.support.simulation.rig import Rig, error_of, failure_of
+from tests.support.simulation.rig import Rig, error_of, failure_of, plan
 from tests.support.simulation.world import Thing, World, refused, unknown
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.contract.kind import TAG_RESOURCE, Observation, Presence, Problem
+from tier1_engine.deployment.creation import DeploymentRequest
 from tier1_engine.deployment.failure import Error
+from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import Change, Record, Resource
 from tier1_engine.deployment.states import Action, Goal, Outcome, ResourceState, State
 from tier1_engine.engine import engine
@@ -194,6 +196,20 @@ def test_a_stalled_deletion_cannot_be_turned_into_a_deployment(rig: Rig, how: Re
     id = stalled(rig)[0].record.deployment.id
     with pytest.raises(Refused, match="is being deleted"):
         engine.resume(rig.equipment, id, how)
+
+
+def test_the_command_for_what_holds_a_resource_is_for_the_aws_of_the_deployment(rig: Rig) -> None:
+    """Field case: a line about a mount target of a local AWS, run as printed, reached AWS itself."""
+    place = Place("123456789012", "us-east-1", "my work", "http://127.0.0.1:5000")
+    whole = DeploymentRequest(name="demo", spec={"name": "demo"})
+    id = engine.deploy(rig.equipment, whole, plan(), place).record.deployment.id
+    rig.world.things["guest"] = Thing("guest", "machine", {}, "", 0.0, (rig.world.of("net")[0].id,))
+    ended = rig.ask(id, Goal.DESTROYED)
+    line = "--region us-east-1 --profile 'my work' --endpoint-url http://127.0.0.1:5000 sim remove --id guest"
+    assert f"guest (`aws {line}`)" in error(ended, "net").message
+    reported = [a.message or "" for a in rig.store.attempts(id)]
+    assert any("sim remove" in text for text in reported)
+    assert not [text for text in reported if "sim remove" in text and line not in text]
 
 
 def test_an_undeletable_machine_remains_with_everything_it_needs(rig: Rig) -> None:

@@ -227,6 +227,31 @@ def test_a_users_resource_in_an_owned_network_stops_the_whole_deletion(estate: E
     assert not estate.living
 
 
+def test_a_users_resource_with_copied_tags_stops_the_whole_deletion_too(estate: Estate) -> None:
+    """Field case: an auto-tagger copied our tags to it, and everything around it was deleted."""
+    stopped = estate.plant()
+    net = next(thing for thing in estate.things_of(stopped) if thing.kind == "net")
+    guest = estate.thing("machine", dict(net.tags), inside=(net.id,))
+    swept = estate.sweep()
+    assert swept.exit_code == 5
+    assert len(estate.things_of(stopped)) == 4
+    assert "delete" not in {operation for operation, _ in estate.world().calls}
+    remained = [result for result in swept.results if result.outcome is ItemOutcome.REMAINED]
+    assert all(guest.id in result.why for result in remained)
+    estate.world().remove_by_hand(guest)
+
+
+def test_what_a_lost_reply_made_inside_an_owned_network_is_no_foreign_content(estate: Estate) -> None:
+    """Its id is not on record yet, but a create without a known outcome is."""
+    failed = estate.plant()
+    net = next(thing for thing in estate.things_of(failed) if thing.kind == "net")
+    late = estate.stray(failed, "door-1")
+    late.needs = (net.id,)
+    assert estate.sweep().exit_code == 0
+    assert estate.state(failed) is State.ROLLED_BACK
+    assert not estate.living
+
+
 def test_a_users_resource_that_appears_during_the_deletion_stops_it(estate: Estate) -> None:
     """The contents are checked again just before each deletion."""
     failed = estate.plant()

@@ -140,6 +140,7 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
             "InvalidCapacityReservationId.Malformed",
             "InvalidCapacityReservationId.NotFound",
         },
+        "DescribeIamInstanceProfileAssociations": {"InvalidAssociationID.NotFound"},
         "DescribeImages": {"InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"},
         "DescribeInstanceStatus": _NO_INSTANCE,
         "DescribeInstanceTypeOfferings": {"InvalidInstanceType"},

@@ -163,7 +163,7 @@ CATALOGUE: Remedies = {
     ),
     "BlockedBy": Remedy(
         "It depends on something that could not be deleted.",
-        ("Fix that one; this one is then deleted automatically.",),
+        ("Fix that one, then resume: this one is deleted after it, unless something else holds it.",),
     ),
     "KindMissing": Remedy(
         "The package for this kind of resource is not installed on this host.",

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tier1_engine.contract.remedy import Quota, filled
+from tier1_engine.deployment.command_line import flags as flags
+from tier1_engine.deployment.command_line import typed as typed
 from tier1_engine.deployment.record import Deployment
 
 WAIT_TRIES = 120
@@ -33,16 +35,6 @@ LEND = Command(
 )
 
 
-def flags(deployment: Deployment, *, region: str | None = None) -> str:
-    """The options that point `aws` at the deployment's AWS."""
-    words = ["--region", region or deployment.region]
-    if deployment.profile:
-        words += ["--profile", deployment.profile]
-    if deployment.endpoint:
-        words += ["--endpoint-url", deployment.endpoint]
-    return shlex.join(words)
-
-
 def is_local(deployment: Deployment) -> bool:
     """Whether its AWS is a local one, which accepts any keys."""
     return bool(_LOCAL.match(deployment.endpoint)) and not deployment.profile
@@ -51,11 +43,6 @@ def is_local(deployment: Deployment) -> bool:
 def signing_in(deployment: Deployment) -> Command | None:
     """The command that sets keys for a local AWS; None for AWS itself, where the operator is signed in."""
     return LEND if is_local(deployment) else None
-
-
-def typed(line: str, deployment: Deployment) -> str:
-    """A kind's `aws` line, with the options for the deployment's AWS."""
-    return f"aws {flags(deployment)} {line.removeprefix('aws ')}"
 
 
 def worded(words: Sequence[str], known: Mapping[str, str], deployment: Deployment) -> str | None:

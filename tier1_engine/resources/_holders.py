@@ -11,6 +11,7 @@ VPC (https://docs.aws.amazon.com/vpc/latest/userguide/delete-vpc.html).
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -75,11 +76,20 @@ def _of_interface(interface: Mapping[str, Any]) -> Holder:
     description = str(interface.get("Description") or "")
     for pattern, words in _MANAGED:
         if found := pattern.search(description):
-            named = words.format(*found.groups())
+            named = words.format(*(quoted(one) for one in found.groups()))
             ids = [one for one in found.groups() if one.partition("-")[0] in _REMOVES]
             return _named(f"{named} (network interface {interface_id})", ids[-1] if ids else "")
-    said = f" ({description})" if description else ""
+    said = f" ({quoted(description)})" if description else ""
     return _named(f"network interface {interface_id}{said}", interface_id)
+
+
+def quoted(text: str) -> str:
+    """A name or description that somebody else wrote: one line, short, and harmless where it is pasted."""
+    plain = "".join(one if one.isprintable() and one != "`" else " " for one in str(text))
+    return shlex.quote(" ".join(plain[:_QUOTED_CHARACTERS].split()))
+
+
+_QUOTED_CHARACTERS = 80
 
 
 def rules(cloud: Cloud, target: Target, ours: frozenset[str]) -> Iterator[Holder]:
@@ -94,7 +104,9 @@ def rules(cloud: Cloud, target: Target, ours: frozenset[str]) -> Iterator[Holder
             if group["GroupId"] in ours | {group_id}:
                 continue
             of = ("--group-id", group["GroupId"])
-            named = f"an {direction} rule of the security group {group['GroupId']} ({group['GroupName']})"
+            named = (
+                f"an {direction} rule of the security group {group['GroupId']} ({quoted(group['GroupName'])})"
+            )
             for protocol in _protocols(group, direction, group_id):
                 rule = f"IpProtocol={protocol},UserIdGroupPairs=[{{GroupId={group_id}}}]"
                 command = aws("ec2", f"revoke-security-group-{direction}", *of, "--ip-permissions", rule)
@@ -130,7 +142,7 @@ Inside = Iterator[tuple[Mapping[str, Any], str, str]]
 def _endpoints(cloud: Cloud, vpc_id: str) -> Inside:
     inside = [_filter("vpc-id", vpc_id)]
     for one in cloud.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=inside):
-        yield one, one["VpcEndpointId"], f"{one['ServiceName']} endpoint"
+        yield one, one["VpcEndpointId"], f"{quoted(one['ServiceName'])} endpoint"
 
 
 def _peerings(cloud: Cloud, vpc_id: str) -> Inside:
@@ -156,7 +168,7 @@ def _parts(cloud: Cloud, vpc_id: str) -> Inside:
     for one in cloud.pages("ec2", "describe_subnets", "Subnets", Filters=inside):
         yield one, one["SubnetId"], "subnet"
     for one in cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=inside):
-        yield one, one["GroupId"], f"security group {one['GroupName']}"
+        yield one, one["GroupId"], f"security group {quoted(one['GroupName'])}"
     for one in cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=inside):
         yield one, one["RouteTableId"], "route table"
     for one in cloud.pages("ec2", "describe_network_acls", "NetworkAcls", Filters=inside):

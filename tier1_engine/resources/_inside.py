@@ -1,7 +1,7 @@
 """Foreign objects in an owned network: instances and network interfaces of other owners.
 
-Owns how each object is accounted for: by a recorded id, by our tags, by the instance that an interface is
-attached to, or, for EFS, by DescribeMountTargets (its interfaces carry no tags). It only reads.
+Owns how each object is accounted for: by a recorded id, by the instance that an interface is attached to, or,
+for EFS, by DescribeMountTargets. Tags account for nothing, because tools copy them. It only reads.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tier1_engine.aws.words import carries, tag_dict
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import DEPLOYMENT_PROOF, Target
 from tier1_engine.errors import CallError
 from tier1_engine.resources._efs import MOUNT_TARGET_NOT_FOUND
 
@@ -26,25 +24,19 @@ ENDED = frozenset({"terminated", "shutting-down"})
 MOUNT_TARGET_PREFIX = "fsmt-"
 
 
-def others_inside(cloud: Cloud, target: Target, where: Mapping[str, Any], ours: frozenset[str]) -> list[str]:
+def others_inside(cloud: Cloud, where: Mapping[str, Any], ours: frozenset[str]) -> list[str]:
     """Instances and interfaces that match the EC2 filter `where` and are not owned.
 
     Args:
         ours: every AWS id that the deployment has or had.
     """
-    proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
     filters = [dict(where)]
     held = list(cloud.pages("ec2", "describe_instances", "Reservations", Filters=filters))
     instances = [one for reservation in held for one in reservation.get("Instances") or ()]
-    mine = ours | {i["InstanceId"] for i in instances if carries(tag_dict(i.get("Tags")), proof)}
     ended = {one["InstanceId"] for one in instances if (one.get("State") or {}).get("Name") in ENDED}
-    found = [f"instance {id}" for id in sorted({i["InstanceId"] for i in instances} - mine - ended)]
+    found = [f"instance {id}" for id in sorted({i["InstanceId"] for i in instances} - ours - ended)]
     # Some endpoints keep showing the interface of a deleted instance as attached to it.
-    strange = [
-        one
-        for one in foreign_interfaces(cloud, where, frozenset(mine | ended))
-        if not carries(tag_dict(one.get("TagSet")), proof)
-    ]
+    strange = foreign_interfaces(cloud, where, ours | ended)
     return found + [f"network interface {one.get('NetworkInterfaceId')}" for one in strange]
 
 

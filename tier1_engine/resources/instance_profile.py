@@ -11,11 +11,12 @@ from typing import Any
 from tier1_engine.aws.times import iso_8601
 from tier1_engine.aws.words import aws, console, part, partition, proof, tag_dict, tag_list
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Observation, Presence, Problem, Target
+from tier1_engine.contract.kind import ABSENT, IAM_PATH, Holder, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import is_unsupported
 from tier1_engine.resources import _iam
 
 ROLE = "role"
@@ -53,6 +54,7 @@ class InstanceProfile(Kind):
         "iam:AddRoleToInstanceProfile",
         "iam:RemoveRoleFromInstanceProfile",
         "iam:DeleteInstanceProfile",
+        "ec2:DescribeIamInstanceProfileAssociations",
     )
     implied_actions = (
         ("CreateInstanceProfile", "iam:TagInstanceProfile"),
@@ -118,6 +120,15 @@ class InstanceProfile(Kind):
                 raise
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        """Delete it, unless an instance uses it. Ours is gone by now, and IAM does not check that: "deleting
+        a role or instance profile that is associated with a running instance will break any applications
+        running on the instance".
+
+        Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteInstanceProfile.html
+        """
+        if users := _users(cloud, observation.aws_id):
+            named = ", ".join(instance for instance, _ in users)
+            raise CallError("DeleteConflict", f"{named} uses it", operation="DeleteInstanceProfile")
         for role in observation.facts.get("roles") or ():
             _take_out(cloud, observation.aws_id, role)
         cloud.change("iam", "delete_instance_profile", InstanceProfileName=observation.aws_id)
@@ -144,6 +155,17 @@ class InstanceProfile(Kind):
             if profile and _iam.is_owned(name, tag_dict(profile.get("Tags")), tags):
                 owned.append(_observation(cloud, profile))
         return owned
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        """Instances in this region that somebody else gave the profile to."""
+        return [
+            Holder(
+                f"instance {instance}",
+                aws("ec2", "disassociate-iam-instance-profile", "--association-id", association),
+            )
+            for instance, association in _users(cloud, target.aws_id or "")
+            if instance not in ours
+        ]
 
     def owns(self, target: Target, observation: Observation) -> bool:
         return _iam.proves(target, observation)
@@ -192,6 +214,27 @@ def _profile(cloud: Cloud, name: str) -> dict[str, Any] | None:
         raise
     profile: dict[str, Any] | None = reply.get("InstanceProfile")
     return profile if profile and profile.get("InstanceProfileName") else None
+
+
+def _users(cloud: Cloud, name: str) -> list[tuple[str, str]]:
+    """The instances in this region that use the profile, each with the id of its association.
+
+    None where the caller may not list them, or the endpoint cannot.
+    """
+    try:
+        found = list(
+            cloud.pages("ec2", "describe_iam_instance_profile_associations", "IamInstanceProfileAssociations")
+        )
+    except CallError as error:
+        if is_unsupported(error) or error.code == "UnauthorizedOperation":
+            return []
+        raise
+    return [
+        (str(one["InstanceId"]), str(one["AssociationId"]))
+        for one in found
+        if one.get("State") in ("associating", "associated")
+        and str((one.get("IamInstanceProfile") or {}).get("Arn")).rpartition("/")[2] == name
+    ]
 
 
 def _roles(profile: Mapping[str, Any]) -> list[str]:

@@ -114,7 +114,14 @@ class InternetGateway(Kind):
                 raise
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
-        """Detach, then delete. While addresses are mapped, the detach fails with DependencyViolation."""
+        """Detach, then delete. While addresses are mapped, the detach fails with DependencyViolation.
+
+        From a VPC that its request does not name it is not detached: somebody attached it there.
+        """
+        own = target.request.get("vpc_id")
+        if others := [vpc_id for vpc_id in observation.facts["vpc_ids"] if own not in (None, vpc_id)]:
+            message = f"it is attached to {', '.join(others)}"
+            raise CallError("DependencyViolation", message, operation="DeleteInternetGateway")
         for vpc_id in observation.facts["vpc_ids"]:
             try:
                 cloud.change(
@@ -138,8 +145,12 @@ class InternetGateway(Kind):
         return [f"VPC {vpc_id}" for vpc_id in vpc_ids if vpc_id not in ours]
 
     def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
-        """Foreign interfaces with a public address in its VPC."""
+        """A foreign VPC that it was attached to meanwhile, or foreign interfaces in its own."""
         vpc_ids = list(self.describe(cloud, target).facts.get("vpc_ids", ()))
+        own = target.request.get("vpc_id")
+        detach = ("ec2", "detach-internet-gateway", "--internet-gateway-id", target.aws_id or "", "--vpc-id")
+        if others := [vpc_id for vpc_id in vpc_ids if own not in (None, vpc_id)]:
+            return [Holder(f"the VPC {vpc_id}", aws(*detach, vpc_id)) for vpc_id in others]
         where = {"Name": "vpc-id", "Values": vpc_ids}
         return _holders.interfaces(cloud, where, ours) if vpc_ids else []
 
@@ -158,13 +169,15 @@ class InternetGateway(Kind):
         }
 
     def recipe(self, target: Target) -> Recipe:
-        attached = "InternetGateways[].Attachments[].VpcId"
+        own = target.request.get("vpc_id")
+        only = f"?VpcId=='{own}'" if own else ""
+        attached = f"InternetGateways[].Attachments[{only}].VpcId"
         return Recipe(
             find=find_line("describe-internet-gateways", "InternetGateways", "InternetGatewayId", target),
             free=(
                 Freeing(
                     'aws ec2 describe-internet-gateways --internet-gateway-ids "$id" '
-                    f"--query '{attached}' --output text",
+                    f'--query "{attached}" --output text',
                     'aws ec2 detach-internet-gateway --internet-gateway-id "$id" --vpc-id "$it"',
                     frozenset({NOT_ATTACHED}),
                 ),

@@ -22,7 +22,7 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Target
+from tier1_engine.contract.kind import ABSENT, Holder, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.errors import CallError
@@ -66,16 +66,7 @@ class NetworkInterface(Kind):
         return _observation(cloud, shown)
 
     def describe(self, cloud: Cloud, target: Target) -> Observation:
-        try:
-            reply = cloud.read(
-                "ec2", "describe_network_interfaces", NetworkInterfaceIds=[target.aws_id or ""]
-            )
-        except CallError as error:
-            if error.code == NOT_FOUND:
-                return ABSENT
-            raise
-        shown = reply.get("NetworkInterfaces") or ()
-        found = next((one for one in shown if one.get("NetworkInterfaceId") == target.aws_id), None)
+        found = _shown(cloud, target)
         return ABSENT if found is None else _observation(cloud, found)
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
@@ -83,6 +74,15 @@ class NetworkInterface(Kind):
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return [one for one in _list(cloud, tag_filters(tags)) if carries(one.tags, tags)]
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        """The instance of somebody else that it is attached to."""
+        attachment = (_shown(cloud, target) or {}).get("Attachment") or {}
+        instance, attached = attachment.get("InstanceId"), attachment.get("AttachmentId")
+        if not instance or instance in ours:
+            return []
+        detach = aws("ec2", "detach-network-interface", "--attachment-id", attached) if attached else ""
+        return [Holder(f"instance {instance}", detach)]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "ec2", f"NetworkInterface:networkInterfaceId={aws_id}")
@@ -101,6 +101,18 @@ class NetworkInterface(Kind):
             ),
             delete='aws ec2 delete-network-interface --network-interface-id "$id"',
         )
+
+
+def _shown(cloud: Cloud, target: Target) -> Mapping[str, Any] | None:
+    """Its description; None when AWS does not show it."""
+    try:
+        reply = cloud.read("ec2", "describe_network_interfaces", NetworkInterfaceIds=[target.aws_id or ""])
+    except CallError as error:
+        if error.code == NOT_FOUND:
+            return None
+        raise
+    shown = reply.get("NetworkInterfaces") or ()
+    return next((one for one in shown if one.get("NetworkInterfaceId") == target.aws_id), None)
 
 
 def _list(cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:

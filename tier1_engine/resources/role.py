@@ -13,13 +13,13 @@ from typing import Any
 from tier1_engine.aws.times import iso_8601
 from tier1_engine.aws.words import aws, console, part, partition, proof, tag_dict, tag_list
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, IAM_PATH, Kind, Observation, Presence, Target
+from tier1_engine.contract.kind import ABSENT, IAM_PATH, Holder, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
 from tier1_engine.errors import CallError
 from tier1_engine.failures.codes import is_unsupported
-from tier1_engine.resources import _iam
+from tier1_engine.resources import _holders, _iam
 
 POLICIES = "policies"
 BOUNDARY = "permissions_boundary"
@@ -145,9 +145,12 @@ class Role(Kind):
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
         """Detach its policies and delete it; only when IAM refuses, list what else the role holds.
 
-        The role is not removed from a foreign profile: IAM then answers `DeleteConflict`.
+        The role is not removed from a foreign profile, and keeps its policies while it is in one.
         """
         name = observation.aws_id
+        if others := [one for one in _profiles(cloud, name) if one != _iam.name_of(target)]:
+            message = f"it is in the instance profile {', '.join(others)}"
+            raise CallError("DeleteConflict", message, operation="DeleteRole")
         # The requested policies, not the ones recorded as attached, so that a throttled attempt makes
         # progress.
         for policy in _attached(cloud, name):
@@ -183,6 +186,26 @@ class Role(Kind):
             if role and _iam.is_owned(name, shown, tags):
                 owned.append(_observation(cloud, role, shown))
         return owned
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        """Instance profiles that somebody else added it to: IAM deletes no role that is in one.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
+        """
+        name = target.aws_id or ""
+        return [
+            Holder(
+                f"instance profile {_holders.quoted(profile)}",
+                aws(
+                    "iam",
+                    "remove-role-from-instance-profile",
+                    *("--instance-profile-name", profile),
+                    *("--role-name", name),
+                ),
+            )
+            for profile in _profiles(cloud, name)
+            if profile not in ours
+        ]
 
     def owns(self, target: Target, observation: Observation) -> bool:
         return _iam.proves(target, observation)
@@ -291,16 +314,15 @@ def _inline(cloud: Cloud, name: str) -> list[str]:
     return [str(one) for one in reply.get("PolicyNames") or ()]
 
 
-def _owned_profiles(cloud: Cloud, target: Target, name: str) -> list[str]:
-    """Names of this deployment's profiles that contain the role."""
+def _profiles(cloud: Cloud, name: str) -> list[str]:
+    """Names of the profiles that contain the role; a name is unique in the account, whatever its path."""
     try:
         found = list(cloud.pages("iam", "list_instance_profiles_for_role", "InstanceProfiles", RoleName=name))
     except CallError as error:
         if is_unsupported(error):
             return []
         raise
-    names = [str(one["InstanceProfileName"]) for one in found if one.get("Path") == IAM_PATH]
-    return [one for one in names if one == _iam.name_of(target)]
+    return [str(one["InstanceProfileName"]) for one in found]
 
 
 def _free(cloud: Cloud, target: Target, name: str) -> None:
@@ -308,7 +330,7 @@ def _free(cloud: Cloud, target: Target, name: str) -> None:
     for inline in _inline(cloud, name):
         with _already_so():
             cloud.change("iam", "delete_role_policy", RoleName=name, PolicyName=inline)
-    for profile in _owned_profiles(cloud, target, name):
+    for profile in (one for one in _profiles(cloud, name) if one == _iam.name_of(target)):
         with _already_so():
             cloud.change(
                 "iam", "remove_role_from_instance_profile", InstanceProfileName=profile, RoleName=name

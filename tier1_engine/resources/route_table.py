@@ -1,12 +1,13 @@
 """A route table with a default route to a gateway, associated with subnets.
 
 Route and associations are its configuration. The VPC's main table is never changed: default associations
-(`Main`) are neither counted nor removed.
+(`Main`) are neither counted nor removed. An association that its request does not name is somebody else's: it
+stays, and the table with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tier1_engine.aws.words import (
@@ -24,7 +25,7 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Problem, Target
+from tier1_engine.contract.kind import ABSENT, Holder, Kind, Observation, Presence, Problem, Target
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
@@ -38,6 +39,7 @@ OTHER_ROUTE = "default-route-target"
 ASSOCIATION = "association:"
 ALREADY_SO = frozenset({"RouteAlreadyExists", "Resource.AlreadyAssociated"})
 NOT_ASSOCIATED = "InvalidAssociationID.NotFound"
+OTHERS = "associated_by_others"
 LEAVING_ASSOCIATION = frozenset({"disassociating", "disassociated"})
 
 
@@ -126,6 +128,12 @@ class RouteTable(Kind):
                     raise
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
+        """Remove the associations of its request, then delete it. While another one is there, nothing is
+        changed: without the table, what it routes for is cut off.
+        """
+        if others := observation.facts.get(OTHERS):
+            message = f"it is associated with {', '.join(others)}"
+            raise CallError("DependencyViolation", message, operation="DeleteRouteTable")
         for association_id in observation.facts["association_ids"]:
             try:
                 cloud.change("ec2", "disassociate_route_table", AssociationId=association_id)
@@ -143,11 +151,19 @@ class RouteTable(Kind):
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         """Foreign subnets that it routes for."""
-        filters = [{"Name": "route-table-id", "Values": [target.aws_id or ""]}]
-        tables = cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters)
-        associations = [one for table in tables for one in table.get("Associations") or ()]
-        subnets = _subnets(associations, "associated", "associating") - {None}
+        subnets = _subnets(self._associations(cloud, target), "associated", "associating") - {None}
         return [f"subnet {subnet_id}" for subnet_id in sorted(subnets) if subnet_id not in ours]
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        """Foreign subnets, and gateways, that somebody associated with it."""
+        return [
+            Holder(
+                f"the association of {_what(one)} with it",
+                aws("ec2", "disassociate-route-table", "--association-id", one["RouteTableAssociationId"]),
+            )
+            for one in _strange(self._associations(cloud, target), target.request)
+            if one.get("SubnetId") not in ours
+        ]
 
     def console_url(self, region: str, aws_id: str) -> str:
         return console(region, "vpcconsole", f"RouteTableDetails:RouteTableId={aws_id}")
@@ -163,7 +179,9 @@ class RouteTable(Kind):
         }
 
     def recipe(self, target: Target) -> Recipe:
-        associated = "RouteTables[].Associations[?!Main][].RouteTableAssociationId"
+        named = ", ".join(f"'{subnet_id}'" for subnet_id in target.request.get("subnet_ids") or ())
+        condition = f"contains([{named}], SubnetId)" if named else "!Main"
+        associated = f"RouteTables[].Associations[?{condition}][].RouteTableAssociationId"
         return Recipe(
             find=find_line(
                 "describe-route-tables",
@@ -175,13 +193,19 @@ class RouteTable(Kind):
             free=(
                 Freeing(
                     'aws ec2 describe-route-tables --route-table-ids "$id" '
-                    f"--query '{associated}' --output text",
+                    f'--query "{associated}" --output text',
                     'aws ec2 disassociate-route-table --association-id "$it"',
                     frozenset({NOT_ASSOCIATED}),
                 ),
             ),
             delete='aws ec2 delete-route-table --route-table-id "$id"',
         )
+
+    def _associations(self, cloud: Cloud, target: Target) -> list[Mapping[str, Any]]:
+        filters = [{"Name": "route-table-id", "Values": [target.aws_id or ""]}]
+        tables = cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters)
+        ours = (table for table in tables if table.get("RouteTableId") == target.aws_id)
+        return [one for table in ours for one in table.get("Associations") or ()]
 
     def _list(self, cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
         hits = list(cloud.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters))
@@ -210,6 +234,7 @@ def _observation(
         for association in table.get("Associations") or ()
         if not association.get("Main") and _state(association) not in LEAVING_ASSOCIATION
     ]
+    strange = list(_strange(associations, wanted or {}))
     unset = () if wanted is None else _unset(table, associations, wanted)
     presence = Presence.PENDING
     if unset:
@@ -226,13 +251,28 @@ def _observation(
             "association_ids": sorted(
                 association["RouteTableAssociationId"]
                 for association in associations
-                if "RouteTableAssociationId" in association
+                if "RouteTableAssociationId" in association and association not in strange
             ),
+            **({OTHERS: sorted(map(_what, strange))} if strange else {}),
         },
         key=key,
         problem=_problem(associations) if unset else None,
         unset=unset,
     )
+
+
+def _strange(
+    associations: Sequence[Mapping[str, Any]], request: Mapping[str, Any]
+) -> Iterator[Mapping[str, Any]]:
+    """The associations that the request does not name; none for a table whose request is unknown."""
+    for one in associations if "subnet_ids" in request else ():
+        leaving = _state(one) in {*LEAVING_ASSOCIATION, "failed"}
+        if not one.get("Main") and not leaving and one.get("SubnetId") not in request["subnet_ids"]:
+            yield one
+
+
+def _what(association: Mapping[str, Any]) -> str:
+    return str(association.get("SubnetId") or association.get("GatewayId"))
 
 
 def _unset(

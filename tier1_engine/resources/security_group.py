@@ -29,7 +29,16 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, DEPLOYMENT_PROOF, Holder, Kind, Observation, Presence, Target
+from tier1_engine.contract.kind import (
+    ABSENT,
+    DEPLOYMENT_PROOF,
+    TAG_DEPLOYMENT,
+    Holder,
+    Kind,
+    Observation,
+    Presence,
+    Target,
+)
 from tier1_engine.contract.manual import Freeing, Recipe
 from tier1_engine.contract.price import FREE
 from tier1_engine.contract.remedy import Quota, Remedies, Remedy
@@ -130,7 +139,7 @@ class SecurityGroup(Kind):
         reply = cloud.change(
             "ec2",
             "create_security_group",
-            GroupName=_group_name(target),
+            GroupName=_name(target.deployment_id, target.step),
             Description=target.request["description"],
             VpcId=target.request["vpc_id"],
             TagSpecifications=tag_specifications(target.tags, "security-group"),
@@ -191,7 +200,9 @@ class SecurityGroup(Kind):
 
     def owns(self, target: Target, observation: Observation) -> bool:
         """It is also named for its deployment and step."""
-        named = observation.facts.get("name", _group_name(target)) == _group_name(target)
+        named = observation.facts.get("name", _name(target.deployment_id, target.step)) == _name(
+            target.deployment_id, target.step
+        )
         return named and super().owns(target, observation)
 
     def console_url(self, region: str, aws_id: str) -> str:
@@ -219,7 +230,7 @@ class SecurityGroup(Kind):
                 "SecurityGroups",
                 "GroupId",
                 target,
-                f"Name=group-name,Values={_group_name(target)}",
+                f"Name=group-name,Values={_name(target.deployment_id, target.step)}",
                 *fixed_filters(target, vpc_id="vpc-id"),
             ),
             free=tuple(_freeing(direction, target) for direction in MEMBER),
@@ -231,13 +242,18 @@ class SecurityGroup(Kind):
         return [_observation(cloud, hit) for hit in oldest_first(hits, "GroupId")]
 
     def _owned_groups(self, cloud: Cloud, target: Target, group_id: str) -> list[Mapping[str, Any]]:
-        """The other groups that this deployment created."""
+        """The other groups that this deployment created. Their names say so, because nobody can change the
+        name of a group; a tool may have copied our tags to a group of the user's.
+        """
         ours = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
+        name = _name(ours[TAG_DEPLOYMENT], "")
         groups = cloud.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=tag_filters(ours))
         return [
             group
             for group in groups
-            if group.get("GroupId", group_id) != group_id and carries(tag_dict(group.get("Tags")), ours)
+            if group.get("GroupId", group_id) != group_id
+            and carries(tag_dict(group.get("Tags")), ours)
+            and str(group.get("GroupName")).startswith(name)
         ]
 
     def _revoke(
@@ -257,9 +273,18 @@ class SecurityGroup(Kind):
                 raise
 
 
+def _name(deployment_id: str, step: str) -> str:
+    return f"tier1-{deployment_id}-{step}"
+
+
 def _freeing(direction: str, target: Target) -> Freeing:
     """How a script revokes the rules of one direction in owned groups: each as `GROUP:RULE`."""
-    ours = " ".join(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in DEPLOYMENT_PROOF)
+    ours = " ".join(
+        (
+            *(f"Name=tag:{tag},Values={target.tags[tag]}" for tag in DEPLOYMENT_PROOF),
+            f"'Name=group-name,Values={_name(target.tags[TAG_DEPLOYMENT], '*')}'",
+        )
+    )
     groups = (
         f"$(aws ec2 describe-security-groups --filters {ours} "
         "--query 'SecurityGroups[].GroupId' --output text | tr '\\t' ,)"
@@ -277,10 +302,6 @@ def _freeing(direction: str, target: Target) -> Freeing:
         '--security-group-rule-ids "${it#*:}"',
         frozenset({NOT_ALLOWED, NOT_FOUND, "InvalidSecurityGroupRuleId.NotFound"}),
     )
-
-
-def _group_name(target: Target) -> str:
-    return f"tier1-{target.deployment_id}-{target.step}"
 
 
 def wanted_rules(request: Mapping[str, Any]) -> tuple[Rule, ...]:

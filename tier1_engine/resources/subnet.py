@@ -144,7 +144,7 @@ class Subnet(Kind):
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         where = {"Name": "subnet-id", "Values": [target.aws_id or ""]}
-        return _inside.others_inside(cloud, target, where, ours)
+        return _inside.others_inside(cloud, where, ours)
 
     def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
         where = {"Name": "subnet-id", "Values": [target.aws_id or ""]}

@@ -23,7 +23,7 @@ from tier1_engine.aws.words import (
     tag_specifications,
 )
 from tier1_engine.contract.cloud import Cloud
-from tier1_engine.contract.kind import ABSENT, Kind, Observation, Presence, Target
+from tier1_engine.contract.kind import ABSENT, Holder, Kind, Observation, Presence, Target
 from tier1_engine.contract.manual import Recipe
 from tier1_engine.contract.price import Price
 from tier1_engine.errors import CallError
@@ -68,14 +68,7 @@ class Volume(Kind):
         return _observation(cloud, reply)
 
     def describe(self, cloud: Cloud, target: Target) -> Observation:
-        try:
-            reply = cloud.read("ec2", "describe_volumes", VolumeIds=[target.aws_id or ""])
-        except CallError as error:
-            if error.code == NOT_FOUND:
-                return ABSENT
-            raise
-        shown = (one for one in reply.get("Volumes") or () if one.get("VolumeId") == target.aws_id)
-        volume = next(shown, None)
+        volume = _shown(cloud, target)
         return ABSENT if volume is None else _observation(cloud, volume)
 
     def delete(self, cloud: Cloud, target: Target, observation: Observation) -> None:
@@ -83,6 +76,15 @@ class Volume(Kind):
 
     def list_owned(self, cloud: Cloud, tags: Mapping[str, str]) -> Sequence[Observation]:
         return [one for one in _list(cloud, tag_filters(tags)) if carries(one.tags, tags)]
+
+    def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
+        """The instances of somebody else that it is attached to."""
+        volume = ("--volume-id", target.aws_id or "")
+        return [
+            Holder(f"instance {id}", aws("ec2", "detach-volume", *volume, "--instance-id", id))
+            for one in (_shown(cloud, target) or {}).get("Attachments") or ()
+            if (id := one.get("InstanceId")) and id not in ours
+        ]
 
     def price(self, request: Mapping[str, Any], candidate: int) -> Price:
         return of_volume(request)
@@ -101,6 +103,17 @@ class Volume(Kind):
             find=find_line("describe-volumes", "Volumes", "VolumeId", target, _UNATTACHED_LINE),
             delete='aws ec2 delete-volume --volume-id "$id"',
         )
+
+
+def _shown(cloud: Cloud, target: Target) -> Mapping[str, Any] | None:
+    """Its description; None when AWS does not show it."""
+    try:
+        reply = cloud.read("ec2", "describe_volumes", VolumeIds=[target.aws_id or ""])
+    except CallError as error:
+        if error.code == NOT_FOUND:
+            return None
+        raise
+    return next((one for one in reply.get("Volumes") or () if one.get("VolumeId") == target.aws_id), None)
 
 
 _UNATTACHED = ("creating", "available", "error")

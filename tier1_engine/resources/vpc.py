@@ -25,7 +25,6 @@ from tier1_engine.aws.words import (
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import (
     ABSENT,
-    DEPLOYMENT_PROOF,
     Holder,
     Kind,
     Observation,
@@ -151,13 +150,12 @@ class Vpc(Kind):
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
         """Foreign instances, interfaces and subnets."""
         where = {"Name": "vpc-id", "Values": [target.aws_id or ""]}
-        proof = {tag: target.tags[tag] for tag in DEPLOYMENT_PROOF}
         subnets = [
             f"subnet {one['SubnetId']}"
             for one in cloud.pages("ec2", "describe_subnets", "Subnets", Filters=[where])
-            if one.get("SubnetId") not in ours and not carries(tag_dict(one.get("Tags")), proof)
+            if one.get("SubnetId") not in ours
         ]
-        return [*_inside.others_inside(cloud, target, where, ours), *subnets]
+        return [*_inside.others_inside(cloud, where, ours), *subnets]
 
     def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
         return list(_holders.of_vpc(cloud, target, ours))

@@ -21,6 +21,7 @@ from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.overview import Known
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.record import Change, Deployment, Record, Resource, ResourceAdd, ResourceSet
+from tier1_engine.deployment.standing import unaccounted_creates
 from tier1_engine.deployment.states import ENDED, Goal, ResourceState
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide import openings
@@ -124,10 +125,11 @@ class Worker:
                 return
             record = store.load(unit.deployment_id)
             _same_ids(unit, record, begun=begun)
-            self._nothing_strange(equipment, record, [r for r in record.resources.values() if not r.settled])
             for kind in _beside(unit, record):
                 with suppress(DeletionBlocked):  # what cannot be checked remains, and the rest is deleted
                     found.update(self._observe_again(equipment, unit, record, kind))
+            living = [row for row in record.resources.values() if not row.settled]
+            self._nothing_strange(equipment, unit, record, living, found)
             goal, actor = GOALS.get(unit.act), equipment.holder().actor
             sweeps.claim(store, unit.deployment_id, self.sweep_id, goal, allowed, clock.now(), actor)
 
@@ -179,21 +181,37 @@ class Worker:
         if (why := spared(known, self.access.equipment(unit.place).clock.now())) is not None:
             raise NoLongerMatches(why)
 
-    def _nothing_strange(self, equipment: Equipment, record: Record, resources: Sequence[Resource]) -> None:
+    def _nothing_strange(
+        self,
+        equipment: Equipment,
+        unit: Unit,
+        record: Record,
+        resources: Sequence[Resource],
+        found: Proved,
+    ) -> None:
         """Check that no resource to delete contains anything foreign.
+
+        What a create without a known outcome may have made has no id on record yet: it is looked for when
+        something is inside.
 
         Raises:
             DeletionBlocked: one does, or its contents could not be listed.
         """
-        cloud, known = equipment.cloud(AlwaysPermitted()), ours(record)
+        cloud, known = equipment.cloud(AlwaysPermitted()), ours(record) | {aws_id for _, aws_id in found}
+        unknown = {r.kind for r in record.resources.values() if r.owned and unaccounted_creates(record, r)}
         for resource in resources:
             kind = equipment.registry.kinds.get(resource.kind)
             if kind is None or resource.aws_id is None:
                 continue
             target = target_of(resource, record.deployment, self.database_id)
             try:
-                look = partial(kind.others_inside, cloud, target, known)
-                others = patiently(self.access, equipment, look)
+                others = patiently(self.access, equipment, partial(kind.others_inside, cloud, target, known))
+                while others and unknown:
+                    with suppress(DeletionBlocked):
+                        late = self._observe_again(equipment, unit, record, unknown.pop())
+                        known |= {aws_id for _, aws_id in late}
+                    look = partial(kind.others_inside, cloud, target, known)
+                    others = patiently(self.access, equipment, look)
             except CallError as error:
                 raise DeletionBlocked(
                     f"the contents of {resource.aws_id} could not be listed: {error}"
@@ -230,7 +248,8 @@ class Worker:
             for kind in _beside(unit, record):
                 found.update(self._observe_again(equipment, unit, record, kind))
             named = {(item.kind, item.aws_id) for item in unit.items}
-            self._nothing_strange(equipment, record, [row for pair, row in held.items() if pair in named])
+            rows = [row for pair, row in held.items() if pair in named]
+            self._nothing_strange(equipment, unit, record, rows, found)
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
             changes = _afresh(record)

@@ -13,8 +13,6 @@ from tests.support.simulation.world import SimCloud, Thing
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import (
     ABSENT,
-    TAG_DATABASE,
-    TAG_DEPLOYMENT,
     TAG_RESOURCE,
     Check,
     Holder,
@@ -99,12 +97,13 @@ class SimKind(Kind):
         ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
-        proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
-        things = cloud.read("sim", "inside", id=target.aws_id)["things"]
-        return [t.id for t in things if t.id not in ours and not proof.items() <= t.tags.items()]
+        return [t.id for t in cloud.read("sim", "inside", id=target.aws_id)["things"] if t.id not in ours]
 
     def holders(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[Holder]:
-        return [Holder(one, leaves=one.startswith("eni-")) for one in self.others_inside(cloud, target, ours)]
+        return [
+            Holder(one, f"aws sim remove --id {one}", leaves=one.startswith("eni-"))
+            for one in self.others_inside(cloud, target, ours)
+        ]
 
     def console(self, cloud: Cloud, target: Target) -> str:
         return str(cloud.read("sim", "console", id=target.aws_id)["text"])

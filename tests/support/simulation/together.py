@@ -24,8 +24,6 @@ from tier1_engine.aws.words import tag_dict, tag_filters, tag_list
 from tier1_engine.contract.cloud import Cloud, Permit, Reply
 from tier1_engine.contract.kind import (
     ABSENT,
-    TAG_DATABASE,
-    TAG_DEPLOYMENT,
     TAG_RESOURCE,
     Kind,
     Observation,
@@ -177,11 +175,9 @@ class AwsKind(SimKind):
         ]
 
     def others_inside(self, cloud: Cloud, target: Target, ours: frozenset[str]) -> Sequence[str]:
-        proof = {tag: target.tags[tag] for tag in (TAG_DATABASE, TAG_DEPLOYMENT)}
         there = [{"Name": "vpc-id", "Values": [target.aws_id]}]
         inside = cloud.pages("ec2", INTERFACES, "NetworkInterfaces", Filters=there)
-        found = [(one["NetworkInterfaceId"], tag_dict(one["Tags"])) for one in inside]
-        return [id for id, tags in found if id not in ours and not proof.items() <= tags.items()]
+        return [one["NetworkInterfaceId"] for one in inside if one["NetworkInterfaceId"] not in ours]
 
     def _look_at(self, cloud: Cloud, id: str) -> Observation:
         listing = LISTINGS.get(CALLS[self.name])

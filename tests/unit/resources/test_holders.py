@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.support.scripted_cloud import TAGS, ScriptedCloud, refusal, tag_entries, target
-from tier1_engine.contract.kind import Holder
+from tests.support.scripted_cloud import DEPLOYMENT, TAGS, ScriptedCloud, refusal, tag_entries, target
+from tier1_engine import resources
+from tier1_engine.contract.kind import Holder, Kind, Observation, Presence
+from tier1_engine.errors import CallError
 from tier1_engine.resources.file_system import FileSystem
+from tier1_engine.resources.instance_profile import InstanceProfile
+from tier1_engine.resources.internet_gateway import InternetGateway
+from tier1_engine.resources.network_interface import NetworkInterface
+from tier1_engine.resources.role import Role
+from tier1_engine.resources.route_table import RouteTable
 from tier1_engine.resources.security_group import SecurityGroup
 from tier1_engine.resources.subnet import Subnet
+from tier1_engine.resources.volume import Volume
 from tier1_engine.resources.vpc import Vpc
 
 NOTHING: frozenset[str] = frozenset()
@@ -108,6 +117,189 @@ def test_a_rule_of_another_group_is_named_with_the_command_that_revokes_it(direc
         f"aws ec2 revoke-security-group-{direction} --group-id sg-2 --ip-permissions "
         "'IpProtocol=tcp,FromPort=443,ToPort=443,UserIdGroupPairs=[{GroupId=sg-1}]'"
     )
+
+
+def test_no_rule_of_a_users_group_with_copied_tags_is_revoked() -> None:
+    """Only a group with our name is ours: AWS lets nobody change the name of one."""
+    pair = {"IpProtocol": "tcp", "UserIdGroupPairs": [{"GroupId": "sg-1"}]}
+    groups = [
+        {"GroupId": "sg-2", "GroupName": name, "Tags": tag_entries(TAGS), "IpPermissions": [pair]}
+        for name in ("users", f"tier1-{DEPLOYMENT}-efs")
+    ]
+    groups[1]["GroupId"] = "sg-3"
+    cloud = ScriptedCloud(
+        describe_security_groups={"SecurityGroups": groups},
+        revoke_security_group_ingress={},
+        delete_security_group={},
+    )
+    nothing: dict[str, Any] = {"rules_to_groups": {"ingress": [], "egress": []}}
+    SecurityGroup().delete(cloud, target(), Observation(Presence.READY, "sg-1", facts=nothing))
+    revoked = [parameters["GroupId"] for name, parameters in cloud.changes if name.startswith("revoke")]
+    assert revoked == ["sg-3"]
+
+
+def test_what_somebody_wrote_is_quoted() -> None:
+    """A description or name can hold a command, which would be copied with the text around it."""
+    text = "x`$(rm -rf ~)`; rm -rf / '\n" + "y" * 200
+    (alone,) = in_subnet(Description=text)
+    (function,) = in_subnet(Description=f"ELB app/`reboot`;x/{text}", RequesterManaged=True)
+    group = {"GroupId": "sg-2", "GroupName": text}
+    (inside,) = in_vpc(describe_security_groups={"SecurityGroups": [group]})
+    for what in (alone.what, function.what, inside.what):
+        assert not {"`", "\n"} & set(what)
+        assert len(what) < 160
+        words = shlex.split(what.replace("(", "").replace(")", "") if what is function.what else what)
+        assert not {";", "rm", "-rf"} & set(words), words
+
+
+def test_a_users_profile_that_holds_our_role_is_named() -> None:
+    """Field case: `DeleteConflict` for the whole 40 minutes, and nobody said of what."""
+    shown = [{"InstanceProfileName": name, "Path": "/"} for name in ("users", "tier1-ours")]
+    for one in shown:
+        one.update(InstanceProfileId="AIPA0123456789abc", Arn="arn:aws:iam::123456789012:instance-profile/x")
+    cloud = ScriptedCloud(list_instance_profiles_for_role={"InstanceProfiles": shown})
+    (holder,) = Role().holders(cloud, replace(target(), aws_id="tier1-ours"), frozenset({"tier1-ours"}))
+    assert holder == Holder(
+        "instance profile users",
+        "aws iam remove-role-from-instance-profile --instance-profile-name users --role-name tier1-ours",
+    )
+    with pytest.raises(CallError) as caught:
+        Role().delete(cloud, target(), Observation(Presence.READY, "tier1-ours"))
+    assert caught.value.code in Role.in_use
+    assert not cloud.changes, "its policies stay while somebody uses it"
+
+
+def associations(*instances: str, profile: str = "tier1-ours", state: str = "associated") -> dict[str, Any]:
+    return {
+        "IamInstanceProfileAssociations": [
+            {
+                "AssociationId": f"iip-assoc-{instance}",
+                "InstanceId": instance,
+                "State": state,
+                "IamInstanceProfile": {"Arn": f"arn:aws:iam::1:instance-profile/tier1/{profile}"},
+            }
+            for instance in instances
+        ]
+    }
+
+
+def test_a_users_instance_that_uses_our_profile_holds_it() -> None:
+    """IAM would delete the profile, and the instance would lose its credentials."""
+    cloud = ScriptedCloud(describe_iam_instance_profile_associations=associations("i-user"))
+    seen = Observation(Presence.READY, "tier1-ours", facts={"roles": ["tier1-ours"]})
+    with pytest.raises(CallError) as caught:
+        InstanceProfile().delete(cloud, target(), seen)
+    assert caught.value.code in InstanceProfile.in_use
+    assert not cloud.changes
+    (holder,) = InstanceProfile().holders(cloud, replace(target(), aws_id="tier1-ours"), NOTHING)
+    assert holder == Holder(
+        "instance i-user", "aws ec2 disassociate-iam-instance-profile --association-id iip-assoc-i-user"
+    )
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        associations("i-user", profile="users"),
+        associations("i-user", state="disassociating"),
+        refusal("UnauthorizedOperation"),
+    ],
+)
+def test_a_profile_that_nobody_is_known_to_use_is_deleted(reply: Any) -> None:
+    """A policy without the new permission does not keep a profile for ever."""
+    cloud = ScriptedCloud(describe_iam_instance_profile_associations=reply, delete_instance_profile={})
+    InstanceProfile().delete(cloud, target(), Observation(Presence.READY, "tier1-ours"))
+    assert [name for name, _ in cloud.changes] == ["delete_instance_profile"]
+
+
+def test_an_instance_with_our_volume_or_interface_holds_it() -> None:
+    """Somebody attached it; detaching it frees it."""
+    at = {"AttachmentId": "eni-attach-1", "InstanceId": "i-user"}
+    cloud = ScriptedCloud(
+        describe_volumes={"Volumes": [{"VolumeId": "vol-1", "Attachments": [{"InstanceId": "i-user"}]}]},
+        describe_network_interfaces={
+            "NetworkInterfaces": [{"NetworkInterfaceId": "eni-1", "Attachment": at}]
+        },
+    )
+    (volume,) = Volume().holders(cloud, replace(target(), aws_id="vol-1"), NOTHING)
+    assert volume.command == "aws ec2 detach-volume --volume-id vol-1 --instance-id i-user"
+    (interface,) = NetworkInterface().holders(cloud, replace(target(), aws_id="eni-1"), NOTHING)
+    assert interface.command == "aws ec2 detach-network-interface --attachment-id eni-attach-1"
+    assert {volume.what, interface.what} == {"instance i-user"}
+    assert Volume().holders(cloud, replace(target(), aws_id="vol-1"), frozenset({"i-user"})) == []
+
+
+def test_a_foreign_association_holds_a_route_table_and_nothing_of_it_is_cut() -> None:
+    """Field case: a user's subnet lost its route, and the VPC could not go anyway."""
+    shown = [
+        {"RouteTableAssociationId": "rtbassoc-1", "SubnetId": "subnet-ours"},
+        {"RouteTableAssociationId": "rtbassoc-2", "SubnetId": "subnet-user"},
+        {"RouteTableAssociationId": "rtbassoc-3", "GatewayId": "vgw-user"},
+        {"RouteTableAssociationId": "rtbassoc-4", "Main": True},
+        {
+            "RouteTableAssociationId": "rtbassoc-5",
+            "SubnetId": "subnet-was",
+            "AssociationState": {"State": "disassociated"},
+        },
+    ]
+    cloud = ScriptedCloud(
+        describe_route_tables={"RouteTables": [{"RouteTableId": "rtb-1", "Associations": shown}]},
+        disassociate_route_table={},
+        delete_route_table={},
+    )
+    wanted = {"vpc_id": "vpc-1", "gateway_id": "igw-1", "subnet_ids": ["subnet-ours"]}
+    it = replace(target(wanted), aws_id="rtb-1")
+    seen = RouteTable().glance(cloud, it)
+    assert "rtbassoc-2" not in " ".join(RouteTable().commands("rtb-1", seen.facts)["delete"])
+    assert "contains(['subnet-ours'], SubnetId)" in RouteTable().recipe(it).free[0].listing
+    with pytest.raises(CallError) as caught:
+        RouteTable().delete(cloud, it, seen)
+    assert caught.value.code in RouteTable.in_use
+    assert not cloud.changes
+    holders = RouteTable().holders(cloud, it, frozenset({"subnet-ours"}))
+    assert [holder.what for holder in holders] == [
+        "the association of subnet-user with it",
+        "the association of vgw-user with it",
+    ]
+    assert holders[0].command == "aws ec2 disassociate-route-table --association-id rtbassoc-2"
+    del shown[1:3]
+    RouteTable().delete(cloud, it, RouteTable().glance(cloud, it))
+    assert [name for name, _ in cloud.changes] == ["disassociate_route_table", "delete_route_table"]
+
+
+def test_a_gateway_that_somebody_attached_to_their_vpc_stays_there() -> None:
+    """Detaching it would cut that VPC off."""
+    attached = [{"VpcId": "vpc-user", "State": "available"}]
+    gateway = {"InternetGatewayId": "igw-1", "Attachments": attached}
+    cloud = ScriptedCloud(
+        describe_internet_gateways={"InternetGateways": [gateway]},
+        describe_network_interfaces={"NetworkInterfaces": []},
+    )
+    it = replace(target({"vpc_id": "vpc-ours"}), aws_id="igw-1")
+    seen = InternetGateway().glance(cloud, it)
+    with pytest.raises(CallError) as caught:
+        InternetGateway().delete(cloud, it, seen)
+    assert caught.value.code in InternetGateway.in_use
+    assert not cloud.changes
+    (holder,) = InternetGateway().holders(cloud, it, frozenset({"vpc-ours"}))
+    assert holder == Holder(
+        "the VPC vpc-user",
+        "aws ec2 detach-internet-gateway --internet-gateway-id igw-1 --vpc-id vpc-user",
+    )
+
+
+UNHELD = {
+    "instance": "AWS terminates one whatever uses it; termination protection is no code of `in_use`",
+    "mount_target": "EFS deletes its interface with it; AWS protects both from everybody else",
+}
+"""The kinds that nothing foreign can hold, and why."""
+
+
+@pytest.mark.parametrize("kind", resources.discover().values(), ids=lambda kind: kind.name)
+def test_every_kind_names_its_holders_or_has_none(kind: Kind) -> None:
+    """A new kind says what can hold it, or why nothing can."""
+    defined = type(kind).holders is not Kind.holders
+    assert defined is not (kind.name in UNHELD)
 
 
 def in_vpc(**shown: Any) -> list[Holder]:

@@ -200,10 +200,18 @@ ATTACHED = {"AttachedPolicies": [{"PolicyArn": MANAGED}]}
 
 
 def test_a_role_s_other_contents_are_read_only_when_iam_refuses() -> None:
-    """A sweep deletes hundreds of roles, and IAM lists contents of one at a time."""
-    cloud = ScriptedCloud(list_attached_role_policies=ATTACHED, detach_role_policy={}, delete_role={})
+    """A sweep deletes hundreds of roles, and IAM lists contents of one at a time. Its profiles come first:
+    the policies of a role that somebody uses stay.
+    """
+    cloud = ScriptedCloud(
+        list_instance_profiles_for_role={},
+        list_attached_role_policies=ATTACHED,
+        detach_role_policy={},
+        delete_role={},
+    )
     ROLE.delete(cloud, target(), Observation(Presence.READY, NAME))
-    made = ["list_attached_role_policies", "detach_role_policy", "delete_role"]
+    made = ["list_instance_profiles_for_role", "list_attached_role_policies"]
+    made += ["detach_role_policy", "delete_role"]
     assert [operation for operation, _ in cloud.calls] == made
 
 
@@ -219,6 +227,7 @@ def test_a_deletion_throttled_at_every_second_call_progresses() -> None:
         return {}
 
     cloud = ScriptedCloud(
+        list_instance_profiles_for_role={},
         list_attached_role_policies=lambda _: {"AttachedPolicies": [{"PolicyArn": one} for one in attached]},
         detach_role_policy=detach,
         delete_role={},
@@ -294,6 +303,7 @@ def test_other_refusals_of_a_profile_are_errors() -> None:
         get_instance_profile=profile(Roles=[role("other")]),
         add_role_to_instance_profile=refusal("AccessDenied"),
         remove_role_from_instance_profile=refusal("NoSuchEntity"),
+        describe_iam_instance_profile_associations={"IamInstanceProfileAssociations": []},
     )
     observation = Observation(Presence.UNSET, NAME, unset=("role",), facts={"roles": ["other"]})
     with pytest.raises(CallError) as caught:

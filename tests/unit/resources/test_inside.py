@@ -1,4 +1,4 @@
-"""Foreign contents of an owned network are found by ids, tags and DescribeMountTargets."""
+"""Foreign contents of an owned network are what no recorded id accounts for; copied tags hide nothing."""
 
 from __future__ import annotations
 
@@ -39,16 +39,14 @@ def cloud(instances: list[dict[str, Any]], interfaces: list[dict[str, Any]], **m
     )
 
 
-def test_owned_contents_are_recognised_in_five_ways() -> None:
-    """The ways are id, tags, instance, mount target, and the remains of a deleted instance."""
+def test_owned_contents_are_recognised_in_four_ways() -> None:
+    """The ways are id, instance, mount target, and the remains of a deleted instance."""
     seen = cloud(
-        [instance("i-ours"), instance("i-late", tags=TAGS), instance("i-gone", "terminated")],
+        [instance("i-ours"), instance("i-gone", "terminated")],
         [
             interface("eni-ours"),
             interface("eni-1", on="i-ours"),
-            interface("eni-2", on="i-late"),
             interface("eni-3", on="i-gone"),
-            interface("eni-4", tags=TAGS),
             interface("eni-efs"),
         ],
         describe_mount_targets={
@@ -78,6 +76,20 @@ def test_foreign_contents_are_named() -> None:
     ]
 
 
+def test_copied_tags_do_not_make_an_instance_and_its_interfaces_ours() -> None:
+    """Field case: an auto-tagger copies them; a sweep then deleted 11 resources around the instance."""
+    seen = cloud(
+        [instance("i-user", tags=TAGS)],
+        [interface("eni-1", on="i-user", tags=TAGS), interface("eni-2", tags=TAGS)],
+        describe_mount_targets=refusal("MountTargetNotFound"),
+    )
+    assert Subnet().others_inside(seen, SUBNET, OURS) == [
+        "instance i-user",
+        "network interface eni-1",
+        "network interface eni-2",
+    ]
+
+
 def test_a_read_that_fails_is_no_proof_of_emptiness() -> None:
     """Its error is raised."""
     seen = cloud([], [interface("eni-1")], describe_mount_targets=refusal("AccessDenied"))
@@ -86,11 +98,10 @@ def test_a_read_that_fails_is_no_proof_of_emptiness() -> None:
 
 
 def test_a_users_subnet_in_an_owned_vpc_is_named() -> None:
-    """Owned ones are recognised by id or tags."""
+    """Owned ones are recognised by id, whatever tags were copied to it."""
     subnets = [
         {"SubnetId": "subnet-ours"},
-        {"SubnetId": "subnet-late", "Tags": tag_entries(TAGS)},
-        {"SubnetId": "subnet-user"},
+        {"SubnetId": "subnet-user", "Tags": tag_entries(TAGS)},
     ]
     seen = cloud([], [], describe_subnets={"Subnets": subnets})
     assert Vpc().others_inside(seen, replace(target(), aws_id="vpc-ours"), OURS) == ["subnet subnet-user"]

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tier1_engine.contract.kind import RESOURCE_PROOF, Holder, Observation
-from tier1_engine.deployment.record import Record
+from tier1_engine.contract.kind import COMPANIONS, RESOURCE_PROOF, Holder, Observation
+from tier1_engine.deployment.command_line import typed
+from tier1_engine.deployment.record import Deployment, Record
+from tier1_engine.deployment.standing import recorded_ids
 from tier1_engine.errors import CallError
 
 NOT_OURS = "NotOurs"
@@ -16,10 +18,15 @@ OTHERS_INSIDE = "OthersInside"
 
 
 def ours(record: Record) -> frozenset[str]:
-    """Return every AWS id that the deployment has or had, including network interfaces."""
-    rows = record.resources.values()
-    interfaces = (row.facts.get("network_interface_id") for row in rows)
-    return frozenset(filter(None, (*(row.aws_id for row in rows if row.owned), *interfaces)))
+    """Return every AWS id that the deployment has or had: what its creates returned or adopted, and what AWS
+    made together with it, such as network interfaces.
+    """
+    rows = list(record.resources.values())
+    found = {row.facts.get("network_interface_id") for row in rows}
+    for row in (row for row in rows if row.owned):
+        found |= recorded_ids(record, row)
+        found.update(*row.facts.get(COMPANIONS, {}).values())
+    return frozenset(filter(None, found))
 
 
 def without_proof(observation: Observation) -> bool:
@@ -45,10 +52,40 @@ def others_inside(aws_id: str, others: Sequence[str]) -> CallError:
     )
 
 
-def held_by(error: CallError, aws_id: str, holders: Sequence[Holder], region: str) -> CallError:
-    """The error of a refused deletion, with what holds the object and how to remove each of it."""
+class HeldBy(CallError):
+    """A refused deletion, with what holds the object. Its commands do not say yet which AWS they are for.
+
+    Attributes:
+        refusal: AWS's error.
+        aws_id: the object.
+        holders: what holds it.
+    """
+
+    def __init__(self, refusal: CallError, aws_id: str, holders: Sequence[Holder]) -> None:
+        what = ", ".join(holder.what for holder in holders)
+        super().__init__(
+            refusal.code,
+            f"{aws_id} is in use by {what}. AWS said: {refusal.message}",
+            operation=refusal.operation,
+            acted=refusal.acted,
+            request_id=refusal.request_id,
+            http_status=refusal.http_status,
+        )
+        self.refusal, self.aws_id, self.holders = refusal, aws_id, holders
+
+
+def held_by(error: CallError, aws_id: str, holders: Sequence[Holder], _region: str = "") -> CallError:
+    """The error of a refused deletion, with what holds the object; `with_commands` completes it."""
+    return HeldBy(error, aws_id, holders)
+
+
+def with_commands(error: CallError, deployment: Deployment) -> CallError:
+    """The error with how to remove each holder, if it has any, in lines for the deployment's AWS."""
+    if not isinstance(error, HeldBy):
+        return error
+    aws_id, holders, error = error.aws_id, error.holders, error.refusal
     named = ", ".join(
-        holder.what + (f" (`{holder.command} --region {region}`)" if holder.command else "")
+        holder.what + (f" (`{typed(holder.command, deployment)}`)" if holder.command else "")
         for holder in holders[:_NAMED]
     )
     more = f" and {len(holders) - _NAMED} more" if len(holders) > _NAMED else ""

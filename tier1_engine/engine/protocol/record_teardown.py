@@ -45,7 +45,7 @@ from tier1_engine.engine.protocol.case import (
     unproved_for_good,
     warning,
 )
-from tier1_engine.engine.protocol.proof import not_ours, without_proof
+from tier1_engine.engine.protocol.proof import not_ours, with_commands, without_proof
 from tier1_engine.engine.protocol.record_census import record_census
 from tier1_engine.failures.calls import Verdict, judge
 
@@ -69,7 +69,8 @@ def _recorded(case: Case, resource: Resource) -> list[Effect]:
         case Failed(asked=Archive() as asked) as failed:
             return end_in_error(case, failed) + _not_archived(case, resource, asked, failed)
         case Failed() as failed:
-            return _failed_call(case, resource, failed)
+            error = with_commands(failed.error, case.record.deployment)
+            return _failed_call(case, resource, replace(failed, error=error))
         case Settled() as result:
             return _settled(case, resource, result)
         case Deleted() as result:
