@@ -200,9 +200,8 @@ class SecurityGroup(Kind):
 
     def owns(self, target: Target, observation: Observation) -> bool:
         """It is also named for its deployment and step."""
-        named = observation.facts.get("name", _name(target.deployment_id, target.step)) == _name(
-            target.deployment_id, target.step
-        )
+        name = _name(target.deployment_id, target.step)
+        named = observation.facts.get("name", name) == name
         return named and super().owns(target, observation)
 
     def console_url(self, region: str, aws_id: str) -> str:
