@@ -26,7 +26,8 @@ from tier1_engine.errors import Blocked, DatabaseBehind
 from tier1_engine.store.store import Store
 from tier1_engine.store.witness import Witness
 from tier1_engine.survey.access import Access
-from tier1_engine.survey.history import History, adopt
+from tier1_engine.survey.adoption import adopt
+from tier1_engine.survey.history import History
 from tier1_engine.sweep.outcome import ItemOutcome
 from tier1_engine.sweep.rules import Choice, Interrupted
 from tier1_engine.sweep.sweep import SweepSetup, carry_out, survey
@@ -148,7 +149,8 @@ def test_a_postgres_that_was_restored_beside_the_original_changes_nothing(
         with pytest.raises(DatabaseBehind, match=r"copy or a backup .* run `tier1 db adopt-copy`"):
             command(case.equipment(case.copy, ELSEWHERE), case.id)
     assert case.changed == before
-    (row,) = adopt(case.equipment(case.copy), Witness(tmp_path / ELSEWHERE / case.copy.database_id), case.id)
+    witness = Witness(tmp_path / ELSEWHERE / case.copy.database_id)
+    (row,) = adopt(case.equipment(case.copy), witness, case.id).rows
     assert row.step == "machine"
     roll_back(case.equipment(case.copy, ELSEWHERE), case.id)
     assert case.copy.load(case.id).deployment.state is State.ROLLED_BACK
@@ -219,12 +221,54 @@ def test_an_adopted_copy_continues(copied_at: Callable[..., Case], command: str)
     """What it did not know is recorded, and deleted by the next command; nothing is left at the end."""
     case = copied_at("create", "door-1")
     equipment = case.equipment(case.copy)
-    rows = adopt(equipment, Witness(case.folder / "here" / case.copy.database_id), case.id)
+    rows = adopt(equipment, Witness(case.folder / "here" / case.copy.database_id), case.id).rows
     assert {row.step for row in rows} == {"machine"}
     COMMANDS[command](case.equipment(case.copy), case.id)
     state = case.copy.load(case.id).deployment.state
     assert state is (State.ACTIVE if command == "resume" else State.ROLLED_BACK)
     assert len(case.rig.world.living()) == (5 if command == "resume" else 0)
+    case.copy.close()
+
+
+def tag_like(case: Case, step: str, kind: str) -> Thing:
+    """Somebody's own object, which a tool gave the tags of the object of a step."""
+    tags = dict(case.rig.world.of(step)[0].tags)
+    copy = Thing("theirs", kind, tags, "", case.rig.clock.seconds, ())
+    case.rig.world.things[copy.id] = copy
+    return copy
+
+
+@pytest.mark.field_case("a trial: a tool copied the tags of a VPC; an adopted backup deleted a subnet")
+@pytest.mark.parametrize("step", ["door-1", "machine"])
+def test_an_adoption_takes_no_copy_of_another_kinds_tags(copied_at: Callable[..., Case], step: str) -> None:
+    """Its name says that another step made it: it is reported by the next run, and stays."""
+    case = copied_at("create", "net")
+    theirs = tag_like(case, step, "disk")
+    found = adopt(case.equipment(case.copy), Witness(case.folder / "here" / case.copy.database_id), case.id)
+    assert theirs.id not in {row.aws_id for row in found.rows}
+    assert found.unclear == ()
+    COMMANDS["rollback"](case.equipment(case.copy), case.id)
+    assert case.copy.load(case.id).deployment.state is State.ROLLED_BACK
+    assert [thing.id for thing in case.rig.world.living()] == [theirs.id]
+    case.rig.world.remove_by_hand(theirs)
+    case.copy.close()
+
+
+def test_of_two_that_may_be_one_resource_an_adoption_takes_none(copied_at: Callable[..., Case]) -> None:
+    """Both are named, and nothing of the deployment is changed until somebody has removed the copied tags."""
+    case = copied_at("create", "net")
+    (ours,) = case.rig.world.of("door-1")
+    theirs = tag_like(case, "door-1", "door")
+    witness = Witness(case.folder / "here" / case.copy.database_id)
+    found = adopt(case.equipment(case.copy), witness, case.id)
+    assert set(found.unclear) == {ours.id, theirs.id}
+    with pytest.raises(DatabaseBehind, match="adopt-copy"):
+        COMMANDS["rollback"](case.equipment(case.copy), case.id)
+    theirs.tags.clear()
+    assert {row.aws_id for row in adopt(case.equipment(case.copy), witness, case.id).rows} == {ours.id}
+    COMMANDS["rollback"](case.equipment(case.copy), case.id)
+    assert [thing.id for thing in case.rig.world.living()] == [theirs.id]
+    case.rig.world.remove_by_hand(theirs)
     case.copy.close()
 
 

@@ -22,18 +22,16 @@ from tier1_engine.contract.cloud import AlwaysPermitted
 from tier1_engine.contract.kind import (
     TAG_DATABASE,
     TAG_DEPLOYMENT,
-    TAG_NAME,
     TAG_RESOURCE,
     Observation,
     Presence,
 )
-from tier1_engine.deployment.record import Change, Deployment, Note, Record, Resource, ResourceAdd, Step
-from tier1_engine.deployment.states import ENDED, Mode, ResourceState
+from tier1_engine.deployment.record import Deployment
+from tier1_engine.deployment.states import ENDED, Mode
 from tier1_engine.engine.equipment import Equipment
 from tier1_engine.engine.protocol.actions import Census, Failed, Listed
 from tier1_engine.engine.protocol.attempt import carry_out
-from tier1_engine.errors import Blocked, CallError, DatabaseBehind
-from tier1_engine.store import lease as leases
+from tier1_engine.errors import CallError, DatabaseBehind
 from tier1_engine.store.witness import Witness
 
 MAX_GAPS = 2
@@ -44,7 +42,7 @@ GENERATED_ID = re.compile("[0-9a-f]{20}")
 NOT_THERE = frozenset({Presence.ABSENT, Presence.LEAVING, Presence.GONE})
 
 Unknown = tuple[str, Observation]
-"""An object without a row, and the name of its kind."""
+"""The name of its kind, and an object that may have no row."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class History:
                 f"This host has seen revision {seen} of {deployment.name} ({deployment_id}), and this "
                 f"database has {deployment.revision}: {_WHAT_TO_DO}"
             )
-        if unknown := _unknown(equipment, deployment_id)[0]:
+        if unknown := unknown_objects(equipment, deployment_id)[0]:
             raise DatabaseBehind(
                 f"AWS has resources of {deployment.name} ({deployment_id}) that this database does not know "
                 f"({_named(unknown)}): {_WHAT_TO_DO}"
@@ -94,8 +92,19 @@ def _named(unknown: Sequence[Unknown]) -> str:
     return ", ".join(ids[:MAX_NAMED] + more)
 
 
-def _unknown(equipment: Equipment, deployment_id: str) -> tuple[list[Unknown], list[CallError]]:
-    """Return what this database made of a deployment and has no row for, and what could not be listed."""
+def unknown_objects(equipment: Equipment, deployment_id: str) -> tuple[list[Unknown], list[CallError]]:
+    """Return what only a later state of this database can have made of a deployment, and what could not be
+    listed.
+    """
+    seen, gaps = all_objects(equipment, deployment_id)
+    # Loaded after the lists: what is created meanwhile has its row before AWS shows it.
+    rows = equipment.store.load(deployment_id).resources.values()
+    known = {id for row in rows for id in (row.id, row.tagged_as)}
+    return [one for one in seen if _made_by_a_later_state(one[1], known)], gaps
+
+
+def all_objects(equipment: Equipment, deployment_id: str) -> tuple[list[Unknown], list[CallError]]:
+    """Return what AWS shows with the tags of a deployment, by kind, and what could not be listed."""
     store, gaps = equipment.store, list[CallError]()
     tags = {TAG_DATABASE: store.database_id, TAG_DEPLOYMENT: deployment_id}
     creates = {s.kind for s in store.load(deployment_id).steps.values() if s.mode is Mode.CREATE}
@@ -110,81 +119,10 @@ def _unknown(equipment: Equipment, deployment_id: str) -> tuple[list[Unknown], l
                 seen += result.seen
         if len(gaps) >= MAX_GAPS:
             break
-    # Loaded after the lists: what is created meanwhile has its row before AWS shows it.
-    rows = store.load(deployment_id).resources.values()
-    known = {id for row in rows for id in (row.id, row.tagged_as)}
-    return [one for one in seen if _made_by_a_later_state(one[1], known)], gaps
+    return seen, gaps
 
 
 def _made_by_a_later_state(observation: Observation, known: set[str]) -> bool:
     tag = observation.tags.get(TAG_RESOURCE, "")
     made = GENERATED_ID.fullmatch(tag) is not None and tag not in known
     return made and observation.presence not in NOT_THERE
-
-
-# --- a database that is to continue
-
-
-def adopt(equipment: Equipment, witness: Witness, deployment_id: str) -> list[Resource]:
-    """Let this database continue a deployment; return the resources that it did not know.
-
-    They are recorded as duplicates: the next command that runs the deployment deletes them.
-
-    Raises:
-        Blocked: AWS could not be listed completely; nothing was recorded.
-        DrivenByAnother: a process is running the deployment.
-    """
-    store, clock = equipment.store, equipment.clock
-    lease = leases.take(store, deployment_id, equipment.holder(), equipment.settings.lease_seconds, clock)
-    try:
-        unknown, gaps = _unknown(equipment, deployment_id)
-        if gaps:
-            raise Blocked(f"AWS could not be listed completely ({gaps[0]}): fix that, then run it again.")
-        record = store.load(deployment_id)
-        rows = _rows(equipment, record, unknown)
-        message = f"this copy of the database continues; it did not know {len(rows)} resources"
-        changes: list[Change] = [ResourceAdd(row) for row in rows]
-        after = store.commit(
-            record, [*changes, Note(message)], lease.fence, clock.now(), actor=lease.holder.actor
-        )
-        witness.note(deployment_id, after.deployment.revision, anew=True)
-    finally:
-        leases.release(store, lease)
-    return rows
-
-
-def _rows(equipment: Equipment, record: Record, unknown: Sequence[Unknown]) -> list[Resource]:
-    taken = {row.name for row in record.resources.values()}
-    rows: list[Resource] = []
-    for kind, seen in unknown:
-        step = _step_of(record, kind, seen)
-        name = next(n for i in range(1, len(taken) + 2) if (n := f"{step.name}~{i}") not in taken)
-        taken.add(name)
-        now = equipment.clock.now()
-        rows.append(
-            Resource(
-                id=equipment.new_id(),
-                deployment_id=record.deployment.id,
-                step=step.name,
-                name=name,
-                kind=kind,
-                state=ResourceState.STRAY,
-                owned=True,
-                tagged_as=seen.tags[TAG_RESOURCE],
-                request={},
-                created_at=now,
-                aws_id=seen.aws_id,
-                arn=seen.arn,
-                facts=dict(seen.facts),
-                made_at=now,
-            )
-        )
-    return rows
-
-
-def _step_of(record: Record, kind: str, seen: Observation) -> Step:
-    """Return the step that created the object, by its name; otherwise any that creates its kind."""
-    steps = [s for s in record.steps.values() if s.kind == kind and s.mode is Mode.CREATE]
-    name = seen.tags.get("Name", "")
-    deployed_as = seen.tags.get(TAG_NAME, record.deployment.name)
-    return next((step for step in steps if name == f"{deployed_as}-{step.name}"), steps[0])

@@ -83,7 +83,7 @@ def adopt_copy(*, yes: bool) -> int:
         Blocked: AWS could not be read in one of their places.
     """
     from tier1_engine.engine.equipment import Silent
-    from tier1_engine.survey.history import adopt
+    from tier1_engine.survey.adoption import adopt
 
     settings = from_environment()
     with compose.opened_store(settings) as store:
@@ -93,8 +93,14 @@ def adopt_copy(*, yes: bool) -> int:
         for deployment in living:
             aws = signed_in(deployment, settings)
             equipment = compose.equipment(store, deployment, settings, Silent(), complain, aws)
-            rows = adopt(equipment, compose.witness(store), deployment.id)
-            put(f"{deployment.name} ({deployment.id}): {_adopted([row.aws_id or '' for row in rows])}")
+            found = adopt(equipment, compose.witness(store), deployment.id)
+            put(f"{deployment.name} ({deployment.id}): {_adopted([row.aws_id or '' for row in found.rows])}")
+            if found.unclear:
+                put(
+                    f"{', '.join(found.unclear)} have the tags of one resource, and tier1 made at most one "
+                    "of them: remove the tags from what is not tier1's, then run this again. Until then "
+                    f"nothing of {deployment.name} is changed."
+                )
         if not living:
             put("There is no deployment to continue.")
     return 0
