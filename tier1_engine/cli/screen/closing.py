@@ -13,7 +13,7 @@ from tier1_engine.cli.screen.lines import Line, Tone
 from tier1_engine.cli.screen.streams import clean
 from tier1_engine.compose.gone import command_to_start
 from tier1_engine.deployment import standing
-from tier1_engine.deployment.record import Deployment, Record, Resource
+from tier1_engine.deployment.record import FOR_EVER, Deployment, Record, Resource
 from tier1_engine.deployment.standing import asks_for_a_decision, left, retained
 from tier1_engine.deployment.states import FailureClass, Goal, State
 from tier1_engine.engine.decide.decision import EndReason
@@ -197,10 +197,18 @@ def options(record: Record) -> list[Line]:
     if deployment.activated_at is None:
         lines.append(_command("to delete everything it created", f"tier1 rollback {deployment.id}"))
     if left(record):
-        spare = "a later sweep deletes it; to protect it from sweeps"
-        lines.append(_command(spare, f"tier1 keep {deployment.id}"))
+        lines.append(_about_sweeps(deployment))
     lines.append(_explained(deployment))
     return lines
+
+
+def _about_sweeps(deployment: Deployment) -> Line:
+    """Say what a later sweep does; a protection names its end, so it is true whenever it is read."""
+    if not deployment.protected(deployment.updated_at):
+        return _command("a later sweep deletes it; to protect it from sweeps", f"tier1 keep {deployment.id}")
+    until = deployment.keep_until
+    ends = until is not None and deployment.updated_at < until < FOR_EVER
+    return Line("  protected from sweeps" + (f" until {until:%Y-%m-%dT%H:%M:%SZ}" if ends else ""))
 
 
 def deletions(record: Record, retain: Sequence[str], goal: Goal) -> list[Line]:

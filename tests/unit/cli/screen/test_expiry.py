@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -48,6 +48,19 @@ def test_a_failure_with_remaining_resources_names_keep() -> None:
     record = Record(whole, {"net": step()}, {row.id: row}, {})
     assert any("tier1 keep d1" in line.text for line in options(record))
     assert not any("tier1 keep" in line.text for line in options(Record(whole, {"net": step()}, {}, {})))
+
+
+@pytest.mark.parametrize(
+    ("until", "words"), [(FOR_EVER, "protected from sweeps"), (AT.replace(year=2027), "until 2027-01-01")]
+)
+def test_a_protected_failure_is_not_said_to_be_swept(until: datetime, words: str) -> None:
+    """It says until when, so that it stays true."""
+    whole = deployment(state=State.FAILED, failure=failure(), keep_until=until)
+    row = resource(state=ResourceState.PRESENT, aws_id="net-1")
+    lines = [line.text for line in options(Record(whole, {"net": step()}, {row.id: row}, {}))]
+    (about_sweeps,) = [line for line in lines if "sweep" in line]
+    assert words in about_sweeps
+    assert "tier1 keep" not in about_sweeps
 
 
 @pytest.mark.parametrize(
