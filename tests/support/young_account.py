@@ -181,9 +181,11 @@ def staged(figures: Mapping[str, Figure] | None = None, seed: int = 1) -> Iterat
             environment.setenv(name, "testing")
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
         environment.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
+        environment.delenv("MOTO_EC2_LOAD_DEFAULT_AMIS", raising=False)
         objects.install(world)
         try:
-            with mock_aws():
+            with mock_aws() as mocked:
+                mocked.reset()  # moto empties its accounts by itself only where no other mock is active
                 yield Stage(clock, world)
         finally:
             objects.remove()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.ec2.models import amis
 
 from tests.support.moto_account import prepare
 from tests.support.young_account import NOTHING_HIDDEN, Stage, staged
@@ -75,6 +77,9 @@ def stage() -> Iterator[Stage]:
     with pytest.MonkeyPatch.context() as patched:
         prepare(patched)
         with staged(NOTHING_HIDDEN) as one:
+            images = one.ec2.describe_images(ImageIds=[LINUX])["Images"]
+            settings = {name: value for name, value in os.environ.items() if name.startswith("MOTO_")}
+            assert images, (vars(amis.AmiBackend)["_load_amis"], len(amis.AMIS), settings)
             yield one
 
 
