@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.account import standing
+from tests.support.account import client, standing
 from tests.support.command import Command
 from tests.support.processes.proxy import Call, Proxy, passes
 from tests.support.sweeps import OLD, failed
@@ -22,10 +22,26 @@ def copied(database: Path, path: Path) -> None:
         source.backup(target)
 
 
+def tags_copied_to(aws: str) -> list[str]:
+    """A user's subnet and route table in a VPC of theirs, which a tool gave the tags of tier1's."""
+    ec2 = client("ec2", aws)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    where = [{"Name": "tag-key", "Values": ["tier1:resource"]}]
+    ours = ec2.describe_subnets(Filters=where)["Subnets"][0]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=ours["CidrBlock"])["Subnet"]["SubnetId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+    ec2.create_tags(Resources=[subnet], Tags=ours["Tags"])
+    tables = ec2.describe_route_tables(Filters=where)["RouteTables"]
+    ec2.create_tags(Resources=[table], Tags=tables[0]["Tags"])
+    return [subnet, table]
+
+
+@pytest.mark.leaves("somebody copied our tags", "unknown")
 def test_a_backup_from_before_the_first_resource_deletes_all_of_them(
     operator: Command, line: Proxy, aws: str
 ) -> None:
-    """It is adopted, as docs/backup.md says: also mount targets, which have no tags of their own."""
+    """As docs/backup.md says, mount targets and all; a user's objects with copied tags stay."""
     path = operator.folder / "backup.db"
 
     def back_up(call: Call) -> None:
@@ -35,12 +51,16 @@ def test_a_backup_from_before_the_first_resource_deletes_all_of_them(
     line.rule = back_up
     assert operator("deploy", operator.spec()).code == 0
     line.rule = passes
+    theirs = tags_copied_to(aws)
     shutil.rmtree(operator.database.with_name("seen"))
     backup = operator.with_(TIER1_DATABASE_URL=f"sqlite:///{path}")
     adopted = backup("db", "adopt-copy", "--yes")
     assert (adopted.code, adopted.out.count("fsmt-")) == (0, 2), adopted
+    assert not [id for id in theirs if id in adopted.out], adopted
     done = backup("rollback", "demo", "--yes")
-    assert (done.code, standing(aws)) == (0, {}), done
+    assert (done.code, standing(aws)) == (0, {"vpcs": 1}), done
+    tables = client("ec2", aws).describe_route_tables(RouteTableIds=theirs[1:])["RouteTables"]
+    assert tables[0]["Associations"][0]["SubnetId"] == theirs[0]
 
 
 def test_a_copy_is_refused_until_it_is_adopted(tier1: Command) -> None:

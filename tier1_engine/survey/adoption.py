@@ -21,7 +21,7 @@ from tier1_engine.engine.equipment import Equipment
 from tier1_engine.errors import Blocked
 from tier1_engine.store import lease as leases
 from tier1_engine.store.witness import Witness
-from tier1_engine.survey.history import NOT_THERE, Unknown, all_objects
+from tier1_engine.survey.history import NOT_THERE, Unknown, all_objects, made_by_a_later_state
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,13 @@ class Adopted:
         rows: the resources that the copy did not know; the next run of the deployment deletes them.
         unclear: AWS ids of objects with the tags of one resource, of which at most one can be it. They are
             not recorded, and keep the deployment from being changed.
+        strange: AWS ids of objects with the tags of the deployment that are not what a step creates, or are
+            in something else; as above.
     """
 
     rows: tuple[Resource, ...]
     unclear: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
 
 
 def adopt(equipment: Equipment, witness: Witness, deployment_id: str) -> Adopted:
@@ -65,21 +68,29 @@ def adopt(equipment: Equipment, witness: Witness, deployment_id: str) -> Adopted
 
 
 def _found(equipment: Equipment, record: Record, seen: Sequence[Unknown]) -> Adopted:
-    """Return the rows to add: first of what is tagged as a resource, then of what is only in such."""
-    known = {id for row in record.resources.values() for id in (row.id, row.tagged_as, row.aws_id)}
+    """Return the rows to add, found step by step: what a step's objects are in was found before them."""
+    standing = record.resources.values()
+    known = {id for row in standing for id in (row.id, row.tagged_as, row.aws_id) if id is not None}
     unknown = [one for one in seen if not {one[1].aws_id, one[1].tags.get(TAG_RESOURCE, "")} & known]
-    tagged = [one for one in unknown if TAG_RESOURCE in one[1].tags]
-    fitting = [row for kind, one in tagged if (row := _tagged(equipment, record, kind, one)) is not None]
-    alike = Counter((row.kind, row.tagged_as) for row, key in fitting if key is None)
-    rows = [row for row, key in fitting if key is not None or alike[row.kind, row.tagged_as] == 1]
-    unclear = [row.aws_id or "" for row, _ in fitting if row not in rows]
     places: dict[str, set[str | None]] = defaultdict(set)
-    for known_row in (*record.resources.values(), *rows):
-        places[known_row.step] |= {known_row.aws_id, *_made_for(equipment, record, known_row, seen)}
-    untagged = [one for one in unknown if TAG_RESOURCE not in one[1].tags]
-    within = (_within(equipment, record, kind, one, places) for kind, one in untagged)
-    rows += [row for row in within if row is not None]
-    return Adopted(tuple(_named(record, rows)), tuple(sorted(unclear)))
+    for old in standing:
+        places[old.step] |= {old.aws_id, *_made_for(equipment, record, old, seen)}
+    rows: list[Resource] = []
+    unclear: list[str] = []
+    for step in record.steps.values():
+        of_kind = [one for kind, one in unknown if kind == step.kind and step.mode is Mode.CREATE]
+        fitting = [
+            (row, one.key) for one in of_kind if (row := _fitting(equipment, record, step, one, places))
+        ]
+        alike = Counter(row.tagged_as for row, key in fitting if key is None)
+        clear = [row for row, key in fitting if key is not None or alike[row.tagged_as] == 1]
+        unclear += [row.aws_id or "" for row, _ in fitting if row not in clear]
+        places[step.name] |= {row.aws_id for row in clear}
+        rows += clear
+    known |= {row.tagged_as for row in rows}
+    # What is in something unclear may be ours as well: what it is shows once that is decided.
+    strange = [] if unclear else [one.aws_id for _, one in seen if made_by_a_later_state(one, known)]
+    return Adopted(tuple(_named(record, rows)), tuple(sorted(unclear)), tuple(sorted(strange)))
 
 
 def _made_for(equipment: Equipment, record: Record, row: Resource, seen: Sequence[Unknown]) -> Iterator[str]:
@@ -90,40 +101,45 @@ def _made_for(equipment: Equipment, record: Record, row: Resource, seen: Sequenc
         )
 
 
-def _tagged(
-    equipment: Equipment, record: Record, kind: str, seen: Observation
-) -> tuple[Resource, str | None] | None:
-    """Return the row of an object that a step of its kind creates under this name, and the key it shows."""
-    deployed_as = seen.tags.get(TAG_NAME, record.deployment.name)
-    for step in _creating(record, kind):
-        row = _row(equipment, step, seen, seen.tags[TAG_RESOURCE], _literal(step.inputs))
-        named = seen.tags.get("Name") == f"{deployed_as}-{step.name}"
-        if named and _owns(equipment, record, row, seen):
-            return row, seen.key
-    return None
-
-
-def _within(
-    equipment: Equipment, record: Record, kind: str, seen: Observation, places: Mapping[str, set[str | None]]
+def _fitting(
+    equipment: Equipment, record: Record, step: Step, seen: Observation, places: Mapping[str, set[str | None]]
 ) -> Resource | None:
-    """Return the row of an object that has no tag of its own, if all that it is in is the step's."""
-    for step in _creating(record, kind):
-        refs = {
-            member: str(value[REF]).partition(".")[0]
-            for member, value in step.inputs.items()
-            if isinstance(value, Mapping) and REF in value and member in seen.facts
-        }
-        there = {member: seen.facts[member] for member in refs}
-        if refs and all(there[member] in places[of] for member, of in refs.items()):
-            id = equipment.new_id()
-            row = _row(equipment, step, seen, id, {**_literal(step.inputs), **there}, id)
-            if _owns(equipment, record, row, seen):
-                return row
-    return None
+    """Return the row of an object that the step creates under this name, in what the step's other objects
+    are in. One without a tag of its own must show what it is in.
+    """
+    tagged_as = seen.tags.get(TAG_RESOURCE)
+    deployed_as = seen.tags.get(TAG_NAME, record.deployment.name)
+    if tagged_as is not None and seen.tags.get("Name") != f"{deployed_as}-{step.name}":
+        return None
+    there = _there(equipment, step, seen, tagged=tagged_as is not None)
+    if not all(seen.facts[fact] in places[of] for fact, (_, of) in there.items()):
+        return None
+    if tagged_as is None and not there:
+        return None
+    id = equipment.new_id()
+    request = {**_literal(step.inputs), **{member: seen.facts[fact] for fact, (member, _) in there.items()}}
+    row = _row(equipment, step, seen, id, tagged_as or id, request)
+    if not _owns(equipment, record, row, seen):
+        return None
+    # A kind reads a request as a whole: of a tagged one, what it is in was only compared.
+    return row if tagged_as is None else replace(row, request=_literal(step.inputs))
 
 
-def _creating(record: Record, kind: str) -> Iterator[Step]:
-    return (step for step in record.steps.values() if step.kind == kind and step.mode is Mode.CREATE)
+def _there(
+    equipment: Equipment, step: Step, seen: Observation, *, tagged: bool
+) -> dict[str, tuple[str, str]]:
+    """Return what an object shows of what it is in: by fact, the member of the inputs and its step.
+
+    Of a tagged one only what no call can change; the rest may have been changed since.
+    """
+    fixed = equipment.registry.kinds[step.kind].fixed
+    shown = dict(fixed) if tagged else {one: one for one in step.inputs}
+    return {
+        fact: (member, str(value[REF]).partition(".")[0])
+        for fact, member in shown.items()
+        if isinstance(value := step.inputs.get(member), Mapping) and REF in value
+        if seen.facts.get(fact) is not None
+    }
 
 
 def _literal(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,17 +152,12 @@ def _owns(equipment: Equipment, record: Record, row: Resource, seen: Observation
 
 
 def _row(
-    equipment: Equipment,
-    step: Step,
-    seen: Observation,
-    tagged_as: str,
-    request: Mapping[str, Any],
-    id: str | None = None,
+    equipment: Equipment, step: Step, seen: Observation, id: str, tagged_as: str, request: Mapping[str, Any]
 ) -> Resource:
     """A row like that of a duplicate; `_named` gives it its name."""
     now = equipment.clock.now()
     return Resource(
-        id=id or equipment.new_id(),
+        id=id,
         deployment_id=step.deployment_id,
         step=step.name,
         name=step.name,

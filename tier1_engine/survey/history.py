@@ -100,7 +100,7 @@ def unknown_objects(equipment: Equipment, deployment_id: str) -> tuple[list[Unkn
     # Loaded after the lists: what is created meanwhile has its row before AWS shows it.
     rows = equipment.store.load(deployment_id).resources.values()
     known = {id for row in rows for id in (row.id, row.tagged_as)}
-    return [one for one in seen if _made_by_a_later_state(one[1], known)], gaps
+    return [one for one in seen if made_by_a_later_state(one[1], known)], gaps
 
 
 def all_objects(equipment: Equipment, deployment_id: str) -> tuple[list[Unknown], list[CallError]]:
@@ -122,7 +122,8 @@ def all_objects(equipment: Equipment, deployment_id: str) -> tuple[list[Unknown]
     return seen, gaps
 
 
-def _made_by_a_later_state(observation: Observation, known: set[str]) -> bool:
+def made_by_a_later_state(observation: Observation, known: set[str]) -> bool:
+    """Whether no row can be about it: its tag is an id of ours that none of the `known` is."""
     tag = observation.tags.get(TAG_RESOURCE, "")
     made = GENERATED_ID.fullmatch(tag) is not None and tag not in known
     return made and observation.presence not in NOT_THERE

@@ -101,6 +101,12 @@ def adopt_copy(*, yes: bool) -> int:
                     "of them: remove the tags from what is not tier1's, then run this again. Until then "
                     f"nothing of {deployment.name} is changed."
                 )
+            if found.strange:
+                put(
+                    f"{', '.join(found.strange)} have the tags of {deployment.name}, but are not what it "
+                    "creates, or not where: remove the tags from what is not tier1's, delete what is, then "
+                    f"run this again. Until then nothing of {deployment.name} is changed."
+                )
         if not living:
             put("There is no deployment to continue.")
     return 0

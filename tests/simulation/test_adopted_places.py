@@ -1,0 +1,169 @@
+"""What an adopted copy of the database takes for its own, by what an object is in."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.support.simulation.kinds import SimKind
+from tests.support.simulation.rig import Rig, plan
+from tests.support.simulation.world import Thing
+from tier1_engine.contract.cloud import Cloud
+from tier1_engine.contract.kind import TAG_RESOURCE, Observation, Registry
+from tier1_engine.deployment.creation import DeploymentRequest
+from tier1_engine.deployment.place import Place
+from tier1_engine.deployment.plan import Plan, StepPlan, ref
+from tier1_engine.deployment.states import Phase, State
+from tier1_engine.engine import engine
+from tier1_engine.engine.engine import Resume
+from tier1_engine.engine.equipment import Equipment
+from tier1_engine.store.store import Store
+from tier1_engine.store.witness import Witness
+from tier1_engine.survey.adoption import Adopted, adopt
+from tier1_engine.survey.history import History
+
+pytestmark = pytest.mark.promise(3)
+
+
+class Table(SimKind):
+    """Like a route table: no call can change the net that it is in."""
+
+    fixed: ClassVar = {"net": "net"}
+
+    def _observation(self, cloud: Cloud, thing: Thing) -> Observation:
+        return replace(super()._observation(cloud, thing), facts={"net": thing.needs[0]})
+
+
+class Mount(SimKind):
+    """Like a mount target: it has no tag of its own, and shows what it is in and what it is of."""
+
+    def _observation(self, cloud: Cloud, thing: Thing) -> Observation:
+        seen = super()._observation(cloud, thing)
+        tags = {name: value for name, value in seen.tags.items() if name not in {TAG_RESOURCE, "Name"}}
+        return replace(seen, tags=tags, facts=dict(zip(("disk", "net"), thing.needs, strict=True)))
+
+    def owns(self, target: Any, observation: Observation) -> bool:
+        return super().owns(
+            target, replace(observation, tags={**observation.tags, TAG_RESOURCE: target.resource_id})
+        )
+
+
+def placed() -> Plan:
+    """net -> a table in it, and a mount of the disk in it."""
+    steps = (
+        StepPlan("net", Phase.NETWORK, "net"),
+        StepPlan(
+            "table", Phase.NETWORK, "table", needs=("net",), inputs={"net": ref("net"), "needs": [ref("net")]}
+        ),
+        StepPlan("disk", Phase.EFS, "disk"),
+        StepPlan(
+            "mount",
+            Phase.EFS,
+            "mount",
+            needs=("net", "disk"),
+            inputs={"disk": ref("disk"), "net": ref("net"), "needs": [ref("disk"), ref("net")]},
+        ),
+    )
+    return replace(plan(), steps=steps, outputs={})
+
+
+@dataclass
+class Restored:
+    """A deployment that became active, a backup from before its first create, and what stands beside it."""
+
+    rig: Rig
+    folder: Path
+    copy: Store
+    id: str
+
+    @property
+    def equipment(self) -> Equipment:
+        history = History(Witness(self.folder / self.copy.database_id))
+        return equipped(replace(self.rig.equipment, store=self.copy, history=history))
+
+    def adopt(self) -> Adopted:
+        return adopt(self.equipment, Witness(self.folder / self.copy.database_id), self.id)
+
+    def roll_back(self) -> State:
+        return engine.resume(self.equipment, self.id, Resume.ROLL_BACK).record.deployment.state
+
+    def theirs(self, kind: str, tags: dict[str, str], *needs: str) -> Thing:
+        thing = Thing(f"their-{kind}", kind, dict(tags), "", self.rig.clock.seconds, needs)
+        self.rig.world.things[thing.id] = thing
+        return thing
+
+    @property
+    def standing(self) -> list[str]:
+        return sorted(thing.id for thing in self.rig.world.living())
+
+
+def equipped(equipment: Equipment) -> Equipment:
+    more = {"table": Table("table"), "mount": Mount("mount")}
+    known = equipment.registry
+    return replace(equipment, registry=Registry({**known.kinds, **more}, known.checks))
+
+
+def restored(rig: Rig, folder: Path) -> Restored:
+    path = folder / "copy.db"
+    request = DeploymentRequest(name="demo", spec={"name": "demo"})
+    id = engine.create(equipped(rig.equipment), request, placed(), Place("123456789012", "us-east-1"))
+    original = str(rig.store.engine.url.database)
+    with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(path)) as target:
+        source.backup(target)
+    assert engine.drive(equipped(rig.equipment), id).record.deployment.state is State.ACTIVE
+    rig.clock.move_to(rig.clock.seconds + 2 * rig.settings.lease_seconds)
+    return Restored(rig, folder, Store.open(f"sqlite:///{path}"), id)
+
+
+def test_what_is_in_another_place_is_not_adopted(rig: Rig, tmp_path: Path) -> None:
+    case = restored(rig, tmp_path)
+    (ours,) = rig.world.of("table")
+    case.theirs("net", {})
+    theirs = case.theirs("table", ours.tags, "their-net")
+    found = case.adopt()
+    assert ours.id in {row.aws_id for row in found.rows}
+    assert theirs.id not in {row.aws_id for row in found.rows}
+    assert case.roll_back() is State.ROLLED_BACK
+    assert case.standing == ["their-net", "their-table"]
+    rig.world.remove_by_hand(theirs)
+
+
+def test_a_copy_of_tags_outlives_what_it_was_copied_from(rig: Rig, tmp_path: Path) -> None:
+    """The original deleted all of it since: what still has the tags is not tier1's, and is named."""
+    case = restored(rig, tmp_path)
+    (ours,) = rig.world.of("table")
+    case.theirs("net", {})
+    theirs = case.theirs("table", ours.tags, "their-net")
+    for thing in rig.world.living():
+        if not thing.id.startswith("their-"):
+            rig.world.remove_by_hand(thing)
+    found = case.adopt()
+    assert found.rows == ()
+    assert theirs.id in str(found)
+    theirs.tags.clear()
+    case.adopt()
+    assert case.roll_back() is State.ROLLED_BACK
+    assert case.standing == ["their-net", "their-table"]
+    rig.world.remove_by_hand(theirs)
+
+
+def test_a_mount_is_adopted_with_what_it_is_in(rig: Rig, tmp_path: Path) -> None:
+    case = restored(rig, tmp_path)
+    assert {row.step for row in case.adopt().rows} == {"net", "table", "disk", "mount"}
+    assert case.roll_back() is State.ROLLED_BACK
+    assert case.standing == []
+
+
+@pytest.mark.leaves("the original does not know what its copy makes", "unknown")
+def test_resume_makes_all_of_it_anew_and_deletes_what_was_before(rig: Rig, tmp_path: Path) -> None:
+    case = restored(rig, tmp_path)
+    before = set(case.standing)
+    case.adopt()
+    assert engine.resume(case.equipment, case.id).record.deployment.state is State.ACTIVE
+    assert before.isdisjoint(case.standing)
+    assert len(case.standing) == len(before)
