@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.account import client
+from tests.support.backups import back_up
 from tests.support.command import Command
+from tests.support.processes.proxy import Call, Proxy, passes
 
 pytestmark = pytest.mark.promise(3)
 
@@ -86,3 +89,28 @@ def test_the_users_mount_target_that_has_the_group_of_the_stack_stays(tier1: Com
     ended = tier1("destroy", done.id, "--yes")
     assert users.mounts() == {users.subnets[1]: mine}
     assert mine in ended.out + ended.err, ended
+
+
+@pytest.mark.parametrize("command", ["resume", "destroy"])
+def test_a_backup_learns_its_mount_target_on_a_brought_file_system(
+    operator: Command, line: Proxy, aws: str, command: str
+) -> None:
+    """It has no tag of its own: it is known by the file system and the subnet that the spec names."""
+    users, path = Estate(aws), operator.folder / "backup.db"
+
+    def before_the_first(call: Call) -> None:
+        if call.operation == "CreateSecurityGroup" and not path.exists():
+            back_up(operator.database, path)
+
+    line.rule = before_the_first
+    done = operator("deploy", users.spec(operator.folder))
+    assert done.code == 0, done
+    line.rule = passes
+    mounts = users.mounts()
+    shutil.rmtree(operator.database.with_name("seen"))
+    backup = operator.with_(TIER1_DATABASE_URL=f"sqlite:///{path}")
+    adopted = backup("db", "adopt-copy", "--yes")
+    assert (adopted.code, adopted.out.count("fsmt-")) == (0, 1), adopted
+    done = backup("resume", "demo") if command == "resume" else backup("destroy", "demo", "--yes")
+    assert (done.code, users.mounts()) == (0, mounts if command == "resume" else {}), done
+    assert users.state() == "available"

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from tests.support.account import client, standing
+from tests.support.account import WHOLE, client, standing
+from tests.support.backups import back_up
 from tests.support.command import Command
 from tests.support.processes.proxy import Call, Proxy, passes
 from tests.support.sweeps import OLD, failed
 
 pytestmark = pytest.mark.promise(3)
-
-
-def copied(database: Path, path: Path) -> None:
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(path)) as target:
-        source.backup(target)
 
 
 def tags_copied_to(aws: str) -> list[str]:
@@ -38,26 +31,35 @@ def tags_copied_to(aws: str) -> list[str]:
 
 
 @pytest.mark.leaves("somebody copied our tags", "unknown")
-def test_a_backup_from_before_the_first_resource_deletes_all_of_them(
+def test_a_backup_from_before_the_first_resource_continues_and_deletes_all(
     operator: Command, line: Proxy, aws: str
 ) -> None:
     """As docs/backup.md says, mount targets and all; a user's objects with copied tags stay."""
     path = operator.folder / "backup.db"
 
-    def back_up(call: Call) -> None:
+    def before_the_first(call: Call) -> None:
         if call.operation == "CreateVpc" and not path.exists():
-            copied(operator.database, path)
+            back_up(operator.database, path)
 
-    line.rule = back_up
+    line.rule = before_the_first
     assert operator("deploy", operator.spec()).code == 0
     line.rule = passes
     theirs = tags_copied_to(aws)
-    shutil.rmtree(operator.database.with_name("seen"))
-    backup = operator.with_(TIER1_DATABASE_URL=f"sqlite:///{path}")
-    adopted = backup("db", "adopt-copy", "--yes")
-    assert (adopted.code, adopted.out.count("fsmt-")) == (0, 2), adopted
-    assert not [id for id in theirs if id in adopted.out], adopted
-    done = backup("rollback", "demo", "--yes")
+
+    def restored(name: str) -> Command:
+        """One more host with the backup, where it is adopted."""
+        here = path.with_name(name)
+        shutil.copy(path, here)
+        shutil.rmtree(operator.database.with_name("seen"))
+        command = operator.with_(TIER1_DATABASE_URL=f"sqlite:///{here}")
+        adopted = command("db", "adopt-copy", "--yes")
+        assert (adopted.code, adopted.out.count("fsmt-")) == (0, 2), adopted
+        assert not [id for id in theirs if id in adopted.out], adopted
+        return command
+
+    done = restored("first.db")("resume", "demo")
+    assert (done.code, standing(aws)) == (0, {**WHOLE, "vpcs": 2}), done
+    done = restored("second.db")("destroy", "demo", "--yes")
     assert (done.code, standing(aws)) == (0, {"vpcs": 1}), done
     tables = client("ec2", aws).describe_route_tables(RouteTableIds=theirs[1:])["RouteTables"]
     assert tables[0]["Associations"][0]["SubnetId"] == theirs[0]
@@ -67,7 +69,7 @@ def test_a_copy_is_refused_until_it_is_adopted(tier1: Command) -> None:
     """Whatever acts exits with 7 (a sweep with 5) and changes nothing; then all of it can be deleted."""
     id = failed(tier1)
     path = tier1.folder / "copy.db"
-    copied(tier1.database, path)
+    back_up(tier1.database, path)
     copy = tier1.with_(TIER1_DATABASE_URL=f"sqlite:///{path}")
     done = tier1("resume", id, "--retry", "--spec", tier1.spec("demo"), "-o", "json")
     assert (done.code, done.json["state"]) == (0, "active"), done

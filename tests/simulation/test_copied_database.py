@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from tests.support.backups import back_up
 from tests.support.simulation.faults import act, fail
 from tests.support.simulation.rig import Rig, plan
 from tests.support.simulation.world import Thing, refused
@@ -69,9 +68,7 @@ def copied_at(rig: Rig, tmp_path: Path) -> Callable[..., Case]:
         path = tmp_path / "copy.db"
 
         def copy() -> str:
-            original = str(rig.store.engine.url.database)
-            with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(path)) as target:
-                source.backup(target)
+            back_up(str(rig.store.engine.url.database), path)
             return f"sqlite:///{path}"
 
         return active_with_copy(rig, tmp_path, copy, operation, step)
@@ -208,25 +205,44 @@ def test_the_original_and_a_file_that_was_moved_continue(copied_at: Callable[...
     shutil.move(moved, url)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "rollback",
-        pytest.param(
-            "resume", marks=pytest.mark.leaves("the original does not know what its copy makes", "unknown")
-        ),
-    ],
-)
+@pytest.mark.parametrize("command", ["rollback", "resume"])
 def test_an_adopted_copy_continues(copied_at: Callable[..., Case], command: str) -> None:
-    """What it did not know is recorded, and deleted by the next command; nothing is left at the end."""
+    """What it did not know is recorded: `resume` uses it and makes nothing twice, `rollback` deletes all."""
     case = copied_at("create", "door-1")
+    before = {thing.id for thing in case.rig.world.living()}
     equipment = case.equipment(case.copy)
-    rows = adopt(equipment, Witness(case.folder / "here" / case.copy.database_id), case.id).rows
-    assert {row.step for row in rows} == {"machine"}
+    (row,) = adopt(equipment, Witness(case.folder / "here" / case.copy.database_id), case.id).rows
+    assert (row.step, row.name) == ("machine", "machine")
     COMMANDS[command](case.equipment(case.copy), case.id)
     state = case.copy.load(case.id).deployment.state
     assert state is (State.ACTIVE if command == "resume" else State.ROLLED_BACK)
-    assert len(case.rig.world.living()) == (5 if command == "resume" else 0)
+    assert {thing.id for thing in case.rig.world.living()} == (before if command == "resume" else set())
+    case.copy.close()
+
+
+def test_what_was_adopted_and_is_hidden_is_waited_for(copied_at: Callable[..., Case]) -> None:
+    """Its age counts from the adoption."""
+    case = copied_at("create", "door-1")
+    before = {thing.id for thing in case.rig.world.living()}
+    adopt(case.equipment(case.copy), Witness(case.folder / "here" / case.copy.database_id), case.id)
+    case.rig.world.hide("machine", 6)
+    resume(case.equipment(case.copy), case.id)
+    assert case.copy.load(case.id).deployment.state is State.ACTIVE
+    assert {thing.id for thing in case.rig.world.living()} == before
+    case.copy.close()
+
+
+@pytest.mark.leaves("the original does not know what its copy makes", "unknown")
+def test_what_was_adopted_and_then_deleted_by_hand_is_made_anew_once(copied_at: Callable[..., Case]) -> None:
+    case = copied_at("create", "door-1")
+    adopt(case.equipment(case.copy), Witness(case.folder / "here" / case.copy.database_id), case.id)
+    (machine,) = case.rig.world.of("machine")
+    case.rig.world.remove_by_hand(machine)
+    resume(case.equipment(case.copy), case.id)
+    assert case.copy.load(case.id).deployment.state is State.ACTIVE
+    (anew,) = (thing for thing in case.rig.world.of("machine") if case.rig.world.exists(thing))
+    assert anew.id != machine.id
+    assert anew.tags[TAG_RESOURCE] == machine.tags[TAG_RESOURCE]
     case.copy.close()
 
 

@@ -121,6 +121,13 @@ def may_have_acted(record: Record, resource: Resource) -> bool:
     return any(a.may_have_acted for a in record.attempts.values() if a.resource_id == resource.id)
 
 
+def awaits_its_request(step: Step, resource: Resource) -> bool:
+    """Whether a step that has not begun has a resource: a copy of the database learned it from AWS
+    (`survey.adoption`), and not yet with which request it was created.
+    """
+    return step.state is StepState.WAITING and resource.aws_id is not None
+
+
 def configured_without_reply(record: Record) -> frozenset[str]:
     """Return the ids of resources of which a configuration has no known outcome: AWS may execute it late."""
     return frozenset(

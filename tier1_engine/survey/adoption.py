@@ -3,6 +3,9 @@
 Owns which objects these are. Tags are no proof, because tools copy them: an object must also be what a step
 creates, by the step's name in its `Name` tag, its literal inputs (a CIDR), and what it is in. Of several that
 could be one and the same resource, none is recorded.
+
+The object of a step that has no resource yet becomes its resource, with the id in its tag, and the step
+begins with it instead of creating one. Any other is a duplicate, which the next run deletes.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ class Adopted:
     """What an adoption recorded.
 
     Attributes:
-        rows: the resources that the copy did not know; the next run of the deployment deletes them.
+        rows: the resources that the copy did not know. The next run of the deployment continues with them,
+            and deletes those that are duplicates.
         unclear: AWS ids of objects with the tags of one resource, of which at most one can be it. They are
             not recorded, and keep the deployment from being changed.
         strange: AWS ids of objects with the tags of the deployment that are not what a step creates, or are
@@ -71,8 +75,15 @@ def _found(equipment: Equipment, record: Record, seen: Sequence[Unknown]) -> Ado
     """Return the rows to add, found step by step: what a step's objects are in was found before them."""
     standing = record.resources.values()
     known = {id for row in standing for id in (row.id, row.tagged_as, row.aws_id) if id is not None}
-    unknown = [one for one in seen if not {one[1].aws_id, one[1].tags.get(TAG_RESOURCE, "")} & known]
+    unknown = [
+        (kind, one)
+        for kind, one in seen
+        if one.aws_id not in known and (TAG_RESOURCE not in one.tags or made_by_a_later_state(one, known))
+    ]
     places: dict[str, set[str | None]] = defaultdict(set)
+    for step in record.steps.values():
+        if step.mode is Mode.REFERENCE:  # what the user provided is named in its inputs
+            places[step.name] |= set(_literal(step.inputs).values())
     for old in standing:
         places[old.step] |= {old.aws_id, *_made_for(equipment, record, old, seen)}
     rows: list[Resource] = []
@@ -154,7 +165,7 @@ def _owns(equipment: Equipment, record: Record, row: Resource, seen: Observation
 def _row(
     equipment: Equipment, step: Step, seen: Observation, id: str, tagged_as: str, request: Mapping[str, Any]
 ) -> Resource:
-    """A row like that of a duplicate; `_named` gives it its name."""
+    """A row like that of a duplicate, unless `_named` makes it the resource of its step."""
     now = equipment.clock.now()
     return Resource(
         id=id,
@@ -175,8 +186,13 @@ def _row(
 
 
 def _named(record: Record, rows: Sequence[Resource]) -> Iterator[Resource]:
+    """Yield the rows with their names: the resource of its step has the id that the later state gave it."""
     taken = {row.name for row in record.resources.values()}
     for row in rows:
-        name = next(n for i in range(1, len(taken) + 2) if (n := f"{row.step}~{i}") not in taken)
-        taken.add(name)
-        yield replace(row, name=name)
+        if row.step not in taken:
+            named = replace(row, id=row.tagged_as, name=row.step, state=ResourceState.CREATING)
+        else:
+            name = next(n for i in range(1, len(taken) + 2) if (n := f"{row.step}~{i}") not in taken)
+            named = replace(row, name=name)
+        taken.add(named.name)
+        yield named

@@ -19,7 +19,10 @@ from tier1_engine.store.tables import SCHEMA_REVISION
 from tier1_engine.views import as_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tier1_engine.deployment.overview import Summary
+    from tier1_engine.deployment.record import Resource
     from tier1_engine.store.store import Store
 
 MAX_SWEEPS = 10_000
@@ -94,7 +97,7 @@ def adopt_copy(*, yes: bool) -> int:
             aws = signed_in(deployment, settings)
             equipment = compose.equipment(store, deployment, settings, Silent(), complain, aws)
             found = adopt(equipment, compose.witness(store), deployment.id)
-            put(f"{deployment.name} ({deployment.id}): {_adopted([row.aws_id or '' for row in found.rows])}")
+            put(f"{deployment.name} ({deployment.id}): {_adopted(found.rows)}")
             if found.unclear:
                 put(
                     f"{', '.join(found.unclear)} have the tags of one resource, and tier1 made at most one "
@@ -122,10 +125,16 @@ def _confirm_copy(what: str, names: list[str]) -> None:
         raise Refused("Nothing was changed.")
 
 
-def _adopted(ids: list[str]) -> str:
-    if not ids:
+def _adopted(rows: Sequence[Resource]) -> str:
+    if not rows:
         return "continues; everything that AWS has of it is on record"
-    return f"continues; it did not know {', '.join(ids)}, which its next run deletes"
+    duplicates, resources = [[r.aws_id or "" for r in rows if r.is_duplicate is one] for one in (True, False)]
+    said = ["continues"]
+    if resources:
+        said.append(f"it did not know {', '.join(resources)}, and continues with them")
+    if duplicates:
+        said.append(f"duplicates that its next run deletes: {', '.join(duplicates)}")
+    return "; ".join(said)
 
 
 def _of_deployment(store: Store, summary: Summary) -> dict[str, Any]:

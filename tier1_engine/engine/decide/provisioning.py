@@ -9,7 +9,7 @@ from typing import Any
 from tier1_engine.contract.kind import Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import Change, DeploymentSet, Record, Resource, Step, StepSet
-from tier1_engine.deployment.standing import may_have_acted, may_have_duplicates
+from tier1_engine.deployment.standing import awaits_its_request, may_have_acted, may_have_duplicates
 from tier1_engine.deployment.states import PHASE_OF_STATE, FailureClass, Mode, Phase, StepState, Trigger
 from tier1_engine.deployment.transitions import TRIGGER_ENDING_PHASE
 from tier1_engine.engine.decide.decision import (
@@ -174,6 +174,8 @@ def _step_task(record: Record, pace: Pace, step: Step) -> Do:
     resource = record.resource_of(step.name)
     if resource is None:
         return Do.CREATE if step.name in pace.prepared else Do.PREPARE
+    if awaits_its_request(step, resource):
+        return Do.PREPARE
     if resource.aws_id is not None:
         return Do.CONFIGURE if step.name in pace.unset else Do.OBSERVE
     return Do.SETTLE if may_have_acted(record, resource) else Do.CREATE

@@ -210,7 +210,7 @@ def end_in_error(case: Case, failed: Failed) -> list[Effect]:
 
 
 def adopted(case: Case, resource: Resource, aws_id: str) -> list[Effect]:
-    """Record the adoption of an object that an unknown attempt created."""
+    """Record the adoption of an object that an unknown attempt, or a later state, created."""
     attempt = Attempt(
         id=case.new_id(),
         deployment_id=resource.deployment_id,

@@ -33,7 +33,8 @@ RECORDED_BEFORE = {one.do: one.action for one in (Create, Configure, Archive, De
 
 def resolve_at_once(task: Task, record: Record, registry: Registry) -> tuple[Task, list[Effect]]:
     """Replace a prepare by its create if the request needs no read of AWS, so that both share one commit."""
-    request = request_at_once(task.subject, record, registry) if task.do is Do.PREPARE else None
+    creates = task.do is Do.PREPARE and record.resource_of(task.subject) is None
+    request = request_at_once(task.subject, record, registry) if creates else None
     if request is None:
         return task, []
     return Task(Do.CREATE, task.subject), [Learn("prepared", task.subject, request)]

@@ -6,6 +6,7 @@ at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -80,7 +81,7 @@ def _recorded(case: Case, step: Step) -> list[Effect]:
         case Referenced() | Checked() as result:
             return _looked(case, step, result)
         case Prepared(request=request):
-            return [Learn("prepared", step.name, request), case.at_once()]
+            return _prepared(case, step, request)
         case Created() as result:
             return _created(case, step, result)
         case Settled() as result:
@@ -89,6 +90,21 @@ def _recorded(case: Case, step: Step) -> list[Effect]:
             return _observed(case, step, result)
         case result:
             raise TypeError(f"provisioning does not ask to {result.asked.do}")
+
+
+def _prepared(case: Case, step: Step, request: Mapping[str, Any]) -> list[Effect]:
+    """Keep the request for the create, or begin the step with the resource that a later state made for it."""
+    resource = case.record.resource_of(step.name)
+    if resource is None or resource.aws_id is None:
+        return [Learn("prepared", step.name, request), case.at_once()]
+    running = {"state": StepState.RUNNING, "started_at": case.wall, "attempts": step.attempts + 1}
+    return [
+        case.at_once(),
+        ResourceSet(resource.id, {"request": request}),
+        StepSet(step.name, running),
+        *adopted(case, resource, resource.aws_id),
+        Note(f"continues with what a later state made: {resource.aws_id}", step.name),
+    ]
 
 
 def _created(case: Case, step: Step, result: Created) -> list[Effect]:
