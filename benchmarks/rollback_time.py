@@ -111,8 +111,8 @@ class InProcess(AwsSession):
 
     rig: moto_account.Rig
 
-    def _make_client(self, service: str) -> Any:
-        client = super()._make_client(service)
+    def _make_client(self, service: str, region: str) -> Any:
+        client = super()._make_client(service, region)
         client.meta.events.register("before-send", self.rig.send)
         return client
 

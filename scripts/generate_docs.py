@@ -192,7 +192,7 @@ def kinds_page() -> str:
     kinds = resources.discover()
     looks = checks.discover()
     listed = [*(kind.iam_actions for kind in kinds.values()), *(look.iam_actions for look in looks.values())]
-    listed += [Tier1.iam_actions, ("sts:DecodeAuthorizationMessage",)]
+    listed += [Tier1.iam_actions, ("sts:DecodeAuthorizationMessage", "ec2:DescribeRegions")]
     every = sorted({action for actions in listed for action in actions})
     return _page(
         "Kinds",
@@ -211,7 +211,8 @@ def kinds_page() -> str:
         "only observe, before anything is created: where `ec2:DescribeKeyPairs`, "
         "`ec2:DescribeInstanceTypes`, `ec2:DescribeInstanceTypeOfferings` or, for a key of yours, "
         "`kms:DescribeKey` is denied, a warning says what was not checked. With "
-        "`sts:DecodeAuthorizationMessage` the encoded refusals of EC2 are shown as text.",
+        "`sts:DecodeAuthorizationMessage` the encoded refusals of EC2 are shown as text; with "
+        "`ec2:DescribeRegions` a region that is not enabled is told from refused credentials.",
         "```text\n" + "\n".join(every) + "\n```",
     )
 

@@ -110,11 +110,16 @@ def nobody(environment: pytest.MonkeyPatch, folder: Path) -> None:
         environment.delenv(name, raising=False)
 
 
-def failure(url: str | None, operation: str = "ec2.create_vpc", budget: float = BUDGET_SECONDS) -> CallError:
+def failure(
+    url: str | None,
+    operation: str = "ec2.create_vpc",
+    budget: float = BUDGET_SECONDS,
+    region: str = "us-east-1",
+) -> CallError:
     """What a changing call at the endpoint runs into."""
     service, _, name = operation.partition(".")
     parameters = {"CidrBlock": "10.0.0.0/16"} if name == "create_vpc" else {}
-    cloud = AwsSession("us-east-1", None, url, budget).cloud(AlwaysPermitted())
+    cloud = AwsSession(region, None, url, budget).cloud(AlwaysPermitted())
     with pytest.raises(CallError) as caught:
         cloud.change(service, name, **parameters)
     return caught.value

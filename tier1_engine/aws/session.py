@@ -23,8 +23,10 @@ from tier1_engine.aws.errors import (
     translate,
     unreadable,
 )
+from tier1_engine.aws.regions import REFUSED_STATUS, UNKNOWN_THERE, about_region
 from tier1_engine.aws.sign_in import SignIn
 from tier1_engine.contract.cloud import Permit, Reply
+from tier1_engine.deployment.place import home_of
 from tier1_engine.errors import CallError, ConfigurationError, Tier1Error
 from tier1_engine.failures.codes import UNREADABLE_REPLY
 
@@ -62,6 +64,8 @@ class AwsSession:
         self._clients: dict[str, Any] = {}
         self._identity: tuple[str, str] | None = None
         self._may_decode = True
+        self._asked_home = False
+        self._home_says: dict[str, Any] = {}
 
     def identity(self) -> tuple[str, str]:
         """Return the account id and ARN of the caller. Asks AWS once per session.
@@ -173,7 +177,27 @@ class AwsSession:
             with _translated(call):
                 return answer.result()
         except CallError as error:
-            raise self._decoded(error) from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: CallError) -> CallError:
+        """Return a refusal with what another call can tell about it."""
+        if error.code in UNKNOWN_THERE and error.http_status in REFUSED_STATUS:
+            return self._about_region(error)
+        return self._decoded(error)
+
+    def _about_region(self, error: CallError) -> CallError:
+        """Return refused credentials as what they are if another region knows them. Asks once per session."""
+        if not self._asked_home and self.region != home_of(self.region):
+            self._asked_home = True
+            about = {"AllRegions": True, "RegionNames": [self.region]}
+            call = Call("DescribeRegions")
+            try:
+                with _translated(call):
+                    client = self._make_client("ec2", home_of(self.region))
+                self._home_says = self._exchange(call, lambda: client.describe_regions(**about))
+            except CallError:
+                pass  # what AWS said about the first call remains
+        return about_region(error, self.region, self._home_says)
 
     def _decoded(self, error: CallError) -> CallError:
         """Return a refusal with its encoded part decoded, where these credentials may do that."""
@@ -209,13 +233,13 @@ class AwsSession:
     def _client(self, service: str) -> Any:
         with self.sign_in.lock:
             if service not in self._clients:
-                self._clients[service] = self._make_client(service)
+                self._clients[service] = self._make_client(service, self.region)
             return self._clients[service]
 
-    def _make_client(self, service: str) -> Any:
+    def _make_client(self, service: str, region: str) -> Any:
         try:
             client = self.sign_in.session.create_client(
-                service, region_name=self.region, endpoint_url=self._endpoint_url
+                service, region_name=region, endpoint_url=self._endpoint_url
             )
         except ValueError as error:
             if isinstance(error, failures()):

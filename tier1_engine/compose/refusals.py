@@ -23,6 +23,7 @@ from tier1_engine.failures.codes import (
     MISSING_CREDENTIALS,
     NEEDS_A_PERSON,
     NEVER_ANSWERED,
+    REGION_NOT_ENABLED,
     SIGN_IN_NEEDED,
     UNREACHABLE_CODES,
     UNREADABLE_REPLY,
@@ -78,15 +79,8 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
             f"There are no usable AWS credentials ({_first_line(error.message)}): "
             "sign in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and try again."
         )
-    if error.code == CLOCK_SKEW:
-        return Blocked(f"AWS refuses what this host signs ({said}): set the clock, and try again.")
-    if error.code in EXPIRED_CREDENTIALS:
-        return Blocked(f"The AWS credentials have expired ({said}): sign in again, and try again.")
     if error.code in BLOCKED_CODES:
-        return Blocked(
-            f"AWS does not accept these credentials ({said}): use other credentials, or enable the region "
-            "for the account, and try again."
-        )
+        return Blocked(_for_credentials(error, said))
     if error.code in UNREACHABLE_CODES:
         fix = "start it, or correct AWS_ENDPOINT_URL" if endpoint else "check the network and the region"
         if (start := command_to_start(endpoint)) is not None:
@@ -99,6 +93,19 @@ def of_call(error: CallError, *, endpoint: str) -> Tier1Error:
     if error.code in NEVER_ANSWERED or (error.http_status or 0) >= HTTP_SERVER_ERROR:
         return Blocked(f"{where} gave no usable response ({said}): try again later.")
     return Refused(f"AWS refused a check that is needed first ({said}): fix that, and try again.")
+
+
+def _for_credentials(error: CallError, said: str) -> str:
+    if error.code == CLOCK_SKEW:
+        return f"AWS refuses what this host signs ({said}): set the clock, and try again."
+    if error.code == REGION_NOT_ENABLED:
+        return f"{said}. Enable the region, or change `region` in the spec, and try again."
+    if error.code in EXPIRED_CREDENTIALS:
+        return f"The AWS credentials have expired ({said}): sign in again, and try again."
+    return (
+        f"AWS does not accept these credentials ({said}): use other credentials, or enable the region for "
+        "the account, and try again."
+    )
 
 
 def _for_a_person(error: CallError) -> str:

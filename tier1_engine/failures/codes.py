@@ -27,6 +27,7 @@ CREDENTIALS_UNUSABLE = "CredentialsUnusable"
 MFA_CODE_NEEDED = "MfaCodeNeeded"
 NAME_NOT_RESOLVED = "NameNotResolved"
 NO_CREDENTIALS = "NoCredentials"
+REGION_NOT_ENABLED = "RegionNotEnabled"
 SIGN_IN_NEEDED = "SignInNeeded"
 UNREADABLE_REPLY = "UnreadableReply"
 WRONG_ACCOUNT = "WrongAccount"
@@ -49,14 +50,13 @@ MISSING_CREDENTIALS = frozenset({NO_CREDENTIALS, CREDENTIALS_UNUSABLE, CREDENTIA
 EXPIRED_CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 )
+UNKNOWN_CREDENTIALS = frozenset({"InvalidClientTokenId", "UnrecognizedClientException"})
 REFUSED_CREDENTIALS = frozenset(
     {
         "InvalidAccessKeyId",  # S3
-        "InvalidClientTokenId",
         "OptInRequired",
         "SignatureDoesNotMatch",
         "SubscriptionRequiredException",
-        "UnrecognizedClientException",
         # The same, as named by single services.
         "IncompleteSignature",
         "InvalidSecurity.RequestHasExpired",
@@ -65,13 +65,19 @@ REFUSED_CREDENTIALS = frozenset(
         "InvalidSignatureException",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
+        REGION_NOT_ENABLED,
         WRONG_ACCOUNT,
     }
 )
 DOUBTFUL_CREDENTIALS = frozenset({"AuthFailure", CREDENTIAL_SOURCE_BUSY})
 """Often over by itself: EC2 may answer AuthFailure to valid credentials, and their source may be busy."""
 BLOCKED_CODES = (
-    NEEDS_A_PERSON | MISSING_CREDENTIALS | EXPIRED_CREDENTIALS | REFUSED_CREDENTIALS | DOUBTFUL_CREDENTIALS
+    NEEDS_A_PERSON
+    | MISSING_CREDENTIALS
+    | EXPIRED_CREDENTIALS
+    | UNKNOWN_CREDENTIALS
+    | REFUSED_CREDENTIALS
+    | DOUBTFUL_CREDENTIALS
 )
 """Everything that means "no access": nothing is deleted, and the operator signs in first."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from tier1_engine.contract.remedy import Remedies, Remedy
 
 _WHO = ("sts", "get-caller-identity")
+_WHO_AT_HOME = (*_WHO, "--region", "{home}")
+"""A region that is not enabled knows nobody."""
 _SIGN_IN = "Sign in again to account {account}, check who you are with the command below, then resume."
 _NOT_SIGNED_IN = Remedy("The credentials have expired, so AWS refuses all calls.", (_SIGN_IN,), (_WHO,))
 _ENABLE_REGION = "If the identity is right, enable {region} for the account; AWS then knows it there, too."
@@ -22,11 +24,13 @@ _REGIONS = (
     "Regions[].OptInStatus",
     "--output",
     "text",
+    "--region",
+    "{home}",
 )
 _WRONG_KEYS = Remedy(
     "AWS does not know these credentials, or {region} is not enabled for the account.",
     (_SIGN_IN, _ENABLE_REGION),
-    (_WHO, _REGIONS),
+    (_WHO_AT_HOME, _REGIONS),
 )
 _UNREACHED = Remedy(
     "AWS, or the endpoint of this deployment, could not be reached from this host.",
@@ -95,7 +99,7 @@ CATALOGUE: Remedies = {
     "AuthFailure": Remedy(
         "EC2 could not validate the credentials, or {region} is not enabled for the account.",
         (_SIGN_IN, _ENABLE_REGION),
-        (_WHO, _REGIONS),
+        (_WHO_AT_HOME, _REGIONS),
     ),
     "WrongAccount": Remedy(
         "These credentials belong to another account than the deployment.",
@@ -113,6 +117,14 @@ CATALOGUE: Remedies = {
     "OptInRequired": Remedy(
         "The account is not signed up for the service, or {region} is not enabled for it.",
         ("Enable the region or service in the account's settings, then resume.",),
+    ),
+    "RegionNotEnabled": Remedy(
+        "{region} is not enabled for the account; its credentials are good.",
+        (
+            "Enable {region} in the account's settings (it takes minutes), then resume.",
+            "Or roll back, and deploy with another `region` in the spec.",
+        ),
+        (_REGIONS,),
     ),
     "RegionDisabledException": Remedy(
         "{region} is not enabled for the account.",

@@ -16,6 +16,7 @@ from tier1_engine.contract.remedy import plain_fields
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment import standing
 from tier1_engine.deployment.failure import BLOCKED_BY, Failure
+from tier1_engine.deployment.place import home_of
 from tier1_engine.deployment.record import Attempt, Deployment, Record, Resource, Step
 from tier1_engine.deployment.standing import interrupted, left, retained
 from tier1_engine.deployment.states import ENDED, FailureClass, Goal, Mode, State
@@ -179,6 +180,7 @@ class GuideFacts:
             "id": deployment.id,
             "name": deployment.name,
             "region": deployment.region,
+            "home": home_of(deployment.region),
             "account": deployment.account_id,
         }
 

@@ -46,11 +46,17 @@ def signing_in(deployment: Deployment) -> Command | None:
 
 
 def worded(words: Sequence[str], known: Mapping[str, str], deployment: Deployment) -> str | None:
-    """The `aws` line of a remedy; None when a field that it uses is unknown."""
-    whole = [filled(word, known) for word in words]
-    if any(word is None for word in whole):
+    """The `aws` line of a remedy; None when a field that it uses is unknown.
+
+    Args:
+        words: may end with `--region` and the region to ask, if that is not the deployment's.
+    """
+    whole = [found for word in words if (found := filled(word, known)) is not None]
+    if len(whole) < len(words):
         return None
-    return typed(shlex.join(["aws", *(word or "" for word in whole)]), deployment)
+    if "--region" in whole[-2:]:
+        return f"aws {flags(deployment, region=whole[-1])} {shlex.join(whole[:-2])}"
+    return typed(shlex.join(["aws", *whole]), deployment)
 
 
 def until_gone(line: str, deployment: Deployment) -> str:
