@@ -17,6 +17,7 @@ from tier1_engine.deployment.states import Action, Goal, ResourceState, State
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.errors import CallError
+from tier1_engine.failures.codes import NEEDS_A_PERSON, REGION_NOT_ENABLED
 
 pytestmark = pytest.mark.promise(8)
 
@@ -86,6 +87,19 @@ def test_refused_access_is_tried_for_a_minute_before_it_blocks(rig: Rig) -> None
     notes = [event.message for event in rig.store.events(id) if event.step == "machine"]
     assert notes.count("no access to AWS (ExpiredToken): trying again for up to 60 s") == 1
     assert len(rig.world.living()) == 4
+
+
+@pytest.mark.parametrize("code", [*sorted(NEEDS_A_PERSON), REGION_NOT_ENABLED])
+def test_a_session_that_ends_in_the_middle_keeps_everything_for_a_resume(rig: Rig, code: str) -> None:
+    """Nobody is asked during a run: it is blocked with the reason, and a resume makes only what is left."""
+    rig.world.before.append(fail("create", "machine", error=lambda: refused(code)))
+    ended = rig.deploy()
+    assert (failure_of(ended).failure_class, failure_of(ended).code) == ("blocked", code)
+    before = {thing.id for thing in rig.world.living()}
+    rig.world.before.clear()
+    assert engine.resume(rig.equipment, ended.record.deployment.id).record.deployment.state is State.ACTIVE
+    assert before < {thing.id for thing in rig.world.living()}
+    assert set(rig.world.executed_creates.values()) == {1}
 
 
 def test_access_that_returns_starts_the_minute_anew(rig: Rig) -> None:
