@@ -21,6 +21,7 @@ from tier1_engine.deployment.plan import REF
 from tier1_engine.deployment.record import Change, Note, Record, Resource, ResourceAdd, Step
 from tier1_engine.deployment.states import Mode, ResourceState
 from tier1_engine.engine.equipment import Equipment
+from tier1_engine.engine.protocol.duplicates import found_beside
 from tier1_engine.errors import Blocked
 from tier1_engine.store import lease as leases
 from tier1_engine.store.witness import Witness
@@ -129,7 +130,8 @@ def _fitting(
         return None
     id = equipment.new_id()
     request = {**_literal(step.inputs), **{member: seen.facts[fact] for fact, (member, _) in there.items()}}
-    row = _row(equipment, step, seen, id, tagged_as or id, request)
+    now, tag = equipment.clock.now(), tagged_as or id
+    row = found_beside(step, seen, id=id, name=step.name, tagged_as=tag, request=request, now=now)
     if not _owns(equipment, record, row, seen):
         return None
     # A kind reads a request as a whole: of a tagged one, what it is in was only compared.
@@ -160,29 +162,6 @@ def _literal(inputs: Mapping[str, Any]) -> dict[str, Any]:
 def _owns(equipment: Equipment, record: Record, row: Resource, seen: Observation) -> bool:
     kind = equipment.registry.kinds[row.kind]
     return kind.owns(target_of(row, record.deployment, equipment.store.database_id), seen)
-
-
-def _row(
-    equipment: Equipment, step: Step, seen: Observation, id: str, tagged_as: str, request: Mapping[str, Any]
-) -> Resource:
-    """A row like that of a duplicate, unless `_named` makes it the resource of its step."""
-    now = equipment.clock.now()
-    return Resource(
-        id=id,
-        deployment_id=step.deployment_id,
-        step=step.name,
-        name=step.name,
-        kind=step.kind,
-        state=ResourceState.STRAY,
-        owned=True,
-        tagged_as=tagged_as,
-        request=request,
-        created_at=now,
-        aws_id=seen.aws_id,
-        arn=seen.arn,
-        facts=dict(seen.facts),
-        made_at=now,
-    )
 
 
 def _named(record: Record, rows: Sequence[Resource]) -> Iterator[Resource]:

@@ -288,12 +288,8 @@ class Worker:
 
         def opening(record: Record, pace: Pace) -> Sequence[Change]:
             return [
-                ResourceAdd(
-                    stand_in_row(
-                        deployment, step, item, observation, equipment.new_id(), equipment.clock.now()
-                    )
-                )
-                for step, (item, observation) in zip(steps, there, strict=True)
+                ResourceAdd(stand_in_row(step, observation, equipment.new_id(), equipment.clock.now()))
+                for step, (_, observation) in zip(steps, there, strict=True)
             ]
 
         ended = engine.drive(equipment, deployment.id, opening, decide=clear)

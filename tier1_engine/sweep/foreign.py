@@ -12,7 +12,8 @@ from datetime import datetime
 from tier1_engine.clock import new_deployment_id
 from tier1_engine.contract.kind import TAG_DATABASE, TAG_DEPLOYMENT, TAG_NAME, TAG_RESOURCE, Observation
 from tier1_engine.deployment.record import Deployment, Resource, Step
-from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, ResourceState, State
+from tier1_engine.deployment.states import FailureClass, Goal, Mode, Phase, State
+from tier1_engine.engine.protocol.duplicates import found_beside
 from tier1_engine.sweep.rules import Item
 
 FOREIGN_DELETE_SECONDS = 2_400.0
@@ -67,23 +68,7 @@ def stand_in_step(deployment: Deployment, number: int, item: Item) -> Step:
     )
 
 
-def stand_in_row(
-    deployment: Deployment, step: Step, item: Item, observation: Observation, id: str, now: datetime
-) -> Resource:
+def stand_in_row(step: Step, observation: Observation, id: str, now: datetime) -> Resource:
     """Return the row of one foreign resource, as AWS shows it now."""
-    return Resource(
-        id=id,
-        deployment_id=deployment.id,
-        step=step.name,
-        name=step.name,
-        kind=item.kind,
-        state=ResourceState.STRAY,
-        owned=True,
-        tagged_as=observation.tags.get(TAG_RESOURCE, ""),
-        request={},
-        created_at=now,
-        aws_id=observation.aws_id,
-        arn=observation.arn,
-        facts=dict(observation.facts),
-        made_at=now,
-    )
+    tag = observation.tags.get(TAG_RESOURCE, "")
+    return found_beside(step, observation, id=id, name=step.name, tagged_as=tag, request={}, now=now)

@@ -6,13 +6,14 @@ before anything is done about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from tier1_engine.contract.kind import COMPANIONS, Kind, Observation
 from tier1_engine.contract.target import target_of
-from tier1_engine.deployment.record import Change, Note, Record, Resource, ResourceAdd, ResourceSet
+from tier1_engine.deployment.record import Change, Note, Record, Resource, ResourceAdd, ResourceSet, Step
 from tier1_engine.deployment.standing import recorded_ids, unaccounted_creates
 from tier1_engine.deployment.states import ResourceState
 
@@ -33,26 +34,52 @@ def rows_for(
             continue
         number = next(n for n in range(1, len(taken) + 2) if f"{resource.step}~{n}" not in taken)
         taken.add(f"{resource.step}~{number}")
-        duplicate = Resource(
+        duplicate = found_beside(
+            resource,
+            observation,
             id=new_id(),
-            deployment_id=resource.deployment_id,
-            step=resource.step,
             name=f"{resource.step}~{number}",
-            kind=resource.kind,
-            state=ResourceState.STRAY,
-            owned=True,
             tagged_as=resource.tagged_as,
             request=resource.request,
-            created_at=now,
-            aws_id=observation.aws_id,
-            arn=observation.arn,
-            generation=resource.generation,
-            facts=dict(observation.facts),
-            made_at=now,
+            now=now,
         )
+        duplicate = replace(duplicate, generation=resource.generation)
         note = Note(f"{observation.aws_id} is a duplicate: it will be deleted", resource.step)
         changes += [ResourceAdd(duplicate), note]
     return changes
+
+
+def found_beside(
+    like: Step | Resource,
+    seen: Observation,
+    *,
+    id: str,
+    name: str,
+    tagged_as: str,
+    request: Mapping[str, Any],
+    now: datetime,
+) -> Resource:
+    """Return the row of an object that AWS shows and no row describes.
+
+    Args:
+        like: the step that created it, or a resource of that step.
+    """
+    return Resource(
+        id=id,
+        deployment_id=like.deployment_id,
+        step=like.step if isinstance(like, Resource) else like.name,
+        name=name,
+        kind=like.kind,
+        state=ResourceState.STRAY,
+        owned=True,
+        tagged_as=tagged_as,
+        request=request,
+        created_at=now,
+        aws_id=seen.aws_id,
+        arn=seen.arn,
+        facts=dict(seen.facts),
+        made_at=now,
+    )
 
 
 def turned_up(

@@ -45,7 +45,7 @@ from tier1_engine.engine.protocol.actions import (
     TokenSpent,
     kind_of,
 )
-from tier1_engine.engine.protocol.proof import held_by, not_ours, others_inside
+from tier1_engine.engine.protocol.proof import HeldBy, not_ours, others_inside
 from tier1_engine.errors import Acted, CallError
 from tier1_engine.failures.calls import Verdict, judge
 from tier1_engine.failures.codes import is_unsupported
@@ -176,9 +176,7 @@ def _delete(asked: Delete, cloud: Cloud) -> Deleted | Failed:
     except CallError as error:
         if asked.names_holders and error.code in kind.in_use and (holders := _holders(asked, cloud)):
             held = any(not holder.leaves for holder in holders)
-            return Failed(
-                asked, held_by(error, seen.aws_id, holders, cloud.region), in_change=True, held=held
-            )
+            return Failed(asked, HeldBy(error, seen.aws_id, holders), in_change=True, held=held)
         return Failed(asked, error, in_change=True)
     return Deleted(asked, seen, accepted=True, left_behind=left_behind)
 

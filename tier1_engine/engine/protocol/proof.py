@@ -74,11 +74,6 @@ class HeldBy(CallError):
         self.refusal, self.aws_id, self.holders = refusal, aws_id, holders
 
 
-def held_by(error: CallError, aws_id: str, holders: Sequence[Holder], _region: str = "") -> CallError:
-    """The error of a refused deletion, with what holds the object; `with_commands` completes it."""
-    return HeldBy(error, aws_id, holders)
-
-
 def with_commands(error: CallError, deployment: Deployment) -> CallError:
     """The error with how to remove each holder, if it has any, in lines for the deployment's AWS."""
     if not isinstance(error, HeldBy):
