@@ -107,7 +107,7 @@ def names_who_asked(tier1: Command, made: dict[str, Any], destroyed: dict[str, A
     log = tier1.here("log", "demo").out
     assert f"requested: demo in us-east-1 by {ann['arn']} ({local})\n" in log
     assert f"requested: destroyed by {ann['arn']} ({local}, https://ci.example/7)\n" in log
-    assert log.count(" by arn:") == 2
+    assert log.count("(by arn:") == 2
 
 
 @pytest.mark.field_case(

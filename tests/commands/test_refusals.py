@@ -202,7 +202,12 @@ class TestOnceARowExists:
         assert (blocked.code, blocked.json["state"], blocked.json["goal"]) == (7, "destroying", "destroyed")
         assert standing(aws)["instances"] == 1
         assert tier1("resume", "demo", **visitor).code == 7
+        for command in (("list",), ("show", "demo"), ("guide", "demo"), ("log", "demo")):
+            assert "blocked" in (said := tier1(*command).out), said
+            assert "WrongAccount: these credentials belong to 222222222222" in " ".join(said.split()), said
+        assert tier1.show("demo")["blocked"].keys() == {"code", "message", "operation", "at"}
         assert tier1("resume", "demo").code == 0
+        assert tier1.show("demo")["blocked"] is None
         assert standing(aws) == {}
 
     def test_missing_credentials_block_and_can_be_corrected(self, tier1: Command) -> None:

@@ -13,11 +13,11 @@ from tests.support.simulation.rig import Rig, failure_of, plan
 from tests.support.simulation.world import Fault, World, refused
 from tier1_engine.cli.screen.outcome import exit_code
 from tier1_engine.deployment.record import Attempt
-from tier1_engine.deployment.states import Action, Goal, ResourceState, State
+from tier1_engine.deployment.states import Action, FailureClass, Goal, ResourceState, State
 from tier1_engine.engine import engine
 from tier1_engine.engine.decide.decision import EndReason
 from tier1_engine.errors import CallError
-from tier1_engine.failures.codes import NEEDS_A_PERSON, REGION_NOT_ENABLED
+from tier1_engine.failures.codes import CONNECTION_REFUSED, NEEDS_A_PERSON, REGION_NOT_ENABLED
 
 pytestmark = pytest.mark.promise(8)
 
@@ -170,6 +170,32 @@ def test_a_refusal_during_a_teardown_is_waited_out(rig: Rig) -> None:
     ended = rig.deploy()
     assert ended.record.deployment.state is State.ROLLED_BACK
     assert not rig.world.living()
+
+
+@pytest.mark.field_case("a trial: credentials expired during a destroy, and the reason stood nowhere")
+@pytest.mark.parametrize("code", ["ExpiredToken", CONNECTION_REFUSED])
+@pytest.mark.parametrize("operation", ["delete", "find"])
+@pytest.mark.parametrize("goal", [Goal.ROLLED_BACK, Goal.DESTROYED])
+def test_what_blocks_a_teardown_is_on_record_until_aws_answers_again(
+    rig: Rig, goal: Goal, operation: str, code: str
+) -> None:
+    """The call, its code, and when; in the timeline, too."""
+    if goal is Goal.ROLLED_BACK:
+        rig.world.before.append(fail("create", "machine", times=1))
+        id = rig.deploy(rollback_enabled=False).record.deployment.id
+    else:
+        id = rig.deploy().record.deployment.id
+    rig.world.before.append(fail(operation, error=lambda: refused(code)))
+    engine.request(rig.equipment, id, goal)
+    ended = engine.drive(rig.equipment, id)
+    blocked = rig.store.load(id).deployment.blocked
+    assert ended.why is EndReason.BLOCKED
+    assert blocked is not None
+    assert (blocked.code, blocked.operation, blocked.failure_class) == (code, "Sim", FailureClass.BLOCKED)
+    assert rig.store.events(id)[-1].message.startswith(f"blocked: {code}: ")
+    rig.world.before.clear()
+    again = engine.drive(rig.equipment, id).record.deployment
+    assert (again.state.value, again.blocked) == (goal.value, None)
 
 
 def test_a_console_is_not_given_up_for_lack_of_access(rig: Rig) -> None:

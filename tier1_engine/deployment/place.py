@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_LOCAL = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,8 @@ def home_of(region: str) -> str:
     if region.startswith(_NOT_OPTIONAL):
         return region
     return next((home for prefix, home in _HOMES.items() if region.startswith(prefix)), "us-east-1")
+
+
+def is_local(endpoint: str, profile: str) -> bool:
+    """Whether this is a local AWS, which accepts any keys."""
+    return bool(_LOCAL.match(endpoint)) and not profile

@@ -45,6 +45,7 @@ class Deployment:
             operator reviewed them and requested their deletion.
         created_by: who deployed it; None if an earlier version did.
         asked_by: who ran the last command that acts on it.
+        blocked: the call that stopped the last run because AWS refuses access or cannot be reached.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Deployment:
     tags_as_deployed: Mapping[str, str] | None = None
     created_by: Actor | None = None
     asked_by: Actor | None = None
+    blocked: Failure | None = None
 
     @property
     def failure_class(self) -> FailureClass | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tier1_engine.deployment.record import Change, DeploymentSet, Record, with_values
 from tier1_engine.engine.decide.decide import decide
-from tier1_engine.engine.decide.decision import End, EndReason, Work
+from tier1_engine.engine.decide.decision import End, EndReason, Work, blocked
 from tier1_engine.engine.effects import Effect, on_record
 from tier1_engine.engine.equipment import Decide, Equipment, Opening
 from tier1_engine.engine.pace import Pace, driven_time, rebuilt
@@ -152,8 +152,8 @@ class Driver:
         for _ in range(MAX_BOOKKEEPING_ROUNDS):
             decision = self._decide(record, pace)
             if isinstance(decision, End):
-                driven = driven_time(record, pace)
-                return _Turn(decision, [*whole, *driven], pace.apply(driven), [])
+                last = [*driven_time(record, pace), *blocked(record, pace)]
+                return _Turn(decision, [*whole, *last], pace.apply(last), [])
             if isinstance(decision, Work):
                 break
             whole += decision.changes

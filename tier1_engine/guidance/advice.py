@@ -57,13 +57,10 @@ class Advice:
 
 def of_failure(facts: GuideFacts) -> Advice | None:
     """The root cause: what ended provisioning, or stopped the last run; None when nothing did."""
-    if (failure := facts.failure) is not None:
-        blocked = failure.failure_class is FailureClass.BLOCKED
-        return _advice(facts, failure, facts.failed_step, blocked=blocked)
-    if (attempt := facts.blocked_by) is not None:
-        error = Error(attempt.code or "Unknown", attempt.message or "", attempt.operation)
-        return _advice(facts, error, facts.step(attempt.step), blocked=True)
-    return None
+    if (failure := facts.deployment.blocked or facts.failure) is None:
+        return None
+    blocked = failure.failure_class is FailureClass.BLOCKED
+    return _advice(facts, failure, facts.step(failure.step), blocked=blocked)
 
 
 def of_resource(facts: GuideFacts, resource: Resource) -> Advice | None:

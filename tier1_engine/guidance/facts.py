@@ -17,10 +17,9 @@ from tier1_engine.contract.target import target_of
 from tier1_engine.deployment import standing
 from tier1_engine.deployment.failure import BLOCKED_BY, Failure
 from tier1_engine.deployment.place import home_of
-from tier1_engine.deployment.record import Attempt, Deployment, Record, Resource, Step
+from tier1_engine.deployment.record import Deployment, Record, Resource, Step
 from tier1_engine.deployment.standing import interrupted, left, retained
 from tier1_engine.deployment.states import ENDED, FailureClass, Goal, Mode, State
-from tier1_engine.failures.codes import BLOCKED_CODES
 from tier1_engine.views.prices import Prices
 
 
@@ -81,32 +80,13 @@ class GuideFacts:
             blocked = deployment.failure_class is FailureClass.BLOCKED
             return Situation.BLOCKED if blocked else Situation.UNDECIDED
         if interrupted(deployment, driven=False):
-            return Situation.BLOCKED if self.blocked_by is not None else Situation.INTERRUPTED
+            return Situation.INTERRUPTED if deployment.blocked is None else Situation.BLOCKED
         return Situation.HEALTHY
 
     @property
     def may_continue(self) -> bool:
         """Whether `resume --continue` would be accepted."""
         return self.situation is Situation.UNDECIDED and standing.why_not_without(self.record) is None
-
-    @property
-    def blocked_by(self) -> Attempt | None:
-        """The refusal that stopped the last run: its last ended attempt, if AWS refused access."""
-        ended = [attempt for attempt in self.record.attempts.values() if attempt.ended_at is not None]
-        last = max(ended, key=lambda a: (a.ended_at, a.begun_at), default=None)
-        if last is None or last.code not in BLOCKED_CODES or self._failed_there(last):
-            return None
-        return last
-
-    def _failed_there(self, attempt: Attempt) -> bool:
-        """Whether this attempt ended provisioning, and not for lack of access: its code has two meanings."""
-        failure = self.failure
-        return (
-            failure is not None
-            and failure.failure_class is not FailureClass.BLOCKED
-            and (failure.code, failure.operation, failure.request_id)
-            == (attempt.code, attempt.operation, attempt.request_id)
-        )
 
     @property
     def failed_step(self) -> Step | None:

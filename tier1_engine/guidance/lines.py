@@ -5,7 +5,6 @@ Owns the conversion of a kind's command line or a remedy's arguments into a line
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from tier1_engine.contract.remedy import Quota, filled
 from tier1_engine.deployment.command_line import flags as flags
 from tier1_engine.deployment.command_line import typed as typed
+from tier1_engine.deployment.place import is_local
 from tier1_engine.deployment.record import Deployment
 
 WAIT_TRIES = 120
@@ -28,21 +28,15 @@ class Command:
     why: str
 
 
-_LOCAL = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d+)?$")
 LEND = Command(
     "export AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox",
     "the local AWS accepts any keys, but the aws CLI needs some",
 )
 
 
-def is_local(deployment: Deployment) -> bool:
-    """Whether its AWS is a local one, which accepts any keys."""
-    return bool(_LOCAL.match(deployment.endpoint)) and not deployment.profile
-
-
 def signing_in(deployment: Deployment) -> Command | None:
     """The command that sets keys for a local AWS; None for AWS itself, where the operator is signed in."""
-    return LEND if is_local(deployment) else None
+    return LEND if is_local(deployment.endpoint, deployment.profile) else None
 
 
 def worded(words: Sequence[str], known: Mapping[str, str], deployment: Deployment) -> str | None:

@@ -13,11 +13,12 @@ from functools import cache
 from pathlib import Path
 
 from tier1_engine.contract.manual import Recipe
+from tier1_engine.deployment.place import is_local
 from tier1_engine.deployment.record import Resource
 from tier1_engine.deployment.standing import recorded_ids, unaccounted_creates
 from tier1_engine.failures.codes import SERVER_CODES, THROTTLE_CODES
 from tier1_engine.guidance.facts import GuideFacts, Situation
-from tier1_engine.guidance.lines import flags, is_local
+from tier1_engine.guidance.lines import flags
 from tier1_engine.guidance.ways import settling
 
 
@@ -100,7 +101,7 @@ def _settings(facts: GuideFacts) -> str:
         "SETTLE": settling(facts).split()[1],
         "LIMIT_SECONDS": str(int(deployment.delete_seconds)),
         "BUSY": " ".join(sorted(THROTTLE_CODES | SERVER_CODES)),
-        "LEND": "yes" if is_local(deployment) else "",
+        "LEND": "yes" if is_local(deployment.endpoint, deployment.profile) else "",
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
     return "\n".join(

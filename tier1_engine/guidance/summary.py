@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tier1_engine.deployment.record import Deployment
 from tier1_engine.deployment.states import Goal, State
 from tier1_engine.guidance.facts import NEEDS_A_PERSON, GuideFacts, Situation, waits
 from tier1_engine.views.prices import CAVEAT
@@ -43,7 +44,7 @@ def _now(facts: GuideFacts) -> str:
             "is gone; everything it did is recorded, and it can be resumed."
         )
     if facts.situation is Situation.BLOCKED:
-        return f"It is {deployment.state}, and blocked: AWS cannot be reached or refuses access."
+        return f"It is {deployment.state}, and blocked: {_blocked(deployment)}."
     if facts.situation is Situation.UNDECIDED:
         return "It is waiting for your decision."
     if facts.situation is Situation.STALLED:
@@ -57,6 +58,15 @@ def _now(facts: GuideFacts) -> str:
         kept = "; only what you retained remains" if facts.kept else ": no resources remain"
         return f"{facts.title} is {verb}{kept}. There is nothing to do."
     return f"{facts.title} is active, as intended: there is nothing to do."
+
+
+def _blocked(deployment: Deployment) -> str:
+    """What stopped the last run; a failed deployment has said it already."""
+    why = deployment.blocked
+    if why is None or why == deployment.failure:
+        return "AWS cannot be reached or refuses access"
+    call = f" ({why.operation})" if why.operation else ""
+    return f"{why.code}: {why.message.rstrip('.')}{call}"
 
 
 def _left(facts: GuideFacts) -> str:

@@ -41,7 +41,7 @@ from tier1_engine.deployment.states import (
 )
 from tier1_engine.store.columns import CleanText, JsonDocument, JsonOf, UtcTime, one_of
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 """The newest migration. A test checks that it is alembic's head; a database must have it to be opened."""
 
 
@@ -152,6 +152,7 @@ class DeploymentRow(Base):
     tags_as_deployed: Mapped[dict[str, str] | None] = mapped_column(_Json)
     created_by: Mapped[Actor | None] = mapped_column(JsonOf(Actor))
     asked_by: Mapped[Actor | None] = mapped_column(JsonOf(Actor))
+    blocked: Mapped[Failure | None] = mapped_column(JsonOf(Failure))
 
 
 class StepRow(Base):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tier1_engine.deployment.actor import Actor
 from tier1_engine.deployment.failure import Error, Failure
+from tier1_engine.deployment.place import is_local
 from tier1_engine.deployment.standing import interrupted
 from tier1_engine.deployment.states import Outcome, Trigger
 from tier1_engine.masking import masked as masked
@@ -65,13 +66,17 @@ def _head(summary: Summary, *, driven: bool) -> dict[str, Any]:
         "blueprint": deployment.blueprint,
         "region": deployment.region,
         "account_id": deployment.account_id,
+        "endpoint": deployment.endpoint or None,
+        "sandbox": is_local(deployment.endpoint, deployment.profile),
         "state": deployment.state.value,
         "goal": deployment.goal.value,
         "interrupted": interrupted(deployment, driven=driven),
         "holder": _of_holder(summary) if driven else None,
         "failure": _of_failure(deployment.failure),
+        "blocked": _of_blocked(deployment.blocked),
         "warnings": [masked_text(warning) for warning in deployment.warnings],
         "rollback_enabled": deployment.rollback_enabled,
+        "keep_until": moment(deployment.keep_until),
         "created_by": _of_actor(deployment.created_by),
         "asked_by": _of_actor(deployment.asked_by),
         "created_at": moment(deployment.created_at),
@@ -102,6 +107,12 @@ def _of_failure(failure: Failure | None) -> dict[str, Any] | None:
     if failure is None:
         return None
     return {**masked(failure.to_stored()), "at": moment(failure.at)}
+
+
+def _of_blocked(blocked: Failure | None) -> dict[str, Any] | None:
+    """Return the call that stopped the last run: AWS refused access, or could not be reached."""
+    shown = _of_failure(blocked)
+    return None if shown is None else {key: shown[key] for key in ("code", "message", "operation", "at")}
 
 
 def _of_error(error: Error | None) -> dict[str, Any] | None:

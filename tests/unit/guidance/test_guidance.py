@@ -7,7 +7,6 @@ import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -32,7 +31,6 @@ from tier1_engine.deployment.states import (
     Action,
     FailureClass,
     Goal,
-    Outcome,
     ResourceState,
     State,
     StepState,
@@ -626,9 +624,7 @@ NO_ANSWER = failure("NotConnected", "service-web", failure_class=FailureClass.RE
 BLOCKED = failure("ExpiredToken", "instance", failure_class=FailureClass.BLOCKED)
 GOING_BACK = {"state": State.ROLLING_BACK, "goal": Goal.ROLLED_BACK}
 ENDED = {"state": State.ROLLED_BACK, "goal": Goal.ROLLED_BACK}
-REFUSED_LAST = {
-    "a1": attempt(ended_at=AT, outcome=Outcome.REFUSED, code="ExpiredToken", operation="DeleteVpc")
-}
+STOPPED_BY = failure("ExpiredToken", failure_class=FailureClass.BLOCKED, operation="DeleteVpc")
 
 
 @pytest.mark.parametrize(
@@ -642,7 +638,7 @@ REFUSED_LAST = {
         ),
         ({"failure": BLOCKED}, Situation.BLOCKED, "tier1 resume 0123456789ab"),
         (GOING_BACK, Situation.INTERRUPTED, "tier1 resume 0123456789ab"),
-        ({**GOING_BACK, "attempts": REFUSED_LAST}, Situation.BLOCKED, "tier1 resume 0123456789ab"),
+        ({**GOING_BACK, "blocked": STOPPED_BY}, Situation.BLOCKED, "tier1 resume 0123456789ab"),
         ({**GOING_BACK, "driven_by": "process 1"}, Situation.DRIVEN, "tier1 show 0123456789ab --watch"),
         ({"goal": Goal.ROLLED_BACK}, Situation.STALLED, "tier1 resume 0123456789ab"),
         (
@@ -685,15 +681,23 @@ def test_the_cause_is_reported_before_errors_of_the_rollback() -> None:
 
 def test_a_refusal_that_stopped_the_rollback_is_its_cause() -> None:
     """The provisioning did not fail: credentials expired during the destroy."""
-    given = story(state=State.DESTROYING, goal=Goal.DESTROYED, failure=None, attempts=REFUSED_LAST)
+    given = story(state=State.DESTROYING, goal=Goal.DESTROYED, failure=None, blocked=STOPPED_BY)
     cause = of_failure(given)
     assert cause is not None
     assert (cause.code, cause.operation) == ("ExpiredToken", "DeleteVpc")
-    later = {"a2": attempt(id="a2", begun_at=AT, ended_at=AT + timedelta(seconds=1), outcome=Outcome.DONE)}
-    went_on = story(
-        state=State.DESTROYING, goal=Goal.DESTROYED, failure=None, attempts={**REFUSED_LAST, **later}
-    )
+    assert "blocked: ExpiredToken" in guidance.guide(given).told
+    went_on = story(state=State.DESTROYING, goal=Goal.DESTROYED, failure=None)
     assert of_failure(went_on) is None
+
+
+def test_what_blocks_a_rollback_comes_before_what_began_it() -> None:
+    """Both are told; the fix is that of the refusal, because nothing else helps before it."""
+    given = story(state=State.ROLLING_BACK, goal=Goal.ROLLED_BACK, blocked=STOPPED_BY)
+    cause = of_failure(given)
+    assert cause is not None
+    assert cause.code == "ExpiredToken"
+    told = guidance.guide(given).told
+    assert told.index("VpcLimitExceeded") < told.index("blocked: ExpiredToken")
 
 
 def test_what_is_safe_and_what_costs_is_reported() -> None:

@@ -15,8 +15,8 @@ from typing import Any
 from tier1_engine.contract.kind import Problem
 from tier1_engine.deployment.failure import Error, Failure
 from tier1_engine.deployment.plan import resolve
-from tier1_engine.deployment.record import Change, DeploymentSet, Move, Record, ResourceSet, StepSet
-from tier1_engine.deployment.states import FailureClass, Goal, StepState, Trigger
+from tier1_engine.deployment.record import Change, DeploymentSet, Move, Note, Record, ResourceSet, StepSet
+from tier1_engine.deployment.states import GOING_BACK, FailureClass, Goal, StepState, Trigger
 from tier1_engine.deployment.transitions import next_state
 from tier1_engine.engine.pace import Pace
 from tier1_engine.engine.tasks import Task
@@ -117,6 +117,14 @@ def failure_of(
         request_id=cause.request_id,
         at=at,
     )
+
+
+def blocked(record: Record, pace: Pace) -> list[Change]:
+    """Return what to record of a rollback or teardown that ends because AWS refuses access."""
+    if pace.blocked is None or record.deployment.state not in GOING_BACK:
+        return []
+    failure = failure_of(pace.blocked, pace.blocked_step, FailureClass.BLOCKED, pace.wall)
+    return [DeploymentSet({"blocked": failure}), Note(f"blocked: {failure.code}: {failure.message}")]
 
 
 def activated(record: Record, at: datetime) -> dict[str, Any]:

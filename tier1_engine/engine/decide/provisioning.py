@@ -122,7 +122,8 @@ def _block(record: Record, pace: Pace, problem: Problem | Error, step: str | Non
     waiting = (step.name for step in record.steps.values() if not step.complete)
     failure = failure_of(problem, step or next(waiting, None), FailureClass.BLOCKED, pace.wall)
     message = f"{problem.code}: {problem.message}"
-    return Changed([move(record, Trigger.FAIL, message), DeploymentSet({"failure": failure})])
+    values = {"failure": failure, "blocked": failure}
+    return Changed([move(record, Trigger.FAIL, message), DeploymentSet(values)])
 
 
 def _fail(record: Record, pace: Pace, failed: Sequence[Step]) -> Decision:

@@ -331,7 +331,9 @@ def identified(case: Case, result: Identified | Failed) -> list[Effect]:
             effects.append(PaceSet({"blocked": problem_of(result.error)}))
         return effects
     if result.account_id == case.record.deployment.account_id:
-        return [PaceSet({"identified": True}), case.at_once()]
+        granted: list[Effect] = [PaceSet({"identified": True}), case.at_once()]
+        known = case.record.deployment.blocked is not None
+        return [*granted, DeploymentSet({"blocked": None})] if known else granted
     message = (
         f"these credentials belong to {result.account_id}, but the deployment is in "
         f"{case.record.deployment.account_id}: sign in to that account, then resume"

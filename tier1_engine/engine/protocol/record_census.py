@@ -13,6 +13,7 @@ from tier1_engine.engine.protocol import duplicates
 from tier1_engine.engine.protocol.actions import Census, Failed, Listed
 from tier1_engine.engine.protocol.case import Case, access_refused, end_in_error, problem_of, warning
 from tier1_engine.failures.calls import Verdict, judge
+from tier1_engine.failures.codes import UNREACHABLE_CODES
 
 _NOT_STANDING = (Presence.LEAVING, Presence.GONE, Presence.ABSENT)
 
@@ -131,7 +132,7 @@ def _census_failed(case: Case, failed: Failed) -> list[Effect]:
     """Record a failed census, which proves nothing: a teardown stops there, provisioning warns."""
     error, pace = failed.error, case.pace
     verdict = judge(error, Action.CENSUS, None, young=False)
-    if verdict is Verdict.BLOCKED:
+    if verdict is Verdict.BLOCKED or error.code in UNREACHABLE_CODES:
         return [*end_in_error(case, failed), *access_refused(case, error)]
     tries = pace.census_attempts + 1
     effects = [*end_in_error(case, failed), case.back_off(), PaceSet({"census_attempts": tries})]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from tier1_engine.contract.kind import Presence
 from tier1_engine.deployment.record import AttemptSet, Console, Note, Resource, ResourceSet
 from tier1_engine.deployment.states import Action, Outcome, ResourceState
-from tier1_engine.engine.effects import Effect, Forget, Learn, Poll
+from tier1_engine.engine.effects import Effect, Forget, Learn, PaceSet, Poll
 from tier1_engine.engine.pace import HOLDER_WAITS
 from tier1_engine.engine.protocol.actions import (
     Archive,
@@ -40,14 +40,18 @@ from tier1_engine.engine.protocol.case import (
     identified,
     keep_searching,
     known_facts,
+    problem_of,
     settled_attempts,
     unproved,
     unproved_for_good,
     warning,
+    without_access,
 )
 from tier1_engine.engine.protocol.proof import not_ours, with_commands, without_proof
 from tier1_engine.engine.protocol.record_census import record_census
+from tier1_engine.errors import CallError
 from tier1_engine.failures.calls import Verdict, judge
+from tier1_engine.failures.codes import UNREACHABLE_CODES
 
 
 def record_teardown(case: Case) -> list[Effect]:
@@ -93,6 +97,8 @@ def _failed_call(case: Case, resource: Resource, failed: Failed) -> list[Effect]
             return [*effects, case.poll()]
         case Verdict.BLOCKED:
             effects += access_refused(case, error, resource.step)
+        case Verdict.TRANSIENT if error.code in UNREACHABLE_CODES:
+            effects += _unreachable(case, error, resource)
         case Verdict.GONE:
             return effects + _shown_absent(case, resource)
         case Verdict.IN_USE if failed.held and _held_for_good(case, resource):
@@ -102,6 +108,15 @@ def _failed_call(case: Case, resource: Resource, failed: Failed) -> list[Effect]
         case _:
             noted = replace(noted, stuck=True)
     return [*effects, ResourceSet(resource.id, {"error": noted})]
+
+
+def _unreachable(case: Case, error: CallError, resource: Resource) -> list[Effect]:
+    """Nothing was sent: try again for as long as a deletion may take, and then end the run as blocked."""
+    without = case.pace.seconds_without_access(resource.name)
+    driven = case.pace.driven(resource.name, resource.driven_seconds)
+    if driven + without >= case.record.deployment.delete_seconds:
+        return [PaceSet({"blocked": problem_of(error), "blocked_step": resource.step})]
+    return [without_access(case), case.back_off()]
 
 
 def _held_for_good(case: Case, resource: Resource) -> bool:

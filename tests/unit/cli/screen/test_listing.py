@@ -25,6 +25,7 @@ def one(**values: Any) -> dict[str, Any]:
         "interrupted": False,
         "holder": None,
         "failure": FAILURE,
+        "blocked": None,
         "remaining": 9,
         "created_at": AT_TEXT,
         "updated_at": AT_TEXT,
@@ -54,6 +55,17 @@ def test_what_could_not_be_deleted_is_undeletable_and_not_retained(monkeypatch: 
         "failed (9 undeletable, ~$0.04/h)"
         in table(monkeypatch, 80, one(goal="destroyed"), aaaa00000001=0.04)[1]
     )
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_what_blocks_the_last_run_is_the_reason(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """It is what to fix first, whatever began the rollback."""
+    blocked = {"code": "ExpiredToken", "message": "The token has expired", "operation": None, "at": AT_TEXT}
+    row = one(state="rolling_back", goal="rolled_back", interrupted=True, blocked=blocked)
+    said = "\n".join(table(monkeypatch, columns, row))
+    assert "rolling_back, blocked" in said
+    assert "ExpiredToken: The token has expired" in said
+    assert "VpcLimitExceeded" not in said
 
 
 @pytest.mark.parametrize("columns", [80, 100, 139, 140, 200])

@@ -46,9 +46,9 @@ def test_log_names_who_on_the_line_of_each_command() -> None:
     """The lines of a run name somebody only if it is another than before."""
     asked: dict[str, Any] = {"trigger": None, "from_state": None, "to_state": None, "step": None}
     request = Event(AT, **asked, message="requested: destroyed", actor=ANN)
-    assert line(request, ANN).endswith(f"requested: destroyed by {SAYS_ANN}")
+    assert line(request, ANN).endswith(f"requested: destroyed (by {SAYS_ANN})")
     move = Event(AT, Trigger.START, State.PENDING, State.PROVISIONING_NETWORK, None, "", BOB)
     assert line(move, BOB).endswith("pending -> provisioning_network")
-    assert line(move, ANN).endswith(f"provisioning_network by {SAYS_BOB}")
+    assert line(move, ANN).endswith(f"provisioning_network (by {SAYS_BOB})")
     older = Event(AT, **asked, message="requested: destroyed")
     assert line(older).endswith("requested: destroyed")

@@ -23,7 +23,7 @@ def logged(entry: Mapping[str, Any], last_actor: Mapping[str, Any] | None = None
         return drawn(_attempt(entry))
     line, actor = _event(entry), entry["actor"]
     if actor and (actor != last_actor or not (entry["trigger"] or entry["step"])):
-        line.append(f" by {who(actor)}", style=QUIET)
+        line.append(f" (by {who(actor)})", style=QUIET)
     return drawn(line)
 
 

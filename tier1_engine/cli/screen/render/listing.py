@@ -65,7 +65,7 @@ class _Table:
 
     def row(self, deployment: Mapping[str, Any], words: str, now: datetime) -> Text:
         style = STYLE_OF_STATE.get("interrupted" if deployment["interrupted"] else deployment["state"], QUIET)
-        failure = deployment["failure"]
+        why = _why(deployment)
         return self._line(
             deployment["id"],
             Text(deployment["name"]),
@@ -74,7 +74,7 @@ class _Table:
             age(_since(deployment), now),
             age(deployment["created_at"], now),
             Text(_driver(deployment) or "-", style="cyan" if deployment["holder"] else QUIET),
-            Text(_reason(failure) if failure else "-", style="red" if failure else QUIET),
+            Text(_reason(why) if why else "-", style="red" if why else QUIET),
         )
 
     def below(self, deployment: Mapping[str, Any]) -> Iterator[Text]:
@@ -82,8 +82,8 @@ class _Table:
         indent = " " * (_ID + _GAP)
         if driver := _driver(deployment):
             yield self._cut(Text(f"{indent}locked by {driver}", style="cyan"))
-        if failure := deployment["failure"]:
-            yield self._cut(Text(indent + _reason(failure), style="red"))
+        if why := _why(deployment):
+            yield self._cut(Text(indent + _reason(why), style="red"))
 
     def _cut(self, text: Text) -> Text:
         text.truncate(self._columns, overflow="ellipsis")
@@ -103,6 +103,12 @@ class _Table:
         return Text(" " * _GAP).join(cells)
 
 
+def _why(deployment: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what stopped the last run for lack of access, else why the deployment failed."""
+    found: Mapping[str, Any] | None = deployment["blocked"] or deployment["failure"]
+    return found
+
+
 def _state_text(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
     """Return the state, such as `failed (9 remaining, ~$0.04/h)` or `launching_ec2, interrupted`.
 
@@ -110,7 +116,7 @@ def _state_text(deployment: Mapping[str, Any], dollars_an_hour: float) -> str:
     """
     state = str(deployment["state"])
     if deployment["interrupted"]:
-        return f"{state}, interrupted"
+        return f"{state}, {'blocked' if deployment['blocked'] else 'interrupted'}"
     if state != "failed" or not deployment["remaining"]:
         return state
     cost = briefly(dollars_an_hour)

@@ -57,7 +57,8 @@ def _head(deployment: Mapping[str, Any], now: datetime) -> list[Text]:
     if deployment["goal"] != deployment["state"]:
         state.append(f", target: {deployment['goal']}", style=QUIET)
     if deployment["interrupted"]:
-        state.append("  interrupted", style=STYLE_OF_STATE["interrupted"])
+        word = "blocked" if deployment["blocked"] else "interrupted"
+        state.append(f"  {word}", style=STYLE_OF_STATE["interrupted"])
     where = f"{deployment['blueprint']} in {deployment['region']}, account {deployment['account_id']}"
     found = [
         Text.assemble((deployment["name"], "bold"), f"  {deployment['id']}  ", state),
@@ -73,6 +74,8 @@ def _head(deployment: Mapping[str, Any], now: datetime) -> list[Text]:
         found.append(Text(text, style="cyan"))
     if failure := deployment["failure"]:
         found.append(_failure(failure))
+    if (blocked := deployment["blocked"]) and deployment["state"] != "failed":
+        found.append(_blocked(blocked))
     if deployment["interrupted"]:
         found.append(Text(f"to resume: tier1 resume {deployment['id']}", style="cyan"))
     return [*found, *(Text(f"warning: {clean(text)}", style="yellow") for text in deployment["warnings"])]
@@ -91,6 +94,12 @@ def _failure(failure: Mapping[str, Any]) -> Text:
     )
     said = f"failed{where} ({failure['class']}): {failure['code']}: {failure['message']}"
     return Text(clean(f"{said} ({call})" if call else said), style="red")
+
+
+def _blocked(blocked: Mapping[str, Any]) -> Text:
+    call = f" ({blocked['operation']})" if blocked["operation"] else ""
+    said = f"blocked since {blocked['at']}: {blocked['code']}: {blocked['message']}{call}"
+    return Text(clean(said), style="red")
 
 
 def _tree(deployment: Mapping[str, Any]) -> list[Text]:
