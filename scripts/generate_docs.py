@@ -252,6 +252,7 @@ SWEEPING_VERBS = (
     "List",
     "Delete",
     "Terminate",
+    "Cancel",
     "Detach",
     "Disassociate",
     "Revoke",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.account import client
 from tests.support.command import Command
+from tests.support.processes.proxy import Proxy, altered
 
 pytestmark = pytest.mark.promise(7)
 
@@ -89,3 +90,35 @@ def test_a_restored_root_volume_stays_and_the_one_that_it_replaced_is_deleted(
         f"{users} has the tags of this deployment, but no create on record proves that it is its own"
         in done.err
     )
+
+
+@pytest.mark.leaves("the user's spot request with copied tags, and its instance", "unknown")
+def test_a_spot_request_that_outlives_its_instance_is_cancelled(
+    operator: Command, line: Proxy, aws: str
+) -> None:
+    """Ours was made persistent on its way, so AWS opens it again when its instance is terminated. The user's
+    has copies of its tags: it stays, and is named. Nothing is cancelled while its instance stands.
+    """
+    ec2 = client("ec2", aws)
+    spec = operator.folder / "demo.yaml"
+    spec.write_text("name: demo\nregion: us-east-1\ninstance: {types: [t3.medium], market: spot}\n")
+    line.rule = lambda call: altered(b"one-time", b"persistent") if call.operation == "RunInstances" else None
+    assert operator("deploy", str(spec)).code == 0
+    (ours,) = ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+    assert (ours["Type"], ours["State"]) == ("persistent", "active")
+    copied = [{"ResourceType": "spot-instances-request", "Tags": ours["Tags"]}]
+    launch = {"ImageId": ours["LaunchSpecification"]["ImageId"], "InstanceType": "t3.medium"}
+    asked = ec2.request_spot_instances(LaunchSpecification=launch, TagSpecifications=copied)
+    (users,) = (one["SpotInstanceRequestId"] for one in asked["SpotInstanceRequests"])
+    swept = operator("sweep", "--orphans", "--yes")
+    assert swept.code == 0
+    assert users in swept.out
+    assert ours["SpotInstanceRequestId"] not in swept.out
+    done = operator("destroy", "demo", "--yes")
+    assert done.code == 0, done
+    shown = ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+    states = {one["SpotInstanceRequestId"]: one["State"] for one in shown}
+    assert states == {ours["SpotInstanceRequestId"]: "cancelled", users: "active"}
+    assert f"{users} has the tags of this deployment, but no create on record proves" in done.err
+    operations = [call.operation for call in line.changing]
+    assert operations.index("CancelSpotInstanceRequests") > operations.index("TerminateInstances")

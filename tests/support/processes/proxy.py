@@ -89,7 +89,7 @@ class Reply:
 class Exchange:
     """One call in the proxy's hands; an act ends it with `answer` or `cut`."""
 
-    def __init__(self, call: Call, forward: Callable[[], Reply], handler: _Handler) -> None:
+    def __init__(self, call: Call, forward: Callable[..., Reply], handler: _Handler) -> None:
         self.call = call
         self.forward = forward
         self._handler = handler
@@ -114,6 +114,11 @@ Rule = Callable[[Call], Act | None]
 def passed(exchange: Exchange) -> None:
     """The call reaches AWS and its reply the caller."""
     exchange.answer(exchange.forward())
+
+
+def altered(old: bytes, new: bytes) -> Act:
+    """AWS executes a call that differs in its body."""
+    return lambda exchange: exchange.answer(exchange.forward(old, new))
 
 
 def cut_before(exchange: Exchange) -> None:
@@ -314,7 +319,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _exchange(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         call, act = self.proxy.received(*self._read(body))
-        act(Exchange(call, lambda: self.proxy.forward(call, lambda: self._request(body)), self))
+
+        def forward(old: bytes = b"", new: bytes = b"") -> Reply:
+            return self.proxy.forward(call, lambda: self._request(body.replace(old, new)))
+
+        act(Exchange(call, forward, self))
 
     do_GET = do_POST = do_PUT = do_DELETE = _exchange  # noqa: N815 - the names that http.server looks for
 
@@ -333,7 +342,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _request(self, body: bytes) -> Reply:
         place = urlsplit(self.proxy.upstream)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=CALL_SECONDS)
-        headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "content-length")}
         try:
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()

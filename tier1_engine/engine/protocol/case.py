@@ -239,14 +239,15 @@ def settled_attempts(case: Case, resource: Resource) -> list[Effect]:
 def known_facts(record: Record, resource: Resource, seen: Observation) -> dict[str, Any]:
     """Return the facts of a resource after a look at it.
 
-    What AWS made together with it is what the first look showed, before the resource was complete: later, a
-    user may have put their own in its place.
+    What AWS made together with it is, of each kind, what the first look that showed any did, before the
+    resource was complete: later, a user may have put their own in its place. The reply of `RunInstances` has
+    the spot request and the interface, and no volume yet (AWS CLI reference, `run-instances`, example 1).
     """
     facts = {**resource.facts, **seen.facts}
-    if COMPANIONS in resource.facts:
-        facts[COMPANIONS] = resource.facts[COMPANIONS]
-    elif record.steps[resource.step].complete:
-        facts.pop(COMPANIONS, None)
+    shown = {} if record.steps[resource.step].complete else seen.facts.get(COMPANIONS, {})
+    facts[COMPANIONS] = {**shown, **resource.facts.get(COMPANIONS, {})}
+    if not facts[COMPANIONS]:
+        del facts[COMPANIONS]
     return facts
 
 
