@@ -99,8 +99,10 @@ def _list(cloud: Cloud, filters: list[dict[str, Any]]) -> list[Observation]:
     that is listed itself, and AWS closes its request with it.
     """
     still_open = {"Name": "state", "Values": list(OPEN)}
-    operation, members = "describe_spot_instance_requests", "SpotInstanceRequests"
-    shown = list(cloud.pages("ec2", operation, members, Filters=[*filters, still_open]))
+    wanted = [*filters, still_open]
+    shown = list(
+        cloud.pages("ec2", "describe_spot_instance_requests", "SpotInstanceRequests", Filters=wanted)
+    )
     with_instance: set[str] = set()
     if any(one.get("InstanceId") for one in shown):
         standing = {"Name": "instance-state-name", "Values": list(STANDING)}
