@@ -116,11 +116,6 @@ def passed(exchange: Exchange) -> None:
     exchange.answer(exchange.forward())
 
 
-def altered(old: bytes, new: bytes) -> Act:
-    """AWS executes a call that differs in its body."""
-    return lambda exchange: exchange.answer(exchange.forward(old, new))
-
-
 def cut_before(exchange: Exchange) -> None:
     """The line breaks before AWS has the call."""
     exchange.cut()

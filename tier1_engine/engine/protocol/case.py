@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tier1_engine.contract.kind import COMPANIONS, Kind, Observation, Problem
+from tier1_engine.contract.kind import COMPANIONS, FORMER_COMPANIONS, Kind, Observation, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
@@ -249,6 +249,12 @@ def known_facts(record: Record, resource: Resource, seen: Observation) -> dict[s
     if not facts[COMPANIONS]:
         del facts[COMPANIONS]
     return facts
+
+
+def first_facts(resource: Resource, seen: Observation) -> dict[str, Any]:
+    """Return the facts of a resource that got its object just now."""
+    former = resource.facts.get(FORMER_COMPANIONS)
+    return {**seen.facts, **({FORMER_COMPANIONS: former} if former else {})}
 
 
 def warning(case: Case, text: str) -> list[Effect]:
