@@ -61,7 +61,7 @@ def test_it_is_not_deleted_while_its_resource_stands(state: ResourceState) -> No
 def test_neither_copied_tags_nor_a_reused_id_prove_it() -> None:
     """Both are needed."""
     assert proof_of(ResourceState.DELETED, "vol-2") == {}
-    assert proof_of(ResourceState.DELETED, **{TAG_RESOURCE: "another"}) == {}
+    assert proof_of(ResourceState.DELETED, "vol-1", ROOT, **{TAG_RESOURCE: "another"}) == {}
 
 
 def test_what_the_first_look_showed_is_kept() -> None:
