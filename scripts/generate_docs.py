@@ -253,6 +253,7 @@ SWEEPING_VERBS = (
     "List",
     "Delete",
     "Terminate",
+    "Cancel",
     "Detach",
     "Disassociate",
     "Revoke",

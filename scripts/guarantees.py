@@ -80,7 +80,8 @@ PROMISES = (
         "A deletion is recorded when a read-back says so, not when the call returned. NotFound proves it "
         "only after the grace since the create. What is in use is waited for up to a deadline.",
         "What AWS shows again after it had shown it as gone is found by the census or by a sweep. A spot "
-        "request is not looked for: it is one-time, and AWS closes it when its instance is terminated. "
+        "request, volume or interface of an instance that an earlier version launched is not on record: it "
+        "is reported, and stays. "
         "Snapshots that somebody made of an owned volume are theirs: they stay, and are named.",
         ("make crash",),
     ),

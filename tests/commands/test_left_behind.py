@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.account import client
 from tests.support.command import Command
+from tests.support.processes.proxy import Exchange, Proxy
 
 pytestmark = pytest.mark.promise(7)
 
@@ -89,3 +90,57 @@ def test_a_restored_root_volume_stays_and_the_one_that_it_replaced_is_deleted(
         f"{users} has the tags of this deployment, but no create on record proves that it is its own"
         in done.err
     )
+
+
+@pytest.mark.leaves("the user's spot request with copied tags, and its instance", "unknown")
+def test_a_spot_request_that_outlives_its_instance_is_cancelled(
+    operator: Command, line: Proxy, aws: str
+) -> None:
+    """Ours were made persistent on their way, so each opens again when its instance is terminated: that of
+    an instance that was recreated goes before the deployment is active, the other with the destroy, and no
+    earlier. The user's has copies of their tags: it stays, and is named.
+    """
+    ec2 = client("ec2", aws)
+    launched: list[str] = []
+
+    def launch(exchange: Exchange) -> None:
+        reply = exchange.forward(b"one-time", b"persistent")
+        launched.extend(request for request in states(ec2) if request not in launched)
+        if len(launched) == 1:
+            (instance,) = ec2.describe_instances()["Reservations"][0]["Instances"]
+            ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+        exchange.answer(reply)
+
+    line.rule = lambda call: launch if call.operation == "RunInstances" else None
+    spec = operator.folder / "demo.yaml"
+    spec.write_text("name: demo\nregion: us-east-1\ninstance: {types: [t3.medium], market: spot}\n")
+    assert operator("deploy", str(spec)).code == 0
+    _, ours = launched
+    assert states(ec2) == {ours: "active"}
+    users = copy_of(ec2, ours)
+    swept = operator("sweep", "--orphans", "--yes")
+    assert swept.code == 0, swept
+    assert states(ec2) == {ours: "active", users: "active"}
+    assert users in swept.out
+    assert ours not in swept.out
+    done = operator("destroy", "demo", "--yes")
+    assert done.code == 0, done
+    assert states(ec2) == {users: "active"}
+    assert f"{users} has the tags of this deployment, but no create on record proves" in done.err
+
+
+def states(ec2: Any) -> dict[str, str]:
+    """The requests that may launch an instance."""
+    may = [{"Name": "state", "Values": ["open", "active", "disabled"]}]
+    shown = ec2.describe_spot_instance_requests(Filters=may)["SpotInstanceRequests"]
+    return {one["SpotInstanceRequestId"]: one["State"] for one in shown}
+
+
+def copy_of(ec2: Any, request_id: str) -> str:
+    """A request of the user's with the tags of another; its id."""
+    wanted = ec2.describe_spot_instance_requests(SpotInstanceRequestIds=[request_id])
+    (shown,) = wanted["SpotInstanceRequests"]
+    launch = {"ImageId": shown["LaunchSpecification"]["ImageId"], "InstanceType": "t3.medium"}
+    tags = [{"ResourceType": "spot-instances-request", "Tags": shown["Tags"]}]
+    asked = ec2.request_spot_instances(LaunchSpecification=launch, TagSpecifications=tags)
+    return str(asked["SpotInstanceRequests"][0]["SpotInstanceRequestId"])

@@ -34,6 +34,8 @@ RESERVED_TAG_PREFIXES = ("tier1:", "aws:")
 IAM_PATH = "/tier1/"
 COMPANIONS = "companions"
 """The fact with the AWS ids, by kind, of what AWS made together with an object."""
+FORMER_COMPANIONS = "former_companions"
+"""The same of the objects that a resource had before and that are gone: an earlier candidate, for example."""
 CONSOLE_FACT = "console"
 """The fact in which a permanently failed check returns the end of the console output, if it read it."""
 

@@ -64,6 +64,7 @@ _NO_TABLE = {"InvalidRouteTableID.NotFound", "InvalidRouteTableId.Malformed"}
 _NO_INSTANCE = {"InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"}
 _NO_INTERFACE = {"InvalidNetworkInterfaceID.NotFound"}
 _NO_VOLUME = {"InvalidVolume.NotFound"}
+_NO_SPOT_REQUEST = {"InvalidSpotInstanceRequestID.NotFound", "RequestResourceCountExceeded"}
 _ROUTE = {
     *_NO_TABLE,
     "InvalidGatewayID.NotFound",
@@ -90,6 +91,7 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
             "InvalidPermission.Malformed",
             "RulesPerSecurityGroupLimitExceeded",
         },
+        "CancelSpotInstanceRequests": _NO_SPOT_REQUEST,
         "CreateInternetGateway": {*_TAGGED, "InternetGatewayLimitExceeded"},
         "CreateRoute": {*_ROUTE, "ResourceCountLimitExceeded", "RouteAlreadyExists", "RouteLimitExceeded"},
         "CreateRouteTable": {*_TAGGED, *_NO_VPC, "RouteTableLimitExceeded"},
@@ -153,10 +155,7 @@ EC2_CODES: Mapping[str, frozenset[str]] = {
         "DescribeRouteTables": _NO_TABLE,
         "DescribeSecurityGroups": _NO_GROUP,
         "DescribeSnapshots": {"InvalidSnapshot.NotFound"},
-        "DescribeSpotInstanceRequests": {
-            "InvalidSpotInstanceRequestID.NotFound",
-            "RequestResourceCountExceeded",
-        },
+        "DescribeSpotInstanceRequests": _NO_SPOT_REQUEST,
         "DescribeSubnets": _NO_SUBNET,
         "DescribeVolumes": _NO_VOLUME,
         "DescribeVpcAttribute": _NO_VPC,

@@ -132,7 +132,7 @@ class Instance(Kind):
     )
     remedies = instance_remedies.REMEDIES
     archives_console = True
-    companions = ("network_interface", "volume")
+    companions = ("network_interface", "spot_request", "volume")
     asks_aws_for_request = True
 
     def request(self, cloud: Cloud, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,7 +271,9 @@ def _reservation(instance: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _companions(instance: Mapping[str, Any], target: Target | None) -> dict[str, Any]:
-    """The fact with the volumes and the interface that the launch made; a user may have attached others."""
+    """The fact with what the launch made: the volumes, the interface and the spot request. A user may have
+    attached other volumes and interfaces.
+    """
     if target is None:
         return {}
     devices = instance_request.devices(target.request, target.candidate)
@@ -285,8 +287,13 @@ def _companions(instance: Mapping[str, Any], target: Target | None) -> dict[str,
         for one in instance.get("NetworkInterfaces") or ()
         if (one.get("Attachment") or {}).get("DeviceIndex") == 0
     )
-    made = {"network_interface": sorted(filter(None, interfaces)), "volume": sorted(filter(None, volumes))}
-    return {COMPANIONS: {kind: ids for kind, ids in made.items() if ids}} if any(made.values()) else {}
+    made = {
+        "network_interface": interfaces,
+        "spot_request": [instance.get("SpotInstanceRequestId")],
+        "volume": volumes,
+    }
+    found = {kind: ids for kind, shown in made.items() if (ids := sorted(filter(None, shown)))}
+    return {COMPANIONS: found} if found else {}
 
 
 def _problem(instance: Mapping[str, Any], state: str, presence: Presence) -> Problem | None:

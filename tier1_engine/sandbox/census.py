@@ -133,7 +133,9 @@ def _network(backend: Any) -> Iterator[Entry]:
     yield from (("vpc endpoint", one, one.state, None) for one in backend.vpc_end_points.values())
     for template in backend.launch_templates.values():
         yield "launch template", template, None, None
-    yield from (("spot request", one, one.state, None) for one in backend.spot_instance_requests.values())
+    for request in backend.spot_instance_requests.values():
+        if request.state in ("open", "active", "disabled"):
+            yield "spot request", request, request.state, getattr(request, "made_with", None)
 
 
 class _Defaults:

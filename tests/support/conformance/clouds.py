@@ -12,6 +12,7 @@ from moto import mock_aws
 from moto.core.responses import BaseResponse
 
 from tests.support.elastic_ip import ElasticIp
+from tests.support.requested_spot import RequestedSpot
 from tier1_engine.aws.session import AwsSession
 from tier1_engine.contract.cloud import AlwaysPermitted, Cloud
 from tier1_engine.contract.kind import Kind
@@ -22,8 +23,12 @@ from tier1_engine.sandbox.behaviour.patching import around
 from tier1_engine.sandbox.world import AwsClock, Dice, Figure, Speed
 from tier1_engine.sandbox.world import World as AwsWorld
 
-KINDS: dict[str, Kind] = {**discover(), ElasticIp.name: ElasticIp()}
-"""Those of this package, and one that only the tests know (`test_new_kind`)."""
+KINDS: dict[str, Kind] = {
+    **discover(),
+    ElasticIp.name: ElasticIp(),
+    RequestedSpot.name: RequestedSpot(),
+}
+"""Those of this package, and one that only the tests know (`test_new_kind`). A spot request has a create."""
 
 
 class PassingClock(AwsClock):

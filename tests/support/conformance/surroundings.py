@@ -195,6 +195,7 @@ INPUTS: dict[str, Callable[[World], dict[str, Any]]] = {
         "subnet_id": world.neighbour("subnet").aws_id,
         "security_group_ids": [world.neighbour("security_group").aws_id],
     },
+    "spot_request": lambda world: {"subnet_id": world.neighbour("subnet").aws_id},
     "volume": lambda world: {"zone": f"{world.cloud.region}a", "gib": 8},
 }
 """Inputs that ask for each kind, as its step's would be when they reach it."""

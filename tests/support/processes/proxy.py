@@ -89,7 +89,7 @@ class Reply:
 class Exchange:
     """One call in the proxy's hands; an act ends it with `answer` or `cut`."""
 
-    def __init__(self, call: Call, forward: Callable[[], Reply], handler: _Handler) -> None:
+    def __init__(self, call: Call, forward: Callable[..., Reply], handler: _Handler) -> None:
         self.call = call
         self.forward = forward
         self._handler = handler
@@ -314,7 +314,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _exchange(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         call, act = self.proxy.received(*self._read(body))
-        act(Exchange(call, lambda: self.proxy.forward(call, lambda: self._request(body)), self))
+
+        def forward(old: bytes = b"", new: bytes = b"") -> Reply:
+            return self.proxy.forward(call, lambda: self._request(body.replace(old, new)))
+
+        act(Exchange(call, forward, self))
 
     do_GET = do_POST = do_PUT = do_DELETE = _exchange  # noqa: N815 - the names that http.server looks for
 
@@ -333,7 +337,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _request(self, body: bytes) -> Reply:
         place = urlsplit(self.proxy.upstream)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=CALL_SECONDS)
-        headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "content-length")}
         try:
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()

@@ -291,6 +291,7 @@ def test_a_gateway_that_somebody_attached_to_their_vpc_stays_there() -> None:
 UNHELD = {
     "instance": "AWS terminates one whatever uses it; termination protection is no code of `in_use`",
     "mount_target": "EFS deletes its interface with it; AWS protects both from everybody else",
+    "spot_request": "AWS cancels one whatever its instance does",
 }
 """The kinds that nothing foreign can hold, and why."""
 

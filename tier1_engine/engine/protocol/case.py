@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tier1_engine.contract.kind import COMPANIONS, Kind, Observation, Problem
+from tier1_engine.contract.kind import COMPANIONS, FORMER_COMPANIONS, Kind, Observation, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import (
     Attempt,
@@ -239,15 +239,22 @@ def settled_attempts(case: Case, resource: Resource) -> list[Effect]:
 def known_facts(record: Record, resource: Resource, seen: Observation) -> dict[str, Any]:
     """Return the facts of a resource after a look at it.
 
-    What AWS made together with it is what the first look showed, before the resource was complete: later, a
-    user may have put their own in its place.
+    What AWS made together with it is, of each kind, what the first look that showed any did, before the
+    resource was complete: later, a user may have put their own in its place. The reply of `RunInstances` has
+    the spot request and the interface, and no volume yet (AWS CLI reference, `run-instances`, example 1).
     """
     facts = {**resource.facts, **seen.facts}
-    if COMPANIONS in resource.facts:
-        facts[COMPANIONS] = resource.facts[COMPANIONS]
-    elif record.steps[resource.step].complete:
-        facts.pop(COMPANIONS, None)
+    shown = {} if record.steps[resource.step].complete else seen.facts.get(COMPANIONS, {})
+    facts[COMPANIONS] = {**shown, **resource.facts.get(COMPANIONS, {})}
+    if not facts[COMPANIONS]:
+        del facts[COMPANIONS]
     return facts
+
+
+def first_facts(resource: Resource, seen: Observation) -> dict[str, Any]:
+    """Return the facts of a resource that got its object just now."""
+    former = resource.facts.get(FORMER_COMPANIONS)
+    return {**seen.facts, **({FORMER_COMPANIONS: former} if former else {})}
 
 
 def warning(case: Case, text: str) -> list[Effect]:

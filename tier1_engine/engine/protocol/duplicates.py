@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tier1_engine.contract.kind import COMPANIONS, Kind, Observation
+from tier1_engine.contract.kind import COMPANIONS, FORMER_COMPANIONS, Kind, Observation
 from tier1_engine.contract.target import target_of
 from tier1_engine.deployment.record import Change, Note, Record, Resource, ResourceAdd, ResourceSet, Step
 from tier1_engine.deployment.standing import recorded_ids, unaccounted_creates
@@ -114,7 +114,8 @@ def proved(record: Record, database_id: str, kind: Kind, seen: Iterable[Observat
     """
     rows = [r for r in record.resources.values() if r.kind == kind.name and r.owned]
     by_id = {aws_id: row for row in rows for aws_id in recorded_ids(record, row)}
-    companions = companions_of(record, kind.name, frozenset({ResourceState.DELETED}))
+    outlived = companions_of(record, kind.name, frozenset(ResourceState), FORMER_COMPANIONS)
+    companions = outlived | companions_of(record, kind.name, frozenset({ResourceState.DELETED}))
     found: dict[str, Resource] = {}
     may_be: dict[str, list[str]] = {}
     for observation in seen:
@@ -137,11 +138,13 @@ def proved(record: Record, database_id: str, kind: Kind, seen: Iterable[Observat
     return found
 
 
-def companions_of(record: Record, kind: str, states: Collection[ResourceState]) -> dict[str, Resource]:
+def companions_of(
+    record: Record, kind: str, states: Collection[ResourceState], fact: str = COMPANIONS
+) -> dict[str, Resource]:
     """Return what AWS made together with the owned rows in these states: their rows, by AWS id."""
     return {
         aws_id: row
         for row in record.resources.values()
         if row.owned and row.state in states
-        for aws_id in row.facts.get(COMPANIONS, {}).get(kind, ())
+        for aws_id in row.facts.get(fact, {}).get(kind, ())
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tier1_engine.contract.kind import COMPANIONS, RESOURCE_PROOF, Holder, Observation
+from tier1_engine.contract.kind import COMPANIONS, FORMER_COMPANIONS, RESOURCE_PROOF, Holder, Observation
 from tier1_engine.deployment.command_line import typed
 from tier1_engine.deployment.record import Deployment, Record
 from tier1_engine.deployment.standing import recorded_ids
@@ -25,7 +25,8 @@ def ours(record: Record) -> frozenset[str]:
     found = {row.facts.get("network_interface_id") for row in rows}
     for row in (row for row in rows if row.owned):
         found |= recorded_ids(record, row)
-        found.update(*row.facts.get(COMPANIONS, {}).values())
+        for fact in (COMPANIONS, FORMER_COMPANIONS):
+            found.update(*row.facts.get(fact, {}).values())
     return frozenset(filter(None, found))
 
 

@@ -48,6 +48,7 @@ from tier1_engine.engine.protocol.case import (
     duplicate_rows,
     end_attempt,
     error_of,
+    first_facts,
     identified,
     keep_searching,
     known_facts,
@@ -137,7 +138,7 @@ def _take(case: Case, step: Step, asked: Create | Settle, outcome: Made | Found)
     """Record the id of a created or found resource, then its state."""
     resource, seen = case.record.resources[asked.resource_id], outcome.seen
     effects: list[Effect] = [case.at_once(), Forget("exists_since", step.name)]
-    values: dict[str, Any] = {"aws_id": seen.aws_id, "arn": seen.arn, "facts": dict(seen.facts)}
+    values: dict[str, Any] = {"aws_id": seen.aws_id, "arn": seen.arn, "facts": first_facts(resource, seen)}
     if isinstance(outcome, Found) and outcome.foreign:
         values |= {"owned": False, "state": ResourceState.PRESENT}
         found = f"found {seen.aws_id}, which tier1 does not own: it is used, never changed"

@@ -37,6 +37,7 @@ from tier1_engine.engine.protocol.case import (
     end_attempt,
     end_in_error,
     error_of,
+    first_facts,
     identified,
     keep_searching,
     known_facts,
@@ -150,7 +151,8 @@ def _settled(case: Case, resource: Resource, result: Settled) -> list[Effect]:
     """Record a search for what an unknown create may have created; what is found will be deleted."""
     match result.outcome:
         case Found(seen, beside):
-            found = {"aws_id": seen.aws_id, "arn": seen.arn, "facts": dict(seen.facts), "made_at": case.wall}
+            facts = first_facts(resource, seen)
+            found = {"aws_id": seen.aws_id, "arn": seen.arn, "facts": facts, "made_at": case.wall}
             effects = [*adopted(case, resource, seen.aws_id), ResourceSet(resource.id, found)]
             effects += duplicate_rows(case.after(effects), resource, beside)
             # Its deletion has not begun.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tier1_engine.contract.kind import Observation, Presence, Problem
+from tier1_engine.contract.kind import COMPANIONS, FORMER_COMPANIONS, Observation, Presence, Problem
 from tier1_engine.deployment.failure import Error
 from tier1_engine.deployment.record import DeploymentSet, Note, Resource, ResourceSet, Step, StepSet
 from tier1_engine.deployment.standing import is_left_out
@@ -133,7 +133,7 @@ def next_candidate(case: Case, step: Step, resource: Resource, error: Error) -> 
     refused, chosen = (kind.candidate_name(resource.request, n) for n in (resource.candidate, following))
     return [
         case.at_once(),
-        ResourceSet(resource.id, {"candidate": following, **_NOT_MADE}),
+        ResourceSet(resource.id, {"candidate": following, **_not_made(resource)}),
         StepSet(step.name, {"error": error, "tries": 0}),
         Note(f"{error.code}: not {refused}; trying {chosen} ({following + 1} of {count})", step.name),
     ]
@@ -192,7 +192,14 @@ def _place(case: Case, step: Step) -> str:
     return case.kinds[step.kind].candidate_name(step.inputs, 0)
 
 
-_NOT_MADE: Mapping[str, Any] = {"aws_id": None, "arn": None, "made_at": None, "facts": {}}
+def _not_made(resource: Resource) -> Mapping[str, Any]:
+    """Return the values of a resource whose object is gone; what AWS made with that may have outlived it."""
+    gone = [resource.facts.get(fact, {}) for fact in (FORMER_COMPANIONS, COMPANIONS)]
+    former = {
+        kind: sorted({id for one in gone for id in one.get(kind, ())}) for kind in {**gone[0], **gone[1]}
+    }
+    facts = {FORMER_COMPANIONS: former} if former else {}
+    return {"aws_id": None, "arn": None, "made_at": None, "facts": facts}
 
 
 def recreate(case: Case, step: Step, resource: Resource, spent: Observation) -> list[Effect]:
@@ -204,7 +211,7 @@ def recreate(case: Case, step: Step, resource: Resource, spent: Observation) -> 
         return fail(case, step, Error("GoneByHand", message, failure_class=step.on_failure))
     return [
         case.at_once(),
-        ResourceSet(resource.id, {"generation": resource.generation + 1, **_NOT_MADE}),
+        ResourceSet(resource.id, {"generation": resource.generation + 1, **_not_made(resource)}),
         Note(f"{in_words(spent)}: it is recreated", step.name),
     ]
 

@@ -76,6 +76,7 @@ class Lives:
 
     Attributes:
         on_running: called with the life cycle of an instance that starts to run.
+        on_ended: called with the life cycle of an instance that is terminated now.
         on_purged: called with the id of an instance that is no longer shown.
     """
 
@@ -84,6 +85,7 @@ class Lives:
     ) -> None:
         self.by_id: dict[str, Life] = {}
         self.on_running: list[Callable[[Life], None]] = []
+        self.on_ended: list[Callable[[Life], None]] = []
         self.on_purged: list[Callable[[str], None]] = []
         self._world = world
         self._agenda = agenda
@@ -174,6 +176,8 @@ class Lives:
     def _end(self, life: Life, code: str) -> None:
         self._take_down(life)
         _explain(life.instance, code)
+        for tell in self.on_ended:
+            tell(life)
         life.step += 1
         self._agenda.after(self._world.takes("instance.shown"), partial(self._purge, life))
 

@@ -29,6 +29,7 @@ from tier1_engine.sandbox.behaviour import (
     profiles,
     service_sockets,
     services,
+    spot_requests,
     tags,
     visibility,
 )
@@ -60,6 +61,7 @@ def install(world: World) -> None:
     file_systems.install(world, agenda, lingering)
     public = addresses.install()
     lives = instances.install(world, agenda, lingering)
+    spot_requests.install(world, agenda, lives)
     profiles.install(world, agenda)
     boots = boot.install(world, agenda, lives)
     console.install(boots)

@@ -9,6 +9,7 @@ import pytest
 from tests.support.rows import deployment, resource, step
 from tier1_engine.contract.kind import (
     COMPANIONS,
+    FORMER_COMPANIONS,
     TAG_DATABASE,
     TAG_DEPLOYMENT,
     TAG_NAME,
@@ -17,7 +18,7 @@ from tier1_engine.contract.kind import (
     Presence,
 )
 from tier1_engine.contract.target import target_of
-from tier1_engine.deployment.record import Record
+from tier1_engine.deployment.record import Record, Resource
 from tier1_engine.deployment.states import ResourceState, StepState
 from tier1_engine.engine.protocol.case import known_facts
 from tier1_engine.engine.protocol.duplicates import proved
@@ -35,9 +36,11 @@ ROOT = resource(
 PROOFS = (TAG_DATABASE, TAG_DEPLOYMENT, TAG_RESOURCE, TAG_NAME)
 
 
-def proof_of(state: ResourceState, aws_id: str = "vol-1", **tags: str) -> dict[str, str]:
+def proof_of(
+    state: ResourceState, aws_id: str = "vol-1", row: Resource = ROOT, **tags: str
+) -> dict[str, str]:
     """What a census that lists one unattached volume proves, by AWS id: the names of the rows."""
-    row = replace(ROOT, state=state)
+    row = replace(row, state=state)
     record = Record(deployment(), {"instance": step("instance", kind="instance")}, {row.id: row}, {})
     shown = {tag: target_of(row, record.deployment, DATABASE).tags[tag] for tag in PROOFS} | tags
     seen = Observation(Presence.READY, aws_id, tags=shown)
@@ -58,7 +61,7 @@ def test_it_is_not_deleted_while_its_resource_stands(state: ResourceState) -> No
 def test_neither_copied_tags_nor_a_reused_id_prove_it() -> None:
     """Both are needed."""
     assert proof_of(ResourceState.DELETED, "vol-2") == {}
-    assert proof_of(ResourceState.DELETED, **{TAG_RESOURCE: "another"}) == {}
+    assert proof_of(ResourceState.DELETED, "vol-1", ROOT, **{TAG_RESOURCE: "another"}) == {}
 
 
 def test_what_the_first_look_showed_is_kept() -> None:
@@ -71,6 +74,24 @@ def test_what_the_first_look_showed_is_kept() -> None:
     record = Record(deployment(), {"instance": step("instance", kind="instance")}, {}, {})
     assert known_facts(record, ROOT, later) == {COMPANIONS: {"volume": ["vol-1"]}, "type": "t3.large"}
     assert known_facts(record, replace(ROOT, facts={}), later)[COMPANIONS] == {"volume": ["vol-users"]}
+
+
+def test_each_kind_of_companion_is_learned_by_itself_until_it_is_complete() -> None:
+    """The reply of a launch names no volume yet. Once complete, an older row learns no spot request."""
+    later = Observation(Presence.READY, "i-1", facts={COMPANIONS: {"volume": ["v"], "spot_request": ["s"]}})
+    row = replace(ROOT, facts={COMPANIONS: {"spot_request": ["sir-1"]}})
+    begun = Record(deployment(), {"instance": step("instance", kind="instance")}, {}, {})
+    assert known_facts(begun, row, later)[COMPANIONS] == {"spot_request": ["sir-1"], "volume": ["v"]}
+    done = step("instance", kind="instance", state=StepState.DONE)
+    older = Record(deployment(), {"instance": done}, {}, {})
+    assert known_facts(older, ROOT, later)[COMPANIONS] == {"volume": ["vol-1"]}
+
+
+@pytest.mark.parametrize("state", list(ResourceState))
+def test_what_a_replaced_object_left_is_ours_in_any_state(state: ResourceState) -> None:
+    """Its own instance is gone, whatever became of the next one."""
+    row = replace(ROOT, facts={FORMER_COMPANIONS: {"volume": ["vol-1"]}})
+    assert proof_of(state, row=row) == {"vol-1": "instance"}
 
 
 def test_what_was_complete_before_companions_were_recorded_learns_none() -> None:
