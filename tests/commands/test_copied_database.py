@@ -65,6 +65,27 @@ def test_a_backup_from_before_the_first_resource_continues_and_deletes_all(
     assert tables[0]["Associations"][0]["SubnetId"] == theirs[0]
 
 
+def test_a_backup_with_the_role_learns_the_profile_of_the_same_name(
+    operator: Command, line: Proxy, aws: str
+) -> None:
+    """A role and its instance profile have one name: what one row has may be new of the other kind."""
+    path = operator.folder / "backup.db"
+
+    def before_the_profile(call: Call) -> None:
+        if call.operation == "AttachRolePolicy" and not path.exists():
+            back_up(operator.database, path)
+
+    line.rule = before_the_profile
+    assert operator("deploy", operator.spec()).code == 0
+    line.rule = passes
+    shutil.rmtree(operator.database.with_name("seen"))
+    backup = operator.with_(TIER1_DATABASE_URL=f"sqlite:///{path}")
+    adopted = backup("db", "adopt-copy", "--yes")
+    assert (adopted.code, adopted.out.count("tier1-demo-")) == (0, 1), adopted
+    done = backup("resume", "demo")
+    assert (done.code, standing(aws)) == (0, WHOLE), done
+
+
 def test_a_copy_is_refused_until_it_is_adopted(tier1: Command) -> None:
     """Whatever acts exits with 7 (a sweep with 5) and changes nothing; then all of it can be deleted."""
     id = failed(tier1)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.support.backups import back_up
+from tests.support.simulation.faults import fail
 from tests.support.simulation.kinds import SimKind
 from tests.support.simulation.rig import Rig, plan
 from tests.support.simulation.world import Thing
@@ -17,10 +18,11 @@ from tier1_engine.contract.kind import TAG_RESOURCE, Observation, Registry
 from tier1_engine.deployment.creation import DeploymentRequest
 from tier1_engine.deployment.place import Place
 from tier1_engine.deployment.plan import Plan, StepPlan, ref
-from tier1_engine.deployment.states import Phase, State
+from tier1_engine.deployment.states import Goal, Phase, State
 from tier1_engine.engine import engine
 from tier1_engine.engine.engine import Resume
 from tier1_engine.engine.equipment import Equipment
+from tier1_engine.errors import DatabaseBehind
 from tier1_engine.store.store import Store
 from tier1_engine.store.witness import Witness
 from tier1_engine.survey.adoption import Adopted, adopt
@@ -168,3 +170,42 @@ def test_resume_continues_with_what_was_made(rig: Rig, tmp_path: Path) -> None:
     table = ended.resource_of("table")
     assert table is not None
     assert table.request["net"] == rig.world.of("net")[0].id
+
+
+@pytest.mark.field_case("a trial: what had copied tags was adopted once the original was gone, and deleted")
+@pytest.mark.leaves("somebody copied our tags", "unknown")
+def test_a_lone_object_with_copied_tags_is_not_adopted(rig: Rig, tmp_path: Path) -> None:
+    """The original destroyed its own since, and nothing else of the deployment is in this one."""
+    case = restored(rig, tmp_path)
+    (ours,) = rig.world.of("net")
+    case.theirs("net", ours.tags)
+    engine.request(equipped(rig.equipment), case.id, Goal.DESTROYED)
+    engine.drive(equipped(rig.equipment), case.id)
+    found = case.adopt()
+    assert (found.rows, [one.aws_id for _, one in found.alone]) == ((), ["their-net"])
+    with pytest.raises(DatabaseBehind):
+        case.roll_back()
+    assert case.standing == ["their-net"]
+
+
+def test_a_resource_that_aws_had_refused_is_learned_when_a_later_state_created_it(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """The retry gave its object the tag of the row that the copy has; the copy alone knows that, too."""
+    path = tmp_path / "copy.db"
+    rig.world.before.append(fail("create", "door-2", times=1))
+    id = rig.deploy(rollback_enabled=False).record.deployment.id
+    back_up(str(rig.store.engine.url.database), path)
+    assert engine.resume(rig.equipment, id, Resume.RETRY).record.deployment.state is State.ACTIVE
+    rig.clock.move_to(rig.clock.seconds + 2 * rig.settings.lease_seconds)
+    before = sorted(thing.id for thing in rig.world.living())
+    copy = Store.open(f"sqlite:///{path}")
+    witness = Witness(tmp_path / copy.database_id)
+    here = replace(rig.equipment, store=copy, history=History(witness))
+    with pytest.raises(DatabaseBehind, match="adopt-copy"):
+        engine.resume(here, id, Resume.RETRY)
+    assert {row.name for row in adopt(here, witness, id).rows} >= {"door-2"}
+    here = replace(here, history=History(witness))
+    assert engine.resume(here, id, Resume.RETRY).record.deployment.state is State.ACTIVE
+    assert sorted(thing.id for thing in rig.world.living()) == before
+    copy.close()

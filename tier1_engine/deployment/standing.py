@@ -171,4 +171,9 @@ def unaccounted_creates(record: Record, resource: Resource) -> int:
     return max(0, unknown - len((adopted | duplicates) - returned - {None}))
 
 
+def was_never_made(record: Record, resource: Resource) -> bool:
+    """Whether no create of it can have made an object: AWS refused each. So no object has had its tags."""
+    return not recorded_ids(record, resource) and not unaccounted_creates(record, resource)
+
+
 _MAKING = frozenset({Action.CREATE, Action.ADOPT})

@@ -68,6 +68,14 @@ def is_alive(holder: Mapping[str, Any], expires_at: datetime, now: datetime, clo
     return bool(clock.steady() < holder["steady_end"])
 
 
+def runs_here(holder: Mapping[str, Any]) -> bool:
+    """Whether another process of this host is the holder and still runs, whatever became of its lease: a
+    copy of the database does not see it renewed.
+    """
+    here = on_this_boot(holder) and holder["namespace"] == _namespace() and holder["pid"] != os.getpid()
+    return here and not _has_ended(holder["pid"], holder["started"])
+
+
 def on_this_boot(holder: Mapping[str, Any]) -> bool:
     """Whether the holder runs or ran on the current boot of this host, in our time namespace."""
     return bool(holder["boot"]) and (holder["host"], holder["boot"]) == (socket.gethostname(), _boot())

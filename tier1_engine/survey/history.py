@@ -5,7 +5,7 @@ create what exists, and delete what is in use. Two things show that, and neither
 
 - AWS has an object with the tags of this database and deployment, for a resource that has no row. Every
   create is committed before it is sent, so only a later state of this database can have made it. Resource ids
-  are random, so nobody has that tag by chance; a copied tag names a resource that has a row.
+  are random, so nobody has that tag by chance; a copied tag names a resource that has or had an object.
 - This host has seen a later revision of the deployment (`store.witness`).
 
 What AWS does not let us list is no evidence. A state that made nothing new and was reached on another host
@@ -26,7 +26,8 @@ from tier1_engine.contract.kind import (
     Observation,
     Presence,
 )
-from tier1_engine.deployment.record import Deployment
+from tier1_engine.deployment.record import Deployment, Record
+from tier1_engine.deployment.standing import was_never_made
 from tier1_engine.deployment.states import ENDED, Mode
 from tier1_engine.engine.equipment import Equipment
 from tier1_engine.engine.protocol.actions import Census, Failed, Listed
@@ -98,9 +99,18 @@ def unknown_objects(equipment: Equipment, deployment_id: str) -> tuple[list[Unkn
     """
     seen, gaps = all_objects(equipment, deployment_id)
     # Loaded after the lists: what is created meanwhile has its row before AWS shows it.
-    rows = equipment.store.load(deployment_id).resources.values()
-    known = {id for row in rows for id in (row.id, row.tagged_as)}
+    known = known_tags(equipment.store.load(deployment_id))
     return [one for one in seen if made_by_a_later_state(one[1], known)], gaps
+
+
+def known_tags(record: Record) -> set[str]:
+    """Return the tags `tier1:resource` that objects made until this state can have.
+
+    A resource of which AWS refused every create has none: a later state that tried again gave its tag to
+    the first object.
+    """
+    rows = (row for row in record.resources.values() if not was_never_made(record, row))
+    return {id for row in rows for id in (row.id, row.tagged_as)}
 
 
 def all_objects(equipment: Equipment, deployment_id: str) -> tuple[list[Unknown], list[CallError]]:

@@ -134,6 +134,7 @@ class SimKind(Kind):
             presence,
             aws_id=thing.id,
             tags=thing.tags,
+            facts={"needs": list(thing.needs)} if thing.needs else {},
             key=thing.key if self.token else None,
             made_at=f"{thing.born:012.3f}",
             problem=problem,

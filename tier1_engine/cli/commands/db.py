@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tier1_engine.deployment.overview import Summary
-    from tier1_engine.deployment.record import Resource
+    from tier1_engine.deployment.record import Deployment, Resource
+    from tier1_engine.engine.equipment import Equipment
     from tier1_engine.store.store import Store
+    from tier1_engine.survey.adoption import Adopted
+    from tier1_engine.survey.history import Unknown
 
 MAX_SWEEPS = 10_000
 """The most sweeps in an export: enough for decades of nightly sweeps."""
@@ -79,55 +82,72 @@ def export() -> int:
 
 
 def adopt_copy(*, yes: bool) -> int:
-    """Let this copy or backup continue all deployments; return the exit code.
+    """Let this copy or backup continue all deployments; return 0, or 4 if a decision is needed first.
 
     Raises:
         Refused: nobody confirmed it.
         Blocked: AWS could not be read in one of their places.
     """
     from tier1_engine.engine.equipment import Silent
-    from tier1_engine.survey.adoption import adopt
+    from tier1_engine.survey.adoption import adopt, look
 
     settings = from_environment()
-    with compose.opened_store(settings) as store:
-        living = [s.deployment for s in store.summaries() if s.deployment.state not in ENDED]
-        if not yes:
-            _confirm_copy(database.describe(store.engine), [deployment.name for deployment in living])
-        for deployment in living:
-            aws = signed_in(deployment, settings)
-            equipment = compose.equipment(store, deployment, settings, Silent(), complain, aws)
-            found = adopt(equipment, compose.witness(store), deployment.id)
-            put(f"{deployment.name} ({deployment.id}): {_adopted(found.rows)}")
-            if found.unclear:
-                put(
-                    f"{', '.join(found.unclear)} have the tags of one resource, and tier1 made at most one "
-                    "of them: remove the tags from what is not tier1's, then run this again. Until then "
-                    f"nothing of {deployment.name} is changed."
-                )
-            if found.strange:
-                put(
-                    f"{', '.join(found.strange)} have the tags of {deployment.name}, but are not what it "
-                    "creates, or not where: remove the tags from what is not tier1's, delete what is, then "
-                    f"run this again. Until then nothing of {deployment.name} is changed."
-                )
-        if not living:
-            put("There is no deployment to continue.")
-    return 0
-
-
-def _confirm_copy(what: str, names: list[str]) -> None:
-    if not interactive():
+    if not yes and not interactive():
         raise Refused(
             "Nothing was changed: confirm with --yes that no other copy of this database is in use."
         )
-    say(f"{what} continues: {', '.join(names) or 'no deployment'}. No other copy of it may be used any more.")
-    if not confirm("Continue?"):
-        raise Refused("Nothing was changed.")
+    with compose.opened_store(settings) as store:
+        living = [s.deployment for s in store.summaries() if s.deployment.state not in ENDED]
+        equipments = {
+            deployment.id: compose.equipment(
+                store, deployment, settings, Silent(), complain, signed_in(deployment, settings)
+            )
+            for deployment in living
+        }
+        shown = {deployment.id: look(equipments[deployment.id], deployment.id) for deployment in living}
+        told = [_told(deployment, shown[deployment.id], equipments[deployment.id]) for deployment in living]
+        for line in told or ["There is no deployment to continue."]:
+            put(line)
+        if not yes:
+            say(f"{database.describe(store.engine)} continues. No other copy of it may be used any more.")
+            if not confirm("Continue?"):
+                raise Refused("Nothing was changed.")
+        for id, equipment in equipments.items():
+            adopt(equipment, compose.witness(store), id, shown[id])
+        unsettled = any(found.unclear or found.alone or found.strange for found in shown.values())
+        return 4 if unsettled else 0
+
+
+def _told(deployment: Deployment, found: Adopted, equipment: Equipment) -> str:
+    """What an adoption records of a deployment, and what keeps it from being changed."""
+
+    def named(those: Sequence[Unknown]) -> str:
+        kinds = equipment.registry.kinds
+        return ", ".join(sorted(f"{kinds[kind].title} {one.aws_id}" for kind, one in those))
+
+    until = f"then run this again. Until then nothing of {deployment.name} is changed."
+    said = [f"{deployment.name} ({deployment.id}): {_adopted(found.rows)}"]
+    if found.unclear:
+        said.append(
+            f"{named(found.unclear)} have the tags of one resource, and tier1 made at most one of them: "
+            f"remove the tags from what is not tier1's, {until}"
+        )
+    if found.alone:
+        said.append(
+            f"{named(found.alone)}: this has the tags of {deployment.name}, which do not prove by themselves "
+            f"that tier1 created it. If it did, delete it, else remove its tags, {until}"
+        )
+    if found.strange:
+        said.append(
+            f"{named(found.strange)}: this has the tags of {deployment.name}, but is not what it creates, or "
+            f"not where. Remove the tags from what is not tier1's, delete what is, {until}"
+        )
+    return "\n".join(said)
 
 
 def _adopted(rows: Sequence[Resource]) -> str:
     if not rows:
-        return "continues; everything that AWS has of it is on record"
+        return "continues; nothing that AWS shows of it is to be recorded"
     duplicates, resources = [[r.aws_id or "" for r in rows if r.is_duplicate is one] for one in (True, False)]
     said = ["continues"]
     if resources:
