@@ -69,6 +69,8 @@ MEASURED = (
     "tests/commands/test_copied_database.py",
     "tests/commands/test_db.py",
     "tests/commands/test_reading.py",
+    "tests/commands/test_refusals.py::TestBeforeARowExists",
+    "tests/commands/test_refusals.py::TestTheSpec",
     "tests/commands/test_sweep.py::test_a_failed_one_is_read_refused_and_swept",
     "tests/commands/test_sweep.py::test_a_reviewed_plan",
     "tests/commands/test_sweep.py::test_foreign_resources",
