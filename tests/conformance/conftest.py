@@ -16,6 +16,22 @@ from tests.support.conformance.surroundings import World
 from tier1_engine.contract.cloud import Cloud
 from tier1_engine.contract.kind import Kind
 
+PLAIN_SAMPLE = ("elastic_ip", "file_system", "instance", "role")
+"""The kinds that always run on plain moto too, at least one of each service: plain moto only does at once
+what takes time with the behaviour of AWS.
+"""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave every other kind on plain moto to `make long`."""
+    for item in items:
+        given = (
+            item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        )
+        if given.get("behaviour") == "plain" and given.get("kind", PLAIN_SAMPLE[0]) not in PLAIN_SAMPLE:
+            item.add_marker(pytest.mark.long)
+
 
 @pytest.fixture(scope="module", params=sorted(BEHAVIOURS))
 def behaviour(request: pytest.FixtureRequest) -> str:

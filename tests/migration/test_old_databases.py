@@ -36,6 +36,7 @@ pytestmark = pytest.mark.promise(2)
 
 HOUR = 3600.0
 OLD = sorted(path.relative_to(FIXTURES).with_suffix("") for path in FIXTURES.glob("*/*.sql"))
+SAMPLE_ON_POSTGRES = "rolling_back"
 MOMENTS = ("active", "deploying", "failed", "rolling_back")
 AFTER_RESUME = {
     "active": State.ACTIVE,
@@ -59,14 +60,29 @@ def rig_of(old: Path, store: Store) -> Rig:
     return rig
 
 
-@pytest.fixture(
-    params=[pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)],
-)
-def store(request: pytest.FixtureRequest, old: Path, tmp_path: Path) -> Iterator[Store]:
+ON_BOTH = [
+    *(pytest.param(old, "sqlite", id=f"sqlite-{old}") for old in OLD),
+    *(
+        pytest.param(
+            old,
+            "postgres",
+            id=f"postgres-{old}",
+            marks=[pytest.mark.postgres, *([] if old.name == SAMPLE_ON_POSTGRES else [pytest.mark.long])],
+        )
+        for old in OLD
+    ),
+]
+"""Every database on SQLite, and one of each revision on Postgres: the other moments have the same tables
+there, and each test migrates twice. `make long` runs them all.
+"""
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, old: Path, kept_in: str, tmp_path: Path) -> Iterator[Store]:
     """The old database, opened and upgraded as its users do it."""
     path = sqlite_of(old, tmp_path)
     url = f"sqlite:///{path}"
-    if request.param == "postgres":
+    if kept_in == "postgres":
         url = str(request.getfixturevalue("empty_postgres_url"))
         server = on_postgres(path, url, revision_of(old))
         if revision_of(old) != SCHEMA_REVISION:
@@ -107,7 +123,7 @@ def check(rig: Rig, id: str, state: State, cut: set[str]) -> None:
     assert {a.id for a in attempts if a.code == "Cut"} == cut
 
 
-@pytest.mark.parametrize("old", OLD, ids=str)
+@pytest.mark.parametrize(("old", "kept_in"), ON_BOTH)
 def test_it_continues_to_its_goal(rig: Rig, old: Path) -> None:
     """`resume` continues it, or `resume --retry` if it had failed."""
     id, cut = the_one(rig)
@@ -117,7 +133,7 @@ def test_it_continues_to_its_goal(rig: Rig, old: Path) -> None:
     check(rig, id, AFTER_RESUME[old.name], cut)
 
 
-@pytest.mark.parametrize("old", OLD, ids=str)
+@pytest.mark.parametrize(("old", "kept_in"), ON_BOTH)
 def test_it_can_be_taken_down(rig: Rig) -> None:
     """`destroy` takes it down from any state."""
     id, cut = the_one(rig)

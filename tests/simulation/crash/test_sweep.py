@@ -134,7 +134,7 @@ def test_a_killed_application_of_a_foreign_plan_is_completed_by_the_next(
 
 
 @pytest.mark.leaves("what came after the review", "unknown")
-@pytest.mark.parametrize("gone_after", [AT_ONCE, LATE])
+@pytest.mark.parametrize("gone_after", [pytest.param(AT_ONCE, marks=pytest.mark.long), LATE])
 @pytest.mark.promise(7)
 def test_a_reviewed_plan_that_is_killed_can_be_applied_again_and_adds_nothing(
     sqlite_template: Path, gone_after: float

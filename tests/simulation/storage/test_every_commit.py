@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.support.points import at_point
-from tests.support.simulation.life import LIVES, WAYS_OUT, Stage, check
+from tests.support.simulation.life import LIVES, SETTINGS, WAYS_OUT, Stage, check
 from tests.support.simulation.process import Killer
 from tier1_engine.engine import driver
 from tier1_engine.errors import DatabaseUnavailable
 from tier1_engine.store.store import Store
 
-pytestmark = pytest.mark.promise(1)
+pytestmark = [pytest.mark.promise(1), pytest.mark.usefixtures("few_attempts")]
 
 BEFORE, AFTER = "before commit", "after commit"
 LATE = 3.0
 POSTGRES_STRIDE = 5
 """Only every n-th commit runs on Postgres, where a life takes a third of a second."""
 RETRY_SECONDS = 2.0
-"""Each attempt on Postgres opens a real session; the time between two of them is virtual."""
+LEASE_SECONDS = 15.0
+"""A failure for good is tried again until the lease has expired. The time between two attempts is virtual,
+but each attempt really opens the database: a few of them tell as much as a hundred.
+"""
 
 
 @dataclass
@@ -81,6 +84,7 @@ def commits_of(life: str, source: Path | Store, fails: str) -> int:
 def suffered(life: str, source: Path | Store, storage: Storage) -> Stage:
     """Run a life with that failure, and the resume once the database is back."""
     stage = Stage.set(LIVES[life], source, LATE, storage)
+    stage.rig.settings = replace(SETTINGS, lease_seconds=LEASE_SECONDS)
     try:
         assert stage.play(stage.life.command)
     except DatabaseUnavailable as error:
@@ -93,6 +97,11 @@ def suffered(life: str, source: Path | Store, storage: Storage) -> Stage:
     assert stage.play(WAYS_OUT["resume"])
     check(stage, stage.life.ends["resume"])
     return stage
+
+
+@pytest.fixture
+def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "COMMIT_RETRY_SECONDS", RETRY_SECONDS)
 
 
 @pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
@@ -130,10 +139,8 @@ def test_a_connection_lost_around_a_commit_loses_nothing(
     for_good: bool,
     store: Store,
     record_property: Callable[[str, object], None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """This covers a sample on Postgres: between execute and commit, and after an applied commit."""
-    monkeypatch.setattr(driver, "COMMIT_RETRY_SECONDS", RETRY_SECONDS)
     whole = commits_of(life, store, fails)
     points = range(1, whole + 1, POSTGRES_STRIDE)
     for at in points:
