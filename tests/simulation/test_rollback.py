@@ -190,6 +190,22 @@ def test_a_stalled_deletion_continues_at_a_resume(rig: Rig) -> None:
     assert failure_of(ended).step == "machine"
 
 
+@pytest.mark.parametrize("destroys", [True, False])
+def test_what_stalled_a_deletion_is_no_failure_once_it_is_done(rig: Rig, destroys: bool) -> None:
+    """What ended the deployment before stays on record, and only that."""
+    if destroys:
+        id = rig.deploy().record.deployment.id
+    else:
+        rig.world.before.append(fail("create", "machine", times=1))
+        id = rig.deploy(rollback_enabled=False).record.deployment.id
+    rig.world.before.append(fail("delete", "net", times=1))
+    engine.request(rig.equipment, id, Goal.DESTROYED)
+    assert engine.drive(rig.equipment, id).record.deployment.state is State.FAILED
+    ended = engine.drive(rig.equipment, id).record.deployment
+    assert ended.state is (State.DESTROYED if destroys else State.ROLLED_BACK)
+    assert (None if ended.failure is None else ended.failure.step) == (None if destroys else "machine")
+
+
 @pytest.mark.parametrize("how", [Resume.RETRY, Resume.CONTINUE])
 def test_a_stalled_deletion_cannot_be_turned_into_a_deployment(rig: Rig, how: Resume) -> None:
     """The goal never returns to `active`."""

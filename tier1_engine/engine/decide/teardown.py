@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tier1_engine.contract.kind import Problem
-from tier1_engine.deployment.failure import BLOCKED_BY, Error
+from tier1_engine.deployment.failure import BLOCKED_BY, Error, Failure
 from tier1_engine.deployment.record import Change, DeploymentSet, Record, Resource, ResourceSet
 from tier1_engine.deployment.standing import may_have_acted, may_have_duplicates
 from tier1_engine.deployment.states import (
     FailureClass,
     Goal,
     ResourceState,
+    StepState,
     Trigger,
 )
 from tier1_engine.engine.decide.decision import (
@@ -81,7 +82,16 @@ def _prove_gone(record: Record, pace: Pace) -> Decision:
         wait = pace.last_census_at + pace.grace_seconds if pace.clean_censuses else pace.now
         return work(pace, [Task(Do.CENSUS, CENSUS)], not_before=wait)
     trigger = Trigger.DESTROYED if record.deployment.goal is Goal.DESTROYED else Trigger.ROLLED_BACK
-    return Changed([move(record, trigger), DeploymentSet({"finished_at": pace.wall})])
+    values = {"finished_at": pace.wall, "failure": _of_provisioning(record)}
+    return Changed([move(record, trigger), DeploymentSet(values)])
+
+
+def _of_provisioning(record: Record) -> Failure | None:
+    """Return the failure that ended provisioning; one that stalled the deletion is over."""
+    deployment = record.deployment
+    failed = any(step.state is StepState.FAILED for step in record.steps.values())
+    ended_by_it = failed or deployment.failure_class is FailureClass.BLOCKED
+    return deployment.failure if deployment.activated_at is None and ended_by_it else None
 
 
 def _without_aws(record: Record, pace: Pace) -> list[Change]:
