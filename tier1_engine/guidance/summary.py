@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tier1_engine.deployment.record import Deployment
-from tier1_engine.deployment.states import Goal, State
+from tier1_engine.deployment.states import FailureClass, Goal, State
 from tier1_engine.guidance.facts import NEEDS_A_PERSON, GuideFacts, Situation, waits
 from tier1_engine.views.prices import CAVEAT
 
@@ -25,6 +25,8 @@ def _cause(facts: GuideFacts) -> str:
     step = f" at {failure.step}" if failure.step else ""
     call = f" ({failure.operation})" if failure.operation else ""
     said = f"{facts.title} failed{step}: {failure.code}: {failure.message}{call}."
+    if failure.failure_class is FailureClass.BLOCKED:
+        return said
     how = f"That is a {failure.failure_class} failure"
     if deployment.goal is Goal.ACTIVE and not deployment.rollback_enabled:
         return f"{said} {how}, and because rollback is off, nothing was deleted."

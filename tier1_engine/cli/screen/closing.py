@@ -130,7 +130,7 @@ def _blocked_in_teardown(ended: Ended, prices: Prices) -> _End:
     said = f"{_title(deployment)} is {deployment.state}, but blocked: {reason}"
     commands = [
         _explained(deployment),
-        *_start_again(deployment),
+        *(_start_again(deployment) if why is not None and why.code in UNREACHABLE_CODES else []),
         _go_on("once AWS is accessible again, resume", deployment),
     ]
     return _End([Line(said, Tone.BAD), *_remaining(record, prices)], commands)
