@@ -18,13 +18,17 @@ SHOWN = [
     "blueprint",
     "region",
     "account_id",
+    "endpoint",
+    "sandbox",
     "state",
     "goal",
     "interrupted",
     "holder",
     "failure",
+    "blocked",
     "warnings",
     "rollback_enabled",
+    "keep_until",
     "created_by",
     "asked_by",
     "created_at",
@@ -105,8 +109,8 @@ def names_who_asked(tier1: Command, made: dict[str, Any], destroyed: dict[str, A
     local = f"{ann['user']}@{ann['host']}"
     assert f"last command by {ann['arn']} ({local}, https://ci.example/7)" in tier1.here("show", "demo").out
     log = tier1.here("log", "demo").out
-    assert f"requested: demo in us-east-1 by {ann['arn']} ({local})\n" in log
-    assert f"requested: destroyed by {ann['arn']} ({local}, https://ci.example/7)\n" in log
+    assert f"requested: demo in us-east-1 (by {ann['arn']} ({local}))\n" in log
+    assert f"requested: destroyed (by {ann['arn']} ({local}, https://ci.example/7))\n" in log
     assert log.count("(by arn:") == 2
 
 

@@ -139,6 +139,12 @@ def _described(said: list[str], stood: Mapping[Key, Standing], standing: list[St
     return books
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Hook in before a fixture patches moto: what it restores would take the hook away."""
+    CALLS.listen()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Iterator[None]:
     """What fixtures do before and after is not the test's."""

@@ -66,7 +66,7 @@ UNMEASURED = (
 """Folders and files, as pytest names them."""
 MEASURED = (
     "tests/commands/story/test_secrets_are_masked.py",
-    "tests/commands/test_copied_database.py",
+    "tests/commands/test_copied_database.py::test_a_copy_is_refused",
     "tests/commands/test_db.py",
     "tests/commands/test_reading.py",
     "tests/commands/test_refusals.py::TestBeforeARowExists",
