@@ -37,7 +37,6 @@ UNMEASURED = (
     "tests/sandbox/test_start_and_stop.py",
     "tests/simulation/crash/",
     "tests/simulation/storage/",
-    "tests/simulation/test_adopted_places.py",
     "tests/simulation/test_adoption.py",
     "tests/simulation/test_copied_database.py",
     "tests/simulation/test_copied_tags.py",
