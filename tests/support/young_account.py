@@ -12,6 +12,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.ec2.models import ec2_backends
+from moto.efs.models import efs_backends
+from moto.iam.models import iam_backends
+from moto.ssm.models import ssm_backends
 
 from tier1_engine.boot import userdata
 from tier1_engine.sandbox.behaviour import objects
@@ -171,6 +175,16 @@ def refused(code: str) -> Iterator[None]:
     assert code_of(caught.value) == code, caught.value
 
 
+def _forget_accounts() -> None:
+    """Drop the accounts that moto has forgotten to empty.
+
+    When one service that is emptied asks another that already was, the other has an account again, and moto
+    no longer lists it as in use: it is not emptied any more, and keeps the settings of an earlier test.
+    """
+    for backends in (ec2_backends, efs_backends, iam_backends, ssm_backends):
+        backends.clear()
+
+
 @contextmanager
 def staged(figures: Mapping[str, Figure] | None = None, seed: int = 1) -> Iterator[Stage]:
     """A stage with some figures of its own; moto is as it was afterwards."""
@@ -186,6 +200,7 @@ def staged(figures: Mapping[str, Figure] | None = None, seed: int = 1) -> Iterat
         try:
             with mock_aws() as mocked:
                 mocked.reset()  # moto empties its accounts by itself only where no other mock is active
+                _forget_accounts()
                 yield Stage(clock, world)
         finally:
             objects.remove()

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
-import boto3
 import pytest
-from moto.ec2.models import amis, ec2_backends
 
 from tests.support.moto_account import prepare
 from tests.support.young_account import NOTHING_HIDDEN, Stage, staged
@@ -80,28 +75,7 @@ def stage() -> Iterator[Stage]:
     with pytest.MonkeyPatch.context() as patched:
         prepare(patched)
         with staged(NOTHING_HIDDEN) as one:
-            if not one.ec2.describe_images(ImageIds=[LINUX])["Images"]:
-                _load_again(one)
             yield one
-
-
-def _load_again(one: Stage) -> None:
-    """Fill an account that was emptied without its images, and log what it had.
-
-    That was seen twice in whole runs, and never with this file alone.
-    """
-    account = boto3.client("sts", region_name="us-east-1").get_caller_identity()["Account"]
-    had = {
-        (of, region): (len(backend.amis), len(backend.deleted_amis), backend.__dict__.keys() >= {"amis"})
-        for of, region, backend in cast("Any", ec2_backends).iter_backends()
-    }
-    settings = {name: value for name, value in os.environ.items() if name.startswith("MOTO_")}
-    threads = [thread.name for thread in threading.enumerate()]
-    sys.__stderr__.write(f"\nno images in {account}: {had}, {len(amis.AMIS)}, {settings}, {threads}\n")  # type: ignore[union-attr]
-    for backend in ec2_backends[account].values():
-        backend._load_amis()  # noqa: SLF001 - moto has no public access
-    images = one.ec2.describe_images(ImageIds=[LINUX])["Images"]
-    assert images, (account, had, len(amis.AMIS), settings, threads)
 
 
 @pytest.fixture(scope="module")
