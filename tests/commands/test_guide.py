@@ -92,8 +92,8 @@ def is_clean(path: str) -> bool:
 @pytest.mark.parametrize(
     "scenario",
     [
-        pytest.param(failed_launch, marks=pytest.mark.long),
-        crashed_launch,
+        failed_launch,
+        pytest.param(crashed_launch, marks=pytest.mark.long),
         pytest.param(active, marks=pytest.mark.long),
     ],
     ids=lambda scenario: scenario.__name__,

@@ -14,6 +14,8 @@ from tests.commands.test_life import test_a_deployment_is_made_shown_and_destroy
 from tests.support.forked_aws import ForkedAws
 from tests.support.local_aws import forked_aws
 
+pytestmark = pytest.mark.long
+
 __all__ = ["test_a_deployment_is_made_shown_and_destroyed"]
 
 

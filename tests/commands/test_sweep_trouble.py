@@ -27,6 +27,7 @@ def completes(command: Command, aws: str, id: str) -> None:
     assert command.show(id)["state"] == "rolled_back"
 
 
+@pytest.mark.long
 def test_throttling_is_waited_out(operator: Command, line: Proxy, aws: str) -> None:
     """Every operation is refused twice before it succeeds, reads and deletions alike."""
     id = failed(operator)

@@ -242,6 +242,7 @@ def test_realistic_credentials_are_stored_nowhere(shared: Command) -> None:
             assert SECRET.encode() not in content
 
 
+@pytest.mark.long
 @pytest.mark.leaves("what the test's own client made", "unknown")
 def test_the_same_seed_gives_the_same_ids_in_every_process(somebody: Command) -> None:
     """Read calls in between make no difference."""

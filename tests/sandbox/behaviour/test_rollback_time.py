@@ -12,7 +12,9 @@ from tier1_engine.settings import Settings
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 17))]
 
 
-@pytest.mark.parametrize("launched", [True, False], ids=["whole-stack", "launch-refused"])
+@pytest.mark.parametrize(
+    "launched", [True, pytest.param(False, marks=pytest.mark.long)], ids=["whole-stack", "launch-refused"]
+)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_rollback_takes_at_most_1_2_times_the_longest_chain(
     tmp_path: Path, seed: int, launched: bool
