@@ -143,4 +143,17 @@ def copy_of(ec2: Any, request_id: str) -> str:
     launch = {"ImageId": shown["LaunchSpecification"]["ImageId"], "InstanceType": "t3.medium"}
     tags = [{"ResourceType": "spot-instances-request", "Tags": shown["Tags"]}]
     asked = ec2.request_spot_instances(LaunchSpecification=launch, TagSpecifications=tags)
-    return str(asked["SpotInstanceRequests"][0]["SpotInstanceRequestId"])
+    users = str(asked["SpotInstanceRequests"][0]["SpotInstanceRequestId"])
+    while not is_up(ec2, users):
+        pass
+    return users
+
+
+def is_up(ec2: Any, request_id: str) -> bool:
+    """Whether the instance of a request runs and has its address, so that it does not change any more."""
+    (shown,) = ec2.describe_spot_instance_requests(SpotInstanceRequestIds=[request_id])[
+        "SpotInstanceRequests"
+    ]
+    (held,) = ec2.describe_instances(InstanceIds=[shown["InstanceId"]])["Reservations"]
+    (instance,) = held["Instances"]
+    return instance["State"]["Name"] == "running" and bool(instance.get("PublicIpAddress"))
